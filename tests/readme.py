@@ -1,0 +1,36 @@
+"Makes README.md from nbs/index.ipynb, without the Quarto that `nbdev-readme` needs: python tests/readme.py"
+from fastcore.nbio import preferred_msg_out, read_nb
+from functools import partial
+from pathlib import Path
+from posixpath import join, normpath
+import re
+
+_hidden = {'hide', 'export', 'exporti', 'default_exp'}
+
+def _local(nb, m):
+    "A link `m` to a file near the notebook `nb`, as seen from the root; any other text as it was"
+    path,*section = m[1].split('#')
+    if not path or not (nb.parent/path).is_file(): return m[0]
+    return f"]({'#'.join([normpath(join(nb.parent.name, path)), *section])})"
+
+def _output(o):
+    "One output as markdown"
+    mime,text = preferred_msg_out(o, html1st=False, include_imgs=True)
+    if mime.startswith('image'): raise ValueError('Save the picture in nbs/images and link it: README.md holds text only')
+    return text.strip() if mime in ('text/markdown', 'text/html') else f'```\n{text.rstrip()}\n```'
+
+def _cell(nb, c):
+    "The cell `c` of the notebook `nb` as blocks of markdown: none if hidden"
+    if c.cell_type=='raw' or _hidden & c.directives.keys(): return []
+    c.remove_directives()
+    if c.cell_type=='markdown': return [re.sub(r'\]\(([^)\s]+)\)', partial(_local, nb), c.source).strip()]
+    return [f'```python\n{c.source.strip()}\n```'] + [_output(o) for o in c.outputs]
+
+def render(nb):
+    "The text of README.md for the notebook `nb`"
+    blocks = [b for c in read_nb(nb).cells for b in _cell(nb, c)]
+    return '\n\n'.join(['<!-- Made from nbs/index.ipynb by tests/readme.py: edit the notebook -->'] + blocks) + '\n'
+
+if __name__ == '__main__':
+    root = Path(__file__).parents[1]
+    (root/'README.md').write_text(render(root/'nbs'/'index.ipynb'), encoding='utf-8')

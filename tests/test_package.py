@@ -1,0 +1,46 @@
+"What is installed says what settings.ini says, and nothing says it a second time."
+from configparser import ConfigParser
+from importlib.metadata import distribution
+from nbdev.config import get_config, read_version
+from packaging.requirements import Requirement
+from pathlib import Path
+import fastopt, pytest, re
+from readme import render
+
+root = Path(__file__).parents[1]
+ini = ConfigParser(delimiters=['='])
+ini.read_string((root/'settings.ini').read_text(encoding='utf-8'))
+cfg = ini.defaults()
+dist = distribution(cfg['lib_name'])
+scripts = [o for o in dist.entry_points if o.group=='console_scripts']
+
+def reqs(lines): return {str(Requirement(o)) for o in lines}
+
+def test_name(): assert fastopt.__name__ == dist.name == get_config(root).lib_name == cfg['lib_name']
+
+def test_version():
+    assert fastopt.__version__ == dist.version == cfg['version'], 'After a change of settings.ini run `pip install -e .` again'
+
+@pytest.mark.parametrize('field,value', [('Summary', cfg['description']), ('Author', cfg['author']),
+    ('License-Expression', cfg['license']), ('Requires-Python', f'>={cfg["min_python"]}')])
+def test_field(field, value): assert dist.metadata[field] == value
+
+def test_requirements():
+    extras = {k.removesuffix('_requirements'):v.split() for k,v in cfg.items() if k.endswith('_requirements')}
+    want = cfg['requirements'].split() + [f'{o}; extra == "{k}"' for k,v in extras.items() for o in v]
+    assert reqs(dist.requires) == reqs(want)
+    assert set(dist.metadata.get_all('Provides-Extra')) == set(extras)
+
+def test_scripts(): assert {f'{o.name}={o.value}' for o in scripts} == set(cfg['console_scripts'].split())
+
+@pytest.mark.parametrize('script', scripts, ids=lambda o: o.name)
+def test_script_loads(script): assert callable(script.load())
+
+@pytest.mark.parametrize('name', ['pyproject.toml', 'setup.py', 'fastopt/__init__.py'])
+def test_no_version_elsewhere(name): assert not re.findall(r'\d+\.\d+', (root/name).read_text(encoding='utf-8'))
+
+def test_export_adds_no_version(): assert read_version(root/'fastopt') is None
+
+def test_readme():
+    same = (root/'README.md').read_text(encoding='utf-8') == render(root/'nbs'/'index.ipynb')
+    assert same, 'README.md is made from nbs/index.ipynb: run `python tests/readme.py`'

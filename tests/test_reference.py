@@ -1,0 +1,13 @@
+"Every recorded trajectory that a rule claims: the committed subset always, the whole collection where it lies beside the project"
+from pathlib import Path
+import pytest
+from replay import RULES, replay
+
+ROOTS = [o for o in (Path(__file__).parent/'reference', Path(__file__).parents[2]/'shared'/'reference') if (o/'index.json').exists()]
+
+@pytest.mark.parametrize('name', RULES)
+@pytest.mark.parametrize('root', ROOTS, ids=lambda o: o.parent.name)
+def test_replay(root, name):
+    errors = {(case, engine, dtype): err for _,case,engine,dtype,err in replay(root, [name])}
+    assert errors, f'no case of {name} was replayed'
+    assert all(not isinstance(o, str) and o<=1 for o in errors.values()), {k:v for k,v in errors.items() if isinstance(v, str) or not v<=1}

@@ -1,0 +1,291 @@
+"`fastopt-train` from end to end: what it writes, what it survives, and what it refuses"
+import errno, json, os, random, re, runpy, shutil, signal, subprocess, sys, tarfile, time, warnings
+from pathlib import Path
+from urllib.error import URLError
+import numpy as np, pytest, torch
+from fastai.data.all import get_image_files
+from fastai.learner import Learner, load_learner
+from fastcore.basics import first
+from PIL import Image
+from fastopt import train as T
+
+CMD = [sys.executable, '-m', 'fastopt.train']
+
+def paint(path, n=8, classes=('blue','red'), parts=('train','val'), size=12):
+    "A tree of noisy images that tell their class by colour: `n` of each class in each of `parts`"
+    rng = np.random.default_rng(0)
+    for part in parts:
+        for k,c in enumerate(classes):
+            (path/part/c).mkdir(parents=True)
+            for i in range(n):
+                a = rng.integers(0, 90, (size,size,3))
+                a[...,k%3] += 160
+                Image.fromarray(a.astype('uint8')).save(path/part/c/f'{i}.png')
+    return path
+
+def pack(src, fname):
+    "`src` as a gzip'd tar with its folder inside"
+    with tarfile.open(fname, 'w:gz') as t: t.add(src, src.name)
+    return fname
+
+def quick(path, **kw): return T.main(**dict(data=str(path), arch='small', size=12, bs=8, epochs=1, how='eager') | kw)
+def record(run): return json.loads((run/'record.json').read_text())
+def names(run): return sorted(o.name for o in run.iterdir())
+def metrics(run): return [{k:v for k,v in o.items() if k!='seconds'} for o in record(run)['epochs']]
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    "Run in a folder of its own, with fastai's data folder in it"
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(T, 'fastai_path', lambda folder: tmp_path/'cache'/folder)
+
+@pytest.fixture
+def tree(tmp_path): return paint(tmp_path/'colours')
+
+def cli(monkeypatch, *args):
+    "Run the command as `python -m fastopt.train`, in this process; its exit code and message"
+    monkeypatch.setattr(sys, 'argv', ['fastopt-train', *map(str, args)])
+    with warnings.catch_warnings(record=True), pytest.raises(SystemExit) as e: runpy.run_module('fastopt.train', run_name='__main__')
+    return e.value.code
+
+# ---- what it does
+
+def test_default(tmp_path):
+    res = subprocess.run(CMD, capture_output=True, text=True, cwd=tmp_path)
+    assert res.returncode==0, res.stderr
+    assert '\r' not in res.stdout and '█' not in res.stdout
+    run = first((tmp_path/'runs').iterdir())
+    assert names(run)==['curves.png','model.pkl','record.json'] and run.name in res.stdout
+    rec = record(run)
+    assert rec['status']=='done' and len(rec['epochs'])==5 and rec['epochs'][-1]['accuracy']>=.97
+    assert set(rec['epochs'][0])=={'train_loss','valid_loss','accuracy','lr','seconds'}
+    assert set(rec['versions'])=={'python','fastai','torch','torchvision','fastopt'}
+    assert rec['data']['train']==1438 and rec['data']['valid']==359 and len(rec['data']['fingerprint'])==64
+    assert '--opt diffgrad' in rec['command'] and '--seed 42' in rec['command'] and '--lr 0.008' in rec['command'] and rec['device']
+    assert Image.open(run/'curves.png').size[0]>1000
+    code = f'from fastai.vision.all import *; from sklearn.datasets import load_digits; l = load_learner({str(run/"model.pkl")!r})'
+    code += '; d = load_digits(); l.remove_cb(l.progress); print(l.predict(PILImageBW.create((d.images[0]*15.9).astype("uint8")))[0], d.target[0])'
+    res = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, cwd=tmp_path)
+    assert res.stdout.split()==['0','0'], res.stderr
+
+def test_same_seed_same_numbers(tree):
+    runs = [quick(tree, epochs=2, seed=s, limit=12) for s in (1,1,2)]
+    assert metrics(runs[0])==metrics(runs[1])!=metrics(runs[2])
+    assert len(set(runs))==3
+    fps = [record(o)['data']['fingerprint'] for o in runs]
+    assert len(set(fps))==1 and record(runs[0])['data']['train']==12
+
+@pytest.mark.parametrize('valid', ['val','valid','test'])
+def test_validation_folder(tmp_path, valid): assert record(quick(paint(tmp_path/'d', parts=('train',valid))))['data']['valid']==16
+
+def test_command_repeats_the_run(tree):
+    first_ = record(quick(tree, seed=5, limit=10))
+    args = {k:v for k,v in first_['args'].items() if v is not None}
+    assert metrics(T.main(**args))==[{k:v for k,v in o.items() if k!='seconds'} for o in first_['epochs']]
+
+def test_archive_is_unpacked_once(tree, tmp_path):
+    fname = pack(tree, tmp_path/'c.tgz')
+    runs = [quick(fname) for _ in range(2)]
+    assert len((tmp_path/'cache'/'data').ls())==1 and [o.name for o in tree.ls().sorted()]==['train','val']
+    assert record(runs[0])['data']['fingerprint']==record(quick(tree))['data']['fingerprint']
+    assert runs[0].name.split('-',2)[2].startswith('diffgrad-c')
+
+def test_fingerprint_is_of_content(tree, tmp_path):
+    shutil.copytree(tree, tmp_path/'twin')
+    a,b = (T.photos(o).fingerprint for o in (tree,tmp_path/'twin'))
+    assert a==b
+    shutil.copy(tree/'val'/'red'/'0.png', tmp_path/'twin'/'val'/'red'/'1.png')
+    assert T.photos(tmp_path/'twin').fingerprint!=a
+
+def test_model_of_a_tree_predicts(tree):
+    with warnings.catch_warnings(record=True): learn = load_learner(quick(tree, epochs=4, lr=1e-2)/'model.pkl')
+    with learn.no_bar(): assert [learn.predict(tree/'val'/c/'3.png')[0] for c in ('blue','red')]==['blue','red']
+
+@pytest.mark.parametrize('opt', T.rules())
+def test_every_rule_trains(tree, opt):
+    rec = record(quick(tree, opt=opt, how='auto'))
+    assert rec['status']=='done' and rec['epochs'][0]['valid_loss']<10 and rec['rule']==repr(T.rules()[opt])
+
+def test_every_rule_can_be_asked_for(monkeypatch, capsys):
+    assert cli(monkeypatch, '--help')==0
+    text = capsys.readouterr().out
+    for o in (*T.rules(), *T.archs): assert o in text
+
+def test_diverged_run_is_valid_json(tree):
+    rec = record(quick(tree, lr=1e30, epochs=2))
+    assert rec['status']=='done' and rec['epochs'][-1]['valid_loss'] is None
+
+# ---- what it survives
+
+def test_ctrl_c(tmp_path):
+    p = subprocess.Popen(CMD+['--epochs','500'], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path)
+    for line in p.stdout:
+        if re.match(r'1 ', line): break
+    p.send_signal(signal.SIGINT)
+    out,err = p.communicate(timeout=60)
+    assert p.returncode==130 and 'Traceback' not in err and 'Interrupted' in out, err
+    run = first((tmp_path/'runs').iterdir())
+    assert names(run)==['curves.png','model.pkl','record.json'] and str(run.name) in out
+    rec = record(run)
+    assert rec['status']=='interrupted' and 2<=len(rec['epochs'])<500 and rec['seconds']>0
+
+def test_ctrl_c_before_the_first_batch(tree, monkeypatch):
+    monkeypatch.setattr(Learner, 'fit_fc', lambda *args, **kw: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt): quick(tree)
+    run = first(Path('runs').iterdir())
+    assert names(run)==['record.json'] and record(run)['status']=='interrupted'
+
+def test_failure_is_recorded(tree, monkeypatch):
+    monkeypatch.setattr(T.KeepRecord, 'before_epoch', lambda self: 1/0 if self.epoch else setattr(self, 'start', time.time()))
+    with pytest.raises(ZeroDivisionError): quick(tree, epochs=2)
+    rec = record(first(Path('runs').iterdir()))
+    assert rec['status']=='failed' and 'ZeroDivisionError' in rec['error'] and len(rec['epochs'])==1
+
+def test_full_disk_keeps_the_old_record(tmp_path, monkeypatch):
+    f = tmp_path/'record.json'
+    T.save_record(dict(epoch=1), f)
+    def full(self, text):
+        self.write_bytes(text.encode()[:5])
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    monkeypatch.setattr(Path, 'write_text', full)
+    with pytest.raises(T.CliError, match='No space left'): T.save_record(dict(epoch=2), f)
+    assert json.loads(f.read_bytes())==dict(epoch=1) and names(tmp_path)==['record.json']
+
+@pytest.mark.skipif(not Path('/dev/full').exists(), reason='needs /dev/full')
+@pytest.mark.parametrize('name', ['record.json','curves.png','model.pkl'])
+def test_disk_without_room(tree, tmp_path, name):
+    run = quick(tree)
+    old = (run/name).read_bytes()
+    (run/f'part-{name}').symlink_to('/dev/full')
+    with pytest.raises(T.CliError, match=re.escape(name)), T.beside(run/name) as p:
+        if name=='curves.png': T.Figure().savefig(p, format='png')
+        elif name=='model.pkl': torch.save(torch.randn(10000), p)
+        else: p.write_text('{}')
+    assert (run/name).read_bytes()==old and names(run)==['curves.png','model.pkl','record.json']
+
+def test_file_size_limit(tmp_path):
+    resource = pytest.importorskip('resource')
+    f,was = tmp_path/'record.json',resource.getrlimit(resource.RLIMIT_FSIZE)
+    T.save_record(dict(epoch=1), f)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000,was[1]))
+    try:
+        with pytest.raises(T.CliError, match='record.json'): T.save_record(dict(epoch=2, much=['x'*100]*100), f)
+    finally: resource.setrlimit(resource.RLIMIT_FSIZE, was)
+    assert json.loads(f.read_bytes())==dict(epoch=1) and names(tmp_path)==['record.json']
+
+def test_training_goes_on_while_the_disk_is_full(tree, monkeypatch):
+    "Two of three epochs cannot be saved; the training ends well and the record is whole"
+    write,seen = Path.write_text,[]
+    def sometimes(self, text):
+        seen.append(self.name)
+        if len(seen) in (3,4): raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return write(self, text)
+    monkeypatch.setattr(Path, 'write_text', sometimes)
+    with pytest.warns(UserWarning, match='No space left'): run = quick(tree, epochs=3)
+    assert len(record(run)['epochs'])==3 and record(run)['status']=='done'
+
+def test_unpacking_on_a_full_disk(tree, tmp_path, monkeypatch):
+    def full(*args, **kw): raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    monkeypatch.setattr(tarfile.TarFile, 'extractall', full)
+    with pytest.raises(T.InputError, match='No space left'): quick(pack(tree, tmp_path/'c.tgz'))
+    assert not (tmp_path/'cache'/'data').ls()
+
+# ---- images that are no images
+
+def spoil(tree):
+    "Four files that end in .png and cannot be decoded"
+    whole = (tree/'val'/'red'/'0.png').read_bytes()
+    for name,data in dict(empty=b'', text=b'<html>', half=whole[:len(whole)//2], zero=whole[:40]+bytes(500)).items():
+        (tree/'train'/'red'/f'{name}.png').write_bytes(data)
+    Image.effect_noise((64,64), 50).convert('RGB').save(tree/'train'/'blue'/'cut.jpg')
+    cut = tree/'train'/'blue'/'cut.jpg'
+    cut.write_bytes(cut.read_bytes()[:900])
+
+def test_corrupt_images_are_left_out(tree, capsys):
+    spoil(tree)
+    rec = record(quick(tree))
+    assert rec['data']['skipped']==5 and rec['data']['train']==16 and len(rec['data']['skipped_first'])==5
+    out = capsys.readouterr().out
+    assert 'Left out 5 images' in out and 'train/blue/cut.jpg' in out and 'and 2 more' in out
+
+def test_strict_refuses_corrupt_images(tree):
+    spoil(tree)
+    with pytest.raises(T.InputError, match='5 images cannot be decoded.*cut.jpg.*without|leave out --strict'): quick(tree, strict=True)
+    assert not Path('runs').exists()
+
+def test_nothing_but_corrupt_images(tree):
+    for o in get_image_files(tree/'val'): o.write_bytes(b'no')
+    with pytest.raises(T.InputError, match='val holds no image that can be read'): quick(tree)
+
+# ---- what it refuses
+
+def evil(fname, *infos):
+    with tarfile.open(fname, 'w:gz') as t:
+        for o in infos: t.addfile(o)
+    return fname
+
+def link(name, to):
+    o = tarfile.TarInfo(name)
+    o.type,o.linkname = tarfile.SYMTYPE,to
+    return o
+
+bad_members = dict(up=tarfile.TarInfo('../../out.png'), absolute=tarfile.TarInfo('/tmp/out.png'), link=link('train','/etc'), linkup=link('a/b','../../..'))
+@pytest.mark.parametrize('kind', bad_members)
+def test_unsafe_archive(kind, tmp_path):
+    fname = evil(tmp_path/'evil.tgz', bad_members[kind])
+    before = sorted(tmp_path.rglob('*'))
+    with pytest.raises(T.InputError, match='not safe to unpack'): quick(fname)
+    assert sorted(set(tmp_path.rglob('*'))-set(before))==[tmp_path/'cache', tmp_path/'cache'/'data']
+
+@pytest.mark.parametrize('cut', ['noise','half','empty','flip'])
+def test_damaged_archive(cut, tree, tmp_path):
+    good = pack(tree, tmp_path/'c.tgz').read_bytes()
+    flip = good[:len(good)//2]+bytes(200)+good[len(good)//2+200:]
+    data = dict(noise=random.Random(0).randbytes(5000), half=good[:len(good)//2], empty=b'', flip=flip)[cut]
+    (tmp_path/'c.tgz').write_bytes(data)
+    with pytest.raises(T.InputError, match='c.tgz is damaged, or no tar archive'): quick(tmp_path/'c.tgz')
+    assert not (tmp_path/'cache'/'data').ls() and not Path('runs').exists()
+
+def folders(p, *names): [(p/o).mkdir(parents=True) for o in names]
+def renamed(p): (paint(p)/'val'/'red').rename(p/'val'/'green')
+
+@pytest.mark.parametrize('make,says', [(folders, 'no folder `train`'),
+    (lambda p: folders(p, 'train'), 'no validation folder'), (lambda p: folders(p, 'train/a', 'val/a'), 'train holds no image'),
+    (lambda p: paint(p, classes=('red',)), 'one class only'), (renamed, 'val has classes that .*train has not: green')])
+def test_layouts_that_cannot_be_learnt(make, says, tmp_path):
+    (tmp_path/'d').mkdir()
+    make(tmp_path/'d')
+    with pytest.raises(T.InputError, match=says): quick(tmp_path/'d')
+    assert not Path('runs').exists()
+
+@pytest.mark.parametrize('kw,says', [(dict(bs=17), '--bs 17 is more than the 16 training images'), (dict(bs=1), '--bs 1 .*2 or more'),
+    (dict(size=0), '--size 0 .*1 or more'), (dict(epochs=0), '--epochs 0'), (dict(limit=0), '--limit 0'), (dict(limit=1), 'the 2 classes'),
+    (dict(lr=-1.), 'lr'), (dict(wd=-1.), 'wd'), (dict(how='warp'), 'how'), (dict(opt='difgrad'), "did you mean 'diffgrad'"),
+    (dict(arch='xresnet81'), "did you mean 'xresnet18'"), (dict(data='imagenete'), "did you mean 'imagenette'"), (dict(data='digit'), "'digits'"),
+    (dict(data='/no/such/folder'), 'no such file or folder')])
+def test_bad_arguments(tree, kw, says):
+    with pytest.raises(T.InputError, match=says): quick(tree, **kw)
+    assert not Path('runs').exists()
+
+def test_out_that_cannot_be_written(tree, tmp_path):
+    (tmp_path/'file').write_text('old')
+    with pytest.raises(T.InputError, match='--out .*file'): quick(tree, out=str(tmp_path/'file'))
+    assert (tmp_path/'file').read_text()=='old'
+
+def test_unreadable_folder(tree, monkeypatch):
+    def denied(self): raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(self))
+    monkeypatch.setattr(Path, 'iterdir', denied)
+    with pytest.raises(T.InputError, match='Cannot read --data .*Permission denied'): quick(tree)
+
+def test_download_without_a_network(monkeypatch):
+    def offline(url): raise URLError('no route to host')
+    monkeypatch.setattr(T, 'untar_data', offline)
+    with pytest.raises(T.InputError, match='Cannot read --data imagewoof.*no route'): quick('imagewoof')
+
+@pytest.mark.parametrize('args,code,says', [(['--opt','difgrad'], 2, "did you mean 'diffgrad'"), (['--arch','xresnet81'], 2, "did you mean 'xresnet18'"),
+    (['--how','warp'], 2, "invalid choice: 'warp'"), (['--epochs','many'], 2, 'invalid int value'), (['--data','imagenete'], None, "did you mean 'imagenette'")])
+def test_exit_codes(monkeypatch, capsys, args, code, says):
+    "argparse's own code for what it can see, and for the rest the message, which Python prints before it ends with 1"
+    got = cli(monkeypatch, *args)
+    if code is None: assert says in got
+    else: assert got==code and says in capsys.readouterr().err
