@@ -1,4 +1,4 @@
-"""TODO subtitle
+"""Adam whose rates may not rise above what they have been on average
 
 Docs: https://fastopt.github.io/fastopt/adamod.html.md"""
 
@@ -13,7 +13,7 @@ import torch
 from .diffgrad import friction
 from .rules import Flag, NonNeg, Range, Rule, Unit, ema_, shrink, term
 
-# %% ../nbs/13_adamod.ipynb #bac03c7b
+# %% ../nbs/13_adamod.ipynb #ae0d6c78
 def from_length(n):
     "The decay rate of an average over about `n` steps"
     return 1 - 1/n
@@ -37,11 +37,11 @@ def adamod(u, m, v, s, *,
     ema_(s, η, mom3)
     return ((η+s)/2 if average_step else torch.minimum(η, s)) * m
 
-# %% ../nbs/13_adamod.ipynb #ae0d6c78
+# %% ../nbs/13_adamod.ipynb #399956ca
 adamod = Rule(adamod, shrink, doc='Adam whose rates are bounded by their own averages')
 AdaMod = adamod.torch('AdaMod')
 
-# %% ../nbs/13_adamod.ipynb #f90d88e6
+# %% ../nbs/13_adamod.ipynb #222112d8
 diffmod = Rule(adamod, friction, shrink, doc='AdaMod with the friction of diffGrad')
 deepmemory = Rule(adamod, friction, shrink, lr=4e-3, eps=1e-6, mom3=from_length(200), version=1, average_step=True,
     doc='DiffMod that steps by the mean of rate and average, with the memory of about an epoch')

@@ -7,4 +7,6 @@ from fastopt.adamod import *
 from fastopt.qhadam import *
 from fastopt.lookahead import *
 from fastopt.schedule import *
+from fastopt.schedules import *
 from fastopt.landscapes import *
+from fastopt.check import check_optimizer, wd_report

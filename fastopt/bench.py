@@ -6,15 +6,16 @@ Docs: https://fastopt.github.io/fastopt/bench.html.md"""
 
 # %% auto #0
 __all__ = ['nets', 'entrants', 'homes', 'L2', 'peers', 'COPY', 'TORCH', 'FIRST_STEP', 'columns', 'colours', 'period', 'program',
-           'late', 'floats', 'warm_up', 'xresnet50_shapes', 'installed', 'hows', 'peer', 'Copy', 'line_up', 'field',
-           'sample', 'enter', 'contest', 'tables', 'temporaries', 'extra', 'kernels', 'on_gpu', 'row', 'measure',
-           'first_steps', 'find', 'over', 'bar', 'cpu_bars', 'gpu_bars', 'bars', 'table', 'chart', 'names',
+           'late', 'floats', 'warm_up', 'xresnet50_shapes', 'lacking', 'hows', 'peer', 'Copy', 'line_up', 'Field',
+           'clock', 'sample', 'enter', 'contest', 'tables', 'temporaries', 'extra', 'kernels', 'on_gpu', 'row',
+           'measure', 'first_steps', 'find', 'over', 'bar', 'cpu_bars', 'gpu_bars', 'bars', 'table', 'chart', 'names',
            'check_file', 'all_versions', 'bench', 'run', 'main']
 
 # %% ../nbs/42_bench.ipynb #471a2dce
 import json, os, subprocess, sys, time, warnings
 from functools import partial
 from importlib import import_module
+from importlib.metadata import version
 from inspect import signature
 from itertools import count, cycle
 from operator import ge, le, lt
@@ -28,12 +29,11 @@ from fastcore.basics import first
 from fastcore.script import call_parse, is_cli
 from matplotlib.figure import Figure
 from torch.profiler import ProfilerActivity, profile
-from torch.utils.benchmark.utils.timer import timer
 from .adam import adam, adamw, radam
 from .adamod import adamod, deepmemory, diffmod
 from .diffgrad import diffgrad, diffrgrad
 from .engine import engines
-from .fused import record, split
+from .fused import Plan, record, split
 from .lookahead import lookahead, ranger
 from .rules import Rule
 from .sgd import sgd
@@ -87,24 +87,27 @@ entrants = dict(sgd=Rule(*sgd, mom=0.9), adam=adam, adamw=adamw, radam=radam, di
 # %% ../nbs/42_bench.ipynb #69a64cae
 homes = dict(torch='torch.optim', fastai='fastai.optimizer', optimi='optimi', pytorch_optimizer='pytorch_optimizer')
 L2 = dict(decouple_wd=False)
-_torch = dict(sgd=dict(cls='SGD', momentum=0.9), adam=dict(cls='Adam'), adamw=dict(cls='AdamW'), radam=dict(cls='RAdam', decoupled_weight_decay=True))
+_torch = dict(sgd=dict(cls='SGD', momentum=0.9), adam=dict(cls='Adam'), adamw=dict(cls='AdamW'),
+    radam=dict(cls='RAdam', decoupled_weight_decay=True))
 _fastai = dict(sgd=dict(cls='SGD', mom=0.9, **L2), adam=dict(cls='Adam', **L2), adamw=dict(cls='Adam'), radam=dict(cls='RAdam'),
     ranger=dict(cls='ranger'), lookahead=dict(cls='SGD', mom=0.9, around='Lookahead', **L2))
 _optimi = dict(sgd=dict(cls='SGD', momentum=0.9), adam=dict(cls='Adam'), adamw=dict(cls='AdamW'), radam=dict(cls='RAdam', decouple_wd=True),
     ranger=dict(cls='Ranger'))
-_pytorch_optimizer = dict(radam=dict(cls='RAdam'), diffgrad=dict(cls='DiffGrad', weight_decouple=False), diffrgrad=dict(cls='DiffGrad', rectify=True),
-    adamod=dict(cls='AdaMod'), ranger=dict(cls='Ranger'), lookahead=dict(cls='SGD', momentum=0.9, around='Lookahead'))
+_pytorch_optimizer = dict(radam=dict(cls='RAdam'), diffgrad=dict(cls='DiffGrad', weight_decouple=False),
+    diffrgrad=dict(cls='DiffGrad', rectify=True), adamod=dict(cls='AdaMod'), ranger=dict(cls='Ranger'),
+    lookahead=dict(cls='SGD', momentum=0.9, around='Lookahead'))
 peers = dict(torch=_torch, fastai=_fastai, optimi=_optimi, pytorch_optimizer=_pytorch_optimizer)
 
 # %% ../nbs/42_bench.ipynb #1c575f7d
-def installed(home):
-    "Can library `home` be imported?"
-    try: return bool(import_module(homes[home]))
-    except ImportError: return False
+def lacking(home):
+    "Why library `home` cannot be used, or `None`"
+    try: import_module(homes[home])
+    except Exception as e: return f'{type(e).__name__}: {e}' # A library can be too old or too new for PyTorch in many ways
 
 def hows(home, cls, gpu=False):
     "The engines that a peer has; Triton needs a GPU"
-    names = signature(getattr(import_module(homes[home]), cls)).parameters
+    known = getattr(import_module(homes[home]), cls, None)
+    names = signature(known).parameters if known else ()
     return ['eager', *(o for o in ('foreach', 'fused', 'triton') if o in names and (gpu or o!='triton'))]
 
 def peer(ps, home, how, cls, around=None, **kwargs):
@@ -126,95 +129,112 @@ COPY,TORCH = ('copy', '', ''),('adamw', 'torch', 'fused')
 def line_up(name, gpu=False):
     "The family of the rule called `name`: what makes each member's optimizer from weights"
     ours = {(name, 'fastopt', how): partial(entrants[name], lr=1e-3, wd=1e-2, how=how) for how in engines}
-    theirs = {(name, home, how): partial(peer, home=home, how=how, **kw) for home,known in peers.items() if name in known and installed(home)
-        for kw in [known[name]] for how in hows(home, kw['cls'], gpu)}
+    known = {home: kws[name] for home,kws in peers.items() if name in kws and not lacking(home)}
+    theirs = {(name, home, how): partial(peer, home=home, how=how, **kw) for home,kw in known.items() for how in hows(home, kw['cls'], gpu)}
     return {COPY: Copy, TORCH: partial(peer, home='torch', how='fused', cls='AdamW'), **ours, **theirs}
 
 # %% ../nbs/42_bench.ipynb #663ca688
-def field(shapes, device='cpu'):
-    "Weights of these `shapes`, and two sets of gradients in turns without end"
-    torch.manual_seed(0)
-    ps,*gs = [[torch.randn(o, device=device) for o in shapes] for _ in range(3)]
-    return [torch.nn.Parameter(p) for p in ps],cycle(gs)
+class Field:
+    "Weights `ps` of these `shapes` and gradients for them, all drawn at random"
+    def __init__(self, shapes, device='cpu'):
+        torch.manual_seed(0)
+        self.fresh = [[torch.randn(o, device=device) for o in shapes] for _ in range(3)]
+        ps,*grads = self.used = [[o.clone() for o in ts] for ts in self.fresh]
+        self.ps,self.grads,self.device = list(map(torch.nn.Parameter, ps)),cycle(grads),ps[0].device
+    def reset(self):
+        "Weights and gradients as they were at first"
+        for used,fresh in zip(self.used, self.fresh): torch._foreach_copy_(used, fresh)
+    def turn(self):
+        "Give the weights the other gradients"
+        for p,g in zip(self.ps, next(self.grads)): p.grad = g
 
-def sample(opt, ps, grads, steps=1):
+# %% ../nbs/42_bench.ipynb #8e3c4836
+def clock(device):
+    "Seconds, read when the `device` has done all that it was given"
+    if device.type!='cpu': torch.accelerator.synchronize()
+    return time.perf_counter()
+
+def sample(opt, field, steps=1):
     "Milliseconds a step of `opt`, in the mean over `steps`"
     total = 0
     for _ in range(steps):
-        for p,g in zip(ps, next(grads)): p.grad = g
-        start = timer()
+        field.turn()
+        start = clock(field.device)
         opt.step()
-        total += timer()-start
+        total += clock(field.device)-start
     return total/steps*1e3
 
-# %% ../nbs/42_bench.ipynb #3d00ff92
-def enter(make, ps, grads, warm=1):
+# %% ../nbs/42_bench.ipynb #4030e308
+def enter(make, field, warm=1):
     "The optimizer from `make`, warmed up by `warm` steps and more, and the milliseconds of the first one"
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')
         warnings.filterwarnings('error', '.*no fused kernel') # What runs on another engine must not be timed as `fused`
-        opt = make(ps)
-        first_ms = sample(opt, ps, grads)
-        sample(opt, ps, grads, warm)
+        opt = make(field.ps)
+        first_ms = sample(opt, field)
+        sample(opt, field, warm)
     return opt,first_ms
 
-def contest(opts, ps, grads, steps=1, n=200, budget=20., least=7):
-    "Milliseconds a step as a table, a column for each of `opts`, a row for each of `n` rounds, or fewer if `least` are done after `budget` seconds"
+def contest(opts, field, steps=1, n=200, budget=20., least=7):
+    "Milliseconds a step, a column for each of `opts`, a row for each of `n` rounds: fewer, but `least`, after `budget` seconds"
     rows,rng,start = [],Random(0),time.time()
     while len(rows)<n and (len(rows)<least or time.time()-start<budget):
+        field.reset()
         order = rng.sample(list(opts), len(opts))
-        rows.append({o: sample(opts[o], ps, grads, steps) for o in order})
+        rows.append({o: sample(opts[o], field, steps) for o in order})
     return pd.DataFrame(rows, columns=list(opts))
 
-# %% ../nbs/42_bench.ipynb #7a8bd97d
+# %% ../nbs/42_bench.ipynb #ed72613b
 def tables(opt):
     "Bytes of the tables that the fused engine of `opt` keeps"
-    plans = [plan for _,bs in opt.engine.plans.values() for b in bs for plan in b.cache.values()]
-    return sum(getattr(o, 'nbytes', 0) for plan in plans for l in plan.launchers.values() for o in vars(l).values())
+    plans = [o for _,bs in opt.engine.plans.values() for b in bs for o in b.cache.values() if isinstance(o, Plan)]
+    arrays = [o for plan in plans for l in plan.launchers.values() for o in vars(l).values() if hasattr(o, 'nbytes')]
+    return sum({id(o): o.nbytes for o in arrays}.values())
 
 def temporaries(f):
     "Most bytes that PyTorch holds on the CPU while `f` runs, beyond those before"
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as prof: f()
     return max(np.cumsum([o.nbytes() for o in prof.profiler.kineto_results.events() if o.name()=='[memory]']), default=0)
 
-def extra(make, ps, grads, steps):
+def extra(make, field, steps):
     "Bytes that the optimizer from `make` holds in its first `steps` beyond state, as a share of those of the weights"
-    cuda = ps[0].device.type=='cuda'
+    cuda = field.device.type=='cuda'
     before = torch.cuda.memory_allocated() if cuda else 0
     if cuda: torch.cuda.reset_peak_memory_stats()
-    opt = make(ps)
-    temps = temporaries(partial(sample, opt, ps, grads, steps)) if not cuda else torch.cuda.max_memory_allocated()-before
+    opt = make(field.ps)
+    held = temporaries(partial(sample, opt, field, steps)) if not cuda else torch.cuda.max_memory_allocated()-before
     state = [o.nbytes for st in opt.state.values() for o in st.values() if isinstance(o, torch.Tensor)]
     if cuda: state = [-(-o//512)*512 for o in state] # The allocator's smallest piece
-    else: temps += tables(opt)
-    return max(temps-sum(state), 0)/sum(p.nbytes for p in ps)
+    else: held += tables(opt)
+    return max(held-sum(state), 0)/sum(p.nbytes for p in field.ps)
 
-# %% ../nbs/42_bench.ipynb #ed72613b
+# %% ../nbs/42_bench.ipynb #fed74bba
 def kernels(events, steps):
     "Kernels a step and their milliseconds, of the profiler's averages `events` over `steps`; copying and filling are none"
     ks = [o for o in events if o.device_type!=torch.autograd.DeviceType.CPU and not o.key.startswith(('Memcpy', 'Memset'))]
     return dict(launches=sum(o.count for o in ks)/steps, kernel_ms=sum(o.self_device_time_total for o in ks)/1e3/steps)
 
-def on_gpu(opt, ps, grads, steps):
+def on_gpu(opt, field, steps):
     "What the GPU does in a step of `opt`; nothing is known where there is none"
-    if ps[0].device.type!='cuda': return {}
-    with profile(activities=[ProfilerActivity.CPU, ProfilerActivity.CUDA]) as prof: sample(opt, ps, grads, steps)
+    if field.device.type!='cuda': return {}
+    with profile(activities=[ProfilerActivity.CPU, ProfilerActivity.CUDA]) as prof: sample(opt, field, steps)
     return kernels(prof.key_averages(), steps)
 
-# %% ../nbs/42_bench.ipynb #fed74bba
+# %% ../nbs/42_bench.ipynb #44af46f4
 def row(key, times, nbytes, weights):
     "What the table `times` of a family says of the member `key`, whose mathematics moves `nbytes` a step"
     (name,library,engine),med = key,times.median()
     bandwidth = 8*weights/med[COPY] # Bytes a millisecond: a copy reads 4 a weight and writes 4
-    return dict(name=name, library=library, engine=engine, median_ms=med[key], spread=times[key].quantile([0.25, 0.75]).tolist(), n=len(times),
-        bytes=nbytes, vs_torch_fused=med[key]/med[TORCH] if TORCH in med else None, vs_floor=med[key]*bandwidth/nbytes, copy_gbs=bandwidth/1e6)
+    return dict(name=name, library=library, engine=engine, median_ms=med[key], spread=times[key].quantile([0.25, 0.75]).tolist(),
+        n=len(times), bytes=nbytes, vs_torch_fused=med[key]/med[TORCH] if TORCH in med else None, vs_floor=med[key]*bandwidth/nbytes,
+        copy_gbs=bandwidth/1e6)
 
-# %% ../nbs/42_bench.ipynb #44af46f4
-def _enter_all(family, ps, grads, warm, left_out):
+# %% ../nbs/42_bench.ipynb #e6920090
+def _enter_all(family, field, warm, left_out):
     "Optimizers and times of first steps of those of `family` that run; the others go to `left_out`"
     opts,firsts = {},{}
     for key,make in family.items():
-        try: opts[key],firsts[key] = enter(make, ps, grads, warm)
+        try: opts[key],firsts[key] = enter(make, field, warm)
         except Exception as e: left_out[' '.join(key)] = f'{type(e).__name__}: {str(e)[:300]}'
     return opts,firsts
 
@@ -226,36 +246,37 @@ def measure(
     **kwargs # For `contest`
 ):
     "Rows of the family of rule `name` on weights like those of `net`"
-    rule,(ps,grads),left_out = entrants[name],field(nets[net](), device),{} if left_out is None else left_out
-    family,k = line_up(name, ps[0].device.type!='cpu'),period(rule)
-    opts,firsts = _enter_all(family, ps, grads, warm_up(rule)+k, left_out)
-    times,weights = contest(opts, ps, grads, k, **kwargs),sum(p.numel() for p in ps)
-    rows = [dict(row(key, times, 4*weights*floats(rule), weights), first_ms=firsts[key], shapes=net, **on_gpu(opts[key], ps, grads, k))
+    rule,field,left_out = entrants[name],Field(nets[net](), device),{} if left_out is None else left_out
+    family,k,weights = line_up(name, field.device.type!='cpu'),period(rule),sum(p.numel() for p in field.ps)
+    opts,firsts = _enter_all(family, field, warm_up(rule)+k, left_out)
+    times = contest(opts, field, k, **kwargs)
+    rows = [dict(row(key, times, 4*weights*floats(rule), weights), first_ms=firsts[key], shapes=net, **on_gpu(opts[key], field, k))
         for key in opts if key[0]==name]
     opts.clear() # Its memory is needed
-    fused = family[name, 'fastopt', 'fused']
-    for o in rows: o['extra'] = extra(fused, ps, grads, warm_up(rule)+k) if (o['library'], o['engine'])==('fastopt', 'fused') else None
+    for o in rows:
+        if (o['library'], o['engine'])==('fastopt', 'fused'): o['extra'] = extra(family[name, 'fastopt', 'fused'], field, warm_up(rule)+k)
     return rows
 
-# %% ../nbs/42_bench.ipynb #dac9e91d
+# %% ../nbs/42_bench.ipynb #73ca7b8c
 FIRST_STEP = """
 import json, torch, warnings
 from fastai.torch_core import default_device
 from fastopt.diffgrad import diffgrad
 from fastopt.lookahead import radam, ranger
-from torch.utils.benchmark.utils.timer import timer
+from time import perf_counter
 
 warnings.filterwarnings('error', '.*no fused kernel')
 def seconds(rule):
     p = torch.nn.Parameter(torch.ones(1000, 1000, device=default_device()))
     p.grad,opt = torch.ones_like(p),rule([p], how='fused')
-    start = timer()
+    start = perf_counter()
     opt.step()
-    return timer()-start
+    p.sum().item() # Waits for a GPU
+    return perf_counter()-start
 print(json.dumps({o.__name__: seconds(o) for o in (diffgrad, radam, ranger)}))
 """
 
-# %% ../nbs/42_bench.ipynb #db1d2f19
+# %% ../nbs/42_bench.ipynb #171713c7
 def first_steps(code=FIRST_STEP):
     "Seconds of a first fused step in a new process, by rule, without (`cold`) and with (`warm`) its kernel in the cache; or the `error`"
     with TemporaryDirectory() as d:
@@ -264,7 +285,7 @@ def first_steps(code=FIRST_STEP):
     if bad := first(o for o in runs if o.returncode): return dict(error=bad.stderr.strip().split('\n')[-1])
     return {k: json.loads(o.stdout.splitlines()[-1]) for k,o in zip(('cold', 'warm'), runs)}
 
-# %% ../nbs/42_bench.ipynb #171713c7
+# %% ../nbs/42_bench.ipynb #24f129c9
 columns = ['shapes', 'name', 'library', 'engine', 'median_ms', 'spread', 'n', 'bytes', 'vs_torch_fused', 'vs_floor', 'first_ms',
     'launches', 'kernel_ms', 'extra', 'copy_gbs', 'device', 'versions']
 
@@ -280,32 +301,35 @@ def bar(where, what, sign, limit, x):
     reached = 'not measured' if x is None else 'yes' if {'<=':le, '<':lt, '>=':ge}[sign](x, limit) else 'no'
     return dict(where=where, what=what, bar=f'{sign} {limit:g}', measured=x, reached=reached)
 
-# %% ../nbs/42_bench.ipynb #24f129c9
+# %% ../nbs/42_bench.ipynb #bf8be4cb
 def cpu_bars(rows, warm):
     "The promises for a CPU, from the table `rows` and the seconds of first steps from a `warm` cache"
     vs = partial(find, rows, 'vs_torch_fused', shapes='xresnet50', library='fastopt', engine='fused')
     yield bar('CPU, xresnet50', 'fused adamw vs torch AdamW fused', '<=', 1.25, vs(name='adamw'))
-    yield bar('CPU, xresnet50', 'fused diffgrad vs torch AdamW fused, per byte', '<=', 1.25, over(vs(name='diffgrad'), floats(diffgrad)/floats(adamw)))
+    per_byte = over(vs(name='diffgrad'), floats(diffgrad)/floats(adamw))
+    yield bar('CPU, xresnet50', 'fused diffgrad vs torch AdamW fused, per byte', '<=', 1.25, per_byte)
     auto,theirs = rows[(rows.library=='fastopt') & (rows.engine=='auto')],rows[rows.library!='fastopt']
-    for name in dict.fromkeys(o for known in peers.values() for o in known):
+    for name in filter({o for known in peers.values() for o in known}.__contains__, entrants):
         ms = [find(o, 'median_ms', shapes='xresnet50', name=name) for o in (auto, theirs)]
         yield bar('CPU, xresnet50', f'auto {name} vs its fastest peer', '<', 1, over(*ms))
     ms = find(auto, 'median_ms', shapes='small', name='adamw'),find(theirs, 'median_ms', shapes='small', name='adamw', library='fastai')
     yield bar('CPU, small', 'auto adamw vs fastai Adam', '<=', 1, over(*ms))
     yield bar('CPU', 'first fused step, warm cache, seconds', '<=', 3, max(warm.values(), default=None))
 
-# %% ../nbs/42_bench.ipynb #4d80f2d9
+# %% ../nbs/42_bench.ipynb #75f9e347
 def gpu_bars(rows):
     "The promises for a GPU, from the table `rows`"
     ours = partial(find, rows, library='fastopt', engine='fused')
-    yield bar('GPU, xresnet50', 'fused diffgrad vs torch AdamW fused', '<=', 1, ours(col='vs_torch_fused', shapes='xresnet50', name='diffgrad'))
+    vs = ours(col='vs_torch_fused', shapes='xresnet50', name='diffgrad')
+    yield bar('GPU, xresnet50', 'fused diffgrad vs torch AdamW fused', '<=', 1, vs)
     for name in ('adamw', 'diffgrad'):
-        yield bar('GPU, giant', f'bandwidth of fused {name} over that of a copy', '>=', 0.85, over(1, ours(col='vs_floor', shapes='giant', name=name)))
+        share = over(1, ours(col='vs_floor', shapes='giant', name=name))
+        yield bar('GPU, giant', f'bandwidth of fused {name} over that of a copy', '>=', 0.85, share)
     whole = [k for k,r in entrants.items() if not r.elementwise]
     most = find(rows[~rows.name.isin(whole)], 'launches', 'max', library='fastopt', engine='fused')
     yield bar('GPU', f"kernels a step of one group, but for {', '.join(whole)}", '<=', 1, most)
 
-# %% ../nbs/42_bench.ipynb #70ee4780
+# %% ../nbs/42_bench.ipynb #867fcc55
 def bars(
     rows, # Dicts from `measure`, with `device`
     first_step=None # From `first_steps`
@@ -314,20 +338,20 @@ def bars(
     df = pd.DataFrame(rows, columns=columns)
     on_cpu,none = bool(len(df)) and df.device[0].startswith('cpu'),df[:0]
     lines = [*cpu_bars(df if on_cpu else none, (first_step or {}).get('warm', {}) if on_cpu else {}), *gpu_bars(none if on_cpu else df)]
+    what = 'memory of a fused step beyond state, over the weights'
     for net in nets:
-        if net in df.shapes.values or net=='xresnet50':
-            lines.append(bar(f'any, {net}', 'memory of a fused step beyond state, over the weights', '<=', 0.01, find(df, 'extra', 'max', shapes=net)))
+        if net in df.shapes.values or net=='xresnet50': lines.append(bar(f'any, {net}', what, '<=', 0.01, find(df, 'extra', 'max', shapes=net)))
     return pd.DataFrame(lines).astype(dict(measured=object))
 
-# %% ../nbs/42_bench.ipynb #169aea46
+# %% ../nbs/42_bench.ipynb #bfa5adf9
 def table(rows):
     "The `rows` as a table to read"
     df = pd.DataFrame(rows, columns=columns).drop(columns=['device', 'versions', 'shapes', 'copy_gbs'])
     df['spread'] = [f'{a:.3g}–{b:.3g}' for a,b in df.spread]
-    df['bytes'] = [f'{o/1e6:.3g}M' for o in df.bytes]
+    df['bytes'] = [f'{o/1e6:.4g}M' for o in df.bytes]
     return df.dropna(axis=1, how='all').sort_values('median_ms').to_string(index=False, na_rep='', float_format='{:.3g}'.format)
 
-# %% ../nbs/42_bench.ipynb #ad741ade
+# %% ../nbs/42_bench.ipynb #4690fc64
 colours = dict(zip(['fastopt', *homes], ('#d1495b', '#30638e', '#00798c', '#edae49', '#8d99ae')))
 
 def _panel(ax, df, net):
@@ -340,7 +364,7 @@ def _panel(ax, df, net):
     ax.set(title=net, xlabel='milliseconds a step', ylim=(-1, len(df)))
     ax.spines[['top', 'right']].set_visible(False)
 
-# %% ../nbs/42_bench.ipynb #e7d41693
+# %% ../nbs/42_bench.ipynb #dee4060d
 def chart(rows):
     "Bars of the medians in `rows`, a panel for each model"
     df = pd.DataFrame(rows, columns=columns).sort_values('median_ms')
@@ -350,7 +374,7 @@ def chart(rows):
     fig.suptitle(f"{rows[0]['device']}; the mark: its bytes at the speed of a copy")
     return fig
 
-# %% ../nbs/42_bench.ipynb #dee4060d
+# %% ../nbs/42_bench.ipynb #0d0940ab
 def names(text, known, what):
     "The words of `text`, which has commas between, all of them `known`; all there are if it is empty"
     return [pick(o.strip(), list(known), what) for o in text.split(',')] if text else list(known)
@@ -360,14 +384,15 @@ def check_file(fname, what, kinds=None):
     if not fname: return None
     path = Path(fname)
     if kinds: pick(path.suffix[1:].lower(), list(kinds), f'{what} {fname}: the list of kinds of pictures')
-    if path.is_dir() or not os.access(path.parent, os.W_OK): raise InputError(
-        f"{what} {fname} cannot be written: {'it is a folder' if path.is_dir() else f'there is no folder {path.parent}, or it is not yours'}. Choose another")
+    why = 'it is a folder' if path.is_dir() else f'there is no folder {path.parent}, or it is not yours'
+    if path.is_dir() or not os.access(path.parent, os.W_OK): raise InputError(f'{what} {fname} cannot be written: {why}. Choose another')
     return path
 
-# %% ../nbs/42_bench.ipynb #0d0940ab
+# %% ../nbs/42_bench.ipynb #95f8f961
 def all_versions():
     "Of fastopt, of what it needs, and of the peers that are installed"
-    return versions() | {o: getattr(import_module(o), '__version__', '?') for o in ('optimi', 'pytorch_optimizer') if installed(o)}
+    dists = dict(optimi='torch-optimi', pytorch_optimizer='pytorch_optimizer')
+    return versions() | {o: version(dist) for o,dist in dists.items() if not lacking(o)}
 
 def bench(
     rules, # Names of rules, in `entrants`
@@ -377,7 +402,7 @@ def bench(
 ):
     "Measure the families of `rules` on the weights of `models`, print what is found, return the record"
     info = dict(device=device(), versions=all_versions())
-    record = dict(info, commit=commit(), left_out={o: 'not installed' for o in homes if not installed(o)}, first_step={}, rows=[], bars=[])
+    record = dict(info, commit=commit(), left_out={o: why for o in homes if (why := lacking(o))}, first_step={}, rows=[], bars=[])
     for net in models:
         for name in rules:
             new = [dict(o, **info) for o in measure(name, net, default_device(), record['left_out'], **kwargs)]
@@ -389,12 +414,13 @@ def bench(
     save(record)
     return record
 
-# %% ../nbs/42_bench.ipynb #233141b8
+# %% ../nbs/42_bench.ipynb #ee8b4a61
 def run(only, shapes, out, plot, quick):
     "The command, from its arguments; the record"
     os.environ.setdefault('KINETO_LOG_LEVEL', '9') # Else the profiler talks to the terminal
     rules = names(only or ('adamw,diffgrad' if quick else ''), entrants, 'The list of rules')
     models = names(shapes, nets, 'The list of shapes')
+    if 'giant' in models and default_device().type=='cpu': raise InputError('--shapes giant needs a GPU with 80 GB: take huge instead')
     out,plot = check_file(out, '--out'),check_file(plot, '--plot', Figure().canvas.get_supported_filetypes())
     save = partial(save_record, path=out) if out else lambda o: None
     record = bench(rules, models, save, **(dict(n=50, budget=2., least=3) if quick else {}))
@@ -404,11 +430,11 @@ def run(only, shapes, out, plot, quick):
     for who,why in record['left_out'].items(): print(f'Left out: {who} ({why})')
     return record
 
-# %% ../nbs/42_bench.ipynb #95f8f961
+# %% ../nbs/42_bench.ipynb #e4c12df8
 @call_parse
 def main(
     only:str='', # Rules, with commas between; by default all
-    shapes:str='xresnet50,small', # Weights, with commas between: xresnet50, small, many, huge (100 million), giant (500 million)
+    shapes:str='xresnet50,small', # Weights, with commas between: xresnet50, small, many, huge (needs 16 GB), giant (needs a GPU)
     out:str='', # File for the record, as JSON
     plot:str='', # File for a bar chart
     quick:bool=False # Few rounds, and only adamw and diffgrad unless `only` says otherwise: less than a minute

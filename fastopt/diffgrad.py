@@ -8,8 +8,8 @@ Docs: https://fastopt.github.io/fastopt/diffgrad.html.md"""
 __all__ = ['Version', 'diffgrad', 'DiffGrad', 'diffrgrad', 'diffrgrad_hold', 'DiffRGrad', 'friction', 'late_friction']
 
 # %% ../nbs/12_diffgrad.ipynb #8034ee07
-from .adam import adam, adapt, hold, rectification, rectify
-from .rules import OneOf, Real, Rule, Unit, decay, descend, term
+from .adam import Length, adam, adapt, hold, rectification, rectify
+from .rules import OneOf, Rule, Unit, decay, descend, term
 
 # %% ../nbs/12_diffgrad.ipynb #be623a61
 Version = OneOf(0, 1, 2, why='versions above 2 have no trustworthy published definition')
@@ -35,7 +35,7 @@ DiffGrad = diffgrad.torch('DiffGrad')
 def late_friction(u, g, prev, *,
     version:Version=0, # As in `friction`
     sqr_mom:Unit=0.999, # β₂ of the mean square
-    n_min:Real=5., # Least length of the moving average to trust
+    n_min:Length=5., # Least length of the moving average to trust
     step
 ):
     "`friction` once the mean square can be trusted"

@@ -88,9 +88,7 @@ class FastOptimizer(Optimizer):
 @patch
 def _set_hyper(self:FastOptimizer, k, v):
     rule = self.rule
-    if k in rule.spellings and k not in rule.hypers:
-        k,convert = rule.spellings[k]
-        v = [convert(o) for o in v]
+    (k,*_),v = zip(*[rule.translate(k, o) for o in v])
     if k in rule.hypers:
         for o in v: rule.check(k, o)
         for o,h in zip(v, self.hypers): h[k] = int(o) if rule.ranges[k].whole else float(o)

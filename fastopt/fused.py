@@ -336,14 +336,18 @@ class Launcher:
     "Tables for the kernel `k` on the batch `b`: `columns` maps names of columns to lists of tensors"
     BLOCK = 16384
     def __init__(self, k, b, columns):
-        self.k,self.f,ns = k,self.build(k),[p.numel() for p in b.ps]
+        self.k,self.f = k,self.build(k)
         self.moving = [j for j,c in enumerate(k.table) if c not in b.bufs and c!='p']
         self.table = np.stack([addresses(columns[c]) for c in k.table], 1)
-        self.rows = np.array([[max(n//max(columns[c][t].numel(), 1), 1) for c in k.rows] for t,n in enumerate(ns)], dtype=np.int64)
-        self.sizes = np.array(ns, dtype=np.int64)
-        self.tid = np.array([t for t,n in enumerate(ns) for _ in range(0, n, self.BLOCK)], dtype=np.int32)
-        self.off = np.array([o for n in ns for o in range(0, n, self.BLOCK)], dtype=np.int64)
+        self.rows = np.array([[max(p.numel()//max(columns[c][t].numel(), 1), 1) for c in k.rows] for t,p in enumerate(b.ps)], dtype=np.int64)
+        if 'blocks' not in b.cache: b.cache['blocks'] = self.blocks(b)
+        self.sizes,self.tid,self.off = b.cache['blocks'] # One copy for all kernels of the batch
         self.place(b.device)
+    def blocks(self, b):
+        "Sizes of the tensors, and for each block the tensor it is in and where it starts"
+        ns = [p.numel() for p in b.ps]
+        where = [(t, o) for t,n in enumerate(ns) for o in range(0, n, self.BLOCK)]
+        return np.array(ns, dtype=np.int64),np.array([t for t,_ in where], dtype=np.int32),np.array([o for _,o in where], dtype=np.int64)
     def place(self, device): "Put what does not move on the `device`"
     def __call__(self, b, consts, columns):
         for j in self.moving: self.table[:,j] = addresses(columns[self.k.table[j]])
@@ -357,7 +361,7 @@ class CppLauncher(Launcher):
     def place(self, device): self.fixed = [o.ctypes.data for o in (self.rows, self.sizes, self.tid, self.off)]
     def launch(self, b, consts, grads):
         cs,blocks = np.array(consts, dtype=np.float64),len(self.tid)
-        threads = min(torch.get_num_threads(), blocks)
+        threads = min(torch.get_num_threads(), blocks, 1 + self.sizes.sum()//32768) # A thread must be worth waking
         self.f(self.table.ctypes.data, grads.ctypes.data, *self.fixed, blocks, self.BLOCK, cs.ctypes.data, threads)
 
 # %% ../nbs/02_fused.ipynb #0bdbf195

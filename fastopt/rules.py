@@ -129,7 +129,7 @@ def _agree(kind, name, a, b, over):
 def unknown(what, name, valid):
     "The message for a `name` that `what` does not have, with the nearest of `valid`"
     near = get_close_matches(name, valid, 1, 0.5)
-    return f"{what} has no {name!r}{f'; did you mean {near[0]!r}?' if near else ''} It has: {', '.join(valid)}"
+    return f"{what} has no {name!r}{f'; did you mean {near[0]!r}?' if near else '.'} It has: {', '.join(valid)}"
 
 # %% ../nbs/00_rules.ipynb #99220984
 class Rule:
@@ -202,19 +202,26 @@ def spellings(self:Rule):
     return {o:(k,f) for k,r in self.ranges.items() for o,f in getattr(r, 'also', {}).items()}
 
 @patch
+def translate(self:Rule, name, value):
+    "The hyper, and its value, that `name=value` spells"
+    if name in self.ranges or name not in self.spellings: return name,value
+    k,convert = self.spellings[name]
+    try: return k,convert(value)
+    except (ArithmeticError, TypeError): raise ValueError(f"{self.__name__}: {name}={value!r} gives no {k}, which must be {self.ranges[k]!r}") from None
+
+# %% ../nbs/00_rules.ipynb #89cc087d
+@patch
 def settle(self:Rule, given):
     "All hypers and all options, after the user's `given` ones, checked"
     hypers,options = dict(self.hypers),dict(self.options)
     for k,v in given.items():
-        if k in self.spellings and k not in self.ranges:
-            k,convert = self.spellings[k]
-            v = convert(v)
+        k,v = self.translate(k, v)
         if k not in self.ranges: raise TypeError(unknown(self.__name__, k, [*self.ranges, *self.spellings]))
         self.check(k, v)
         (hypers if k in hypers else options)[k] = v
     return hypers,options
 
-# %% ../nbs/00_rules.ipynb #12c3a344
+# %% ../nbs/00_rules.ipynb #21bff982
 @patch
 def apply(self:Rule,
     p, # Weights
@@ -230,7 +237,7 @@ def apply(self:Rule,
         if fresh: env['g'] = env['u']
     return env['u']
 
-# %% ../nbs/00_rules.ipynb #284d77d8
+# %% ../nbs/00_rules.ipynb #fe79caa8
 def ema_(avg, x, β):
     "In place: `avg` forgets at rate `β` and learns `x`"
     return avg.lerp_(x, 1-β)
@@ -238,7 +245,7 @@ def debias(avg, β, t):
     "`avg` after `t` steps, as if it had not started from zero"
     return avg / (1-β**t)
 
-# %% ../nbs/00_rules.ipynb #fe79caa8
+# %% ../nbs/00_rules.ipynb #4df3a256
 def each(f):
     "Mark `f` as needing whole tensors: stand-ins for tensors decide by their method `each` how to run it"
     @wraps(f)
@@ -248,7 +255,7 @@ def each(f):
     _f.whole = True
     return _f
 
-# %% ../nbs/00_rules.ipynb #50727b38
+# %% ../nbs/00_rules.ipynb #792a49fc
 def _whole(f):
     "Does the function `f`, or one that it names, need whole tensors?"
     f = getattr(f, 'f', f)

@@ -8,10 +8,11 @@ Docs: https://fastopt.github.io/fastopt/train.html.md"""
 __all__ = ['downloads', 'archs', 'lrs', 'InputError', 'pick', 'grey_block', 'digits', 'tree', 'extract', 'scan', 'watched',
            'sound', 'photo_block', 'photos', 'source', 'subset', 'loaders', 'small', 'rules', 'opt_func', 'learner',
            'beside', 'save_record', 'command', 'commit', 'device', 'versions', 'KeepRecord', 'PlainLog', 'curves',
-           'recorded', 'new_run', 'begin', 'check_numbers', 'threads', 'fit', 'train', 'opt_name', 'arch_name', 'main']
+           'recorded', 'stoppable', 'new_run', 'begin', 'check_numbers', 'threads', 'fit', 'train', 'opt_name',
+           'arch_name', 'main']
 
 # %% ../nbs/51_train.ipynb #8528cf8c
-import fastopt, gzip, hashlib, io, json, platform, shlex, tarfile, zlib
+import fastopt, gzip, hashlib, io, json, platform, shlex, signal, tarfile, threading, zlib
 from argparse import ArgumentTypeError
 from contextlib import suppress
 from importlib import import_module
@@ -133,8 +134,8 @@ def _classes(trn, val, train, valid):
     for files,folder in ((trn,train),(val,valid)):
         if not files: raise InputError(f'{folder} holds no image that can be read: put images in {folder}/CLASS/')
     known,asked = ({parent_label(o) for o in files} for files in (trn,val))
-    if len(known)<2: raise InputError(f'{train} has one class only ({first(known)}): there is nothing to tell apart. Add a folder for each class')
-    if new := sorted(asked-known): raise InputError(f'{valid} has classes that {train} has not: {_few(new)}. Add images of them to train on')
+    if len(known)<2: raise InputError(f'{train} has one class only ({first(known)}), so nothing to tell apart. Add a folder for each class')
+    if new := sorted(asked-known): raise InputError(f'{valid} has classes that {train} has not: {_few(new)}. Add images to train on')
 
 # %% ../nbs/51_train.ipynb #274ad79e
 def photo_block(size):
@@ -256,6 +257,7 @@ def beside(path):
     finally:
         with suppress(OSError): part.unlink()
 
+# %% ../nbs/51_train.ipynb #3bfbd4cb
 def _plain(o):
     "`o` as JSON can say it: what is not finite as `None`, paths as text"
     if isinstance(o, dict): return {k:_plain(v) for k,v in o.items()}
@@ -267,10 +269,11 @@ def save_record(record, path):
     "Write dict `record` to `path` as JSON"
     with beside(path) as p: p.write_text(json.dumps(_plain(record), indent=1)+'\n')
 
-# %% ../nbs/51_train.ipynb #4cd34cce
+# %% ../nbs/51_train.ipynb #476bd19a
 def command(args):
     "The command line that says all `args`"
-    return shlex.join(['fastopt-train', *(s for k,v in args.items() if v not in (None,False) for s in ([f'--{k}'] if v is True else [f'--{k}',str(v)]))])
+    flags = [[f'--{k}'] if v is True else [f'--{k}',str(v)] for k,v in args.items() if v is not None and v is not False]
+    return shlex.join(['fastopt-train', *(o for f in flags for o in f)])
 
 def commit():
     "The git commit that fastopt is at, with '-dirty' if files changed since; `None` if git does not hold it"
@@ -278,15 +281,17 @@ def commit():
     with suppress(OSError):
         if run(git+['ls-files','__init__.py']): return run(git+['describe','--always','--dirty','--abbrev=40','--exclude=*'])
 
-# %% ../nbs/51_train.ipynb #476bd19a
+# %% ../nbs/51_train.ipynb #0a7cbf3e
 def device():
     "What the training runs on"
     d = default_device()
     return torch.cuda.get_device_name(d) if d.type=='cuda' else f'{d.type} ({platform.machine()}, {torch.get_num_threads()} threads)'
 
-def versions(): return {o:import_module(o).__version__ for o in ('fastopt','fastai','torch','torchvision')} | dict(python=platform.python_version())
+def versions():
+    "Of Python and of the packages that numbers depend on"
+    return dict(python=platform.python_version(), **{o:import_module(o).__version__ for o in ('fastopt','fastai','torch','torchvision')})
 
-# %% ../nbs/51_train.ipynb #0a7cbf3e
+# %% ../nbs/51_train.ipynb #ade8847c
 class KeepRecord(Callback):
     "Add each epoch to `record` and save it to `path`"
     order = Recorder.order+1
@@ -305,7 +310,7 @@ class PlainLog(Callback):
     def before_fit(self): self.line(self.recorder.metric_names)
     def after_epoch(self): self.line(self.recorder.log)
 
-# %% ../nbs/51_train.ipynb #ade8847c
+# %% ../nbs/51_train.ipynb #177a02c8
 def _axes(ax, title, ys=()):
     "Dress `ax`, from 0 to a little above all finite `ys`, if any"
     ax.set(title=title, xlabel='epoch', xlim=(0,None))
@@ -313,12 +318,13 @@ def _axes(ax, title, ys=()):
     ax.spines[['top','right']].set_visible(False)
     if top := max(filter(math.isfinite, ys), default=0): ax.set_ylim(0, 1.08*top)
 
+# %% ../nbs/51_train.ipynb #fe9390c8
 def curves(
     rec:Recorder, # That of a learner that was trained, if only for some batches
     title='' # Above all
 ):
     "Losses, accuracy and learning rate over the epochs, as a figure"
-    fig = Figure(figsize=(11,3.2), layout='constrained')
+    fig = Figure(figsize=(11,3.2), dpi=72, layout='constrained')
     fig.suptitle(title)
     loss,acc,rate = fig.subplots(1, 3)
     n,vals,losses = len(rec.dls.train),L(rec.values),[float(o) for o in rec.losses]
@@ -333,7 +339,7 @@ def curves(
     for ax,name,ys in ((loss,'Loss',losses), (acc,f'Validation accuracy{final}',()), (rate,'Learning rate',rec.lrs)): _axes(ax, name, ys)
     return fig
 
-# %% ../nbs/51_train.ipynb #177a02c8
+# %% ../nbs/51_train.ipynb #5a080459
 @contextmanager
 def recorded(
     run:Path, # Folder of this run
@@ -358,7 +364,23 @@ def recorded(
                 with beside(run/'model.pkl') as p: learn.export(p.absolute())
             with beside(run/'curves.png') as p: curves(learn.recorder, f'{record["name"]}: {record["status"]}').savefig(p, dpi=110)
 
-# %% ../nbs/51_train.ipynb #fe9390c8
+# %% ../nbs/51_train.ipynb #6cb8ce7f
+@contextmanager
+def stoppable():
+    "A callback for a training inside, that stops it at the next batch if a Ctrl-C was lost"
+    pressed = []
+    def press(*args):
+        pressed.append(args)
+        raise KeyboardInterrupt
+    def check(cb):
+        if pressed: raise KeyboardInterrupt
+    ours = threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if ours: signal.signal(signal.SIGINT, press)
+    try: yield Callback(before_batch=check)
+    finally:
+        if ours: signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# %% ../nbs/51_train.ipynb #787b0ca3
 def new_run(
     out:Path, # Folder of all runs
     name:str # What to call this one, after its time
@@ -374,7 +396,7 @@ def new_run(
                 return path
     except OSError as e: raise InputError(f'Cannot make a folder in --out {out}: {e.strerror}. Choose another') from e
 
-# %% ../nbs/51_train.ipynb #5a080459
+# %% ../nbs/51_train.ipynb #192730e0
 def begin(
     learn:Learner, # Ready to train
     src, # Its source
@@ -393,7 +415,7 @@ def check_numbers(args, **least):
     for k,lo in least.items():
         if args[k] is not None and args[k]<lo: raise InputError(f'--{k} {args[k]} is too small: give {lo} or more')
 
-# %% ../nbs/51_train.ipynb #6cb8ce7f
+# %% ../nbs/51_train.ipynb #000b14d8
 @contextmanager
 def threads(n):
     "Run what is inside on `n` threads, or on as many as it was if `n` is `None`"
@@ -402,6 +424,7 @@ def threads(n):
     try: yield
     finally: torch.set_num_threads(was)
 
+# %% ../nbs/51_train.ipynb #489d5bd4
 def fit(
     learn:Learner, # Ready to train
     record:dict, # From `begin`
@@ -412,12 +435,13 @@ def fit(
     "`fit_fc`, recorded, with a progress bar where somebody watches and plain lines elsewhere"
     mute,logs = ([],[]) if watched() else ([learn.no_bar(),learn.no_logging()], [PlainLog()])
     try:
-        with recorded(path, record, learn) as cbs, ContextManagers(mute): learn.fit_fc(epochs, lr, cbs=cbs+logs)
+        with recorded(path, record, learn) as cbs, ContextManagers(mute), stoppable() as stop:
+            learn.fit_fc(epochs, lr, cbs=[*cbs,*logs,stop])
     except KeyboardInterrupt:
         print(f'\nInterrupted. What was done so far is in {path}')
         raise
 
-# %% ../nbs/51_train.ipynb #787b0ca3
+# %% ../nbs/51_train.ipynb #ca921a79
 def train(
     args:AttrDict # Of the command
 ):
@@ -436,7 +460,7 @@ def train(
     print('  record.json  curves.png  model.pkl')
     return path
 
-# %% ../nbs/51_train.ipynb #192730e0
+# %% ../nbs/51_train.ipynb #c4f95910
 def opt_name(name): return pick(name, list(rules()), 'The list of optimizers')
 def arch_name(name): return pick(name, list(archs), 'The list of networks')
 

@@ -35,9 +35,10 @@ def metrics(run): return [{k:v for k,v in o.items() if k!='seconds'} for o in re
 
 @pytest.fixture(autouse=True)
 def here(tmp_path, monkeypatch):
-    "Run in a folder of its own, with fastai's data folder in it"
+    "Run in a folder of its own, with fastai's data folder in it, on one thread, which is quick even where others work too"
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(T, 'fastai_path', lambda folder: tmp_path/'cache'/folder)
+    with T.threads(1): yield
 
 @pytest.fixture
 def tree(tmp_path): return paint(tmp_path/'colours')

@@ -1,0 +1,214 @@
+"What `fastopt-bench-step` says, counts, writes and refuses. Nothing here depends on how long a step takes."
+import json, math, subprocess, sys
+import pytest, torch
+from fastopt import bench as B, fused
+
+@pytest.fixture(autouse=True)
+def tiny(monkeypatch, tmp_path):
+    "A model of three small tensors in place of the large ones, and no new processes"
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(B, 'nets', {o: lambda: [(3,4), (5,), ()] for o in ('xresnet50','small')})
+    monkeypatch.setattr(B, 'first_steps', lambda: dict(cold=dict(adamw=2.), warm=dict(adamw=1.)))
+    monkeypatch.setattr(B, 'default_device', lambda: torch.device('cpu'))
+
+@pytest.fixture
+def uncompiled(monkeypatch):
+    "Engines that need no compiler"
+    monkeypatch.setattr(B, 'engines', {k:v for k,v in B.engines.items() if k in ('eager','foreach')})
+
+def measure(name, **kw): return B.measure(name, 'small', 'cpu', n=2, **kw)
+def keys(rows): return {(o['name'],o['library'],o['engine']) for o in rows}
+
+# ---- what is counted
+
+@pytest.mark.parametrize('name,n', dict(sgd=5, adam=7, adamw=7, radam=7, diffgrad=9, diffrgrad=9, adamod=9, diffmod=11, deepmemory=11,
+    ranger=8+2/6, lookahead=5+2/5).items())
+def test_floats(name, n): assert math.isclose(B.floats(B.entrants[name]), n)
+
+def test_floats_are_those_of_state():
+    "Without whole tensors and periods: the gradient is read, weights and all state are read and written"
+    for name,r in B.entrants.items():
+        if name not in ('ranger','lookahead'): assert B.floats(r)==3+2*len(r.state), name
+
+def test_warm_up(): assert [B.warm_up(B.entrants[o]) for o in ('sgd','adamw','diffrgrad')]==[2,1,6]
+
+def test_floor(uncompiled):
+    n = 3*4+5+1
+    for o in measure('diffgrad'):
+        assert o['bytes']==n*36
+        assert math.isclose(o['vs_floor'], o['median_ms']/(o['bytes']/(o['copy_gbs']*1e6)))
+
+def test_reference_in_every_family(uncompiled):
+    rows = measure('sgd')
+    assert all(o['vs_torch_fused']>0 for o in rows) and not keys(rows) & {B.COPY, B.TORCH}
+    own = {(o['library'],o['engine']): o['vs_torch_fused'] for o in measure('adamw')}
+    assert own['torch','fused']==1
+
+# ---- who takes part
+
+@pytest.mark.parametrize('name', B.entrants)
+def test_every_family_runs(name, uncompiled):
+    left_out = {}
+    rows = measure(name, left_out=left_out)
+    assert left_out=={}
+    assert {(name,'fastopt','eager'), (name,'fastopt','foreach')} <= keys(rows)
+    assert {o for _,o,_ in keys(rows)} == {'fastopt', *(o for o,known in B.peers.items() if name in known and not B.lacking(o))}
+    for o in rows: assert o['n']==2 and o['spread'][0]<=o['median_ms']<=o['spread'][1] and o['first_ms']>0
+
+same = dict(sgd='torch fastai optimi', adam='torch fastai optimi', adamw='torch fastai optimi', radam='torch', diffgrad='pytorch_optimizer',
+    lookahead='fastai pytorch_optimizer')
+
+@pytest.mark.parametrize('name,home', [(o,h) for o,hs in same.items() for h in hs.split()])
+def test_peers_are_the_same_optimizer(name, home):
+    "Two steps, one with each gradient: more would see what peers write into gradients"
+    if why := B.lacking(home): pytest.skip(why)
+    def walk(make):
+        f = B.Field([(4,5)])
+        B.sample(make(f.ps), f, 2)
+        return f.ps[0]-f.fresh[0][0]
+    family = B.line_up(name)
+    ours = walk(family[name,'fastopt','eager'])
+    for key in family:
+        if key[:2]==(name, home): assert (walk(family[key])-ours).norm() < 2e-3*ours.norm(), key
+
+def test_library_missing(monkeypatch, uncompiled):
+    monkeypatch.setattr(B, 'homes', {**B.homes, 'optimi': 'no_such_library'})
+    rec = B.bench(['adamw'], ['small'], lambda o: None, n=1)
+    assert 'no_such_library' in rec['left_out']['optimi']
+    assert not any(o['library']=='optimi' for o in rec['rows']) and 'optimi' not in rec['versions']
+
+def test_class_missing(monkeypatch, uncompiled):
+    monkeypatch.setattr(B, 'peers', dict(torch=dict(radam=dict(cls='RAdamm'))))
+    left_out = {}
+    assert {o for _,o,_ in keys(measure('radam', left_out=left_out))}=={'fastopt'}
+    assert 'RAdamm' in left_out['radam torch eager']
+
+def test_fallback_is_not_called_fused(monkeypatch):
+    class Broken(fused.Launcher):
+        @staticmethod
+        def build(k): raise RuntimeError('no such chip')
+    monkeypatch.setattr(fused, 'backends', dict(cpu=Broken))
+    left_out = {}
+    assert ('adamw','fastopt','fused') not in keys(measure('adamw', left_out=left_out))
+    assert 'no such chip' in left_out['adamw fastopt fused']
+
+def test_fused():
+    rows = {o['engine']:o for o in measure('adamw') if o['library']=='fastopt'}
+    assert set(rows)==set(B.engines)
+    assert rows['fused']['extra']>0 and all('extra' not in o for k,o in rows.items() if k!='fused')
+
+def test_field_is_laid_out_afresh():
+    f = B.Field([(3,),(2,2)])
+    class Vandal:
+        def step(self):
+            for p in f.ps:
+                assert p.grad.abs().max()<9
+                p.grad.fill_(9.)
+                p.data.fill_(9.)
+    B.contest(dict(vandal=Vandal()), f, 2, n=3)
+
+def test_gradients_change():
+    f,seen = B.Field([(3,)]),[]
+    class See:
+        def step(self): seen.append(f.ps[0].grad)
+    B.sample(See(), f, 4)
+    assert seen[0] is seen[2] and seen[0] is not seen[1] and not torch.equal(seen[0], seen[1]) and seen[0].data_ptr()!=seen[1].data_ptr()
+
+# ---- the record
+
+def test_record(capsys, uncompiled):
+    B.main(only='adamw', shapes='small,xresnet50', out='a.json', plot='a.svg', quick=True)
+    rec = json.load(open('a.json'), parse_constant=pytest.fail) # JSON knows no NaN
+    assert {'device','versions','commit','left_out','first_step','rows','bars'}<=set(rec)
+    need = 'device versions shapes name library engine median_ms spread n bytes vs_torch_fused vs_floor first_ms'.split()
+    for o in rec['rows']: assert set(need)<=set(o)<=set(B.columns)
+    assert {o['shapes'] for o in rec['rows']}=={'small','xresnet50'} and {o['name'] for o in rec['rows']}=={'adamw'}
+    assert '<svg' in open('a.svg').read()
+    said = capsys.readouterr().out
+    assert 'vs_torch_fused' in said and 'not measured' in said
+
+def test_only(monkeypatch):
+    seen = []
+    def bench(rules, models, save, **kw):
+        seen.append((rules, models))
+        return dict(rows=[], bars=[], device='cpu', left_out={})
+    monkeypatch.setattr(B, 'bench', bench)
+    B.main(quick=True, shapes='small')
+    B.main(only='sgd, ranger', quick=True, shapes='small')
+    B.main(shapes='small')
+    assert seen==[(o, ['small']) for o in (['adamw','diffgrad'], ['sgd','ranger'], list(B.entrants))]
+
+@pytest.mark.parametrize('kw,said', [(dict(only='diffgard'), "did you mean 'diffgrad'"), (dict(only='adamw,'), "has no ''"),
+    (dict(shapes='smal'), "did you mean 'small'"), (dict(out='no/such.json'), 'there is no folder no'), (dict(out='.'), 'it is a folder'),
+    (dict(plot='a.pgn'), "did you mean 'png'"), (dict(plot='a'), 'has no')])
+def test_refused(kw, said, monkeypatch):
+    monkeypatch.setattr(B, 'bench', lambda *args, **kw: pytest.fail('it measured before it looked'))
+    with pytest.raises(B.InputError, match=said): B.main(**kw)
+
+def test_giant_needs_gpu(monkeypatch):
+    monkeypatch.setattr(B, 'nets', {**B.nets, 'giant': None})
+    with pytest.raises(B.InputError, match='needs a GPU'): B.main(shapes='giant')
+
+def test_command_line():
+    res = subprocess.run([sys.executable, '-m', 'fastopt.bench', '--only', 'diffgard'], capture_output=True, text=True)
+    assert res.returncode and "did you mean 'diffgrad'" in res.stderr and 'Traceback' not in res.stderr
+
+def test_interrupted_keeps_rows(monkeypatch, uncompiled):
+    "Each family is saved when it is done; an older record stays until then"
+    measured = B.measure
+    def measure(name, *args, **kw):
+        if name=='sgd': raise KeyboardInterrupt
+        return measured(name, *args, **kw)
+    monkeypatch.setattr(B, 'measure', measure)
+    open('a.json', 'w').write('old')
+    with pytest.raises(KeyboardInterrupt): B.main(only='sgd', shapes='small', out='a.json', quick=True)
+    assert open('a.json').read()=='old'
+    with pytest.raises(KeyboardInterrupt): B.main(only='adamw,sgd', shapes='small', out='a.json', quick=True)
+    assert {o['name'] for o in json.load(open('a.json'))['rows']}=={'adamw'}
+
+def test_disk_full(tmp_path, uncompiled):
+    (tmp_path/'part-a.json').symlink_to('/dev/full')
+    (tmp_path/'a.json').write_text('old')
+    with pytest.raises(Exception, match='No space left'): B.main(only='adamw', shapes='small', out='a.json', quick=True)
+    assert (tmp_path/'a.json').read_text()=='old'
+
+# ---- the promises
+
+def found(**kw): return dict(dict(shapes='xresnet50', library='fastopt', engine='fused', device='cpu (2 threads)'), **kw)
+def reached(rows, what, **kw):
+    df = B.bars(rows, **kw)
+    return df[df.what.str.startswith(what)].reached.tolist()
+
+def test_bars_of_nothing(): assert set(B.bars([]).reached)=={'not measured'}
+
+@pytest.mark.parametrize('x,said', [(1.25,'yes'), (1.26,'no')])
+def test_bar_adamw(x, said): assert reached([found(name='adamw', vs_torch_fused=x)], 'fused adamw')==[said]
+
+@pytest.mark.parametrize('x,said', [(1.25*9/7-1e-9,'yes'), (1.25*9/7+1e-9,'no')])
+def test_bar_per_byte(x, said):
+    assert reached([found(name='diffgrad', vs_torch_fused=x)], 'fused diffgrad vs torch AdamW fused, per byte')==[said]
+
+@pytest.mark.parametrize('x,said', [(6.9,'yes'), (7.,'no')])
+def test_bar_fastest_peer(x, said):
+    peers = [found(name='radam', library=o, median_ms=t) for o,t in (('optimi',7.), ('torch',8.))]
+    rows = [found(name='radam', engine='auto', median_ms=x), *peers]
+    assert reached(rows, 'auto radam')==[said] and reached(rows[:1], 'auto radam')==['not measured']
+
+@pytest.mark.parametrize('x,said', [(3,'yes'), (3.1,'no')])
+def test_bar_first_step(x, said):
+    assert reached([found(name='adamw')], 'first fused step', first_step=dict(cold={'a':99}, warm={'a':1,'b':x}))==[said]
+
+def test_bars_of_gpu_and_cpu_are_apart():
+    cpu,gpu = found(name='diffgrad', vs_torch_fused=0.9),found(name='diffgrad', vs_torch_fused=0.9, device='NVIDIA H100')
+    for o,where in ((cpu,'CPU'), (gpu,'GPU')):
+        df = B.bars([o])
+        assert set(df[df.reached!='not measured']['where'].str[:3])=={where}
+
+@pytest.mark.parametrize('n,said', [(1,'yes'), (2,'no')])
+def test_bar_kernels(n, said):
+    rows = [found(name=o, launches=k, device='A100') for o,k in dict(adamw=1, diffmod=n, ranger=99).items()]
+    assert reached(rows, 'kernels')==[said]
+
+@pytest.mark.parametrize('x,said', [(1/.85,'yes'), (1.2,'no')])
+def test_bar_bandwidth(x, said):
+    assert reached([found(name='adamw', shapes='giant', vs_floor=x, device='A100')], 'bandwidth of fused adamw')==[said]

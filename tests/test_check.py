@@ -1,0 +1,217 @@
+"The conformance kit: every rule passes every check, and every check finds the fault that it is for"
+import subprocess, sys
+from functools import partial
+from pathlib import Path
+import pandas as pd, pytest, torch
+from fastai.optimizer import Adam, Optimizer, OptimWrapper, l2_reg, ranger, sgd_step
+from fastcore.script import CliError
+from fastopt.adam import adamw
+from fastopt.check import attempt, check_optimizer, checks, Lab, main, native, resolve, wd_report
+from fastopt.faces import FastOptimizer
+from rules_under_test import RULES, TORCH
+from torch import nn
+
+results = {}
+
+@pytest.mark.parametrize('name', RULES)
+def test_every_check_passes(name):
+    df = results[name] = check_optimizer(RULES[name])
+    assert df.passed.notna().all() and df.passed.all(), str(df[~df.passed.fillna(False)])
+
+def test_matrix(capsys):
+    df = pd.concat([results[o] if o in results else check_optimizer(RULES[o]) for o in RULES])
+    with capsys.disabled(): print(f"\nrules x checks: {df.passed.sum()} of {len(RULES)*len(checks)}")
+    assert df.passed.sum()==len(df)==len(RULES)*len(checks)
+
+class Odd(FastOptimizer):
+    "adamw, to be spoilt"
+    def __init__(self, params, lr=0.01, wd=0.01, how='eager', **kwargs): super().__init__(params, adamw, how, lr=lr, wd=wd, **kwargs)
+
+class OneGroup(Odd):
+    def __init__(self, params, **kwargs): super().__init__(sum(params, []), **kwargs)
+
+class NoSlices(Odd):
+    def set_hyper(self, k, v): super().set_hyper(k, v.stop if isinstance(v, slice) else v)
+
+class FirstRate(Odd):
+    def step(self, closure=None): self.engine.step([(sum(self.param_lists, start=[]), self.hypers[0])], self.state)
+
+class Still(Odd):
+    def step(self, closure=None): pass
+
+class Explodes(Odd):
+    def step(self, closure=None):
+        for p,*_ in self.all_params(with_grad=True): p.data.fill_(float('nan'))
+
+class WritesHypers(Odd):
+    def step(self, closure=None):
+        super().step()
+        for h in self.hypers: h['mom'] = 0.123
+
+class CountsInHiding(Odd):
+    "A step count that no state_dict holds and `clear_state` does not reset"
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.n = 0
+    def step(self, closure=None):
+        self.n += 1
+        for p,*_,h in self.all_params(with_grad=True): p.data.add_(p.grad, alpha=-h['lr']/self.n)
+
+class Draws(Odd):
+    def step(self, closure=None):
+        torch.rand(1)
+        super().step()
+
+class NoForceTrain(Odd):
+    _keep_on_clear = []
+    def freeze_to(self, n):
+        for st in self.state.values(): st.pop('force_train', None)
+        super().freeze_to(n)
+
+class StepsInBackward(Odd):
+    "Gradient release: every gradient is used and dropped inside backward"
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        for p,*_,h in self.all_params(): p.register_post_accumulate_grad_hook(partial(self.release, h))
+    def release(self, h, p):
+        p.data.add_(p.grad, alpha=-h['lr'])
+        p.grad = None
+    def step(self, closure=None): pass
+
+class ForeignClass: "Nothing that `weights_only` allows"
+
+class SavesObject(Odd):
+    def state_dict(self): return {**super().state_dict(), 'extra': ForeignClass()}
+
+class ForgetsState(Odd):
+    def load_state_dict(self, sd): super().load_state_dict({**sd, 'state': [{} for _ in sd['state']]})
+
+class Casts(Odd):
+    def load_state_dict(self, sd):
+        super().load_state_dict(sd)
+        for p,*_ in self.all_params(): self.state[p] = {k: v.to(p.dtype) if torch.is_tensor(v) else v for k,v in self.state[p].items()}
+
+class RefusesState(Odd):
+    def load_state_dict(self, sd): raise ValueError("not mine")
+
+class HoldsLambda(Odd):
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.f = lambda: 0
+
+class NotCopied(Odd):
+    def __deepcopy__(self, memo): return self
+
+def alias(p, prev=None, **kwargs): return dict(prev=p.grad, change=0. if prev is None else (p.grad-prev).norm())
+def braked(p, lr, change, **kwargs): p.data.add_(p.grad, alpha=-lr/(1+change))
+def Aliased(params, lr): return Optimizer(params, [alias, braked], lr=lr)
+def ignored(p, **kwargs): pass
+ignored.defaults = dict(wd=0.)
+def NoDecay(params, lr): return Optimizer(params, [ignored, sgd_step], lr=lr)
+def L2(params, lr): return Optimizer(params, [l2_reg, sgd_step], lr=lr)
+def marks_ignored(p, lr, wd, **kwargs): p.data.mul_(1-lr*wd)
+def DecaysAll(params, lr): return Optimizer(params, [marks_ignored, sgd_step], lr=lr, wd=0.)
+
+spoilt = [('made with groups', OneGroup), ('set_hyper', NoSlices), ('discriminative rates', FirstRate), ('live hypers', Adam),
+    ('ReduceLROnPlateau', torch.optim.SGD), ('only numbers in hypers', torch.optim.AdamW), ('any hyper scheduled', WritesHypers), ('misspelt hyper', Adam),
+    ('misspelt hyper', torch.optim.AdamW), *[(o, f) for o in ('fit', 'fit_one_cycle', 'fit_flat_cos', 'fit_sgdr', 'fine_tune', 'MixUp') for f in (Still, Explodes)],
+    ('fit_one_cycle', torch.optim.Adagrad), ('fine_tune', torch.optim.Adagrad), ('lr_find', Explodes), ('lr_find leaves no trace', CountsInHiding),
+    ('lr_find leaves no trace', Draws), ('lr_find leaves no trace', ForgetsState), ('wd decays', NoDecay), ('wd_bn_bias=False', DecaysAll),
+    ('wd_bn_bias=False', torch.optim.AdamW), ('train_bn', NoForceTrain), ('frozen weights rest', Adam), ('frozen weights rest', torch.optim.SGD),
+    ('freeze resets state', CountsInHiding), ('frozen index is saved', Adam), ('GradientClip', StepsInBackward), ('GradientAccumulation', StepsInBackward),
+    ('MixedPrecision', StepsInBackward), ('weights_only', SavesObject), ('weights_only', RefusesState), ('exact resume', ForgetsState),
+    ('exact resume', CountsInHiding), ('bf16 weights', Casts), ('export', RefusesState), ('pickle', HoldsLambda), ('deepcopy', NotCopied), ('gradients in place', Aliased)]
+
+def test_unspoilt_passes(): assert check_optimizer(Odd).passed.all()
+
+@pytest.mark.parametrize('name,opt_func', spoilt, ids=[f'{n}-{f.__name__}' for n,f in spoilt])
+def test_fault_is_found(name, opt_func):
+    r = check_optimizer(opt_func, name).iloc[0]
+    assert r.check==name and not r.passed and r['what happened'] and r['how to mend'].endswith('.'), r.to_dict()
+
+def test_every_check_has_a_fault_that_it_finds(): assert {o for o,_ in spoilt}==set(checks)
+
+def test_l2_counts_as_decay(): assert check_optimizer(L2, ['wd decays', 'wd_bn_bias=False']).passed.all()
+
+def test_messages_name_the_numbers_and_the_raiser():
+    def what(opt_func, name): return check_optimizer(opt_func, name)['what happened'][0]
+    assert what(torch.optim.SGD, 'ReduceLROnPlateau')=='2 reductions by 10 took lr from 0.01 to 0.01'
+    assert what(Adam, 'misspelt hyper')=="set_hyper takes 'momm' in silence"
+    assert what(OneGroup, 'made with groups').startswith('2 lists of weights made 1 groups')
+    df = check_optimizer(torch.optim.Adagrad, 'fit_one_cycle')
+    assert 'mom (raised by `_set_hyper` in optimizer.py)' in df['what happened'][0]
+    assert "Let `set_hyper` pass over 'mom'" in df['how to mend'][0] and 'lr, lr_decay, eps, wd' in df['how to mend'][0]
+
+def test_what_cannot_be_made_or_cannot_step_is_told():
+    df = check_optimizer(torch.optim.LBFGS)
+    assert df.passed[0]==False and df.passed[1:].isna().all() and len(df)==len(checks) and "not tried: 'made with groups' failed" in str(df)
+    df = check_optimizer(torch.optim.SparseAdam, 'fit')
+    assert 'does not support dense gradients' in df['what happened'][0] and df['how to mend'][0].startswith('First let `step()` work')
+    if hasattr(torch.optim, 'Muon'): assert 'Take all weights' in check_optimizer(torch.optim.Muon, 'fit')['how to mend'][0] # New in PyTorch 2.9
+
+def test_two_names_that_become_one():
+    class Twin(torch.optim.SGD):
+        def __init__(self, params, lr, alpha=0.5, betas=(0.9, 0.99)): torch.optim.Optimizer.__init__(self, params, dict(lr=lr, alpha=alpha, betas=betas))
+    assert "both called 'sqr_mom'" in str(check_optimizer(Twin, 'any hyper scheduled'))
+
+def test_random_numbers_and_folder_are_left_alone(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    torch.manual_seed(3)
+    before = torch.get_rng_state()
+    check_optimizer(Adam, ['fit', 'lr_find', 'export'])
+    assert torch.equal(before, torch.get_rng_state()) and not list(tmp_path.iterdir())
+
+def test_skipped_is_neither_passed_nor_failed():
+    df = check_optimizer(torch.optim.Rprop, ['fit', 'wd decays'])
+    assert df.passed.isna().tolist()==[False, True] and df.summary=='1 of 1 checks passed, 1 do not apply' and "has no hyper 'wd'" in str(df)
+
+def test_kinds_of_opt_func():
+    def factory(ps, lr): return torch.optim.SGD(ps, lr=lr)
+    for o in (torch.optim.SGD, partial(torch.optim.SGD, momentum=0.9), factory): assert native(o).func is OptimWrapper
+    for o in (Adam, ranger, adamw, partial(adamw, mom=0.8), partial(OptimWrapper, opt=torch.optim.SGD), Odd): assert native(o) is o
+    p = nn.Parameter(torch.ones(2))
+    for o in (torch.optim.SGD([p]), Adam([p], lr=0.1), OptimWrapper([p], torch.optim.SGD), 'adam'):
+        with pytest.raises(TypeError, match='is made already|makes no optimizer'): check_optimizer(o)
+
+@pytest.mark.parametrize('name', TORCH)
+def test_our_torch_classes_do_what_optim_wrapper_lets_them(name):
+    "What stays is OptimWrapper's: it copies its groups, keeps the decay marks for itself, saves no frozen index, and is silent on names"
+    df = check_optimizer(TORCH[name])
+    assert set(df[~df.passed]['check'])=={'live hypers', 'ReduceLROnPlateau', 'wd_bn_bias=False', 'frozen index is saved', 'misspelt hyper'}, str(df)
+
+def test_wd_report():
+    learn = Lab(adamw).learner()
+    learn.create_opt()
+    learn.opt.set_hyper('wd', [0.01, 0.1])
+    learn.freeze()
+    df = wd_report(learn).set_index('weight')
+    assert df.wd.to_dict()=={'0.weight':0, '0.bias':0, '1.weight':0, '1.bias':0, '2.weight':0.1, '2.bias':0}
+    assert df.why.tolist()==['frozen', 'frozen', 'norm or bias', 'norm or bias', '', 'norm or bias'] and df.group.tolist()==[0]*4+[1]*2
+    df = wd_report(Lab(native(partial(torch.optim.SGD, weight_decay=0.2))).learner())
+    assert df.wd.tolist()==[0.2]*6 and df.decayed.all() and 'OptimWrapper' in df.why[1]
+    assert set(wd_report(Lab(native(torch.optim.Rprop)).learner()).why)=={"it has no hyper 'wd'"}
+
+@pytest.mark.parametrize('name', RULES)
+def test_wd_report_says_what_happens(name):
+    lab = Lab(RULES[name])
+    learn = lab.learner()
+    learn.create_opt()
+    learn.opt.set_hyper('wd', 0.1)
+    said = wd_report(learn)
+    assert said[said.decayed].weight.tolist()==['0.weight', '2.weight'] and attempt(lab, 'wd_bn_bias=False')[0]
+
+def test_names_are_resolved_with_help():
+    assert resolve('fastopt.all:adamw') is adamw
+    for spec,text in (('fastopt.al:adamw', "fastopt has no module 'al'; did you mean 'all'"), ('fastopt.all:diffgrd', "did you mean 'diffgrad'"),
+        ('torhc.optim:SGD', "did you mean 'torch'"), ('torch.optim.SGD', 'module:attribute'), ('torch.optim:', 'module:attribute')):
+        with pytest.raises(CliError, match=text): main(spec)
+
+def test_command_line():
+    def run(*args):
+        return subprocess.run([sys.executable, '-m', 'fastopt.check', *args], capture_output=True, text=True, cwd=Path(__file__).parent)
+    res = run('torch.optim:Adagrd')
+    assert res.returncode==1 and "did you mean 'Adagrad'?" in res.stderr and 'Traceback' not in res.stderr
+    res = run('torch.optim:SGD')
+    assert res.returncode==1 and 'FAILED  live hypers' in res.stdout and 'checks passed' in res.stdout
+    res = run('fastopt.all:adamw')
+    assert res.returncode==0 and f'{len(checks)} of {len(checks)} checks passed' in res.stdout and 'FAILED' not in res.stdout
