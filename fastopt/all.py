@@ -8,5 +8,6 @@ from fastopt.qhadam import *
 from fastopt.lookahead import *
 from fastopt.schedule import *
 from fastopt.schedules import *
+from fastopt.resume import *
 from fastopt.landscapes import *
 from fastopt.check import check_optimizer, wd_report

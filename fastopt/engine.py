@@ -142,7 +142,7 @@ def eager(rule, b, hyper):
             if b.how=='kahan': state['comp'].copy_(comp)
 
 # %% ../nbs/01_engine.ipynb #74900443
-PIECE = 8*2**20 # Bytes
+PIECE = 2*2**20 # Bytes
 
 def _pieces(rule, b):
     "Rows (weight, gradient, state …), cut and gathered into lists of at most `PIECE` bytes"

@@ -29,7 +29,7 @@ def _version():
 
 def label(rule):
     "What a checkpoint says about who wrote it"
-    return dict(rule=rule.named or rule.chain, state=list(rule.state), version=_version(), format=FORMAT)
+    return dict(rule=rule.named or rule.chain, terms=rule.chain, version=_version(), format=FORMAT)
 
 # %% ../nbs/03_faces.ipynb #70bfd6c6
 def check_saved(rule, sd, pairs):
@@ -38,8 +38,8 @@ def check_saved(rule, sd, pairs):
     if saved is None: raise ValueError(f"{name}: this state_dict was not saved by a fastopt optimizer; it has {', '.join(map(str, sd))}")
     if saved['format']>FORMAT: raise ValueError(
         f"{name}: saved by fastopt {saved['version']}, which this fastopt {_version()} cannot read; upgrade with `pip install -U fastopt`")
-    if saved['state']!=list(rule.state): raise ValueError(
-        f"{name}: the state_dict is of {saved['rule']!r}, which keeps {saved['state']}; {name} keeps {list(rule.state)}")
+    if saved['terms']!=rule.chain: raise ValueError(
+        f"{name}: the state_dict is of {saved['rule']!r}, a chain of {saved['terms']}; {name} is one of {rule.chain}. Load it with the rule it is of")
     for p,st in pairs:
         bad = first(k for k in rule.state if k in st and rule.state[k](p.detach()).shape!=st[k].shape)
         if bad: raise ValueError(f"{name}: saved {bad!r} has shape {tuple(st[bad].shape)}, the weight {tuple(p.shape)}; is it the same model?")

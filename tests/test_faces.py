@@ -199,7 +199,7 @@ def test_a_hyper_the_rule_lacks_is_ignored_with_one_warning():
     assert len([o for o in seen if "has no 'mom'" in str(o.message)])==1
 
 def test_bad_input_names_the_optimizer_the_hyper_and_the_way_out():
-    from fastopt.all import AdaMod, DiffGrad, adamod, diffgrad
+    from fastopt.all import AdaMod, DiffGrad, adam, adamod, adamw, diffgrad
     p = nn.Parameter(torch.ones(2))
     for make,error,text in ((lambda: diffgrad([p], mom=1.), ValueError, r"diffgrad: mom=1.0 must be in \[0, 1\)"),
         (lambda: diffgrad([p], sqrmom=0.9), TypeError, "diffgrad has no 'sqrmom'; did you mean 'sqr_mom'"),
@@ -207,6 +207,7 @@ def test_bad_input_names_the_optimizer_the_hyper_and_the_way_out():
         (lambda: diffgrad([p], how='fsed'), ValueError, "did you mean 'fused'"), (lambda: diffgrad([p], lowp='kahn'), ValueError, "did you mean 'kahan'"),
         (lambda: diffgrad([]), ValueError, 'no weights'), (lambda: diffgrad([torch.tensor([1])]), TypeError, 'int64'),
         (lambda: diffgrad([p]).load_state_dict(adamod([p]).state_dict()), ValueError, "is of 'adamod'"),
+        (lambda: adam([p]).load_state_dict(adamw([p]).state_dict()), ValueError, "is of 'adamw', a chain of adam, decay, descend"),
         (lambda: DiffGrad([p]).load_state_dict(torch.optim.Adam([p]).state_dict()), ValueError, 'not saved by a fastopt optimizer'),
         (lambda: DiffGrad([p]).load_state_dict(AdaMod([p]).state_dict()), ValueError, "is of 'adamod'")):
         with pytest.raises(error, match=text): make()

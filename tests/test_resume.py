@@ -1,0 +1,439 @@
+"Killed at any batch and resumed, a training ends equal to the unbroken one, to the last bit; and what `learn.resume` refuses."
+import numpy as np, os, pytest, random, signal, time, torch, warnings
+from fastai.basics import Callback, accuracy, set_seed
+from fastai.callback.fp16 import MixedPrecision
+from fastai.callback.mixup import MixUp
+from fastai.callback.schedule import ParamScheduler, SchedLin, fine_tune, lr_find # chkstyle: ignore - patches Learner
+from fastai.callback.tracker import EarlyStoppingCallback, ReduceLROnPlateau
+from fastai.callback.training import GradientAccumulation, GradientClip
+from fastai.data.core import DataLoaders
+from fastai.learner import Learner
+from fastai.losses import CrossEntropyLossFlat
+from fastai.optimizer import Adam, OptimWrapper, ranger as fastai_ranger
+from fastcore.foundation import L
+from fastopt.adamod import AdaMod
+from fastopt.resume import _beside as beside, _plain as plain, RESUME_FORMAT, SaveResume
+from fastopt.schedule import fit_fc # chkstyle: ignore - patches Learner
+from functools import partial
+from rules_under_test import RULES
+from torch import nn
+from torch.optim import SGD, AdamW
+
+EPOCHS,BATCHES,KILLS = 3,4,20
+IN_BATCH = ['before_batch','after_loss','after_backward','before_step','after_step','after_batch']
+IN_EPOCH = ['before_epoch','before_train','after_train','before_validate','after_validate','after_epoch']
+POINTS = [(e,None,k) for e in range(EPOCHS) for k in IN_EPOCH] + [(e,b,k) for e in range(EPOCHS) for b in range(BATCHES) for k in IN_BATCH]
+
+def when(point):
+    "Key to sort by time"
+    epoch,batch,event = point
+    if batch is not None: return epoch,1+batch,IN_BATCH.index(event)
+    return epoch,(0 if IN_EPOCH.index(event)<2 else 99),IN_EPOCH.index(event)
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch):
+    "One thread, and no waiting for the disk: a signal does not lose what the system has taken"
+    n = torch.get_num_threads()
+    torch.set_num_threads(1)
+    monkeypatch.setattr(os, 'fsync', lambda f: None)
+    yield
+    torch.set_num_threads(n)
+
+class Noisy:
+    "Items with noise from all three generators"
+    def __init__(self, n): self.x,self.y = torch.randn(n, 6, generator=torch.Generator().manual_seed(n)),torch.arange(n)%3
+    def __len__(self): return len(self.x)
+    def __getitem__(self, i): return self.x[i] + torch.randn(6) + random.random() + np.random.rand(), self.y[i]
+
+def halves(m): return [list(m[:2].parameters()), list(m[2:].parameters())]
+
+def count(m, i, o): m.calls += m.training
+
+def net(dtype=torch.float32):
+    "Batch norm, dropout, and a buffer that is not saved"
+    model = nn.Sequential(nn.Linear(6, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Dropout(.3), nn.Linear(8, 3))
+    model.register_buffer('calls', torch.zeros(()), persistent=False)
+    model.register_forward_hook(count)
+    return model.to(dtype)
+
+class Bf16(Callback):
+    "Inputs in the dtype of the weights"
+    def before_batch(self): self.learn.xb = tuple(o.bfloat16() for o in self.xb)
+    def after_pred(self): self.learn.pred = self.pred.float()
+
+def make(opt_func, model=net, dls=None, workers=0, **kwargs):
+    "A new learner, as a script would make it"
+    set_seed(7)
+    if dls is None: dls = DataLoaders.from_dsets(Noisy(25), Noisy(9), bs=6, num_workers=workers, device='cpu')
+    return Learner(dls, model(), loss_func=CrossEntropyLossFlat(), opt_func=opt_func, splitter=halves, metrics=accuracy, **kwargs)
+
+def eager(rule, **kwargs): return partial(rule, how='eager', **kwargs)
+
+def one_cycle(learn, cbs): learn.fit_one_cycle(EPOCHS, slice(1e-3, 1e-2), cbs=cbs)
+
+def fc(learn, cbs): learn.fit_fc(EPOCHS, [1e-3,1e-2], moms=(.95,.8), cbs=cbs)
+
+class Killed(Exception): "Stands in for a signal"
+
+def stop(kind):
+    if kind=='SIGKILL': os.kill(os.getpid(), signal.SIGKILL)
+    raise Killed('killed')
+
+class At(Callback):
+    "Be killed at `event` of `epoch`, and of `batch` if it is a number"
+    order = 900
+    def __init__(self, epoch, batch, event, how):
+        self.epoch_,self.batch,self.how = epoch,batch,how
+        setattr(self, event, self.look)
+    def look(self):
+        if self.epoch==self.epoch_ and (self.batch is None or (self.training and self.learn.iter==self.batch)): stop(self.how)
+
+class Always(Callback):
+    "An own random number each batch, that goes into the loss"
+    def after_loss(self): self.learn.loss_grad = self.loss_grad*(1+random.random())
+
+def quiet(learn, fit, cbs):
+    with learn.no_bar(), learn.no_logging(): fit(learn, cbs)
+    return learn
+
+def script(path, make, fit, cbs=lambda: [], every=1, die=None):
+    "What runs in each process: a new learner that goes on from `path`"
+    learn = make()
+    if path: learn.resume(path)
+    save = [SaveResume(path, every)] if path else []
+    return quiet(learn, fit, [*cbs(), *save, *([At(*die)] if die else [])])
+
+def state(learn):
+    "All that a training leaves, but the clock"
+    r = learn.recorder
+    return plain(dict(model=dict(learn.model.named_parameters()), buffers=dict(learn.model.named_buffers()), opt=learn.opt.state_dict(),
+        trains=[p.requires_grad for p in learn.model.parameters()], losses=r.losses, values=r.values, lrs=r.lrs, iters=r.iters,
+        hps=getattr(r, 'hps', None), rng=[random.random(), np.random.rand(), torch.rand(1)],
+        loader=learn.dls.train.rng.random() if hasattr(learn.dls.train, 'rng') else 0))
+
+def bits(o):
+    "`o` as a list of bytes and values, so that NaN equals NaN and -0 does not equal 0"
+    if isinstance(o, torch.Tensor): return [str(o.dtype), tuple(o.shape), o.contiguous().flatten().view(torch.uint8).numpy().tobytes() if o.numel() else b'']
+    if isinstance(o, dict): return [(k, bits(v)) for k,v in o.items()]
+    if isinstance(o, (list, tuple)): return [bits(v) for v in o]
+    return repr(o)
+
+def differ(a, b, path=''):
+    "Where two results differ"
+    if isinstance(a, dict) and isinstance(b, dict) and a.keys()==b.keys(): return sum([differ(a[k], b[k], f'{path}.{k}') for k in a], [])
+    return [] if bits(a)==bits(b) else [path]
+
+forked = hasattr(os, 'fork') and not torch.cuda.is_available() # Autograd's threads for GPUs do not survive a fork
+
+def killed(run, kind='SIGKILL'):
+    "Run in a child that is killed, or here with an exception"
+    if not forked or kind!='SIGKILL':
+        with pytest.raises(Killed): run('exception')
+        return
+    pid = os.fork()
+    if not pid:
+        try: run('SIGKILL')
+        finally: os._exit(3)
+    assert os.WTERMSIG(os.waitpid(pid, 0)[1])==signal.SIGKILL
+
+def check(path, make, fit, kills, cbs=lambda: [], seed=0, points=POINTS):
+    "The unbroken training against `kills` that are broken at a random point, one in four once more further on"
+    whole,rnd = state(script(None, make, fit, cbs)),random.Random(seed)
+    for i in range(kills):
+        file,every,dies = path/f'{i}.ckpt',rnd.choice((1, 1, 2, 3)),sorted(rnd.sample(points, rnd.choice((1, 1, 1, 2))), key=when)
+        for o in dies: killed(lambda how: script(file, make, fit, cbs, every, (*o, how)))
+        bad = differ(state(script(file, make, fit, cbs, every)), whole)
+        assert not bad, f'{dies}, every {every}: {bad}'
+
+def seed_of(name): return sum(map(ord, name))
+
+@pytest.mark.parametrize('name', RULES)
+def test_every_rule(tmp_path, name): check(tmp_path, lambda: make(eager(RULES[name])), one_cycle, KILLS, seed=seed_of(name))
+
+class Cpu16(MixedPrecision):
+    "Autocast and a scaler that work without a GPU, with overflows at the start and growth every third batch"
+    def before_fit(self):
+        self.autocast = torch.autocast('cpu', dtype=torch.bfloat16)
+        self.learn.scaler,self.scales = torch.amp.GradScaler('cpu', init_scale=2.**127, growth_interval=3),L()
+
+def frozen(learn, cbs):
+    learn.freeze()
+    one_cycle(learn, cbs)
+
+def by_hand(learn, cbs):
+    learn.create_opt()
+    learn.model[4].weight.requires_grad_(False)
+    one_cycle(learn, cbs)
+
+def plain_fit(learn, cbs): learn.fit(EPOCHS, 1e-2, wd=.1, cbs=cbs)
+
+def flat(learn, cbs): learn.fit_flat_cos(EPOCHS, 1e-2, cbs=cbs)
+
+def late(learn, cbs): learn.fit_fc(EPOCHS, 1e-2, start_epoch=1, cbs=cbs)
+
+def again(learn, cbs): learn.fit_one_cycle(EPOCHS, 1e-2, reset_opt=True, cbs=cbs)
+
+def bf16(rule, lowp): return dict(make=lambda: make(eager(RULES[rule], lowp=lowp), model=partial(net, torch.bfloat16)), cbs=lambda: [Bf16()])
+
+def with_cbs(*cbs): return dict(cbs=lambda: [cb() for cb in cbs])
+
+def wrapped(opt, **kwargs): return dict(make=lambda: make(partial(OptimWrapper, opt=opt, **kwargs)))
+
+def torch_loaders():
+    "PyTorch's loaders, one with a generator of its own"
+    load = torch.utils.data.DataLoader
+    dls = DataLoaders(load(Noisy(25), 6, shuffle=True, drop_last=True, generator=torch.Generator().manual_seed(3)), load(Noisy(9), 6))
+    return make(eager(RULES['adamw']), dls=dls)
+
+STEPS = [o for o in POINTS if o[2] not in ('before_step','after_step')] # Where steps may be skipped
+
+def sched(): return ParamScheduler({'wd': SchedLin(.1, .5)})
+
+VARIANTS = dict(fit_fc=dict(fit=fc), fit=dict(fit=plain_fit), flat_cos=dict(fit=flat), reset_opt=dict(fit=again),
+    start_epoch=dict(fit=late, points=[o for o in POINTS if o[0]]),
+    frozen=dict(fit=frozen), frozen_bn=dict(fit=frozen, make=lambda: make(eager(RULES['ranger']), train_bn=False)), by_hand=dict(fit=by_hand),
+    kahan=bf16('adamw', 'kahan'), kahan_diffgrad=bf16('diffgrad', 'kahan'), stochastic=bf16('ranger', 'stochastic'), bf16=bf16('adamod', 'plain'),
+    accumulate=dict(cbs=lambda: [GradientAccumulation(14)], points=STEPS),
+    accumulate_zeros=dict(make=lambda: make(Adam), cbs=lambda: [GradientAccumulation(14)], points=STEPS),
+    clip=with_cbs(partial(GradientClip, .1)), mixup=with_cbs(MixUp), own_random=with_cbs(Always), scheduled_wd=dict(fit=plain_fit, cbs=lambda: [sched()]),
+    plateau=dict(fit=plain_fit, cbs=lambda: [ReduceLROnPlateau(patience=0, min_delta=9.)]), scaler=dict(cbs=lambda: [Cpu16()], points=STEPS),
+    foreach=dict(make=lambda: make(partial(RULES['diffgrad'], how='foreach'))), fastai_adam=dict(make=lambda: make(Adam)),
+    fastai_ranger=dict(make=lambda: make(fastai_ranger)), torch_adamw=wrapped(AdamW), torch_sgd=wrapped(SGD, momentum=.9), torch_adamod=wrapped(AdaMod),
+    torch_loaders=dict(make=torch_loaders))
+
+@pytest.mark.parametrize('name', VARIANTS)
+def test_variant(tmp_path, name):
+    args = dict(make=lambda: make(eager(RULES['diffgrad'])), fit=one_cycle, cbs=lambda: [], kills=4, seed=seed_of(name))
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')
+        check(tmp_path, **{**args, **VARIANTS[name]})
+
+def test_workers(tmp_path):
+    "Loaders in processes of their own; a kill would leave them orphaned, so an exception"
+    learner,points = (lambda: make(eager(RULES['adamw']), workers=1)),[(1, 2, 'before_step'), (2, 0, 'after_batch')]
+    whole = state(script(None, learner, one_cycle))
+    for o in points:
+        with pytest.raises(Killed): script(tmp_path/'x', learner, one_cycle, die=(*o, 'exception'))
+    assert not differ(state(script(tmp_path/'x', learner, one_cycle)), whole)
+
+class InFit(At):
+    "Be killed in one of several fits"
+    def __init__(self, number, *args):
+        self.number,self.fits = number,0
+        super().__init__(*args)
+    def before_fit(self): self.fits += 1
+    def look(self):
+        if self.fits==self.number: super().look()
+
+def tuned(path, die=None):
+    "Three fits, of two schedules; momentum leaks from one into the next, and `fit_fc` gives back what it found"
+    learn = make(eager(RULES['adamw']))
+    if path: went = learn.resume(path)
+    cbs = [*([SaveResume(path, 2)] if path else []), *([InFit(*die)] if die else [])]
+    with learn.no_bar(), learn.no_logging():
+        learn.fine_tune(2, 1e-2, cbs=cbs)
+        learn.fit_fc(1, 1e-3, moms=(.7,.6), cbs=cbs)
+    return (learn,went) if path else learn
+
+def test_several_fits(tmp_path):
+    whole,path,seen = state(tuned(None)),tmp_path/'x',[]
+    for die in ((1,0,3,'before_step'), (2,0,1,'after_loss'), (2,1,None,'before_validate'), (3,0,0,'before_batch'), (3,0,3,'after_step')):
+        killed(lambda how: tuned(path, (*die, how)))
+        seen.append(torch.load(path)['origin']['number'])
+    assert seen==[0,0,1,1,2]
+    learn,went = tuned(path)
+    assert not differ(state(learn), whole)
+    assert went==dict(fit=2, epoch=0, batch=1, file=str(path))
+    learn,went = tuned(path)
+    assert (went['fit'],went['batch'])==(2,None) and not differ(state(learn), whole), 'what has ended is not trained again'
+
+def test_stopped_early(tmp_path):
+    "A fit that a callback ends"
+    learner,stop = (lambda: make(eager(RULES['adamw']))),(lambda: [EarlyStoppingCallback(min_delta=9., patience=1)])
+    whole = state(script(None, learner, plain_fit, stop))
+    killed(lambda how: script(tmp_path/'x', learner, plain_fit, stop, die=(1, 2, 'after_step', how)))
+    for _ in range(2): assert not differ(state(script(tmp_path/'x', learner, plain_fit, stop)), whole)
+    assert len(whole['values'])==2
+
+@pytest.mark.skipif(not forked, reason='forks')
+@pytest.mark.parametrize('name', ['adamw','ranger'])
+def test_killed_by_the_clock(tmp_path, name):
+    "Killed from outside wherever it is, writing or not, again and again until it comes through"
+    path,rnd,n = tmp_path/'x',random.Random(name),0
+    run = partial(script, path, lambda: make(eager(RULES[name])), one_cycle)
+    while n<100:
+        pid = os.fork()
+        if not pid:
+            try: run()
+            finally: os._exit(0)
+        time.sleep(rnd.uniform(.02, .1) if n else .03)
+        os.kill(pid, signal.SIGKILL)
+        if not os.WIFSIGNALED(os.waitpid(pid, 0)[1]): break
+        n += 1
+    assert n
+    assert not differ(state(run()), state(script(None, lambda: make(eager(RULES[name])), one_cycle)))
+
+def saved(path, rule='adamw', every=1, die=(1, 2, 'before_step'), **kwargs):
+    "A training that was killed after batch 1 of epoch 1"
+    with pytest.raises(Killed): script(path, lambda: make(eager(RULES[rule]), **kwargs), one_cycle, every=every, die=(*die, 'exception'))
+    return torch.load(path, weights_only=True)
+
+def fresh(**kwargs): return make(eager(RULES['adamw']), **kwargs)
+
+def refused(path, *words, learn=None):
+    "The error for `path` alone, the warning for it when there is one before, and that nothing was touched"
+    learn = learn or fresh()
+    before = plain(learn.model.state_dict())
+    prev,kept = beside(path, '.prev'),path.with_name('kept')
+    os.replace(prev, kept)
+    with pytest.raises(ValueError) as e: learn.resume(path)
+    assert all(w in str(e.value) for w in (str(path), *words)), str(e.value)
+    assert not differ(plain(learn.model.state_dict()), before) and '_do_fit' not in vars(learn)
+    os.replace(kept, prev)
+
+def falls_back(path, word):
+    "The checkpoint before is used, with a warning, and the training ends as it should"
+    learn = fresh()
+    with pytest.warns(UserWarning, match=word): went = learn.resume(path)
+    assert went==dict(fit=0, epoch=1, batch=0, file=str(beside(path, '.prev')))
+    whole = state(script(None, fresh, one_cycle))
+    assert not differ(state(quiet(learn, one_cycle, [SaveResume(path, 1)])), whole)
+
+@pytest.mark.parametrize('share', [0., .001, .3, .9, .9999])
+def test_truncated(tmp_path, share):
+    path = tmp_path/'x'
+    saved(path)
+    data = path.read_bytes()
+    path.write_bytes(data[:int(share*len(data))])
+    refused(path, 'truncated')
+    falls_back(path, 'truncated')
+
+@pytest.mark.parametrize('what', ['text','weights','pickle','list','newer','rule','option','lowp'])
+def test_foreign(tmp_path, what):
+    path = tmp_path/'x'
+    ck = saved(path)
+    if what=='text': path.write_text('hello'*1000)
+    elif what=='pickle': torch.save(nn.Linear(2, 2), path)
+    else: torch.save(dict(weights=ck['model']['tensors'], list=[ck], newer={**ck, 'resume_format': RESUME_FORMAT+1, 'version': '9.9'},
+        rule={**ck, 'optimizer': 'adam(eps_hat=False, lowp=plain)'}, option={**ck, 'optimizer': ck['optimizer'].replace('False', 'True')},
+        lowp={**ck, 'optimizer': ck['optimizer'].replace('plain', 'kahan')})[what], path)
+    word = dict(text='cannot be read', pickle='cannot be read', weights='no checkpoint of SaveResume', list='no checkpoint of SaveResume',
+        newer='pip install -U fastopt', rule='optimizer: adam', option='eps_hat=True', lowp='lowp=kahan')[what]
+    refused(path, word)
+    falls_back(path, word)
+
+def narrow(): return nn.Sequential(nn.Linear(6, 4), nn.BatchNorm1d(4), nn.ReLU(), nn.Dropout(.3), nn.Linear(4, 3))
+
+@pytest.mark.parametrize('learn,words', [(lambda: make(eager(RULES['adam'])), ('optimizer: adamw', 'here: adam(')), (lambda: fresh(model=narrow),
+    ("tensor '0.weight' is (8, 6) float32 in the file and (4, 6) float32 here",)), (lambda: fresh(model=partial(net, torch.bfloat16)), ('bfloat16 here',)),
+    (lambda: Learner(fresh().dls, net(), nn.CrossEntropyLoss(), eager(RULES['adamw'])), ('weights of the groups: [4, 2]; here: [6]',))])
+def test_other_learner(tmp_path, learn, words):
+    "The way out of a wrong model or rule is not the file before: it is refused as well"
+    path = tmp_path/'x'
+    saved(path)
+    refused(path, *words, learn=learn())
+    with pytest.raises(ValueError, match='prev is refused'): learn().resume(path)
+
+def test_no_file(tmp_path):
+    learn = fresh()
+    assert learn.resume(tmp_path/'nothing') is False and learn.opt is None and '_do_fit' not in vars(learn)
+    saved(tmp_path/'x')
+    (tmp_path/'x').unlink() # Killed between the two renames
+    assert fresh().resume(tmp_path/'x')['file'].endswith('.prev')
+
+@pytest.mark.parametrize('kwargs,word', [(dict(n_epoch=4), "'epochs' is 3 in the file and 4 here"), (dict(lr_max=1e-2), 'schedule of lr'),
+    (dict(pct_start=.5), 'schedule of'), (dict(moms=(.9,.8,.9)), 'schedule of mom')])
+def test_other_call(tmp_path, kwargs, word):
+    saved(tmp_path/'x')
+    learn = fresh()
+    learn.resume(tmp_path/'x')
+    kwargs = {**dict(n_epoch=3, lr_max=slice(1e-3, 1e-2)), **kwargs}
+    with pytest.raises(ValueError, match=word): quiet(learn, lambda learn, cbs: learn.fit_one_cycle(**kwargs), [])
+
+def test_other_data(tmp_path):
+    saved(tmp_path/'x')
+    learn = fresh(dls=DataLoaders.from_dsets(Noisy(26), Noisy(9), bs=6, device='cpu'))
+    learn.resume(tmp_path/'x')
+    with pytest.raises(ValueError, match="'items' is 25 in the file and 26 here"): quiet(learn, one_cycle, [])
+
+@pytest.mark.parametrize('call', ['save','first replace','second replace'])
+def test_killed_writing(tmp_path, call, monkeypatch):
+    "Half of the new file, or one of two renames"
+    path,whole = tmp_path/'x',state(script(None, fresh, one_cycle))
+    ck,left = saved(path),[int(call=='second replace')]
+    real = dict(save=torch.save, replace=os.replace)
+    def half(o, f):
+        f.write(b'PK'*100)
+        raise Killed('killed')
+    def refuse(*args):
+        if not left[0]: raise Killed('killed')
+        left[0] -= 1
+        real['replace'](*args)
+    monkeypatch.setattr(*((torch, 'save', half) if call=='save' else (os, 'replace', refuse)))
+    with pytest.raises(Killed): script(path, fresh, one_cycle)
+    monkeypatch.undo()
+    went = fresh().resume(path)
+    assert beside(path, '.tmp').exists() and (went['epoch'],went['batch'])==(1,1)==(ck['epoch'],ck['batch'])
+    assert not differ(state(script(path, fresh, one_cycle)), whole)
+
+def test_never_casts(tmp_path):
+    "float32 moments and a uint8 state of 16-bit weights come back as they were"
+    def learner():
+        learn = make(partial(OptimWrapper, opt=SGD, momentum=.9), model=partial(net, torch.bfloat16))
+        learn.create_opt()
+        return learn
+    learn = learner()
+    quiet(learn, plain_fit, [Bf16()])
+    for st in learn.opt.opt.state.values(): st.update(momentum_buffer=st['momentum_buffer'].float()+1e-5, code=torch.arange(3, dtype=torch.uint8))
+    with pytest.raises(Killed): script(tmp_path/'x', lambda: learn, plain_fit, lambda: [Bf16()], die=(0, 1, 'before_step', 'exception'))
+    ck,new = torch.load(tmp_path/'x'),learner()
+    new.resume(tmp_path/'x')
+    for a,b in zip(ck['opt']['state'].values(), new.opt.opt.state.values()): assert not differ(a, plain(b))
+    assert {v.dtype for st in new.opt.opt.state.values() for v in st.values()}>={torch.uint8}
+
+def test_not_only_fit(tmp_path):
+    "Validation, prediction and `lr_find` leave the file and the position alone"
+    whole,path = state(script(None, fresh, one_cycle)),tmp_path/'x'
+    saved(path)
+    learn = fresh(cbs=SaveResume(path, 1))
+    learn.resume(path)
+    data = path.read_bytes()
+    with learn.no_bar(), learn.no_logging():
+        learn.validate()
+        learn.get_preds()
+        learn.lr_find(num_it=20, show_plot=False)
+    assert path.read_bytes()==data
+    learn.resume(path)
+    assert not differ(state(quiet(learn, one_cycle, [])), whole)
+
+def test_without_saving(tmp_path):
+    "The fit that goes on need not save, and may show its bars"
+    path,whole = tmp_path/'x',state(script(None, fresh, one_cycle))
+    saved(path)
+    learn = fresh()
+    assert learn.resume(str(path))
+    one_cycle(learn, [])
+    assert not differ(state(learn), whole)
+    script(path, fresh, one_cycle)
+    learn = fresh()
+    learn.resume(path)
+    one_cycle(learn, []) # Nothing left to do
+    assert not differ(state(learn), whole)
+
+def test_several_processes(tmp_path, monkeypatch):
+    monkeypatch.setenv('WORLD_SIZE', '2')
+    with pytest.raises(NotImplementedError, match='train in one process'): script(tmp_path/'x', fresh, one_cycle)
+
+def test_arguments_stay(tmp_path):
+    "What a callback was given is what the script gives now; what it has counted is restored"
+    class Count(Callback):
+        def __init__(self, step): self.step,self.n = step,0
+        def after_step(self): self.n += self.step
+    with pytest.raises(Killed): script(tmp_path/'x', fresh, one_cycle, lambda: [Count(1)], die=(1, 2, 'before_step', 'exception'))
+    new = Count(100)
+    script(tmp_path/'x', fresh, one_cycle, lambda: [new])
+    assert new.n==BATCHES+2 + 100*(BATCHES-2 + BATCHES)
+
+@pytest.mark.parametrize('every', [0, -1])
+def test_every(tmp_path, every):
+    with pytest.raises(ValueError, match=f'every={every}'): SaveResume(tmp_path/'x', every)
