@@ -10,4 +10,4 @@ from fastopt.schedule import *
 from fastopt.schedules import *
 from fastopt.resume import *
 from fastopt.landscapes import *
-from fastopt.check import check_optimizer, wd_report
+from fastopt.check import check_optimizer, wd_report # chkstyle: ignore - its other names are only for the module
