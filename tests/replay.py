@@ -14,7 +14,7 @@ from fastopt.adamod import adamod, deepmemory, diffmod, from_length
 from fastopt.diffgrad import diffgrad, diffrgrad, diffrgrad_hold
 from fastopt.engine import Engine
 from fastopt.lookahead import centralize, lookahead, ranger, ranger20, rangerqh, reset_momentum
-from fastopt.qhadam import qhadam
+from fastopt.qhadam import qhadam, qhadamw
 from fastopt.rules import Borrowed, Rule, decay, descend, ema_, maximize, term
 from fastopt.sgd import sgd
 
@@ -104,9 +104,16 @@ def official_lookahead(hp, inner):
 
 def lessw_diffrgrad(hp): return (diffrgrad if hp.pop('degenerated_to_sgd', True) else diffrgrad_hold),hp
 
+QHOPTIM = dict(mom=0.9, nu1=1., nu2=1., wd=0.) # The defaults of its classes
+
+def qhoptim_qhadam(hp): return (qhadamw if hp.pop('decouple_weight_decay', False) else qhadam),{**QHOPTIM, **hp}
+
+def iprally_qhadamw(hp): return qhadamw,{**hp, 'wd':hp.get('wd', 0.)/hp.get('lr', 1e-3)} # Its decay is not multiplied by the rate
+
 # Optimizer: a rule, or a function of the hypers that gives (rule, hypers); where sources differ, one for each owner, file or class
 RULES = dict(SGD=torch_sgd, Adam=lambda hp: torch_adam(adam, amsgrad, hp), diffGrad=diffgrad, diffRGrad=lessw_diffrgrad, AdaMod=adamod,
     AdamW=lambda hp: torch_adam(adamw, [*amsgrad.core, decay, descend], {'wd':0.01, **hp}), DiffMod=diffmod, DeepMemory=deepmemory,
+    QHAdam=qhoptim_qhadam, QHAdamW=dict(facebookresearch=lambda hp: (qhadamw, {**QHOPTIM, **hp}), iprally=iprally_qhadamw),
     RAdam=dict(pytorch=torch_radam, LiyuanLucasLiu=official_radam), Lookahead=dict(michaelrzhang=official_lookahead),
     Ranger=dict(ranger=lessw_ranger, ranger2020=lessw_ranger20, rangerqh=lessw_rangerqh, ranger913A=lessw_rangerva))
 
