@@ -340,8 +340,8 @@ class Launcher:
         self.moving = [j for j,c in enumerate(k.table) if c not in b.bufs and c!='p']
         self.table = np.stack([addresses(columns[c]) for c in k.table], 1)
         self.rows = np.array([[max(p.numel()//max(columns[c][t].numel(), 1), 1) for c in k.rows] for t,p in enumerate(b.ps)], dtype=np.int64)
-        if 'blocks' not in b.cache: b.cache['blocks'] = self.blocks(b)
-        self.sizes,self.tid,self.off = b.cache['blocks'] # One copy for all kernels of the batch
+        if ('blocks', self.BLOCK) not in b.cache: b.cache['blocks', self.BLOCK] = self.blocks(b)
+        self.sizes,self.tid,self.off = b.cache['blocks', self.BLOCK] # One copy for all kernels of the batch with blocks of this size
         self.place(b.device)
     def blocks(self, b):
         "Sizes of the tensors, and for each block the tensor it is in and where it starts"
@@ -358,11 +358,12 @@ class CppLauncher(Launcher):
     "Runs a kernel in C++ on a CPU"
     @staticmethod
     def build(k): return cpp_build(cpp_source(k))
-    def place(self, device): self.fixed = [o.ctypes.data for o in (self.rows, self.sizes, self.tid, self.off)]
+    def place(self, device):
+        self.fixed = [o.ctypes.data for o in (self.rows, self.sizes, self.tid, self.off)]
+        self.most = min(len(self.tid), 1 + int(self.sizes.sum())//32768) # A thread must be worth waking
     def launch(self, b, consts, grads):
         cs,blocks = np.array(consts, dtype=np.float64),len(self.tid)
-        threads = min(torch.get_num_threads(), blocks, 1 + self.sizes.sum()//32768) # A thread must be worth waking
-        self.f(self.table.ctypes.data, grads.ctypes.data, *self.fixed, blocks, self.BLOCK, cs.ctypes.data, threads)
+        self.f(self.table.ctypes.data, grads.ctypes.data, *self.fixed, blocks, self.BLOCK, cs.ctypes.data, min(torch.get_num_threads(), self.most))
 
 # %% ../nbs/02_fused.ipynb #0bdbf195
 @lru_cache(maxsize=None)

@@ -172,6 +172,18 @@ def test_temporaries_of_foreach_stay_small(name):
         peak = max(peak, live)
     assert 0 < peak <= 64*2**20, peak/2**20
 
+def test_a_backend_with_other_blocks_has_tables_of_its_own(monkeypatch):
+    class Small(CppLauncher): BLOCK = 64
+    def run(swap):
+        rule,p,state = RULES['radam'],torch.ones(1000, requires_grad=True),{} # Its second program begins after the swap
+        engine = Engine(rule, how='fused')
+        for t in range(8):
+            monkeypatch.setitem(fused.backends, 'cpu', Small if swap and t>=3 else CppLauncher)
+            p.grad = torch.ones(1000)
+            engine.step([([p], rule.hypers)], state)
+        return p.detach()
+    assert torch.equal(run(True), run(False))
+
 def test_fused_needs_no_memory_beside_its_tables():
     rule,p = RULES['diffgrad'],torch.ones(4_000_000, requires_grad=True)
     p.grad,state,engine = torch.ones_like(p),{},Engine(RULES['diffgrad'], how='fused')
