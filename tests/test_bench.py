@@ -91,7 +91,7 @@ def test_every_family_runs(name, uncompiled):
 same = dict(sgd='torch fastai optimi', adam='torch fastai optimi', adamw='torch fastai optimi', radam='torch', diffgrad='pytorch_optimizer',
     lookahead='fastai pytorch_optimizer', rmsprop='torch fastai', qhadam='fastai pytorch_optimizer', qhadamw='fastai pytorch_optimizer',
     adan='optimi pytorch_optimizer', adan_no_prox='optimi pytorch_optimizer', lion='optimi pytorch_optimizer',
-    adamax='torch pytorch_optimizer', adadelta='torch pytorch_optimizer', stableadamw='optimi pytorch_optimizer')
+    adamax='torch pytorch_optimizer', adadelta='torch pytorch_optimizer', stableadamw='optimi pytorch_optimizer', ranger19='fastai')
 same |= dict.fromkeys('nesterov amsgrad adagrad rmsprop_centered rprop nadam nadamw asgd adafactor'.split(), 'torch')
 same |= dict.fromkeys("""adabelief adabelief_plain adabelief_ams qhm aggmo laprop lars prodigy dadapt_adam dadapt_adamw schedulefree_adamw schedulefree_sgd
     mars_adamw mars_lion soap""".split(), 'pytorch_optimizer')

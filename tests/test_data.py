@@ -58,7 +58,7 @@ def _slow(monkeypatch, log, die=None, s=.005):
     was = fd.decoded
     def decoded(file, side=None):
         with open(log, 'a') as f: f.write('.')
-        if os.path.getsize(log)==die: os.kill(os.getpid(), signal.SIGKILL)
+        if die and os.path.getsize(log)>=die: os.kill(os.getpid(), signal.SIGKILL)
         time.sleep(s)
         return was(file, side)
     monkeypatch.setattr(fd, 'decoded', decoded)
