@@ -214,7 +214,7 @@ def todo(board, entry, seeds):
     done = {o['seed'] for o in records(board) if o['entry']==entry}
     return [o for o in seeds if o not in done]
 
-# %% ../nbs/52_leaderboard.ipynb #fd4f4374
+# %% ../nbs/52_leaderboard.ipynb #74326d4e
 def on_its_own():
     "Under a launcher of several processes, make this one independent, with a GPU of its own if there is one; are there several?"
     world,rank = (int(os.environ.get(k, d)) for k,d in (('WORLD_SIZE',1), ('LOCAL_RANK',0)))
@@ -310,7 +310,7 @@ def run(
     if precision_on(cfg, default_device())!=cfg['precision']: print(f"{cfg['precision']} needs a GPU: fp32 is used here")
     return run_all(about, range(seed, seed+runs), path, Path(out), watched() and not several, every=every, **ran)
 
-# %% ../nbs/52_leaderboard.ipynb #251a7267
+# %% ../nbs/52_leaderboard.ipynb #5cbc03fb
 def best_rate(
     rates:dict, # Accuracies by learning rate
 ):
@@ -336,12 +336,13 @@ def tune(
         board = run(preset, lr=lr, holdout=holdout, runs=runs, out=out, **kwargs)
         entry = entry_id(cfg := asked(preset, lr=lr, holdout=holdout, **kwargs), images(cfg, kwargs.get('data'))[1])
         found[lr] = [100*o['accuracy'] for o in records(board) if o['entry']==entry]
+    if late := [k for k,v in found.items() if len(v)<runs]: return print(f"In work elsewhere: lr {', '.join(map(str, late))}. Give the same command again when that is done")
     best,edge = best_rate(found)
     print('\n'.join(f'lr {k:<8g} {np.mean(v):.2f}% of the images set aside (n={len(v)})' for k,v in found.items()))
     print(f'Best: --lr {best:g}'+edge*'. It is at the edge of those tried: try others with --lrs')
     return best
 
-# %% ../nbs/52_leaderboard.ipynb #9fd5e9cf
+# %% ../nbs/52_leaderboard.ipynb #523dc1a3
 @delegates(run)
 def measure(
     preset:str='base-2020', # One of `presets`
