@@ -1,5 +1,5 @@
 "`fastopt-leaderboard` from end to end: what it counts, what it survives, what it refuses"
-import json, subprocess, sys, warnings
+import json, os, re, shutil, socket, subprocess, sys, warnings
 from pathlib import Path
 from types import SimpleNamespace
 import numpy as np, pandas as pd, pytest
@@ -65,7 +65,7 @@ def test_same_command_never_repeats(imgs, capsys):
 
 @pytest.mark.parametrize('args', [['--opt','sgd'], ['--opt','diffgrad','--sched','one_cycle'], ['--opt','lamb','--wd','.1','--mixup','.4'], ['--opt','schedulefree_adamw'],
     ['--opt','fastai.adam','--sched','constant'], ['--opt','adamw','--sched','wsd','--warmup','3'], ['--pipeline','classic','--workers','0','--crop','resize','--sh','.2','--normalize','false'],
-    ['--opt','ranger','--hypers','k=3,alpha=.4'], ['--arch','xresnet18','--size','32','--sa','true','--epochs','1']], ids=' '.join)
+    ['--opt','ranger','--hypers','k=3,alpha=.4'], ['--precision','bf16'], ['--holdout','.25','--limit','24'], ['--channels-last','true'], ['--arch','xresnet18','--size','32','--sa','true','--epochs','1']], ids=' '.join)
 def test_options(imgs, args):
     go(imgs, '--runs', 1, '--epochs', 2, *args)
     rec, = lines()
@@ -86,10 +86,52 @@ def test_bars(imgs, kind, monkeypatch):
     go(imgs, '--runs', 2)
     assert [o['seed'] for o in lines()]==[0,1]
 
+def test_digits(capsys):
+    "A first try needs no download"
+    lb('run', '--data', 'digits', '--size', 16, '--epochs', 1, '--arch', 'small', '--limit', 128, '--runs', 1)
+    rec, = lines()
+    out = capsys.readouterr().out
+    assert rec['data']['folder']=='digits-32' and rec['precision']=='fp32' and 'fp16 needs a GPU' in out and out.count('Unofficial')==1 and 'trained on 128 images' in out
+    assert B.table(B.board_of('runs')).dataset[0]=='digits-32'
+
+def test_tune(imgs, capsys):
+    "The best of the rates that were tried, on images to train on; a second call trains nothing"
+    lb('tune', 'script', '--data', imgs, *TINY, '--epochs', 1, '--lrs', '1e-4,1e-2', '--holdout', .25)
+    out = capsys.readouterr().out
+    assert [(o['args']['lr'],o['args']['holdout']) for o in lines()]==[(1e-4,.25),(1e-2,.25)] and all('validated on 25% of the training images' in o['reasons'] for o in lines())
+    best = max(lines(), key=lambda o: o['accuracy'])
+    assert f"Best: --lr {best['args']['lr']:g}" in out and 'at the edge' in out
+    before = lines()
+    assert B.tune('script', lrs='1e-4,1e-2', data=str(imgs), holdout=.25, size=16, epochs=1, bs=8, arch='small')==best['args']['lr'] and lines()==before
+
+def test_tune_shared(imgs, capsys):
+    "A rate that another process works on is not waited for, and not decided without"
+    entry = B.entry_id(cfg := B.asked('script', size=16, epochs=1, bs=8, arch='small', lr=1e-2, holdout=.25), B.images(cfg, str(imgs))[1])
+    with B.alone(Path(f'runs/unfinished/{entry}-0.lock')): assert B.tune('script', lrs='1e-2', data=str(imgs), holdout=.25, size=16, epochs=1, bs=8, arch='small') is None
+    assert 'In work elsewhere: lr 0.01' in capsys.readouterr().out and not Path('runs/leaderboard.jsonl').exists()
+
+def test_speed(imgs, capsys):
+    lb('speed', 'script', '--data', imgs, *TINY, '--rounds', 1, '--batches', 1, '--workers', 0)
+    out = capsys.readouterr().out
+    assert 'training / network' in out and 'median' in out and not Path('runs').exists()
+
+def test_accelerate(imgs, tmp_path):
+    "Two processes of `accelerate launch` share the runs, and each run is as with one"
+    go(imgs, '--runs', 3, '--out', 'whole')
+    (tmp_path/'main.py').write_text('from fastopt.leaderboard import main; main()')
+    with socket.socket() as s:
+        s.bind(('127.0.0.1', 0))
+        port = s.getsockname()[1]
+    cmd = [sys.executable, '-m', 'accelerate.commands.launch', '--multi_gpu', '--num_processes', '2', '--num_machines', '1', '--mixed_precision', 'no', '--dynamo_backend', 'no',
+        '--main_process_ip', '127.0.0.1', '--main_process_port', f'{port}', 'main.py', 'run', 'script', '--data', str(imgs), *TINY, '--runs', '3']
+    res = subprocess.run(cmd, env={**os.environ, 'ACCELERATE_USE_CPU':'true', 'CUDA_VISIBLE_DEVICES':''}, capture_output=True, text=True, timeout=300)
+    assert not res.returncode, res.stderr[-3000:]
+    assert sorted(o['seed'] for o in lines())==[0,1,2] and scores(lines())==scores(lines('whole')) and res.stdout.count('of 3 runs done')==2
+
 # ---- what it survives
 
 @pytest.mark.parametrize('times', [1,3])
-def test_kill(imgs, times, tmp_path):
+def test_kill(imgs, times):
     "Killed again and again in the midst of training, it ends with the scores of the unbroken command"
     go(imgs, '--runs', 2, '--out', 'whole')
     for i in range(times):
@@ -194,22 +236,47 @@ def test_export(board, capsys):
     for o in ('b.md','b.csv','b.html'): lb('export', o)
     assert Path('b.md').read_text().count('\n')==6 and len(pd.read_csv('b.csv'))==20
     text = Path('b.html').read_text()
-    assert text.count('<svg')==2 and 'http' not in text and 'src=' not in text and '>nan<' not in text and text.count('<tr>')==5
+    assert text.count('<svg')==2 and '>nan<' not in text and text.count('<tr>')==6 and 'published 87.43' in text
+    assert not re.search(r'src=|href="[^#]|url\((?!#)|@import|fetch\(', text) # It asks for nothing but itself
+    assert B.page(board)==B.page(board)
     lb('export', 'readme')
     assert '|128|5|[name of bbbb](https://x.org)|87.52%|5, mean|' in (out := capsys.readouterr().out) and 'dddd' not in out
 
+CHROMIUM = next(filter(None, map(shutil.which, ('chromium','chromium-browser','google-chrome'))), None)
+
+def browse(tmp_path, page, *args):
+    "What headless Chromium makes of the text `page`, without a network"
+    (tmp_path/'page.html').write_text(page)
+    cmd = [CHROMIUM, '--headless', '--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--disable-quic',
+        '--host-resolver-rules=MAP * ~NOTFOUND', f'--user-data-dir={tmp_path/"profile"}', '--window-size=1280,1000', *args, f'file://{tmp_path/"page.html"}']
+    return subprocess.run(cmd, capture_output=True, text=True, timeout=120).stdout
+
+@pytest.mark.skipif(not CHROMIUM, reason='no Chromium here to open the page with')
+def test_page_in_a_browser(board, tmp_path):
+    "A click on a heading sorts its table, one more the other way round; what is seen is no empty page"
+    page,order = B.page(board),"[...document.querySelector('tbody').rows].map(r=>r.cells[0].textContent).join('|')"
+    clicks = f"<script>const b=[...document.querySelectorAll('th button')].find(o=>o.textContent=='mean'),seen=[{order}];for(let i=0;i<2;i++){{b.click();seen.push({order})}};document.title=seen.join('//')</script></html>"
+    title = re.search('<title>([^<]*)</title>', browse(tmp_path, page.replace('</html>', clicks), '--dump-dom'))[1]
+    high = 'name of bbbb|name of aaaa|name of cccc'.replace('name of ', '') # Words that all have are left out
+    assert title=='//'.join([high, '|'.join(high.split('|')[::-1]), high])
+    browse(tmp_path, page, f'--screenshot={tmp_path/"page.png"}')
+    pixels = np.array(Image.open(tmp_path/'page.png').convert('RGB'))
+    assert pixels.shape==(1000,1280,3)
+    for c in B.COLOURS[:3]: assert (abs(pixels.astype(int)-[int(c[i:i+2], 16) for i in (1,3,5)]).sum(2)<30).sum()>50 # Each entry's dots and lines
+
 def test_page_escapes(board):
-    board[0]['name'] = '<script>alert(1)</script>'
-    assert '<script>alert' not in B.page(board)
+    for o in board: o['name'] = o['name'].replace('name', '<script>alert(1)</script>')
+    assert '<script>alert' not in (page := B.page(board)) and '&lt;script&gt;alert' in page
 
 # ---- what it refuses
 
 @pytest.mark.parametrize('args,says', [(['run','scrip'], "did you mean 'script'"), (['run','script','--opt','difgrad'], "did you mean 'diffgrad'"),
     (['run','script','--dataset','imagenete'], "did you mean 'imagenette'"), (['run','script','--data','nowhere'], 'nowhere'), (['run','script','--epochs','0'], 'give 1 or more'),
     (['run','script','--arch','xresnet5'], 'xresnet50'), (['run','script','--opt','sgd','--sqr-mom','.9'], "no 'sqr_mom'"), (['run','script','--opt','adamw','--mom','1.5'], 'mom=1.5'),
-    (['run','script','--hypers','k'], 'no list'), (['run','script','--sched','wsd','--opt','adamw',*TINY], 'warmup=2000'), (['run','script','--sched','constant','--pct-start','.5',*TINY], 'pct_start'), (['show'], 'no runs'), (['compare','a'], 'two entries'), (['run','blur-2020','--size','100'], 'multiple of 32')], ids=str)
+    (['run','script','--hypers','k'], 'no list'), (['run','script','--sched','wsd','--opt','adamw',*TINY], 'warmup=2000'), (['run','script','--sched','constant','--pct-start','.5',*TINY], 'pct_start'), (['show'], 'no runs'), (['compare','a'], 'two entries'), (['run','blur-2020','--size','100'], 'multiple of 32'), (['tune','script','--lrs','1e-3;1e-2'], 'no list like'), (['run','script','--holdout','.95'], '.9 or less'),
+    (['run','script','--limit','3'], 'give 64 or more')], ids=str)
 def test_refused(args, says, capsys, imgs):
-    if args[0]=='run' and '--data' not in args: args = [*args, '--data', imgs]
+    if args[0] in ('run','tune') and '--data' not in args: args = [*args, '--data', imgs]
     with pytest.raises(SystemExit) as e: lb(*args)
     assert e.value.code==1 and says in (err := capsys.readouterr().err) and 'Traceback' not in err
     assert not Path('runs/leaderboard.jsonl').exists()
