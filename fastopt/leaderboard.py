@@ -7,16 +7,17 @@ Docs: https://fastopt.github.io/fastopt/leaderboard.html.md"""
 # %% auto #0
 __all__ = ['SIZES', 'EPOCHS', 'NOISES', 'WANG', 'PUBLISHED', 'SHORT', 'COLOURS', 'STYLE', 'SCRIPT_SORT', 'HEADS', 'COMMANDS',
            'off_board', 'width_height', 'images', 'records', 'mend', 'add_record', 'entry_id', 'entry_name', 'peak',
-           'Meter', 'Clock', 'Told', 'train_one', 'explained', 'todo', 'on_its_own', 'run_all', 'asked', 'run',
-           'best_rate', 'tune', 'measure', 'interval', 'welch', 'verdict', 'frame', 'table', 'board_of', 'markdown',
-           'show', 'holm', 'resampled', 'difference', 'find', 'comparison', 'compare', 'brief', 'picture', 'page',
-           'submission', 'export', 'print_presets', 'parser', 'main']
+           'Meter', 'Clock', 'Told', 'train_one', 'explained', 'todo', 'on_its_own', 'run_all', 'asked', 'planned',
+           'warned', 'run', 'best_rate', 'tune', 'measure', 'interval', 'welch', 'verdict', 'frame', 'table',
+           'board_of', 'markdown', 'show', 'holm', 'resampled', 'difference', 'find', 'comparison', 'compare', 'brief',
+           'picture', 'page', 'submission', 'export', 'print_presets', 'parser', 'main']
 
 # %% ../nbs/52_leaderboard.ipynb #0699f4a7
 import hashlib, html, json, math, resource, sys
 import numpy as np, pandas as pd
 from argparse import ArgumentParser
 from contextlib import suppress
+from inspect import signature
 from io import StringIO
 from typing import Annotated
 from fastai.vision.all import *
@@ -217,7 +218,7 @@ def todo(board, entry, seeds):
     done = {o['seed'] for o in records(board) if o['entry']==entry}
     return [o for o in seeds if o not in done]
 
-# %% ../nbs/52_leaderboard.ipynb #4a884c8b
+# %% ../nbs/52_leaderboard.ipynb #4865b8b7
 def on_its_own():
     "Under a launcher of several processes, make this one independent, with a GPU of its own if there is one; are there several?"
     world,rank = (int(os.environ.get(k, d)) for k,d in (('WORLD_SIZE',1), ('LOCAL_RANK',0)))
@@ -255,6 +256,22 @@ def run_all(
 def asked(preset, hypers='', **given):
     "The settings that the options of a command say"
     return settings(preset, **{k:v for k,v in given.items() if k in {*SCRIPT, 'pipeline'}}, hypers=numbers(hypers))
+
+def planned(
+    preset, # One of `presets`
+    given:dict # Options of `run`
+):
+    "What all runs of a command share, and where their images are"
+    cfg = asked(preset, **given)
+    path,facts = images(cfg, given['data'])
+    return dict(entry=entry_id(cfg, facts), name=given['name'] or entry_name(preset, cfg), preset=preset, args=cfg, data=facts, reasons=off_board(cfg, facts), url=given['url'],
+        ran={k:given[k] for k in ('how','channels_last','compiled','workers')}),path
+
+def warned(about):
+    "Tell what makes the runs of `about` others than those of the board"
+    cfg = about['args']
+    if about['reasons']: print(f"Unofficial: {'; '.join(about['reasons'])}")
+    if precision_on(cfg, default_device())!=cfg['precision']: print(f"{cfg['precision']} needs a GPU: fp32 is used here")
 
 def run(
     preset:str='base-2020', # One of `presets`
@@ -304,16 +321,12 @@ def run(
 ):
     "Train, and put each run on the board; the same command again goes on where it stopped"
     given = dict(locals())
-    several,cfg = on_its_own(),asked(**given)
-    path,facts = images(cfg, data)
-    if dump: return print(network(cfg, facts['classes']))
-    ran = {k:given[k] for k in ('how','channels_last','compiled','workers')}
-    about = dict(entry=entry_id(cfg, facts), name=name or entry_name(preset, cfg), preset=preset, args=cfg, ran=ran, data=facts, reasons=off_board(cfg, facts), url=url)
-    if about['reasons']: print(f"Unofficial: {'; '.join(about['reasons'])}")
-    if precision_on(cfg, default_device())!=cfg['precision']: print(f"{cfg['precision']} needs a GPU: fp32 is used here")
-    return run_all(about, range(seed, seed+runs), path, Path(out), watched() and not several, every=every, **ran)
+    several,(about,path) = on_its_own(),planned(given.pop('preset'), given)
+    if dump: return print(network(about['args'], about['data']['classes']))
+    warned(about)
+    return run_all(about, range(seed, seed+runs), path, Path(out), watched() and not several, every=every, **about['ran'])
 
-# %% ../nbs/52_leaderboard.ipynb #41e9aade
+# %% ../nbs/52_leaderboard.ipynb #58150294
 def best_rate(
     rates:dict, # Accuracies by learning rate
 ):
@@ -322,7 +335,7 @@ def best_rate(
     best = max(means, key=means.get)
     return best,len(means)>1 and best in (min(means), max(means))
 
-@delegates(run)
+@delegates(run, but=['lr','dump'])
 def tune(
     preset:str='base-2020', # One of `presets`
     lrs:str='1e-3,2e-3,4e-3,8e-3,1.6e-2', # Learning rates to try
@@ -334,19 +347,20 @@ def tune(
     "Choose a learning rate on images that are taken from those to train on"
     try: lrs = sorted({float(o) for o in lrs.split(',')})
     except ValueError as e: raise InputError(f'--lrs {lrs} is no list like 1e-3,4e-3 ({e})') from e
-    found,kwargs = {},{k:v for k,v in kwargs.items() if k!='lr'}
+    several,found,given = on_its_own(),{},{k:o.default for k,o in signature(run).parameters.items() if k!='preset'}|kwargs|dict(holdout=holdout)
     for lr in lrs:
-        board = run(preset, lr=lr, holdout=holdout, runs=runs, out=out, **kwargs)
-        entry = entry_id(cfg := asked(preset, lr=lr, holdout=holdout, **kwargs), images(cfg, kwargs.get('data'))[1])
-        found[lr] = [100*o['accuracy'] for o in records(board) if o['entry']==entry]
+        about,path = planned(preset, given|dict(lr=lr))
+        if not found: warned(about)
+        board = run_all(about, range(given['seed'], given['seed']+runs), path, Path(out), watched() and not several, every=given['every'], **about['ran'])
+        found[lr] = [100*o['accuracy'] for o in records(board) if o['entry']==about['entry']]
     if late := [k for k,v in found.items() if len(v)<runs]: return print(f"In work elsewhere: lr {', '.join(map(str, late))}. Give the same command again when that is done")
     best,edge = best_rate(found)
     print('\n'.join(f'lr {k:<8g} {np.mean(v):.2f}% of the images set aside (n={len(v)})' for k,v in found.items()))
     print(f'Best: --lr {best:g}'+edge*'. It is at the edge of those tried: try others with --lrs')
     return best
 
-# %% ../nbs/52_leaderboard.ipynb #39e5e51b
-@delegates(run)
+# %% ../nbs/52_leaderboard.ipynb #1411670f
+@delegates(run, but=['runs','seed','every','name','url','out','dump'])
 def measure(
     preset:str='base-2020', # One of `presets`
     rounds:int=5, # Times to measure each, in turns
@@ -533,7 +547,7 @@ def compare(
     if len(names)<2: raise InputError('compare needs two entries or more: `fastopt-leaderboard show` lists them')
     print(comparison(board_of(out), names).map(_cell).to_string(index=False))
 
-# %% ../nbs/52_leaderboard.ipynb #91d27f73
+# %% ../nbs/52_leaderboard.ipynb #7e0bda54
 COLOURS = ['#30638e','#d1495b','#edae49','#00798c','#8d6a9f','#5b8c5a','#b56576','#6c757d']
 
 def brief(
@@ -569,7 +583,7 @@ def picture(
         ax.spines[['top','right']].set_visible(False)
     return fig
 
-# %% ../nbs/52_leaderboard.ipynb #dd27abf2
+# %% ../nbs/52_leaderboard.ipynb #e3e315e5
 STYLE = '''body{font:15px/1.5 system-ui,sans-serif;max-width:1150px;margin:2em auto;padding:0 1em;color:#222}h2{margin:2em 0 .2em}p{color:#666;margin:.2em 0 1em}
 .wide{overflow-x:auto}table{border-collapse:collapse;width:100%;font-size:13px}th{text-align:left;border-bottom:2px solid #888;white-space:nowrap}th,td{padding:.35em .6em}
 th button{all:unset;cursor:pointer;font-weight:600}th button:focus-visible{outline:2px solid}th[aria-sort=ascending] button::after{content:" ▲"}th[aria-sort=descending] button::after{content:" ▼"}
@@ -594,7 +608,7 @@ def _svg(fig):
     with rc_context({'svg.fonttype':'none', 'svg.hashsalt':'fastopt'}): fig.savefig(text := StringIO(), format='svg', metadata=dict(Date=None, Creator=None, Format=None, Type=None))
     return text.getvalue()[text.getvalue().index('<svg'):]
 
-# %% ../nbs/52_leaderboard.ipynb #a61f44b1
+# %% ../nbs/52_leaderboard.ipynb #88b6a5e0
 def _section(key, df, runs):
     "The part of the page for the rows `df` of discipline `key`"
     names = [n if list(df.name).count(n)==1 else f'{n} {e}' for n,e in zip(df.name, df.entry)]
