@@ -33,7 +33,7 @@ def alone(
             return
         yield True
 
-# %% ../nbs/50_data.ipynb #704e2dcf
+# %% ../nbs/50_data.ipynb #978cc3d9
 def digit_files(
     dest:Path # Folder to make, if it is not there
 ):
@@ -49,7 +49,7 @@ def digit_files(
     finally: shutil.rmtree(part, ignore_errors=True)
     return dest
 
-# %% ../nbs/50_data.ipynb #8764eed5
+# %% ../nbs/50_data.ipynb #e3a6e8ee
 archives = dict(imagenette=(URLs.IMAGENETTE_320, URLs.IMAGENETTE), imagewoof=(URLs.IMAGEWOOF_320, URLs.IMAGEWOOF),
     imagewang=(URLs.IMAGEWANG_320, URLs.IMAGEWANG))
 
@@ -67,7 +67,7 @@ def located(
                 if path.exists(): path = extract(path, cache)
                 else: path = digit_files(home/'digits-32') if str(data)=='digits' else untar_data(archives[str(data)][size>224])
         return tree(path)[0].parent
-    except OSError as e: raise InputError(f'Cannot read or unpack {data}: {e}') from e
+    except OSError as e: raise InputError(f'Cannot get, read or unpack {data}: {e}. Give a folder or an archive that is there, with --data in a command') from e
 
 # %% ../nbs/50_data.ipynb #d670a35e
 official = dict(imagenette=(9469, 3925, '1d3b7e4e6d4af6b7'), imagewoof=(9025, 3929, 'ff726a4f811c6a93')) # Images to train and to validate on, mark of their names

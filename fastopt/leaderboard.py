@@ -26,10 +26,12 @@ from fastprogress.fastprogress import format_time, master_bar, progress_bar
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
+from PIL import UnidentifiedImageError
 from scipy import stats
 from .data import alone, fingerprint, located
 from .recipe import *
 from .resume import *
+from .rules import unknown
 from .train import InputError, _plain, beside, commit, device, pick, stoppable, versions, watched
 
 # %% ../nbs/52_leaderboard.ipynb #51bb2a2b
@@ -52,20 +54,19 @@ def off_board(
 WANG = (13394+1275, 3929) # Images of Imagewang: all of Imagenette and a tenth of Imagewoof to train on
 
 def width_height(file):
-    "Of an image, from the head of its file"
-    with Image.open(file) as im: return im.size
+    "Of an image, from the head of its file; `None` if that cannot be read"
+    with suppress(OSError), Image.open(file) as im: return im.size
 
 def images(
     cfg:dict, # Settings
     data:str=None # Folder or archive; by default it is downloaded
 ):
     "Where the images are, and the facts about them"
-    try: path = located(data or cfg['dataset'], cfg['size'])
-    except OSError as e: raise InputError(f"Cannot get {data or cfg['dataset']}: {e}. With --data you can give a folder or an archive") from e
+    path = located(data or cfg['dataset'], cfg['size'])
     fp = fingerprint(path)
-    counts,sizes = (len(fp.train),len(fp.valid)),[width_height(o) for o in fp.train[::max(1, len(fp.train)//50)]]
+    counts,sizes = (len(fp.train),len(fp.valid)),[*filter(None, map(width_height, fp.train[::max(1, len(fp.train)//50)]))]
     return path,dict(train=counts[0], valid=counts[1], classes=len({parent_label(o) for o in fp.train}), fingerprint=fp.mark,
-        folder=path.name, official='imagewang' if counts==WANG else fp.official, squashed=all(w==h for w,h in sizes), side=float(np.median([min(o) for o in sizes])))
+        folder=path.name, official='imagewang' if counts==WANG else fp.official, squashed=all(w==h for w,h in sizes), side=float(np.median([min(o) for o in sizes] or [0])))
 
 # %% ../nbs/52_leaderboard.ipynb #f96f729f
 def _sound(line):
@@ -210,6 +211,7 @@ def explained(cfg, out):
     try: yield
     except (OSError, RuntimeError) as e:
         if 'out of memory' in str(e): raise CliError(f"Out of memory with --bs {cfg['bs']}: try --bs {max(2, cfg['bs']//2)}") from e
+        if isinstance(e, UnidentifiedImageError) or 'image file' in str(e): raise CliError(f'An image cannot be decoded: {e}. --pipeline fast leaves out such images and names them') from e
         if isinstance(e, OSError) or 'PytorchStreamWriter' in str(e): raise CliError(f'{e}. Nothing in {out} is lost: mend that, and give the same command again') from e
         raise
 
@@ -218,7 +220,7 @@ def todo(board, entry, seeds):
     done = {o['seed'] for o in records(board) if o['entry']==entry}
     return [o for o in seeds if o not in done]
 
-# %% ../nbs/52_leaderboard.ipynb #4865b8b7
+# %% ../nbs/52_leaderboard.ipynb #b582d94c
 def on_its_own():
     "Under a launcher of several processes, make this one independent, with a GPU of its own if there is one; are there several?"
     world,rank = (int(os.environ.get(k, d)) for k,d in (('WORLD_SIZE',1), ('LOCAL_RANK',0)))
@@ -247,7 +249,8 @@ def run_all(
             elif todo(board, entry, [seed]):
                 with explained(cfg, out):
                     told = train_one(cfg, seed, path, ckpt, [Told(clock, seed, len(left)-i-1, mbar)], **kwargs)
-                    add_record(about|dict(seed=seed, official=not about['reasons'], **told, time=time.strftime('%Y-%m-%d %H:%M:%S %z'),
+                    reasons = about['reasons'] + [f"{told['left_out']} images cannot be decoded"]*bool(told['left_out'])
+                    add_record(about|dict(seed=seed, reasons=reasons, official=not reasons, **told, time=time.strftime('%Y-%m-%d %H:%M:%S %z'),
                         device=device(), versions=versions(), commit=commit()), board)
             if ours: [ckpt.with_name(ckpt.name+end).unlink(missing_ok=True) for end in ('', '.prev', '.tmp', '.lock')]
     return board
@@ -326,7 +329,7 @@ def run(
     warned(about)
     return run_all(about, range(seed, seed+runs), path, Path(out), watched() and not several, every=every, **about['ran'])
 
-# %% ../nbs/52_leaderboard.ipynb #58150294
+# %% ../nbs/52_leaderboard.ipynb #54aef991
 def best_rate(
     rates:dict, # Accuracies by learning rate
 ):
@@ -359,7 +362,7 @@ def tune(
     print(f'Best: --lr {best:g}'+edge*'. It is at the edge of those tried: try others with --lrs')
     return best
 
-# %% ../nbs/52_leaderboard.ipynb #1411670f
+# %% ../nbs/52_leaderboard.ipynb #ed732a31
 @delegates(run, but=['runs','seed','every','name','url','out','dump'])
 def measure(
     preset:str='base-2020', # One of `presets`
@@ -547,7 +550,7 @@ def compare(
     if len(names)<2: raise InputError('compare needs two entries or more: `fastopt-leaderboard show` lists them')
     print(comparison(board_of(out), names).map(_cell).to_string(index=False))
 
-# %% ../nbs/52_leaderboard.ipynb #7e0bda54
+# %% ../nbs/52_leaderboard.ipynb #b63a1395
 COLOURS = ['#30638e','#d1495b','#edae49','#00798c','#8d6a9f','#5b8c5a','#b56576','#6c757d']
 
 def brief(
@@ -583,7 +586,7 @@ def picture(
         ax.spines[['top','right']].set_visible(False)
     return fig
 
-# %% ../nbs/52_leaderboard.ipynb #e3e315e5
+# %% ../nbs/52_leaderboard.ipynb #b113b3fa
 STYLE = '''body{font:15px/1.5 system-ui,sans-serif;max-width:1150px;margin:2em auto;padding:0 1em;color:#222}h2{margin:2em 0 .2em}p{color:#666;margin:.2em 0 1em}
 .wide{overflow-x:auto}table{border-collapse:collapse;width:100%;font-size:13px}th{text-align:left;border-bottom:2px solid #888;white-space:nowrap}th,td{padding:.35em .6em}
 th button{all:unset;cursor:pointer;font-weight:600}th button:focus-visible{outline:2px solid}th[aria-sort=ascending] button::after{content:" ▲"}th[aria-sort=descending] button::after{content:" ▼"}
@@ -608,7 +611,7 @@ def _svg(fig):
     with rc_context({'svg.fonttype':'none', 'svg.hashsalt':'fastopt'}): fig.savefig(text := StringIO(), format='svg', metadata=dict(Date=None, Creator=None, Format=None, Type=None))
     return text.getvalue()[text.getvalue().index('<svg'):]
 
-# %% ../nbs/52_leaderboard.ipynb #88b6a5e0
+# %% ../nbs/52_leaderboard.ipynb #76da3a00
 def _section(key, df, runs):
     "The part of the page for the rows `df` of discipline `key`"
     names = [n if list(df.name).count(n)==1 else f'{n} {e}' for n,e in zip(df.name, df.entry)]
@@ -683,6 +686,7 @@ def main(argv=None):
     for k in ('pdb', 'xtra'): args.pop(k, None)
     command = args.pop('command')
     try: COMMANDS[command](*args.pop('names', ()), **args)
+    except BrokenPipeError: os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()) # Who reads, as `head`, has had enough
     except KeyboardInterrupt:
         print('\nInterrupted. The same command goes on from here', file=sys.stderr)
         raise SystemExit(130) from None

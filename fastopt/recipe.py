@@ -9,7 +9,7 @@ __all__ = ['SCRIPT', 'BASE', 'PRESETS', 'DATASETS', 'PIPELINES', 'NATIVE', 'RANG
            'POOLS', 'presets', 'numbers', 'settings', 'precision_on', 'loaders', 'network', 'optimizer',
            'DeviceMixedPrecision', 'SmoothLoss', 'learner', 'fit_recipe', 'Timed', 'speed', 'ratios']
 
-# %% ../nbs/51_recipe.ipynb #0c9388fb
+# %% ../nbs/51_recipe.ipynb #2d80dc9b
 import json, math
 import fastai.optimizer as native, numpy as np, pandas as pd
 from contextlib import nullcontext
@@ -26,7 +26,7 @@ import fastopt.schedulefree # chkstyle: ignore - its rules bring their callback
 from .schedules import *
 from .train import InputError, pick, rules, small
 
-# %% ../nbs/51_recipe.ipynb #3a7a7e56
+# %% ../nbs/51_recipe.ipynb #deb4b96d
 SCRIPT = dict(dataset='imagenette', noise=0, size=128, epochs=5, opt='fastai.ranger', lr=1e-2, wd=1e-2, mom=.9, sqr_mom=.99, eps=1e-6, beta=0.,
     sched='flat_cos', pct_start=.75, warmup=None, bs=64, arch='xresnet50', act='Mish', sa=False, sym=False, pool='AvgPool', blur=False, crop='random',
     normalize=True, sh=0., mixup=0., mixup_from=0, smoothing=.1, precision='fp32', holdout=0., limit=None)
@@ -38,7 +38,7 @@ def presets():
     "The recipes, a column each"
     return pd.DataFrame({k:SCRIPT|v for k,v in PRESETS.items()})
 
-# %% ../nbs/51_recipe.ipynb #3ff3e623
+# %% ../nbs/51_recipe.ipynb #4af41f12
 DATASETS,PIPELINES = ('imagenette','imagewoof','imagewang'),dict(fast=fast_dls, classic=classic_dls)
 NATIVE = {'fastai.adam':native.Adam, 'fastai.rms':native.RMSProp, 'fastai.sgd':native.SGD, 'fastai.ranger':native.ranger}
 RANGERS,HYPERS = ('fastai.ranger','ranger19','ranger','ranger20'),('wd','mom','sqr_mom','eps','beta')
@@ -53,7 +53,7 @@ def numbers(text):
         for k,v in (o.split('=') for o in text.split(','))} if text else {}
     except ValueError as e: raise InputError(f'--hypers {text} is no list like k=5,alpha=.5 ({e})') from e
 
-# %% ../nbs/51_recipe.ipynb #26492f66
+# %% ../nbs/51_recipe.ipynb #09d3c9e9
 def _checked(cfg):
     "`cfg`, if it can be done"
     for k,names in (('dataset',DATASETS), ('opt',[*NATIVE, *rules()]), ('sched',SCHEDS), ('arch',ARCHS), ('act',ACTS), ('pool',POOLS),
@@ -78,7 +78,7 @@ def settings(
     if given.get('opt', '').startswith('schedulefree') and 'sched' not in given: cfg |= dict(sched='constant', pct_start=None)
     return _checked(cfg|given)
 
-# %% ../nbs/51_recipe.ipynb #f85319ce
+# %% ../nbs/51_recipe.ipynb #31af452e
 def precision_on(cfg, device):
     "The precision that `cfg` asks for, as far as `device` has it: float16 is for GPUs"
     return 'fp32' if cfg['precision']=='fp16' and device.type!='cuda' else cfg['precision']
@@ -98,7 +98,7 @@ def loaders(
     return PIPELINES[cfg['pipeline']](path, cfg['size'], cfg['bs'], item_tfms=[crop, FlipItem(.5)], batch_tfms=batch, noise=cfg['noise'],
         split=partial(carved, holdout=cfg['holdout'], limit=cfg['limit']), **kw)
 
-# %% ../nbs/51_recipe.ipynb #9b34c722
+# %% ../nbs/51_recipe.ipynb #2965d73b
 def _blurred(model):
     "`model` with a blur in every max pooling"
     try: pool = import_module('kornia.filters').MaxBlurPool2D
@@ -117,7 +117,7 @@ def network(
     model = f(n_out=n_out, **(kw if f is not small else {}))
     return _blurred(model) if cfg['blur'] else model
 
-# %% ../nbs/51_recipe.ipynb #1fae293a
+# %% ../nbs/51_recipe.ipynb #25a57fbd
 def optimizer(
     cfg:dict, # Settings
     how:str='auto' # Engine of fastopt
@@ -129,7 +129,7 @@ def optimizer(
     if bad := first(k for k in given if k not in (*f.hypers, *f.options)): raise InputError(unknown(cfg['opt'], bad, [*f.hypers, *f.options]))
     return partial(f, how=how, **given)
 
-# %% ../nbs/51_recipe.ipynb #2b996161
+# %% ../nbs/51_recipe.ipynb #d063672c
 class DeviceMixedPrecision(MixedPrecision):
     "fastai's `MixedPrecision` on the device that the loaders have"
     def before_fit(self):
@@ -137,14 +137,14 @@ class DeviceMixedPrecision(MixedPrecision):
         self.learn.scaler,self.scales = GradScaler(kind, enabled=half),L()
         self.autocast = autocast(kind, dtype=torch.float16 if half else torch.bfloat16)
 
-# %% ../nbs/51_recipe.ipynb #2efe6147
+# %% ../nbs/51_recipe.ipynb #33beb88d
 class SmoothLoss(AvgSmoothLoss):
     "fastai's smooth average of the losses, kept where they are"
     def accumulate(self, learn):
         loss,self.count = learn.loss.detach().mean(),self.count+1
         self.val = torch.lerp(loss, self.val.to(loss), self.beta)
 
-# %% ../nbs/51_recipe.ipynb #8148c048
+# %% ../nbs/51_recipe.ipynb #a7a22689
 def learner(
     cfg:dict, # Settings
     dls:DataLoaders, # From `loaders`
@@ -166,7 +166,7 @@ def learner(
     except (TypeError, ValueError) as e: raise InputError(str(e)) from e
     return learn
 
-# %% ../nbs/51_recipe.ipynb #272aef6f
+# %% ../nbs/51_recipe.ipynb #467733f6
 def fit_recipe(
     learn:Learner, # From `learner`
     cfg:dict, # Settings
@@ -179,7 +179,7 @@ def fit_recipe(
         if getattr(learn, 'train_iter', 0): raise
         raise InputError(f"--sched {cfg['sched']}: {e}") from e # Refused before the first batch
 
-# %% ../nbs/51_recipe.ipynb #3dcd05a5
+# %% ../nbs/51_recipe.ipynb #b61b2f8d
 def _pace(f, n, bs):
     "Images a second of `n` calls of `f`, after one"
     wait = torch.cuda.synchronize if torch.cuda.is_available() else lambda: None
@@ -202,7 +202,7 @@ def _alone(learn):
         opt.zero_grad()
     return step
 
-# %% ../nbs/51_recipe.ipynb #dbfbbf56
+# %% ../nbs/51_recipe.ipynb #9a28de07
 class Timed(Callback):
     "Images a second of the first `n` batches after one, then the end of the fit"
     order,run_valid = Recorder.order+3,False
@@ -220,7 +220,7 @@ def _trained(learn, cfg, n):
     with learn.no_bar(), learn.no_logging(): fit_recipe(learn, cfg|dict(epochs=max(cfg['epochs'], 1)), [timed := Timed(n)])
     return timed.pace
 
-# %% ../nbs/51_recipe.ipynb #8ad0c01f
+# %% ../nbs/51_recipe.ipynb #277c31e3
 def _loaded(dl, n):
     "Images a second of the loader `dl` alone"
     it = iter(dl)

@@ -1,5 +1,5 @@
 "`fastopt-leaderboard` from end to end: what it counts, what it survives, what it refuses"
-import json, os, re, shutil, socket, subprocess, sys, warnings
+import json, os, re, shutil, socket, subprocess, sys, tarfile, warnings
 from pathlib import Path
 from types import SimpleNamespace
 import numpy as np, pandas as pd, pytest
@@ -281,6 +281,23 @@ def test_refused(args, says, capsys, imgs):
     assert e.value.code==1 and says in (err := capsys.readouterr().err) and 'Traceback' not in err
     assert not Path('runs/leaderboard.jsonl').exists()
 
+@pytest.mark.parametrize('text,says', [('aaab', "did you mean 'aaaa'"), ('zzzz', 'The board'), ('', 'give more digits')])
+def test_no_such_entry(board, text, says, capsys):
+    with pytest.raises(SystemExit): lb('compare', text, 'bbbb')
+    assert says in capsys.readouterr().err
+
+def test_no_network(monkeypatch, capsys):
+    def refuse(*args, **kw): raise OSError('Name or service not known')
+    monkeypatch.setattr('fastopt.data.untar_data', refuse)
+    with pytest.raises(SystemExit): lb('run', 'base-2020')
+    assert 'Cannot get, read or unpack imagenette' in (err := capsys.readouterr().err) and '--data' in err
+
+def test_closed_pipe(board):
+    "`| head -1` ends it without an error"
+    p = subprocess.Popen([*CMD, 'presets'], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    p.stdout.close()
+    assert 'Traceback' not in p.stderr.read() and p.wait()==0
+
 def test_wrong_export(board, capsys):
     with pytest.raises(SystemExit): lb('export', 'b.pdf')
     assert '.html' in capsys.readouterr().err
@@ -290,6 +307,30 @@ def test_out_of_memory(imgs, monkeypatch, capsys):
     monkeypatch.setattr(B, 'train_one', oom)
     with pytest.raises(SystemExit): go(imgs, '--runs', 1)
     assert '--bs 4' in capsys.readouterr().err
+
+@pytest.mark.parametrize('content', [b'no image', None], ids=['not an image','cut short'])
+def test_corrupt_images(imgs, tmp_path, content, capsys):
+    "The fast pipeline leaves them out, names them, and keeps the run off the board; the classic one says what to do"
+    bad = shutil.copytree(imgs, tmp_path/'bad')/'train'/'a'/'a0.png'
+    bad.write_bytes(content or bad.read_bytes()[:300])
+    with pytest.warns(UserWarning, match='1 images cannot be decoded and are left out: train/a/a0.png'): go(bad.parents[2], '--runs', 1, '--epochs', 1)
+    rec, = lines()
+    assert rec['left_out']==1 and '1 images cannot be decoded' in rec['reasons'] and not rec['official']
+    with pytest.raises(SystemExit): go(bad.parents[2], '--runs', 1, '--epochs', 1, '--pipeline', 'classic', '--workers', 0)
+    assert 'cannot be decoded' in (err := capsys.readouterr().err) and '--pipeline fast' in err and len(lines())==1
+
+def test_corrupt_archive(imgs, tmp_path, capsys):
+    with tarfile.open(tmp_path/'i.tgz', 'w:gz') as t: t.add(imgs, 'imgs')
+    whole = (tmp_path/'i.tgz').read_bytes()
+    (tmp_path/'i.tgz').write_bytes(whole[:len(whole)//2])
+    with pytest.raises(SystemExit): lb('run', 'script', '--data', tmp_path/'i.tgz', *TINY)
+    assert 'is damaged' in capsys.readouterr().err and not Path('runs').exists()
+
+def test_labels_of_another_version(imgs, tmp_path, capsys):
+    root = shutil.copytree(imgs, tmp_path/'noisy')
+    (root/'noisy_imgs.csv').write_text('path,noisy_labels_0,noisy_labels_5,is_valid\ntrain/a/other.png,a,b,False\n')
+    with pytest.raises(SystemExit): go(root, '--runs', 1, '--noise', 5)
+    assert 'another version' in capsys.readouterr().err
 
 def test_squashed(tmp_path):
     for o in ('train/a','train/b','val/a','val/b'):
