@@ -33,7 +33,7 @@ def alone(
             return
         yield True
 
-# %% ../nbs/50_data.ipynb #978cc3d9
+# %% ../nbs/50_data.ipynb #2fc45d25
 def digit_files(
     dest:Path # Folder to make, if it is not there
 ):
@@ -49,7 +49,7 @@ def digit_files(
     finally: shutil.rmtree(part, ignore_errors=True)
     return dest
 
-# %% ../nbs/50_data.ipynb #e3a6e8ee
+# %% ../nbs/50_data.ipynb #c47e32f0
 archives = dict(imagenette=(URLs.IMAGENETTE_320, URLs.IMAGENETTE), imagewoof=(URLs.IMAGEWOOF_320, URLs.IMAGEWOOF),
     imagewang=(URLs.IMAGEWANG_320, URLs.IMAGEWANG))
 
@@ -370,8 +370,6 @@ class Layout(DisplayedTransform):
     def decodes(self, x:TensorImage): return x.float()
 
 # %% ../nbs/50_data.ipynb #c77b9ed0
-def _recipe(size, item_tfms): return item_tfms or [RandomResizedCrop(size, min_scale=.35), FlipItem(.5)]
-
 def carved(
     train:list, # Files to train on
     valid:list, # Files to validate on
@@ -394,6 +392,9 @@ def datasets(
     "fastai's `Datasets` of images and categories"
     split = IndexSplitter(range(len(train), len(train)+len(valid)))
     return DataBlock((ImageBlock, CategoryBlock), get_y=label, splitter=split).datasets([*train, *valid])
+
+# %% ../nbs/50_data.ipynb #e443df64
+def _recipe(size, item_tfms): return item_tfms or [RandomResizedCrop(size, min_scale=.35), FlipItem(.5)]
 
 def _signed(dls, fp, pipeline, skipped=()):
     "`dls` that know where they come from"

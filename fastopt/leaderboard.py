@@ -65,8 +65,8 @@ def images(
     path = located(data or cfg['dataset'], cfg['size'])
     fp = fingerprint(path)
     counts,sizes = (len(fp.train),len(fp.valid)),[*filter(None, map(width_height, fp.train[::max(1, len(fp.train)//50)]))]
-    return path,dict(train=counts[0], valid=counts[1], classes=len({parent_label(o) for o in fp.train}), fingerprint=fp.mark,
-        folder=path.name, official='imagewang' if counts==WANG else fp.official, squashed=all(w==h for w,h in sizes), side=float(np.median([min(o) for o in sizes] or [0])))
+    return path,dict(train=counts[0], valid=counts[1], classes=len({parent_label(o) for o in fp.train}), fingerprint=fp.mark, folder=path.name,
+        official='imagewang' if counts==WANG else fp.official, squashed=all(w==h for w,h in sizes), side=float(np.median([min(o) for o in sizes] or [0])))
 
 # %% ../nbs/52_leaderboard.ipynb #f96f729f
 def _sound(line):
@@ -220,7 +220,7 @@ def todo(board, entry, seeds):
     done = {o['seed'] for o in records(board) if o['entry']==entry}
     return [o for o in seeds if o not in done]
 
-# %% ../nbs/52_leaderboard.ipynb #b582d94c
+# %% ../nbs/52_leaderboard.ipynb #e2074af3
 def on_its_own():
     "Under a launcher of several processes, make this one independent, with a GPU of its own if there is one; are there several?"
     world,rank = (int(os.environ.get(k, d)) for k,d in (('WORLD_SIZE',1), ('LOCAL_RANK',0)))
@@ -267,8 +267,9 @@ def planned(
     "What all runs of a command share, and where their images are"
     cfg = asked(preset, **given)
     path,facts = images(cfg, given['data'])
-    return dict(entry=entry_id(cfg, facts), name=given['name'] or entry_name(preset, cfg), preset=preset, args=cfg, data=facts, reasons=off_board(cfg, facts), url=given['url'],
-        ran={k:given[k] for k in ('how','channels_last','compiled','workers')}),path
+    ran = {k:given[k] for k in ('how','channels_last','compiled','workers')}
+    return dict(entry=entry_id(cfg, facts), name=given['name'] or entry_name(preset, cfg), preset=preset, args=cfg, ran=ran, data=facts,
+        reasons=off_board(cfg, facts), url=given['url']),path
 
 def warned(about):
     "Tell what makes the runs of `about` others than those of the board"
@@ -276,6 +277,7 @@ def warned(about):
     if about['reasons']: print(f"Unofficial: {'; '.join(about['reasons'])}")
     if precision_on(cfg, default_device())!=cfg['precision']: print(f"{cfg['precision']} needs a GPU: fp32 is used here")
 
+# %% ../nbs/52_leaderboard.ipynb #a7c113c8
 def run(
     preset:str='base-2020', # One of `presets`
     dataset:str=None, # imagenette, imagewoof or imagewang
@@ -329,7 +331,7 @@ def run(
     warned(about)
     return run_all(about, range(seed, seed+runs), path, Path(out), watched() and not several, every=every, **about['ran'])
 
-# %% ../nbs/52_leaderboard.ipynb #54aef991
+# %% ../nbs/52_leaderboard.ipynb #90f352a4
 def best_rate(
     rates:dict, # Accuracies by learning rate
 ):
@@ -362,7 +364,7 @@ def tune(
     print(f'Best: --lr {best:g}'+edge*'. It is at the edge of those tried: try others with --lrs')
     return best
 
-# %% ../nbs/52_leaderboard.ipynb #ed732a31
+# %% ../nbs/52_leaderboard.ipynb #e47852df
 @delegates(run, but=['runs','seed','every','name','url','out','dump'])
 def measure(
     preset:str='base-2020', # One of `presets`
@@ -550,7 +552,7 @@ def compare(
     if len(names)<2: raise InputError('compare needs two entries or more: `fastopt-leaderboard show` lists them')
     print(comparison(board_of(out), names).map(_cell).to_string(index=False))
 
-# %% ../nbs/52_leaderboard.ipynb #b63a1395
+# %% ../nbs/52_leaderboard.ipynb #4172ffa6
 COLOURS = ['#30638e','#d1495b','#edae49','#00798c','#8d6a9f','#5b8c5a','#b56576','#6c757d']
 
 def brief(
@@ -586,7 +588,7 @@ def picture(
         ax.spines[['top','right']].set_visible(False)
     return fig
 
-# %% ../nbs/52_leaderboard.ipynb #b113b3fa
+# %% ../nbs/52_leaderboard.ipynb #dc57eca6
 STYLE = '''body{font:15px/1.5 system-ui,sans-serif;max-width:1150px;margin:2em auto;padding:0 1em;color:#222}h2{margin:2em 0 .2em}p{color:#666;margin:.2em 0 1em}
 .wide{overflow-x:auto}table{border-collapse:collapse;width:100%;font-size:13px}th{text-align:left;border-bottom:2px solid #888;white-space:nowrap}th,td{padding:.35em .6em}
 th button{all:unset;cursor:pointer;font-weight:600}th button:focus-visible{outline:2px solid}th[aria-sort=ascending] button::after{content:" ▲"}th[aria-sort=descending] button::after{content:" ▼"}
@@ -611,7 +613,7 @@ def _svg(fig):
     with rc_context({'svg.fonttype':'none', 'svg.hashsalt':'fastopt'}): fig.savefig(text := StringIO(), format='svg', metadata=dict(Date=None, Creator=None, Format=None, Type=None))
     return text.getvalue()[text.getvalue().index('<svg'):]
 
-# %% ../nbs/52_leaderboard.ipynb #76da3a00
+# %% ../nbs/52_leaderboard.ipynb #a0b2a782
 def _section(key, df, runs):
     "The part of the page for the rows `df` of discipline `key`"
     names = [n if list(df.name).count(n)==1 else f'{n} {e}' for n,e in zip(df.name, df.entry)]

@@ -9,9 +9,8 @@ __all__ = ['SCRIPT', 'BASE', 'PRESETS', 'DATASETS', 'PIPELINES', 'NATIVE', 'RANG
            'POOLS', 'presets', 'numbers', 'settings', 'precision_on', 'loaders', 'network', 'optimizer',
            'DeviceMixedPrecision', 'SmoothLoss', 'learner', 'fit_recipe', 'Timed', 'speed', 'ratios']
 
-# %% ../nbs/51_recipe.ipynb #2d80dc9b
-import json, math
-import fastai.optimizer as native, numpy as np, pandas as pd
+# %% ../nbs/51_recipe.ipynb #80729d80
+import json, fastai.optimizer as native, pandas as pd
 from contextlib import nullcontext
 from importlib import import_module
 from fastai.callback.fp16 import AMPMode
@@ -26,7 +25,7 @@ import fastopt.schedulefree # chkstyle: ignore - its rules bring their callback
 from .schedules import *
 from .train import InputError, pick, rules, small
 
-# %% ../nbs/51_recipe.ipynb #deb4b96d
+# %% ../nbs/51_recipe.ipynb #94ca5b3c
 SCRIPT = dict(dataset='imagenette', noise=0, size=128, epochs=5, opt='fastai.ranger', lr=1e-2, wd=1e-2, mom=.9, sqr_mom=.99, eps=1e-6, beta=0.,
     sched='flat_cos', pct_start=.75, warmup=None, bs=64, arch='xresnet50', act='Mish', sa=False, sym=False, pool='AvgPool', blur=False, crop='random',
     normalize=True, sh=0., mixup=0., mixup_from=0, smoothing=.1, precision='fp32', holdout=0., limit=None)
@@ -38,7 +37,7 @@ def presets():
     "The recipes, a column each"
     return pd.DataFrame({k:SCRIPT|v for k,v in PRESETS.items()})
 
-# %% ../nbs/51_recipe.ipynb #4af41f12
+# %% ../nbs/51_recipe.ipynb #74f171d5
 DATASETS,PIPELINES = ('imagenette','imagewoof','imagewang'),dict(fast=fast_dls, classic=classic_dls)
 NATIVE = {'fastai.adam':native.Adam, 'fastai.rms':native.RMSProp, 'fastai.sgd':native.SGD, 'fastai.ranger':native.ranger}
 RANGERS,HYPERS = ('fastai.ranger','ranger19','ranger','ranger20'),('wd','mom','sqr_mom','eps','beta')
@@ -53,7 +52,7 @@ def numbers(text):
         for k,v in (o.split('=') for o in text.split(','))} if text else {}
     except ValueError as e: raise InputError(f'--hypers {text} is no list like k=5,alpha=.5 ({e})') from e
 
-# %% ../nbs/51_recipe.ipynb #09d3c9e9
+# %% ../nbs/51_recipe.ipynb #28308025
 def _checked(cfg):
     "`cfg`, if it can be done"
     for k,names in (('dataset',DATASETS), ('opt',[*NATIVE, *rules()]), ('sched',SCHEDS), ('arch',ARCHS), ('act',ACTS), ('pool',POOLS),
@@ -78,7 +77,7 @@ def settings(
     if given.get('opt', '').startswith('schedulefree') and 'sched' not in given: cfg |= dict(sched='constant', pct_start=None)
     return _checked(cfg|given)
 
-# %% ../nbs/51_recipe.ipynb #31af452e
+# %% ../nbs/51_recipe.ipynb #3a08b6bc
 def precision_on(cfg, device):
     "The precision that `cfg` asks for, as far as `device` has it: float16 is for GPUs"
     return 'fp32' if cfg['precision']=='fp16' and device.type!='cuda' else cfg['precision']
@@ -98,7 +97,7 @@ def loaders(
     return PIPELINES[cfg['pipeline']](path, cfg['size'], cfg['bs'], item_tfms=[crop, FlipItem(.5)], batch_tfms=batch, noise=cfg['noise'],
         split=partial(carved, holdout=cfg['holdout'], limit=cfg['limit']), **kw)
 
-# %% ../nbs/51_recipe.ipynb #2965d73b
+# %% ../nbs/51_recipe.ipynb #94384621
 def _blurred(model):
     "`model` with a blur in every max pooling"
     try: pool = import_module('kornia.filters').MaxBlurPool2D
@@ -117,7 +116,7 @@ def network(
     model = f(n_out=n_out, **(kw if f is not small else {}))
     return _blurred(model) if cfg['blur'] else model
 
-# %% ../nbs/51_recipe.ipynb #25a57fbd
+# %% ../nbs/51_recipe.ipynb #3ede1833
 def optimizer(
     cfg:dict, # Settings
     how:str='auto' # Engine of fastopt
@@ -129,7 +128,7 @@ def optimizer(
     if bad := first(k for k in given if k not in (*f.hypers, *f.options)): raise InputError(unknown(cfg['opt'], bad, [*f.hypers, *f.options]))
     return partial(f, how=how, **given)
 
-# %% ../nbs/51_recipe.ipynb #d063672c
+# %% ../nbs/51_recipe.ipynb #dffcc321
 class DeviceMixedPrecision(MixedPrecision):
     "fastai's `MixedPrecision` on the device that the loaders have"
     def before_fit(self):
@@ -137,14 +136,14 @@ class DeviceMixedPrecision(MixedPrecision):
         self.learn.scaler,self.scales = GradScaler(kind, enabled=half),L()
         self.autocast = autocast(kind, dtype=torch.float16 if half else torch.bfloat16)
 
-# %% ../nbs/51_recipe.ipynb #33beb88d
+# %% ../nbs/51_recipe.ipynb #a0ee84b9
 class SmoothLoss(AvgSmoothLoss):
     "fastai's smooth average of the losses, kept where they are"
     def accumulate(self, learn):
         loss,self.count = learn.loss.detach().mean(),self.count+1
         self.val = torch.lerp(loss, self.val.to(loss), self.beta)
 
-# %% ../nbs/51_recipe.ipynb #a7a22689
+# %% ../nbs/51_recipe.ipynb #fccf2662
 def learner(
     cfg:dict, # Settings
     dls:DataLoaders, # From `loaders`
@@ -166,7 +165,7 @@ def learner(
     except (TypeError, ValueError) as e: raise InputError(str(e)) from e
     return learn
 
-# %% ../nbs/51_recipe.ipynb #467733f6
+# %% ../nbs/51_recipe.ipynb #73fed323
 def fit_recipe(
     learn:Learner, # From `learner`
     cfg:dict, # Settings
@@ -179,7 +178,7 @@ def fit_recipe(
         if getattr(learn, 'train_iter', 0): raise
         raise InputError(f"--sched {cfg['sched']}: {e}") from e # Refused before the first batch
 
-# %% ../nbs/51_recipe.ipynb #b61b2f8d
+# %% ../nbs/51_recipe.ipynb #7ca3b993
 def _pace(f, n, bs):
     "Images a second of `n` calls of `f`, after one"
     wait = torch.cuda.synchronize if torch.cuda.is_available() else lambda: None
@@ -202,7 +201,7 @@ def _alone(learn):
         opt.zero_grad()
     return step
 
-# %% ../nbs/51_recipe.ipynb #9a28de07
+# %% ../nbs/51_recipe.ipynb #e559b2e4
 class Timed(Callback):
     "Images a second of the first `n` batches after one, then the end of the fit"
     order,run_valid = Recorder.order+3,False
@@ -220,7 +219,7 @@ def _trained(learn, cfg, n):
     with learn.no_bar(), learn.no_logging(): fit_recipe(learn, cfg|dict(epochs=max(cfg['epochs'], 1)), [timed := Timed(n)])
     return timed.pace
 
-# %% ../nbs/51_recipe.ipynb #277c31e3
+# %% ../nbs/51_recipe.ipynb #5cde6bbf
 def _loaded(dl, n):
     "Images a second of the loader `dl` alone"
     it = iter(dl)
