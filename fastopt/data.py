@@ -33,7 +33,7 @@ def alone(
             return
         yield True
 
-# %% ../nbs/50_data.ipynb #2fc45d25
+# %% ../nbs/50_data.ipynb #d19980e4
 def digit_files(
     dest:Path # Folder to make, if it is not there
 ):
@@ -49,7 +49,7 @@ def digit_files(
     finally: shutil.rmtree(part, ignore_errors=True)
     return dest
 
-# %% ../nbs/50_data.ipynb #c47e32f0
+# %% ../nbs/50_data.ipynb #3a77fc0a
 archives = dict(imagenette=(URLs.IMAGENETTE_320, URLs.IMAGENETTE), imagewoof=(URLs.IMAGEWOOF_320, URLs.IMAGEWOOF),
     imagewang=(URLs.IMAGEWANG_320, URLs.IMAGEWANG))
 
@@ -67,7 +67,8 @@ def located(
                 if path.exists(): path = extract(path, cache)
                 else: path = digit_files(home/'digits-32') if str(data)=='digits' else untar_data(archives[str(data)][size>224])
         return tree(path)[0].parent
-    except OSError as e: raise InputError(f'Cannot get, read or unpack {data}: {e}. Give a folder or an archive that is there, with --data in a command') from e
+    except OSError as e:
+        raise InputError(f'Cannot get, read or unpack {data}: {e}. Give a folder or an archive that is there, with --data in a command') from e
 
 # %% ../nbs/50_data.ipynb #d670a35e
 official = dict(imagenette=(9469, 3925, '1d3b7e4e6d4af6b7'), imagewoof=(9025, 3929, 'ff726a4f811c6a93')) # Images to train and to validate on, mark of their names
@@ -393,7 +394,7 @@ def datasets(
     split = IndexSplitter(range(len(train), len(train)+len(valid)))
     return DataBlock((ImageBlock, CategoryBlock), get_y=label, splitter=split).datasets([*train, *valid])
 
-# %% ../nbs/50_data.ipynb #e443df64
+# %% ../nbs/50_data.ipynb #c358fb15
 def _recipe(size, item_tfms): return item_tfms or [RandomResizedCrop(size, min_scale=.35), FlipItem(.5)]
 
 def _signed(dls, fp, pipeline, skipped=()):

@@ -9,9 +9,8 @@ __all__ = ['SCRIPT', 'BASE', 'PRESETS', 'DATASETS', 'PIPELINES', 'NATIVE', 'RANG
            'POOLS', 'presets', 'numbers', 'settings', 'precision_on', 'loaders', 'network', 'optimizer',
            'DeviceMixedPrecision', 'SmoothLoss', 'learner', 'fit_recipe', 'Timed', 'speed', 'ratios']
 
-# %% ../nbs/51_recipe.ipynb #80729d80
+# %% ../nbs/51_recipe.ipynb #70632c5d
 import json, fastai.optimizer as native, pandas as pd
-from contextlib import nullcontext
 from importlib import import_module
 from fastai.callback.fp16 import AMPMode
 from fastai.learner import AvgSmoothLoss
@@ -25,11 +24,12 @@ import fastopt.schedulefree # chkstyle: ignore - its rules bring their callback
 from .schedules import *
 from .train import InputError, pick, rules, small
 
-# %% ../nbs/51_recipe.ipynb #94ca5b3c
-SCRIPT = dict(dataset='imagenette', noise=0, size=128, epochs=5, opt='fastai.ranger', lr=1e-2, wd=1e-2, mom=.9, sqr_mom=.99, eps=1e-6, beta=0.,
-    sched='flat_cos', pct_start=.75, warmup=None, bs=64, arch='xresnet50', act='Mish', sa=False, sym=False, pool='AvgPool', blur=False, crop='random',
-    normalize=True, sh=0., mixup=0., mixup_from=0, smoothing=.1, precision='fp32', holdout=0., limit=None)
-BASE = dict(opt='ranger19', lr=8e-3, mom=.95, sched='fc', arch='xse_resnext50', sa=True, pool='MaxPool', mixup=.4, mixup_from=80, precision='fp16')
+# %% ../nbs/51_recipe.ipynb #b720f90f
+SCRIPT = dict(dataset='imagenette', noise=0, size=128, epochs=5, bs=64, arch='xresnet50', act='Mish', sa=False, sym=False, pool='AvgPool',
+    blur=False, opt='fastai.ranger', lr=1e-2, wd=1e-2, mom=.9, sqr_mom=.99, eps=1e-6, beta=0., sched='flat_cos', pct_start=.75, warmup=None,
+    crop='random', normalize=True, sh=0., mixup=0., mixup_from=0, smoothing=.1, precision='fp32', holdout=0., limit=None)
+BASE = dict(opt='ranger19', lr=8e-3, mom=.95, sched='fc', arch='xse_resnext50', sa=True, pool='MaxPool', mixup=.4, mixup_from=80,
+    precision='fp16')
 PRESETS = {'script':{}, 'base-2020':BASE, 'blur-2020':BASE|dict(blur=True),
     'record-128-5':BASE|dict(blur=True, bs=32, wd=1e-4, crop='resize', normalize=False, precision='fp32')}
 
@@ -37,7 +37,7 @@ def presets():
     "The recipes, a column each"
     return pd.DataFrame({k:SCRIPT|v for k,v in PRESETS.items()})
 
-# %% ../nbs/51_recipe.ipynb #74f171d5
+# %% ../nbs/51_recipe.ipynb #774fea9d
 DATASETS,PIPELINES = ('imagenette','imagewoof','imagewang'),dict(fast=fast_dls, classic=classic_dls)
 NATIVE = {'fastai.adam':native.Adam, 'fastai.rms':native.RMSProp, 'fastai.sgd':native.SGD, 'fastai.ranger':native.ranger}
 RANGERS,HYPERS = ('fastai.ranger','ranger19','ranger','ranger20'),('wd','mom','sqr_mom','eps','beta')
@@ -52,14 +52,14 @@ def numbers(text):
         for k,v in (o.split('=') for o in text.split(','))} if text else {}
     except ValueError as e: raise InputError(f'--hypers {text} is no list like k=5,alpha=.5 ({e})') from e
 
-# %% ../nbs/51_recipe.ipynb #28308025
+# %% ../nbs/51_recipe.ipynb #35958684
 def _checked(cfg):
     "`cfg`, if it can be done"
     for k,names in (('dataset',DATASETS), ('opt',[*NATIVE, *rules()]), ('sched',SCHEDS), ('arch',ARCHS), ('act',ACTS), ('pool',POOLS),
         ('crop',('random','resize')), ('precision',('fp32','fp16','bf16')), ('pipeline',PIPELINES)): pick(cfg[k], list(names), f'--{k}')
     for k,lo in dict(size=1, epochs=1, bs=2, lr=0, holdout=0, limit=cfg['bs']).items():
         if cfg[k] is not None and cfg[k]<lo: raise InputError(f'--{k} {cfg[k]} is too small: give {lo} or more')
-    if cfg['holdout']>.9: raise InputError(f"--holdout {cfg['holdout']} leaves too little to train on: give a share of the training images, .9 or less")
+    if cfg['holdout']>.9: raise InputError(f"--holdout {cfg['holdout']} leaves too little to train on: give a share, .9 or less")
     if cfg['blur'] and cfg['size']%32: raise InputError(f"--size {cfg['size']} does not go with blur: give a multiple of 32")
     return cfg
 
@@ -77,7 +77,7 @@ def settings(
     if given.get('opt', '').startswith('schedulefree') and 'sched' not in given: cfg |= dict(sched='constant', pct_start=None)
     return _checked(cfg|given)
 
-# %% ../nbs/51_recipe.ipynb #3a08b6bc
+# %% ../nbs/51_recipe.ipynb #63882cd8
 def precision_on(cfg, device):
     "The precision that `cfg` asks for, as far as `device` has it: float16 is for GPUs"
     return 'fp32' if cfg['precision']=='fp16' and device.type!='cuda' else cfg['precision']
@@ -97,7 +97,7 @@ def loaders(
     return PIPELINES[cfg['pipeline']](path, cfg['size'], cfg['bs'], item_tfms=[crop, FlipItem(.5)], batch_tfms=batch, noise=cfg['noise'],
         split=partial(carved, holdout=cfg['holdout'], limit=cfg['limit']), **kw)
 
-# %% ../nbs/51_recipe.ipynb #94384621
+# %% ../nbs/51_recipe.ipynb #d3764b14
 def _blurred(model):
     "`model` with a blur in every max pooling"
     try: pool = import_module('kornia.filters').MaxBlurPool2D
@@ -116,7 +116,7 @@ def network(
     model = f(n_out=n_out, **(kw if f is not small else {}))
     return _blurred(model) if cfg['blur'] else model
 
-# %% ../nbs/51_recipe.ipynb #3ede1833
+# %% ../nbs/51_recipe.ipynb #c62f6c00
 def optimizer(
     cfg:dict, # Settings
     how:str='auto' # Engine of fastopt
@@ -125,10 +125,11 @@ def optimizer(
     f = NATIVE.get(cfg['opt']) or rules()[cfg['opt']]
     given = {k:cfg[k] for k in HYPERS if cfg[k] is not None and (k!='beta' or cfg[k])}|cfg['hypers']
     if cfg['opt'] in NATIVE: return partial(f, **given)
-    if bad := first(k for k in given if k not in (*f.hypers, *f.options)): raise InputError(unknown(cfg['opt'], bad, [*f.hypers, *f.options]))
+    known = [*f.hypers, *f.options]
+    if bad := first(k for k in given if k not in known): raise InputError(unknown(cfg['opt'], bad, known))
     return partial(f, how=how, **given)
 
-# %% ../nbs/51_recipe.ipynb #dffcc321
+# %% ../nbs/51_recipe.ipynb #84125eb8
 class DeviceMixedPrecision(MixedPrecision):
     "fastai's `MixedPrecision` on the device that the loaders have"
     def before_fit(self):
@@ -136,14 +137,14 @@ class DeviceMixedPrecision(MixedPrecision):
         self.learn.scaler,self.scales = GradScaler(kind, enabled=half),L()
         self.autocast = autocast(kind, dtype=torch.float16 if half else torch.bfloat16)
 
-# %% ../nbs/51_recipe.ipynb #a0ee84b9
+# %% ../nbs/51_recipe.ipynb #5e089e78
 class SmoothLoss(AvgSmoothLoss):
     "fastai's smooth average of the losses, kept where they are"
     def accumulate(self, learn):
         loss,self.count = learn.loss.detach().mean(),self.count+1
         self.val = torch.lerp(loss, self.val.to(loss), self.beta)
 
-# %% ../nbs/51_recipe.ipynb #fccf2662
+# %% ../nbs/51_recipe.ipynb #dd9d5fe6
 def learner(
     cfg:dict, # Settings
     dls:DataLoaders, # From `loaders`
@@ -165,7 +166,7 @@ def learner(
     except (TypeError, ValueError) as e: raise InputError(str(e)) from e
     return learn
 
-# %% ../nbs/51_recipe.ipynb #73fed323
+# %% ../nbs/51_recipe.ipynb #33b0c7de
 def fit_recipe(
     learn:Learner, # From `learner`
     cfg:dict, # Settings
@@ -178,7 +179,7 @@ def fit_recipe(
         if getattr(learn, 'train_iter', 0): raise
         raise InputError(f"--sched {cfg['sched']}: {e}") from e # Refused before the first batch
 
-# %% ../nbs/51_recipe.ipynb #7ca3b993
+# %% ../nbs/51_recipe.ipynb #9aeb7a9c
 def _pace(f, n, bs):
     "Images a second of `n` calls of `f`, after one"
     wait = torch.cuda.synchronize if torch.cuda.is_available() else lambda: None
@@ -194,14 +195,15 @@ def _alone(learn):
     dl,opt,model = learn.dls.train,learn.opt,learn.model.to(learn.dls.device).train()
     x,y = (o.as_subclass(Tensor) for o in dl.one_batch())
     mixed = first(learn._grab_cbs(MixedPrecision))
+    dtype = torch.float16 if mixed and mixed.amp_mode==AMPMode.FP16 else torch.bfloat16
     def step():
-        with autocast(x.device.type, dtype=torch.float16 if mixed.amp_mode==AMPMode.FP16 else torch.bfloat16) if mixed else nullcontext(): pred = model(x)
+        with autocast(x.device.type, dtype=dtype, enabled=bool(mixed)): pred = model(x)
         learn.loss_func(pred.float(), y).backward()
         opt.step()
         opt.zero_grad()
     return step
 
-# %% ../nbs/51_recipe.ipynb #e559b2e4
+# %% ../nbs/51_recipe.ipynb #194dbdea
 class Timed(Callback):
     "Images a second of the first `n` batches after one, then the end of the fit"
     order,run_valid = Recorder.order+3,False
@@ -219,7 +221,7 @@ def _trained(learn, cfg, n):
     with learn.no_bar(), learn.no_logging(): fit_recipe(learn, cfg|dict(epochs=max(cfg['epochs'], 1)), [timed := Timed(n)])
     return timed.pace
 
-# %% ../nbs/51_recipe.ipynb #5cde6bbf
+# %% ../nbs/51_recipe.ipynb #b4433b4c
 def _loaded(dl, n):
     "Images a second of the loader `dl` alone"
     it = iter(dl)
@@ -236,13 +238,15 @@ def speed(
     "Images a second, a row a round: `fast` and `classic` loaders alone, `network` alone, and the real `training`"
     fast,classic = (loaders(cfg|dict(pipeline=k), path, workers, kwargs.get('channels_last')) for k in PIPELINES)
     n = min(batches, len(fast.train)-1)
-    row = lambda: dict(fast=_loaded(fast.train, 10*n), classic=_loaded(classic.train, 10*n), network=_pace(_alone(learner(cfg, fast, **kwargs)), n, cfg['bs']),
-        training=_trained(learner(cfg, fast, **kwargs), cfg, n))
+    def row(): return dict(fast=_loaded(fast.train, 10*n), classic=_loaded(classic.train, 10*n),
+        network=_pace(_alone(learner(cfg, fast, **kwargs)), n, cfg['bs']), training=_trained(learner(cfg, fast, **kwargs), cfg, n))
     return pd.DataFrame([row() for _ in range(rounds)])
 
 def ratios(
     df:pd.DataFrame # From `speed`
 ):
-    "What matters of `df`, with quartiles: how much faster loading is than the network, how much of its speed the training keeps, how much the fast pipeline gains"
-    pairs = {'fast loader / network':df.fast/df.network, 'training / network':df.training/df.network, 'fast / classic loader':df.fast/df.classic}
-    return pd.DataFrame({k:v.quantile([.25,.5,.75]).to_numpy() for k,v in (df.to_dict('series')|pairs).items()}, index=['lower quartile','median','upper quartile']).T
+    "Quartiles of `df`, and of what matters: the loader against the network, the training against the network alone, fast against classic"
+    pairs = {'fast loader / network':df.fast/df.network, 'training / network':df.training/df.network,
+        'fast / classic loader':df.fast/df.classic}
+    res = df.assign(**pairs).quantile([.25,.5,.75]).T
+    return res.set_axis(['lower quartile','median','upper quartile'], axis=1)

@@ -159,7 +159,7 @@ def test_record_cannot_be_written(imgs, monkeypatch):
     "A run that ended on a full disk is recorded later, without training again"
     def full(*args): raise OSError(28, 'No space left on device')
     with monkeypatch.context() as m:
-        m.setattr(B, '_append', full)
+        m.setattr('fastopt.board._append', full)
         with pytest.raises(SystemExit): go(imgs, '--runs', 1)
     go(imgs, '--runs', 1)
     assert lines()[0]['resumed'] and len(lines()[0]['epochs'])==3
