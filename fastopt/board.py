@@ -10,7 +10,7 @@ __all__ = ['EPOCHS', 'PUBLISHED', 'DISCIPLINE', 'SHORT', 'COLOURS', 'STYLE', 'SO
            'resampled', 'difference', 'find', 'comparison', 'compare', 'brief', 'picture', 'page', 'submission',
            'export']
 
-# %% ../nbs/53_board.ipynb #a84decee
+# %% ../nbs/53_board.ipynb #708a8aa0
 import html, json, math, numpy as np, os, pandas as pd
 from contextlib import suppress
 from io import StringIO
@@ -53,7 +53,10 @@ def mend(board):
     if not bad: return
     aside = board.with_name(f'{board.name}.damaged')
     with open(aside, 'ab') as f: f.writelines(o.rstrip(b'\n')+b'\n' for _,o in bad)
-    with beside(board) as p: p.write_bytes(b''.join(o for o in lines if _sound(o)))
+    with beside(board) as p, open(p, 'wb') as f:
+        f.writelines(o for o in lines if _sound(o))
+        f.flush()
+        os.fsync(f.fileno()) # Else a power cut could leave the new name with nothing in it
     warn(f"damaged lines of {board} are kept aside in {aside}: {', '.join(str(i) for i,_ in bad)}")
 
 # %% ../nbs/53_board.ipynb #b5ea26c6
@@ -120,13 +123,18 @@ PUBLISHED = pd.concat([PUBLISHED, pd.DataFrame([
     ignore_index=True)
 
 # %% ../nbs/53_board.ipynb #36ff11a6
-def interval(xs):
+def interval(
+    xs:list # Scores
+):
     "Mean, standard deviation, and the half width of its 95% interval"
     xs,n = np.asarray(xs, float),len(xs)
     sd = xs.std(ddof=1) if n>1 else math.nan
     return xs.mean(),sd,(stats.t.ppf(.975, n-1)*sd/math.sqrt(n) if n>1 else math.nan)
 
-def welch(m, s, n, m0, s0, n0):
+def welch(
+    m:float, s:float, n:int, # Mean, standard deviation and number of one's own runs
+    m0:float, s0:float, n0:int # Of the published ones
+):
     "Difference of two means, the smallest one that is resolvable, and p; a spread of `None` is taken to be the other's"
     if n<2: return m-m0,math.inf,1.
     known = s0 is not None and not math.isnan(s0) and n0>1
@@ -134,15 +142,21 @@ def welch(m, s, n, m0, s0, n0):
     se,df = math.sqrt(a+b),(a+b)**2/(a*a/(n-1) + b*b/(n0-1)) if known and a+b>0 else n-1
     return m-m0,stats.t.ppf(.975, df)*se,(2*stats.t.sf(abs(m-m0)/se, df) if se else float(m==m0))
 
-def verdict(diff, resolvable, n):
-    "In words"
+def verdict(
+    diff:float, # Own mean less the other
+    resolvable:float, # The smallest difference that counts
+    n:int # Own runs
+):
+    "What that says, in words"
     if abs(diff)<=resolvable or n<2: return f'not resolvable with {n} run{"s"*(n!=1)}'
     return 'better' if diff>0 else 'worse'
 
 # %% ../nbs/53_board.ipynb #7e1495c7
 DISCIPLINE = ['dataset','noise','size','epochs']
 
-def frame(recs):
+def frame(
+    recs:list # Records
+):
     "The runs as a table, the settings in columns of their own"
     flat = [{k:v for k,v in r.items() if k not in ('args','data','epochs','versions')} for r in recs]
     return pd.DataFrame([o|r['args']|{'accuracy':100*r['accuracy']} for o,r in zip(flat, recs)])
@@ -203,13 +217,19 @@ def show(
     for why in df.note[df.note!=''].unique(): print(f'unofficial: {why}')
 
 # %% ../nbs/53_board.ipynb #0b88b748
-def holm(ps):
-    "p values, corrected for being several"
+def holm(
+    ps:list # p values of several tests
+):
+    "`ps`, each corrected for being one of several"
     order,res,worst = np.argsort(ps),np.empty(len(ps)),0.
     for i,k in enumerate(order): res[k] = worst = max(worst, min(1., (len(ps)-i)*ps[k]))
     return res.tolist()
 
-def resampled(xs, n=10000, seed=0):
+def resampled(
+    xs:list, # Numbers
+    n:int=10000, # Samples
+    seed:int=0 # Of the draw
+):
     "The means of `n` samples from `xs`, drawn with replacement"
     return np.random.default_rng(seed).choice(xs, (n,len(xs))).mean(1)
 
@@ -230,7 +250,10 @@ def difference(
     return dict(n=min(len(xs), len(ys)), difference=ys.mean()-xs.mean(), low=low, high=high, p=p, paired=paired)
 
 # %% ../nbs/53_board.ipynb #2171d7ef
-def find(recs, text):
+def find(
+    recs:list, # Records
+    text:str # Beginning of an id, or a name
+):
     "The id of the one entry that `text` begins, or names"
     ids = {o['entry']:o['name'] for o in recs}
     found = [k for k,v in ids.items() if k.startswith(text) or v==text]
@@ -260,7 +283,7 @@ def compare(
     if len(names)<2: raise InputError('compare needs two entries or more: `fastopt-leaderboard show` lists them')
     print(comparison(board_of(out), names).map(_cell).to_string(index=False))
 
-# %% ../nbs/53_board.ipynb #03d9c2a1
+# %% ../nbs/53_board.ipynb #04934893
 COLOURS = ['#30638e','#d1495b','#edae49','#00798c','#8d6a9f','#5b8c5a','#b56576','#6c757d']
 
 def brief(
@@ -296,7 +319,7 @@ def picture(
         ax.spines[['top','right']].set_visible(False)
     return fig
 
-# %% ../nbs/53_board.ipynb #f9117d72
+# %% ../nbs/53_board.ipynb #2d9295f8
 STYLE = '''
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 1150px; margin: 2em auto; padding: 0 1em; color: #222 }
 h2 { margin: 2em 0 .2em }
@@ -335,7 +358,7 @@ for (const button of document.querySelectorAll('th button')) button.onclick = ()
 }
 '''
 
-# %% ../nbs/53_board.ipynb #60352d05
+# %% ../nbs/53_board.ipynb #93471773
 HEADS = dict(name='recipe', n='runs', mean='mean', low='95% interval', sd='sd', difference='to published', resolvable='resolvable',
     verdict='verdict', above='above', seconds='s a run', images_s='images/s', device='device', entry='entry')
 TEXTS = ('name','verdict','device','entry')
@@ -358,7 +381,7 @@ def _svg(fig):
     with rc_context({'svg.fonttype':'none', 'svg.hashsalt':'fastopt'}): fig.savefig(text, format='svg', metadata=none)
     return text.getvalue()[text.getvalue().index('<svg'):]
 
-# %% ../nbs/53_board.ipynb #02d5c5b9
+# %% ../nbs/53_board.ipynb #525824e1
 def _section(key, df, runs):
     "The part of the page for the rows `df` of discipline `key`"
     names = [n if list(df.name).count(n)==1 else f'{n} {e}' for n,e in zip(df.name, df.entry)]
@@ -388,21 +411,24 @@ def page(
 
 # %% ../nbs/53_board.ipynb #e731fc7a
 def submission(
-    recs:list # Records
+    recs:list, # Records
+    url:str='' # Where others can read how it was done
 ):
-    "A row in the format of Imagenette's README for each official entry"
-    urls = {o['entry']:o['url'] or '' for o in recs}
-    df = table([o for o in recs if not o['reasons']])
-    rows = [f"|{r.size}|{r.epochs}|[{r.name}]({urls[r.entry]})|{r.mean:.2f}%|{r.n}{', mean'*(r.n>1)}|" for r in df.itertuples()]
-    return '\n'.join(['|Size (px)|Epochs|URL|Accuracy|# Runs|', '|--|--|--|--|--|', *rows])
+    "A table in the format of Imagenette's README for the official entries of each data set"
+    df,parts = table([o for o in recs if not o['reasons']]),[]
+    for (dataset,noise),part in df.groupby(['dataset','noise'], sort=False):
+        rows = [f"|{r.size}|{r.epochs}|[{r.name}]({url})|{r.mean:.2f}%|{r.n}{', mean'*(r.n>1)}|" for r in part.itertuples()]
+        parts += [f"## {dataset}{f' with {noise}% noise'*bool(noise)}", '', '|Size (px)|Epochs|URL|Accuracy|# Runs|', '|--|--|--|--|--|', *rows, '']
+    return '\n'.join(parts or ['No run is official: `fastopt-leaderboard show` says why'])
 
 def export(
     path:str, # board.md, board.csv or board.html; `readme` prints the rows of a submission
+    url:str='', # Where others can read how it was done, for a submission
     out:str='runs' # Folder of the board
 ):
     "Write the board as a file"
     recs,path = board_of(out),Path(path)
-    if str(path)=='readme': return print(submission(recs))
+    if str(path)=='readme': return print(submission(recs, url))
     makers = {'.md':lambda: markdown(table(recs)[SHORT])+'\n', '.csv':lambda: frame(recs).to_csv(index=False), '.html':lambda: page(recs)}
     maker = makers[pick(path.suffix, list(makers), f'The list of kinds of file ({path})')]
     with beside(path) as p: p.write_text(maker())

@@ -12,6 +12,7 @@ __all__ = ['archives', 'official', 'alone', 'digit_files', 'located', 'fingerpri
 # %% ../nbs/50_data.ipynb #20545635
 import csv, hashlib, math, zipfile, zlib
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from contextlib import contextmanager, suppress
 from fastai.vision.all import *
 from .train import InputError, _classes, _few, digits, extract, pick, subset, threads, tree, watched
@@ -33,7 +34,7 @@ def alone(
             return
         yield True
 
-# %% ../nbs/50_data.ipynb #d19980e4
+# %% ../nbs/50_data.ipynb #c84d6129
 def digit_files(
     dest:Path # Folder to make, if it is not there
 ):
@@ -49,9 +50,14 @@ def digit_files(
     finally: shutil.rmtree(part, ignore_errors=True)
     return dest
 
-# %% ../nbs/50_data.ipynb #3a77fc0a
+# %% ../nbs/50_data.ipynb #a6b35cca
 archives = dict(imagenette=(URLs.IMAGENETTE_320, URLs.IMAGENETTE), imagewoof=(URLs.IMAGEWOOF_320, URLs.IMAGEWOOF),
     imagewang=(URLs.IMAGEWANG_320, URLs.IMAGEWANG))
+
+def _downloaded(url):
+    "The folder of the archive at `url`"
+    try: return untar_data(url)
+    except Exception as e: raise OSError(e) from e # Of many kinds: the network's, the archive's, fastdownload's own
 
 def located(
     data:str, # 'digits', name in `archives`, folder, or archive
@@ -65,7 +71,7 @@ def located(
         if not path.is_dir():
             with alone(home/f'{path.name}.lock'):
                 if path.exists(): path = extract(path, cache)
-                else: path = digit_files(home/'digits-32') if str(data)=='digits' else untar_data(archives[str(data)][size>224])
+                else: path = digit_files(home/'digits-32') if str(data)=='digits' else _downloaded(archives[str(data)][size>224])
         return tree(path)[0].parent
     except OSError as e:
         raise InputError(f'Cannot get, read or unpack {data}: {e}. Give a folder or an archive that is there, with --data in a command') from e
@@ -196,6 +202,13 @@ class Store:
         return self.copies[device]
 
 # %% ../nbs/50_data.ipynb #eb60893c
+@lru_cache(maxsize=1)
+def _opened(path, root, stamp): return Store(path, root)
+
+def _open(path, root):
+    "The `Store` in `path`, the one opened before if its files are as they were: its checksums are known, and a GPU may have its pixels"
+    return _opened(path, root, tuple((o.stat().st_mtime_ns, o.stat().st_size) for o in (path/'pixels', path/'index.npz')))
+
 def store(
     fp, # From `fingerprint`
     side:int, # The most that the shorter side may have
@@ -207,12 +220,12 @@ def store(
     try:
         with alone(dest.with_suffix('.lock')):
             if dest.exists():
-                try: return Store(dest, root)
+                try: return _open(dest, root)
                 except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as e: warn(f'{dest} is damaged and made again: {e}')
                 shutil.rmtree(dest)
             if fcntl: L(dest.parent.glob(f'part-{dest.name}-*')).map(shutil.rmtree)
             write_store(files, root, dest, side)
-            return Store(dest, root)
+            return _open(dest, root)
     except OSError as e: raise InputError(f'Cannot keep decoded images in {dest.parent}: {e}. Make room, or choose another folder with cache') from e
 
 # %% ../nbs/50_data.ipynb #ce7fa9e8
@@ -354,7 +367,7 @@ class BatchDL(TfmdDL):
         i = torch.tensor(b)
         if self.device.type=='cuda': i = i.pin_memory() # From other memory the host would wait for the copy
         starts,widths,boxes,flips,*ys = (o[i] for i in [i.to(self.device, non_blocking=True)] for o in self.there)
-        most = tuple(self.table[0][:,2:].max(0).tolist())
+        most = tuple((-(-self.table[0][b,2:].max(0)//32)*32).tolist()) # Rounded up, so that memory is used again
         return resize_batch(kept.on(self.device), starts, widths, boxes, most, self.boxes.zoom(self.random), self.boxes.size),flips,*ys
 
 # %% ../nbs/50_data.ipynb #1be703c3
@@ -394,7 +407,7 @@ def datasets(
     split = IndexSplitter(range(len(train), len(train)+len(valid)))
     return DataBlock((ImageBlock, CategoryBlock), get_y=label, splitter=split).datasets([*train, *valid])
 
-# %% ../nbs/50_data.ipynb #c358fb15
+# %% ../nbs/50_data.ipynb #94ed0e14
 def _recipe(size, item_tfms): return item_tfms or [RandomResizedCrop(size, min_scale=.35), FlipItem(.5)]
 
 def _signed(dls, fp, pipeline, skipped=()):

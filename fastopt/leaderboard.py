@@ -10,7 +10,7 @@ __all__ = ['SIZES', 'NOISES', 'WANG', 'COMMANDS', 'off_board', 'width_height', '
            'warned', 'run', 'best_rate', 'tune', 'measure', 'print_presets', 'parser', 'main']
 
 # %% ../nbs/52_leaderboard.ipynb #0699f4a7
-import hashlib, json, numpy as np, resource, sys
+import gc, hashlib, json, numpy as np, sys
 from argparse import ArgumentParser
 from contextlib import suppress
 from inspect import signature
@@ -23,7 +23,9 @@ from .board import *
 from .data import alone, fingerprint, located
 from .recipe import *
 from .resume import *
-from .train import InputError, commit, device, stoppable, versions, watched
+from .train import InputError, check_numbers, commit, device, stoppable, versions, watched
+try: import resource
+except ImportError: resource = None # Windows does not tell the peak of memory
 
 # %% ../nbs/52_leaderboard.ipynb #51bb2a2b
 SIZES,NOISES = (128,192,256),dict(imagenette=(0,5,50)) # That are listed, beside `EPOCHS`
@@ -73,7 +75,7 @@ def entry_name(preset, cfg):
 def peak():
     "Peak of memory until now, in MB"
     if torch.cuda.is_available(): return round(torch.cuda.max_memory_allocated()/2**20)
-    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss/(2**20 if sys.platform=='darwin' else 2**10))
+    return resource and round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss/(2**20 if sys.platform=='darwin' else 2**10))
 
 # %% ../nbs/52_leaderboard.ipynb #625dfbd7
 class Meter(Callback):
@@ -83,7 +85,7 @@ class Meter(Callback):
     def spent(self): return time.time()-self.recorder.start_epoch # `learn.resume` puts that back
     def after_train(self): self.train_s = self.spent()
     def after_epoch(self):
-        row,self.mb = dict(zip(self.recorder.metric_names[1:-1], map(float, self.recorder.values[-1]))),max(self.mb, peak())
+        row,self.mb = dict(zip(self.recorder.metric_names[1:-1], map(float, self.recorder.values[-1]))),max(self.mb, peak() or 0)
         images = len(self.dls.train)*self.dls.train.bs
         self.rows.append(dict(row, lr=float(self.recorder.lrs[-1]), seconds=round(self.spent(), 2), images_s=round(images/self.train_s, 1)))
 
@@ -108,7 +110,7 @@ class Told(Callback):
         self.clock.tick()
         left = self.total-self.learn.train_iter+self.later*self.total
         if self.mbar:
-            self.bar.comment = f'{self.clock.left(left)} left in all'
+            self.bar.comment = f'epoch {self.epoch+1}/{self.n_epoch}, {self.clock.left(left)} left in all'
             self.bar.update(self.learn.train_iter)
     def after_epoch(self):
         row,left = self.learn.meter.rows[-1],self.total*(1+self.later)-self.learn.train_iter
@@ -134,7 +136,6 @@ def train_one(
 ):
     "Train once, from the start or from where `ckpt` is, and say how it went"
     set_seed(seed)
-    torch.backends.cudnn.benchmark = True
     dls = loaders(cfg, path, workers, channels_last)
     learn,meter = learner(cfg, dls, channels_last=channels_last, **kwargs),Meter()
     if torch.cuda.is_available(): torch.cuda.reset_peak_memory_stats()
@@ -151,8 +152,8 @@ def train_one(
 def explained(cfg, out):
     "Say what helps against errors that a user can mend"
     try: yield
-    except (OSError, RuntimeError) as e:
-        if 'out of memory' in str(e): why = f"Out of memory with --bs {cfg['bs']}: try --bs {max(2, cfg['bs']//2)}"
+    except (OSError, RuntimeError, MemoryError) as e:
+        if isinstance(e, MemoryError) or re.search("out of memory|can't allocate memory", str(e)): why = f"Out of memory with --bs {cfg['bs']}: try --bs {max(2, cfg['bs']//2)}"
         elif isinstance(e, UnidentifiedImageError) or 'image file' in str(e):
             why = f'An image cannot be decoded: {e}. --pipeline fast leaves out such images and names them'
         elif isinstance(e, OSError) or 'PytorchStreamWriter' in str(e):
@@ -165,7 +166,7 @@ def todo(board, entry, seeds):
     done = {o['seed'] for o in records(board) if o['entry']==entry}
     return [o for o in seeds if o not in done]
 
-# %% ../nbs/52_leaderboard.ipynb #ca864a5e
+# %% ../nbs/52_leaderboard.ipynb #4695e02d
 def on_its_own():
     "Under a launcher of several processes, make this one independent, with a GPU of its own if there is one; are there several?"
     world,rank = (int(os.environ.get(k, d)) for k,d in (('WORLD_SIZE',1), ('LOCAL_RANK',0)))
@@ -185,20 +186,24 @@ def run_all(
     "Do those runs of `seeds` that are not done, nor in work elsewhere"
     board,entry,cfg = out/'leaderboard.jsonl',about['entry'],about['args']
     left = todo(board, entry, seeds)
+    for seed in {*seeds}-{*left}: _clear(out/'unfinished'/f'{entry}-{seed}')
     print(f"{entry}  {about['name']}: {len(seeds)-len(left)} of {len(seeds)} runs done", flush=True)
     mbar,clock = master_bar(left) if bars else None,Clock()
     for i,seed in enumerate(mbar or left):
         ckpt = out/'unfinished'/f'{entry}-{seed}'
-        with alone(ckpt.with_name(f'{ckpt.name}.lock'), wait=False) as ours:
+        with explained(cfg, out), alone(ckpt.with_name(f'{ckpt.name}.lock'), wait=False) as ours:
             if not ours: print(f'seed {seed} is in work elsewhere', flush=True)
             elif todo(board, entry, [seed]):
-                with explained(cfg, out):
-                    told = train_one(cfg, seed, path, ckpt, [Told(clock, seed, len(left)-i-1, mbar)], **kwargs)
-                    reasons = about['reasons'] + [f"{told['left_out']} images cannot be decoded"]*bool(told['left_out'])
-                    where = dict(time=time.strftime('%Y-%m-%d %H:%M:%S %z'), device=device(), versions=versions(), commit=commit())
-                    add_record(about|dict(seed=seed, reasons=reasons, official=not reasons, **told, **where), board)
-            if ours: [ckpt.with_name(ckpt.name+end).unlink(missing_ok=True) for end in ('', '.prev', '.tmp', '.lock')]
+                told = train_one(cfg, seed, path, ckpt, [Told(clock, seed, len(left)-i-1, mbar)], **kwargs)
+                reasons = about['reasons'] + [f"{told['left_out']} images cannot be decoded"]*bool(told['left_out'])
+                where = dict(time=time.strftime('%Y-%m-%d %H:%M:%S %z'), device=device(), versions=versions(), commit=commit())
+                add_record(about|dict(seed=seed, reasons=reasons, official=not reasons, **told, **where), board)
+                gc.collect() # A learner and its callbacks hold each other, and the memory of the device
+                torch.cuda.empty_cache()
+            if ours: _clear(ckpt)
     return board
+
+def _clear(ckpt): [ckpt.with_name(ckpt.name+end).unlink(missing_ok=True) for end in ('', '.prev', '.tmp', '.lock')]
 
 # %% ../nbs/52_leaderboard.ipynb #073b08d6
 def asked(preset, hypers='', **given):
@@ -210,19 +215,21 @@ def planned(
     given:dict # Options of `run`
 ):
     "What all runs of a command share, and where their images are"
-    cfg = asked(preset, **given)
+    wanted = asked(preset, **given)
+    cfg = wanted|dict(precision=precision_on(wanted, default_device()))
+    optimizer(cfg) # What it refuses is refused before a download
+    check_numbers(given, runs=1, every=1, workers=0)
     path,facts = images(cfg, given['data'])
     ran = {k:given[k] for k in ('how','channels_last','compiled','workers')}
     return dict(entry=entry_id(cfg, facts), name=given['name'] or entry_name(preset, cfg), preset=preset, args=cfg, ran=ran, data=facts,
-        reasons=off_board(cfg, facts), url=given['url']),path
+        reasons=off_board(cfg, facts), wanted=wanted['precision']),path
 
 def warned(about):
     "Tell what makes the runs of `about` others than those of the board"
-    cfg = about['args']
     if about['reasons']: print(f"Unofficial: {'; '.join(about['reasons'])}")
-    if precision_on(cfg, default_device())!=cfg['precision']: print(f"{cfg['precision']} needs a GPU: fp32 is used here")
+    if about['wanted']!=about['args']['precision']: print(f"{about['wanted']} needs a GPU: fp32 is used here")
 
-# %% ../nbs/52_leaderboard.ipynb #8197828e
+# %% ../nbs/52_leaderboard.ipynb #7ea16a3d
 def run(
     preset:str='base-2020', # One of `presets`
     dataset:str=None, # imagenette, imagewoof or imagewang
@@ -265,7 +272,6 @@ def run(
     seed:int=0, # Of the first; the others follow
     every:int=500, # Batches from one checkpoint to the next; each epoch has one too
     name:str=None, # What to call the entry on the board
-    url:str=None, # Where others can read how it was done, for a submission
     out:str='runs', # Folder of the board
     dump:bool=False # Print the network, and do not train?
 ):
@@ -276,7 +282,7 @@ def run(
     warned(about)
     return run_all(about, range(seed, seed+runs), path, Path(out), watched() and not several, every=every, **about['ran'])
 
-# %% ../nbs/52_leaderboard.ipynb #6887d4f7
+# %% ../nbs/52_leaderboard.ipynb #4792c22f
 def best_rate(
     rates:dict, # Accuracies by learning rate
 ):
@@ -298,13 +304,14 @@ def tune(
     try: lrs = sorted({float(o) for o in lrs.split(',')})
     except ValueError as e: raise InputError(f'--lrs {lrs} is no list like 1e-3,4e-3 ({e})') from e
     several,found = on_its_own(),{}
-    given = {k:o.default for k,o in signature(run).parameters.items() if k!='preset'}|kwargs|dict(holdout=holdout)
+    given = {k:o.default for k,o in signature(run).parameters.items() if k!='preset'}|kwargs|dict(holdout=holdout, runs=runs)
     for lr in lrs:
         about,path = planned(preset, given|dict(lr=lr))
         if not found: warned(about)
         seeds = range(given['seed'], given['seed']+runs)
-        board = run_all(about, seeds, path, Path(out), watched() and not several, every=given['every'], **about['ran'])
-        found[lr] = [100*o['accuracy'] for o in records(board) if o['entry']==about['entry'] and o['seed'] in seeds]
+        board,found[lr] = run_all(about, seeds, path, Path(out), watched() and not several, every=given['every'], **about['ran']),about['entry']
+    recs = records(board)
+    found = {k:[100*o['accuracy'] for o in recs if o['entry']==e and o['seed'] in seeds] for k,e in found.items()}
     late = [f'{k:g}' for k,v in found.items() if len(v)<runs]
     if late: return print(f"In work elsewhere: lr {', '.join(late)}. Give the same command again when that is done")
     best,edge = best_rate(found)
@@ -312,8 +319,8 @@ def tune(
     print(f'Best: --lr {best:g}'+edge*'. It is at the edge of those tried: try others with --lrs')
     return best
 
-# %% ../nbs/52_leaderboard.ipynb #b0e3a00e
-@delegates(run, but=['runs','seed','every','name','url','out','dump'])
+# %% ../nbs/52_leaderboard.ipynb #be7415f7
+@delegates(run, but=['pipeline','runs','seed','every','name','out','dump'])
 def measure(
     preset:str='base-2020', # One of `presets`
     rounds:int=5, # Times to measure each, in turns

@@ -11,6 +11,8 @@ __all__ = ['RESUME_FORMAT', 'SaveResume']
 import numpy as np, os, random, time, torch
 from collections import defaultdict
 from functools import partial
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 from warnings import warn
 from fastai.callback.core import Callback, CancelEpochException
@@ -175,9 +177,14 @@ def _terms(learn):
     return dict(epochs=learn.n_epoch, batches=len(dl), items=items, **scheds)
 
 # %% ../nbs/31_resume.ipynb #ba393cc5
+def _losses(rec):
+    "The losses of the `Recorder` `rec` as one tensor on the CPU, fetched at once if they are elsewhere"
+    parts = [torch.stack([o.detach().as_subclass(torch.Tensor) for o in g]) for _,g in groupby(rec.losses, attrgetter('device'))]
+    return torch.cat([o.cpu() for o in parts]) if parts else []
+
 def _recorded(rec):
     "What the `Recorder` `rec` holds"
-    now = dict(losses=torch.stack(L(rec.losses).map(_plain).items) if rec.losses else [], spent=time.time()-getattr(rec, 'start_epoch', time.time()))
+    now = dict(losses=_losses(rec), spent=time.time()-getattr(rec, 'start_epoch', time.time()))
     return {**{k:_plain(getattr(rec, k)) for k in ('lrs','iters','values','log') if hasattr(rec, k)}, **now}
 
 def _set_recorded(rec, saved):

@@ -42,7 +42,7 @@ def spawn(imgs, *args): return subprocess.Popen([*CMD, 'run', 'script', '--data'
 def board(here, tmp_path):
     "Three entries of known scores"
     def rec(e, seed, acc, reasons=(), **kw): return dict(entry=e, name=f'name of {e}', seed=seed, accuracy=acc, seconds=2., images_s=9., device='cpu', reasons=list(reasons),
-        url='https://x.org', epochs=[dict(accuracy=acc/2), dict(accuracy=acc)], versions={}, data={}, args=B.settings('script')|kw)
+        epochs=[dict(accuracy=acc/2), dict(accuracy=acc)], versions={}, data={}, args=B.settings('script')|kw)
     for i,(x,y,z) in enumerate([(.87,.872,.70),(.875,.878,.71),(.872,.873,.69),(.874,.879,.70),(.871,.874,.71)]):
         for o in (rec('aaaa', i, x), rec('bbbb', i, y), rec('cccc', i, z), rec('dddd', i, z, ['64 pixels'], size=64)): B.add_record(o, tmp_path/'runs'/'leaderboard.jsonl')
     return B.board_of('runs')
@@ -111,7 +111,7 @@ def test_tune_shared(imgs, capsys):
     assert 'In work elsewhere: lr 0.01' in capsys.readouterr().out and not Path('runs/leaderboard.jsonl').exists()
 
 def test_speed(imgs, capsys):
-    lb('speed', 'script', '--data', imgs, *TINY[:-2], '--rounds', 1, '--batches', 1, '--workers', 0)
+    lb('speed', 'script', '--data', imgs, *TINY[:-2], '--rounds', 1, '--batches', 2, '--workers', 0)
     out = capsys.readouterr().out
     assert 'training / network' in out and 'median' in out and not Path('runs').exists()
 
@@ -239,8 +239,8 @@ def test_export(board, capsys):
     assert text.count('<svg')==2 and '>nan<' not in text and text.count('<tr>')==6 and 'published 87.43' in text
     assert not re.search(r'src=|href="[^#]|url\((?!#)|@import|fetch\(', text) # It asks for nothing but itself
     assert B.page(board)==B.page(board)
-    lb('export', 'readme')
-    assert '|128|5|[name of bbbb](https://x.org)|87.52%|5, mean|' in (out := capsys.readouterr().out) and 'dddd' not in out
+    lb('export', 'readme', '--url', 'https://x.org')
+    assert '## imagenette\n\n|Size' in (out := capsys.readouterr().out) and '|128|5|[name of bbbb](https://x.org)|87.52%|5, mean|' in out and 'dddd' not in out
 
 CHROMIUM = next(filter(None, map(shutil.which, ('chromium','chromium-browser','google-chrome'))), None)
 
@@ -272,11 +272,14 @@ def test_page_escapes(board):
 
 @pytest.mark.parametrize('args,says', [(['run','scrip'], "did you mean 'script'"), (['run','script','--opt','difgrad'], "did you mean 'diffgrad'"),
     (['run','script','--dataset','imagenete'], "did you mean 'imagenette'"), (['run','script','--data','nowhere'], 'nowhere'), (['run','script','--epochs','0'], 'give 1 or more'),
-    (['run','script','--arch','xresnet5'], 'xresnet50'), (['run','script','--opt','sgd','--sqr-mom','.9'], "no 'sqr_mom'"), (['run','script','--opt','adamw','--mom','1.5'], 'mom=1.5'),
-    (['run','script','--hypers','k'], 'no list'), (['run','script','--sched','wsd','--opt','adamw',*TINY], 'warmup=2000'), (['run','script','--sched','constant','--pct-start','.5',*TINY], 'pct_start'), (['show'], 'no runs'), (['compare','a'], 'two entries'), (['run','blur-2020','--size','100'], 'multiple of 32'), (['tune','script','--lrs','1e-3;1e-2'], 'no list like'), (['run','script','--holdout','.95'], '.9 or less'),
+    (['run','script','--arch','xresnet5'], 'xresnet50'), (['run','script','--opt','sgd','--sqr-mom','.9'], "no 'sqr_mom'"), (['run','script','--opt','adamw','--mom','1.5','--bs','8'], 'mom=1.5'),
+    (['run','script','--hypers','k'], 'no list'), (['run','script','--sched','wsd','--opt','adamw',*TINY], 'warmup=2000'), (['run','script','--sched','constant','--pct-start','.5',*TINY], 'pct_start'), (['show'], 'no runs'), (['compare','a'], 'two entries'), (['run','blur-2020','--size','100'], 'multiple of 32'), (['tune','script','--lrs','1e-3;1e-2'], 'no list like'), (['run','script','--holdout','.95'], '.9 or less'), (['run','script','--runs','0'], 'give 1 or more'), (['run','script','--every','0'], 'give 1 or more'),
+    (['run','script','--workers','-1'], 'give 0 or more'), (['run','script','--mixup','-1'], 'give 0 or more'), (['run','script','--pct-start','1.5'], 'give 1 or less'), (['run','script','--bs','64'], 'give 48 or less'),
+    (['run','script','--opt','adamw','--hypers','wd=.3'], 'give --wd'), (['run','script','--arch','small','--sa','true'], 'do nothing'), (['run','script','--sched','one_cycle','--mom','.5'], 'do nothing'),
+    (['speed','script','--limit','8','--bs','8'], 'too few'),
     (['run','script','--limit','3'], 'give 64 or more')], ids=str)
 def test_refused(args, says, capsys, imgs):
-    if args[0] in ('run','tune') and '--data' not in args: args = [*args, '--data', imgs]
+    if args[0] in ('run','tune','speed') and '--data' not in args: args = [*args, '--data', imgs]
     with pytest.raises(SystemExit) as e: lb(*args)
     assert e.value.code==1 and says in (err := capsys.readouterr().err) and 'Traceback' not in err
     assert not Path('runs/leaderboard.jsonl').exists()
@@ -298,12 +301,39 @@ def test_closed_pipe(board):
     p.stdout.close()
     assert 'Traceback' not in p.stderr.read() and p.wait()==0
 
+def test_out_is_a_file(imgs, capsys):
+    Path('f').write_text('')
+    with pytest.raises(SystemExit): go(imgs, '--runs', 1, '--out', 'f')
+    assert 'Nothing in f is lost' in capsys.readouterr().err
+
+@pytest.mark.parametrize('error', [Exception('Downloaded file is corrupt'), tarfile.ReadError('not a gzip file')], ids=str)
+def test_bad_download(monkeypatch, capsys, error):
+    def refuse(*args, **kw): raise error
+    monkeypatch.setattr('fastopt.data.untar_data', refuse)
+    with pytest.raises(SystemExit): lb('run', 'base-2020')
+    assert str(error) in capsys.readouterr().err
+
+def test_leftovers(imgs):
+    "What a process left that was killed after its record was written goes at the next call"
+    go(imgs, '--runs', 1, '--epochs', 1)
+    left = Path('runs/unfinished')/f"{lines()[0]['entry']}-0.prev"
+    left.write_text('')
+    go(imgs, '--runs', 1, '--epochs', 1)
+    assert not left.exists()
+
+def test_reasons_of_all_runs_count(board):
+    for o in board:
+        if o['entry']=='aaaa' and o['seed']==3: o['reasons'] = ['2 images cannot be decoded']
+    a = B.table(board).set_index('entry').loc['aaaa']
+    assert (a.verdict,a.note)==('unofficial','2 images cannot be decoded')
+
 def test_wrong_export(board, capsys):
     with pytest.raises(SystemExit): lb('export', 'b.pdf')
     assert '.html' in capsys.readouterr().err
 
-def test_out_of_memory(imgs, monkeypatch, capsys):
-    def oom(*args, **kw): raise RuntimeError('CUDA out of memory')
+@pytest.mark.parametrize('error', [RuntimeError('CUDA out of memory'), RuntimeError("DefaultCPUAllocator: can't allocate memory"), MemoryError()], ids=str)
+def test_out_of_memory(imgs, monkeypatch, capsys, error):
+    def oom(*args, **kw): raise error
     monkeypatch.setattr(B, 'train_one', oom)
     with pytest.raises(SystemExit): go(imgs, '--runs', 1)
     assert '--bs 4' in capsys.readouterr().err

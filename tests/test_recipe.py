@@ -1,5 +1,5 @@
 "The recipe's parts: what they are equal to, and what they refuse"
-import sys
+import shutil, sys
 from functools import partial
 import fastai.optimizer as native, pytest, torch
 from fastai.callback.fp16 import MixedPrecision
@@ -65,7 +65,7 @@ def test_mixup_from_80_epochs(epochs, on, digits):
 def test_refused(kw, says):
     with pytest.raises(InputError, match=says.replace('(', r'\(')): cfg_of(**kw)
 
-@pytest.mark.parametrize('opt', ['ranger','ranger20','fastai.ranger'])
+@pytest.mark.parametrize('opt', ['ranger','ranger20','fastai.ranger','fastai.adam'])
 def test_rangers_keep_the_presets_numbers(opt): assert [R.settings('base-2020', opt=opt)[k] for k in ('wd','mom','sqr_mom','eps')]==[1e-2,.95,.99,1e-6]
 
 def test_preset_is_fastai_ranger():
@@ -102,6 +102,18 @@ def test_pipelines_agree(digits):
     a,b = (R.loaders(cfg_of(pipeline=o, size=32), digits, 0) for o in R.PIPELINES)
     assert a.train.items==b.train.items and list(a.vocab)==list(b.vocab)
     for (x,y),(x2,y2) in zip(a.valid, b.valid, strict=True): assert torch.equal(y, y2) and (x-x2).abs().max()<1.01/255/.22
+
+def test_noise_in_the_holdout(tmp_path, digits):
+    "A learning rate is chosen by the labels that a training has; the official images to validate on keep theirs"
+    root = shutil.copytree(digits, tmp_path/'noisy')
+    names = [o.relative_to(root).as_posix() for o in sorted(root.glob('train/*/*.png'))]
+    labels = {o:'0' if i%2 else o.split('/')[1] for i,o in enumerate(names)}
+    (root/'noisy_d.csv').write_text('\n'.join(['path,noisy_labels_0,noisy_labels_5,is_valid', *(f'{k},{v},{v},False' for k,v in labels.items())]))
+    cfg = cfg_of(noise=5, limit=None)
+    def seen(cfg):
+        dl = R.loaders(cfg, root, 0).valid
+        return [(o.relative_to(root).as_posix(), str(int(y))) for o,y in zip(dl.items, torch.cat([ys for _,ys in dl]))]
+    assert all(y==labels[o] for o,y in seen(cfg|dict(holdout=.1))) and all(y==o.split('/')[1] for o,y in seen(cfg))
 
 # ---- precision and layout
 
