@@ -10,7 +10,7 @@ __all__ = ['EPOCHS', 'PUBLISHED', 'DISCIPLINE', 'SHORT', 'COLOURS', 'STYLE', 'SO
            'resampled', 'difference', 'find', 'comparison', 'compare', 'brief', 'picture', 'page', 'submission',
            'export']
 
-# %% ../nbs/53_board.ipynb #708a8aa0
+# %% ../nbs/53_board.ipynb #5dfe0b0d
 import html, json, math, numpy as np, os, pandas as pd
 from contextlib import suppress
 from io import StringIO
@@ -283,7 +283,7 @@ def compare(
     if len(names)<2: raise InputError('compare needs two entries or more: `fastopt-leaderboard show` lists them')
     print(comparison(board_of(out), names).map(_cell).to_string(index=False))
 
-# %% ../nbs/53_board.ipynb #04934893
+# %% ../nbs/53_board.ipynb #21556e40
 COLOURS = ['#30638e','#d1495b','#edae49','#00798c','#8d6a9f','#5b8c5a','#b56576','#6c757d']
 
 def brief(
@@ -304,7 +304,7 @@ def picture(
     for i,(c,recs) in enumerate(zip(cycle(COLOURS), runs.values())):
         paths = [[100*(e['accuracy'] or 0) for e in o['epochs']] for o in recs]
         mean,_,half = interval([o[-1] for o in paths])
-        left.plot([o[-1] for o in paths], [i+.22]*len(paths), 'o', c=c, ms=4, alpha=.5, mew=0)
+        if len(paths)>1: left.plot([o[-1] for o in paths], [i+.22]*len(paths), 'o', c=c, ms=4, alpha=.5, mew=0)
         left.errorbar(mean, i, xerr=None if math.isnan(half) else half, fmt='o', c=c, capsize=3)
         for o in paths: right.plot(range(1, len(o)+1), o, c=c, lw=.8, alpha=.3)
         right.plot(range(1, len(paths[0])+1), np.mean([o for o in paths if len(o)==len(paths[0])], 0), 'o-', c=c, ms=3)
@@ -319,7 +319,7 @@ def picture(
         ax.spines[['top','right']].set_visible(False)
     return fig
 
-# %% ../nbs/53_board.ipynb #2d9295f8
+# %% ../nbs/53_board.ipynb #1ff39b05
 STYLE = '''
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 1150px; margin: 2em auto; padding: 0 1em; color: #222 }
 h2 { margin: 2em 0 .2em }
@@ -358,7 +358,7 @@ for (const button of document.querySelectorAll('th button')) button.onclick = ()
 }
 '''
 
-# %% ../nbs/53_board.ipynb #93471773
+# %% ../nbs/53_board.ipynb #a26e3d43
 HEADS = dict(name='recipe', n='runs', mean='mean', low='95% interval', sd='sd', difference='to published', resolvable='resolvable',
     verdict='verdict', above='above', seconds='s a run', images_s='images/s', device='device', entry='entry')
 TEXTS = ('name','verdict','device','entry')
@@ -381,7 +381,7 @@ def _svg(fig):
     with rc_context({'svg.fonttype':'none', 'svg.hashsalt':'fastopt'}): fig.savefig(text, format='svg', metadata=none)
     return text.getvalue()[text.getvalue().index('<svg'):]
 
-# %% ../nbs/53_board.ipynb #525824e1
+# %% ../nbs/53_board.ipynb #342c02c9
 def _section(key, df, runs):
     "The part of the page for the rows `df` of discipline `key`"
     names = [n if list(df.name).count(n)==1 else f'{n} {e}' for n,e in zip(df.name, df.entry)]
@@ -402,7 +402,7 @@ def page(
 ):
     "The board as one HTML file that needs nothing else"
     df,runs = table(recs),groupby(recs, itemgetter('entry'))
-    groups = sorted(df.groupby([*DISCIPLINE,'note'], sort=False), key=lambda o: bool(o[0][-1])) # Official ones first
+    groups = sorted(df.groupby([*DISCIPLINE,'note'], sort=False), key=lambda o: len(o[0][-1])) # Official ones first, those of tries last
     last = max(o.get('time', '')[:10] for o in recs)
     return '\n'.join(['<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">',
         f'<title>{html.escape(title)}</title><style>{STYLE}</style><h1>{html.escape(title)}</h1>',
