@@ -10,7 +10,7 @@ __all__ = ['EPOCHS', 'PUBLISHED', 'DISCIPLINE', 'SHORT', 'COLOURS', 'STYLE', 'SO
            'resampled', 'difference', 'find', 'comparison', 'compare', 'brief', 'picture', 'page', 'submission',
            'export']
 
-# %% ../nbs/53_board.ipynb #5dfe0b0d
+# %% ../nbs/53_board.ipynb #c2c958cc
 import html, json, math, numpy as np, os, pandas as pd
 from contextlib import suppress
 from io import StringIO
@@ -46,7 +46,9 @@ def records(
         else: warn(f'line {i} of {board} is damaged and left out: {line[:40]!r}')
     return list(found.values())
 
-def mend(board):
+def mend(
+    board:Path # The file `leaderboard.jsonl`
+):
     "Move damaged lines of `board` to a file beside it; only for who holds the lock"
     lines = board.read_bytes().splitlines(True) if board.exists() else []
     bad = [(i,o) for i,o in enumerate(lines, 1) if not _sound(o)]
@@ -283,7 +285,7 @@ def compare(
     if len(names)<2: raise InputError('compare needs two entries or more: `fastopt-leaderboard show` lists them')
     print(comparison(board_of(out), names).map(_cell).to_string(index=False))
 
-# %% ../nbs/53_board.ipynb #21556e40
+# %% ../nbs/53_board.ipynb #a1dde730
 COLOURS = ['#30638e','#d1495b','#edae49','#00798c','#8d6a9f','#5b8c5a','#b56576','#6c757d']
 
 def brief(
@@ -319,7 +321,7 @@ def picture(
         ax.spines[['top','right']].set_visible(False)
     return fig
 
-# %% ../nbs/53_board.ipynb #1ff39b05
+# %% ../nbs/53_board.ipynb #8d8e1a92
 STYLE = '''
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 1150px; margin: 2em auto; padding: 0 1em; color: #222 }
 h2 { margin: 2em 0 .2em }
@@ -358,7 +360,7 @@ for (const button of document.querySelectorAll('th button')) button.onclick = ()
 }
 '''
 
-# %% ../nbs/53_board.ipynb #a26e3d43
+# %% ../nbs/53_board.ipynb #b9197f1d
 HEADS = dict(name='recipe', n='runs', mean='mean', low='95% interval', sd='sd', difference='to published', resolvable='resolvable',
     verdict='verdict', above='above', seconds='s a run', images_s='images/s', device='device', entry='entry')
 TEXTS = ('name','verdict','device','entry')
@@ -381,7 +383,7 @@ def _svg(fig):
     with rc_context({'svg.fonttype':'none', 'svg.hashsalt':'fastopt'}): fig.savefig(text, format='svg', metadata=none)
     return text.getvalue()[text.getvalue().index('<svg'):]
 
-# %% ../nbs/53_board.ipynb #342c02c9
+# %% ../nbs/53_board.ipynb #bccce4bb
 def _section(key, df, runs):
     "The part of the page for the rows `df` of discipline `key`"
     names = [n if list(df.name).count(n)==1 else f'{n} {e}' for n,e in zip(df.name, df.entry)]

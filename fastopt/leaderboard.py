@@ -63,11 +63,17 @@ def images(
         side=float(np.median([min(o) for o in sizes] or [0])))
 
 # %% ../nbs/52_leaderboard.ipynb #00b26f41
-def entry_id(cfg, facts):
+def entry_id(
+    cfg:dict, # Settings
+    facts:dict # Of the images, from `images`
+):
     "Eight hex digits that say settings and images"
     return hashlib.sha256(json.dumps([cfg, facts['fingerprint']], sort_keys=True).encode()).hexdigest()[:8]
 
-def entry_name(preset, cfg):
+def entry_name(
+    preset:str, # Where `cfg` comes from
+    cfg:dict # Settings
+):
     "What differs from the preset, in words"
     was = settings(preset)
     return ' '.join([preset, *(f'{k}={v}' for k,v in cfg.items() if v not in (None, was[k], {}) and k not in DISCIPLINE)])
@@ -149,11 +155,15 @@ def train_one(
 
 # %% ../nbs/52_leaderboard.ipynb #9178bd53
 @contextmanager
-def explained(cfg, out):
+def explained(
+    cfg:dict, # Settings
+    out:Path # Folder of the board
+):
     "Say what helps against errors that a user can mend"
     try: yield
     except (OSError, RuntimeError, MemoryError) as e:
-        if isinstance(e, MemoryError) or re.search("out of memory|can't allocate memory", str(e)): why = f"Out of memory with --bs {cfg['bs']}: try --bs {max(2, cfg['bs']//2)}"
+        if isinstance(e, MemoryError) or re.search("out of memory|can't allocate memory", str(e)):
+            why = f"Out of memory with --bs {cfg['bs']}: try --bs {max(2, cfg['bs']//2)}"
         elif isinstance(e, UnidentifiedImageError) or 'image file' in str(e):
             why = f'An image cannot be decoded: {e}. --pipeline fast leaves out such images and names them'
         elif isinstance(e, OSError) or 'PytorchStreamWriter' in str(e):
@@ -161,12 +171,16 @@ def explained(cfg, out):
         else: raise
         raise CliError(why) from e
 
-def todo(board, entry, seeds):
+def todo(
+    board:Path, # The file `leaderboard.jsonl`
+    entry:str, # From `entry_id`
+    seeds # Of the runs there are to be
+):
     "Which of `seeds` `board` has no record of"
     done = {o['seed'] for o in records(board) if o['entry']==entry}
     return [o for o in seeds if o not in done]
 
-# %% ../nbs/52_leaderboard.ipynb #4695e02d
+# %% ../nbs/52_leaderboard.ipynb #5ad473f4
 def on_its_own():
     "Under a launcher of several processes, make this one independent, with a GPU of its own if there is one; are there several?"
     world,rank = (int(os.environ.get(k, d)) for k,d in (('WORLD_SIZE',1), ('LOCAL_RANK',0)))
@@ -229,7 +243,7 @@ def warned(about):
     if about['reasons']: print(f"Unofficial: {'; '.join(about['reasons'])}")
     if about['wanted']!=about['args']['precision']: print(f"{about['wanted']} needs a GPU: fp32 is used here")
 
-# %% ../nbs/52_leaderboard.ipynb #7ea16a3d
+# %% ../nbs/52_leaderboard.ipynb #69ed1e75
 def run(
     preset:str='base-2020', # One of `presets`
     dataset:str=None, # imagenette, imagewoof or imagewang
@@ -282,7 +296,7 @@ def run(
     warned(about)
     return run_all(about, range(seed, seed+runs), path, Path(out), watched() and not several, every=every, **about['ran'])
 
-# %% ../nbs/52_leaderboard.ipynb #4792c22f
+# %% ../nbs/52_leaderboard.ipynb #de86afca
 def best_rate(
     rates:dict, # Accuracies by learning rate
 ):
@@ -319,7 +333,7 @@ def tune(
     print(f'Best: --lr {best:g}'+edge*'. It is at the edge of those tried: try others with --lrs')
     return best
 
-# %% ../nbs/52_leaderboard.ipynb #be7415f7
+# %% ../nbs/52_leaderboard.ipynb #702b107c
 @delegates(run, but=['pipeline','runs','seed','every','name','out','dump'])
 def measure(
     preset:str='base-2020', # One of `presets`
