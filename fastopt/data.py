@@ -34,7 +34,7 @@ def alone(
             return
         yield True
 
-# %% ../nbs/50_data.ipynb #c84d6129
+# %% ../nbs/50_data.ipynb #cc80ddf8
 def digit_files(
     dest:Path # Folder to make, if it is not there
 ):
@@ -50,7 +50,7 @@ def digit_files(
     finally: shutil.rmtree(part, ignore_errors=True)
     return dest
 
-# %% ../nbs/50_data.ipynb #a6b35cca
+# %% ../nbs/50_data.ipynb #24304f7a
 archives = dict(imagenette=(URLs.IMAGENETTE_320, URLs.IMAGENETTE), imagewoof=(URLs.IMAGEWOOF_320, URLs.IMAGEWOOF),
     imagewang=(URLs.IMAGEWANG_320, URLs.IMAGEWANG))
 
@@ -407,7 +407,7 @@ def datasets(
     split = IndexSplitter(range(len(train), len(train)+len(valid)))
     return DataBlock((ImageBlock, CategoryBlock), get_y=label, splitter=split).datasets([*train, *valid])
 
-# %% ../nbs/50_data.ipynb #94ed0e14
+# %% ../nbs/50_data.ipynb #790fbbc7
 def _recipe(size, item_tfms): return item_tfms or [RandomResizedCrop(size, min_scale=.35), FlipItem(.5)]
 
 def _signed(dls, fp, pipeline, skipped=()):

@@ -180,7 +180,7 @@ def todo(
     done = {o['seed'] for o in records(board) if o['entry']==entry}
     return [o for o in seeds if o not in done]
 
-# %% ../nbs/52_leaderboard.ipynb #5ad473f4
+# %% ../nbs/52_leaderboard.ipynb #1160646d
 def on_its_own():
     "Under a launcher of several processes, make this one independent, with a GPU of its own if there is one; are there several?"
     world,rank = (int(os.environ.get(k, d)) for k,d in (('WORLD_SIZE',1), ('LOCAL_RANK',0)))
@@ -243,7 +243,7 @@ def warned(about):
     if about['reasons']: print(f"Unofficial: {'; '.join(about['reasons'])}")
     if about['wanted']!=about['args']['precision']: print(f"{about['wanted']} needs a GPU: fp32 is used here")
 
-# %% ../nbs/52_leaderboard.ipynb #69ed1e75
+# %% ../nbs/52_leaderboard.ipynb #d72598c1
 def run(
     preset:str='base-2020', # One of `presets`
     dataset:str=None, # imagenette, imagewoof or imagewang
@@ -296,7 +296,7 @@ def run(
     warned(about)
     return run_all(about, range(seed, seed+runs), path, Path(out), watched() and not several, every=every, **about['ran'])
 
-# %% ../nbs/52_leaderboard.ipynb #de86afca
+# %% ../nbs/52_leaderboard.ipynb #ce0e8990
 def best_rate(
     rates:dict, # Accuracies by learning rate
 ):
@@ -333,7 +333,7 @@ def tune(
     print(f'Best: --lr {best:g}'+edge*'. It is at the edge of those tried: try others with --lrs')
     return best
 
-# %% ../nbs/52_leaderboard.ipynb #702b107c
+# %% ../nbs/52_leaderboard.ipynb #cc7f26f8
 @delegates(run, but=['pipeline','runs','seed','every','name','out','dump'])
 def measure(
     preset:str='base-2020', # One of `presets`

@@ -9,7 +9,7 @@ __all__ = ['SCRIPT', 'BASE', 'PRESETS', 'DATASETS', 'PIPELINES', 'NATIVE', 'HYPE
            'presets', 'numbers', 'settings', 'precision_on', 'loaders', 'network', 'optimizer', 'DeviceMixedPrecision',
            'SmoothLoss', 'learner', 'fit_recipe', 'Timed', 'speed', 'ratios']
 
-# %% ../nbs/51_recipe.ipynb #3cdb5308
+# %% ../nbs/51_recipe.ipynb #0989d20e
 import json, fastai.optimizer as native, pandas as pd
 from importlib import import_module
 from fastai.callback.fp16 import AMPMode
@@ -24,7 +24,7 @@ import fastopt.schedulefree # chkstyle: ignore - its rules bring their callback
 from .schedules import *
 from .train import InputError, check_numbers, pick, rules, small
 
-# %% ../nbs/51_recipe.ipynb #a5289c7d
+# %% ../nbs/51_recipe.ipynb #dac0ee0d
 SCRIPT = dict(dataset='imagenette', noise=0, size=128, epochs=5, bs=64, arch='xresnet50', act='Mish', sa=False, sym=False, pool='AvgPool',
     blur=False, opt='fastai.ranger', lr=1e-2, wd=1e-2, mom=.9, sqr_mom=.99, eps=1e-6, beta=0., sched='flat_cos', pct_start=.75, warmup=None,
     crop='random', normalize=True, sh=0., mixup=0., mixup_from=0, smoothing=.1, precision='fp32', holdout=0., limit=None)
@@ -37,7 +37,7 @@ def presets():
     "The recipes, a column each"
     return pd.DataFrame({k:SCRIPT|v for k,v in PRESETS.items()})
 
-# %% ../nbs/51_recipe.ipynb #b827f498
+# %% ../nbs/51_recipe.ipynb #6a46709e
 DATASETS,PIPELINES = ('imagenette','imagewoof','imagewang'),dict(fast=fast_dls, classic=classic_dls)
 NATIVE = {'fastai.adam':native.Adam, 'fastai.rms':native.RMSProp, 'fastai.sgd':native.SGD, 'fastai.ranger':native.ranger}
 HYPERS = ('wd','mom','sqr_mom','eps','beta')
@@ -53,7 +53,7 @@ def numbers(text):
         for k,v in (o.split('=') for o in text.split(','))} if text else {}
     except ValueError as e: raise InputError(f'--hypers {text} is no list like k=5,alpha=.5 ({e})') from e
 
-# %% ../nbs/51_recipe.ipynb #d4cc3320
+# %% ../nbs/51_recipe.ipynb #7c9877de
 def _checked(cfg):
     "`cfg`, if it can be done"
     for k,names in (('dataset',DATASETS), ('opt',[*NATIVE, *rules()]), ('sched',SCHEDS), ('arch',ARCHS), ('act',ACTS), ('pool',POOLS),
@@ -81,7 +81,7 @@ def settings(
     if bad := first(k for k in idle if k in given): raise InputError(f'--{bad} would do nothing: the network small has none, one_cycle sets its own mom')
     return _checked(cfg|given)
 
-# %% ../nbs/51_recipe.ipynb #7c818bab
+# %% ../nbs/51_recipe.ipynb #50b24b9a
 def precision_on(cfg, device):
     "The precision that `cfg` asks for, as far as `device` has it: float16 is for GPUs"
     return 'fp32' if cfg['precision']=='fp16' and device.type!='cuda' else cfg['precision']
@@ -104,7 +104,7 @@ def loaders(
     if not len(dls.train): raise InputError(f"--bs {cfg['bs']} is more than the {dls.train.n} training images: give {dls.train.n} or less")
     return dls
 
-# %% ../nbs/51_recipe.ipynb #454b0a58
+# %% ../nbs/51_recipe.ipynb #009b93d5
 def _blurred(model):
     "`model` with a blur in every max pooling"
     try: pool = import_module('kornia.filters').MaxBlurPool2D
@@ -123,7 +123,7 @@ def network(
     model = f(n_out=n_out, **(kw if f is not small else {}))
     return _blurred(model) if cfg['blur'] else model
 
-# %% ../nbs/51_recipe.ipynb #efc94f04
+# %% ../nbs/51_recipe.ipynb #04c147f1
 def optimizer(
     cfg:dict, # Settings
     how:str='auto' # Engine of fastopt
@@ -136,7 +136,7 @@ def optimizer(
     if bad := first(k for k in given if k not in known): raise InputError(unknown(cfg['opt'], bad, known))
     return partial(f, how=how, **given)
 
-# %% ../nbs/51_recipe.ipynb #57794a57
+# %% ../nbs/51_recipe.ipynb #9d0d49e8
 class DeviceMixedPrecision(MixedPrecision):
     "fastai's `MixedPrecision` on the device that the loaders have"
     def before_fit(self):
@@ -145,14 +145,14 @@ class DeviceMixedPrecision(MixedPrecision):
         self.learn.scaler,self.scales = GradScaler(kind, **{**self.kwargs, 'enabled':half}),L()
         self.autocast = autocast(kind, dtype=torch.float16 if half else torch.bfloat16)
 
-# %% ../nbs/51_recipe.ipynb #037a2432
+# %% ../nbs/51_recipe.ipynb #c8011dbc
 class SmoothLoss(AvgSmoothLoss):
     "fastai's smooth average of the losses, kept where they are"
     def accumulate(self, learn):
         loss,self.count = learn.loss.detach().mean(),self.count+1
         self.val = torch.lerp(loss, self.val.to(loss), self.beta)
 
-# %% ../nbs/51_recipe.ipynb #52e8b16c
+# %% ../nbs/51_recipe.ipynb #49600433
 def learner(
     cfg:dict, # Settings
     dls:DataLoaders, # From `loaders`
@@ -174,7 +174,7 @@ def learner(
     except (TypeError, ValueError) as e: raise InputError(str(e)) from e
     return learn
 
-# %% ../nbs/51_recipe.ipynb #64c2ee56
+# %% ../nbs/51_recipe.ipynb #ae924dda
 def fit_recipe(
     learn:Learner, # From `learner`
     cfg:dict, # Settings
@@ -187,7 +187,7 @@ def fit_recipe(
         if begun: raise
         raise InputError(f"--sched {cfg['sched']}: {e}") from e
 
-# %% ../nbs/51_recipe.ipynb #02fb92c6
+# %% ../nbs/51_recipe.ipynb #bbc84329
 def _pace(f, n, bs):
     "Images a second of `n` calls of `f`, after one"
     wait = torch.cuda.synchronize if torch.cuda.is_available() else lambda: None
@@ -211,7 +211,7 @@ def _alone(learn):
         opt.zero_grad()
     return step
 
-# %% ../nbs/51_recipe.ipynb #74f7aa6f
+# %% ../nbs/51_recipe.ipynb #1bc53323
 class Timed(Callback):
     "Images a second of the first `n` batches after one, then the end of the fit"
     order,run_valid = Recorder.order+3,False
@@ -229,7 +229,7 @@ def _trained(learn, cfg, n):
     with learn.no_bar(), learn.no_logging(): fit_recipe(learn, cfg|dict(epochs=max(cfg['epochs'], 1)), [timed := Timed(n)])
     return timed.pace
 
-# %% ../nbs/51_recipe.ipynb #14ecc6fc
+# %% ../nbs/51_recipe.ipynb #869e6da8
 def _loaded(dl, n):
     "Images a second of the loader `dl` alone"
     it = iter(dl)
