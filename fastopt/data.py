@@ -302,6 +302,7 @@ def resize_batch(
     starts, # (batch) rows of `pixels` where images begin
     widths, # (batch) of the images
     boxes, # (batch, 4) left, top, width, height
+    flips, # (batch) whether to mirror
     most:tuple, # Width and height of the largest box
     zoom:tuple, # Width and height to resize boxes to
     size:tuple # Width and height of the middle that is taken of that
@@ -311,6 +312,7 @@ def resize_batch(
     y,x = (o+torch.minimum(torch.arange(k, device=o.device), n-1) for o,k,n in ((t,mh,h), (l,mw,w)))
     X = pixels[starts[:,None,None]+y[:,:,None]*widths[:,None,None]+x[:,None]].float()
     Ah,Aw = (taps(n[:,0].float(), k, z)[:,(z-m)//2:(z-m)//2+m] for n,k,z,m in ((h,mh,zoom[1],size[1]), (w,mw,zoom[0],size[0])))
+    Aw = torch.where(flips[:,None,None], Aw.flip(1), Aw)
     Y = torch.einsum('bhwc,bow->bhco', torch.einsum('bhwc,boh->bowc', X, Ah), Aw)
     return Y.permute(0, 2, 1, 3).round().to(torch.uint8)
 
@@ -318,14 +320,22 @@ def resize_batch(
 def resize_each(
     imgs:list, # (height, width, 3) bytes each
     boxes, # (batch, 4) left, top, width, height
+    flips, # (batch) whether to mirror
     zoom:tuple, # Width and height to resize boxes to
     size:tuple # Width and height of the middle that is taken of that
 ):
     "(batch, 3, height, width) bytes, by PyTorch's `interpolate`"
-    (zw,zh),(w,h) = zoom,size
-    mid = (..., slice((zh-h)//2, (zh-h)//2+h), slice((zw-w)//2, (zw-w)//2+w))
-    with threads(1): return torch.cat([F.interpolate(o[y:y+bh,x:x+bw].permute(2, 0, 1)[None], (zh,zw), mode='bilinear', antialias=True)[mid]
-        for o,(x,y,bw,bh) in zip(imgs, boxes.tolist())])
+    (zw,zh),(w,h),n = zoom,size,torch.get_num_threads()
+    res = np.empty((len(imgs),3,h,w), np.uint8)
+    mid = ..., slice((zh-h)//2, (zh-h)//2+h), slice((zw-w)//2, (zw-w)//2+w)
+    def cut(part):
+        for to,img,(x,y,bw,bh),flip in part:
+            o = torch.from_numpy(np.ascontiguousarray(img.numpy()[y:y+bh,x:x+bw])).permute(2, 0, 1)[None]
+            o = F.interpolate(o, (zh,zw), mode='bilinear', antialias=True)[0].numpy()[mid]
+            to[:] = o[...,::-1] if flip else o
+    parts = chunked([*zip(res, imgs, boxes.tolist(), flips.tolist())], n_chunks=n)
+    with ThreadPoolExecutor(n) as ex: list(ex.map(cut, parts))
+    return torch.from_numpy(res)
 
 # %% ../nbs/50_data.ipynb #aa550940
 class BatchDL(TfmdDL):
@@ -351,14 +361,14 @@ class BatchDL(TfmdDL):
         return to_detach(b, cpu and getattr(b, 'ndim', 1)>0, gather)
     def create_batch(self, b):
         there = self.store and (self.rows[b]>=0).all() and self.store.on(self.device) is not None
-        x,flips,*ys = self._at_once(b) if there else self._one_by_one(b)
-        return (TensorImage(torch.where(flips[:,None,None,None], x.flip(-1), x)), *ys)
+        x,*ys = self._at_once(b) if there else self._one_by_one(b)
+        return (TensorImage(x), *ys)
     def _one_by_one(self, b):
         boxes,flips,imgs = *(o[b] for o in self.table or self._blank()),[]
         for k,(i,r) in enumerate(zip(b, self.rows[b])):
             imgs.append(self.store[r] if r>=0 else torch.from_numpy(as_bytes(self.dataset.tls[0][i], self.boxes.side)))
             if r<0: boxes[k:k+1],flips[k:k+1] = self.boxes.draw(np.array([imgs[-1].shape[1::-1]]), self.chance, self.random)
-        return resize_each(imgs, boxes, self.boxes.zoom(self.random), self.boxes.size),torch.from_numpy(flips),*(y[b] for y in self.ys)
+        return resize_each(imgs, boxes, flips, self.boxes.zoom(self.random), self.boxes.size),*(y[b] for y in self.ys)
     def _blank(self): return np.zeros((len(self.rows), 4), int),np.zeros(len(self.rows), bool)
     def _at_once(self, b):
         kept,rows = self.store,self.rows
@@ -368,7 +378,7 @@ class BatchDL(TfmdDL):
         if self.device.type=='cuda': i = i.pin_memory() # From other memory the host would wait for the copy
         starts,widths,boxes,flips,*ys = (o[i] for i in [i.to(self.device, non_blocking=True)] for o in self.there)
         most = tuple((-(-self.table[0][b,2:].max(0)//32)*32).tolist()) # Rounded up, so that memory is used again
-        return resize_batch(kept.on(self.device), starts, widths, boxes, most, self.boxes.zoom(self.random), self.boxes.size),flips,*ys
+        return resize_batch(kept.on(self.device), starts, widths, boxes, flips, most, self.boxes.zoom(self.random), self.boxes.size),*ys
 
 # %% ../nbs/50_data.ipynb #1be703c3
 class NormalizeInPlace(Normalize):

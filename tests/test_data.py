@@ -170,21 +170,22 @@ def test_unknown(tmp_path, images):
 
 # What is in a batch
 
-def by_fastai(img, box, zoom, size):
+def by_fastai(img, box, flip, zoom, size):
     box = [int(o) for o in box]
     img = PILImage.create(img.numpy()).crop((*box[:2], box[0]+box[2], box[1]+box[3])).resize(zoom, Image.BILINEAR)
-    return image2tensor(PILImage.create(img).crop_pad(size))
+    img = PILImage.create(img).crop_pad(size)
+    return image2tensor(img.flip_lr() if flip else img)
 
 @pytest.mark.parametrize('size', [16, 32, 64])
 @pytest.mark.parametrize('train', [True, False])
 def test_pixels(fp, tmp_path, size, train):
     "Pillow, `interpolate` and products of matrices: the same bytes, for noise too"
-    kept,b = store(fp, 100, tmp_path),Boxes(RandomResizedCrop(size, min_scale=.35))
-    boxes,_ = b.draw(kept.sizes, np.random.default_rng(0), train)
-    imgs,zoom,boxes = [kept[i] for i in range(36)],b.zoom(train),torch.from_numpy(boxes)
-    pil = torch.stack([by_fastai(o, bx, zoom, b.size) for o,bx in zip(imgs, boxes)]).int()
-    each = resize_each(imgs, boxes, zoom, b.size).int()
-    batch = fd.resize_batch(kept.pixels.view(-1, 3), torch.from_numpy(kept.starts//3), torch.from_numpy(kept.sizes[:,0]), boxes,
+    kept,b = store(fp, 100, tmp_path),Boxes([RandomResizedCrop(size, min_scale=.35), FlipItem()])
+    boxes,flips = map(torch.from_numpy, b.draw(kept.sizes, np.random.default_rng(0), train))
+    imgs,zoom = [kept[i] for i in range(36)],b.zoom(train)
+    pil = torch.stack([by_fastai(*o, zoom, b.size) for o in zip(imgs, boxes, flips)]).int()
+    each = resize_each(imgs, boxes, flips, zoom, b.size).int()
+    batch = fd.resize_batch(kept.pixels.view(-1, 3), torch.from_numpy(kept.starts//3), torch.from_numpy(kept.sizes[:,0]), boxes, flips,
         boxes[:,2:].amax(0).tolist(), zoom, b.size).int()
     assert (pil-each).abs().max()<=1 and (pil-batch).abs().max()<=1
 
