@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from contextlib import contextmanager, suppress
 from fastai.vision.all import *
-from .train import InputError, _classes, _few, digits, extract, pick, subset, threads, tree, watched
+from .train import InputError, _classes, _few, digits, extract, pick, subset, tree, watched
 try: import fcntl
 except ImportError: fcntl = None # Windows: two writers then work twice, and the first to end wins
 
