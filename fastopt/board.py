@@ -14,7 +14,7 @@ __all__ = ['EPOCHS', 'PUBLISHED', 'DISCIPLINE', 'SHORT', 'COLOURS', 'STYLE', 'SO
 import html, json, math, numpy as np, os, pandas as pd
 from contextlib import suppress
 from io import StringIO
-from itertools import cycle
+from itertools import chain, count, repeat
 from operator import itemgetter
 from pathlib import Path
 from warnings import warn
@@ -286,7 +286,7 @@ def compare(
     print(comparison(board_of(out), names).map(_cell).to_string(index=False))
 
 # %% ../nbs/53_board.ipynb #a1dde730
-COLOURS = ['#30638e','#d1495b','#edae49','#00798c','#8d6a9f','#5b8c5a','#b56576','#6c757d']
+COLOURS = ['#30638e','#d1495b','#edae49','#00798c','#8d6a9f','#5b8c5a','#b56576','#e07a3f']
 
 def brief(
     names:list # Of entries
@@ -303,7 +303,7 @@ def picture(
     "Scores with their intervals, and accuracy by epoch, as a figure"
     fig = Figure(figsize=(11,max(3.2, 1.2+.34*len(runs))), layout='constrained')
     left,right = fig.subplots(1, 2, width_ratios=(3,4))
-    for i,(c,recs) in enumerate(zip(cycle(COLOURS), runs.values())):
+    for i,c,recs in reversed([*zip(count(), chain(COLOURS, repeat('#bbb')), runs.values())]): # The best on top
         paths = [[100*(e['accuracy'] or 0) for e in o['epochs']] for o in recs]
         mean,_,half = interval([o[-1] for o in paths])
         if len(paths)>1: left.plot([o[-1] for o in paths], [i+.22]*len(paths), 'o', c=c, ms=4, alpha=.5, mew=0)

@@ -39,7 +39,7 @@ def off_board(
         (cfg['noise'] in NOISES.get(cfg['dataset'], (0,)), f"there is no board of {cfg['dataset']} with {cfg['noise']}% noise"),
         (not cfg['holdout'], f"validated on {cfg['holdout']:.0%} of the training images"), (not cfg['limit'], f"trained on {cfg['limit']} images"),
         (facts['official']==cfg['dataset'], f"the files are not those of {cfg['dataset']}"),
-        (not facts['squashed'], 'the images were squashed to squares'),
+        (not (facts['official'] and facts['squashed']), 'the images were squashed to squares'),
         (facts['side']>=cfg['size'], f"the images have {facts['side']:g} pixels on their shorter side, less than {cfg['size']}"))
     return [why for ok,why in checks if not ok]
 

@@ -367,8 +367,10 @@ def test_squashed(tmp_path):
         (tmp_path/'sq'/o).mkdir(parents=True)
         Image.new('RGB', (20,20)).save(tmp_path/'sq'/o/'1.png')
     cfg = B.settings('script')
-    why = '; '.join(B.off_board(cfg, B.images(cfg, str(tmp_path/'sq'))[1]))
-    assert 'squashed' in why and '20 pixels on their shorter side' in why
+    facts = B.images(cfg, str(tmp_path/'sq'))[1]
+    why,known = ('; '.join(B.off_board(cfg, facts|kw)) for kw in ({}, dict(official='imagenette')))
+    assert facts['squashed'] and 'squashed' in known and 'squashed' not in why # Of unknown images nobody knows what they were
+    assert '20 pixels on their shorter side' in why
 
 @pytest.mark.parametrize('cmd', ['', *B.COMMANDS])
 def test_help(cmd, capsys):
