@@ -219,7 +219,7 @@ def rules():
     return {k:o for k,o in vars(import_module('fastopt.all')).items() if isinstance(o, Rule)}
 
 lrs = dict(sgd=.3, radam=3e-2, radam_hold=3e-2, diffrgrad=3e-2, diffrgrad_hold=3e-2, adamod=3e-2, diffmod=3e-2, ranger=3e-2,
-    ranger20=3e-2) # Where 8e-3 does not suit a rule
+    ranger19=3e-2, ranger20=3e-2) # Where 8e-3 does not suit a rule
 
 def opt_func(
     opt:str, # Name of a rule
