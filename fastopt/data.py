@@ -325,16 +325,13 @@ def resize_each(
     size:tuple # Width and height of the middle that is taken of that
 ):
     "(batch, 3, height, width) bytes, by PyTorch's `interpolate`"
-    (zw,zh),(w,h),n = zoom,size,torch.get_num_threads()
-    res = np.empty((len(imgs),3,h,w), np.uint8)
+    (zw,zh),(w,h) = zoom,size
     mid = ..., slice((zh-h)//2, (zh-h)//2+h), slice((zw-w)//2, (zw-w)//2+w)
-    def cut(part):
-        for to,img,(x,y,bw,bh),flip in part:
-            o = torch.from_numpy(np.ascontiguousarray(img.numpy()[y:y+bh,x:x+bw])).permute(2, 0, 1)[None]
-            o = F.interpolate(o, (zh,zw), mode='bilinear', antialias=True)[0].numpy()[mid]
-            to[:] = o[...,::-1] if flip else o
-    parts = chunked([*zip(res, imgs, boxes.tolist(), flips.tolist())], n_chunks=n)
-    with ThreadPoolExecutor(n) as ex: list(ex.map(cut, parts))
+    res = np.empty((len(imgs),3,h,w), np.uint8)
+    for to,img,(x,y,bw,bh),flip in zip(res, imgs, boxes.tolist(), flips.tolist()):
+        o = torch.from_numpy(np.ascontiguousarray(img.numpy()[y:y+bh,x:x+bw])).permute(2, 0, 1)[None]
+        o = F.interpolate(o, (zh,zw), mode='bilinear', antialias=True)[0].numpy()[mid]
+        to[:] = o[...,::-1] if flip else o
     return torch.from_numpy(res)
 
 # %% ../nbs/50_data.ipynb #aa550940
