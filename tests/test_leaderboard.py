@@ -26,7 +26,7 @@ def paint(path, n=16, classes='abc'):
 def imgs(tmp_path_factory): return paint(tmp_path_factory.mktemp('data')/'imgs')
 
 @pytest.fixture(autouse=True)
-def here(tmp_path, monkeypatch):
+def here(tmp_path, monkeypatch, one_thread):
     "Run in a folder of its own, on one thread, with a place of its own for decoded images"
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv('FASTAI_HOME', str(tmp_path/'home'))
