@@ -264,6 +264,12 @@ def test_page_in_a_browser(board, tmp_path):
     assert pixels.shape==(1000,1280,3)
     for c in B.COLOURS[:3]: assert (abs(pixels.astype(int)-[int(c[i:i+2], 16) for i in (1,3,5)]).sum(2)<30).sum()>50 # Each entry's dots and lines
 
+def test_colours(board):
+    "The best entries in the colours, in their order and on top, those after them in grey"
+    n,recs = len(B.COLOURS),board[:1]
+    means = [o.get_color() for o in B.picture({f'name {i}': recs for i in range(n+2)}).axes[1].lines if o.get_marker()=='o']
+    assert means[::-1]==[*B.COLOURS, '#bbb', '#bbb']
+
 def test_page_escapes(board):
     for o in board: o['name'] = o['name'].replace('name', '<script>alert(1)</script>')
     assert '<script>alert' not in (page := B.page(board)) and '&lt;script&gt;alert' in page
