@@ -1,14 +1,9 @@
-"Shared by all tests: pictures are drawn without a screen; `one_thread` for those that fork, or compare to the bit."
-import matplotlib, pytest, torch
+"Shared by all tests: pictures are drawn without a screen, and everything runs on one thread, here and in what tests start: some fork, others compare to the bit."
+import os
+os.environ['OMP_NUM_THREADS'] = '1' # PyTorch reads it as it is loaded. After work on several threads a fork hangs at its first such work
+import matplotlib
 
 matplotlib.use('Agg')
-
-@pytest.fixture
-def one_thread():
-    n = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(n)
 
 def pytest_terminal_summary(terminalreporter):
     "How many of all rules x checks passed; tests count them as the property `checks`"

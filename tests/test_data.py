@@ -21,8 +21,6 @@ from torch import nn
 SIZES = [(64,48), (48,64), (56,56), (90,40)]
 STD = .22 # The least of ImageNet's
 
-pytestmark = pytest.mark.usefixtures('one_thread')
-
 @pytest.fixture(scope='module')
 def images(tmp_path_factory):
     "Three classes of eight images of four shapes, full of edges, and four each to validate on"

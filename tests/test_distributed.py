@@ -59,7 +59,7 @@ def ranks(tmp_path_factory):
     path = tmp_path_factory.mktemp('ranks')
     cmd = [sys.executable, '-m', 'accelerate.commands.launch', '--multi_gpu', '--num_processes', f'{WORLD}', '--num_machines', '1', '--mixed_precision', 'no',
         '--dynamo_backend', 'no', '--main_process_ip', '127.0.0.1', '--main_process_port', f'{port()}', __file__, path]
-    env = {**os.environ, 'ACCELERATE_USE_CPU':'true', 'CUDA_VISIBLE_DEVICES':'', 'OMP_NUM_THREADS':'1', 'GLOO_SOCKET_IFNAME':'lo'}
+    env = {**os.environ, 'ACCELERATE_USE_CPU':'true', 'CUDA_VISIBLE_DEVICES':'', 'GLOO_SOCKET_IFNAME':'lo'}
     res = subprocess.run(list(map(str, cmd)), env=env, capture_output=True, text=True, timeout=300)
     assert not res.returncode, res.stdout[-2000:] + res.stderr[-6000:]
     return [torch.load(path/f'{i}.pth') for i in range(WORLD)]

@@ -26,11 +26,10 @@ def paint(path, n=16, classes='abc'):
 def imgs(tmp_path_factory): return paint(tmp_path_factory.mktemp('data')/'imgs')
 
 @pytest.fixture(autouse=True)
-def here(tmp_path, monkeypatch, one_thread):
-    "Run in a folder of its own, on one thread, with a place of its own for decoded images"
+def here(tmp_path, monkeypatch):
+    "Run in a folder of its own, with a place of its own for decoded images"
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv('FASTAI_HOME', str(tmp_path/'home'))
-    monkeypatch.setenv('OMP_NUM_THREADS', '1')
 
 def lb(*args): B.main(list(map(str, args)))
 def go(imgs, *args): lb('run', 'script', '--data', imgs, *TINY, *args)

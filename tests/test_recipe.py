@@ -12,7 +12,6 @@ from fastopt.data import carved, fingerprint, located
 from fastopt.train import InputError
 from torch import nn
 
-pytestmark = pytest.mark.usefixtures('one_thread')
 TINY = dict(size=16, epochs=1, arch='small', opt='adamw', lr=3e-3, precision='fp32', limit=192)
 
 @pytest.fixture(scope='module')

@@ -34,7 +34,7 @@ def when(point):
     return epoch,(0 if IN_EPOCH.index(event)<2 else 99),IN_EPOCH.index(event)
 
 @pytest.fixture(autouse=True)
-def _quick(monkeypatch, one_thread):
+def _quick(monkeypatch):
     "No waiting for the disk: a signal does not lose what the system has taken"
     monkeypatch.setattr(os, 'fsync', lambda f: None)
 
