@@ -81,6 +81,7 @@ def floats(
     p.grad,opt = torch.ones_like(p),rule([p], how='eager')
     opt.step()
     b,n = first(opt.engine.plans.values())[1][0],0
+    b.fetch()
     for step in late(rule):
         prog = program(rule, step, p, sums)
         plan = Tally(prog, b)

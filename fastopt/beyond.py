@@ -19,7 +19,7 @@ from fastai.learner import Learner
 from fastcore.basics import first, patch
 from torch.autograd.graph import increment_version
 from torch.nn.parallel import DistributedDataParallel
-from .engine import Engine, abreast, drive
+from .engine import Engine
 from .faces import FastOptimizer
 
 # %% ../nbs/35_beyond.ipynb #d0cdeb11
@@ -151,8 +151,7 @@ def step_one(self:Engine,
     state # Dict of parameter to its state dict, filled where empty
 ):
     "`step` for the weight `p` alone, which then keeps no gradient"
-    drive(abreast(self.runs(p, [p], hyper, state)))
-    for b in self.plans[p][1]: b.gs = b.raw = None
+    self.run(self.batches({p:[p]}, state), {p:self.numbers(hyper)})
     p.grad = None
     increment_version(p) # Lets autograd notice if its graph still needs the old weight
 

@@ -7,9 +7,9 @@ Docs: https://fastopt.github.io/fastopt/fused.html.md"""
 # %% auto #0
 __all__ = ['SUMS', 'WALLS', 'GIVEN', 'OPS', 'TRITON', 'CPP', 'TORCH', 'BINDS', 'NEEDS', 'ALIAS', 'COMPOSED', 'INSIDE', 'FLAGS',
            'backends', 'ENOUGH', 'Program', 'Sym', 'record', 'Phase', 'split', 'formulas', 'Kernel', 'triton_source',
-           'cpp_source', 'cache_dir', 'compiler', 'cpp_build', 'addresses', 'Launcher', 'rows_shape', 'sum_rows',
-           'CppLauncher', 'triton_build', 'send', 'TritonLauncher', 'torch_source', 'torch_build', 'TorchLauncher',
-           'Source', 'source', 'launcher', 'is_row', 'as_column', 'Plan', 'fused', 'auto']
+           'cpp_source', 'cache_dir', 'compiler', 'cpp_build', 'Launcher', 'rows_shape', 'sum_rows', 'CppLauncher',
+           'triton_build', 'send', 'TritonLauncher', 'torch_source', 'torch_build', 'TorchLauncher', 'Source', 'source',
+           'launcher', 'is_row', 'as_column', 'Plan', 'fused', 'auto']
 
 # %% ../nbs/02_fused.ipynb #08e92d82
 import ctypes, hashlib, linecache, os, platform, shutil, subprocess
@@ -21,8 +21,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from warnings import warn
 import numpy as np, torch
+from torch.autograd.graph import increment_version
 from fastcore.basics import AttrDict, first, patch
-from .engine import DROP, compute_dtype, dither, dither_seed, eager, engines, flat, foreach, landing, state_seed
+from .engine import DROP, compute_dtype, dither, dither_seed, eager, engines, foreach, landing, state_seed
+from .memory import addresses, flat
 from .rules import Rule, mean, norm, row_mean
 
 # %% ../nbs/02_fused.ipynb #06d68428
@@ -426,15 +428,14 @@ def cpp_build(source):
     return f
 
 # %% ../nbs/02_fused.ipynb #240af52c
-def addresses(ts): return np.array([t.data_ptr() for t in ts], dtype=np.int64)
-
 class Launcher:
     "Tables for the kernel `k` on the batch `b`: `columns` maps names of columns to lists of tensors"
     BLOCK,sums = 16384,False # `sums`: can its kernels sum?
     def __init__(self, k, b, columns):
         self.k,self.f = k,self.build(k)
-        self.moving = [j for j,c in enumerate(k.table) if c!='p' and columns[c] is not b.bufs.get(c)]
-        self.table = np.array([addresses(columns[c]) for c in k.table], dtype=np.int64).reshape(len(k.table), len(b.ps)).T.copy()
+        still = {c: at for c,at in b.at.items() if c=='p' or columns.get(c) is b.bufs.get(c)} # Where the batch last saw what it holds
+        self.moving = [j for j,c in enumerate(k.table) if c not in still]
+        self.table = np.array([still[c] if c in still else addresses(columns[c]) for c in k.table], dtype=np.int64).reshape(len(k.table), len(b.ps)).T.copy()
         self.rows = np.array([[max(p.numel()//max(columns[c][t].numel(), 1), 1) for c in k.rows] for t,p in enumerate(b.ps)], dtype=np.int64)
         if ('blocks', self.BLOCK) not in b.cache: b.cache['blocks', self.BLOCK] = self.blocks(b)
         self.sizes,self.tid,self.off = b.cache['blocks', self.BLOCK] # One copy for all kernels of the batch with blocks of this size
@@ -447,7 +448,7 @@ class Launcher:
     def place(self, b, columns): "Put what does not move where the kernel can read it"
     def __call__(self, b, consts, columns):
         for j in self.moving: self.table[:,j] = addresses(columns[self.k.table[j]])
-        if len(self.tid): self.launch(b, consts, addresses(b.gs))
+        if len(self.tid): self.launch(b, consts, b.at['g'])
 
 # %% ../nbs/02_fused.ipynb #3e6e0265
 def rows_shape(p, above=None):
@@ -614,6 +615,7 @@ class Plan:
             if phase.stores or phase.sums: self.launch(k, b, prog, columns)
         for n,i in self.late.items():
             for t,r in zip(columns[n], columns[f'r{i}']): t.copy_(r)
+        increment_version(b.ps) # Kernels write behind autograd's back; a graph that still needs the old weights must notice
     def launch(self, k, b, prog, columns):
         phase,rows,mine = self.phases[k],[],dict(columns)
         for c,i in phase.loads.items():
@@ -657,6 +659,7 @@ def fused(rule, b, hyper):
 
 def auto(rule, b, hyper):
     "Run `rule` on the batch `b` the way that is fastest there"
+    if not b.plain: return eager(rule, b, hyper)
     fast = b.device.type in ('cuda', 'xpu') or (b.device.type=='cpu' and b.total>=ENOUGH and compiler())
     return (fused if fast else foreach if len(b.ps)>1 else eager)(rule, b, hyper)
 

@@ -1,0 +1,355 @@
+"""A process that trains small models while everything under them is changed; `test_memory.py` says what and looks at what happens
+
+It loads PyTorch and compiles kernels once, then serves each connection in a child of its own, forked in milliseconds: a crash ends only that
+child. Run as a script it listens at the address that it is given, and asks for nothing else than `Subject`'s methods, by name."""
+import os, sys, traceback, warnings
+from copy import deepcopy
+from multiprocessing.connection import Listener
+import torch
+from fastopt import fused
+from fastopt.all import adafactor, adamw, diffgrad, lamb, momentum, muon, prodigy, ranger
+from fastopt.engine import DROP, Engine, compute_dtype
+from fastopt.memory import doubled, lacking
+from torch import nn
+from torch.utils._python_dispatch import return_and_correct_aliasing
+from torch.utils._pytree import tree_map_only
+
+RULES = dict(adamw=adamw, diffgrad=diffgrad, momentum=momentum, lamb=lamb, ranger=ranger, adafactor=adafactor, prodigy=prodigy, muon=muon)
+CLASSES = {k: r.torch('Made') for k,r in RULES.items()}
+SHAPES = (7,),(8, 6),(8, 6),(4, 3, 3, 3),(),(0,),(2, 3, 2, 2, 2)
+CLOSE = {torch.float64: 1e-11, torch.float32: 1e-5, torch.bfloat16: 2**-6, torch.float16: 2**-8}
+
+class Wrapped(torch.Tensor):
+    "A tensor whose elements lie in another one, as those of a `DTensor` do"
+    @staticmethod
+    def __new__(cls, inner): return torch.Tensor._make_wrapper_subclass(cls, inner.shape, strides=inner.stride(), dtype=inner.dtype, device=inner.device)
+    def __init__(self, inner): self.inner = inner
+    def __repr__(self): return f'Wrapped({self.inner})'
+    @classmethod
+    def __torch_dispatch__(cls, f, types, args=(), kwargs=None):
+        bare = tree_map_only(cls, lambda o: o.inner, (args, kwargs or {}))
+        out = tree_map_only(torch.Tensor, cls, f(*bare[0], **bare[1]))
+        return return_and_correct_aliasing(f, args, kwargs or {}, out)
+
+def value(t):
+    "What the tensor `t` means: its elements in an ordinary tensor of its own"
+    return (t.inner if isinstance(t, Wrapped) else t).detach().resolve_neg().clone(memory_format=torch.contiguous_format)
+
+def gapped(t): return torch.stack([value(t), torch.full_like(value(t), 7.)], -1)[...,0]
+def shifted(t): return torch.cat([value(t).new_zeros(1), value(t).flatten()])[1:].view(t.shape)
+def turned(t): return value(t).permute(tuple(reversed(range(t.ndim)))).contiguous().permute(tuple(reversed(range(t.ndim))))
+def lasted(t):
+    last = {4: torch.channels_last, 5: torch.channels_last_3d}.get(t.ndim, torch.contiguous_format)
+    return value(t).contiguous(memory_format=last)
+LAYOUTS = dict(cloned=value, gapped=gapped, shifted=shifted, turned=turned, lasted=lasted, negated=lambda t: torch._neg_view(-value(t)))
+DTYPES = dict(double=torch.float64, float=torch.float32, bfloat16=torch.bfloat16, half=torch.float16)
+
+def numbers(o): return torch.tensor([float(v) for v in (o.values() if isinstance(o, dict) else [o]) if v is not None])
+
+class Subject:
+    "An optimizer of `rule` and the weights `ps` that it trains, to be mistreated"
+    def __init__(self, rule, how, lowp):
+        torch.manual_seed(0)
+        self.name,self.how,self.rng = rule,how,torch.Generator().manual_seed(1)
+        self.ps = [nn.Parameter(torch.randn(s)) for s in SHAPES]
+        self.opt = CLASSES[rule](self.ps, lr=0.01, how=how, lowp=lowp)
+    def states(self):
+        "All state tensors, as pairs of a state dict and a name"
+        return [(st, k) for st in map(self.opt.state.get, self.ps) if st for k,t in st.items() if isinstance(t, torch.Tensor)]
+    def state(self, i, j):
+        "The state dict of weight `i` and the name of the `j`th tensor in it"
+        st = self.opt.state[self.ps[i]]
+        ks = [k for k,t in st.items() if isinstance(t, torch.Tensor)]
+        return (st, ks[j%len(ks)]) if ks else ({}, None)
+    def active(self, i): return self.ps[i].grad is not None and self.ps[i].requires_grad
+    # What the parent asks for
+    def grads(self, without=()):
+        "New gradients for all weights but those `without`"
+        for i,p in enumerate(self.ps):
+            g = torch.randn(p.shape, generator=self.rng).to(p.dtype)
+            p.grad = None if i in without else Wrapped(g) if isinstance(p, Wrapped) else g
+    def change(self, name, i, j):
+        "Make the change `name` to weight `i`, and maybe `j`"
+        return FINE[name](self, i, j)
+    def harm(self, name, i, j):
+        "Make the harm `name`, of which a step must say that it cannot be done, and undo it; `None` if there was nothing to harm"
+        if not self.active(i) or not self.ps[i].numel() or isinstance(self.ps[i], Wrapped): return None
+        undo = HARM[name](self, i, j)
+        if undo is None: return None
+        before = self.bits()
+        try: self.opt.step()
+        except (ValueError, TypeError) as e:
+            if not str(e).startswith(self.opt.rule.__name__): return f'an error that does not name the rule: {e!r}'
+        else: return 'a step was made'
+        if self.bits()!=before: return 'the step was refused, but something had changed'
+        undo()
+        return 'refused'
+    def step(self):
+        "One step, compared with that of an optimizer that knows nothing of the past"
+        refuse = self.how in ('foreach', 'fused') and any(isinstance(p, Wrapped) and self.active(i) for i,p in enumerate(self.ps))
+        before,want = self.bits(),self.wanted()
+        try: self.opt.step()
+        except TypeError as e:
+            fine = refuse and 'use how=' in str(e) and self.bits()==before
+            return 'refused' if fine else f'{type(e).__name__}: {e}'
+        if refuse: return 'a step was made on memory that only a wrapper knows'
+        for k,(got,ref) in {**self.compared(want), **self.witness(want, before)}.items():
+            far = ((got-ref).abs() / (1 + ref.abs())).nan_to_num(1.).max().item() if got.numel() else 0.
+            if got.dtype!=ref.dtype or not far<=CLOSE[ref.dtype]: return f'{k} is off by {far} in {got.dtype}, not {ref.dtype}'
+        return self.misplaced() or 'fine'
+    def bits(self):
+        "All weights and state to the bit, with what they are called and how they lie"
+        def of(t): return (t.dtype, t.shape, value(t).reshape(-1).contiguous().view(torch.uint8).tolist() if t.numel() and not lacking(t) else None)
+        sts = [self.opt.state.get(p, {}) for p in self.ps]
+        return [of(p) for p in self.ps],[{k: of(t) if isinstance(t, torch.Tensor) else deepcopy(t) for k,t in st.items()} for st in sts]
+    def wanted(self):
+        "Copies of the weights and their state after a step of an engine made for it alone"
+        qs,state,lowp = {},{},self.opt.engine.lowp
+        for i,p in enumerate(self.ps):
+            if not self.active(i): continue
+            q = qs[i] = value(p).requires_grad_()
+            q.grad,st,ct = value(p.grad).to(q.dtype),self.opt.state.get(p, {}),compute_dtype(q.dtype)
+            state[q] = {k: value(t).to(q.dtype if k=='comp' else ct) if isinstance(t, torch.Tensor) else deepcopy(t) for k,t in st.items()}
+            if not (lowp=='kahan' and q.dtype in DROP): state[q].pop('comp', None)
+        pg = self.opt.param_groups[0]
+        self.before = {i: (q.detach().clone(), deepcopy(state[q])) for i,q in qs.items()}
+        Engine(self.opt.rule, self.opt.engine.options, 'eager', lowp).step([(list(qs.values()), self.opt._hyper(pg))], state)
+        return {i: (q, state[q]) for i,q in qs.items()}
+    def compared(self, want):
+        pairs = {f'weight {i}': (value(self.ps[i]), q.detach()) for i,(q,_) in want.items()}
+        for i,(q,st) in want.items():
+            mine = self.opt.state[self.ps[i]]
+            if mine.keys()!=st.keys(): raise AssertionError(f'weight {i} keeps {list(mine)}, not {list(st)}')
+            pairs |= {f'{k} of weight {i}': (value(mine[k]), t) for k,t in st.items() if isinstance(t, torch.Tensor)}
+            pairs |= {f'{k} of weight {i}': (numbers(mine[k]), numbers(t)) for k,t in st.items() if not isinstance(t, torch.Tensor)}
+        return pairs
+    def witness(self, want, before):
+        "For `adamw`, weights after a step of PyTorch's"
+        if self.name!='adamw': return {}
+        pairs = {}
+        for i,(q,st) in self.before.items():
+            if q.dtype in DROP: continue
+            r = nn.Parameter(q)
+            opt = torch.optim.AdamW([r], lr=0.01)
+            opt.state[r] = dict(step=torch.tensor(float(st.get('step', 0))), exp_avg=st.get('m', torch.zeros_like(q)), exp_avg_sq=st.get('v', torch.zeros_like(q)))
+            r.grad = want[i][0].grad
+            opt.step()
+            if not st.get('do_wd', True): continue
+            pairs[f'weight {i} beside torch'] = value(self.ps[i]),r.detach()
+        return pairs
+    def misplaced(self):
+        "State that does not follow its weight"
+        for p in self.ps:
+            for k,t in self.opt.state.get(p, {}).items():
+                if not isinstance(t, torch.Tensor) or p.grad is None or not p.requires_grad: continue
+                if t.dtype!=(p.dtype if k=='comp' else compute_dtype(p.dtype)) or t.device!=p.device: return f'{k} is {t.dtype} beside {p.dtype}'
+
+def _layout(name):
+    def weight(s, i, j): s.ps[i].data = LAYOUTS[name](s.ps[i])
+    def weights(s, i, j):
+        for p in s.ps: p.data = LAYOUTS[name](p)
+    def gradient(s, i, j):
+        if s.ps[i].grad is not None: s.ps[i].grad = LAYOUTS[name](s.ps[i].grad)
+    def gradient_data(s, i, j):
+        if s.ps[i].grad is not None: s.ps[i].grad.data = LAYOUTS[name](s.ps[i].grad)
+    def state(s, i, j):
+        st,k = s.state(i, j)
+        if k: st[k] = LAYOUTS[name](st[k])
+    def state_data(s, i, j):
+        st,k = s.state(i, j)
+        if k: st[k].data = LAYOUTS[name](st[k])
+    def states(s, i, j):
+        for st,k in s.states(): st[k] = LAYOUTS[name](st[k])
+    return {f'{f.__name__} {name}': f for f in (weight, weights, gradient, gradient_data, state, state_data, states)}
+
+def _cast(name, dtype):
+    def model(s, i, j): nn.ParameterList(s.ps).to(dtype)
+    def state(s, i, j):
+        st,k = s.state(i, j)
+        if k: st[k] = st[k].to(dtype)
+    return {f'{f.__name__} {name}': f for f in (model, state)}
+
+def to_and_fro(s, i, j):
+    m = nn.ParameterList(s.ps)
+    m.bfloat16()
+    m.float()
+def channels_last_model(s, i, j): nn.ParameterList([p for p in s.ps if p.ndim==4]).to(memory_format=torch.channels_last)
+def to_vector_and_back(s, i, j): nn.utils.vector_to_parameters(nn.utils.parameters_to_vector(s.ps).detach().clone(), s.ps)
+def one_buffer(s, i, j):
+    flat = torch.cat([value(p).flatten() for p in s.ps])
+    for p,o in zip(s.ps, flat.split([p.numel() for p in s.ps])): p.data = o.view(p.shape)
+def columns_of_one(s, i, j):
+    both = torch.cat([value(s.ps[1]), value(s.ps[2])], 1)
+    s.ps[1].data,s.ps[2].data = both[:,:6],both[:,6:]
+def to_empty(s, i, j):
+    old,gs = [value(p) for p in s.ps],[p.grad if p.grad is None or isinstance(p, Wrapped) else value(p.grad) for p in s.ps]
+    nn.ParameterList(s.ps).to_empty(device='cpu')
+    for p,o,g in zip(s.ps, old, gs):
+        p.data.copy_(o)
+        p.grad = g
+def freed_and_back(s, i, j):
+    p,old = s.ps[i],value(s.ps[i])
+    p.data = old.clone()
+    p.untyped_storage().resize_(0)
+    ballast = torch.full_like(old, 3.) # May take the place that was freed
+    p.untyped_storage().resize_(old.nbytes)
+    p.data.copy_(old)
+    del ballast
+def swapped(s, i, j):
+    p,grad = s.ps[i],s.ps[i].grad
+    if type(p) is not nn.Parameter: return
+    torch.utils.swap_tensors(p, nn.Parameter(value(p), p.requires_grad))
+    p.grad = grad
+def replaced(s, i, j):
+    "Another `Parameter` takes the place of weight `i`, and its state"
+    old,s.ps[i] = s.ps[i],nn.Parameter(value(s.ps[i]), s.ps[i].requires_grad)
+    _take(s, i, old)
+def wrapped(s, i, j):
+    old,s.ps[i] = s.ps[i],nn.Parameter(Wrapped(value(s.ps[i])), s.ps[i].requires_grad)
+    _take(s, i, old)
+    for k,t in s.opt.state.get(s.ps[i], {}).items():
+        if isinstance(t, torch.Tensor): s.opt.state[s.ps[i]][k] = Wrapped(value(t))
+def _take(s, i, old):
+    new = s.ps[i]
+    if old.grad is not None: new.grad = Wrapped(value(old.grad)) if isinstance(new, Wrapped) else value(old.grad)
+    if old in s.opt.state: s.opt.state[new] = {k: value(t) if isinstance(t, torch.Tensor) else t for k,t in s.opt.state.pop(old).items()}
+    s.opt.param_groups[0]['params'] = list(s.ps)
+def frozen(s, i, j): s.ps[i].requires_grad_(not s.ps[i].requires_grad)
+def no_gradient(s, i, j): s.ps[i].grad = None
+def expanded_gradient(s, i, j):
+    p = s.ps[i]
+    if p.grad is not None and not isinstance(p, Wrapped): p.grad = torch.full((), 0.5, dtype=p.dtype).expand(p.shape)
+def shared_gradient(s, i, j):
+    a,b = s.ps[1:3]
+    if a.dtype==b.dtype and not isinstance(a, Wrapped) and not isinstance(b, Wrapped) and a.grad is not None: b.grad = a.grad
+def accumulated(s, i, j):
+    g = s.ps[i].grad
+    if g is not None and (isinstance(g, Wrapped) or not doubled(g)): g.mul_(2) # Else PyTorch refuses
+def state_gone(s, i, j): s.opt.state.pop(s.ps[i], None)
+def state_tensor_gone(s, i, j):
+    st,k = s.state(i, j)
+    if k: del st[k]
+def state_copied(s, i, j):
+    if s.ps[i] in s.opt.state: s.opt.state[s.ps[i]] = deepcopy(s.opt.state[s.ps[i]])
+def expanded_state(s, i, j):
+    st,k = s.state(i, j)
+    if k and not isinstance(st[k], Wrapped): st[k] = torch.full((), 0.25, dtype=st[k].dtype).expand(st[k].shape)
+def step_counted(s, i, j):
+    if 'step' in s.opt.state.get(s.ps[i], {}): s.opt.state[s.ps[i]]['step'] += 3
+def no_decay(s, i, j):
+    if s.ps[i] in s.opt.state: s.opt.state[s.ps[i]]['do_wd'] = False
+def saved_and_loaded(s, i, j):
+    if not any(isinstance(p, Wrapped) for p in s.ps): s.opt.load_state_dict(deepcopy(s.opt.state_dict()))
+def other_rate(s, i, j): s.opt.param_groups[0]['lr'] = 0.02/(1+j)
+def grad_mode(s, i, j): torch.set_autocast_enabled('cpu', not torch.is_autocast_enabled('cpu'))
+
+FINE = {k:f for n in LAYOUTS for k,f in _layout(n).items()} | {k:f for n,d in DTYPES.items() for k,f in _cast(n, d).items()}
+FINE |= {f.__name__: f for f in (to_and_fro, channels_last_model, to_vector_and_back, one_buffer, columns_of_one, to_empty, freed_and_back, swapped, replaced,
+    wrapped, frozen, no_gradient, expanded_gradient, shared_gradient, accumulated, state_gone, state_tensor_gone, state_copied, expanded_state, step_counted,
+    no_decay, saved_and_loaded, other_rate, grad_mode)}
+
+# What a step must refuse: each returns how to undo it
+def _hold(s, i):
+    "A function that gives weight `i` its memory back"
+    p,data = s.ps[i],s.ps[i].data
+    return lambda: setattr(p, 'data', data)
+def weight_freed(s, i, j):
+    p,undo = s.ps[i],_hold(s, i)
+    p.data = value(p)
+    p.untyped_storage().resize_(0)
+    return undo
+def weight_cut_short(s, i, j):
+    p,undo = s.ps[i],_hold(s, i)
+    if p.numel()<2: return
+    p.data = value(p)
+    p.untyped_storage().resize_(p.element_size())
+    return undo
+def weight_expanded(s, i, j):
+    p,undo = s.ps[i],_hold(s, i)
+    if p.ndim<1 or p.numel()<2: return
+    p.data = value(p).flatten()[0].expand(p.shape)
+    return undo
+def weight_of_another_shape(s, i, j):
+    undo = _hold(s, i)
+    s.ps[i].data = s.ps[i].data.new_ones(3, 5, 2)
+    return undo
+def weights_overlap(s, i, j):
+    a,b = s.ps[1:3]
+    if not (s.active(1) and s.active(2)) or a.dtype!=b.dtype or isinstance(a, Wrapped) or isinstance(b, Wrapped): return
+    undo,buf = (_hold(s, 1), _hold(s, 2)),torch.zeros(100, dtype=a.dtype)
+    a.data,b.data = buf[:48].view(8, 6),(buf[5*j%48:][:48].view(8, 6) if j<5 else buf[:96].view(8, 12)[:,3:9])
+    return lambda: [f() for f in undo]
+def gradient_is_weight(s, i, j):
+    p,g = s.ps[i],s.ps[i].grad
+    p.grad = p.detach()
+    return lambda: setattr(p, 'grad', g)
+def gradient_freed(s, i, j):
+    p,g = s.ps[i],s.ps[i].grad
+    p.grad = value(g)
+    p.grad.untyped_storage().resize_(0)
+    return lambda: setattr(p, 'grad', g)
+def gradient_is_state(s, i, j):
+    p,g,(st,k) = s.ps[i],s.ps[i].grad,s.state(i, j)
+    if not k or st[k].shape!=p.shape or st[k].dtype!=p.dtype: return
+    p.grad = st[k]
+    return lambda: setattr(p, 'grad', g)
+def _replace(make):
+    def f(s, i, j):
+        st,k = s.state(i, j)
+        if not k: return
+        old = st[k]
+        new = make(s, s.ps[i], old)
+        if new is None: return
+        st[k] = new
+        def undo(): st[k] = old
+        return undo
+    return f
+def _freed(t):
+    t.untyped_storage().resize_(0)
+    return t
+HARM = {f.__name__: f for f in (weight_freed, weight_cut_short, weight_expanded, weight_of_another_shape, weights_overlap, gradient_is_weight, gradient_freed,
+    gradient_is_state)}
+HARM |= {f'state_{k}': _replace(f) for k,f in dict(
+    of_another_shape=lambda s, p, t: t.new_ones(3, 1, 4, 2), freed=lambda s, p, t: _freed(value(t)) if t.numel() else None, a_list=lambda s, p, t: t.tolist(),
+    whole_numbers=lambda s, p, t: t.long(), is_weight=lambda s, p, t: p.detach() if p.shape==t.shape else None).items()}
+
+def warm():
+    "Compile what most sequences need, once for all children"
+    fused.ENOUGH = 0 # `auto` compiles for models of any size
+    for name in RULES:
+        for lowp in ('plain', 'kahan', 'stochastic'):
+            s = Subject(name, 'fused', lowp)
+            for cast in ('float', 'bfloat16', 'double', 'half') if lowp=='plain' else ('bfloat16',):
+                s.change(f'model {cast}', 0, 0)
+                for _ in range(7):
+                    s.grads()
+                    s.opt.step()
+
+def serve(c):
+    "Answer the calls that come over the connection `c`"
+    s = None
+    while True:
+        try: name,*args = c.recv()
+        except EOFError: return
+        try:
+            if name=='make': s,answer = Subject(*args),None
+            else: answer = getattr(s, name)(*args)
+        except BaseException: answer = traceback.format_exc()
+        c.send(answer)
+
+def main(address):
+    warnings.simplefilter('ignore')
+    torch.set_num_threads(1)
+    warm()
+    with Listener(address) as listener:
+        print('ready', flush=True)
+        while True:
+            with listener.accept() as c:
+                if os.fork(): continue
+                serve(c)
+                os._exit(0)
+
+if __name__=='__main__':
+    import signal
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN) # Nobody waits for the children
+    main(sys.argv[1])

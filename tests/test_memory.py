@@ -1,0 +1,163 @@
+"""Whatever is done to weights, gradients and state between two steps, the next step is right, or refused before anything is written
+
+hypothesis makes up sequences of changes and steps; each runs in a process of its own (see `memory.py`), so that a crash is a failure like any
+other, and is shrunk to the shortest sequence that shows it. `FASTOPT_SEQUENCES` sets how many there are, `FASTOPT_SEED=random` makes new ones."""
+import os, subprocess, sys, tempfile, weakref
+from collections import Counter
+from multiprocessing.connection import Client
+from pathlib import Path
+import pytest, torch
+from fastopt.all import AdamW, adamw
+from fastopt.engine import Engine
+from fastopt.memory import form_checker, same_forms
+from hypothesis import HealthCheck, settings, strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
+from memory import DTYPES, FINE, HARM, LAYOUTS, RULES, SHAPES, Wrapped
+
+SEQUENCES = int(os.environ.get('FASTOPT_SEQUENCES', 2000))
+HOWS,SEEN = ('eager', 'foreach', 'fused', 'auto'),Counter()
+
+@pytest.fixture(scope='session')
+def nursery():
+    "The address of a process that has loaded everything, and forks a child for each connection"
+    with tempfile.TemporaryDirectory() as d:
+        address = str(Path(d)/'s')
+        code = [sys.executable, str(Path(__file__).parent/'memory.py'), address]
+        with subprocess.Popen(code, stdout=subprocess.PIPE, text=True, env={**os.environ, 'OMP_NUM_THREADS':'1'}) as p:
+            try:
+                assert p.stdout.readline().strip()=='ready'
+                yield address
+            finally: p.kill()
+
+class Changes(RuleBasedStateMachine):
+    name = address = None
+    def __init__(self):
+        super().__init__()
+        self.since = []
+    def ask(self, *args):
+        self.child.send(args)
+        try: return self.child.recv()
+        except (EOFError, ConnectionError): raise AssertionError(f'the process crashed at {args}') from None
+    @initialize(how=st.sampled_from(HOWS), lowp=st.sampled_from(['plain', 'kahan', 'stochastic']))
+    def make(self, how, lowp):
+        self.child,self.how = Client(self.address),how
+        assert self.ask('make', self.name, how, lowp) is None
+        self.ask('grads', ())
+    @rule(without=st.sets(st.integers(0, len(SHAPES)-1), max_size=2))
+    def backward(self, without): assert self.ask('grads', tuple(without)) is None
+    @rule(name=st.sampled_from(sorted(FINE)), i=st.integers(0, len(SHAPES)-1), j=st.integers(0, 9))
+    def change(self, name, i, j):
+        assert (answer := self.ask('change', name, i, j)) is None, answer
+        self.since.append(name)
+    @rule(name=st.sampled_from(sorted(HARM)), i=st.integers(0, len(SHAPES)-1), j=st.integers(0, 9))
+    def harm(self, name, i, j):
+        answer = self.ask('harm', name, i, j)
+        assert answer in (None, 'refused'), answer
+        if answer: SEEN[name, self.name, self.how] += 1
+    @rule()
+    def step(self):
+        answer = self.ask('step')
+        assert answer in ('fine', 'refused'), answer
+        for o in self.since: SEEN[o, self.name, self.how] += 1
+        if answer=='fine': self.since = []
+    def teardown(self):
+        if hasattr(self, 'child'): self.child.close()
+
+@pytest.mark.parametrize('name', RULES)
+def test_a_step_is_right_or_refused_after_any_change(name, nursery, record_property):
+    machine = type('Changes', (Changes,), dict(name=name, address=nursery))
+    free = os.environ.get('FASTOPT_SEED')=='random'
+    run_state_machine_as_test(machine, settings=settings(max_examples=SEQUENCES//len(RULES), stateful_step_count=14, deadline=None, derandomize=not free,
+        database=None, suppress_health_check=list(HealthCheck)))
+
+@pytest.mark.parametrize('how', HOWS)
+def test_every_change_by_itself_on_every_engine(how, nursery):
+    for rule in ('adamw', 'lamb'):
+        with Client(nursery) as c:
+            def ask(*args):
+                c.send(args)
+                return c.recv()
+            for name in FINE:
+                assert ask('make', rule, how, 'plain') is None
+                for call in (('grads', ()), ('step',), ('grads', ()), ('change', name, 3, 1), ('step',), ('grads', ()), ('step',)):
+                    assert (answer := ask(*call)) in (None, 'fine', 'refused' if name=='wrapped' else 'fine'), (name, call, answer)
+            for name in HARM:
+                answers = [ask(*o) for o in (('make', rule, how, 'plain'), ('grads', ()), ('step',), ('grads', ()), ('harm', name, 3, 1), ('step',))]
+                assert answers[-2] in ('refused', None if name=='state_is_weight' else 'refused') and answers[-1]=='fine', (name, answers)
+
+def weight(*shape, **kw): return torch.ones(*shape, **kw).requires_grad_()
+
+def step(ps, state=None, how='fused', rule=adamw, gs=None, **kwargs):
+    for p,g in zip(ps, gs or [None]*len(ps)):
+        if g is not p.grad or g is None: p.grad = torch.ones_like(p) if g is None else g
+    Engine(rule, how=how, **kwargs).step([(ps, rule.hypers)], {} if state is None else state)
+
+def cut(t, n=0):
+    t.untyped_storage().resize_(n)
+    return t
+
+@pytest.mark.parametrize('how', HOWS)
+def test_refusals_name_the_weight_the_cause_and_the_way_out(how):
+    def refused(match, ps, **kwargs):
+        before,state = [p.detach().clone() if p.untyped_storage().nbytes() else None for p in ps],kwargs.get('state', {})
+        kept = {p: dict(st) for p,st in state.items()}
+        with pytest.raises((ValueError, TypeError), match=match): step(ps, how=how, **kwargs)
+        assert all(o is None or torch.equal(p, o) for p,o in zip(ps, before))
+        assert state.keys()==kept.keys() and all(st.keys()==kept[p].keys() and all(st[k] is kept[p][k] for k in st) for p,st in state.items())
+    p = weight(4, 3)
+    p.data = cut(torch.ones(4, 3))
+    refused(r'adamw: a weight of shape \(4, 3\) has no memory behind it: its storage was resized; give it memory', [p])
+    refused(r'shape \(3,\) has no memory behind it, in its gradient: its storage was resized', [weight(3)], gs=[cut(torch.ones(3))])
+    p = weight(1)
+    p.data = torch.ones(1).expand(5)
+    refused(r'shape \(5,\) has elements that share memory, as `expand` makes them; train its `.contiguous\(\)`', [p])
+    p = weight(4)
+    p.grad = torch.ones(4)
+    p.data = torch.ones(2)
+    refused(r'shape \(2,\) has a gradient of shape \(4,\); call `zero_grad` before changing', [p], gs=[p.grad])
+    buf = torch.ones(10)
+    both = r'a weight or state of shape \(6,\) and another of shape \(6,\) share memory.*give each its own with `.clone\(\)`'
+    refused(both, [buf[:6].requires_grad_(), buf[4:].requires_grad_()])
+    p = weight(3)
+    refused(r'a weight or state of shape \(3,\) and a gradient of shape \(3,\) share memory', [p], gs=[p.detach()])
+    shape,kind = r"a state 'm' of shape \(2,\), which should be \(3,\); after changing .*opt.state.pop","a state 'm' that is no floating point tensor"
+    for bad,match in ((torch.ones(2), shape), ([1.]*3, kind), (torch.ones(3).long(), kind), (cut(torch.ones(3)), "a state 'm' without memory behind it")):
+        p = weight(3)
+        refused(match, [p], state={p: dict(step=1, m=bad, v=torch.ones(3))})
+    for bad in (-1, 1.5, None, True):
+        p = weight(3)
+        refused(f'has counted step={bad}, which is no whole number', [p], state={p: dict(step=bad)})
+    p,q = weight(2),weight(3) # The second is refused, and the first has not moved
+    refused("a state 'v' of shape", [p, q], state={q: dict(step=0, v=torch.ones(2))})
+
+def test_a_weight_without_a_shape_is_refused_when_the_optimizer_is_made():
+    for make in (adamw, AdamW):
+        with pytest.raises(ValueError, match='adamw: a weight has no shape yet; send one batch through the model before making the optimizer'):
+            make(torch.nn.LazyLinear(3).parameters())
+
+@pytest.mark.parametrize('how', ['foreach', 'fused'])
+def test_an_engine_asked_for_by_name_does_not_reach_into_wrappers(how):
+    p = torch.nn.Parameter(Wrapped(torch.ones(3)))
+    match = f"adamw: a weight of shape .3,. is a Wrapped on cpu, whose memory how='{how}' cannot reach; use how='auto' or 'eager'"
+    with pytest.raises(TypeError, match=match):
+        step([p], how=how, gs=[Wrapped(torch.ones(3))])
+
+def test_a_graph_that_needs_old_weights_notices_a_step():
+    for how in HOWS:
+        p = weight(200, 100)
+        loss = (p*p).sum()
+        step([p], how=how)
+        with pytest.raises(RuntimeError, match='modified by an inplace operation'): loss.backward()
+
+def test_gradients_are_not_kept_after_the_step():
+    p,engine = weight(5),Engine(adamw, how='fused')
+    p.grad = torch.ones(5)
+    gone = weakref.ref(p.grad)
+    engine.step([([p], adamw.hypers)], {})
+    p.grad = None
+    assert gone() is None
+
+def test_forms_are_compared_alike_in_python_and_in_cpp():
+    ts = [f(torch.ones(4, 3, 2, 2)) for f in LAYOUTS.values()] + [torch.ones(4, 3, 2, 2, dtype=d) for d in DTYPES.values()] + [weight(3), torch.ones(()), torch.ones(0)]
+    with torch.no_grad():
+        for a in ts: assert [same_forms([a])(b) for b in ts]==[form_checker()([a])(b) for b in ts]

@@ -1,0 +1,65 @@
+"Weights that `fully_shard` spreads over two processes: trained as those of one, or refused by name; this file is also the script that is run"
+import os, socket, subprocess, sys
+import pytest, torch
+from fastopt.all import adamw, diffgrad, prodigy, yellowfin
+from torch import nn
+
+def model():
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(6, 16), nn.LayerNorm(16), nn.ReLU(), nn.Linear(16, 4)).double()
+
+def train(m, opt, steps=4):
+    "The weights of `m` after some steps on the same batch in each process, whole"
+    x,y = torch.randn(8, 6, generator=torch.Generator().manual_seed(1)).double(),torch.arange(32.).view(8, 4).double()
+    for _ in range(steps):
+        opt.zero_grad()
+        nn.functional.mse_loss(m(x), y).backward()
+        opt.step()
+    return torch.cat([(p.full_tensor() if hasattr(p, 'full_tensor') else p).detach().flatten() for p in m.parameters()])
+
+def refusal(f):
+    try: f()
+    except TypeError as e: return str(e)
+    return ''
+
+def main(rank, port):
+    from torch.distributed.fsdp import fully_shard
+    torch.distributed.init_process_group('gloo', init_method=f'tcp://127.0.0.1:{port}', rank=rank, world_size=2)
+    mesh = torch.distributed.init_device_mesh('cpu', (2,))
+    def sharded():
+        m = model()
+        for o in (*m, m): fully_shard(o, mesh=mesh) if not isinstance(o, nn.ReLU) else None
+        return m
+    for rule in (adamw, diffgrad):
+        for how in ('auto', 'eager'):
+            m = sharded()
+            a,b = train(m, rule(list(m.parameters()), how=how, lr=1e-2)),train(o := model(), rule(list(o.parameters()), how='eager', lr=1e-2))
+            assert (a-b).abs().max()<1e-10, (rule, how)
+    for how in ('fused', 'foreach'):
+        m = sharded()
+        assert "is a DTensor on cpu, whose memory how='" in refusal(lambda: train(m, adamw(list(m.parameters()), how=how)))
+    for rule,why in ((prodigy, 'asks about all weights at once'), (yellowfin, 'asks about all weights at once')):
+        m = sharded()
+        before = [p.full_tensor().clone() for p in m.parameters()]
+        assert why in refusal(lambda: train(m, rule(list(m.parameters()))))
+        assert all(torch.equal(p.full_tensor(), o) for p,o in zip(m.parameters(), before))
+    m = sharded()
+    assert 'looks at all gradients at once (skip_nonfinite)' in refusal(lambda: train(m, adamw(list(m.parameters()), skip_nonfinite=True)))
+    m = sharded()
+    assert 'rounds at random by the place in the whole weight' in refusal(lambda: train(m, adamw(list(m.parameters()), state_dtype=torch.bfloat16)))
+    torch.distributed.destroy_process_group()
+    print('rank', rank, 'done')
+
+def test_sharded_weights_are_trained_or_refused():
+    pytest.importorskip('torch.distributed.fsdp', reason='this PyTorch has no fully_shard')
+    with socket.socket() as s:
+        s.bind(('127.0.0.1', 0))
+        port = s.getsockname()[1]
+    env = {**os.environ, 'OMP_NUM_THREADS':'1', 'GLOO_SOCKET_IFNAME':'lo'}
+    def start(rank): return subprocess.Popen([sys.executable, __file__, str(rank), str(port)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env)
+    ranks = [start(r) for r in range(2)]
+    for r,p in enumerate(ranks):
+        out,err = p.communicate(timeout=240)
+        assert p.returncode==0 and f'rank {r} done' in out, err[-3000:]
+
+if __name__=='__main__': main(*map(int, sys.argv[1:]))
