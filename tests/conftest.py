@@ -6,6 +6,8 @@ import matplotlib
 matplotlib.use('Agg')
 
 def pytest_terminal_summary(terminalreporter):
-    "How many of all rules x checks passed; tests count them as the property `checks`"
-    found = [v for r in terminalreporter.getreports('passed')+terminalreporter.getreports('failed') for k,v in r.user_properties if k=='checks']
-    if found: terminalreporter.write_line(f"rules x checks: {' of '.join(str(sum(o)) for o in zip(*found))}")
+    "What tests count as properties: `checks`, how many of all rules x checks passed, and `changes`, how many changes x engines were met and how often"
+    properties = [o for r in terminalreporter.getreports('passed')+terminalreporter.getreports('failed') for o in r.user_properties]
+    checks,changes = ([sum(o) for o in zip(*(v for k,v in properties if k==name))] for name in ('checks', 'changes'))
+    if checks: terminalreporter.write_line(f'rules x checks: {checks[0]} of {checks[1]}')
+    if changes: terminalreporter.write_line(f'changes x rules x engines before a step: {changes[0]} of {changes[1]}, {changes[2]} times')

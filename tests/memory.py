@@ -71,6 +71,12 @@ class Subject:
     def change(self, name, i, j):
         "Make the change `name` to weight `i`, and maybe `j`"
         return FINE[name](self, i, j)
+    def train(self, changes, late, without):
+        "`changes`, a list of (name, i, j), and a step; are they made `late`, after the gradients?"
+        if late: self.grads(without)
+        for o in changes: self.change(*o)
+        if not late: self.grads(without)
+        return self.step()
     def harm(self, name, i, j):
         "Make the harm `name`, of which a step must say that it cannot be done, and undo it; `None` if there was nothing to harm"
         if not self.active(i) or not self.ps[i].numel() or isinstance(self.ps[i], Wrapped): return None
