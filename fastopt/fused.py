@@ -18,7 +18,7 @@ from copy import deepcopy
 from functools import lru_cache, partial
 from math import inf
 from pathlib import Path
-from tempfile import TemporaryDirectory, gettempdir, mkstemp
+from tempfile import TemporaryDirectory, gettempdir
 from warnings import warn
 import numpy as np, torch
 from fastcore.basics import AttrDict, first, patch
@@ -456,12 +456,6 @@ def _compile(source, folder):
     raise RuntimeError(f"{compiler()} failed: {said[-500:].strip() or 'no word of why'}; mend it, or set CXX to another compiler")
 
 # %% ../nbs/02_fused.ipynb #36ae58e6
-def _load(lib):
-    "The function `kernel` in the library `lib`"
-    f = ctypes.CDLL(str(lib)).kernel
-    f.argtypes,f.restype = [ctypes.c_void_p]*6 + [ctypes.c_int64]*2 + [ctypes.c_void_p, ctypes.c_int] + [ctypes.c_void_p]*4,None
-    return f
-
 def _name(key, data): return f'{key}-{hashlib.sha256(data).hexdigest()[:32]}.so'
 
 def _kept(folder, key):
@@ -485,6 +479,13 @@ def _keep(lib, folder, key):
             return part.replace(folder/_name(key, data))
     except OSError as e: _say(f'A kernel cannot be kept in {folder}: {e}. Make room, or choose another folder with FASTOPT_CACHE')
     return lib
+
+# %% ../nbs/02_fused.ipynb #1ffaa187
+def _load(lib):
+    "The function `kernel` in the library `lib`"
+    f = ctypes.CDLL(str(lib)).kernel
+    f.argtypes,f.restype = [ctypes.c_void_p]*6 + [ctypes.c_int64]*2 + [ctypes.c_void_p, ctypes.c_int] + [ctypes.c_void_p]*4,None
+    return f
 
 def _make(source, key, folder):
     "The function `kernel` of the C++ `source`, compiled, and kept in `folder` if there is one"
