@@ -15,24 +15,25 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from contextlib import contextmanager, suppress
 from fastai.vision.all import *
+from filelock import FileLock, Timeout
 from .train import InputError, _classes, _few, digits, extract, pick, subset, tree, watched
-try: import fcntl
-except ImportError: fcntl = None # Windows: two writers then work twice, and the first to end wins
 
 # %% ../nbs/50_data.ipynb #e5e2feb6
 @contextmanager
 def alone(
-    path:Path, # A file that stands for the work
+    path:Path, # A file that stands for the work while it is done
     wait:bool=True # Until another process has left? Else that one's presence gives `False`
 ):
     "Inside, no other process is in a block with the same `path`; if it dies there, the next one may enter"
     path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, 'a') as f:
-        try: fcntl and fcntl.flock(f, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except BlockingIOError:
-            yield False
-            return
-        yield True
+    lock,ours = FileLock(path),True
+    try: lock.acquire(blocking=wait)
+    except Timeout: ours = False
+    try: yield ours
+    finally:
+        if ours:
+            with suppress(OSError): path.unlink() # Who waits for this file sees that it is gone. Windows removes none that is open, and filelock it then
+            lock.release()
 
 # %% ../nbs/50_data.ipynb #cc80ddf8
 def digit_files(
@@ -223,7 +224,7 @@ def store(
                 try: return _open(dest, root)
                 except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as e: warn(f'{dest} is damaged and made again: {e}')
                 shutil.rmtree(dest)
-            if fcntl: L(dest.parent.glob(f'part-{dest.name}-*')).map(shutil.rmtree)
+            L(dest.parent.glob(f'part-{dest.name}-*')).map(shutil.rmtree)
             write_store(files, root, dest, side)
             return _open(dest, root)
     except OSError as e: raise InputError(f'Cannot keep decoded images in {dest.parent}: {e}. Make room, or choose another folder with cache') from e
