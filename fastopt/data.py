@@ -16,7 +16,7 @@ from functools import lru_cache
 from contextlib import contextmanager, suppress
 from fastai.vision.all import *
 from filelock import FileLock, Timeout
-from .train import InputError, _classes, _few, digits, extract, pick, subset, tree, watched
+from .train import InputError, _classes, _few, _sync, digits, extract, pick, subset, tree, watched
 
 # %% ../nbs/50_data.ipynb #e5e2feb6
 @contextmanager
@@ -80,7 +80,7 @@ def located(
 # %% ../nbs/50_data.ipynb #d670a35e
 official = dict(imagenette=(9469, 3925, '1d3b7e4e6d4af6b7'), imagewoof=(9025, 3929, 'ff726a4f811c6a93')) # Images to train and to validate on, mark of their names
 
-def _mark(lines): return hashlib.sha256('\n'.join(lines).encode()).hexdigest()[:16]
+def _mark(lines): return hashlib.sha256('\n'.join(lines).encode(errors='surrogateescape')).hexdigest()[:16]
 
 def fingerprint(
     path:Path # With `train` in it
@@ -138,12 +138,6 @@ def decoded(file, side=None):
     with suppress(OSError, SyntaxError, ValueError, Image.DecompressionBombError): return as_bytes(PILImage.create(file), side)
 
 # %% ../nbs/50_data.ipynb #56dc36a8
-def _sync(path):
-    "Force file or folder `path` to disk"
-    fd = os.open(path, os.O_RDONLY)
-    try: os.fsync(fd)
-    finally: os.close(fd)
-
 def _bar(o): return progress_bar(o, leave=False) if watched() else o
 
 # %% ../nbs/50_data.ipynb #6937f137
