@@ -15,24 +15,25 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from contextlib import contextmanager, suppress
 from fastai.vision.all import *
-from .train import InputError, _classes, _few, digits, extract, pick, subset, tree, watched
-try: import fcntl
-except ImportError: fcntl = None # Windows: two writers then work twice, and the first to end wins
+from filelock import FileLock, Timeout
+from .train import InputError, _classes, _few, _sync, digits, extract, pick, subset, tree, watched
 
 # %% ../nbs/50_data.ipynb #e5e2feb6
 @contextmanager
 def alone(
-    path:Path, # A file that stands for the work
+    path:Path, # A file that stands for the work while it is done
     wait:bool=True # Until another process has left? Else that one's presence gives `False`
 ):
     "Inside, no other process is in a block with the same `path`; if it dies there, the next one may enter"
     path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, 'a') as f:
-        try: fcntl and fcntl.flock(f, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except BlockingIOError:
-            yield False
-            return
-        yield True
+    lock,ours = FileLock(path),True
+    try: lock.acquire(blocking=wait)
+    except Timeout: ours = False
+    try: yield ours
+    finally:
+        if ours:
+            with suppress(OSError): path.unlink() # Who waits for this file sees that it is gone. Windows removes none that is open, and filelock it then
+            lock.release()
 
 # %% ../nbs/50_data.ipynb #cc80ddf8
 def digit_files(
@@ -79,7 +80,7 @@ def located(
 # %% ../nbs/50_data.ipynb #d670a35e
 official = dict(imagenette=(9469, 3925, '1d3b7e4e6d4af6b7'), imagewoof=(9025, 3929, 'ff726a4f811c6a93')) # Images to train and to validate on, mark of their names
 
-def _mark(lines): return hashlib.sha256('\n'.join(lines).encode()).hexdigest()[:16]
+def _mark(lines): return hashlib.sha256('\n'.join(lines).encode(errors='surrogateescape')).hexdigest()[:16]
 
 def fingerprint(
     path:Path # With `train` in it
@@ -137,12 +138,6 @@ def decoded(file, side=None):
     with suppress(OSError, SyntaxError, ValueError, Image.DecompressionBombError): return as_bytes(PILImage.create(file), side)
 
 # %% ../nbs/50_data.ipynb #56dc36a8
-def _sync(path):
-    "Force file or folder `path` to disk"
-    fd = os.open(path, os.O_RDONLY)
-    try: os.fsync(fd)
-    finally: os.close(fd)
-
 def _bar(o): return progress_bar(o, leave=False) if watched() else o
 
 # %% ../nbs/50_data.ipynb #6937f137
@@ -223,7 +218,7 @@ def store(
                 try: return _open(dest, root)
                 except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as e: warn(f'{dest} is damaged and made again: {e}')
                 shutil.rmtree(dest)
-            if fcntl: L(dest.parent.glob(f'part-{dest.name}-*')).map(shutil.rmtree)
+            L(dest.parent.glob(f'part-{dest.name}-*')).map(shutil.rmtree)
             write_store(files, root, dest, side)
             return _open(dest, root)
     except OSError as e: raise InputError(f'Cannot keep decoded images in {dest.parent}: {e}. Make room, or choose another folder with cache') from e

@@ -6,19 +6,19 @@ Docs: https://fastopt.github.io/fastopt/fused.html.md"""
 
 # %% auto #0
 __all__ = ['SUMS', 'WALLS', 'GIVEN', 'OPS', 'TRITON', 'CPP', 'TORCH', 'BINDS', 'NEEDS', 'ALIAS', 'COMPOSED', 'INSIDE', 'FLAGS',
-           'backends', 'ENOUGH', 'Program', 'Sym', 'record', 'Phase', 'split', 'formulas', 'Kernel', 'triton_source',
-           'cpp_source', 'cache_dir', 'compiler', 'cpp_build', 'Launcher', 'rows_shape', 'sum_rows', 'CppLauncher',
-           'triton_build', 'send', 'TritonLauncher', 'torch_source', 'torch_build', 'TorchLauncher', 'Source', 'source',
-           'launcher', 'is_row', 'as_column', 'Plan', 'fused', 'auto']
+           'PATIENCE', 'backends', 'ENOUGH', 'Program', 'Sym', 'record', 'Phase', 'split', 'formulas', 'Kernel',
+           'triton_source', 'cpp_source', 'cache_dir', 'compiler', 'cpp_build', 'Launcher', 'rows_shape', 'sum_rows',
+           'CppLauncher', 'triton_build', 'send', 'TritonLauncher', 'torch_source', 'torch_build', 'TorchLauncher',
+           'Source', 'source', 'launcher', 'is_row', 'as_column', 'Plan', 'fused', 'auto']
 
 # %% ../nbs/02_fused.ipynb #08e92d82
-import ctypes, hashlib, linecache, os, platform, shutil, subprocess
-from contextlib import nullcontext
+import ctypes, hashlib, linecache, os, platform, shutil, signal, subprocess
+from contextlib import nullcontext, suppress
 from copy import deepcopy
 from functools import lru_cache, partial
 from math import inf
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, gettempdir
 from warnings import warn
 import numpy as np, torch
 from torch.autograd.graph import increment_version
@@ -391,41 +391,122 @@ def cpp_source(k):
 # %% ../nbs/02_fused.ipynb #2d635656
 def cache_dir():
     "Where compiled kernels are kept"
-    return Path(os.environ.get('FASTOPT_CACHE') or Path(os.environ.get('XDG_CACHE_HOME') or Path.home()/'.cache')/'fastopt')
+    if own := os.environ.get('FASTOPT_CACHE'): return Path(own).absolute()
+    home = Path(os.environ.get('XDG_CACHE_HOME', ''))
+    if not home.is_absolute(): # Then it counts as not set, says its standard
+        try: home = Path.home()/'.cache'
+        except RuntimeError: home = Path(gettempdir())/f'cache-{os.getuid()}' # A user without a name, as in some containers
+    return home/'fastopt'
 
 @lru_cache
 def compiler():
     "The C++ compiler: `CXX`, or the first of the usual ones, or `None`"
-    return first(map(shutil.which, filter(None, (os.environ.get('CXX'), 'c++', 'g++', 'clang++'))))
+    found = first(map(shutil.which, filter(None, (os.environ.get('CXX'), 'c++', 'g++', 'clang++'))))
+    return found and os.path.abspath(found) # It is called in another folder
 
 @lru_cache
 def _processor():
     info = Path('/proc/cpuinfo')
-    flags = first(o for o in info.read_text().splitlines() if o.startswith(('flags', 'Features'))) if info.exists() else ''
+    flags = first(o for o in info.read_text(errors='replace').splitlines() if o.startswith(('flags', 'Features'))) if info.exists() else ''
     return platform.machine() + (flags or platform.processor())
+
+# %% ../nbs/02_fused.ipynb #d4dddcc0
+def _foreign(path):
+    "Why the code in file or folder `path` may be somebody else's, `None` if it is not"
+    st = path.stat()
+    if not hasattr(os, 'geteuid'): return None # Windows keeps others out of a user's folders
+    if st.st_uid not in (os.geteuid(), 0): return 'belongs to somebody else'
+    return 'can be written to by others (chmod go-w ends that)' if st.st_mode & 0o022 else None
+
+_say = lru_cache(maxsize=None)(warn) # Once for each message
+
+def _folder():
+    "`cache_dir`, made if it is not there; `None` if it cannot be, or if what is in it may be somebody else's"
+    folder = cache_dir()
+    try:
+        folder.mkdir(0o755, parents=True, exist_ok=True)
+        folder = folder.resolve() # A link may lead elsewhere a moment later
+        why = _foreign(folder)
+    except (OSError, RuntimeError) as e: why = f'cannot be used ({e})'
+    if not why: return folder
+    _say(f'{folder} {why}: each process compiles its own kernels, and keeps none. Choose a folder of your own with FASTOPT_CACHE')
 
 # %% ../nbs/02_fused.ipynb #21b6eccf
 FLAGS = '-O3 -march=native -std=c++17 -fPIC -shared -fno-math-errno -fno-trapping-math -ffp-contract=fast -fopenmp'.split()
+PATIENCE = 300 # Seconds for what takes about one
+_failed = {} # Why, by compiler or by key of a kernel: a step would else wait for the same again
 
-def _compile(source, lib):
-    "Compile `source` to the file `lib`"
-    lib.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=lib.parent) as d:
-        (Path(d)/'kernel.cpp').write_text(source)
-        for flags in (FLAGS, FLAGS[:-1]): # Apple's clang has no OpenMP: one thread then
-            res = subprocess.run([compiler(), *flags, 'kernel.cpp', '-o', 'kernel.so'], cwd=d, capture_output=True, text=True)
-            if not res.returncode: return os.replace(Path(d)/'kernel.so', lib)
-    raise RuntimeError(f'{compiler()} failed: {res.stderr[-500:]}')
+def _run(cmd, folder):
+    "Run `cmd` in `folder`: did it end well, and what did it say?"
+    with open(folder/'said', 'wb') as f: # No pipe: what a stopped command leaves behind might hold it open
+        p = subprocess.Popen(cmd, cwd=folder, stdin=subprocess.DEVNULL, stdout=f, stderr=f, start_new_session=True)
+    try: return not p.wait(PATIENCE),(folder/'said').read_text(encoding='utf-8', errors='replace')
+    except subprocess.TimeoutExpired:
+        _failed[cmd[0]] = f'{cmd[0]} did not end within {PATIENCE} seconds and was stopped; set CXX to another compiler'
+        raise RuntimeError(_failed[cmd[0]]) from None
+    finally:
+        if p.poll() is None:
+            os.killpg(p.pid, signal.SIGKILL) if hasattr(os, 'killpg') else p.kill()
+            p.wait()
+
+def _compile(source, folder):
+    "The library that `source` becomes, in `folder`"
+    (folder/'kernel.cpp').write_text(source, encoding='utf-8')
+    for flags in (FLAGS, FLAGS[:-1]): # Apple's clang has no OpenMP: one thread then
+        well,said = _run([compiler(), *flags, 'kernel.cpp', '-o', 'kernel.so'], folder)
+        if well and (folder/'kernel.so').exists(): return folder/'kernel.so'
+    raise RuntimeError(f"{compiler()} failed: {said[-500:].strip() or 'no word of why'}; mend it, or set CXX to another compiler")
+
+# %% ../nbs/02_fused.ipynb #36ae58e6
+def _name(key, data): return f'{key}-{hashlib.sha256(data).hexdigest()[:32]}.so'
+
+def _kept(folder, key):
+    "The function `kernel` of a file in `folder`, `None` if none is sound"
+    for lib in folder.glob(f'{key}-*.so'):
+        with suppress(OSError, AttributeError): # Another process may just remove it, too
+            if lib.is_file() and (why := _foreign(lib)): _say(f'{lib} {why}: it is not loaded, its kernel is compiled again')
+            elif lib.is_file() and lib.name==_name(key, lib.read_bytes()): return _load(lib)
+            else: lib.unlink()
+
+def _keep(lib, folder, key):
+    "A copy of `lib` in `folder`, or `lib` itself if there is no room for one"
+    try:
+        with TemporaryDirectory(prefix='part-', dir=folder) as d:
+            part,data = Path(d)/'kernel.so',lib.read_bytes()
+            with open(part, 'wb') as f:
+                f.write(data)
+                f.flush()
+                os.fsync(f.fileno())
+            part.chmod(0o644)
+            return part.replace(folder/_name(key, data))
+    except OSError as e: _say(f'A kernel cannot be kept in {folder}: {e}. Make room, or choose another folder with FASTOPT_CACHE')
+    return lib
+
+# %% ../nbs/02_fused.ipynb #1ffaa187
+def _load(lib):
+    "The function `kernel` in the library `lib`"
+    f = ctypes.CDLL(str(lib)).kernel
+    f.argtypes,f.restype = [ctypes.c_void_p]*6 + [ctypes.c_int64]*2 + [ctypes.c_void_p, ctypes.c_int] + [ctypes.c_void_p]*4,None
+    return f
+
+def _make(source, key, folder):
+    "The function `kernel` of the C++ `source`, compiled, and kept in `folder` if there is one"
+    with TemporaryDirectory(prefix='fastopt-', ignore_cleanup_errors=True) as d: # Windows removes no library that is in use
+        lib = _compile(source, Path(d))
+        try: return _load(_keep(lib, folder, key) if folder else lib)
+        except (OSError, AttributeError) as e: raise RuntimeError(f'{compiler()} made what cannot be loaded: {e}; set CXX to another compiler') from e
 
 @lru_cache(maxsize=None)
 def cpp_build(source):
     "The function `kernel` of the C++ `source`, compiled or taken from the cache"
     if not compiler(): raise RuntimeError('no C++ compiler was found; install g++ or clang++, or set CXX')
-    lib = cache_dir()/f"{hashlib.sha256('|'.join([source, compiler(), *FLAGS, _processor()]).encode()).hexdigest()[:24]}.so"
-    if not lib.exists(): _compile(source, lib)
-    f = ctypes.CDLL(str(lib)).kernel
-    f.argtypes,f.restype = [ctypes.c_void_p]*6 + [ctypes.c_int64]*2 + [ctypes.c_void_p, ctypes.c_int] + [ctypes.c_void_p]*4,None
-    return f
+    key = hashlib.sha256('|'.join([source, compiler(), *FLAGS, _processor()]).encode()).hexdigest()[:24]
+    folder = _folder()
+    if folder and (f := _kept(folder, key)): return f
+    if not {key, compiler()} & _failed.keys():
+        try: return _make(source, key, folder)
+        except (OSError, RuntimeError) as e: _failed.setdefault(key, str(e))
+    raise RuntimeError(_failed.get(compiler()) or _failed[key])
 
 # %% ../nbs/02_fused.ipynb #240af52c
 class Launcher:

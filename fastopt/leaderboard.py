@@ -217,7 +217,7 @@ def run_all(
             if ours: _clear(ckpt)
     return board
 
-def _clear(ckpt): [ckpt.with_name(ckpt.name+end).unlink(missing_ok=True) for end in ('', '.prev', '.tmp', '.lock')]
+def _clear(ckpt): [ckpt.with_name(ckpt.name+end).unlink(missing_ok=True) for end in ('', '.prev', '.tmp')]
 
 # %% ../nbs/52_leaderboard.ipynb #073b08d6
 def asked(preset, hypers='', **given):

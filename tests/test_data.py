@@ -61,7 +61,6 @@ def _slow(monkeypatch, log, die=None, s=.005):
         return was(file, side)
     monkeypatch.setattr(fd, 'decoded', decoded)
 
-@pytest.mark.skipif(not fd.fcntl, reason='no lock on this system: each writer does the work')
 def test_many_writers(fp, tmp_path, monkeypatch):
     "Four processes ask at once: each image is decoded once"
     _slow(monkeypatch, tmp_path/'log')
@@ -71,8 +70,59 @@ def test_many_writers(fp, tmp_path, monkeypatch):
     assert [o.exitcode for o in jobs]==[0]*4 and (tmp_path/'log').stat().st_size==36
     assert len(store(fp, 100, tmp_path))==36 and len(left(tmp_path))==1
 
+def test_lock(tmp_path):
+    "One at a time, in whatever process; who will not wait is told; nothing is left of it"
+    lock = tmp_path/'new'/'work.lock'
+    def tries(wait):
+        with fd.alone(lock, wait=wait) as ours: os._exit(ours)
+    with fd.alone(lock) as ours:
+        assert ours is True and [_end(_start(tries, False)) for _ in range(2)]==[0,0]
+        waits = _start(tries, True)
+        with fd.alone(lock, wait=False) as too: assert too is False
+        assert lock.exists() and waits.is_alive()
+    assert _end(waits)==1
+    with fd.alone(lock): pass
+    assert not lock.exists()
+
+def _start(f, *args):
+    p = multiprocessing.get_context('fork').Process(target=f, args=args)
+    p.start()
+    return p
+
+def _end(p):
+    p.join(60)
+    return p.exitcode
+
+def test_lock_is_never_held_twice(tmp_path):
+    "Though its file comes and goes, none of many short works overlaps another"
+    def work():
+        for _ in range(15):
+            with fd.alone(tmp_path/'lock'):
+                (tmp_path/'busy').mkdir() # Refused, if it is there
+                (tmp_path/'busy').rmdir()
+    assert [_end(o) for o in [_start(work) for _ in range(4)]]==[0]*4 and not list(tmp_path.iterdir())
+
+@pytest.mark.parametrize('child', [False, True], ids=['alone','with a process it started'])
+def test_lock_of_the_killed(tmp_path, child):
+    "SIGKILL opens the lock, though a process that was started inside lives on; so does an error"
+    def hang():
+        with fd.alone(tmp_path/'lock'):
+            if child: _start(time.sleep, 60)
+            (tmp_path/'in').write_text(str(multiprocessing.active_children()[0].pid) if child else '')
+            time.sleep(60)
+    p = _start(hang)
+    while not (tmp_path/'in').exists() or child and not (tmp_path/'in').read_text(): time.sleep(.01)
+    with fd.alone(tmp_path/'lock', wait=False) as ours: assert not ours
+    p.kill()
+    p.join() # With a limit it would wait for both
+    assert p.exitcode==-signal.SIGKILL
+    with fd.alone(tmp_path/'lock', wait=False) as ours: assert ours
+    if child: os.kill(int((tmp_path/'in').read_text()), signal.SIGKILL)
+    with pytest.raises(ZeroDivisionError), fd.alone(tmp_path/'lock'): 1/0
+    with fd.alone(tmp_path/'lock', wait=False) as ours: assert ours
+
 def test_writers_without_lock(fp, tmp_path, monkeypatch):
-    "Where there is no lock the second to finish throws its own away"
+    "Without a lock the second to finish throws its own away"
     dest = tmp_path/'all'
     fd.write_store(fp.train, fp.train[0].parents[2], dest, 100)
     before = (dest/'index.npz').stat().st_ino
