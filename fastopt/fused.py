@@ -689,6 +689,7 @@ class Plan:
         return {f'r{j}': [answer[int(o[2][1:])]]*len(b.ps) for j,o in enumerate(prog.nodes) if o[:2]==('number', i)}
     def __call__(self, b, prog):
         columns,self.wrote = dict(b.bufs, p=b.ps, g=b.gs),False
+        if not self.launchers: self.ahead(b, prog)
         for k,phase in enumerate(self.phases):
             for i in self.due[k]:
                 if prog.nodes[i][0]=='across': columns |= yield from self.numbers(i, b, prog, columns)
@@ -697,6 +698,13 @@ class Plan:
         for n,i in self.late.items():
             for t,r in zip(columns[n], columns[f'r{i}']): t.copy_(r)
         increment_version(b.ps) # Kernels write behind autograd's back; a graph that still needs the old weights must notice
+    def ahead(self, b, prog):
+        "Build kernels whose columns are known before any of them writes: a compiler that fails must fail here"
+        for phase in self.phases:
+            rows = [c for c,i in phase.loads.items() if prog.nodes[i][0] in GIVEN[1:] or (c in self.small and all(map(is_row, b.bufs[c], b.ps)))]
+            known = not any(prog.nodes[phase.loads[c]][0]=='each' for c in rows)
+            dtypes = {c: self.dtype for c in (*phase.loads, *phase.stores)} | {c: ts[0].dtype for c,ts in b.bufs.items() if c not in self.small}
+            if known and (phase.stores or phase.sums): self.Launcher.build(Kernel(prog, phase, dict(dtypes, p=b.dtype, g=b.gs[0].dtype), rows))
     def launch(self, k, b, prog, columns):
         phase,rows,mine = self.phases[k],[],dict(columns)
         for c,i in phase.loads.items():

@@ -157,6 +157,17 @@ def test_missing_compiler_warns_once_and_goes_on(monkeypatch, tmp_path):
     assert len([o for o in seen if 'fused kernel' in str(o.message)])==1
     assert torch.equal(got, trained(RULES['diffgrad'], 'foreach'))
 
+def test_a_compiler_that_fails_at_the_second_kernel_fails_before_the_first_writes(monkeypatch):
+    build,asked = fused.cpp_build,[]
+    def second_fails(source):
+        asked.append(source)
+        if len(set(asked))>1: raise RuntimeError('no more')
+        return build(source)
+    monkeypatch.setattr(fused, 'cpp_build', second_fails)
+    monkeypatch.setattr(fused, '_warned', set())
+    with pytest.warns(UserWarning, match='lamb: no fused kernel on cpu.*no more'): got = trained(RULES['lamb'], 'fused')
+    assert len(set(asked))>1 and torch.equal(got, trained(RULES['lamb'], 'foreach'))
+
 def test_broken_compiler_and_unwritable_cache_say_what_failed(monkeypatch, tmp_path):
     monkeypatch.setattr(fused, '_warned', set())
     monkeypatch.setattr(fused, 'compiler', lambda: '/bin/false')
