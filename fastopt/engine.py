@@ -307,7 +307,7 @@ def ready(self:Engine, p, st):
     rule = self.rule.rule_of(p)
     st.setdefault('step', 0)
     for k,start in rule.memos.items(): st.setdefault(k, deepcopy(start))
-    init = {**rule.state, **({'comp': lambda _: zeros(p)} if self.lowp=='kahan' and p.dtype in DROP else {})}
+    init = {**rule.starts(self.rule.hyper_of(p, {**self.rule.hypers, **self.options})), **({'comp': lambda _: zeros(p)} if self.lowp=='kahan' and p.dtype in DROP else {})}
     ct = compute_dtype(p.dtype)
     for k,f in init.items():
         low = f is zeros and ct==torch.float32 and self.state_dtype
