@@ -15,6 +15,7 @@ import inspect, sys
 from difflib import get_close_matches
 from functools import partial, update_wrapper, wraps
 from math import inf, isfinite
+from re import fullmatch
 import torch
 from fastcore.basics import first, patch
 from fastcore.docments import docments
@@ -65,7 +66,7 @@ def clone(p): return p.detach().clone()
 class Borrowed: "Annotates state that an earlier term of the chain declares"
 
 GIVEN,HOST = ('u', 'g', 'p'),('step',)
-RESERVED = ('step', 'do_wd', 'force_train', 'comp') # State that engines and fastai keep under these names
+RESERVED = ('step', 'do_wd', 'force_train', 'comp') # State that engines and fastai keep under these names; kernels have c0, r0, t0 and so on
 
 # %% ../nbs/00_rules.ipynb #95a314e6
 class Memo:
@@ -100,7 +101,7 @@ class Term:
         try: self.docs = {k:v or '' for h in (f, *(a.f for a in self.across.values())) for k,v in docments(h).items() if k in self.ranges}
         except OSError: self.docs = {} # A function typed at a prompt has no source to read
         for o in (*self.state, *self.memos):
-            if o in RESERVED: raise ValueError(f"Term {self.__name__}: no state can be called {o!r}; engines keep that name")
+            if o in RESERVED or fullmatch('[crt][0-9]+', o): raise ValueError(f"Term {self.__name__}: no state can be called {o!r}; engines keep that name")
     def __call__(self, *args, **kwargs): return self.f(*args, **kwargs)
     def __repr__(self): return self.__name__
     def __reduce__(self): return _find_term, (self.__module__, self.__qualname__)
