@@ -38,4 +38,8 @@ def official_mars(hp):
     rest = Rule(amsgrad if top else adam, decay, descend, lr=lr, mom=mom, sqr_mom=sqr_mom, wd=wd)
     return route(two_dims, Rule(*one.terms, **{**one.defaults, **hp}), rest),{}
 
-RULES = dict(Adan={'sail-sg':any_adan, 'kozistr':any_adan, 'warner-benjamin':any_adan}, ADOPT=official_adopt, MARS={'AGI-Arena':official_mars})
+def kozistr_mars(hp):
+    found = official_mars(hp)
+    return found and (found[0], {**found[1], 'eps_hat':True})
+
+RULES = dict(Adan={'sail-sg':any_adan, 'kozistr':any_adan, 'warner-benjamin':any_adan}, ADOPT=official_adopt, MARS={'AGI-Arena':official_mars, 'kozistr':kozistr_mars})

@@ -21,4 +21,4 @@ def official_prodigy(hp):
 def official_adam(hp): return found(dadapt_adamw if hp.pop('decouple', False) else dadapt_adam, hp)
 def official_sgd(hp): return found(Rule(measure, decay, *dadapt_sgd.core), hp)
 
-RULES = dict(Prodigy=official_prodigy, DAdaptAdam=official_adam, DAdaptSGD=official_sgd)
+RULES = dict(Prodigy=dict(konstmish=official_prodigy), DAdaptAdam=dict(facebookresearch=official_adam), DAdaptSGD=official_sgd)
