@@ -103,10 +103,11 @@ def shrink_d(u, p, rate:Across(_kept), *,
     "Decoupled weight decay for a `u` that `lr` and d are already part of"
     return u + p*(rate*lr*wd)
 
-# %% ../nbs/29_lrfree.ipynb #bb4e53a8
+# %% ../nbs/29_lrfree.ipynb #cf8256cd
 def every_pth(p, *, slice_p=1): return p.flatten()[::slice_p].clone()
 def pth_zeros(p, *, slice_p=1): return torch.zeros_like(every_pth(p, slice_p=slice_p))
 
+# %% ../nbs/29_lrfree.ipynb #bb4e53a8
 @each
 def add_pth(s, w, keep, slice_p): return s*keep + w.flatten()[::slice_p]
 
@@ -117,6 +118,7 @@ def way(x0, p, slice_p):
     back[::slice_p] = x0 - p.flatten()[::slice_p]
     return back.view(p.shape)
 
+# %% ../nbs/29_lrfree.ipynb #02e07b84
 @term
 def evidence_sliced(u, p, known:Across(_known, 2), m, v, s=pth_zeros, x0=every_pth, *,
     lr:NonNeg=1., # Multiplies d

@@ -11,9 +11,9 @@ from fastopt.lookahead import centralize, ranger, ranger20, ranger19, rangerqh
 from fastopt.lrfree import prodigy, prodigy_l2
 from fastopt.muon import muon
 from fastopt.ranger21 import agc, norm_loss, normalize_gradient, ranger21
-from fastopt.rules import Rule, decay, descend
+from fastopt.rules import Rule, descend
 from fastopt.shampoo import shampoo, soap
-from rules_under_test import RULES, far, trained
+from rules_under_test import far, trained
 
 SHAPES = [(), (1,), (5,), (1, 1), (5, 1), (1, 5), (3, 4), (4, 3), (3, 4, 2), (2, 1, 5), (1, 1, 1), (3, 2, 2, 3), (4, 1, 1, 1), (2, 3, 2, 2, 3), (1, 1, 1, 1, 1)]
 SQUARE = [(), (1,), (2,), (1, 1), (4, 4), (3, 4, 2), (1, 1, 1), (3, 2, 2, 3), (4, 1, 4, 1), (2, 3, 2, 2, 3)] # No matrix of a dimension has more than one eigenvalue of 0

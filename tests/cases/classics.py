@@ -54,5 +54,5 @@ def torch_adafactor(hp):
     hp = {dict(beta2_decay='power', d='clip').get(k, k):v for k,v in hp.items()}
     return adafactor,{**hp, 'eps':eps or 0., 'least':least}
 
-RULES = dict(ASGD=torch_asgd, Rprop=dict(pytorch=torch_rprop), Adagrad=adagrad, Adadelta=adadelta, RMSprop=torch_rmsprop, Adamax=adamax, NAdam={'pytorch':torch_nadam, 'google-deepmind':optax_nadam},
-    Adafactor=dict(pytorch=torch_adafactor))
+RULES = dict(ASGD=torch_asgd, Rprop=dict(pytorch=torch_rprop), Adagrad=adagrad, Adadelta=adadelta, RMSprop=torch_rmsprop, Adamax=adamax,
+    NAdam={'pytorch':torch_nadam, 'google-deepmind':optax_nadam}, Adafactor=dict(pytorch=torch_adafactor))
