@@ -297,9 +297,9 @@ def refuse_sharded(engine, p):
         f"{what} is a {type(p).__name__} on {p.device}, whose memory how={engine.how!r} cannot reach; use how='auto' or 'eager'")
 
 # %% ../nbs/01_engine.ipynb #fdf40999
-def refuse_state(rule, p, st):
-    "Raise if `st` cannot be the state dict of the weight `p`"
-    what,own = describe(rule, p),{**rule.rule_of(p).state, 'comp': zeros}
+def refuse_state(rule, p, st, starts):
+    "Raise if `st` cannot be the state dict of the weight `p`, whose state the functions `starts` make"
+    what,own = describe(rule, p),{**starts, 'comp': zeros}
     if not (type(st.get('step', 0)) is int and st.get('step', 0)>=0): raise ValueError(f"{what} has counted step={st['step']!r}, which is no whole number from 0 on")
     for k in own.keys() & st.keys():
         t,f = st[k],own[k]
@@ -368,12 +368,17 @@ def finite(self:Engine, groups):
     return all(bool(torch.stack(torch._foreach_norm(o, float('inf'))).isfinite().all()) for o in groupby(gs, lambda g: (g.device, g.dtype)).values())
 
 @patch
+def starts(self:Engine, p):
+    "For each state of the weight `p` the function that makes it"
+    return self.rule.rule_of(p).starts(self.rule.hyper_of(p, {**self.rule.hypers, **self.options}))
+
+@patch
 def check(self:Engine, p, st):
     "Raise unless the weight `p` can make a step with its gradient and its state dict `st`; writes nothing"
     refuse(self.rule, p)
     refuse_memory(self.rule, p)
     refuse_sharded(self, p)
-    refuse_state(self.rule, p, st)
+    refuse_state(self.rule, p, st, self.starts(p))
 
 # %% ../nbs/01_engine.ipynb #f1d168da
 @patch
@@ -383,7 +388,7 @@ def ready(self:Engine, p, st):
     st.setdefault('step', 0)
     for k,start in rule.memos.items(): st.setdefault(k, deepcopy(start))
     if not kahan: st.pop('comp', None)
-    for k,f in {**rule.state, **({'comp': zeros} if kahan else {})}.items():
+    for k,f in {**self.starts(p), **({'comp': zeros} if kahan else {})}.items():
         dtype = p.dtype if k=='comp' else f is zeros and ct==torch.float32 and self.state_dtype or ct
         st[k] = housed(st[k] if k in st else f(p.detach().to(dtype)), p, dtype)
     return st

@@ -33,8 +33,8 @@ def label(rule):
     return dict(rule=rule.named or rule.chain, terms=rule.chain, version=_version(), format=FORMAT)
 
 # %% ../nbs/03_faces.ipynb #70bfd6c6
-def check_saved(rule, sd, pairs):
-    "Raise `ValueError` unless the checkpoint `sd` is one of `rule`, and its (weight, state dict) `pairs` fit"
+def check_saved(rule, options, sd, pairs):
+    "Raise `ValueError` unless the checkpoint `sd` is one of `rule` with its `options`, and its (weight, state dict) `pairs` fit"
     saved,name = sd.get('fastopt'),rule.__name__
     if saved is None: raise ValueError(f"{name}: this state_dict was not saved by a fastopt optimizer; it has {', '.join(map(str, sd))}")
     if saved['format']>FORMAT: raise ValueError(
@@ -42,8 +42,9 @@ def check_saved(rule, sd, pairs):
     if saved['terms']!=rule.chain: raise ValueError(
         f"{name}: the state_dict is of {saved['rule']!r}, a chain of {saved['terms']}; {name} is one of {rule.chain}. Load it with the rule it is of")
     for p,st in pairs:
-        bad = first(k for k,f in rule.rule_of(p).state.items() if k in st and f(p.detach()).shape!=st[k].shape)
-        if bad: raise ValueError(f"{name}: saved {bad!r} has shape {tuple(st[bad].shape)}, the weight {tuple(p.shape)}; is it the same model?")
+        starts = rule.rule_of(p).starts(rule.hyper_of(p, {**rule.hypers, **options}))
+        bad = first(k for k,f in starts.items() if k in st and f(p.detach()).shape!=st[k].shape)
+        if bad: raise ValueError(f"{name}: saved {bad!r} has shape {tuple(st[bad].shape)}, the weight {tuple(p.shape)}; is it the same model, with the same options?")
 
 # %% ../nbs/03_faces.ipynb #2ee384d3
 def copied(st, device):
@@ -70,6 +71,7 @@ class FastOptimizer(Optimizer):
         state_dtype=None, # `torch.bfloat16` halves the memory of state that starts from zero
         **hypers # Hypers and options of the rule
     ):
+        rule,hypers = rule.chosen(hypers)
         hypers,options = rule.settle(hypers)
         self.rule,self.engine,self.warned,params = rule,Engine(rule, options, how, lowp, skip_nonfinite, state_dtype),set(),L(params)
         if not params or not sum(len(o) if isinstance(o, (L, list)) else 1 for o in params): raise ValueError(
@@ -127,7 +129,7 @@ def state_dict(self:FastOptimizer):
 @patch
 def load_state_dict(self:FastOptimizer, sd):
     ps = list(self.all_params().itemgot(0))
-    check_saved(self.rule, sd, zip(ps, sd.get('state', [])))
+    check_saved(self.rule, self.engine.options, sd, zip(ps, sd.get('state', [])))
     if len(sd['state'])!=len(ps) or len(sd['hypers'])!=len(self.hypers): raise ValueError(f"{self.rule.__name__}: saved with {len(sd['state'])} weights "
         f"in {len(sd['hypers'])} groups, to be loaded into {len(ps)} in {len(self.hypers)}; use the same model and splitter")
     self.hypers = L(Hypers({**h, **saved}) for h,saved in zip(self.hypers, sd['hypers']))
@@ -160,7 +162,7 @@ def to_torch(hyper):
 def from_torch(group):
     "The dict `group` in fastopt's names"
     names,group = dict(weight_decay='wd', la_alpha='alpha', momentum='mom'),dict(group)
-    if 'betas' in group: group['mom'],group['sqr_mom'] = group.pop('betas')
+    if len(group.get('betas', ()))==2: group['mom'],group['sqr_mom'] = group.pop('betas')
     return {names.get(k, k):v for k,v in group.items()}
 
 # %% ../nbs/03_faces.ipynb #8e4f895e
@@ -176,6 +178,7 @@ class TorchOptimizer(torch.optim.Optimizer):
         state_dtype=None, # `torch.bfloat16` halves the memory of state that starts from zero
         **hypers # Hypers and options of the rule, in PyTorch's names
     ):
+        self.rule,hypers = self.rule.chosen(hypers)
         hypers,options = self.rule.settle({**from_torch(hypers), **({} if lr is None else dict(lr=lr))})
         self.engine = Engine(self.rule, options, how, lowp, skip_nonfinite, state_dtype)
         super().__init__(params, to_torch(hypers))
@@ -190,7 +193,7 @@ class TorchOptimizer(torch.optim.Optimizer):
         ps = [ps] if isinstance(ps, torch.Tensor) else list(ps)
         for p in ps: refuse(self.rule, p[1] if isinstance(p, tuple) else p)
         super().add_param_group({'params': ps, **to_torch({**from_torch(self.defaults), **{k:hypers[k] for k in mine}})})
-    def __getstate__(self): return {**super().__getstate__(), 'engine': self.engine}
+    def __getstate__(self): return {**super().__getstate__(), 'engine': self.engine, 'rule': self.rule}
     def _hyper(self, pg): return from_torch({k:v for k,v in pg.items() if k!='params'})
     @torch.no_grad()
     def step(self, closure=None):
@@ -207,7 +210,7 @@ def load_state_dict(self:TorchOptimizer, state_dict):
     saved = {i:st for i,st in state_dict.get('state', {}).items()}
     ids = [i for pg in state_dict.get('param_groups', []) for i in pg['params']]
     ps = [p for pg in self.param_groups for p in pg['params']]
-    check_saved(self.rule, state_dict, [(p, saved.get(i, {})) for i,p in zip(ids, ps)])
+    check_saved(self.rule, self.engine.options, state_dict, [(p, saved.get(i, {})) for i,p in zip(ids, ps)])
     torch.optim.Optimizer.load_state_dict(self, {k:v for k,v in state_dict.items() if k!='fastopt'})
     for i,p in zip(ids, ps):
         if i in saved: self.state[p] = copied(saved[i], p.device) # PyTorch casts state to the weights' dtype
@@ -229,6 +232,7 @@ def stepper(
     **hypers # Hypers and options of the rule
 ):
     "A callback for fastai's `Optimizer` that runs `rule`"
+    rule,hypers = rule.chosen(hypers)
     if alone := first(t for t in rule.terms if t.across): raise ValueError(
         f"{rule.__name__}: {alone} needs all weights at once, and a callback sees one; use {rule.__name__} itself as opt_func")
     hypers,options = rule.settle(hypers)

@@ -111,7 +111,7 @@ class Sym:
         def arg(o):
             if isinstance(o, Sym): return o.i
             self.prog.extras.append(o)
-            return f'x{len(self.prog.extras)-1}'
+            return f'.{len(self.prog.extras)-1}' # No state can be called so
         return Sym(self.prog, self.prog.add('each', f, *map(arg, args), *[(k, arg(v)) for k,v in kwargs.items()]))
     def __neg__(self): return _record('neg', self)
 

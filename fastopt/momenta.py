@@ -12,6 +12,7 @@ __all__ = ['qhm', 'QHM', 'aggmo', 'AggMo', 'FirstStep', 'demon_sgdm', 'demon_ada
 import inspect
 from functools import reduce
 from operator import add
+from fastcore.basics import listify
 from .adam import adam
 from .rules import Flag, NonNeg, OneOf, Rule, Share, Steps, Term, Unit, debias, decay, descend, ema_, term
 from .sgd import heavy_ball
@@ -58,11 +59,13 @@ def aggmo_of(
     *betas # A decay rate for each velocity
 ):
     "The rule `aggmo` with other velocities"
+    if not betas: raise ValueError("aggmo: no betas; give a decay rate for each velocity, as betas=[0, 0.9, 0.99]")
     return Rule(decay, Velocities(*betas), descend, doc='The mean of velocities that forget at different rates',
         paper=('Aggregated momentum: stability through passive damping', 2018, 'https://arxiv.org/abs/1804.00325'), code='AtheMathmo/AggMo@f91730d')
 
 # %% ../nbs/17_momenta.ipynb #2ee84874
 aggmo = aggmo_of(*exp_betas())
+aggmo.variants = dict(betas=lambda o: aggmo_of(*listify(o)))
 AggMo = aggmo.torch('AggMo')
 
 # %% ../nbs/17_momenta.ipynb #fbe18e73

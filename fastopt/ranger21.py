@@ -12,22 +12,24 @@ __all__ = ['ranger21', 'Ranger21', 'unit_norm', 'agc', 'deviation', 'normalize_g
 import torch
 from math import ceil, sqrt
 from .lookahead import centralize, lookahead
-from .rules import Borrowed, NonNeg, Pos, Rule, Share, Steps, Unit, debias, descend, each, ema_, term
+from .rules import Borrowed, Flag, NonNeg, Pos, Rule, Share, Steps, Unit, debias, descend, each, ema_, term
 
 # %% ../nbs/20_ranger21.ipynb #d777e98a
 @each
-def unit_norm(x):
-    "The length of what belongs to each output: over all dimensions but the first, or of a vector as a whole"
-    return torch.linalg.vector_norm(x, dim=tuple(range(1, x.ndim)) or None, keepdim=True)
+def unit_norm(x, whole=False):
+    "The length of each unit of `x`: over all dimensions but the first, of three over the second alone if not `whole`; or of a vector as a whole"
+    dims = (1,) if x.ndim==3 and not whole else tuple(range(1, x.ndim))
+    return torch.linalg.vector_norm(x, dim=dims or None, keepdim=True)
 
 @term
 def agc(u, p, *,
     clip_ratio:Pos=1e-2, # λ: longest gradient of an output, in lengths of its weights
-    least_norm:Pos=1e-3 # Weights count as at least this long
+    least_norm:Pos=1e-3, # Weights count as at least this long
+    whole_units:Flag=False # Are all weights of an output one unit, also those with three dimensions?
 ):
     "Adaptive gradient clipping: no output's gradient is too long for its weights"
-    most = unit_norm(p).clamp(min=least_norm) * clip_ratio
-    return u * (most/unit_norm(u).clamp(min=1e-6)).clamp(max=1.)
+    most = unit_norm(p, whole=whole_units).clamp(min=least_norm) * clip_ratio
+    return u * (most/unit_norm(u, whole=whole_units).clamp(min=1e-6)).clamp(max=1.)
 
 # %% ../nbs/20_ranger21.ipynb #53ece883
 @each
@@ -94,10 +96,11 @@ def stable_decay(u, p, v:Borrowed, *,
 @term
 def norm_loss(u, p, *,
     norm_wd:NonNeg=1e-4, # λ of λ(1-‖w‖)²
-    eps:NonNeg=1e-8 # Keeps the division finite
+    eps:NonNeg=1e-8, # Keeps the division finite
+    whole_units:Flag=False # Are all weights of an output one unit, also those with three dimensions?
 ):
     "Norm loss: pulls the weights of each output to length 1"
-    return u + p*(2*norm_wd * (1 - 1/(unit_norm(p) + eps)))
+    return u + p*(2*norm_wd * (1 - 1/(unit_norm(p, whole=whole_units) + eps)))
 
 # %% ../nbs/20_ranger21.ipynb #be3e3144
 def warmup_length(sqr_mom, total):

@@ -6,14 +6,16 @@ Docs: https://fastopt.github.io/fastopt/rules.html.md"""
 
 # %% auto #0
 __all__ = ['Real', 'NonNeg', 'Pos', 'Unit', 'Share', 'Count', 'Steps', 'Flag', 'GIVEN', 'HOST', 'RESERVED', 'Range', 'OneOf',
-           'zeros', 'clone', 'Borrowed', 'Memo', 'Across', 'Term', 'term', 'decay', 'shrink', 'descend', 'maximize',
-           'unknown', 'Rule', 'Route', 'matrices', 'route', 'ema_', 'debias', 'each', 'norm', 'mean', 'row_mean']
+           'Whole', 'zeros', 'clone', 'Borrowed', 'Memo', 'Across', 'Term', 'term', 'decay', 'shrink', 'descend',
+           'maximize', 'unknown', 'Rule', 'Route', 'matrices', 'route', 'ema_', 'debias', 'each', 'norm', 'mean',
+           'row_mean']
 
 # %% ../nbs/00_rules.ipynb #0ad06cd8
 import inspect, sys
 from difflib import get_close_matches
-from functools import update_wrapper, wraps
+from functools import partial, update_wrapper, wraps
 from math import inf, isfinite
+from re import fullmatch
 import torch
 from fastcore.basics import first, patch
 from fastcore.docments import docments
@@ -42,6 +44,12 @@ class OneOf:
     def __contains__(self, x): return any(type(x) is type(c) and x==c for c in self.choices)
     def __repr__(self): return f"one of {', '.join(map(repr, self.choices))}{f'; {self.why}' if self.why else ''}"
 
+class Whole(OneOf):
+    "An option that is a whole number, at least `lo`"
+    def __init__(self, lo=0): self.lo = lo
+    def __contains__(self, x): return type(x) is int and x>=self.lo
+    def __repr__(self): return f"a whole number, {self.lo} or more"
+
 # %% ../nbs/00_rules.ipynb #d2d5895c
 Real = Range() # Any finite number
 NonNeg = Range(0, inf, '[)')
@@ -58,7 +66,7 @@ def clone(p): return p.detach().clone()
 class Borrowed: "Annotates state that an earlier term of the chain declares"
 
 GIVEN,HOST = ('u', 'g', 'p'),('step',)
-RESERVED = ('step', 'do_wd', 'force_train', 'comp') # State that engines and fastai keep under these names
+RESERVED = ('step', 'do_wd', 'force_train', 'comp') # State that engines and fastai keep under these names; kernels have c0, r0, t0 and so on
 
 # %% ../nbs/00_rules.ipynb #95a314e6
 class Memo:
@@ -93,7 +101,7 @@ class Term:
         try: self.docs = {k:v or '' for h in (f, *(a.f for a in self.across.values())) for k,v in docments(h).items() if k in self.ranges}
         except OSError: self.docs = {} # A function typed at a prompt has no source to read
         for o in (*self.state, *self.memos):
-            if o in RESERVED: raise ValueError(f"Term {self.__name__}: no state can be called {o!r}; engines keep that name")
+            if o in RESERVED or fullmatch('[crt][0-9]+', o): raise ValueError(f"Term {self.__name__}: no state can be called {o!r}; engines keep that name")
     def __call__(self, *args, **kwargs): return self.f(*args, **kwargs)
     def __repr__(self): return self.__name__
     def __reduce__(self): return _find_term, (self.__module__, self.__qualname__)
@@ -248,6 +256,21 @@ def settle(self:Rule, given):
         self.check(k, v)
         (hypers if k in hypers else options)[k] = v
     return hypers,options
+
+# %% ../nbs/00_rules.ipynb #458a56d2
+@patch
+def starts(self:Rule, knobs):
+    "For each state the function of a weight that makes it; one with keywords is told those that the dict `knobs` has"
+    told = {k: {o:knobs[o] for o in getattr(f, '__kwdefaults__', None) or () if o in knobs} for k,f in self.state.items()}
+    return {k: partial(f, **told[k]) if told[k] else f for k,f in self.state.items()}
+
+Rule.variants = {} # Knobs that ask for another rule: dict of name to function of what the user gives
+
+@patch
+def chosen(self:Rule, given):
+    "The rule that the user's `given` asks for, and what of it that rule has to be told"
+    k = first(o for o in given if o in self.variants)
+    return (self.variants[k](given[k]),{o:v for o,v in given.items() if o!=k}) if k else (self,given)
 
 # %% ../nbs/00_rules.ipynb #284d77d8
 @patch

@@ -1,10 +1,13 @@
 """Replays recorded trajectories of other implementations and compares: `python tests/replay.py DIR [--only NAME,…] [--engine E]`
 
 DIR holds `index.json`, `gradients.npz` and one `NAME.npz` an optimizer. Every case of trust `primary` is replayed: in float64 on the
-engines eager and foreach, in float32 on fused, unless one engine is asked for. Ends with `primary N/M`; exit status 1 if a case of an
-optimizer named by `--only` (or of any that `cases` knows) falls short. How a case is replayed is said in the folder `cases`."""
+engines eager and foreach, in float32 on fused, unless one engine is asked for. Each optimizer is told of as soon as it is done. Ends with
+`primary N/M`; exit status 1 if a case that `cases` knows, or one of an optimizer named by `--only`, falls short. How a case is replayed is
+said in the folder `cases`."""
 import json, sys
 from collections import defaultdict
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 import fastopt.all as every, numpy as np, torch
 from fastcore.basics import first
@@ -65,22 +68,42 @@ def run(root, index, grads, name, engine, dtype):
 
 WAYS = dict(eager=['float64'], foreach=['float64'], fused=['float32'])
 
+UNKNOWN = 'no rule yet'
+
+def judge(root, index, grads, name, engine, dtype):
+    "What `run` finds for the case `name`, or why it finds nothing"
+    try: return run(root, index, grads, name, engine, dtype) if find(index['cases'][name]) else UNKNOWN
+    except Exception as e: return f'{type(e).__name__}: {e}' # The other cases go on
+
 def replay(root, only=(), engine=None, trust=('primary',)):
-    "Yields (optimizer, case, engine, dtype, error over tolerance, or a reason) for each case of that `trust`"
+    "Yields (optimizer, case, engine, dtype, error over tolerance, or a reason) for each case of that `trust`, those of an optimizer together"
     root = Path(root)
     index,grads = json.loads((root/'index.json').read_text()),np.load(root/'gradients.npz')
-    for name,case in index['cases'].items():
+    for name,case in sorted(index['cases'].items(), key=lambda o: o[1]['optimizer'].lower()):
         if case['trust'] not in trust or (only and case['optimizer'] not in only): continue
         for eng in [engine] if engine else WAYS:
             for dtype in WAYS.get(eng, ['float64']):
                 if dtype not in case['dtypes']: continue
-                yield case['optimizer'],name,eng,dtype,run(root, index, grads, name, eng, dtype) if find(case) else 'no rule yet'
+                yield case['optimizer'],name,eng,dtype,judge(root, index, grads, name, eng, dtype)
 
 def owner(case):
     "The name of the rule that a case is counted for: its own, or where a variant replays it, that of the optimizer"
     names = {n.lower().replace('_', ''):n for n,o in vars(every).items() if isinstance(o, Rule)}
-    mine = find(case)[0]
+    try: mine = find(case)[0]
+    except Exception: return case['optimizer'] # Its failure has been told
     return mine.named if mine.named in names.values() else names.get(case['optimizer'].lower(), case['optimizer'])
+
+def tell(opt, found):
+    "Print how the cases of the optimizer `opt` went, of which `found` is what `replay` yields: a dict of case to what is wrong with it"
+    cases = defaultdict(dict) # A dict keeps the order, and each reason once
+    for _,case,eng,dtype,err in found:
+        why = err if isinstance(err, str) else '' if err<=1 else f'{eng} {dtype}: {err:.3g} times the tolerance'
+        cases[case] |= {why: None} if why else {}
+    print(f'{opt:20s} {sum(not o for o in cases.values())}/{len(cases)}')
+    for case,why in cases.items():
+        if why: print(f"    {case}: {'; '.join(why)}")
+    sys.stdout.flush()
+    return cases
 
 @call_parse
 def main(
@@ -92,24 +115,14 @@ def main(
 ):
     "Replay the cases in the folder `root`"
     if not (Path(root)/'index.json').exists(): sys.exit(f'{root}: no index.json there; give the folder of recorded trajectories')
-    names,good,bad = [o for o in only.split(',') if o],defaultdict(set),defaultdict(dict)
-    index = json.loads((Path(root)/'index.json').read_text())
-    known = {c['optimizer'] for c in index['cases'].values()}
+    names,index,cases = [o for o in only.split(',') if o],json.loads((Path(root)/'index.json').read_text())['cases'],{}
+    known = {c['optimizer'] for c in index.values()}
     if wrong := [o for o in names if o not in known]: sys.exit(f"{', '.join(wrong)}: not in {root}; it has {', '.join(sorted(known))}")
-    for opt,case,eng,dtype,err in replay(root, names, engine, trust.split(',')):
-        why = err if isinstance(err, str) else f'{eng} {dtype}: {err:.3g} times the tolerance'
-        if isinstance(err, str) or not err<=1: bad[opt].setdefault(case, []).append(why)
-        good[opt].add(case)
-    for opt in good:
-        print(f'{opt:20s} {len(good[opt])-len(bad[opt])}/{len(good[opt])}')
-        for case,why in bad[opt].items(): print(f"    {case}: {'; '.join(dict.fromkeys(why))}")
+    for opt,found in groupby(replay(root, names, engine, trust.split(',')), key=itemgetter(0)): cases |= tell(opt, found)
     if save:
         counts = defaultdict(lambda: [0, 0])
-        for case,opt in ((o, k) for k in good for o in good[k] if find(index['cases'][o])):
-            counts[owner(index['cases'][case])][0] += case not in bad[opt]
-            counts[owner(index['cases'][case])][1] += 1
+        for case,why in cases.items():
+            if UNKNOWN not in why: counts[owner(index[case])] = [a+b for a,b in zip(counts[owner(index[case])], (not why, 1))]
         Path(save).write_text(json.dumps(dict(sorted(counts.items())), indent=1) + '\n')
-    total,failed = sum(map(len, good.values())),sum(map(len, bad.values()))
-    print(f'{trust} {total-failed}/{total}')
-    covered = names or {c['optimizer'] for c in index['cases'].values() if c['trust'] in trust.split(',') and find(c)}
-    sys.exit(int(any(bad[o] for o in covered)))
+    print(f'{trust} {sum(not o for o in cases.values())}/{len(cases)}')
+    sys.exit(int(any(why and (names or UNKNOWN not in why) for why in cases.values())))

@@ -4,7 +4,7 @@ import pytest, torch
 from fastopt import fused
 from fastopt.engine import DROP, LOWP, Engine, compute_dtype
 from fastopt.fused import CppLauncher, Kernel, TorchLauncher, cpp_build, record, split, triton_build, triton_source
-from fastopt.rules import Rule, decay, descend
+from fastopt.rules import Rule, decay, descend, each, term
 from rules_under_test import RULES, far, trained, weights
 
 STRONG = dict(lr=0.01, wd=0.1) # So that decay matters too
@@ -71,6 +71,20 @@ print('all', len(RULES))
     env = {**os.environ, 'TRITON_INTERPRET':'1', 'PYTHONPATH':os.pathsep.join([os.path.dirname(__file__), os.environ.get('PYTHONPATH', '')])}
     res = subprocess.run([sys.executable, '-W', 'error::UserWarning', '-c', code, *MODELS], env=env, capture_output=True, text=True)
     assert res.returncode==0 and f'all {len(RULES)}' in res.stdout, res.stderr[-2000:]
+
+def with_state(name):
+    "A rule whose state is called `name`, with functions of whole tensors that are given numbers"
+    space = dict(scaled=each(lambda x, c: x*(c + x.mean())))
+    exec(f'def f(u, {name}):\n    {name}.copy_({name}*0.5 + u)\n    return scaled({name}*2., 3.)*0.25 + {name}*0.125 + scaled(u, 2.)', space)
+    return Rule(term(space['f']), descend)
+
+@pytest.mark.parametrize('name', ['x0', 'x1', 'r', 't', 'n', 'k', 'abs'])
+def test_a_state_may_have_names_that_kernels_know(name):
+    assert far(trained(with_state(name), 'fused', torch.float64), trained(with_state('m'), 'eager', torch.float64)) < 1e-12
+
+@pytest.mark.parametrize('name', ['c0', 'r12', 't3'])
+def test_a_state_cannot_have_names_that_kernels_give(name):
+    with pytest.raises(ValueError, match=f"no state can be called '{name}'; engines keep that name"): with_state(name)
 
 def kernels(rule, dtype, how):
     "Every kernel of `rule`: of its first steps, late steps, and merges of lookahead"

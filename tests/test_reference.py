@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 from cases import RULES
 from fastopt.registry import replayed
-from replay import find, owner, replay
+from replay import UNKNOWN, find, main, owner, replay
 
+NEWER = Path(__file__).parents[2]/'shared'/'reference2026'
 ROOTS = [o for o in (Path(__file__).parent/'reference', Path(__file__).parents[2]/'shared'/'reference') if (o/'index.json').exists()]
 
 @pytest.mark.parametrize('name', RULES)
@@ -26,3 +27,24 @@ def test_the_registry_counts_every_case_as_passed():
 def test_what_is_known_to_be_wrong_is_not_matched(root):
     errors = {case: err for _,case,_,_,err in replay(root, trust=('known-wrong',), engine='eager')}
     assert all(err>1e3 for err in errors.values()), errors
+
+@pytest.mark.skipif(not NEWER.exists(), reason='the newer collection does not lie beside the project')
+def test_newer_options_and_newer_optimizers():
+    found = {case: err for _,case,_,_,err in replay(NEWER, ['SOAP', 'Prodigy', 'AdaMuon', 'CAME', 'NorMuon'], engine='eager')}
+    ours = {case for case in found if case.startswith(('SOAP.', 'Prodigy.'))}
+    assert all(found[o]<=1 for o in ours) and {found[o] for o in found.keys()-ours}=={UNKNOWN}
+
+def test_a_case_that_cannot_be_replayed_fails_alone(tmp_path, capsys):
+    index = json.loads((ROOTS[0]/'index.json').read_text())
+    cases = {k:v for k,v in index['cases'].items() if v['optimizer'] in ('SOAP', 'QHM') and v['trust']=='primary'}
+    bad = next(k for k,v in cases.items() if v['optimizer']=='SOAP')
+    cases[bad]['hyperparameters']['turbo'] = 1
+    cases['Mystery.official'] = {**cases[bad], 'optimizer':'Mystery'}
+    for f in ROOTS[0].glob('*.npz'): (tmp_path/f.name).symlink_to(f)
+    (tmp_path/'index.json').write_text(json.dumps({**index, 'cases':cases}))
+    with pytest.raises(SystemExit) as e: main(str(tmp_path), engine='eager', save=str(tmp_path/'counts.json'))
+    said,n = capsys.readouterr().out,len(cases)
+    assert e.value.code==1 and f"{bad}: TypeError: soap has no 'turbo'. It has: " in said and 'Mystery.official: no rule yet' in said
+    assert said.endswith(f'primary {n-2}/{n}\n')
+    counts = json.loads((tmp_path/'counts.json').read_text())
+    assert all(good==total for k,(good,total) in counts.items() if k!='soap') and counts['soap'][0]==counts['soap'][1]-1

@@ -8,12 +8,14 @@ from pkgutil import iter_modules
 
 # The sources' names for what we call otherwise
 NAMES = dict(weight_decay='wd', momentum='mom', dampening='damp', beta3='mom3', N_sma_threshhold='n_min', la_steps='k', la_alpha='alpha',
-    gc_conv_only='conv_only')
+    gc_conv_only='conv_only', learning_rate='lr')
 
 def spread(hp):
     "The hypers `hp` of a source in our names; tuples of decay rates become one hyper each"
     hp = dict(hp)
     if 'betas' in hp and len(hp['betas'])==2: hp['mom'],hp['sqr_mom'] = hp.pop('betas')
+    for k,v in dict(b1='mom', b2='sqr_mom').items():
+        if k in hp: hp[v] = hp.pop(k)
     if 'nus' in hp: hp['nu1'],hp['nu2'] = hp.pop('nus')
     if 'len_memory' in hp: hp['mom3'] = 1-1/hp.pop('len_memory')
     return {NAMES.get(k, k):v for k,v in hp.items()}
@@ -26,6 +28,10 @@ class Protocol:
         before=None, # Called with (t, engine, state, weights) before step t
         extras=None # Other recorded arrays: dict of name, without `x_`, to f(engine, state, weights)
     ): self.schedule,self.no_wd,self.before,self.extras = schedule,no_wd,before,extras or {}
+
+def unknown(hp):
+    "Nobody has found out yet what a port does otherwise"
+    return None
 
 RULES = {}
 for _m in iter_modules(__path__): RULES |= import_module(f'.{_m.name}', __name__).RULES

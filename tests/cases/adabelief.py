@@ -43,10 +43,10 @@ def two_eps(u, m, s, *, mom=0.9, sqr_mom=0.999, eps=1e-16, root=1e-16, step):
     return m/(1-mom**step) / ((s/(1-sqr_mom**step)).sqrt() + eps)
 
 def optax_adabelief(hp):
-    hp['lr'],hp['root'] = hp.pop('learning_rate'),hp.pop('eps_root', 1e-16)
+    hp['root'] = hp.pop('eps_root', 1e-16)
     return Rule(two_eps, decay, descend),hp
 
-def ported_yogi(hp): return Rule(decay, started_yogi, descend, lr=0.01),{'lr':hp.pop('learning_rate', 0.01), **hp}
+def ported_yogi(hp): return Rule(decay, started_yogi, descend, lr=0.01),hp
 
 RULES = dict(AdaBelief={**dict.fromkeys(('juntang-zhuang', 'huggingface', 'jettify'), author), 'google-deepmind':optax_adabelief},
     Yogi=ported_yogi, LaProp=Rule(timm_laprop, decay, descend, lr=4e-4))

@@ -1,5 +1,6 @@
 "Gradient centralization, of the gradient or of the direction, in the authors' SGD, Adam, AdamW and RAdam"
-from fastopt.adam import adam, rectify
+import torch
+from fastopt.adam import adam, amsgrad, rectify
 from fastopt.lookahead import centralize
 from fastopt.rules import Rule, debias, decay, descend, ema_, term
 from fastopt.sgd import sgd
@@ -25,9 +26,21 @@ def placed(hp, loc, *terms):
 
 def gc_sgd(hp): return Rule(decay, *[centralize]*hp.pop('use_gc', False), *sgd.core, descend),hp
 
-def gc_adam(hp): return Rule(*placed(hp, False, decay, None, *adam.core, None, descend)),hp
+@term
+def undebiased_top(u, m, v, top, *, mom=0.9, sqr_mom=0.999, eps=1e-8, step):
+    "The same with the largest mean square so far"
+    ema_(m, u, mom)
+    ema_(v, u*u, sqr_mom)
+    top.copy_(torch.maximum(top, v))
+    return m / (debias(top, sqr_mom, step).sqrt() + eps)
 
-def gc_adamw(hp): return Rule(*placed(hp, True, None, undebiased, decay, None, debias_all, descend)),hp
+def gc_adam(hp):
+    core = (amsgrad if hp.pop('amsgrad', False) else adam).core
+    return Rule(*placed(hp, False, decay, None, *core, None, descend)),hp
+
+def gc_adamw(hp):
+    core = undebiased_top if hp.pop('amsgrad', False) else undebiased
+    return Rule(*placed(hp, True, None, core, decay, None, debias_all, descend)),hp
 
 def gc_radam(hp):
     use,start = hp.pop('use_gc', False),hp.pop('gc_loc', False)

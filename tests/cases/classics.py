@@ -38,6 +38,15 @@ def torch_nadam(hp):
     decoupled = hp.pop('decoupled_weight_decay', False)
     return Rule(*([single_nadam, decay] if decoupled else [decay, single_nadam]), descend, lr=2e-3),hp
 
+@term
+def near_nadam(u, m, v, *, mom=0.9, sqr_mom=0.999, eps=1e-8, step):
+    "NAdam of optax: the momentum of each step is the same"
+    ema_(m, u, mom)
+    ema_(v, u*u, sqr_mom)
+    return (debias(m, mom, step+1)*mom + debias(u, mom, step)*(1-mom)) / (debias(v, sqr_mom, step).sqrt() + eps)
+
+def optax_nadam(hp): return Rule(near_nadam, descend),hp
+
 def torch_rmsprop(hp): return (rmsprop_centered if hp.pop('centered', False) else rmsprop),hp
 
 def torch_adafactor(hp):
@@ -45,5 +54,5 @@ def torch_adafactor(hp):
     hp = {dict(beta2_decay='power', d='clip').get(k, k):v for k,v in hp.items()}
     return adafactor,{**hp, 'eps':eps or 0., 'least':least}
 
-RULES = dict(ASGD=torch_asgd, Rprop=torch_rprop, Adagrad=adagrad, Adadelta=adadelta, RMSprop=torch_rmsprop, Adamax=adamax, NAdam=torch_nadam,
-    Adafactor=torch_adafactor)
+RULES = dict(ASGD=torch_asgd, Rprop=dict(pytorch=torch_rprop), Adagrad=adagrad, Adadelta=adadelta, RMSprop=torch_rmsprop, Adamax=adamax,
+    NAdam={'pytorch':torch_nadam, 'google-deepmind':optax_nadam}, Adafactor=dict(pytorch=torch_adafactor))

@@ -32,7 +32,7 @@ def jettify_lamb(hp):
     b1,b2,lr = hp.get('mom', 0.9),hp.get('sqr_mom', 0.999),hp['lr'] # Not the direction is debiased but the rate, after the ratio
     return lamb,hp,Protocol(schedule=lambda t: dict(lr=lr*sqrt(1-b2**t)/(1-b1**t)))
 
-def optax_lamb(hp): return lamb_debiased,dict(norm_max=0., lr=hp['learning_rate'], wd=hp['wd'])
+def optax_lamb(hp): return lamb_debiased,dict(norm_max=0., lr=hp['lr'], wd=hp['wd'])
 
 def timm_lars(hp): return lars,dict(clip=hp.pop('trust_clip', False), mom=0., wd=0.) | hp
 
@@ -47,7 +47,7 @@ def jettify_lars(hp): return Rule(undecayed_rate, heavy_ball, descend, lr=0.01),
 
 def optax_lars(hp):
     "The norm under the line is that of the decayed gradient"
-    return Rule(decay, trust, heavy_ball, descend),dict(norm_max=0., mom=hp['mom'], wd=hp['wd'], lr=hp['learning_rate']*0.001)
+    return Rule(decay, trust, heavy_ball, descend),dict(norm_max=0., mom=hp['mom'], wd=hp['wd'], lr=hp['lr']*0.001)
 
 RULES = dict(LAMB=dict(cybertronai=author_lamb, huggingface=timm_lamb, jettify=jettify_lamb, **{'google-deepmind':optax_lamb}),
     LARS=dict(huggingface=timm_lars, jettify=jettify_lars, **{'google-deepmind':optax_lars}))

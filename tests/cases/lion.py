@@ -7,10 +7,6 @@ def timm_lion(hp):
     hp.pop('foreach')
     return (cautious_lion if hp.pop('caution', False) else lion),hp
 
-def optax_lion(hp):
-    hp['lr'] = hp.pop('learning_rate')
-    return lion,hp
-
 @each
 def share(ϕ): return (ϕ.sum()+1)/ϕ.numel()
 
@@ -24,5 +20,5 @@ def timm_adamw(hp):
     hp.pop('caution')
     return cautious_adamw,{**hp, 'eps_hat':False}
 
-RULES = dict(Lion={'google':lion, 'huggingface':timm_lion, 'google-deepmind':optax_lion, 'kyleliang919': Rule(lion, cautious_count, decay, descend)},
+RULES = dict(Lion={'google':lion, 'huggingface':timm_lion, 'google-deepmind':lion, 'kyleliang919': Rule(lion, cautious_count, decay, descend)},
     CautiousAdamW=dict(kyleliang919=cautious_adamw, huggingface=timm_adamw))

@@ -5,7 +5,8 @@ from fastopt.lookahead import centralize, lookahead, ranger, ranger20, rangerqh,
 from fastopt.qhadam import qhadam
 from fastopt.rules import Borrowed, Rule, decay, descend, ema_, term
 from fastopt.sgd import sgd
-from . import spread
+from . import spread, unknown
+from .adam import optimi_radam
 
 @term
 def aliased_pull(u, buf:Borrowed, *, k=5, alpha=0.8, step):
@@ -51,6 +52,8 @@ def lessw_ranger(hp):
     hp.pop('use_gc', None) # Has no effect in this file
     return ranger,hp
 
+def optimi_ranger(hp): return optimi_radam(hp, lookahead, k=6, alpha=0.5)
+
 def lessw_ranger20(hp):
     use,before = hp.pop('use_gc', True),hp.pop('gc_loc', True)
     over = dict(mom=0.95, eps=1e-5, k=6, alpha=0.5)
@@ -64,10 +67,18 @@ def lessw_rangerqh(hp):
 def lessw_rangerva(hp):
     return Rule(twice_averaged_top if hp.pop('amsgrad', True) else twice_averaged, decay, descend, lookahead, k=6, alpha=0.5),hp
 
+def later(start):
+    "Slow weights that begin otherwise"
+    def f(hp, inner):
+        rule,hp = official_lookahead(hp, inner)
+        return rule,{**hp, 'slow_from':start}
+    return f
+
 def official_lookahead(hp, inner):
     rule,ihp = {'SGD':sgd, 'Adam':adam}[inner['cls']],spread(inner['hp'])
     pull = dict(reset=[reset_momentum], pullback=[aliased_pull], none=[])[hp.pop('pullback_momentum', 'none')]
     return Rule(*rule, *pull, lookahead, **rule.defaults),{**ihp, **hp}
 
-RULES = dict(Lookahead=dict(michaelrzhang=official_lookahead),
-    Ranger=dict(ranger=lessw_ranger, ranger2020=lessw_ranger20, rangerqh=lessw_rangerqh, ranger913A=lessw_rangerva))
+RULES = dict(Lookahead=dict(michaelrzhang=official_lookahead, alphadl=later('step'), huggingface=later('merge')),
+    Ranger={'ranger':lessw_ranger, 'ranger2020':lessw_ranger20, 'rangerqh':lessw_rangerqh, 'ranger913A':lessw_rangerva,
+        'warner-benjamin':optimi_ranger, 'kozistr':unknown})

@@ -1,6 +1,6 @@
 "Prodigy and D-Adaptation, with their d"
-from fastopt.lrfree import _unit, dadapt_adam, dadapt_adamw, dadapt_sgd, prodigy, prodigy_l2
-from fastopt.rules import Across, Rule, decay, term
+from fastopt.lrfree import _farther, _unit, dadapt_adam, dadapt_adamw, dadapt_sgd, evidence, prodigy, prodigy_l2, shrink_d
+from fastopt.rules import Across, Borrowed, NonNeg, Pos, Rule, decay, term
 from . import Protocol
 
 def found(rule, hp): return rule,hp,Protocol(extras=dict(d=lambda engine, state, ps: state[ps[0]]['found']['d']))
@@ -10,8 +10,15 @@ def measure(u, unit:Across(_unit)):
     "The source measures its first gradient before decay is in it: the sum of the two is thrown away"
     return u
 
-def official_prodigy(hp): return found(prodigy if hp.pop('decouple', True) else prodigy_l2, hp)
+@term
+def late(u, m:Borrowed, v:Borrowed, pace:Across(_farther, 2), *, lr:NonNeg=1., eps:Pos=1e-8):
+    "`prodigy` of 1.1.2 without a mean of gradients: this step's gradient is weighed with the next d"
+    return m/(v.sqrt() + pace[1]*eps)*(pace[1]*lr)
+
+def official_prodigy(hp):
+    rule,hp = (prodigy if hp.pop('decouple', True) else prodigy_l2).chosen(hp)
+    return found(rule if hp.get('mom', 0.9) else Rule(evidence, late, shrink_d), hp)
 def official_adam(hp): return found(dadapt_adamw if hp.pop('decouple', False) else dadapt_adam, hp)
 def official_sgd(hp): return found(Rule(measure, decay, *dadapt_sgd.core), hp)
 
-RULES = dict(Prodigy=official_prodigy, DAdaptAdam=official_adam, DAdaptSGD=official_sgd)
+RULES = dict(Prodigy=dict(konstmish=official_prodigy), DAdaptAdam=dict(facebookresearch=official_adam), DAdaptSGD=official_sgd)

@@ -1,15 +1,7 @@
 "Momentum orthogonalized by Newton and Schulz"
 import torch
-from fastopt.muon import as_matrix, gain, mean_ahead, muon, orthogonalize
+from fastopt.muon import as_matrix, gain, mean_ahead, muon
 from fastopt.rules import Count, NonNeg, Rule, decay, descend, each, term
-
-@each
-def kernel_gain(p): return p.new_full((), max(1, p.shape[-2]/p.shape[-1])**0.5) / gain(p, 'original')
-
-@term
-def by_kernel(u, p):
-    "The authors' factor comes from the last two dimensions, also of kernels, though these are flattened"
-    return u * kernel_gain(p)
 
 @each
 def rounded_newton_schulz(x, steps, eps):
@@ -25,9 +17,7 @@ def rounded_newton_schulz(x, steps, eps):
 @term
 def orthogonalize_rounded(u, p, *, ns_steps:Count=5, ns_eps:NonNeg=1e-7): return rounded_newton_schulz(u, ns_steps, ns_eps) * gain(p, 'original')
 
-def official_muon(hp):
-    o = orthogonalize_rounded if hp.pop('bf16', False) else orthogonalize
-    return Rule(mean_ahead, o, by_kernel, decay, descend, lr=0.02),hp
+def official_muon(hp): return (Rule(mean_ahead, orthogonalize_rounded, decay, descend, lr=0.02) if hp.pop('bf16', False) else muon),hp
 
 def torch_muon(hp):
     dtype = 'bfloat16' if hp.pop('bf16', False) else 'weights'

@@ -27,15 +27,19 @@ def leaking():
         return u + (p - q*(1 - pull*(η*2*norm_wd)))/η
     return term(leaky_decay),before
 
+NAMES = dict(lookahead_mergetime='k', lookahead_blending_alpha='alpha', beta_softplus='smooth', normloss_factor='norm_wd', agc_clipping_value='clip_ratio',
+    agc_eps='least_norm', warmdown_start_pct='pct_start', warmdown_min_lr='min_lr')
+
 def lessw_ranger21(hp):
+    hp = {NAMES.get(k, k):v for k,v in hp.items() if k!='pnm_momentum_factor'} # Has no effect there
     total,on = hp.pop('num_epochs')*hp.pop('num_batches_per_epoch'),lambda o: hp.pop(o, True)
     decay,before = leaking()
-    norm = [normalize_gradient]*on('using_normgc')
+    gc,norm = [centralize]*on('using_gc'),[normalize_gradient]*on('using_normgc')
     if not on('softplus'): hp['smooth'] = 1e30
     if not on('normloss_active'): hp['norm_wd'] = 0.
     look = [lookahead]*on('lookahead_active')
     warm = on('use_warmup') and on('warmdown_active')
-    rule = Rule(*[agc]*on('use_adaptive_gradient_clipping'), centralize, *norm, mean_square, centralize, *norm, positive_negative, slip, calibrate,
+    rule = Rule(*[agc]*on('use_adaptive_gradient_clipping'), *gc, *norm, mean_square, *gc, *norm, positive_negative, slip, calibrate,
         decay, descend, warm_up, warm_down, *look, **(dict(alpha=0.5) if look else {}))
     hp.pop('warmdown_active', None)
     return rule,{**hp, 'total':total*warm},Protocol(before=before)

@@ -1,11 +1,11 @@
 "Preconditioners with a matrix for each dimension"
 import torch
 from fastopt.rules import Borrowed, Count, Pos, Rule, Unit, decay, descend, each, term
-from fastopt.shampoo import _eigen, _pack, _unpack, multiply_along, soap, squares
+from fastopt.shampoo import SIDES, _eigen, _pack, _unpack, multiply_along, soap, squares
 
 NAMES = dict(precondition_frequency='every', update_freq='every', epsilon='eps')
 
-def named(hp): return {NAMES.get(k, k):v for k,v in hp.items()}
+def named(hp): return {NAMES.get(k, k):v for k,v in hp.items() if (k, v)!=('data_format', 'channels_first')}
 
 def port_root(M, order, eps):
     λ,Q = _eigen(M)
@@ -15,14 +15,14 @@ def port_root(M, order, eps):
 def port_grams(grams, roots, x, eps, fresh):
     "A dimension is added up when those before it have been multiplied by their roots"
     new = []
-    for d,M,R in _unpack(x.shape, grams, roots):
+    for d,M,R in _unpack(x, SIDES, grams, roots):
         X = x.movedim(d, 0)
         new.append(M + X.flatten(1) @ X.flatten(1).mT if x.ndim>1 else M + X[:,None]*X)
         x = torch.tensordot(port_root(new[-1], x.ndim, eps) if fresh else R, X, 1).movedim(0, d)
     return torch.cat([o.flatten() for o in new])
 
 @each
-def port_roots(grams, p, eps): return _pack(lambda d,M: port_root(M, p.ndim, eps), p.shape, grams)
+def port_roots(grams, p, eps): return _pack(lambda d,M: port_root(M, p.ndim, eps), p, SIDES, grams)
 
 @term
 def fed_back(u, last, *, mom:Unit=0., step):
