@@ -698,13 +698,6 @@ class Plan:
         for n,i in self.late.items():
             for t,r in zip(columns[n], columns[f'r{i}']): t.copy_(r)
         increment_version(b.ps) # Kernels write behind autograd's back; a graph that still needs the old weights must notice
-    def ahead(self, b, prog):
-        "Build kernels whose columns are known before any of them writes: a compiler that fails must fail here"
-        for phase in self.phases:
-            rows = [c for c,i in phase.loads.items() if prog.nodes[i][0] in GIVEN[1:] or (c in self.small and all(map(is_row, b.bufs[c], b.ps)))]
-            known = not any(prog.nodes[phase.loads[c]][0]=='each' for c in rows)
-            dtypes = {c: self.dtype for c in (*phase.loads, *phase.stores)} | {c: ts[0].dtype for c,ts in b.bufs.items() if c not in self.small}
-            if known and (phase.stores or phase.sums): self.Launcher.build(Kernel(prog, phase, dict(dtypes, p=b.dtype, g=b.gs[0].dtype), rows))
     def launch(self, k, b, prog, columns):
         phase,rows,mine = self.phases[k],[],dict(columns)
         for c,i in phase.loads.items():
@@ -718,6 +711,16 @@ class Plan:
         if key not in self.launchers: self.launchers[key] = self.Launcher(Kernel(prog, phase, {c:ts[0].dtype for c,ts in mine.items()}, rows), b, mine)
         self.launchers[key](b, prog.consts, mine)
         self.wrote = True
+
+# %% ../nbs/02_fused.ipynb #86a87764
+@patch
+def ahead(self:Plan, b, prog):
+    "Build kernels whose columns are known before any of them writes: a compiler that fails must fail here"
+    for phase in self.phases:
+        rows = [c for c,i in phase.loads.items() if prog.nodes[i][0] in GIVEN[1:] or (c in self.small and all(map(is_row, b.bufs[c], b.ps)))]
+        known = not any(prog.nodes[phase.loads[c]][0]=='each' for c in rows)
+        dtypes = {c: self.dtype for c in (*phase.loads, *phase.stores)} | {c: ts[0].dtype for c,ts in b.bufs.items() if c not in self.small}
+        if known and (phase.stores or phase.sums): self.Launcher.build(Kernel(prog, phase, dict(dtypes, p=b.dtype, g=b.gs[0].dtype), rows))
 
 # %% ../nbs/02_fused.ipynb #447ac461
 ENOUGH = 10_000 # Weights of the whole model from which a compilation pays: it takes about a second, once a machine

@@ -151,6 +151,7 @@ def test_gradients_are_not_kept_after_the_step():
     assert gone() is None
 
 def test_forms_are_compared_alike_in_python_and_in_cpp():
-    ts = [f(torch.ones(4, 3, 2, 2)) for f in LAYOUTS.values()] + [torch.ones(4, 3, 2, 2, dtype=d) for d in DTYPES.values()] + [weight(3), torch.ones(()), torch.ones(0)]
+    dtypes = [torch.ones(4, 3, 2, 2, dtype=d) for d in DTYPES.values()]
+    ts = [f(torch.ones(4, 3, 2, 2)) for f in LAYOUTS.values()] + dtypes + [weight(3), torch.ones(()), torch.ones(0)]
     with torch.no_grad():
         for a in ts: assert [same_forms([a])(b) for b in ts]==[form_checker()([a])(b) for b in ts]

@@ -2,6 +2,7 @@
 import os, socket, subprocess, sys
 import pytest, torch
 from fastopt.all import adamw, diffgrad, prodigy, yellowfin
+from subprocess import PIPE
 from torch import nn
 
 def model():
@@ -56,7 +57,8 @@ def test_sharded_weights_are_trained_or_refused():
         s.bind(('127.0.0.1', 0))
         port = s.getsockname()[1]
     env = {**os.environ, 'OMP_NUM_THREADS':'1', 'GLOO_SOCKET_IFNAME':'lo'}
-    def start(rank): return subprocess.Popen([sys.executable, __file__, str(rank), str(port)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env)
+    def start(rank):
+        return subprocess.Popen([sys.executable, __file__, str(rank), str(port)], stdout=PIPE, stderr=PIPE, text=True, env=env)
     ranks = [start(r) for r in range(2)]
     for r,p in enumerate(ranks):
         out,err = p.communicate(timeout=240)
