@@ -57,9 +57,7 @@ def test_sharded_weights_are_trained_or_refused():
         s.bind(('127.0.0.1', 0))
         port = s.getsockname()[1]
     env = {**os.environ, 'OMP_NUM_THREADS':'1', 'GLOO_SOCKET_IFNAME':'lo'}
-    def start(rank):
-        return subprocess.Popen([sys.executable, __file__, str(rank), str(port)], stdout=PIPE, stderr=PIPE, text=True, env=env)
-    ranks = [start(r) for r in range(2)]
+    ranks = [subprocess.Popen([sys.executable, __file__, str(r), str(port)], stdout=PIPE, stderr=PIPE, text=True, env=env) for r in range(2)]
     for r,p in enumerate(ranks):
         out,err = p.communicate(timeout=240)
         assert p.returncode==0 and f'rank {r} done' in out, err[-3000:]
