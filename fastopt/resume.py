@@ -335,7 +335,7 @@ class SaveResume(Callback):
         self.path,self.every,self.origin,self.drawn,self.began,self.late = Path(path),every,None,None,{},False
         self.number,self.seen,self.done = 0,None,0 # Of the epoch, of its last batch in training, and how many batches there were
     def __call__(self, event_name):
-        if not _aside(self.learn): return super().__call__(event_name)
+        if self.learn and not _aside(self.learn): return super().__call__(event_name)
     def before_fit(self):
         if num_distrib()>1: raise NotImplementedError('SaveResume: the random numbers of several processes do not fit in one file; train in one process')
         self.origin,self.drawn,self.began,self.terms,self.number,self.done = None,None,_known(self.learn),_terms(self.learn),0,0

@@ -385,7 +385,8 @@ def test_help(cmd, capsys):
 
 # ---- lines that are no records, and names that are more than text
 
-JSON = st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5), lambda o: st.lists(o, max_size=3) | st.dictionaries(st.text(max_size=5), o, max_size=3), max_leaves=6)
+JSON = st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5), lambda o:
+    st.lists(o, max_size=3) | st.dictionaries(st.text(max_size=5), o, max_size=3), max_leaves=6)
 PLACES = [*B.FIELDS, *(f'args {k}' for k in B.ARGS), 'data official','data folder','time']
 
 def spoilt(rec, place, v):

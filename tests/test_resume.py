@@ -680,7 +680,7 @@ class Nested(Callback):
 
 def careful(learn):
     "Validate, and put back what training needs, as a user would who has noticed"
-    kept = {k: getattr(learn, k) for k in ('epoch','train_iter','pct_train','iter','n_iter','training','dl')}
+    kept = {k: getattr(learn, k) for k in ('epoch','train_iter','pct_train','iter','n_iter','training','dl','xb','yb')}
     learn.validate()
     learn.model.train(kept['training'])
     for k,v in kept.items(): setattr(learn, k, v)
