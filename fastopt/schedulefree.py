@@ -24,7 +24,7 @@ from fastcore.basics import patch
 from fastcore.foundation import L
 from .adam import rectification
 from .faces import FastOptimizer, TorchOptimizer
-from .resume import _attrs, _rngs, _set_attrs, _set_rngs
+from .resume import _attrs, _changed, _rngs, _set_attrs, _set_rngs
 from .rules import Flag, Memo, NonNeg, Range, Real, Rule, Steps, Unit, clone, debias, decay, ema_, term
 
 # %% ../nbs/26_schedulefree.ipynb #bcc7c6ba
@@ -200,7 +200,7 @@ def _only_shaping(learn):
     known = [(cb, _attrs(cb)) for cb in learn.cbs]
     try: yield
     finally:
-        for cb,attrs in known: _set_attrs(cb, attrs)
+        for cb,attrs in known: _set_attrs(cb, _changed(attrs, _attrs(cb)))
         learn.cbs = cbs
         vars(learn).update(kept)
 
@@ -228,7 +228,7 @@ def _norms(learn):
 
 def _mark(learn):
     "Remember which normalizers of `learn` have the statistics of y"
-    for cb in learn._grab_cbs(ScheduleFree): cb.stale = _norms(learn)
+    for cb in learn._grab_cbs(ScheduleFree): cb.stale = _norms(learn) if _modes(learn.opt) else []
 
 # %% ../nbs/26_schedulefree.ipynb #7a861006
 _do_train,_do_validate = Learner._do_epoch_train,Learner._do_epoch_validate
@@ -277,10 +277,9 @@ def leads(self:ScheduleFree):
 @patch
 def settle(self:ScheduleFree):
     "Outside training, put the average in place, with statistics of its own"
-    n = min(self.recalibrate, len(self.dls.train))
     _place(self.learn)
     if _trains(self.learn): return
-    if self.stale and n: _measure(self.learn, self.stale, n)
+    if self.stale and (n := min(self.recalibrate, len(self.dls.train))): _measure(self.learn, self.stale, n)
     for cb in self.learn._grab_cbs(ScheduleFree): cb.stale = []
 
 # %% ../nbs/26_schedulefree.ipynb #3d249095

@@ -228,6 +228,11 @@ def test_who_attaches_it():
 def test_words():
     with pytest.raises(ValueError, match='recalibrate=-1 is no number'): ScheduleFree(-1)
     with pytest.warns(UserWarning, match='nothing to do: adamw.*opt_func=schedulefree_adamw'): fit(make(eager(RULES['adamw']), cbs=ScheduleFree()))
+    before = (idle := make(eager(RULES['adamw']), cbs=ScheduleFree())),make(eager(RULES['adamw']))
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')
+        for o in before: set_seed(3) or fit(o)
+    assert same([idle.model[1].running_mean], [before[1].model[1].running_mean])
     with pytest.warns(UserWarning, match='schedulefree_adamw needs no schedule, and this fit moves lr and mom'): quiet(fresh(), lambda l, cbs: l.fit_one_cycle(1), [])
     with warnings.catch_warnings():
         warnings.simplefilter('error', UserWarning)
@@ -310,6 +315,7 @@ class Shapes(Callback):
     "Change the input, as mixed precision does, and count"
     order = 90
     def __init__(self): self.batches,self.epochs,self.open = 0,0,0
+    def before_fit(self): self.kept = [*self.model.parameters()]
     def before_batch(self):
         self.learn.xb = tuple(2*o for o in self.xb)
         self.batches,self.open = self.batches+1,self.open+1
@@ -328,7 +334,7 @@ def test_recalibration_is_no_validation():
     dls = DataLoaders.from_dsets(list(zip(x, y)), list(zip(x, y)), bs=6, device='cpu', num_workers=0)
     learn = fit(fresh(dls=dls, cbs=Shapes()))
     assert torch.allclose(learn.model[1].running_mean, learn.model[0](2*x).mean(0), atol=1e-6)
-    assert learn.model[4].training==learn.model[1].training==False and learn.cbs.filter(lambda o: isinstance(o, Shapes))
+    assert all(a is b for a,b in zip(learn.shapes.kept, learn.model.parameters())) and learn.model[4].training==learn.model[1].training==False and learn.cbs.filter(lambda o: isinstance(o, Shapes))
 
 def test_recalibration_that_fails():
     "All callbacks are there again, with what they knew"
@@ -408,6 +414,7 @@ def still(cbs=None, **kwargs):
 class Looks(Nested):
     "`Nested`, and where the weights are before, in and after it"
     def look(self):
+        if not self.training and 'before_batch' in vars(self): return
         before,busy = at(self.learn),self.busy
         super().look()
         if not busy: self.seen = [*getattr(self, 'seen', []), (before, at(self.learn))]
