@@ -334,7 +334,8 @@ def test_recalibration_is_no_validation():
     dls = DataLoaders.from_dsets(list(zip(x, y)), list(zip(x, y)), bs=6, device='cpu', num_workers=0)
     learn = fit(fresh(dls=dls, cbs=Shapes()))
     assert torch.allclose(learn.model[1].running_mean, learn.model[0](2*x).mean(0), atol=1e-6)
-    assert all(a is b for a,b in zip(learn.shapes.kept, learn.model.parameters())) and learn.model[4].training==learn.model[1].training==False and learn.cbs.filter(lambda o: isinstance(o, Shapes))
+    assert all(a is b for a,b in zip(learn.shapes.kept, learn.model.parameters()))
+    assert learn.model[4].training==learn.model[1].training==False and learn.cbs.filter(lambda o: isinstance(o, Shapes))
 
 def test_recalibration_that_fails():
     "All callbacks are there again, with what they knew"
