@@ -146,7 +146,7 @@ def train_one(
     learn,meter = learner(cfg, dls, channels_last=channels_last, **kwargs),Meter()
     if torch.cuda.is_available(): torch.cuda.reset_peak_memory_stats()
     try: went_on = learn.resume(ckpt)
-    except ValueError as e: raise CliError(f'Cannot go on: {e}. Remove {ckpt} to start this run anew') from e
+    except ValueError as e: raise CliError(f'Cannot go on: {e}') from e
     with learn.no_bar(), learn.no_logging(), stoppable() as stop: fit_recipe(learn, cfg, [meter, SaveResume(ckpt, every), *cbs, stop])
     return dict(epochs=meter.rows, accuracy=meter.rows[-1]['accuracy'], seconds=round(sum(o['seconds'] for o in meter.rows), 2),
         images_s=round(np.median([o['images_s'] for o in meter.rows]), 1), peak_mb=meter.mb, resumed=bool(went_on),
@@ -217,7 +217,7 @@ def run_all(
             if ours: _clear(ckpt)
     return board
 
-def _clear(ckpt): [ckpt.with_name(ckpt.name+end).unlink(missing_ok=True) for end in ('', '.prev', '.tmp')]
+def _clear(ckpt): [o.unlink(missing_ok=True) for o in (ckpt, *ckpt.parent.glob(f'{ckpt.name}.*')) if o.suffix!='.lock']
 
 # %% ../nbs/52_leaderboard.ipynb #073b08d6
 def asked(preset, hypers='', **given):

@@ -8,13 +8,17 @@ Docs: https://fastopt.github.io/fastopt/resume.html.md"""
 __all__ = ['RESUME_FORMAT', 'SaveResume']
 
 # %% ../nbs/31_resume.ipynb #c39ee135
-import numpy as np, os, random, time, torch
+import hashlib, numpy as np, os, random, time, torch
 from collections import defaultdict
-from functools import partial
+from contextlib import contextmanager, suppress
+from functools import partial, wraps
+from glob import escape
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
+from uuid import uuid4
 from warnings import warn
+from zipfile import ZipFile
 from fastai.callback.core import Callback, CancelEpochException
 from fastai.callback.schedule import LRFinder, ParamScheduler
 from fastai.learner import Learner
@@ -129,18 +133,53 @@ def _load_opt(opt, sd):
             if isinstance(v, torch.Tensor): cast[p][k] = v.to(cast[p][k].device)
 
 # %% ../nbs/31_resume.ipynb #30622347
-RESUME_FORMAT = 2 # Of the files of `SaveResume`; grows when another fastopt could not read them
+RESUME_FORMAT = 3 # Of the files of `SaveResume`; grows when another fastopt could not read them
 
 def _beside(path, end): return path.with_name(path.name + end)
 
+def _target(path): return path.resolve() if path.is_symlink() else path
+
+@contextmanager
+def _checksums():
+    "Let `torch.save` write checksums, whatever was chosen"
+    chosen = torch.serialization.get_crc32_options()
+    torch.serialization.set_crc32_options(True)
+    try: yield
+    finally: torch.serialization.set_crc32_options(chosen)
+
+# %% ../nbs/31_resume.ipynb #59473b22
 def _write(ck, path):
     "Write `ck` to `path` so that a kill at any moment leaves a whole file, at `path` or as `.prev`"
-    with open(_beside(path, '.tmp'), 'wb') as f:
-        torch.save(ck, f)
-        f.flush()
-        os.fsync(f.fileno())
-    if path.exists(): os.replace(path, _beside(path, '.prev'))
-    os.replace(_beside(path, '.tmp'), path)
+    part = _beside(path, f'.{uuid4().hex[:8]}.tmp') # Another process may write to the same path
+    try:
+        with open(part, 'xb') as f, _checksums():
+            torch.save(ck, f)
+            f.flush()
+            os.fsync(f.fileno())
+        with suppress(FileNotFoundError): os.replace(path, _beside(path, '.prev'))
+        os.replace(part, path)
+    finally: part.unlink(missing_ok=True)
+
+def _sweep(path, age=3600):
+    "Remove what killed writers left beside `path`; a living one has written to its file within `age` seconds"
+    for o in path.parent.glob(f'{escape(path.name)}.*.tmp'):
+        with suppress(OSError): time.time()-o.stat().st_mtime>=age and o.unlink()
+
+# %% ../nbs/31_resume.ipynb #e3578da5
+def _outline(o):
+    "`o` with tensors as their dtypes and shapes"
+    if isinstance(o, torch.Tensor): return 'tensor',str(o.dtype),tuple(o.shape)
+    if isinstance(o, dict): return 'dict',[(k, _outline(v)) for k,v in o.items()]
+    return (type(o).__name__, [*map(_outline, o)]) if isinstance(o, (list, tuple)) else o
+
+def _seal(ck): return {k:hashlib.sha256(repr(_outline(v)).encode()).hexdigest() for k,v in ck.items() if k!='seal'}
+
+def _broken(ck):
+    "What is not as it was when `ck` was sealed, or None"
+    seal,now = ck.get('seal'),_seal(ck)
+    if not isinstance(seal, dict): return "its 'seal' is missing"
+    k = first(k for k in [*seal, *now] if seal.get(k)!=now.get(k))
+    if k is not None: return f"its {k!r} is {'not what SaveResume wrote' if k in now else 'missing'}"
 
 # %% ../nbs/31_resume.ipynb #8167bfee
 def _maker(opt):
@@ -158,14 +197,24 @@ def _pair(name, saved, own):
 def _shapes(tensors): return {k:f"{tuple(v.shape)} {str(v.dtype).removeprefix('torch.')}" for k,v in tensors.items()}
 
 # %% ../nbs/31_resume.ipynb #86c34cd4
+def _foreign(ck):
+    "Why `ck` is no checkpoint that can be gone on from, whatever the learner, or None"
+    form = ck.get('resume_format') if isinstance(ck, dict) else None
+    if type(form) is not int: return 'it is no checkpoint of SaveResume'
+    if form<RESUME_FORMAT: return f"it has format {form}; go on with the fastopt that wrote it, {ck.get('version')}"
+    if form>RESUME_FORMAT: return (f"it has format {form} of fastopt {ck.get('version')}, and this fastopt {_version()} "
+        f"reads up to {RESUME_FORMAT}; upgrade with `pip install -U fastopt`")
+
+def _kinds(rngs): return [['python' if isinstance(o, (tuple, random.Random)) else 'torch' for o in sts] for sts in rngs]
+
 def _unfit(ck, learn):
     "Why `learn` cannot go on from `ck`, or None"
-    if not isinstance(ck, dict) or 'resume_format' not in ck: return 'it is no checkpoint of SaveResume'
-    if ck['resume_format']<RESUME_FORMAT: return f"it has format {ck['resume_format']}; go on with the fastopt that wrote it, {ck['version']}"
-    if ck['resume_format']>RESUME_FORMAT: return (f"it has format {ck['resume_format']} of fastopt {ck['version']}, and this fastopt {_version()} "
-        f"reads up to {RESUME_FORMAT}; upgrade with `pip install -U fastopt`")
-    for name,own in (('optimizer', learn.first_opt), ('weights of the groups', [len(o) for o in learn.opt.param_lists])):
-        if ck[name]!=own: return f'its {name}: {ck[name]}; here: {own}'
+    if why := _foreign(ck): return why
+    for name,own in (('optimizer', _maker(learn.opt)), ('weights of the groups', [len(o) for o in learn.opt.param_lists])):
+        if name in ck and not _same(ck[name], own): return f'its {name}: {ck[name]}; here: {own}'
+    if why := _broken(ck): return why
+    saved,own = _kinds(ck['rngs']['loaders']),_kinds(map(_own, learn.dls.loaders))
+    if saved!=own: return f'the random generators of its loaders: {saved}; here: {own}'
     return _pair('tensor', _shapes(ck['model']['tensors']), _shapes(_tensors(learn.model)))
 
 # %% ../nbs/31_resume.ipynb #f1e5ab5e
@@ -194,7 +243,7 @@ def _set_recorded(rec, saved):
     rec.values,rec.log,rec.start_epoch = L(now['values']).map(L).items,L(now.get('log')),time.time()-now['spent']
 
 # %% ../nbs/31_resume.ipynb #cb85b29c
-_KNOWS = ('pct_train', 'train_iter', 'iter', 'loss', 'smooth_loss', 'final_record') # Of a `Learner`, from one batch to the next
+_KNOWS = ('pct_train', 'train_iter', 'iter', 'n_iter', 'n_epoch', 'epoch', 'training', 'loss', 'smooth_loss', 'final_record') # Of a `Learner`, from batch to batch
 
 def _tried(dl): return '_types' in vars(dl)
 
@@ -210,12 +259,13 @@ def _snapshot(
     began # What `_known` said when the fit began
 ):
     "Everything that the next batch of `learn` depends on"
-    opt = learn.opt
+    opt,rec = learn.opt,getattr(learn, 'recorder', None)
     return dict(resume_format=RESUME_FORMAT, version=_version(), rngs=_rngs(learn.dls), tried=[_tried(dl) for dl in learn.dls.loaders],
-        model=_model_state(learn.model), opt=_plain(opt.state_dict()), optimizer=learn.first_opt, now=_maker(opt), skipped=getattr(opt, 'skipped', 0),
-        frozen_idx=opt.frozen_idx, learner={k:_plain(getattr(learn, k)) for k in _KNOWS if hasattr(learn, k)},
+        model=_model_state(learn.model), modes={k:m.training for k,m in learn.model.named_modules()}, opt=_plain(opt.state_dict()),
+        optimizer=learn.first_opt, now=_maker(opt), skipped=getattr(opt, 'skipped', 0), frozen_idx=opt.frozen_idx,
+        learner={k:_plain(getattr(learn, k)) for k in _KNOWS if hasattr(learn, k)},
         scaler=_plain(learn.scaler.state_dict()) if getattr(learn, 'scaler', None) else None, metrics=[_attrs(o) for o in _metrics(learn)],
-        recorder=_recorded(learn.recorder) if hasattr(learn, 'recorder') else None, cbs=[(cb.name, _changed(now, began.get(cb, {}))) for cb,now in _known(learn).items()],
+        recorder=rec and _recorded(rec), cbs=[(cb.name, _changed(now, began.get(cb, {}))) for cb,now in _known(learn).items()],
         **{'weights of the groups': [len(o) for o in opt.param_lists]})
 
 # %% ../nbs/31_resume.ipynb #86ec45f3
@@ -243,6 +293,7 @@ def _restore(
     learn.opt.frozen_idx = ck['frozen_idx']
     if isinstance(learn.opt, FastOptimizer): learn.opt.engine.skipped = ck['skipped']
     _set_model(learn.model, ck['model'])
+    for k,m in learn.model.named_modules(): m.training = ck['modes'].get(k, m.training)
     _set_attrs(learn, ck['learner'])
     if ck['scaler'] and getattr(learn, 'scaler', None): learn.scaler.load_state_dict(ck['scaler'])
     if ck['recorder'] and hasattr(learn, 'recorder'): _set_recorded(learn.recorder, ck['recorder'])
@@ -251,35 +302,59 @@ def _restore(
     for cb in began:
         i = first(i for i,(name,_) in enumerate(cbs) if name==cb.name)
         _set_attrs(cb, {**began[cb], **({} if i is None else cbs.pop(i)[1])})
-    for cb in learn._grab_cbs(SaveResume): cb.origin,cb.drawn = ck['origin'],ck['drawn']
+    for cb in learn._grab_cbs(SaveResume): cb.origin,cb.drawn,cb.seen,cb.done = ck['origin'],ck['drawn'],ck['batch'],ck['done']
     for dl,tried in zip(learn.dls.loaders, ck['tried']):
         if tried and not _tried(dl): dl._one_pass()
     _set_rngs(learn.dls, ck['rngs'])
 
+# %% ../nbs/31_resume.ipynb #c59ad23e
+_fits = [] # A learner for each fit that is under way
+_fit = Learner.fit
+
+@wraps(_fit)
+def _counted(self, *args, **kwargs):
+    _fits.append(self)
+    try: return _fit(self, *args, **kwargs)
+    finally: _fits.remove(self)
+
+Learner.fit = _counted
+
+def _aside(learn):
+    "Is `learn` in a validation, a prediction, a search for a rate, or a fit within a fit?"
+    return learn.lock.locked() or sum(o is learn for o in _fits)>1 or bool(learn._grab_cbs(LRFinder))
+
 # %% ../nbs/31_resume.ipynb #dee34e6f
 class SaveResume(Callback):
     "Write to `path` all that `learn.resume` needs, after every `every` batches and every epoch"
-    order,run_valid = 1000,False
+    order = 1000
     def __init__(self,
-        path, # File; beside it are made `.prev`, the one before, and `.tmp`, the next
+        path, # File, or a link to it; beside the file is made `.prev`, the one before
         every:int=100 # Batches from one writing to the next, 1 or more
     ):
-        if every<1: raise ValueError(f'SaveResume: every={every} is no number of batches: give 1 or more')
+        if not every>=1: raise ValueError(f'SaveResume: every={every} is no number of batches: give 1 or more')
         self.path,self.every,self.origin,self.drawn,self.began,self.late = Path(path),every,None,None,{},False
+        self.number,self.seen,self.done = 0,None,0 # Of the epoch, of its last batch in training, and how many batches there were
+    def __call__(self, event_name):
+        if self.learn and not _aside(self.learn): return super().__call__(event_name)
     def before_fit(self):
         if num_distrib()>1: raise NotImplementedError('SaveResume: the random numbers of several processes do not fit in one file; train in one process')
-        self.run,self.origin,self.drawn,self.began = not self.learn._grab_cbs(LRFinder),None,None,_known(self.learn)
+        self.origin,self.drawn,self.began,self.terms,self.number,self.done = None,None,_known(self.learn),_terms(self.learn),0,0
         self.learn.first_opt = getattr(self.learn, 'first_opt', None) or _maker(self.opt)
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        _target(self.path).parent.mkdir(parents=True, exist_ok=True)
+        _sweep(_target(self.path))
+    def before_epoch(self): self.seen = None
     def before_train(self):
         opt = {k:_plain(v) for k,v in self.opt.state_dict().items() if k!='state'}
-        if self.origin is None: self.origin = dict(number=getattr(self.learn, 'fits_done', 0), terms=_terms(self.learn), opt=opt, optimizer=_maker(self.opt))
-        self.drawn = _rngs(self.dls)
+        if self.origin is None: self.origin = dict(number=getattr(self.learn, 'fits_done', 0), terms=self.terms, opt=opt, optimizer=_maker(self.opt))
+        self.drawn,self.seen = _rngs(self.dls),-1
     def after_batch(self):
-        if self.late or self.learn.train_iter % self.every==0: self.save(self.learn.iter)
+        if self.seen is None: return # Of the validation
+        self.seen,self.done = self.seen+1,self.done+1
+        if self.late or self.done % self.every==0: self.save(self.seen)
+    def after_train(self): self.seen = None
     def after_epoch(self):
-        if self.drawn is not None: self.save(None) # Else it only validates
-        self.drawn = None
+        if self.drawn is not None: self.save(None) # Else it was skipped
+        self.drawn,self.number = None,self.number+1
     def after_fit(self):
         if self.origin is not None: self.learn.fits_done = self.origin['number']+1
         self.began = {}
@@ -287,11 +362,13 @@ class SaveResume(Callback):
         "Write the checkpoint; `batch` is the one just done, `None` at the end of an epoch"
         self.late = any(getattr(cb, 'tape', None) for cb in self.learn.cbs)
         if self.late: return # A step that will see its batches again, as SAM's, is not over
-        _write(dict(epoch=self.epoch, batch=batch, origin=self.origin, drawn=self.drawn, **_snapshot(self.learn, self.began)), self.path)
+        ck = dict(epoch=self.number, batch=batch, done=self.done, origin=self.origin, drawn=self.drawn, **_snapshot(self.learn, self.began))
+        _write({**ck, 'seal': _seal(ck)}, _target(self.path))
 
 # %% ../nbs/31_resume.ipynb #1d90b727
 def _rest_of_epoch(learn, ck, began):
     "In place of `all_batches`: run past those already seen, restore, train on the others"
+    if _aside(learn): return Learner.all_batches(learn)
     del learn.all_batches
     _set_rngs(learn.dls, ck['drawn'])
     learn.n_iter = len(learn.dl)
@@ -301,7 +378,7 @@ def _rest_of_epoch(learn, ck, began):
 
 def _rest_of_fit(learn, ck):
     "In place of `_do_fit`: the epochs that `ck` leaves to do; nothing in a fit that had ended before"
-    if learn._grab_cbs(LRFinder): return Learner._do_fit(learn)
+    if _aside(learn): return Learner._do_fit(learn)
     done,want = getattr(learn, 'fits_done', 0),ck['origin']['number']
     if learn._grab_cbs(SaveResume) and done<want:
         learn.fits_done = done+1
@@ -310,38 +387,64 @@ def _rest_of_fit(learn, ck):
     if bad := _pair('the fit:', ck['origin']['terms'], _terms(learn)): raise ValueError(
         f'{bad}. `learn.resume` goes on with the fit that was cut short: call it with the same arguments')
     del learn._do_fit
-    began = _known(learn)
+    began,start = _known(learn),ck['epoch'] + (ck['batch'] is None)
+    for cb in learn._grab_cbs(SaveResume): cb.number = start
     if ck['batch'] is None: _restore(learn, ck, began)
     else: learn.all_batches = partial(_rest_of_epoch, learn, ck, began)
     if getattr(learn, 'create_mbar', False) and hasattr(learn, 'progress'): learn.progress.mbar.update(0) # A bar has to begin with 0
-    for epoch in range(ck['epoch'] + (ck['batch'] is None), learn.n_epoch):
+    for epoch in range(start, ck['origin']['terms']['epochs']):
         learn.epoch = epoch
         learn._with_events(learn._do_epoch, 'epoch', CancelEpochException)
 
 # %% ../nbs/31_resume.ipynb #d4d22f5b
 def _read(learn, path):
     "The checkpoint at `path` for `learn`, and why not"
-    try: ck = torch.load(path, map_location='cpu', weights_only=True)
-    except Exception as e: return None,f'{path} is refused: it cannot be read, truncated or no checkpoint ({type(e).__name__})'
-    why = _unfit(ck, learn)
-    return (None,f'{path} is refused: {why}') if why else (ck,None)
+    try:
+        with open(path, 'rb') as f, ZipFile(f) as z:
+            if part := z.testzip(): return None,f'it is damaged: the checksum of {part} is wrong'
+            f.seek(0)
+            ck = torch.load(f, map_location='cpu', weights_only=True)
+        why = _unfit(ck, learn)
+    except Exception as e: return None,f'it cannot be read, truncated or no checkpoint ({type(e).__name__})'
+    return (None,why) if why else (ck,None)
+
+def _go_on(learn, path):
+    "Give `learn` what the checkpoint at `path` says it began with; that checkpoint, and why not"
+    ck,why = _read(learn, path)
+    if why: return None,why
+    own = _plain(learn.opt.state_dict()),_model_state(learn.model)
+    try:
+        _begin(learn, ck) # Hypers as the fit found them: it may give them back at its end
+        _set_model(learn.model, ck['model'])
+    except Exception as e:
+        _load_opt(learn.opt, own[0])
+        _set_model(learn.model, own[1])
+        return None,f'it does not fit: {e}'
+    return ck,None
+
+# %% ../nbs/31_resume.ipynb #fdcbcee6
+def _chosen(learn, path):
+    "The newest checkpoint at `path` that `learn` goes on from, and its file"
+    reasons = []
+    for file in (path, _beside(path, '.prev')):
+        ck,why = _go_on(learn, file) if file.exists() else (None,None)
+        if ck and reasons: warn(f'{reasons[0]}; going on from {file}')
+        if ck: return ck,file
+        if why: reasons.append(f'{file} is refused: {why}')
+    raise ValueError(f"{'; '.join(reasons)}. Mend that, take a whole copy of the file, or remove {path} and its .prev to train from the beginning")
 
 @patch
 def resume(self:Learner,
     path # File of `SaveResume`
 ):
     "Let the next fit go on from `path`; `False` if there is none, else the fit, epoch, batch and file it goes on from"
-    found,reasons = [o for o in (Path(path), _beside(Path(path), '.prev')) if o.exists()],[]
-    if not found: return False
-    if self.opt is None: self.create_opt()
+    path,made = _target(Path(path)),self.opt is None
+    if not (path.exists() or _beside(path, '.prev').exists()): return False
+    if made: self.create_opt()
+    try: ck,file = _chosen(self, path)
+    except ValueError:
+        if made: self.opt = None
+        raise
     self.first_opt = _maker(self.opt)
-    for file in found:
-        ck,why = _read(self, file)
-        if ck: break
-        reasons.append(why)
-    else: raise ValueError('; '.join(reasons))
-    if reasons: warn(f'{reasons[0]}; going on from {file}')
-    _begin(self, ck) # Hypers as the fit found them: it may give them back at its end
-    _set_model(self.model, ck['model'])
     self.fits_done,self._do_fit = 0,partial(_rest_of_fit, self, ck)
     return dict(fit=ck['origin']['number'], epoch=ck['epoch'], batch=ck['batch'], file=str(file))

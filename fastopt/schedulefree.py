@@ -12,17 +12,19 @@ __all__ = ['Blend', 'schedulefree_sgd', 'schedulefree_adamw', 'schedulefree_rada
 # %% ../nbs/26_schedulefree.ipynb #382220aa
 import torch
 import fastopt.faces # chkstyle: ignore - a rule is called through its faces
-from functools import partial
+from contextlib import contextmanager, suppress
+from functools import wraps
 from itertools import islice
 from warnings import warn
-from fastai.callback.core import Callback, GatherPredsCallback, TrainEvalCallback
+from fastai.callback.core import Callback, CancelValidException, GatherPredsCallback, TrainEvalCallback
 from fastai.callback.progress import ProgressCallback
 from fastai.callback.schedule import LRFinder, ParamScheduler
 from fastai.learner import Learner
 from fastcore.basics import patch
+from fastcore.foundation import L
 from .adam import rectification
 from .faces import FastOptimizer, TorchOptimizer
-from .resume import _rngs, _set_rngs
+from .resume import _attrs, _changed, _rngs, _set_attrs, _set_rngs
 from .rules import Flag, Memo, NonNeg, Range, Real, Rule, Steps, Unit, clone, debias, decay, ema_, term
 
 # %% ../nbs/26_schedulefree.ipynb #bcc7c6ba
@@ -147,66 +149,112 @@ def train(self:(FastOptimizer,TorchOptimizer)):
     if new: warn(f"{self.rule.__name__}: {new} weights were replaced while they were the average, which starts again from them")
 
 # %% ../nbs/26_schedulefree.ipynb #dacf17f6
-def _step(self, closure=None):
-    if any('y' in st for st in self.state.values()): raise RuntimeError(
-        f"{self.rule.__name__}: the weights are the average; call `train()` of the optimizer before `step()`")
-    return TorchOptimizer.step(self, closure)
+def _checked(step):
+    "The method `step` of an optimizer, refused while its weights are the average"
+    @wraps(step)
+    def checked(self, closure=None):
+        if averages(self.rule) and any('y' in st for st in self.state.values()): raise RuntimeError(
+            f"{self.rule.__name__}: the weights are the average; call `train()` of the optimizer before `step()`")
+        return step(self, closure)
+    return checked
 
+for o in (FastOptimizer, TorchOptimizer): o.step = _checked(o.step)
 ScheduleFreeSGD = schedulefree_sgd.torch('ScheduleFreeSGD')
 ScheduleFreeAdamW = schedulefree_adamw.torch('ScheduleFreeAdamW')
 ScheduleFreeRAdam = schedulefree_radam.torch('ScheduleFreeRAdam')
-for o in (ScheduleFreeSGD, ScheduleFreeAdamW, ScheduleFreeRAdam): o.step = _step
 
-# %% ../nbs/26_schedulefree.ipynb #fd747916
-class _First:
-    "The first `n` batches of `dl`"
-    def __init__(self, dl, n): self.dl,self.n = dl,n
-    def __len__(self): return min(self.n, len(self.dl))
-    def __iter__(self): return islice(self.dl, len(self))
-
-def _quiet(cb): return getattr(cb, 'remove_on_fetch', False) or isinstance(cb, (TrainEvalCallback, GatherPredsCallback, ProgressCallback, ScheduleFree))
-
-def _measure(learn, norms, dl):
-    "Put statistics of the batches of `dl` into the normalizers `norms`"
-    quiet = [cb for cb in learn.cbs if cb.run and _quiet(cb)]
-    learn.training,kept,rngs,old = False,learn.dl,_rngs(learn.dls),[(m, m.momentum, m.num_batches_tracked.clone()) for m in norms]
-    learn.model.eval()
-    for cb in quiet: cb.run = False
-    for m in norms:
-        m.train().reset_running_stats()
-        m.momentum = None
-    try: learn._do_epoch_validate(dl=dl)
-    finally:
-        for cb in quiet: cb.run = True
-        for m,momentum,n in old:
-            m.eval().momentum = momentum
-            m.num_batches_tracked.copy_(n)
-        _set_rngs(learn.dls, rngs)
-        learn.dl = kept
-
-# %% ../nbs/26_schedulefree.ipynb #1fe10b84
+# %% ../nbs/26_schedulefree.ipynb #968819ee
 def _modes(opt):
     "The optimizer of `opt`, if it keeps an average, else `None`"
     opt = getattr(opt, 'opt', opt)
     return opt if isinstance(opt, (FastOptimizer, TorchOptimizer)) and averages(opt.rule) else None
 
-def _train_at_y(cb, learn):
-    "In place of `_do_epoch_train`: the same, and the average in the end, however it ends"
-    vars(learn).pop('_do_epoch_train')
-    try: learn._do_epoch_train()
+_parts = [] # Learners in a part of an epoch, innermost last, and whether it trains
+
+def _trains(learn): return ([False]+[trains for o,trains in _parts if o is learn])[-1]
+
+def _place(learn):
+    "Put the point in place that the innermost part needs"
+    if opt := _modes(learn.opt): opt.train() if _trains(learn) else opt.eval()
+
+# %% ../nbs/26_schedulefree.ipynb #685827e6
+@contextmanager
+def _part(learn, trains):
+    "A part of an epoch"
+    _parts.append(part := (learn,trains))
+    try:
+        _place(learn)
+        yield
     finally:
-        if opt := _modes(learn.opt): opt.eval()
-        cb.stale = [] if hasattr(learn, 'lr_finder') else [m for m in learn.model.modules() if getattr(m, 'running_mean', None) is not None and m.training]
+        _parts.pop(max(i for i,o in enumerate(_parts) if o is part))
+        _place(learn)
+
+# %% ../nbs/26_schedulefree.ipynb #fd747916
+def _quiet(cb): return getattr(cb, 'remove_on_fetch', False) or isinstance(cb, (TrainEvalCallback, GatherPredsCallback, ProgressCallback, ScheduleFree))
+
+@contextmanager
+def _only_shaping(learn):
+    "Inside, of the callbacks of `learn` there are only those that can change what its model computes; then all is as it was"
+    cbs,kept = learn.cbs,{k:vars(learn)[k] for k in ('dl','iter','n_iter','xb','yb','pred','loss','loss_grad') if k in vars(learn)}
+    learn.cbs = L(cb for cb in cbs if cb.run and hasattr(cb, 'before_batch') and not _quiet(cb))
+    known = [(cb, _attrs(cb)) for cb in learn.cbs]
+    try: yield
+    finally:
+        for cb,attrs in known: _set_attrs(cb, _changed(attrs, _attrs(cb)))
+        learn.cbs = cbs
+        vars(learn).update(kept)
+
+def _measure(learn, norms, n):
+    "Put statistics of `n` batches of training into the normalizers `norms`"
+    learn.training,rngs,old = False,_rngs(learn.dls),[(m, m.momentum, m.num_batches_tracked.clone()) for m in norms]
+    learn.model.eval()
+    for m in norms:
+        m.train().reset_running_stats()
+        m.momentum = None
+    try:
+        with _only_shaping(learn), suppress(CancelValidException), torch.no_grad():
+            learn.dl,learn.n_iter = learn.dls.train,n
+            for i,b in enumerate(islice(learn.dl, n)): learn.one_batch(i, b)
+    finally:
+        for m,momentum,k in old:
+            m.eval().momentum = momentum
+            m.num_batches_tracked.copy_(k)
+        _set_rngs(learn.dls, rngs)
+
+# %% ../nbs/26_schedulefree.ipynb #1fe10b84
+def _norms(learn):
+    "The normalizers of `learn` that are training"
+    return [] if hasattr(learn, 'lr_finder') else [m for m in learn.model.modules() if getattr(m, 'running_mean', None) is not None and m.training]
+
+def _mark(learn):
+    "Remember which normalizers of `learn` have the statistics of y"
+    for cb in learn._grab_cbs(ScheduleFree): cb.stale = _norms(learn) if _modes(learn.opt) else []
+
+# %% ../nbs/26_schedulefree.ipynb #7a861006
+_do_train,_do_validate = Learner._do_epoch_train,Learner._do_epoch_validate
+
+@patch
+def _do_epoch_train(self:Learner):
+    try:
+        with _part(self, True): _do_train(self)
+    finally: _mark(self)
+
+@patch
+def _do_epoch_validate(self:Learner, ds_idx=1, dl=None):
+    if _trains(self): _mark(self)
+    with _part(self, False): _do_validate(self, ds_idx, dl)
 
 # %% ../nbs/26_schedulefree.ipynb #12651955
 class ScheduleFree(Callback):
-    "Train at y, and validate, save, predict and stop at the average x"
+    "Measure batch norm's statistics at the average x before it is used, and say what does not go with it"
     order = -9
     def __init__(self,
         recalibrate:int=50 # Batches of training data on which batch norm's statistics are measured at x; 0 leaves those of y
     ):
-        if recalibrate<0: raise ValueError(f'ScheduleFree: recalibrate={recalibrate} is no number of batches: give 0 or more')
+        if not recalibrate>=0: raise ValueError(f'ScheduleFree: recalibrate={recalibrate} is no number of batches: give 0 or more')
         self.recalibrate,self.stale,self.stays = recalibrate,[],False
+    def __call__(self, event_name):
+        if event_name=='after_create' or (self.learn and self.leads()): return super().__call__(event_name)
     def after_create(self): self.stays = True
     def before_fit(self):
         if self.learn.opt is None: return # Made for predictions
@@ -215,22 +263,24 @@ class ScheduleFree(Callback):
         moved = [k for cb in self.learn._grab_cbs(ParamScheduler) if not isinstance(cb, LRFinder) for k in cb.scheds if k in ('lr', 'mom')]
         if moved: warn(f"{_modes(self.opt).rule.__name__} needs no schedule, and this fit moves {' and '.join(moved)}; "
             "`learn.fit(n, lr)` is meant for it")
-    def before_epoch(self):
-        if not (self.stays and '_do_epoch_train' in vars(self.learn)): self.learn._do_epoch_train = partial(_train_at_y, self, self.learn)
     def before_batch(self):
         if self.training and (opt := _modes(self.opt)): opt.train()
     def before_validate(self): self.settle()
-    def after_epoch(self): vars(self.learn).pop('_do_epoch_train', None)
     def after_fit(self): self.settle()
 
 # %% ../nbs/26_schedulefree.ipynb #b2f7ab94
 @patch
+def leads(self:ScheduleFree):
+    "Is this the one that acts? One given by hand does before one that stays, and the last of several"
+    return self is max(enumerate(self.learn._grab_cbs(ScheduleFree)), key=lambda o: (not o[1].stays, o[0]))[1]
+
+@patch
 def settle(self:ScheduleFree):
-    "Put the average in place, with statistics of its own"
-    dl = _First(self.dls.train, self.recalibrate)
-    if opt := _modes(self.learn.opt): opt.eval()
-    if self.stale and len(dl): _measure(self.learn, self.stale, dl)
-    self.stale = []
+    "Outside training, put the average in place, with statistics of its own"
+    _place(self.learn)
+    if _trains(self.learn): return
+    if self.stale and (n := min(self.recalibrate, len(self.dls.train))): _measure(self.learn, self.stale, n)
+    for cb in self.learn._grab_cbs(ScheduleFree): cb.stale = []
 
 # %% ../nbs/26_schedulefree.ipynb #3d249095
 _create_opt = Learner.create_opt

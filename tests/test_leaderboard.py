@@ -1,11 +1,12 @@
 "`fastopt-leaderboard` from end to end: what it counts, what it survives, what it refuses"
-import json, os, re, shutil, socket, subprocess, sys, tarfile, warnings
+import html, json, os, re, shutil, socket, subprocess, sys, tarfile, warnings
 from pathlib import Path
 from types import SimpleNamespace
 import numpy as np, pandas as pd, pytest
 from PIL import Image
 from scipy import stats
 from fastopt import leaderboard as B
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 CMD = [sys.executable, '-c', 'from fastopt.leaderboard import main; main()']
 TINY = '--size 16 --epochs 3 --bs 8 --arch small --lr 3e-3 --every 2'.split()
@@ -381,3 +382,79 @@ def test_squashed(tmp_path):
 def test_help(cmd, capsys):
     with pytest.raises(SystemExit) as e: lb(*cmd.split(), '--help')
     assert e.value.code==0 and 'usage: fastopt-leaderboard' in capsys.readouterr().out
+
+# ---- lines that are no records, and names that are more than text
+
+JSON = st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5), lambda o:
+    st.lists(o, max_size=3) | st.dictionaries(st.text(max_size=5), o, max_size=3), max_leaves=6)
+PLACES = [*B.FIELDS, *(f'args {k}' for k in B.ARGS), 'data official','data folder','time']
+
+def spoilt(rec, place, v):
+    "`rec` of an entry of its own with `v` in `place`"
+    rec = json.loads(json.dumps(rec))|dict(entry='zz')
+    *above,k = place.split()
+    (rec[above[0]] if above else rec)[k] = v
+    return json.dumps(rec)
+
+@pytest.mark.parametrize('line,why', [('null','no dict'), ('[1]','no dict'), ('3','no dict'), ('{"entry":"x","seed":1}',"no 'accuracy'"), ('['*99999,'no JSON'), ('{"a":'*50+'1'+'}'*50,'nested'), ('','no JSON'),
+    (('name',None),"'name' is not text"), (('accuracy',float('nan')),'not a share'), (('accuracy',87.4),'not a share'), (('seed',True),'not a whole'), (('seed',1.5),'not a whole'), (('epochs',[]),'list of epochs'),
+    (('epochs',[dict(accuracy='x')]),'list of epochs'), (('args',[1]),'not a dict'), (('args size','128'),"'size' is not a whole number"), (('args noise',None),"'noise'"), (('data',None),'not a dict'),
+    (('data official',1),'text or null'), (('reasons','x'),'list of texts'), (('reasons',[1]),'list of texts'), (('seconds',10**400),'not a number'), (('device',7),'not text'), (('time',5),"'time' is not text")], ids=str)
+def test_no_record(board, line, why, capsys):
+    "It is named, and the board is that of the others"
+    f = Path('runs/leaderboard.jsonl')
+    line = spoilt(board[0], *line) if isinstance(line, tuple) else line
+    f.write_bytes(b''.join((good := f.read_bytes().splitlines(True))[:5])+line.encode()+b'\n'+b''.join(good[5:]))
+    with pytest.warns(UserWarning, match=f'line 6 of .*leaderboard.jsonl is damaged and left out: .*{why}'): assert B.board_of('runs')==board
+    with pytest.warns(UserWarning, match='line 6'): lb('show', '--full')
+    assert 'name of aaaa' in capsys.readouterr().out
+
+def test_known_by_three_keys_alone(board):
+    "Such a run is not trained again, and the board does without it"
+    B.add_record(dict(entry='aaaa', seed=7, accuracy=.5), f := Path('runs/leaderboard.jsonl'))
+    assert B.todo(f, 'aaaa', range(9))==[5,6,8]
+    with pytest.warns(UserWarning, match="line 21 .* it has no 'name'"): assert B.board_of('runs')==board
+
+def test_any_lines(board):
+    "Whatever JSON stands between them, good records stay, and what is taken for one can be shown"
+    f = Path('runs/leaderboard.jsonl')
+    good = f.read_bytes().splitlines(True)
+    @settings(max_examples=40, deadline=None, database=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @given(st.lists(JSON.map(json.dumps) | st.builds(spoilt, st.just(board[0]), st.sampled_from(PLACES), JSON), min_size=20, max_size=20))
+    def mix(bad):
+        f.write_bytes(b''.join(o+n.encode()+b'\n' for o,n in zip(good, bad)))
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore')
+            recs = B.board_of('runs')
+        assert [o for o in recs if o in board]==board
+        made = [o for o in recs if o not in board]
+        assert all(len(f(made)) for f in (B.table, B.frame)) or not made
+    mix()
+
+NASTY = ['\x1b[31mred\x1b[0m','a\nb','\x07','$x','$\\frac$','a|b','`rm`','<script>alert(1)</script>','</svg><b>','\ud800','\u202eabc','a\\','[x](y)','&lt;','','  ']
+CONTROL = re.compile('[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u202e\ud800-\udfff]') # All but the end of a line
+TAG = re.compile(r'<(/?[^\s>/]+)')
+
+def test_any_text(board, capsys, monkeypatch):
+    "Texts are shown as text: no control character gets through, no markup, no formula, no further column"
+    few = [o for o in board if o['seed']<2 and o['entry']!='cccc']
+    monkeypatch.setattr('fastopt.board._svg', lambda fig: '<svg></svg>')
+    monkeypatch.setattr('fastopt.board.picture', lambda *args: None)
+    known = {*TAG.findall(B.page(few))}
+    @settings(max_examples=25, deadline=None, database=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @given(st.lists(st.sampled_from(NASTY) | st.text(max_size=12), min_size=6, max_size=6))
+    def shown(ts):
+        recs = [dict(o, name=ts[0]+ts[1]*(o['entry']>'b'), device=ts[2], time=ts[3], reasons=[ts[4]]*(o['entry']=='dddd'), data=dict(folder=ts[5])) for o in few]
+        Path('runs/leaderboard.jsonl').write_text(''.join(json.dumps(o)+'\n' for o in recs))
+        for k in ('b.md','b.html','b.csv','readme'): B.export(k)
+        B.show(full=True), B.compare('aaaa', 'bbbb')
+        md,page,out = Path('b.md').read_text(),Path('b.html').read_text(),capsys.readouterr().out
+        for o in (md, page, out, Path('b.csv').read_text()): assert not CONTROL.search(o)
+        assert not {*'<`$'}&{*md} and {o.count('|') for o in md.splitlines()}=={len(B.SHORT)+1}
+        assert B.table(recs).name[0] in [html.unescape(o) for o in md.splitlines()[2].split('|')] and {*TAG.findall(page)}<=known
+    shown()
+
+def test_any_name_in_a_picture(board):
+    "A formula that does not close is a name like another"
+    svg = B.page([dict(o, entry=k, name=k) for k in NASTY for o in board[:1]])
+    assert not CONTROL.search(svg) and '$x<' in svg and '&lt;script&gt;' in svg and '<script>alert' not in svg

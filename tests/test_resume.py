@@ -1,5 +1,7 @@
 "Killed at any batch and resumed, a training ends equal to the unbroken one, to the last bit; and what `learn.resume` refuses."
-import numpy as np, os, pytest, random, signal, time, torch, warnings
+import errno, numpy as np, os, pytest, random, signal, time, torch, warnings
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from fastai.basics import Callback, accuracy, set_seed
 from fastai.callback.fp16 import MixedPrecision
 from fastai.callback.mixup import MixUp
@@ -13,10 +15,11 @@ from fastai.optimizer import Adam, OptimWrapper, ranger as fastai_ranger
 from fastcore.foundation import L
 from fastopt.adamod import AdaMod
 from fastopt.beyond import SAM
-from fastopt.resume import _beside as beside, _plain as plain, RESUME_FORMAT, SaveResume
+from fastopt.resume import _beside as beside, _fits as fits, _plain as plain, _read as read, _write as write, RESUME_FORMAT, SaveResume
 from fastopt.schedule import fit_fc # chkstyle: ignore - patches Learner
 from fastopt.schedules import SwitchOpt
 from functools import partial
+from hypothesis import given, settings, strategies as st
 from rules_under_test import RULES
 from torch import nn
 from torch.optim import SGD, AdamW
@@ -399,6 +402,8 @@ def test_other_data(tmp_path):
     learn.resume(tmp_path/'x')
     with pytest.raises(ValueError, match="'items' is 25 in the file and 26 here"): quiet(learn, one_cycle, [])
 
+def temporary(path): return [o.name for o in path.parent.iterdir() if o.name.endswith('.tmp')]
+
 @pytest.mark.parametrize('call', ['save','first replace','second replace'])
 def test_killed_writing(tmp_path, call, monkeypatch):
     "Half of the new file, or one of two renames"
@@ -416,7 +421,7 @@ def test_killed_writing(tmp_path, call, monkeypatch):
     with pytest.raises(Killed): script(path, fresh, one_cycle)
     monkeypatch.undo()
     went = fresh().resume(path)
-    assert beside(path, '.tmp').exists() and (went['epoch'],went['batch'])==(1,1)==(ck['epoch'],ck['batch'])
+    assert not temporary(path) and (went['epoch'],went['batch'])==(1,1)==(ck['epoch'],ck['batch'])
     assert not differ(state(script(path, fresh, one_cycle)), whole)
 
 def test_never_casts(tmp_path):
@@ -480,3 +485,228 @@ def test_arguments_stay(tmp_path):
 @pytest.mark.parametrize('every', [0, -1])
 def test_every(tmp_path, every):
     with pytest.raises(ValueError, match=f'every={every}'): SaveResume(tmp_path/'x', every)
+
+# ---- damaged files
+
+@pytest.fixture(scope='module')
+def whole_file(tmp_path_factory):
+    "A checkpoint of batch 1 of epoch 1: its file, content and bytes"
+    path = tmp_path_factory.mktemp('whole')/'x'
+    return path,saved(path),path.read_bytes()
+
+def all_of(learn):
+    "What `resume` must not touch when it refuses"
+    ps = [dict(grad=p.grad, trains=p.requires_grad) for p in learn.model.parameters()]
+    return plain(dict(model=learn.model.state_dict(), ps=ps, opt=learn.opt and learn.opt.state_dict(), known=[*vars(learn)]))
+
+def unchanged(learn, path, *words):
+    "The error of `resume`, that it says what it has to, and that it has touched nothing"
+    before,now = all_of(learn),(random.getstate(), torch.get_rng_state())
+    with pytest.raises(ValueError) as e: learn.resume(path)
+    assert all(w in str(e.value) for w in (f'{path} is refused', f'remove {path}', *words)), str(e.value)
+    assert not differ(all_of(learn), before) and random.getstate()==now[0] and torch.equal(torch.get_rng_state(), now[1])
+
+def test_bit_flips(whole_file):
+    "A flipped bit is found, or changes nothing of what is read"
+    path,ck,data = whole_file
+    learn,harmless = quiet(fresh(), one_cycle, []),[]
+    @settings(max_examples=60, deadline=None, database=None, derandomize=True)
+    @given(st.integers(0, 8*len(data)-1))
+    def flip(i):
+        bad = bytearray(data)
+        bad[i//8] ^= 1<<i%8
+        (bent := beside(path, '.bent')).write_bytes(bad)
+        got,why = read(learn, bent)
+        if got: assert not harmless.append(i) and not differ(got, ck)
+        else: unchanged(learn, bent)
+    flip()
+    assert len(harmless)<20 # Dates, and what fills the gaps
+
+@pytest.mark.parametrize('to', ['','.prev'])
+def test_flipped_bit(tmp_path, to):
+    "In the newest file: the one before is used, and said. In that one as well: an error that names both"
+    path = tmp_path/'x'
+    saved(path)
+    for file in {path, beside(path, to)}:
+        data = bytearray(file.read_bytes())
+        at = data.index(torch.load(file)['model']['tensors']['0.weight'].numpy().tobytes())
+        data[at+5] ^= 4
+        file.write_bytes(data)
+    if not to: falls_back(path, 'checksum of .* is wrong; going on from')
+    else: unchanged(fresh(), path, 'checksum', f'{path}.prev is refused')
+
+def test_checksums_switched_off(tmp_path):
+    torch.serialization.set_crc32_options(False)
+    try:
+        saved(tmp_path/'x')
+        assert not torch.serialization.get_crc32_options()
+    finally: torch.serialization.set_crc32_options(True)
+    assert fresh().resume(tmp_path/'x')['batch']==1
+
+GONE = object()
+OTHER = [GONE, None, [], {}, (), 'x', b'x', 3, -1, 1.5, float('nan'), True, [[None]], torch.ones(2), dict(a=None)]
+
+def bent(o, steps, new):
+    "`o` with `new` in the place that `steps` lead to, numbers that choose among what there is"
+    keys = list(o) if isinstance(o, dict) else list(range(len(o))) if isinstance(o, (list, tuple)) else []
+    if not steps or not keys: return new
+    k,rest = keys[steps[0]%len(keys)],steps[1:]
+    items = {i: bent(v, rest, new) if i==k else v for i,v in (o.items() if isinstance(o, dict) else enumerate(o))}
+    left = {i:v for i,v in items.items() if v is not GONE}
+    return left if isinstance(o, dict) else type(o)(left.values())
+
+def test_malformed(whole_file):
+    "Anything missing or of another type, at any depth: refused, by name, and nothing is touched"
+    path,ck,_ = whole_file
+    learn,keys = quiet(fresh(), one_cycle, []),list(ck)
+    @settings(max_examples=150, deadline=None, database=None, derandomize=True)
+    @given(st.lists(st.integers(0, 30), min_size=1, max_size=5), st.sampled_from(OTHER))
+    def malform(steps, new):
+        other = bent(ck, steps, new)
+        if not differ(other, ck): return
+        torch.save(other, beside(path, '.bent'))
+        key = keys[steps[0]%len(keys)]
+        unchanged(learn, beside(path, '.bent'), *([] if key in ('resume_format','seal') else [key]))
+    malform()
+
+@pytest.mark.parametrize('k', ['resume_format','version','epoch','batch','done','origin','drawn','rngs','tried','model','modes','opt','optimizer','now','skipped','frozen_idx','learner','scaler',
+    'metrics','recorder','cbs','weights of the groups','seal'])
+def test_every_key(whole_file, k):
+    path,ck,_ = whole_file
+    for new in OTHER:
+        other = {**ck, k:new}
+        if new is GONE: del other[k]
+        if not differ(other, ck): continue
+        torch.save(other, beside(path, '.bent'))
+        unchanged(fresh(), beside(path, '.bent'), 'no checkpoint of SaveResume' if k=='resume_format' and type(new) is not int else 'format' if k=='resume_format' else '' if k=='seal' else k)
+    assert ck.keys()=={'resume_format','version','epoch','batch','done','origin','drawn','rngs','tried','model','modes','opt','optimizer','now','skipped','frozen_idx','learner','scaler','metrics',
+        'recorder','cbs','weights of the groups','seal'}
+
+def test_other_generators(whole_file):
+    "A whole file of loaders of another kind"
+    load = torch.utils.data.DataLoader
+    dls = DataLoaders(load(Noisy(25), 6, shuffle=True, drop_last=True, generator=torch.Generator()), load(Noisy(9), 6))
+    unchanged(fresh(dls=dls), whole_file[0], "generators of its loaders: [['python'], ['python']]; here: [['torch'")
+
+def test_does_not_fit(whole_file, monkeypatch):
+    "What only shows while it is put back is taken back"
+    learn,calls = quiet(fresh(), one_cycle, []),[]
+    def fail(*args, real=Learner.resume.__globals__['_set_model']):
+        real(*args)
+        if not calls: calls.append(1), 1/0
+    monkeypatch.setitem(Learner.resume.__globals__, '_set_model', fail)
+    (file := beside(whole_file[0], '.alone')).write_bytes(whole_file[2])
+    unchanged(learn, file, 'does not fit: division by zero')
+
+# ---- writing
+
+@pytest.mark.parametrize('where', ['save','fsync','replace'])
+@pytest.mark.parametrize('error', [OSError(errno.ENOSPC, 'No space left on device'), KeyboardInterrupt(), RuntimeError('PytorchStreamWriter failed')], ids=lambda e: type(e).__name__)
+def test_nothing_half_written(tmp_path, where, error, monkeypatch):
+    "A full disk or Ctrl-C: what was there is there, and nothing else"
+    path = tmp_path/'x'
+    for i in range(2): write(dict(i=i), path)
+    def fail(*args):
+        if where=='save': args[1].write(b'PK'*100)
+        raise error
+    with monkeypatch.context() as m:
+        m.setattr(*((torch, 'save') if where=='save' else (os, where)), fail)
+        with pytest.raises(type(error)): write(dict(i=2), path)
+    assert sorted(o.name for o in tmp_path.iterdir())==['x','x.prev'] and [torch.load(o)['i'] for o in (path, beside(path, '.prev'))]==[1,0]
+
+def test_full_disk_in_a_fit(tmp_path, monkeypatch):
+    "The same training goes on when there is room again"
+    path,whole = tmp_path/'x',state(script(None, fresh, one_cycle))
+    saved(path)
+    def full(f): raise OSError(errno.ENOSPC, 'No space left on device')
+    with monkeypatch.context() as m:
+        m.setattr(os, 'fsync', full)
+        with pytest.raises(OSError): script(path, fresh, one_cycle)
+    assert not temporary(path) and not fits
+    assert not differ(state(script(path, fresh, one_cycle)), whole)
+
+def test_several_writers(tmp_path):
+    "Each file is whole and of one writer, whenever it is read"
+    path = tmp_path/'x'
+    def many(k):
+        for i in range(25): write(dict(who=torch.full((3000,), float(k)), i=i), path)
+    with ThreadPoolExecutor(4) as pool:
+        jobs = [pool.submit(many, k) for k in range(4)]
+        while not all(o.done() for o in jobs):
+            for file in (path, beside(path, '.prev')):
+                with suppress(FileNotFoundError): assert len(torch.load(file)['who'].unique())==1
+    assert all(o.result() is None for o in jobs) and sorted(o.name for o in tmp_path.iterdir())==['x','x.prev']
+
+def test_leftovers_are_swept(tmp_path):
+    "What a killed writer left goes when a fit begins, an hour later; what somebody writes now stays"
+    path = tmp_path/'x[1]'
+    old,new,other = [tmp_path/o for o in ('x[1].12345678.tmp','x[1].abcdef12.tmp','x1.12345678.tmp')]
+    for o in (old, new, other): o.touch()
+    for o in (old, other): os.utime(o, (time.time()-4000,)*2)
+    script(path, fresh, plain_fit)
+    assert not old.exists() and new.exists() and other.exists()
+
+@pytest.mark.skipif(os.name=='nt', reason='links need rights there')
+def test_link(tmp_path):
+    "A link is written through, also one to a file and folder that are not there yet, and read through"
+    link,there,whole = tmp_path/'link',tmp_path/'far'/'x',state(script(None, fresh, one_cycle))
+    link.symlink_to(there)
+    saved(link)
+    assert link.is_symlink() and not there.is_symlink() and beside(there, '.prev').exists() and not beside(link, '.prev').exists()
+    with pytest.raises(Killed): script(link, fresh, one_cycle, die=(2, 1, 'before_step', raised))
+    assert fresh().resume(link)['file']==str(there)
+    there.write_bytes(b'')
+    with pytest.warns(UserWarning, match='truncated'): assert fresh().resume(link)['file']==f'{there}.prev'
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')
+        assert not differ(state(script(link, fresh, one_cycle)), whole)
+    assert link.is_symlink()
+
+# ---- fits within fits
+
+class Nested(Callback):
+    "Do `what` at every `every`th `event`, but not within what is done"
+    order = 80
+    def __init__(self, what, event, every):
+        self.what,self.every,self.calls,self.busy = what,every,0,False
+        setattr(self, event, self.look)
+    def look(self):
+        if self.busy: return
+        self.calls += 1
+        if self.calls % self.every: return
+        self.busy = True
+        try: self.what(self.learn)
+        finally: self.busy = False
+
+def careful(learn):
+    "Validate, and put back what training needs, as a user would who has noticed"
+    kept = {k: getattr(learn, k) for k in ('epoch','train_iter','pct_train','iter','n_iter','training','dl','xb','yb')}
+    learn.validate()
+    learn.model.train(kept['training'])
+    for k,v in kept.items(): setattr(learn, k, v)
+
+INNER = dict(validate=Learner.validate, preds=Learner.get_preds, careful=careful, fit=lambda learn: learn.fit(1, 1e-3),
+    find=lambda learn: learn.lr_find(num_it=3, show_plot=False, suggest_funcs=()))
+
+class After(Callback):
+    "Be killed at the `n`th batch of this process, be it of training or not"
+    order = 90
+    def __init__(self, n): self.left = iter(range(n))
+    def before_batch(self):
+        if next(self.left, None) is None: raised()
+
+IN_TRAINING = ('before_batch','after_step','after_batch')
+WHERE = dict(validate=('before_fit','before_epoch','before_batch','after_batch','after_epoch'), careful=('after_batch','after_step','before_validate'),
+    preds=('before_train','after_validate'), fit=('before_fit','before_epoch','after_train'), find=('after_train','after_epoch')) # A fit elsewhere is an error in fastai too
+
+@pytest.mark.parametrize('what,event', [(k, e) for k in INNER for e in WHERE[k]])
+def test_nested(tmp_path, what, event):
+    "A callback validates, predicts, fits or searches in a fit: killed again and again, it ends as the unbroken one"
+    learner = lambda: fresh(path=tmp_path)
+    cbs = lambda: [Nested(INNER[what], event, 3 if event in IN_TRAINING else 1)]
+    whole,path,rnd = state(script(None, learner, one_cycle, cbs)),tmp_path/'x',random.Random(event+what)
+    for i in range(60):
+        try: learn = script(path, learner, one_cycle, lambda: [*cbs(), After(rnd.randint(8, 11))])
+        except Killed: continue
+        break
+    assert i and not fits and not differ(state(learn), whole)

@@ -1,5 +1,5 @@
 "Schedule-free training: the average is in place for everything but training, and nothing that looks at it changes a bit of what comes."
-import numpy as np, pytest, torch, warnings
+import fastopt.schedulefree as module, numpy as np, pytest, random, torch, warnings
 from fastai.basics import Callback, set_seed
 from fastai.callback.core import CancelEpochException, CancelFitException, CancelTrainException, FetchPredsCallback
 from fastai.callback.progress import ProgressCallback
@@ -14,7 +14,7 @@ from fastopt.rules import matrices, route
 from fastopt.schedulefree import ScheduleFree, ScheduleFreeAdamW, averaged, averages
 from functools import partial
 from rules_under_test import RULES
-from test_resume import KILLS, Bf16, check, differ, eager, make, net, plain, plain_fit, quiet, seed_of, with_cbs
+from test_resume import INNER, KILLS, After, Bf16, Killed, Nested, check, differ, eager, make, net, plain, plain_fit, quiet, script, seed_of, state, with_cbs
 from torch import nn
 
 FREE = [n for n,r in RULES.items() if averages(r)]
@@ -221,12 +221,6 @@ def test_who_attaches_it():
     assert len(fit(fresh())._grab_cbs(ScheduleFree))==1
     assert fit(fresh(cbs=ScheduleFree(7))).schedule_free.recalibrate==7
     learn = fresh()
-    seen = []
-    class Batches(Callback):
-        order = 100
-        def after_batch(self): seen.append(self.training)
-    fit(learn, 1, cbs=[ScheduleFree(2), Batches()])
-    assert seen.count(False)==2+2 # Two to measure, two to validate
     fit(learn, 1, cbs=ScheduleFree(0))
     assert at(learn)=='x' and len(learn._grab_cbs(ScheduleFree))==1
     assert not fit(make(eager(RULES['adamw'])))._grab_cbs(ScheduleFree)
@@ -234,6 +228,11 @@ def test_who_attaches_it():
 def test_words():
     with pytest.raises(ValueError, match='recalibrate=-1 is no number'): ScheduleFree(-1)
     with pytest.warns(UserWarning, match='nothing to do: adamw.*opt_func=schedulefree_adamw'): fit(make(eager(RULES['adamw']), cbs=ScheduleFree()))
+    before = (idle := make(eager(RULES['adamw']), cbs=ScheduleFree())),make(eager(RULES['adamw']))
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')
+        for o in before: set_seed(3) or fit(o)
+    assert same([idle.model[1].running_mean], [before[1].model[1].running_mean])
     with pytest.warns(UserWarning, match='schedulefree_adamw needs no schedule, and this fit moves lr and mom'): quiet(fresh(), lambda l, cbs: l.fit_one_cycle(1), [])
     with warnings.catch_warnings():
         warnings.simplefilter('error', UserWarning)
@@ -301,3 +300,165 @@ def test_route():
         assert torch.equal(ps[i].detach(), averaged(ys[i], opt.state[ps[i]]['z'], 0.7)) and torch.equal(ps[1-i].detach(), ys[1-i])
         opt.train()
         assert same(ps, ys)
+
+# ---- whatever happens in between
+
+class Seen(Callback):
+    "All events, those of batches with the place in training or validation; no `before_batch`"
+    order = 100
+    def __init__(self):
+        self.seen = []
+        for e in ('before_fit','before_epoch','before_train','after_pred','after_loss','after_batch','after_train','before_validate','after_validate','after_epoch','after_fit'):
+            setattr(self, e, partial(self.seen.append, e))
+
+class Shapes(Callback):
+    "Change the input, as mixed precision does, and count"
+    order = 90
+    def __init__(self): self.batches,self.epochs,self.open = 0,0,0
+    def before_fit(self): self.kept = [*self.model.parameters()]
+    def before_batch(self):
+        self.learn.xb = tuple(2*o for o in self.xb)
+        self.batches,self.open = self.batches+1,self.open+1
+    def after_batch(self): self.open -= 1
+    def before_validate(self): self.epochs += 1
+
+def test_recalibration_is_no_validation():
+    "No callback hears of it but who shapes the input, and what that one counts is put back; the batches are those of training"
+    ends = []
+    for k in (0, 50):
+        learn = fit(fresh(cbs=[ScheduleFree(k), seen := Seen(), shapes := Shapes()]))
+        with learn.no_bar(): learn.validate()
+        ends.append([seen.seen, shapes.batches, shapes.epochs, shapes.open, *weights(learn)])
+    assert not differ(plain(ends[0]), plain(ends[1])) and shapes.batches==2*(4+2)+2 and shapes.epochs==3
+    x,y = torch.randn(24, 6, generator=torch.Generator().manual_seed(0)),torch.arange(24)%3
+    dls = DataLoaders.from_dsets(list(zip(x, y)), list(zip(x, y)), bs=6, device='cpu', num_workers=0)
+    learn = fit(fresh(dls=dls, cbs=Shapes()))
+    assert torch.allclose(learn.model[1].running_mean, learn.model[0](2*x).mean(0), atol=1e-6)
+    assert all(a is b for a,b in zip(learn.shapes.kept, learn.model.parameters()))
+    assert learn.model[4].training==learn.model[1].training==False and learn.cbs.filter(lambda o: isinstance(o, Shapes))
+
+def test_recalibration_that_fails():
+    "All callbacks are there again, with what they knew"
+    learn = fresh(cbs=[shapes := Shapes()])
+    fit(learn)
+    known,cbs = (shapes.batches, shapes.epochs, shapes.open),[*learn.cbs]
+    learn.schedule_free.stale = [learn.model[1]]
+    learn.model[4].register_forward_pre_hook(lambda *args: 1/0)
+    with pytest.raises(ZeroDivisionError): learn.schedule_free.settle()
+    assert [*learn.cbs]==cbs and (shapes.batches, shapes.epochs, shapes.open)==known
+
+@pytest.mark.parametrize('made,added,given,n', [((), (), (), 4), ((3,), (), (), 3), ((), (3,), (), 3), ((), (), (2,), 2), ((3,), (), (2,), 2),
+    ((), (3,), (2,), 2), ((3,), (1,), (2,), 2), ((3, 1), (), (), 1), ((), (), (1, 2), 2), ((3,), (), (0,), 0)])
+def test_one_of_several_acts(made, added, given, n, monkeypatch):
+    "Measured once before each use, on as many batches as the last one given says; those for one fit are gone after it"
+    found = []
+    def count(learn, norms, n, real=module._measure): found.append(n), real(learn, norms, n)
+    monkeypatch.setattr(module, '_measure', count)
+    learn = fresh(cbs=[ScheduleFree(k) for k in made])
+    for k in added: learn.add_cb(ScheduleFree(k))
+    fit(learn, 2, cbs=[ScheduleFree(k) for k in given])
+    assert found==[n]*2*bool(n) and at(learn)=='x' and len(learn._grab_cbs(ScheduleFree))>=1
+    found.clear()
+    fit(learn, 1)
+    assert found==[[4, *made, *added][-1]]
+    with warnings.catch_warnings():
+        warnings.simplefilter('error', UserWarning)
+        fit(learn, 1, cbs=[ScheduleFree(k) for k in given])
+
+def test_several_warn_once():
+    with pytest.warns(UserWarning, match='needs no schedule') as ws: quiet(fresh(cbs=ScheduleFree()), lambda l, cbs: l.fit_one_cycle(1, cbs=cbs), [ScheduleFree(2)])
+    assert sum('needs no schedule' in str(o.message) for o in ws)==1
+
+class Removed(Callback):
+    "Take `ScheduleFree` away at `event` of epoch 1"
+    def __init__(self, event): setattr(self, event, self.take)
+    def take(self):
+        if self.training and self.epoch==1: self.learn.remove_cb(ScheduleFree)
+
+@pytest.mark.parametrize('event', [None,'before_train','before_batch','after_pred','after_step','after_batch','after_train'])
+def test_removed(event):
+    "Without the callback training is still at y and all else at x, so `eval` and `train` of the optimizer find what they should"
+    a = fit(fresh(cbs=ScheduleFree(0)))
+    b = fit(fresh(cbs=[ScheduleFree(0), *([Removed(event)] if event else [])]))
+    b.remove_cb(ScheduleFree)
+    assert at(b)=='x' and same(weights(a), weights(b)) and not module._parts
+    set_seed(3)
+    fit(b, 1, cbs=(where := Where()))
+    assert {*where.seen['after_step', True]}=={'y'} and {*where.seen['before_validate', False]}=={'x'}
+    seeded(a, 1)
+    b.opt.eval()
+    assert at(b)=='x' and same(weights(a), weights(b))
+    b.opt.train()
+    assert at(b)=='y'
+
+@pytest.mark.parametrize('opt', [partial(RULES['schedulefree_adamw'], how='eager'), partial(RULES['schedulefree_sgd'], how='foreach'), partial(RULES['schedulefree_radam'], how='fused'),
+    partial(OptimWrapper, opt=ScheduleFreeAdamW, how='eager'), partial(OptimWrapper, opt=RULES['schedulefree_sgd'].torch('Own'), how='eager')], ids=['eager','foreach','fused','torch','own'])
+def test_no_step_at_the_average(opt):
+    "By hand, of any class and engine: said, and nothing is changed"
+    learn = fit(make(opt), 1)
+    before = weights(learn)
+    for p in learn.model.parameters(): p.grad = torch.ones_like(p)
+    with pytest.raises(RuntimeError, match='the weights are the average; call `train'): learn.opt.step()
+    assert same(weights(learn), before)
+    inner = getattr(learn.opt, 'opt', learn.opt)
+    inner.train()
+    learn.opt.step()
+    inner.eval()
+    assert not same(weights(learn), before)
+
+def still(cbs=None, **kwargs):
+    "A learner without noise, so that a look in between changes nothing"
+    model = lambda: nn.Sequential(nn.Linear(6, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Linear(8, 3))
+    set_seed(1)
+    return fresh(model=model, dls=digits_dls(), cbs=cbs, **kwargs)
+
+class Looks(Nested):
+    "`Nested`, and where the weights are before, in and after it"
+    def look(self):
+        if not self.training and 'before_batch' in vars(self): return
+        before,busy = at(self.learn),self.busy
+        super().look()
+        if not busy: self.seen = [*getattr(self, 'seen', []), (before, at(self.learn))]
+    def after_pred(self): self.inner = {*getattr(self, 'inner', ()), at(self.learn)} if self.busy else getattr(self, 'inner', set())
+
+@pytest.mark.parametrize('what,event', [*(('careful', e) for e in ('before_batch','after_backward','before_step','after_step','after_batch','after_train','before_validate')), ('preds','before_validate'), ('preds','after_epoch')])
+def test_nested(what, event):
+    "In the midst of training a validation is at the average, and training goes on from y as if nothing had been"
+    a,b = fit(still()),fit(still(cbs=(looks := Looks(INNER[what], event, 1))))
+    assert all(after==before or (before,after)==('start','y') for before,after in looks.seen) and looks.inner<={'x','start'} and not module._parts
+    assert at(b)=='x' and same(weights(a), weights(b)) and not differ(plain(a.opt.state_dict()), plain(b.opt.state_dict()))
+    assert not differ(plain(dict(a.model.named_buffers())), plain(dict(b.model.named_buffers())))
+
+@pytest.mark.parametrize('what', ['careful','validate','fit','find'])
+def test_nested_is_resumed(tmp_path, what):
+    "With `SaveResume`, killed again and again"
+    event,path,rnd = 'after_batch' if what=='careful' else 'after_train',tmp_path/'x',random.Random(what)
+    learner,cbs = (lambda: fresh(path=tmp_path)),lambda: [Nested(INNER[what], event, 2)]
+    whole = state(script(None, learner, plain_fit, cbs))
+    for i in range(60):
+        try: learn = script(path, learner, plain_fit, lambda: [*cbs(), After(rnd.randint(16, 24))])
+        except Killed: continue
+        break
+    assert i and not differ(state(learn), whole) and at(learn)=='x'
+
+@pytest.mark.parametrize('error', [KeyboardInterrupt(), RuntimeError('no memory'), CancelFitException()], ids=lambda e: type(e).__name__)
+def test_error_in_a_nested_validation(error):
+    "However deep it comes from, the weights end up at the average"
+    def fail(learn):
+        for p in learn.model[0].register_forward_hook(lambda *args: hook(learn)),: handles.append(p)
+        learn.validate()
+    def hook(learn):
+        for o in handles: o.remove()
+        raise error
+    handles,learn = [],fresh(cbs=Nested(fail, 'after_step', 3))
+    try: fit(learn)
+    except (KeyboardInterrupt, RuntimeError): pass
+    assert handles and at(learn)=='x' and not module._parts
+    learn.remove_cb(Nested)
+    assert at(fit(learn, 1))=='x'
+
+def test_saved_in_the_midst(tmp_path):
+    "Files of `save` and `export` between batches hold y and go on; the fit ends as it would have"
+    def put(learn): learn.save('mid'), learn.load('mid')
+    a,b = fit(still(path=tmp_path)),fit(still(path=tmp_path, cbs=(looks := Looks(put, 'after_batch', 1))))
+    assert same(weights(a), weights(b)) and ('y','y') in looks.seen
