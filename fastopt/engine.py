@@ -269,7 +269,6 @@ class Engine:
         if 'lr' not in rule.hypers: raise ValueError(f"{rule.__name__} never multiplies by `lr`: end it with `descend`")
         self.rule,self.options,self.how,self.lowp = rule,rule.options if options is None else options,how,lowp
         self.skip_nonfinite,self.skipped,self.plans,self.state_dtype = skip_nonfinite,0,{},state_dtype
-        self.whole = [k for k in rule.hypers if rule.ranges[k].whole]
     def __getstate__(self): return {**self.__dict__, 'plans':{}, 'groups':[]} # Compiled kernels are not copied; they are found again
     @torch.no_grad()
     def step(self,
@@ -277,6 +276,7 @@ class Engine:
         state # Dict of parameter to its state dict, filled where empty
     ):
         "One step. `False` if it was skipped because of a gradient that is not finite"
+        for i,(_,hyper) in enumerate(groups): self.numbers(i, hyper)
         if self.skip_nonfinite and not self.finite(groups):
             self.skipped += 1
             return False
@@ -285,13 +285,27 @@ class Engine:
         return True
     def runs(self, i, params, hyper, state):
         "The runs of the batches of group `i`"
-        hyper = {**self.options, **{k:float(hyper[k]) for k in self.rule.hypers}}
-        for k in self.whole: hyper[k] = int(hyper[k])
+        hyper = {**self.options, **self.numbers(i, hyper)}
         for b in self.batches(i, params, state):
             b.advance()
             own = {**self.rule.hyper_of(b.ps[0], hyper), 'step':b.step}
             if not b.do_wd and 'wd' in own: own['wd'] = 0.
             yield engines[self.how](b.rule, b, own)
+
+# %% ../nbs/01_engine.ipynb #08a6a22c
+Engine.called = {} # What the user knows hypers as, where it is not their name
+
+@patch
+def numbers(self:Engine, i, hyper):
+    "The hypers of group `i` as numbers, checked if they are not those of the step before"
+    rule,given = self.rule,[hyper.get(k) for k in self.rule.hypers]
+    seen = vars(self).setdefault('seen', {})
+    old,nums = seen.get(i, ([None]*len(given), {}))
+    new = {k:v for k,v,o in zip(rule.hypers, given, old) if v is not o or type(v) not in (float, int)}
+    if not new: return nums
+    nums = {**nums, **{k: rule.number(k, v, self.called.get(k)) for k,v in new.items()}}
+    seen[i] = given,nums
+    return nums
 
 # %% ../nbs/01_engine.ipynb #09bf630b
 @patch

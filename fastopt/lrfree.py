@@ -13,12 +13,12 @@ import torch
 import fastopt.faces # chkstyle: ignore - a rule is called through its faces
 from math import inf, sqrt
 from fastcore.basics import first
-from .rules import Across, Borrowed, Flag, Memo, NonNeg, Pos, Range, Rule, Unit, clone, decay, ema_, term
+from .rules import Across, Borrowed, Flag, Memo, NonNeg, Pos, Range, Rule, Unit, as_number, clone, decay, ema_, term
 
 # %% ../nbs/29_lrfree.ipynb #894d7ffb
 class Factor(Range):
     "A `Range` that infinity is in, too"
-    def __contains__(self, x): return x==inf or super().__contains__(x)
+    def __contains__(self, x): return as_number(x)==inf or super().__contains__(x)
 
 Growth = Factor(1, inf)
 Found = Memo(d=0., best=0., rate=0., r=0., g1=0.)
