@@ -100,7 +100,9 @@ def _like(rule, p, k, v):
 
 def _memo(rule, k, start, v):
     "The saved memo `v` as a copy, if it is one like `start`"
-    def fits(a, b): return isinstance(b, (list, tuple)) and not any(map(isnan, map(as_number, b))) if isinstance(a, list) else not isnan(as_number(b))
+    def fits(a, b):
+        if isinstance(a, list): return isinstance(b, (list, tuple)) and all(fits(0., o) for o in b)
+        return not isnan(x := as_number(b)) and x==b # A number too large for a float is another
     if isinstance(v, dict) and v.keys()==start.keys() and all(fits(a, v[o]) for o,a in start.items()): return deepcopy(dict(v))
     raise ValueError(f"{rule.__name__}: saved {k!r} is {v!r:.80}, and not numbers called {', '.join(start)}; load a whole state_dict")
 
@@ -175,7 +177,7 @@ class FastOptimizer(Optimizer):
         if not params or not sum(len(o) if isinstance(o, (L, list)) else 1 for o in params): raise ValueError(
             f"{rule.__name__}: no weights to train; pass `model.parameters()` or a list of them")
         super().__init__(params, [], **{**hypers, **wide})
-        check_weights(rule, self.all_params().itemgot(0))
+        check_weights(rule, sum(map(list, self.param_lists), []))
         self.hypers = L(map(Hypers, self.hypers))
     def __repr__(self): return f"{self.rule!r}\n" + '\n'.join(f"{len(ps)} weights: {h}" for ps,h in zip(self.param_lists, self.hypers))
     @property
@@ -386,8 +388,8 @@ class TorchOptimizer(torch.optim.Optimizer):
 
 # %% ../nbs/03_faces.ipynb #bded0c11
 def _kept(v):
-    "A number as it is to stand in a group: that of numpy as Python's, a tensor as it is, for who holds it may write to it"
-    return v if isinstance(v, torch.Tensor) or type(v) in (int, float) or isnan(as_number(v)) else as_number(v)
+    "`v` as it is to stand in a group: a number of numpy as Python's, which pickles plainly; a tensor as it is, for who holds it may write to it"
+    return v if isinstance(v, torch.Tensor) or getattr(v, 'ndim', 1) else v.item()
 
 @patch
 def _placed(self:TorchOptimizer, args, hypers):
@@ -402,8 +404,9 @@ def _placed(self:TorchOptimizer, args, hypers):
 def _sort(self:TorchOptimizer, given):
     "The hypers and options in `given`, in the rule's names and checked, and all other keys"
     rule = self.rule
-    given = {k:_kept(v) for k,v in given.items() if v is not None or k not in rule.options} # PyTorch's Muon has `adjust_lr_fn=None`
-    said = dict(rule.translate(k, v) for k,v in from_torch(rule, given, self.keys).items())
+    given = {k: type(v)(map(_kept, v)) if isinstance(v, (tuple, list)) else _kept(v) for k,v in given.items() if v is not None or k not in rule.options} # PyTorch's Muon has `adjust_lr_fn=None`
+    if isinstance(v := given.get('eps'), (tuple, list)) and v and v[0] is None: given['eps'] = 0.,*v[1:] # PyTorch's Adafactor has None there
+    said = dict(rule.translate(k, v) for k,v in from_torch(rule, given, {**torch_keys(rule), **self.keys}).items())
     mine = {k:v for k,v in said.items() if k in rule.ranges}
     for k,v in mine.items(): rule.check(k, v, self.called.get(k))
     return mine,{k:v for k,v in said.items() if k not in mine}
@@ -412,8 +415,10 @@ def _sort(self:TorchOptimizer, given):
 @patch
 def _group(self:TorchOptimizer, given, beside):
     "The dict `given` as the keys of a group: hypers in PyTorch's names, those it lacks from `beside`, and the rest as it is"
-    rule,(mine,rest) = self.rule,self._sort(given)
-    own = {**self.engine.options, **self.manner}
+    rule,own = self.rule,{**self.engine.options, **self.manner}
+    theirs = {k:v for k,v in given.items() if k in FOREIGN and k not in self.keys and k not in own} # Ranger21's hyper `min_lr` has another key
+    mine,rest = self._sort({k:v for k,v in given.items() if k not in theirs})
+    rest |= theirs
     if bad := first(k for k,v in {**mine, **rest}.items() if k in own and v!=own[k]): raise TypeError(
         f"{rule.__name__}: {bad!r} is one for all groups, and {own[bad]!r} here; give it to the optimizer")
     for k in rest: k in own or check_foreign(rule.__name__, k, (*self.keys, *rule.options))
