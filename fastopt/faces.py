@@ -142,9 +142,10 @@ def from_torch(rule, group, keys):
     "The dict `group` in fastopt's names; other keys stay as they are"
     res = {}
     for k,v in group.items():
-        h = keys.get(k, k)
-        if isinstance(h, str) or (k in rule.hypers and not isinstance(v, (tuple, list))): res[h if isinstance(h, str) else k] = v
-        elif isinstance(v, (tuple, list)) and len(v)==len(h): res.update(zip(h, v))
+        h,pair = keys.get(k, k),isinstance(v, (tuple, list))
+        if isinstance(h, str): res[h] = v
+        elif k in rule.hypers and not pair: res[k] = v # Adafactor's `eps` is a pair in PyTorch, and the first of it here
+        elif pair and len(v)==len(h): res.update(zip(h, v))
         else: raise ValueError(f"{rule.__name__}: {k}={v!r} must be {len(h)} numbers, for {' and '.join(h)}")
     return res
 
@@ -389,6 +390,7 @@ class TorchOptimizer(torch.optim.Optimizer):
 # %% ../nbs/03_faces.ipynb #bded0c11
 def _kept(v):
     "`v` as it is to stand in a group: a number of numpy as Python's, which pickles plainly; a tensor as it is, for who holds it may write to it"
+    if type(v) in (tuple, list): return type(v)(map(_kept, v))
     return v if isinstance(v, torch.Tensor) or getattr(v, 'ndim', 1) else v.item()
 
 @patch
@@ -404,7 +406,7 @@ def _placed(self:TorchOptimizer, args, hypers):
 def _sort(self:TorchOptimizer, given):
     "The hypers and options in `given`, in the rule's names and checked, and all other keys"
     rule = self.rule
-    given = {k: type(v)(map(_kept, v)) if isinstance(v, (tuple, list)) else _kept(v) for k,v in given.items() if v is not None or k not in rule.options} # PyTorch's Muon has `adjust_lr_fn=None`
+    given = {k: _kept(v) for k,v in given.items() if v is not None or k not in rule.options} # PyTorch's Muon has `adjust_lr_fn=None`
     if isinstance(v := given.get('eps'), (tuple, list)) and v and v[0] is None: given['eps'] = 0.,*v[1:] # PyTorch's Adafactor has None there
     said = dict(rule.translate(k, v) for k,v in from_torch(rule, given, {**torch_keys(rule), **self.keys}).items())
     mine = {k:v for k,v in said.items() if k in rule.ranges}

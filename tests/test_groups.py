@@ -335,7 +335,7 @@ def test_a_slip_of_the_pen_is_refused_and_nothing_else(name):
     known = (*cls.keys, *cls.rule.options)
     told = ('capturable', 'differentiable', 'maximize', 'amsgrad', 'centered', 'decoupled_weight_decay') # Have a meaning
     for k in FOREIGN.difference(known, told): assert cls([{'params':[weight(2, 2)], k:'theirs'}]).param_groups[0][k]=='theirs'
-    @settings(max_examples=25, deadline=None, derandomize=True)
+    @settings(max_examples=10, deadline=None, derandomize=True)
     @given(st.sampled_from(known), st.lists(st.tuples(st.sampled_from('dis'), st.integers(0, 20), st.sampled_from('aeit_x')), min_size=1, max_size=2))
     def slip(k, ops):
         bad = k
@@ -631,15 +631,14 @@ def saved_by(face, make, lowp):
     step(opt, ps, 2)
     return opt,ps
 
-@pytest.mark.parametrize('lowp', ['plain', 'kahan'])
-@pytest.mark.parametrize('face,make', FLAT, ids=lambda o: o if isinstance(o, str) else getattr(o, '__name__', None))
+@pytest.mark.parametrize('face,make,lowp', [*((*o, 'plain') for o in FLAT), ('fastai', adamw, 'kahan'), ('torch', NAdam, 'kahan')], ids=lambda o: getattr(o, '__name__', o))
 def test_a_damaged_checkpoint_loads_right_or_not_at_all(face, make, lowp):
     opt,ps = saved_by(face, make, lowp)
     whole = copy.deepcopy(opt.state_dict())
     step(opt, ps)
     before,name = everything(opt, ps),(make if face=='fastai' else make.rule).__name__
     ways = list(paths(whole))
-    @settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=100, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
     @given(st.sampled_from(ways), st.one_of(st.just(mutate), st.sampled_from(JUNK)))
     def damaged(at, new):
         if new is mutate and not at: return

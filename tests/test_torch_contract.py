@@ -1,6 +1,6 @@
 """What PyTorch asks of its own optimizers, asked of every class of ours. Inputs and errors come from PyTorch's table of optimizers, which is private: if it moves, one test
 fails and says so, and the others, which need it, are skipped."""
-import copy, io, pickle, warnings
+import copy, io, pickle
 import pytest, torch
 from torch import nn
 from torch.optim import lr_scheduler as sched
@@ -120,8 +120,9 @@ def test_rates_as_tensors(name):
 
 @pytest.mark.parametrize('name', TORCH)
 def test_schedulers_change_what_a_step_does(name):
-    makers = [lambda o: sched.StepLR(o, 1, 0.5), lambda o: sched.LinearLR(o, 0.1), lambda o: sched.SequentialLR(o, [sched.ConstantLR(o, 0.5), sched.CosineAnnealingLR(o, 5)], [2]),
-        lambda o: sched.ChainedScheduler([sched.ExponentialLR(o, 0.9), sched.MultiplicativeLR(o, lambda _: 0.5)]), lambda o: sched.ReduceLROnPlateau(o, patience=0)]
+    makers = [lambda o: sched.StepLR(o, 1, 0.5), lambda o: sched.LinearLR(o, 0.1), lambda o: sched.ReduceLROnPlateau(o, patience=0),
+        lambda o: sched.SequentialLR(o, [sched.ConstantLR(o, 0.5), sched.CosineAnnealingLR(o, 5)], [2]),
+        lambda o: sched.ChainedScheduler([sched.ExponentialLR(o, 0.9), sched.MultiplicativeLR(o, lambda _: 0.5)])]
     for m in makers:
         ps = weights()
         opt = make(name, [dict(params=ps[:1], lr=0.01), dict(params=ps[1:])])
