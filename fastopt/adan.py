@@ -95,4 +95,4 @@ _mars = dict(paper=('MARS: Unleashing the Power of Variance Reduction for Traini
 mars_adamw = Rule(mars, adam, decay, descend, lr=3e-3, mom=0.95, sqr_mom=0.99, doc='AdamW on gradients corrected by their change', **_mars)
 mars_lion = Rule(mars, lion, decay, descend, lr=3e-3, mom=0.95, sqr_mom=0.95, doc='Lion on gradients corrected by their change', **_mars)
 mars = route(two_dims, mars_adamw, Rule(adam, decay, descend, lr=3e-3, sqr_mom=0.95, wd=0.1), doc='mars_adamw for matrices, AdamW for the rest', **_mars)
-MARS,MARSAdamW,MARSLion = mars.torch('MARS'),mars_adamw.torch('MARSAdamW'),mars_lion.torch('MARSLion')
+MARS,MARSAdamW,MARSLion = mars.torch('MARS', betas=('mom', 'sqr_mom'), betas_1d=('other_mom', 'other_sqr_mom'), weight_decay_1d='other_wd'),mars_adamw.torch('MARSAdamW'),mars_lion.torch('MARSLion')

@@ -281,7 +281,10 @@ def _plateau(lab):
 def elsewhere(opt, k, v):
     "A number near the value `v` of the hyper `k`, such that `opt` takes it if it takes any"
     near = [v+1] if isinstance(v, int) else [v*0.9, v*1.1] if v and isfinite(v) else [0.01, 2.]
-    return first(near, lambda o: not fails(opt.set_hyper, k, o)) or near[0]
+    def take(o):
+        opt.set_hyper(k, o)
+        opt.step() # `OptimWrapper` lets anything in, and the optimizer inside looks at it now
+    return first(near, lambda o: not fails(take, o)) or near[0]
 
 # %% ../nbs/32_check.ipynb #c6e3d44d
 @check('only numbers in hypers', "Keep switches, `None`, step counts and tensors in `state` or on the optimizer, so that `hypers` has only what can be scheduled.")
@@ -378,7 +381,8 @@ def decayed(lab, **kwargs):
     learn = lab.learner(**kwargs)
     learn.create_opt()
     if 'wd' not in learn.opt.hypers[0]: raise Skip("it has no hyper 'wd'")
-    ends = {n: [alone(learn, p, lr=max(0.1, lab.lr), wd=wd, other_wd=wd) for wd in (0., 10.)] for n,p in learn.model.double().named_parameters()}
+    wds,lr = [dict.fromkeys(('wd', 'other_wd', 'weight_decay_1d'), o) for o in (0., 10.)],max(0.1, lab.lr) # Of routes, too
+    ends = {n: [alone(learn, p, lr=lr, **o) for o in wds] for n,p in learn.model.double().named_parameters()}
     return [n for n,o in ends.items() if far(*o)]
 
 @check('wd decays', "Apply `wd` in `step`, to the gradient or to the weight.")

@@ -36,7 +36,7 @@ def rprop(u, prev, size=torch.ones_like, *,
 # %% ../nbs/16_classics.ipynb #d9a42b97
 rprop = Rule(rprop, decay, descend, lr=1e-2, doc='Only signs count; steps grow while they agree',
     paper=('A direct adaptive method for faster backpropagation learning: the RPROP algorithm', 1993, 'https://doi.org/10.1109/ICNN.1993.298623'), code='torch 2.15.0')
-Rprop = rprop.torch('Rprop')
+Rprop = rprop.torch('Rprop', etas=('drop', 'grow'))
 
 # %% ../nbs/16_classics.ipynb #e9edad1f
 Start = Range(0, inf, '[)', also=dict(initial_accumulator_value=float)) # As PyTorch calls it
@@ -200,4 +200,4 @@ def adafactor(u, p, row=row_zeros, col=column_zeros, *,
 # %% ../nbs/16_classics.ipynb #333da058
 adafactor = Rule(adafactor, shrink, lr=1e-2, doc='Squares of rows and columns, nearly no memory',
     paper=('Adafactor: adaptive learning rates with sublinear memory cost', 2018, 'https://arxiv.org/abs/1804.04235'), code='torch 2.15.0')
-Adafactor = adafactor.torch('Adafactor')
+Adafactor = adafactor.torch('Adafactor', beta2_decay='power', eps=('eps', 'least'), d='clip')

@@ -327,7 +327,6 @@ class Engine:
         if 'lr' not in rule.hypers: raise ValueError(f"{rule.__name__} never multiplies by `lr`: end it with `descend`")
         self.rule,self.options,self.how,self.lowp = rule,rule.options if options is None else options,how,lowp
         self.skip_nonfinite,self.skipped,self.plans,self.state_dtype,self.written = skip_nonfinite,0,{},state_dtype,None
-        self.whole = [k for k in rule.hypers if rule.ranges[k].whole]
     def __getstate__(self): return {**self.__dict__, 'plans':{}, 'groups':[], 'written':None} # Compiled kernels are not copied; they are found again
     @torch.no_grad()
     def step(self,
@@ -335,17 +334,13 @@ class Engine:
         state # Dict of parameter to its state dict, filled where empty
     ):
         "One step. `False` if it was skipped because of a gradient that is not finite"
+        hypers = {i: {**self.options, **self.numbers(i, hyper)} for i,(_,hyper) in enumerate(groups)}
         if self.skip_nonfinite and not self.finite(groups):
             self.skipped += 1
             return False
         self.groups = groups
-        hypers = {i: self.numbers(hyper) for i,(_,hyper) in enumerate(groups)}
         self.run(self.batches({i:ps for i,(ps,_) in enumerate(groups)}, state), hypers)
         return True
-    def numbers(self, hyper):
-        "The hypers `hyper` of a group as plain numbers, and the options"
-        hyper = {**self.options, **{k:float(hyper[k]) for k in self.rule.hypers}}
-        return {**hyper, **{k:int(hyper[k]) for k in self.whole}}
     def run(self, batches, hypers):
         "A step of `batches`, a dict of group to list, with `hypers`, a dict of group to numbers"
         bs = sum(batches.values(), [])
@@ -359,6 +354,21 @@ class Engine:
             own = {**self.rule.hyper_of(b.ps[0], hyper), 'step':b.step}
             if not b.do_wd and 'wd' in own: own['wd'] = 0.
             yield engines[self.how](b.rule, b, own)
+
+# %% ../nbs/01_engine.ipynb #08a6a22c
+Engine.called = {} # What the user knows hypers as, where it is not their name
+
+@patch
+def numbers(self:Engine, i, hyper):
+    "The hypers of group `i` as numbers, checked if they are not those of the step before"
+    rule,given = self.rule,[hyper.get(k) for k in self.rule.hypers]
+    seen = vars(self).setdefault('seen', {})
+    old,nums = seen.get(i, ([None]*len(given), {}))
+    new = {k:v for k,v,o in zip(rule.hypers, given, old) if v is not o or type(v) not in (float, int)}
+    if not new: return nums
+    nums = {**nums, **{k: rule.number(k, v, self.called.get(k)) for k,v in new.items()}}
+    seen[i] = given,nums
+    return nums
 
 # %% ../nbs/01_engine.ipynb #09bf630b
 @patch

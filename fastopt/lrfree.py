@@ -15,12 +15,12 @@ import fastopt.faces # chkstyle: ignore - a rule is called through its faces
 from functools import partial
 from math import inf, sqrt
 from fastcore.basics import first
-from .rules import Across, Borrowed, Flag, Memo, NonNeg, Pos, Range, Rule, Unit, Whole, clone, decay, each, ema_, term
+from .rules import Across, Borrowed, Flag, Memo, NonNeg, Pos, Range, Rule, Unit, Whole, as_number, clone, decay, each, ema_, term
 
 # %% ../nbs/29_lrfree.ipynb #894d7ffb
 class Factor(Range):
     "A `Range` that infinity is in, too"
-    def __contains__(self, x): return x==inf or super().__contains__(x)
+    def __contains__(self, x): return as_number(x)==inf or super().__contains__(x)
 
 Growth = Factor(1, inf)
 Beta3 = Range(-1, 1, '[)', also=dict(beta3=lambda o: -1. if o is None else float(o))) # As the authors call it

@@ -135,4 +135,4 @@ ranger21 = Rule(agc, centralize, normalize_gradient, mean_square, centralize, no
     stable_decay, norm_loss, descend, warm_up, warm_down, lookahead, wd=1e-4, alpha=0.5,
     doc='Clipped, centralized, normalized positive-negative Adam with lookahead',
     paper=('Ranger21: a synergistic deep learning optimizer', 2021, 'https://arxiv.org/abs/2106.13731'), code='lessw2020/Ranger21@1a96777')
-Ranger21 = ranger21.torch('Ranger21')
+Ranger21 = ranger21.torch('Ranger21', warmdown_min_lr='min_lr') # PyTorch's OneCycleLR writes a `min_lr` into groups

@@ -120,7 +120,9 @@ def _set_model(model, saved):
 def _load_opt(opt, sd):
     "Load `sd` into `opt` (any optimizer of fastai) without casting"
     sd = _plain(sd)
-    if isinstance(opt, FastOptimizer): return opt.load_state_dict(sd)
+    if isinstance(opt, FastOptimizer):
+        opt.chosen = False # What is frozen is for the file to say
+        return opt.load_state_dict(sd)
     if not isinstance(opt, OptimWrapper):
         opt.load_state_dict({**sd, 'hypers': L(sd['hypers'])})
         inner = getattr(opt, 'opt', opt) # fastai's Lookahead holds another

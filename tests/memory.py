@@ -136,7 +136,7 @@ class Subject:
         for i,(q,st) in self.before.items():
             if q.dtype in DROP: continue
             r = nn.Parameter(q)
-            opt = torch.optim.AdamW([r], lr=0.01)
+            opt = torch.optim.AdamW([r], lr=self.opt.param_groups[0]['lr'])
             opt.state[r] = dict(step=torch.tensor(float(st.get('step', 0))), exp_avg=st.get('m', torch.zeros_like(q)), exp_avg_sq=st.get('v', torch.zeros_like(q)))
             r.grad = want[i][0].grad
             opt.step()
