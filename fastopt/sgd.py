@@ -18,12 +18,12 @@ from .rules import Flag, NonNeg, Range, Rule, Unit, clone, decay, descend, term
 @term
 def heavy_ball(u, buf, *,
     mom:Unit=0., # Momentum: how slowly the velocity forgets
-    damp:Unit=0., # Dampening: how much less than a whole gradient is added, from the second step on
+    damp:Unit=0., # Dampening: how much less than a whole gradient is added, from the second step on; nothing without momentum
     nesterov:Flag=False, # Look one step of the velocity ahead?
     step
 ):
     "Momentum: a velocity that gradients push and friction slows"
-    if step==1: buf.copy_(u)
+    if step==1 or not mom: buf.copy_(u) # Nothing is dampened without momentum
     else: buf.mul_(mom).add_(u*(1-damp))
     return u + buf*mom if nesterov else buf
 

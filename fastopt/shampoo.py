@@ -42,7 +42,7 @@ def _pack(f, shape, *packs):
 def add_grams(packed, x, keep, add):
     "`keep` times the matrices `packed`, plus `add` times the products of the slices of `x` along each dimension"
     def gram(d, M):
-        X = x.movedim(d, 0).reshape(x.shape[d], -1)
+        X = x.movedim(d, 0).reshape(x.shape[d], x.numel()//max(x.shape[d], 1))
         return keep*M + add*X @ X.mT
     return _pack(gram, x.shape, packed)
 
