@@ -402,7 +402,8 @@ def mean(x):
 @each
 def row_mean(x, above=1):
     "The mean over all dimensions but the first, which are kept, if `x` has more than `above`; else 0"
-    return (x/max(x.shape[1:].numel(), 1)).sum(tuple(range(1, x.ndim)), keepdim=True) if x.ndim>above else x.new_zeros(()) # A sum of `x` itself may overflow
+    if x.ndim<=above: return x.new_zeros(())
+    return (x/max(x.shape[1:].numel(), 1)).sum(tuple(range(1, x.ndim)), keepdim=True) # A sum of `x` itself may be too large for the dtype
 
 # %% ../nbs/00_rules.ipynb #bd56f67e
 def _whole(f):

@@ -23,8 +23,8 @@ def heavy_ball(u, buf, *,
     step
 ):
     "Momentum: a velocity that gradients push and friction slows"
-    if step==1 or not mom: buf.copy_(u) # Nothing is dampened without momentum
-    else: buf.mul_(mom).add_(u*(1-damp))
+    if step==1: buf.copy_(u)
+    else: buf.mul_(mom).add_(u, alpha=1-damp if mom else 1.)
     return u + buf*mom if nesterov else buf
 
 # %% ../nbs/10_sgd.ipynb #56627a55
