@@ -12,7 +12,7 @@ __all__ = ['adabelief', 'adabelief_plain', 'adabelief_ams', 'AdaBelief', 'yogi',
 from math import sqrt
 import torch
 from .adam import Length, rectification, rectify
-from .rules import Borrowed, Flag, NonNeg, Rule, Unit, debias, decay, descend, ema_, term
+from .rules import Borrowed, Flag, NonNeg, Rule, Unit, debias, debias_root, decay, descend, ema_, ema_sqr_, term
 
 # %% ../nbs/18_adabelief.ipynb #ee1977f4
 @term
@@ -23,7 +23,7 @@ def belief(u, m, s, *,
 ):
     "AdaBelief: the mean gradient, and in `s` how far gradients stray from it"
     ema_(m, u, mom)
-    ema_(s, (u-m)*(u-m), sqr_mom).add_(eps)
+    ema_sqr_(s, u-m, sqr_mom).add_(eps)
     return m
 
 # %% ../nbs/18_adabelief.ipynb #f6b7a453
@@ -35,7 +35,7 @@ def over_root(u, s:Borrowed, *,
     step
 ):
     "Over the root of the mean square, both debiased"
-    return debias(u, mom, step) / (debias(s, sqr_mom, step).sqrt() + eps)
+    return debias(u, mom, step) / (debias_root(s, sqr_mom, step) + eps)
 
 @term
 def over_top(u, s:Borrowed, top, *,
@@ -46,7 +46,7 @@ def over_top(u, s:Borrowed, top, *,
 ):
     "Over the root of the largest mean square so far, both debiased"
     top.copy_(torch.maximum(top, s))
-    return debias(u, mom, step) / (debias(top, sqr_mom, step).sqrt() + eps)
+    return debias(u, mom, step) / (debias_root(top, sqr_mom, step) + eps)
 
 @term
 def over_root_late(u, s:Borrowed, *,
@@ -81,7 +81,7 @@ def yogi(u, m, v=millionth, *,
     ema_(m, u, mom)
     v.sub_((v-u*u).sign()*(u*u)*(1-sqr_mom))
     if eps_hat: eps = eps/sqrt(1-sqr_mom**step)
-    return debias(m, mom, step) / (debias(v, sqr_mom, step).sqrt() + eps)
+    return debias(m, mom, step) / (debias_root(v, sqr_mom, step) + eps)
 
 # %% ../nbs/18_adabelief.ipynb #3ee192a4
 yogi = Rule(decay, yogi, descend, lr=1e-2, doc='Adam whose mean square falls slowly where gradients are small',
@@ -98,8 +98,8 @@ def laprop(u, v, m, *,
     step
 ):
     "LaProp: the mean of gradients, each over the root mean square of its day"
-    ema_(v, u*u, sqr_mom)
-    ema_(m, u / (debias(v, sqr_mom, step).sqrt() + eps), mom)
+    ema_sqr_(v, u, sqr_mom)
+    ema_(m, u / (debias_root(v, sqr_mom, step) + eps), mom)
     return debias(m, mom, step)
 
 # %% ../nbs/18_adabelief.ipynb #51f7e2dc

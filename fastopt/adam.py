@@ -12,7 +12,7 @@ __all__ = ['adamw', 'adam', 'Adam', 'AdamW', 'amsgrad', 'AMSGrad', 'Length', 'ra
 from math import inf, sqrt
 import torch
 import fastopt.faces # chkstyle: ignore - a rule is called through its faces
-from .rules import Flag, NonNeg, Range, Rule, Unit, debias, decay, descend, ema_, term
+from .rules import Flag, NonNeg, Range, Rule, Unit, debias, debias_root, decay, descend, ema_, ema_sqr_, term
 
 # %% ../nbs/11_adam.ipynb #fe48707e
 @term
@@ -25,9 +25,9 @@ def adam(u, m, v, *,
 ):
     "Adam: the mean gradient over its root mean square"
     ema_(m, u, mom)
-    ema_(v, u*u, sqr_mom)
+    ema_sqr_(v, u, sqr_mom)
     if eps_hat: eps = eps/sqrt(1-sqr_mom**step)
-    return debias(m, mom, step) / (debias(v, sqr_mom, step).sqrt() + eps)
+    return debias(m, mom, step) / (debias_root(v, sqr_mom, step) + eps)
 
 # %% ../nbs/11_adam.ipynb #901a06e3
 adamw = Rule(adam, decay, descend, wd=0.01, doc='Adam with decoupled weight decay',
@@ -46,9 +46,9 @@ def amsgrad(u, m, v, top, *,
 ):
     "AMSGrad: the mean gradient over the largest root mean square so far"
     ema_(m, u, mom)
-    ema_(v, u*u, sqr_mom)
+    ema_sqr_(v, u, sqr_mom)
     top.copy_(torch.maximum(top, v))
-    return debias(m, mom, step) / (debias(top, sqr_mom, step).sqrt() + eps)
+    return debias(m, mom, step) / (debias_root(top, sqr_mom, step) + eps)
 
 # %% ../nbs/11_adam.ipynb #2a2e8279
 amsgrad = Rule(decay, amsgrad, descend, doc='Adam with the largest mean square so far',
@@ -75,7 +75,7 @@ def adapt(u, m, v, *,
 ):
     "The mean gradient, over its root mean square once that can be trusted"
     ema_(m, u, mom)
-    ema_(v, u*u, sqr_mom)
+    ema_sqr_(v, u, sqr_mom)
     return m / (v.sqrt() + eps) if rectification(sqr_mom, step, n_min) else m
 
 # %% ../nbs/11_adam.ipynb #3dc08c29

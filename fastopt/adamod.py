@@ -11,7 +11,7 @@ __all__ = ['Memory', 'adamod', 'AdaMod', 'diffmod', 'deepmemory', 'DiffMod', 'De
 from math import sqrt
 import torch
 from .diffgrad import friction
-from .rules import Flag, NonNeg, Range, Rule, Unit, ema_, shrink, term
+from .rules import Flag, NonNeg, Range, Rule, Unit, ema_, ema_sqr_, shrink, term
 
 # %% ../nbs/13_adamod.ipynb #ae0d6c78
 def from_length(n):
@@ -32,7 +32,7 @@ def adamod(u, m, v, s, *,
 ):
     "AdaMod: Adam's rates, none above its own average over time"
     ema_(m, u, mom)
-    ema_(v, u*u, sqr_mom)
+    ema_sqr_(v, u, sqr_mom)
     η = lr*sqrt(1-sqr_mom**step)/(1-mom**step) / (v.sqrt() + eps)
     ema_(s, η, mom3)
     return ((η+s)/2 if average_step else torch.minimum(η, s)) * m

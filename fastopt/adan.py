@@ -12,7 +12,7 @@ __all__ = ['adan_no_prox', 'adan', 'Adan', 'adoptw', 'adopt', 'ADOPT', 'ADOPTW',
 import torch
 from .adam import adam
 from .lion import lion
-from .rules import Flag, NonNeg, Rule, Unit, debias, decay, descend, ema_, norm, route, term
+from .rules import Flag, NonNeg, Rule, Unit, debias, debias_root, decay, descend, ema_, ema_sqr_, norm, route, term
 
 # %% ../nbs/22_adan.ipynb #67cf44b4
 @term
@@ -29,8 +29,8 @@ def adan(u, m, d, n, last, *,
     last.copy_(u)
     ema_(m, u, mom)
     ema_(d, Δ, diff_mom)
-    ema_(n, (u + Δ*diff_mom).square(), sqr_mom)
-    return (debias(m, mom, step) + debias(d, diff_mom, step)*diff_mom) / (debias(n, sqr_mom, step).sqrt() + eps)
+    ema_sqr_(n, u + Δ*diff_mom, sqr_mom)
+    return (debias(m, mom, step) + debias(d, diff_mom, step)*diff_mom) / (debias_root(n, sqr_mom, step) + eps)
 
 @term
 def prox(u, p, *,
@@ -60,7 +60,7 @@ def adopt(u, m, v, *,
     x,c = u/v.sqrt().clamp(min=eps),(step-1)**clip_pow
     if step==1: v.copy_(u*u)
     else:
-        ema_(v, u*u, sqr_mom)
+        ema_sqr_(v, u, sqr_mom)
         ema_(m, x.clamp(min=-c, max=c) if clip else x, mom)
     return m
 

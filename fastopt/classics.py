@@ -14,7 +14,7 @@ __all__ = ['rprop', 'Rprop', 'Start', 'adagrad', 'Adagrad', 'Rho', 'adadelta', '
 from math import inf, sqrt
 import torch
 from .lion import sign
-from .rules import Memo, NonNeg, Pos, Range, Rule, Unit, debias, decay, descend, each, ema_, mean, shrink, term
+from .rules import Memo, NonNeg, Pos, Range, Rule, Unit, at_least, debias, decay, descend, each, ema_, ema_sqr_, mean, shrink, term
 from .sgd import heavy_ball
 
 # %% ../nbs/16_classics.ipynb #83ba86af
@@ -66,9 +66,9 @@ def adadelta(u, v, s, *,
     eps:Pos=1e-6 # Lets the first step be more than 0
 ):
     "Adadelta: steps as long, against the gradient, as past steps were"
-    ema_(v, u*u, sqr_mom)
+    ema_sqr_(v, u, sqr_mom)
     d = ((s+eps)/(v+eps)).sqrt()*u
-    ema_(s, d*d, sqr_mom)
+    ema_sqr_(s, d, sqr_mom)
     return d
 
 # %% ../nbs/16_classics.ipynb #4f51070a
@@ -85,7 +85,7 @@ def rmsprop(u, v, *,
     eps:NonNeg=1e-8 # Keeps the division finite
 ):
     "RMSprop: the gradient over its root mean square"
-    ema_(v, u*u, sqr_mom)
+    ema_sqr_(v, u, sqr_mom)
     return u / (v.sqrt() + eps)
 
 @term
@@ -94,9 +94,9 @@ def standardize(u, v, m, *,
     eps:NonNeg=1e-8 # Keeps the division finite
 ):
     "Centered RMSprop: the gradient over its standard deviation"
-    ema_(v, u*u, sqr_mom)
+    ema_sqr_(v, u, sqr_mom)
     ema_(m, u, sqr_mom)
-    return u / ((v - m*m).clamp(min=0.).sqrt() + eps)
+    return u / (torch.where(v<inf, (v - m*m).clamp(min=0.), v).sqrt() + eps)
 
 # %% ../nbs/16_classics.ipynb #3bacded2
 rmsprop_centered = Rule(decay, standardize, heavy_ball, descend, lr=1e-2, doc='Gradients over their standard deviation, rolling if wanted',
@@ -141,7 +141,7 @@ def nadam(u, m, v, *,
 ):
     "NAdam: Adam that looks one step of its mean gradient ahead"
     ema_(m, u, mom)
-    ema_(v, u*u, sqr_mom)
+    ema_sqr_(v, u, sqr_mom)
     μ,μ_next = (mom_at(t, mom, mom_decay) for t in (step, step+1))
     memo.product *= μ
     d = u*((1-μ)/(1-memo.product)) + m*(μ_next/(1-memo.product*μ_next))
@@ -166,7 +166,7 @@ def column_zeros(p):
 @each
 def mean_squares(avg, u, dim, share):
     "`avg` of rows or columns after it has learned the squares of `u`, averaged over `dim`, to the `share`"
-    if u.ndim>1: return avg.lerp(torch.linalg.vector_norm(u, dim=dim, keepdim=True).square() / u.shape[dim], share)
+    if u.ndim>1: return avg.lerp(torch.linalg.vector_norm(u, dim=dim, keepdim=True).square() / max(u.shape[dim], 1), share)
     return avg.lerp(u*u, share) if avg.shape==u.shape else avg
 
 @each
@@ -194,8 +194,8 @@ def adafactor(u, p, row=row_zeros, col=column_zeros, *,
     row.copy_(mean_squares(row, u, -1, step**power))
     col.copy_(mean_squares(col, u, -2, step**power))
     d = u / rank_one(row, col, eps).sqrt()
-    α = rms(p).clamp(min=least) * min(lr, 1/sqrt(step))
-    return d * (α / (rms(d)/clip).clamp(min=1.))
+    α = at_least(rms(p), least) * min(lr, 1/sqrt(step))
+    return d * (α / at_least(rms(d)/clip, 1.))
 
 # %% ../nbs/16_classics.ipynb #333da058
 adafactor = Rule(adafactor, shrink, lr=1e-2, doc='Squares of rows and columns, nearly no memory',

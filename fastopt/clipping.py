@@ -40,7 +40,8 @@ _Entries = Range(0, ends='[)', whole=True)
 
 def _sample(ts, n, step):
     "The sizes of about `n` entries of the tensors `ts`, others at each step; of all for `n=0`"
-    every = sum(t.numel() for t in ts)//n | 1 if n else 1
+    total = sum(t.numel() for t in ts)
+    every = max(1, min(total//n | 1, total)) if n else 1 # Never so far apart that there could be none
     start,some = step*2654435761 % every,[]
     for t in ts:
         some.append((flat(t) if dense(t) else t.flatten())[start%every::every].to(ts[0].device))
@@ -61,7 +62,7 @@ def _threshold(u, *,
 ):
     "The size above which entries of `u` are clipped; notes it in `clipped`, with the fraction that is above"
     sizes,n = _sample(u, sample, step),sum(o.numel() for o in u)
-    if n: clipped.top = _smallest(sizes, len(sizes)-int(q*len(sizes)))
+    if n: clipped.top = _smallest(sizes, max(1, len(sizes)-int(q*len(sizes))))
     clipped.q = sum((o.abs()>clipped.top).sum().to(u[0].device) for o in u).item()/max(n, 1)
     return clipped.top
 

@@ -10,7 +10,7 @@ __all__ = ['lamb', 'lamb_debiased', 'LAMB', 'lars', 'LARS', 'unless_zero', 'trus
 # %% ../nbs/19_layerwise.ipynb #e91519e9
 import torch
 from .adam import adam
-from .rules import Flag, NonNeg, Pos, Rule, Unit, decay, descend, ema_, norm, term
+from .rules import Flag, NonNeg, Pos, Rule, Unit, decay, descend, ema_, ema_sqr_, norm, term
 from .sgd import heavy_ball
 
 # %% ../nbs/19_layerwise.ipynb #8110b983
@@ -42,7 +42,7 @@ def biased_adam(u, m, v, *,
 ):
     "Adam without debiasing: the first steps are up to $(1-\\beta_1)/\\sqrt{1-\\beta_2}$ times as long"
     ema_(m, u, mom)
-    ema_(v, u*u, sqr_mom)
+    ema_sqr_(v, u, sqr_mom)
     return m / (v.sqrt() + eps)
 
 # %% ../nbs/19_layerwise.ipynb #f34ba84b

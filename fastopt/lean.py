@@ -13,7 +13,7 @@ import torch
 from fastai.callback.core import Callback
 from .adam import adam
 from .engine import compute_dtype
-from .rules import Borrowed, NonNeg, Pos, Rule, Unit, debias, decay, descend, each, ema_, mean, term
+from .rules import Borrowed, NonNeg, Pos, Rule, Unit, at_least, debias, debias_root, decay, descend, each, ema_, mean, term
 
 # %% ../nbs/25_lean.ipynb #51ea1db7
 @term
@@ -24,7 +24,7 @@ def stabilize(u, g, v:Borrowed, *,
 ):
     "Shorten the steps of a tensor whose gradients outgrow their mean square"
     rms = mean(g*g / debias(v, sqr_mom, step).clamp(min=eps**2)).sqrt()
-    return u / rms.clamp(min=1)
+    return u / at_least(rms, 1.) # An infinite square over an infinite mean is NaN
 
 # %% ../nbs/25_lean.ipynb #97b243d7
 stableadamw = Rule(adam, decay, stabilize, descend, sqr_mom=0.99, eps=1e-6, wd=0.01, doc='AdamW that brakes where gradients suddenly grow',
@@ -40,7 +40,7 @@ def blocks(x):
 @each
 def ema_blocks(avg, x, β):
     "`avg` after it forgot at rate `β` and learned the mean of each block of `x`"
-    return avg.lerp(x.mean(1, keepdim=True) if x.ndim==2 else x.mean(), 1-β) if x.numel() else avg
+    return avg*β + (x.mean(1, keepdim=True) if x.ndim==2 else x.mean())*(1-β) if x.numel() else avg
 
 @term
 def adam_mini(u, m, block_v=blocks, *,
@@ -52,7 +52,7 @@ def adam_mini(u, m, block_v=blocks, *,
     "Adam-mini: the mean gradient over the root mean square of its block"
     ema_(m, u, mom)
     v = block_v.copy_(ema_blocks(block_v, u*u, sqr_mom))
-    return debias(m, mom, step) / (debias(v, sqr_mom, step).sqrt() + eps)
+    return debias(m, mom, step) / (debias_root(v, sqr_mom, step) + eps)
 
 # %% ../nbs/25_lean.ipynb #e8d6d698
 adam_mini = Rule(adam_mini, decay, descend, doc='AdamW with one mean square for a whole row',

@@ -12,7 +12,7 @@ __all__ = ['ranger', 'ranger20', 'rangerqh', 'Ranger', 'RangerQH', 'ranger19', '
 import torch
 from .adam import adapt, radam, rectify
 from .qhadam import qhadam
-from .rules import Borrowed, Count, Flag, OneOf, Rule, Share, clone, decay, descend, row_mean, term
+from .rules import Borrowed, Count, Flag, OneOf, Rule, Share, clone, decay, descend, ema_, row_mean, term
 
 # %% ../nbs/15_lookahead.ipynb #bb417270
 @term
@@ -45,7 +45,7 @@ def pull_momentum(u, buf:Borrowed, slow_buf, *,
     step
 ):
     "Merge the velocity too at each merge of `lookahead`"
-    if step%k==0: buf.copy_(slow_buf.lerp_(buf, alpha))
+    if step%k==0: buf.copy_(ema_(slow_buf, buf, 1-alpha))
     return u
 
 # %% ../nbs/15_lookahead.ipynb #0ae408e1

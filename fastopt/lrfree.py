@@ -15,7 +15,7 @@ import fastopt.faces # chkstyle: ignore - a rule is called through its faces
 from functools import partial
 from math import inf, sqrt
 from fastcore.basics import first
-from .rules import Across, Borrowed, Flag, Memo, NonNeg, Pos, Range, Rule, Unit, Whole, as_number, clone, decay, each, ema_, term
+from .rules import Across, Borrowed, Flag, Memo, NonNeg, Pos, Range, Rule, Unit, Whole, as_number, clone, decay, each, ema_, ema_sqr_, term
 
 # %% ../nbs/29_lrfree.ipynb #894d7ffb
 class Factor(Range):
@@ -78,7 +78,7 @@ def evidence(u, p, known:Across(_known, 2), m, v, s, x0=clone, *,
     "Prodigy's sums, and for each element how far the way so far agrees with the gradient"
     d,rate = known
     ema_(m, u*d, mom)
-    ema_(v, u*u*(d*d), sqr_mom)
+    ema_sqr_(v, u*d, sqr_mom)
     w = u*(d/d0*rate*lr)
     s.mul_(_slow(sqr_mom, mom3)).add_(u*(d/d0*d) if safeguard_warmup else w)
     return w*(x0-p)
@@ -158,7 +158,7 @@ def evidence_adam(u, known:Across(_known, 2), m, v, s, *,
     w = u*(known[1]*lr)
     e = w*(s/(v.sqrt() + eps))
     ema_(m, w, mom)
-    ema_(v, u*u, sqr_mom)
+    ema_sqr_(v, u, sqr_mom)
     ema_(s, w, sqrt(sqr_mom))
     return e
 

@@ -14,7 +14,7 @@ from functools import reduce
 from operator import add
 from fastcore.basics import listify
 from .adam import adam
-from .rules import Flag, NonNeg, OneOf, Rule, Share, Steps, Term, Unit, debias, decay, descend, ema_, term
+from .rules import Flag, NonNeg, OneOf, Rule, Share, Steps, Term, Unit, debias, decay, descend, ema_, ema_sqr_, term
 from .sgd import heavy_ball
 
 # %% ../nbs/17_momenta.ipynb #d7765330
@@ -39,7 +39,7 @@ class Velocities(Term):
         vs,moms,kind = [[f'{o}{i}' for i in range(1, len(betas)+1)] for o in ('v', 'mom')] + [inspect.Parameter]
         def f(u, *vs, **moms):
             for v,β in zip(vs, moms.values()): v.mul_(β).add_(u)
-            return reduce(add, vs) / len(vs)
+            return reduce(add, [v/len(vs) for v in vs])
         f.__name__ = f.__qualname__ = f'velocities{len(betas)}'
         f.__signature__ = inspect.Signature([*(kind(o, kind.POSITIONAL_OR_KEYWORD) for o in ('u', *vs)),
             *(kind(o, kind.KEYWORD_ONLY, default=β, annotation=Unit) for o,β in zip(moms, betas))])
@@ -102,9 +102,9 @@ def demon_adam(u, m, v, *,
     "Demon Adam: a fading sum of gradients over their root mean square"
     β = fade(mom, step-1+t0, total)
     m.mul_(β).add_(u)
-    ema_(v, u*u, sqr_mom)
+    ema_sqr_(v, u, sqr_mom)
     square = debias(v, sqr_mom, step)
-    return debias(m, β, step) / ((square + eps).sqrt() if eps_in else square.sqrt() + eps)
+    return debias(m / ((square + eps).sqrt() if eps_in else square.sqrt() + eps), β, step)
 
 # %% ../nbs/17_momenta.ipynb #04e81db2
 @term

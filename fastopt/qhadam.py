@@ -9,7 +9,7 @@ __all__ = ['qhadamw', 'qhadam', 'QHAdam', 'QHAdamW']
 
 # %% ../nbs/14_qhadam.ipynb #6ddf3507
 import fastopt.faces # chkstyle: ignore - a rule is called through its faces
-from .rules import NonNeg, Real, Rule, Unit, debias, decay, descend, ema_, term
+from .rules import NonNeg, Real, Rule, Unit, debias, decay, descend, ema_, ema_sqr_, term
 
 # %% ../nbs/14_qhadam.ipynb #45f59d8a
 @term
@@ -23,9 +23,10 @@ def qhadam(u, m, v, *,
 ):
     "QHAdam: Adam with the present gradient mixed into its means"
     ema_(m, u, mom)
-    ema_(v, u*u, sqr_mom)
+    ema_sqr_(v, u, sqr_mom)
     top = u*(1-nu1) + debias(m, mom, step)*nu1
-    low = u*u*(1-nu2) + debias(v, sqr_mom, step)*nu2
+    low = debias(v, sqr_mom, step)*nu2
+    if nu2!=1: low = low + u*(1-nu2)*u # Else 0 times a square that is infinite would be NaN
     return top / (low.sqrt() + eps)
 
 # %% ../nbs/14_qhadam.ipynb #781d0532

@@ -12,7 +12,7 @@ __all__ = ['ranger21', 'Ranger21', 'unit_norm', 'agc', 'deviation', 'normalize_g
 import torch
 from math import ceil, sqrt
 from .lookahead import centralize, lookahead
-from .rules import Borrowed, Flag, NonNeg, Pos, Rule, Share, Steps, Unit, debias, descend, each, ema_, term
+from .rules import Borrowed, Flag, NonNeg, Pos, Rule, Share, Steps, Unit, debias, debias_root, descend, each, ema_, ema_sqr_, term
 
 # %% ../nbs/20_ranger21.ipynb #d777e98a
 @each
@@ -48,7 +48,7 @@ def mean_square(u, v, *,
     sqr_mom:Unit=0.999 # β₂: how slowly the mean of squares forgets
 ):
     "Keep Adam's mean of squares for terms to come"
-    ema_(v, u*u, sqr_mom)
+    ema_sqr_(v, u, sqr_mom)
     return u
 
 # %% ../nbs/20_ranger21.ipynb #48a3169e
@@ -73,7 +73,7 @@ def calibrate(u, v:Borrowed, *,
     step
 ):
     "Divide by the root mean square, which softplus keeps from vanishing"
-    root = debias(v, sqr_mom, step).sqrt() + eps
+    root = debias_root(v, sqr_mom, step) + eps
     return debias(u, mom, step) / torch.nn.functional.softplus(root, beta=smooth)
 
 # %% ../nbs/20_ranger21.ipynb #a2918ce7

@@ -7,8 +7,8 @@ Docs: https://fastopt.github.io/fastopt/rules.html.md"""
 # %% auto #0
 __all__ = ['Real', 'NonNeg', 'Pos', 'Unit', 'Share', 'Count', 'Steps', 'Flag', 'GIVEN', 'HOST', 'RESERVED', 'as_number', 'Range',
            'OneOf', 'Whole', 'zeros', 'clone', 'Borrowed', 'Memo', 'Across', 'Term', 'term', 'decay', 'shrink',
-           'descend', 'maximize', 'unknown', 'Rule', 'Route', 'matrices', 'route', 'ema_', 'debias', 'each', 'norm',
-           'mean', 'row_mean']
+           'descend', 'maximize', 'unknown', 'Rule', 'Route', 'matrices', 'route', 'ema_', 'ema_sqr_', 'debias',
+           'debias_root', 'at_least', 'each', 'norm', 'mean', 'row_mean']
 
 # %% ../nbs/00_rules.ipynb #0ad06cd8
 import inspect, sys
@@ -129,7 +129,7 @@ def decay(u, p, *,
     wd:NonNeg=0. # Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it
 ):
     "Weight decay: $L_2$ before the first term with state, decoupled after it"
-    return u + p*wd
+    return torch.add(u, p, alpha=wd)
 
 @term
 def shrink(u, p, *,
@@ -137,7 +137,7 @@ def shrink(u, p, *,
     wd:NonNeg=0. # Weight decay, multiplied by `lr`
 ):
     "Decoupled weight decay for a `u` that `lr` is already part of"
-    return u + p*(lr*wd)
+    return torch.add(u, p, alpha=lr*wd)
 
 @term
 def descend(u, *,
@@ -301,7 +301,8 @@ def run(self:Rule,
     for t in self.terms:
         fresh = fresh and not t.state
         for k,a in t.across.items(): env[k] = yield a, [env[o] for o in a.given], {o.name:hyper[o.name] for o in a.knobs}
-        env['u'] = t(*[env[o] for o in t.given], **{k:hyper[k] for k in t.knobs})
+        try: env['u'] = t(*[env[o] for o in t.given], **{k:hyper[k] for k in t.knobs})
+        except NotImplementedError as e: raise NotImplementedError(f'{t}: {e}') from e
         if fresh: env['g'] = env['u']
     return env['u']
 
@@ -397,10 +398,23 @@ def route(
 # %% ../nbs/00_rules.ipynb #c4802052
 def ema_(avg, x, β):
     "In place: `avg` forgets at rate `β` and learns `x`"
-    return avg.lerp_(x, 1-β)
+    return avg.mul_(β).add_(x, alpha=1-β)
+def ema_sqr_(avg, x, β):
+    "In place: `avg` forgets at rate `β` and learns the square of `x`, of which only its share must not be too large for the dtype"
+    return avg.mul_(β).addcmul_(x, x, value=1-β)
+
+# %% ../nbs/00_rules.ipynb #e9013a7d
 def debias(avg, β, t):
     "`avg` after `t` steps, as if it had not started from zero"
     return avg / (1-β**t)
+def debias_root(avg, β, t):
+    "The root of `debias(avg, β, t)`, also where only the root is not too large for the dtype"
+    return avg.sqrt() / (1-β**t)**0.5
+
+# %% ../nbs/00_rules.ipynb #b16ce8f4
+def at_least(x, least):
+    "`x`, or `least` where `x` is less or NaN, as `max(least, x)` of numbers is"
+    return torch.where(x>least, x, least)
 
 # %% ../nbs/00_rules.ipynb #9ded28c8
 def each(f):
@@ -426,7 +440,8 @@ def mean(x):
 @each
 def row_mean(x, above=1):
     "The mean over all dimensions but the first, which are kept, if `x` has more than `above`; else 0"
-    return x.mean(tuple(range(1, x.ndim)), keepdim=True) if x.ndim>above else x.new_zeros(())
+    if x.ndim<=above: return x.new_zeros(())
+    return (x/max(x.shape[1:].numel(), 1)).sum(tuple(range(1, x.ndim)), keepdim=True) # A sum of `x` itself may be too large for the dtype
 
 # %% ../nbs/00_rules.ipynb #bd56f67e
 def _whole(f):

@@ -25,7 +25,7 @@ from fastcore.foundation import L
 from .adam import rectification
 from .faces import FastOptimizer, TorchOptimizer
 from .resume import _attrs, _changed, _rngs, _set_attrs, _set_rngs
-from .rules import Flag, Memo, NonNeg, Range, Real, Rule, Steps, Unit, clone, debias, decay, ema_, term
+from .rules import Flag, Memo, NonNeg, Range, Real, Rule, Steps, Unit, clone, debias_root, decay, ema_sqr_, term
 
 # %% ../nbs/26_schedulefree.ipynb #bcc7c6ba
 Blend = Range(0, 1, '(]') # At 0 the average could not be had back
@@ -65,8 +65,8 @@ def over_rms(u, v, *,
     step
 ):
     "The gradient over its root mean square"
-    ema_(v, u*u, sqr_mom)
-    return u / (debias(v, sqr_mom, step).sqrt() + eps)
+    ema_sqr_(v, u, sqr_mom)
+    return u / (debias_root(v, sqr_mom, step) + eps)
 
 @term
 def over_late_rms(u, v, *,

@@ -18,13 +18,13 @@ from .rules import Flag, NonNeg, Range, Rule, Unit, clone, decay, descend, term
 @term
 def heavy_ball(u, buf, *,
     mom:Unit=0., # Momentum: how slowly the velocity forgets
-    damp:Unit=0., # Dampening: how much less than a whole gradient is added, from the second step on
+    damp:Unit=0., # Dampening: how much less than a whole gradient is added, from the second step on; nothing without momentum
     nesterov:Flag=False, # Look one step of the velocity ahead?
     step
 ):
     "Momentum: a velocity that gradients push and friction slows"
     if step==1: buf.copy_(u)
-    else: buf.mul_(mom).add_(u*(1-damp))
+    else: buf.mul_(mom).add_(u, alpha=1-damp if mom else 1.)
     return u + buf*mom if nesterov else buf
 
 # %% ../nbs/10_sgd.ipynb #56627a55

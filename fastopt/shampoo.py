@@ -54,7 +54,7 @@ def add_grams(packed, x, keep, add, sides=SIDES):
     "`keep` times the matrices `packed`, plus `add` times the products of the slices of `x` along each dimension"
     x = _merge(x, sides)
     def gram(d, M):
-        X = x.movedim(d, 0).reshape(x.shape[d], -1)
+        X = x.movedim(d, 0).reshape(x.shape[d], x.numel()//max(x.shape[d], 1))
         return keep*M + add*X @ X.mT
     return _pack(gram, x, sides, packed)
 

@@ -1,0 +1,220 @@
+"Edges of a dtype: huge gradients, zeros, denormals, weights without entries, clips of few weights; and what terms cannot be told"
+import math, warnings
+from itertools import product
+import pytest, torch
+import fastopt.all as every
+from fastopt.engine import Engine, StandIn, Tensors
+from fastopt.fused import record
+from fastopt.registry import OVERFLOWS
+from fastopt.rules import Rule, descend, each, ema_, ema_sqr_, term
+from rules_under_test import RULES, far
+
+ENGINES = ('eager', 'foreach', 'fused')
+FEW = (4, 3), (5,), (3, 2, 2, 2)
+
+def after(rule, how, gradients, n, shapes=FEW, dtype=torch.float32, lowp='plain', start=torch.randn, **hypers):
+    "The weights after `n` steps with the gradients that `gradients` makes of the number of the step and a weight, and their states"
+    torch.manual_seed(0)
+    ps,state = [start(s).to(dtype).requires_grad_() for s in shapes],{}
+    hypers,options = rule.settle(hypers)
+    engine = Engine(rule, options, how, lowp)
+    for t in range(n):
+        for p in ps: p.grad = gradients(t, p).to(dtype)
+        engine.step([(ps, hypers)], state)
+    return torch.cat([p.detach().flatten() for p in ps]),state
+
+def tensors_of(state):
+    "All tensors among the `state`, as one vector"
+    return torch.cat([torch.zeros(0), *(v.flatten() for st in state.values() for v in st.values() if isinstance(v, torch.Tensor))])
+
+def noise(t, p): return torch.randn(p.shape, generator=torch.Generator().manual_seed(t))
+
+# ---- huge gradients
+
+LONG = (7, 3), (8,), (6, 2, 2, 2) # Weights all of whose gradient is huge
+
+def burst(size, at):
+    "Gradients that are huge at step `at`, in one entry, or in all if the first dimension is long"
+    def f(t, p):
+        g = noise(t, p)
+        if t!=at: return g
+        if len(p)>5: return g.sign()*size
+        g.view(-1)[1] = size
+        return g
+    return f
+
+@pytest.mark.parametrize('name', RULES)
+def test_weights_stay_finite_after_huge_gradients_unless_the_registry_names_the_rule(name):
+    limit,survived = OVERFLOWS.get(name, (math.inf, ''))[0],True
+    for size,at in product((*[1e19]*(limit<1e20), 1e20, 1e30, 3e38), (0, 6)):
+        shapes = FEW if name in OVERFLOWS and size<limit else FEW+LONG # Sums over rows are larger than an entry
+        ok = [after(RULES[name], how, burst(size, at), 8, shapes)[0].isfinite() for how in ENGINES]
+        if size<limit: assert ok[0].all(), (size, at)
+        assert torch.equal(ok[1], ok[0]) and torch.equal(ok[2], ok[0]), (size, at)
+        survived &= bool(ok[0].all())
+    assert survived==(name not in OVERFLOWS)
+
+@pytest.mark.parametrize('lowp', ['plain', 'kahan', 'stochastic'])
+@pytest.mark.parametrize('name', ['adamw', 'sgdm_clip', 'lamb', 'qhadam', 'stableadamw', 'adam_mini', 'demon_adam'])
+def test_16_bit_weights_stay_finite_too(name, lowp):
+    for how in ENGINES: assert after(RULES[name], how, burst(1e30, 2), 6, FEW+LONG, torch.bfloat16, lowp)[0].isfinite().all(), how
+
+def test_an_infinite_mean_square_leaves_its_element_alone():
+    def g(t, p): return burst(1e25, 1)(t, p)
+    for how in ENGINES:
+        a,b = (after(RULES['adam'], how, g, n)[0] for n in (2, 9))
+        still = a==b
+        assert still.nonzero().flatten().tolist()==[1, 13, 18], how # The second entry of each weight
+
+def test_means_of_infinity_are_infinity_in_all_engines():
+    @term
+    def learn(u, v): return ema_(v, u*u, 0.9)
+    rule = Rule(learn, descend, lr=0.)
+    for how in ENGINES:
+        _,state = after(rule, how, burst(1e25, 1), 5)
+        for st in state.values(): assert st['v'].isinf().sum()==1 and not st['v'].isnan().any(), how
+
+def test_squares_are_learnt_where_only_their_share_is_finite():
+    @term
+    def learn(u, v): return ema_sqr_(v, u, 0.999)
+    for how in ENGINES:
+        _,state = after(Rule(learn, descend, lr=0.), how, burst(1e20, 1), 2)
+        for st in state.values(): assert st['v'].isfinite().all() and math.isclose(st['v'].max(), 1e37, rel_tol=1e-6), how
+
+@pytest.mark.parametrize('w', [0., 0.2, 0.5, 0.8, 1.])
+def test_lerp_is_pytorchs_in_all_engines(w):
+    @term
+    def between(u, g, p, buf): return buf.copy_(torch.lerp(g, p, w))
+    ends = torch.tensor([0., 1., -2., 3e38, -3e38, math.inf, -math.inf, math.nan])
+    pairs = torch.cartesian_prod(ends, ends)
+    want = torch.lerp(pairs[:,0], pairs[:,1], w)
+    for how in ENGINES:
+        p = pairs[:,1].clone().requires_grad_()
+        p.grad,state = pairs[:,0].clone(),{}
+        Engine(Rule(between, descend, lr=0.), how=how).step([([p], dict(lr=0.))], state)
+        torch.testing.assert_close(state[p]['buf'], want, equal_nan=True, msg=how)
+
+# ---- what terms cannot be told
+
+ASKS = {'if': lambda u: u if u.sum()>0 else -u, 'if of one': lambda u: u if (u>0) else -u, 'and': lambda u: u>0 and u,
+    'not': lambda u: u*(not u), 'max': lambda u: max(u, -u), 'float': lambda u: u*float(u), 'int': lambda u: u*int(u),
+    'math': lambda u: u*math.cos(u), 'item': lambda u: u*u.item(), 'range': lambda u: u*sum(range(u)), 'len': lambda u: u*len(u),
+    'iter': lambda u: sum(u)*u, 'index': lambda u: u*u[0], 'in': lambda u: u*(1. in u), 'ndim': lambda u: u*u.ndim,
+    'shape': lambda u: u*len(u.shape), 'is_cuda': lambda u: u if u.is_cuda else -u, 'numel': lambda u: u*u.numel(),
+    'sum': lambda u: u - u.sum(), 'norm': lambda u: u/u.norm(), 'stack': lambda u: torch.stack([u, u])[0],
+    'equal': lambda u: u*torch.equal(u, u), 'tolist': lambda u: u*u.tolist()[0]}
+
+@pytest.fixture
+def quiet():
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')
+        yield
+
+@pytest.mark.parametrize('ask', ASKS)
+def test_what_a_stand_in_cannot_tell_is_refused_and_never_guessed(ask, quiet):
+    @term
+    def asking(u): return ASKS[ask](u)
+    rule = Rule(asking, descend, lr=1.)
+    shapes = [(2,), (2,)] if ask in ('sum', 'norm') else [(1,), (1,)]
+    for how in ('foreach', 'fused', 'auto'):
+        with pytest.raises(NotImplementedError, match="asking: .*how='eager'"): after(rule, how, noise, 1, shapes)
+    if ask!='range': assert after(rule, 'eager', noise, 1, ((1,), (1,)))[0].isfinite().all()
+    with pytest.raises(NotImplementedError, match='asking: '): record(rule, dict(lr=1., step=1))
+
+def test_a_refused_reduction_can_be_marked(quiet):
+    @each
+    def total(u): return u.sum()
+    @term
+    def centred(u): return u - total(u)
+    want,*others = [after(Rule(centred, descend, lr=1.), how, noise, 1)[0] for how in ENGINES]
+    assert all(far(o, want)<1e-6 for o in others)
+
+def test_unknown_attributes_are_the_error_that_tensors_give():
+    for o in (Tensors([torch.ones(2)]), record(RULES['sgd'], {**RULES['sgd'].hypers, **RULES['sgd'].options, 'step':1}) and StandIn()):
+        with pytest.raises(AttributeError, match="'Tensor' object has no attribute 'mesn'"): o.mesn
+
+def _steps(m):
+    m += 1
+    m *= 3
+    m -= 0.5
+    m /= 2
+    return m
+
+WORKS = {'>=': lambda u, m: torch.where(u>=0, u, m), '<=': lambda u, m: torch.where(u<=m, u, m), 'abs': lambda u, m: abs(u),
+    '==': lambda u, m: torch.where(u==u.abs(), u, 2*u), '!=': lambda u, m: torch.where(u!=u.abs(), u, 2*u),
+    'in place': lambda u, m: u*_steps(m),
+    '**2': lambda u, m: u**2 - m**3, '**0.5': lambda u, m: (u**2 + 1)**0.5 + (u*u + 1)**-0.5 + (u*u + 1)**-1 + (u*u + 1)**-2,
+    'alpha': lambda u, m: m.add_(u, alpha=0.3).sub(u, alpha=2), 'by name': lambda u, m: torch.maximum(u, other=m),
+    'addcmul': lambda u, m: torch.addcmul(m, u, u, value=0.5), 'addcdiv': lambda u, m: m.addcdiv_(u, u*u + 1, value=0.5)}
+
+@pytest.mark.parametrize('what', WORKS)
+def test_what_tensors_do_stand_ins_do(what):
+    @term
+    def working(u, m): return WORKS[what](u, m)
+    rule = Rule(working, descend, lr=0.1)
+    want,state = after(rule, 'eager', noise, 4)
+    for how in ('foreach', 'fused'):
+        got,its = after(rule, how, noise, 4)
+        assert far(got, want)<1e-6, how
+        for a,b in zip(state.values(), its.values()): assert far(b['m'], a['m'])<1e-6, how
+
+def test_masks_and_powers_without_a_kernel_go_on_with_foreach(quiet):
+    @term
+    def rare(u): return torch.where((u>0) & (u<1) | ~(u>-1), u, u**4 + 2**u + u//2 + u%2)
+    rule = Rule(rare, descend, lr=0.1)
+    want = after(rule, 'eager', noise, 3)[0]
+    for how in ('foreach', 'fused'): assert far(after(rule, how, noise, 3)[0], want)<1e-6, how
+
+def test_stand_ins_can_be_kept_in_sets():
+    a = Tensors([torch.ones(2)])
+    assert a in {a} and {a: 1}[a]==1
+
+# ---- zeros and denormals
+
+def nothing(t, p): return torch.zeros(p.shape)
+def denormal(t, p): return noise(t, p)*1e-40
+def half(t, p): return noise(t, p) * (torch.arange(p.numel()).view(p.shape)%2)
+
+@pytest.mark.parametrize('name', RULES)
+def test_zeros_and_denormals(name):
+    rule = RULES[name]
+    for how in ENGINES:
+        for g,start in ((nothing, torch.zeros), (denormal, torch.randn), (half, torch.zeros), (noise, lambda s: torch.randn(s)*1e-40)):
+            ps,state = after(rule, how, g, 7, start=start)
+            assert ps.isfinite().all(), (how, g.__name__)
+            assert tensors_of(state).isfinite().all(), (how, g.__name__)
+    if 'eps' not in rule.hypers or 0. not in rule.ranges['eps']: return
+    nans = [after(rule, how, half, 7, eps=0.)[0].isnan() for how in ENGINES] # 0/0 where a rule says so
+    assert torch.equal(nans[1], nans[0]) and torch.equal(nans[2], nans[0])
+
+# ---- weights without entries
+
+@pytest.mark.parametrize('name', RULES)
+def test_weights_without_entries(name):
+    empty = [(0,), (0, 3), (3, 0), (0, 3, 3, 3), (4, 0, 2)]
+    for how in ENGINES:
+        alone = [after(RULES[name], how, noise, 2, [o])[1] for o in empty]
+        together,state = after(RULES[name], how, noise, 7, [*empty, *FEW])
+        assert torch.isfinite(together).all(), how
+        assert all(tensors_of(o).isfinite().all() for o in (*alone, state)), how
+    assert far(after(RULES[name], 'eager', noise, 7)[0], together)<1e-5 or name in ('sgd_clip', 'sgdm_clip', 'adam_clip')
+
+# ---- clips of few weights
+
+@pytest.mark.parametrize('shapes', [[()], [(1,)], [(4,)], [(0,)], [(0,), (4,), ()], [(2, 2), (3, 4)]], ids=str)
+@pytest.mark.parametrize('name', ['sgd_clip', 'sgdm_clip', 'adam_clip'])
+def test_clips_of_few_weights(name, shapes):
+    n = sum(map(math.prod, shapes))
+    for q,sample in product((0., 0.5, 1-1e-16), (0, 1, 2, n+1)):
+        for how in ENGINES:
+            ps,state = after(RULES[name], how, noise, 6, shapes, q=q, sample=sample)
+            assert ps.isfinite().all() and all(0<=st['clipped']['q']<=1 for st in state.values()), (how, q, sample)
+
+@pytest.mark.parametrize('name,edges', dict(clip_value=dict(max_value=(1e-30, 1e30)), clip_norm=dict(max_norm=(1e-30, 1e30)),
+    agc=dict(clip_ratio=(1e-30, 1e15), least_norm=(1e-30, 1e15))).items())
+def test_edges_of_other_clips(name, edges):
+    rule = Rule(getattr(every, name), descend)
+    for values,how in product(product(*edges.values()), ENGINES):
+        hypers = dict(zip(edges, values))
+        cases = [(g, FEW+LONG) for g in (noise, nothing, burst(1e30, 1))] + [(noise, [()]), (noise, [(0,), (2, 0)])]
+        for g,shapes in cases: assert after(rule, how, g, 3, shapes, lr=1e-9, **hypers)[0].isfinite().all(), (how, hypers)
