@@ -420,7 +420,10 @@ def numbers(self:Engine, i, hyper):
 @patch
 def finite(self:Engine, groups):
     "Is every gradient finite?"
-    gs = [p.grad for ps,_ in groups for p in ps if p.grad is not None and p.grad.numel()]
+    ps = [p for group,_ in groups for p in group if p.grad is not None and p.grad.numel()]
+    for p in ps:
+        if p.grad.layout!=torch.strided or lacking(p.grad): refuse(self.rule, p) or refuse_memory(self.rule, p)
+    gs = [p.grad for p in ps]
     return all(bool(torch.stack(torch._foreach_norm(o, float('inf'))).isfinite().all()) for o in groupby(gs, lambda g: (g.device, g.dtype)).values())
 
 @patch

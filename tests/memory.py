@@ -322,6 +322,7 @@ HARM |= {f'state_{k}': _replace(f) for k,f in dict(
 def warm():
     "Compile what most sequences need, once for all children"
     fused.ENOUGH = 0 # `auto` compiles for models of any size
+    if 'FASTOPT_SANITIZE' in os.environ: fused.FLAGS += ['-fsanitize=address']
     for name in RULES:
         for lowp in ('plain', 'kahan', 'stochastic'):
             s = Subject(name, 'fused', lowp)

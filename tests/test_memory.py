@@ -1,9 +1,11 @@
 """Whatever is done to weights, gradients and state between two steps, the next step is right, or refused before anything is written
 
 hypothesis makes up sequences of changes and steps; each runs in a process of its own (see `memory.py`), so that a crash is a failure like any
-other, and is shrunk to the shortest sequence that shows it. `FASTOPT_SEQUENCES` sets how many there are, `FASTOPT_SEED=random` makes new ones."""
+other, and is shrunk to the shortest sequence that shows it. `FASTOPT_SEQUENCES` sets how many there are, `FASTOPT_SEED=random` makes new ones;
+`FASTOPT_SANITIZE=1` compiles the kernels so that g++'s address sanitizer ends a process that touches memory that is not its own."""
 import os, subprocess, sys, tempfile, weakref
 from collections import Counter
+from copy import deepcopy
 from multiprocessing.connection import Client
 from pathlib import Path
 import pytest, torch
@@ -17,13 +19,16 @@ from memory import DTYPES, FINE, HARM, LAYOUTS, RULES, SHAPES, Wrapped
 SEQUENCES = int(os.environ.get('FASTOPT_SEQUENCES', 240))
 HOWS,SEEN = ('eager', 'foreach', 'fused', 'auto'),Counter()
 
+def library(name): return subprocess.run(['g++', f'-print-file-name=lib{name}.so'], capture_output=True, text=True).stdout.strip()
+
 @pytest.fixture(scope='session')
 def nursery():
     "The address of a process that has loaded everything, and forks a child for each connection"
     with tempfile.TemporaryDirectory() as d:
         address = str(Path(d)/'s')
-        code = [sys.executable, str(Path(__file__).parent/'memory.py'), address]
-        with subprocess.Popen(code, stdout=subprocess.PIPE, text=True, env={**os.environ, 'OMP_NUM_THREADS':'1'}) as p:
+        code,env = [sys.executable, str(Path(__file__).parent/'memory.py'), address],{**os.environ, 'OMP_NUM_THREADS':'1'}
+        if 'FASTOPT_SANITIZE' in env: env |= {'LD_PRELOAD': ' '.join(map(library, ('asan', 'stdc++'))), 'ASAN_OPTIONS': 'detect_leaks=0'}
+        with subprocess.Popen(code, stdout=subprocess.PIPE, text=True, env=env) as p:
             try:
                 assert p.stdout.readline().strip()=='ready'
                 yield address
@@ -155,3 +160,23 @@ def test_forms_are_compared_alike_in_python_and_in_cpp():
     ts = [f(torch.ones(4, 3, 2, 2)) for f in LAYOUTS.values()] + dtypes + [weight(3), torch.ones(()), torch.ones(0)]
     with torch.no_grad():
         for a in ts: assert [same_forms([a])(b) for b in ts]==[form_checker()([a])(b) for b in ts]
+
+@pytest.mark.parametrize('skip', [False, True])
+@pytest.mark.parametrize('how', HOWS)
+@pytest.mark.parametrize('face', ['rule', 'torch'])
+def test_a_sparse_or_freed_gradient_in_the_second_group_leaves_the_first_alone(face, how, skip):
+    p,e = torch.nn.Parameter(torch.ones(3)),torch.nn.Embedding(5, 2, sparse=True)
+    opt = adamw([[p], [e.weight]], how=how, skip_nonfinite=skip) if face=='rule' else AdamW([{'params': [o]} for o in (p, e.weight)], how=how, skip_nonfinite=skip)
+    def backward(dense=False):
+        opt.zero_grad()
+        (e(torch.tensor([1, 3])).sum() + p.sum()).backward()
+        if dense: e.weight.grad = e.weight.grad.to_dense()
+    for n in range(2): # At the first step, then after one that was made
+        before,state = [o.detach().clone() for o in (p, e.weight)],{o: {k: deepcopy(v) for k,v in st.items()} for o,st in opt.state.items()}
+        for harm in (backward, lambda: [backward(True), cut(e.weight.grad)]):
+            harm()
+            with pytest.raises((TypeError, ValueError), match='adamw: a weight of shape .5, 2. has (a sparse gradient.*sparse=False|no memory behind it, in its gradient)'): opt.step()
+        assert torch.equal(p, before[0]) and torch.equal(e.weight, before[1]) and opt.state.keys()==state.keys()
+        assert all(torch.equal(torch.as_tensor(opt.state[o][k]), torch.as_tensor(v)) for o,st in state.items() for k,v in st.items())
+        backward(True)
+        opt.step()
