@@ -475,13 +475,14 @@ def sort(self:Engine, ps, state):
 
 # %% ../nbs/01_engine.ipynb #9988e5db
 @patch
-def apart(self:Engine, written, gs, at, sizes):
-    "Raise if the `Spans` that are `written` share memory with the gradients that `gs()` gives, of `sizes` at the addresses `at`, or if one of these has none"
+def apart(self:Engine, written, ps, at, sizes):
+    "Raise if a gradient of the weights that `ps()` gives, one of `sizes` at the addresses `at`, has no memory, or shares that of the `Spans` that are `written`"
     for i in np.flatnonzero((at<2**32) & (sizes>0)): # Where the address of freed memory would be
-        if lacking(g := gs()[i]): raise ValueError(f"{self.rule.__name__}: a gradient of shape {tuple(g.shape)} has no memory behind it: its storage was resized")
+        if lacking(ps()[i].grad): refuse_memory(self.rule, ps()[i])
     for i in written.hits(at, sizes):
+        g = ps()[i].grad
         for t in written.ts:
-            if share(t, gs()[i]): self.refuse_shared(t, gs()[i], 'a gradient')
+            if share(t, g): self.refuse_shared(t, g, 'a gradient')
 
 @patch
 def refuse_shared(self:Engine, a, b, what='another'):
@@ -495,9 +496,9 @@ def look(self:Engine, fresh, every, state):
     "Raise unless the weights `fresh` can make a step, and all that a step of `every` weight reads and writes lies apart; writes nothing"
     for p in fresh: self.check(p, state[p] if p in state else {})
     kept = [t for p in every if p in state for t in state[p].values() if isinstance(t, Tensor)]
-    written,gs = Spans(list(filter(plain, [*every, *kept]))),[p.grad for p in every if plain(p.grad)]
+    written,ps = Spans(list(filter(plain, [*every, *kept]))),[p for p in every if plain(p.grad)]
     if both := written.clash(): self.refuse_shared(*both)
-    self.apart(written, lambda: gs, addresses(gs), np.fromiter(map(span, gs), np.int64, len(gs)))
+    self.apart(written, lambda: ps, addresses([p.grad for p in ps]), np.array([span(p.grad) for p in ps], dtype=np.int64))
 
 # %% ../nbs/01_engine.ipynb #f9d162de
 @patch
@@ -514,5 +515,5 @@ def batches(self:Engine,
     bs = [b for o in found.values() for b in o if b.plain]
     if not bs: return found
     if self.written is None or not same(bs, self.written[0]): self.written = bs,Spans([t for b in bs for ts in (b.ps, *b.bufs.values()) for t in ts])
-    self.apart(self.written[1], lambda: [p.grad for b in bs for p in b.ps], *(np.concatenate(o) for o in zip(*[(b.at['g'], b.spans) for b in bs])))
+    self.apart(self.written[1], lambda: [p for b in bs for p in b.ps], *(np.concatenate(o) for o in zip(*[(b.at['g'], b.spans) for b in bs])))
     return found
