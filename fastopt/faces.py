@@ -140,6 +140,7 @@ def called_by(keys):
     "What errors call each hyper, where PyTorch's `keys` are known"
     return {h: k if isinstance(hs, str) else f'{k}[{i}]' for k,hs in keys.items() for i,h in enumerate([hs] if isinstance(hs, str) else hs)}
 
+# %% ../nbs/03_faces.ipynb #d1202288
 def to_torch(hyper, keys):
     "The dict `hyper` in PyTorch's names"
     return {k: hyper[h] if isinstance(h, str) else tuple(hyper[o] for o in h) for k,h in keys.items()}
