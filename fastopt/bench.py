@@ -65,6 +65,7 @@ class Tally(Plan):
     def numbers(self, i, b, prog, columns):
         self.count(b, [columns[c][0] for c in self.wholes[i]])
         return (yield from super().numbers(i, b, prog, columns))
+    def ahead(self, b, prog): "Nothing is compiled"
     def launch(self, k, b, prog, columns):
         phase = self.phases[k]
         for c in phase.stores: columns.setdefault(c, [torch.ones_like(p) for p in b.ps])

@@ -150,10 +150,13 @@ class Subject:
                 if not isinstance(t, torch.Tensor) or p.grad is None or not p.requires_grad: continue
                 if t.dtype!=(p.dtype if k=='comp' else compute_dtype(p.dtype)) or t.device!=p.device: return f'{k} is {t.dtype} beside {p.dtype}'
 
+def bare(s): return nn.ParameterList(p for p in s.ps if not isinstance(p, Wrapped)) # What `.data` can be given to
+
 def _layout(name):
-    def weight(s, i, j): s.ps[i].data = LAYOUTS[name](s.ps[i])
+    def weight(s, i, j):
+        if not isinstance(s.ps[i], Wrapped): s.ps[i].data = LAYOUTS[name](s.ps[i])
     def weights(s, i, j):
-        for p in s.ps: p.data = LAYOUTS[name](p)
+        for p in bare(s): p.data = LAYOUTS[name](p)
     def gradient(s, i, j):
         if s.ps[i].grad is not None: s.ps[i].grad = LAYOUTS[name](s.ps[i].grad)
     def gradient_data(s, i, j):
@@ -169,32 +172,38 @@ def _layout(name):
     return {f'{f.__name__} {name}': f for f in (weight, weights, gradient, gradient_data, state, state_data, states)}
 
 def _cast(name, dtype):
-    def model(s, i, j): nn.ParameterList(s.ps).to(dtype)
+    def model(s, i, j): bare(s).to(dtype)
     def state(s, i, j):
         st,k = s.state(i, j)
         if k: st[k] = st[k].to(dtype)
     return {f'{f.__name__} {name}': f for f in (model, state)}
 
 def to_and_fro(s, i, j):
-    m = nn.ParameterList(s.ps)
-    m.bfloat16()
-    m.float()
-def channels_last_model(s, i, j): nn.ParameterList([p for p in s.ps if p.ndim==4]).to(memory_format=torch.channels_last)
-def to_vector_and_back(s, i, j): nn.utils.vector_to_parameters(nn.utils.parameters_to_vector(s.ps).detach().clone(), s.ps)
+    bare(s).bfloat16()
+    bare(s).float()
+def channels_last_model(s, i, j): nn.ParameterList(p for p in bare(s) if p.ndim==4).to(memory_format=torch.channels_last)
+def to_vector_and_back(s, i, j):
+    ps = [p for p in bare(s) if p.is_contiguous()] # Others have no view as a vector
+    if len({p.dtype for p in ps})==1: nn.utils.vector_to_parameters(nn.utils.parameters_to_vector(ps).detach().clone(), ps)
 def one_buffer(s, i, j):
-    flat = torch.cat([value(p).flatten() for p in s.ps])
-    for p,o in zip(s.ps, flat.split([p.numel() for p in s.ps])): p.data = o.view(p.shape)
+    ps = bare(s)
+    flat = torch.cat([value(p).flatten().to(ps[0].dtype) for p in ps])
+    for p,o in zip(ps, flat.split([p.numel() for p in ps])): p.data = o.view(p.shape).to(p.dtype)
 def columns_of_one(s, i, j):
-    both = torch.cat([value(s.ps[1]), value(s.ps[2])], 1)
-    s.ps[1].data,s.ps[2].data = both[:,:6],both[:,6:]
+    a,b = s.ps[1:3]
+    if isinstance(a, Wrapped) or isinstance(b, Wrapped) or a.dtype!=b.dtype: return
+    both = torch.cat([value(a), value(b)], 1)
+    a.data,b.data = both[:,:6],both[:,6:]
 def to_empty(s, i, j):
-    old,gs = [value(p) for p in s.ps],[p.grad if p.grad is None or isinstance(p, Wrapped) else value(p.grad) for p in s.ps]
-    nn.ParameterList(s.ps).to_empty(device='cpu')
-    for p,o,g in zip(s.ps, old, gs):
+    ps = bare(s)
+    old,gs = [value(p) for p in ps],[p.grad if p.grad is None else value(p.grad) for p in ps]
+    ps.to_empty(device='cpu')
+    for p,o,g in zip(ps, old, gs):
         p.data.copy_(o)
         p.grad = g
 def freed_and_back(s, i, j):
     p,old = s.ps[i],value(s.ps[i])
+    if isinstance(p, Wrapped): return
     p.data = old.clone()
     p.untyped_storage().resize_(0)
     ballast = torch.full_like(old, 3.) # May take the place that was freed
