@@ -9,7 +9,7 @@ try:
     from torch.testing._internal.common_optimizers import OptimizerErrorEnum, get_error_inputs_for_all_optims, optim_db
     DB,why = {o.name:o for o in optim_db},None
 except Exception as e: DB,why = {},e
-finally: torch.backends.__allow_nonbracketed_mutation_flag = True # It forbids all tests of this process to set flags of cuDNN, as fastai does
+finally: torch.backends.flags_frozen.__globals__['__allow_nonbracketed_mutation_flag'] = True # Else no test of this process can set flags of cuDNN, as fastai does
 
 pytestmark = pytest.mark.filterwarnings('ignore:Detected call of', 'ignore:numpy.core', 'ignore:The .grad attribute')
 OURS = [n for n in TORCH if n in DB]
