@@ -4,7 +4,7 @@ from itertools import product
 import pytest, torch
 import fastopt.all as every
 from fastopt.engine import Engine
-from fastopt.faces import from_torch
+from fastopt.faces import from_torch, torch_keys
 from fastopt.rules import Rule, decay, maximize
 
 LR = 0.05
@@ -39,7 +39,8 @@ def ours(cls, kw):
     rule = getattr(every, name)
     terms = [t for t in rule if t is not decay]
     if decay in rule: terms.insert(-1 if late or cls=='Muon' else 0, decay)
-    return Rule(*[maximize]*bool(up), *terms, **rule.defaults),from_torch({**kw, 'lr':LR})
+    rule = Rule(*[maximize]*bool(up), *terms, **rule.defaults)
+    return rule,from_torch(rule, {**kw, 'lr':LR}, torch_keys(rule))
 
 def combinations(cls, **more):
     grid = {**CLASSES[cls], **more}
