@@ -256,8 +256,9 @@ def translate(self:Rule, name, value):
     "The hyper, and its value, that `name=value` spells"
     if name in self.ranges or name not in self.spellings: return name,value
     k,convert = self.spellings[name]
-    try: new = nan if isnan(x := as_number(value)) else convert(x)
-    except (ArithmeticError, ValueError): new = nan
+    x = None if value is None else as_number(value) # Some spellings have a meaning for `None`
+    try: new = nan if x is not None and isnan(x) else convert(x)
+    except (ArithmeticError, ValueError, TypeError): new = nan
     if isnan(new): raise ValueError(f"{self.__name__}: {name}={value!r} gives no {k}, which must be {self.ranges[k]!r}")
     return k,new
 
