@@ -6,9 +6,15 @@ other, and is shrunk to the shortest sequence that shows it. `FASTOPT_SEQUENCES`
 import os, subprocess, sys, tempfile, weakref
 from collections import Counter
 from copy import deepcopy
+from functools import partial
 from multiprocessing.connection import Client
 from pathlib import Path
 import pytest, torch
+from fastai.callback.channelslast import ChannelsLast # chkstyle: ignore - it adds `to_channelslast` to `Learner`
+from fastai.data.core import DataLoaders
+from fastai.data.load import DataLoader
+from fastai.learner import Learner
+from fastopt import fused
 from fastopt.all import AdamW, adamw
 from fastopt.engine import Engine
 from fastopt.memory import form_checker, same_forms
@@ -182,3 +188,37 @@ def test_a_sparse_or_freed_gradient_in_the_second_group_leaves_the_first_alone(f
             assert now.keys()==then.keys() and all(torch.equal(torch.as_tensor(now[k]), torch.as_tensor(v)) for k,v in then.items())
         backward(True)
         opt.step()
+
+@pytest.mark.parametrize('how', HOWS)
+@pytest.mark.parametrize('face', [adamw, AdamW])
+def test_a_checkpoint_of_another_memory_format(face, how):
+    def conv(format):
+        torch.manual_seed(0)
+        return torch.nn.Conv2d(3, 4, 3).double().to(memory_format=format)
+    def step(m, opt, seed):
+        for p in m.parameters(): p.grad = torch.randn(p.shape, dtype=p.dtype, generator=torch.Generator().manual_seed(seed))
+        opt.step()
+    formats = torch.contiguous_format,torch.channels_last
+    for here,there in (formats, formats[::-1]):
+        a,b = conv(here),conv(there)
+        opt,other = (face(list(o.parameters()), how=how) for o in (a, b))
+        step(a, opt, 0)
+        b.load_state_dict(a.state_dict())
+        other.load_state_dict(deepcopy(opt.state_dict()))
+        for o in ((a, opt), (b, other)): step(*o, 1)
+        assert torch.allclose(a.weight, b.weight, rtol=0, atol=1e-14) and b.weight.is_contiguous(memory_format=there)
+
+def test_a_learner_goes_to_channels_last_between_two_fits(monkeypatch):
+    monkeypatch.setattr(fused, 'ENOUGH', 0)
+    def trained(how):
+        torch.manual_seed(0)
+        data = [(torch.randn(3, 8, 8).double(), torch.randn(2).double()) for _ in range(16)]
+        dls = DataLoaders(*[DataLoader(data, bs=8, num_workers=0, device=torch.device('cpu')) for _ in range(2)], device=torch.device('cpu'))
+        model = torch.nn.Sequential(torch.nn.Conv2d(3, 6, 3), torch.nn.Conv2d(6, 2, 3), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten()).double()
+        learn = Learner(dls, model, lambda pred, y: ((pred-y)**2).mean().float(), partial(adamw, how=how), lr=1e-2)
+        with learn.no_bar(), learn.no_logging():
+            learn.fit(1)
+            learn.to_channelslast(use_amp=False)
+            learn.fit(2)
+        return torch.cat([p.detach().flatten() for p in model.parameters()])
+    assert torch.allclose(trained('auto'), trained('eager'), rtol=0, atol=1e-9)
