@@ -185,6 +185,6 @@ def test_nothing_grows_in_a_thousand_steps(name, how, few_objects):
             engine.step([([p], hypers)], state)
         gc.collect()
         return sys.getallocatedblocks(),held([dict(state), vars(engine)], {}),cpp_build.cache_info().currsize
-    (blocks,size,built),(blocks_then,size_then,built_then) = grown(100),grown(900)
+    (blocks,size,built),(blocks_then,size_then,built_then) = grown(300),grown(900) # What Python and PyTorch keep for the first of its kind is there then
     assert blocks_then-blocks < 450 # One object in two steps
     assert (size_then<=size).all() and built_then==built
