@@ -250,7 +250,7 @@ def _eager(rule, b, i, hyper):
     if b.dtype not in DROP: w.sub_(u)
     else:
         new,comp = landing(p, u, b.how=='kahan' and state['comp'].to(ct), _round(b.dtype, b.how, b.step), b.how)
-        w.copy_(new)
+        w.copy_(new.to(w.dtype)) # Between float32 and float16 PyTorch would forget a pending sign
         if b.how=='kahan': state['comp'].copy_(comp)
     for k in b.low: b.bufs[k][i].copy_(dither(state[k], torch.bfloat16, state_seed(rule, k, b.step)))
 

@@ -254,7 +254,8 @@ def step_counted(s, i, j):
 def no_decay(s, i, j):
     if s.ps[i] in s.opt.state: s.opt.state[s.ps[i]]['do_wd'] = False
 def saved_and_loaded(s, i, j):
-    if not any(isinstance(p, Wrapped) for p in s.ps): s.opt.load_state_dict(deepcopy(s.opt.state_dict()))
+    whole = all({*s.opt.rule.rule_of(p).state, 'step'} <= st.keys() for p,st in s.opt.state.items() if st) # Else a load is refused
+    if whole and not any(isinstance(p, Wrapped) for p in s.ps): s.opt.load_state_dict(deepcopy(s.opt.state_dict()))
 def other_rate(s, i, j): s.opt.param_groups[0]['lr'] = 0.02/(1+j)
 def grad_mode(s, i, j): torch.set_autocast_enabled('cpu', not torch.is_autocast_enabled('cpu'))
 

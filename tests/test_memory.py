@@ -222,3 +222,21 @@ def test_a_learner_goes_to_channels_last_between_two_fits(monkeypatch):
             learn.fit(2)
         return torch.cat([p.detach().flatten() for p in model.parameters()])
     assert torch.allclose(trained('auto'), trained('eager'), rtol=0, atol=1e-9)
+
+@pytest.mark.parametrize('how', HOWS)
+@pytest.mark.parametrize('lowp', ['plain', 'kahan'])
+def test_pending_signs_survive_every_pair_of_dtypes(lowp, how):
+    "PyTorch's `copy_` forgets them between float32 and float16"
+    def negated(t): return torch._neg_view(-t)
+    for dtype in DTYPES.values():
+        for kept in DTYPES.values():
+            def run(change):
+                p,state,engine = weight(50, dtype=dtype),{},Engine(adamw, how=how, lowp=lowp)
+                for t in range(2):
+                    p.grad = change(torch.linspace(0.5, 2, 50, dtype=dtype))
+                    engine.step([([p], adamw.hypers)], state)
+                    p.data = change(p.detach().clone())
+                    for k in 'mv': state[p][k] = change(state[p][k].to(kept))
+                engine.step([([p], adamw.hypers)], state)
+                return p.detach().resolve_neg()
+            assert torch.allclose(run(negated), run(torch.clone), rtol=2**-7, atol=0), (dtype, kept)
