@@ -145,4 +145,5 @@ def housed(t, p, dtype):
     if not (plain(t) and plain(p)): return t.to(p.device, dtype)
     fits = ordered(t, p) if t.shape==p.shape and dense(p) else solid(t) if t.shape==p.shape else t.is_contiguous()
     if t.dtype==dtype and t.device==p.device and fits and not t.is_neg(): return t
-    return (torch.empty_like(p, dtype=dtype) if t.shape==p.shape else torch.empty(t.shape, dtype=dtype, device=p.device)).copy_(t.resolve_neg()) # Between float32 and float16 PyTorch would forget a pending sign
+    new = torch.empty_like(p, dtype=dtype) if t.shape==p.shape else torch.empty(t.shape, dtype=dtype, device=p.device)
+    return new.copy_(t.resolve_neg()) # Between float32 and float16 PyTorch would forget a pending sign
