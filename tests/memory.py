@@ -2,7 +2,7 @@
 
 It loads PyTorch and compiles kernels once, then serves each connection in a child of its own, forked in milliseconds: a crash ends only that
 child. Run as a script it listens at the address that it is given, and asks for nothing else than `Subject`'s methods, by name."""
-import os, sys, traceback, warnings
+import gc, os, sys, traceback, warnings
 from copy import deepcopy
 from multiprocessing.connection import Listener
 import torch
@@ -50,7 +50,7 @@ class Subject:
     "An optimizer of `rule` and the weights `ps` that it trains, to be mistreated"
     def __init__(self, rule, how, lowp):
         torch.manual_seed(0)
-        self.name,self.how,self.rng = rule,how,torch.Generator().manual_seed(1)
+        self.name,self.how,self.autocast,self.rng = rule,how,False,torch.Generator().manual_seed(1)
         self.ps = [nn.Parameter(torch.randn(s)) for s in SHAPES]
         self.opt = CLASSES[rule](self.ps, lr=0.01, how=how, lowp=lowp)
     def states(self):
@@ -76,7 +76,7 @@ class Subject:
         if late: self.grads(without)
         for o in changes: self.change(*o)
         if not late: self.grads(without)
-        return self.step()
+        with torch.autocast('cpu', enabled=self.autocast): return self.step()
     def harm(self, name, i, j):
         "Make the harm `name`, of which a step must say that it cannot be done, and undo it; `None` if there was nothing to harm"
         if not self.active(i) or not self.ps[i].numel() or isinstance(self.ps[i], Wrapped): return None
@@ -99,13 +99,13 @@ class Subject:
             fine = refuse and 'use how=' in str(e) and self.bits()==before
             return 'refused' if fine else f'{type(e).__name__}: {e}'
         if refuse: return 'a step was made on memory that only a wrapper knows'
-        for k,(got,ref) in {**self.compared(want), **self.witness(want, before)}.items():
+        for k,(got,ref) in {**self.compared(want), **self.witness(want)}.items():
             far = ((got-ref).abs() / (1 + ref.abs())).nan_to_num(1.).max().item() if got.numel() else 0.
             if got.dtype!=ref.dtype or not far<=CLOSE[ref.dtype]: return f'{k} is off by {far} in {got.dtype}, not {ref.dtype}'
         return self.misplaced() or 'fine'
     def bits(self):
         "All weights and state to the bit, with what they are called and how they lie"
-        def of(t): return (t.dtype, t.shape, value(t).reshape(-1).contiguous().view(torch.uint8).tolist() if t.numel() and not lacking(t) else None)
+        def of(t): return (t.dtype, t.shape, value(t).flatten().view(torch.uint8).numpy().tobytes() if t.numel() and not lacking(t) else None)
         sts = [self.opt.state.get(p, {}) for p in self.ps]
         return [of(p) for p in self.ps],[{k: of(t) if isinstance(t, torch.Tensor) else deepcopy(t) for k,t in st.items()} for st in sts]
     def wanted(self):
@@ -129,20 +129,18 @@ class Subject:
             pairs |= {f'{k} of weight {i}': (value(mine[k]), t) for k,t in st.items() if isinstance(t, torch.Tensor)}
             pairs |= {f'{k} of weight {i}': (numbers(mine[k]), numbers(t)) for k,t in st.items() if not isinstance(t, torch.Tensor)}
         return pairs
-    def witness(self, want, before):
+    def witness(self, want):
         "For `adamw`, weights after a step of PyTorch's"
-        if self.name!='adamw': return {}
-        pairs = {}
-        for i,(q,st) in self.before.items():
-            if q.dtype in DROP: continue
-            r = nn.Parameter(q)
-            opt = torch.optim.AdamW([r], lr=self.opt.param_groups[0]['lr'])
-            opt.state[r] = dict(step=torch.tensor(float(st.get('step', 0))), exp_avg=st.get('m', torch.zeros_like(q)), exp_avg_sq=st.get('v', torch.zeros_like(q)))
+        told = {i: o for i,o in self.before.items() if o[0].dtype not in DROP and o[1].get('do_wd', True)}
+        if self.name!='adamw' or not told: return {}
+        rs = {i: nn.Parameter(q) for i,(q,_) in told.items()}
+        opt = torch.optim.AdamW(rs.values(), lr=self.opt.param_groups[0]['lr'])
+        for i,r in rs.items():
+            st = told[i][1]
+            opt.state[r] = dict(step=torch.tensor(float(st.get('step', 0))), **{o: st.get(k, torch.zeros_like(r)) for k,o in dict(m='exp_avg', v='exp_avg_sq').items()})
             r.grad = want[i][0].grad
-            opt.step()
-            if not st.get('do_wd', True): continue
-            pairs[f'weight {i} beside torch'] = value(self.ps[i]),r.detach()
-        return pairs
+        opt.step()
+        return {f'weight {i} beside torch': (value(self.ps[i]), r.detach()) for i,r in rs.items()}
     def misplaced(self):
         "State that does not follow its weight"
         for p in self.ps:
@@ -257,12 +255,12 @@ def saved_and_loaded(s, i, j):
     whole = all({*s.opt.rule.rule_of(p).state, 'step'} <= st.keys() for p,st in s.opt.state.items() if st) # Else a load is refused
     if whole and not any(isinstance(p, Wrapped) for p in s.ps): s.opt.load_state_dict(deepcopy(s.opt.state_dict()))
 def other_rate(s, i, j): s.opt.param_groups[0]['lr'] = 0.02/(1+j)
-def grad_mode(s, i, j): torch.set_autocast_enabled('cpu', not torch.is_autocast_enabled('cpu'))
+def autocast(s, i, j): s.autocast = not s.autocast
 
 FINE = {k:f for n in LAYOUTS for k,f in _layout(n).items()} | {k:f for n,d in DTYPES.items() for k,f in _cast(n, d).items()}
 FINE |= {f.__name__: f for f in (to_and_fro, channels_last_model, to_vector_and_back, one_buffer, columns_of_one, to_empty, freed_and_back, swapped, replaced,
     wrapped, frozen, no_gradient, expanded_gradient, shared_gradient, accumulated, state_gone, state_tensor_gone, state_copied, expanded_state, step_counted,
-    no_decay, saved_and_loaded, other_rate, grad_mode)}
+    no_decay, saved_and_loaded, other_rate, autocast)}
 
 # What a step must refuse: each returns how to undo it
 def _hold(s, i):
@@ -358,6 +356,8 @@ def main(address):
     warnings.simplefilter('ignore')
     torch.set_num_threads(1)
     warm()
+    gc.collect()
+    gc.freeze() # A collection in a child would copy the memory that it shares with this process
     with Listener(address) as listener:
         print('ready', flush=True)
         while True:
