@@ -6,8 +6,8 @@ Docs: https://fastopt.github.io/fastopt/faces.html.md"""
 
 # %% auto #0
 __all__ = ['FOREIGN', 'FORMAT', 'COMMON', 'check_weights', 'overlooked', 'edits', 'check_foreign', 'label', 'check_label',
-           'not_ours', 'loaded', 'torch_keys', 'called_by', 'to_torch', 'from_torch', 'Hypers', 'FastOptimizer',
-           'LiveGroup', 'check_told', 'climb', 'TorchOptimizer', 'stepper']
+           'not_ours', 'unfolded', 'folded', 'loaded', 'torch_keys', 'called_by', 'to_torch', 'from_torch', 'Hypers',
+           'FastOptimizer', 'LiveGroup', 'check_told', 'climb', 'TorchOptimizer', 'stepper']
 
 # %% ../nbs/03_faces.ipynb #4518d719
 import inspect, sys
@@ -106,13 +106,29 @@ def _memo(rule, k, start, v):
     if isinstance(v, dict) and v.keys()==start.keys() and all(fits(a, v[o]) for o,a in start.items()): return deepcopy(dict(v))
     raise ValueError(f"{rule.__name__}: saved {k!r} is {v!r:.80}, and not numbers called {', '.join(start)}; load a whole state_dict")
 
+# %% ../nbs/03_faces.ipynb #b6c1b7c4
+def unfolded(st):
+    "The state dict `st` with its memos as numbers and tensors: `memo.product` for the number `product` of `memo`"
+    memos = {k:v for k,v in st.items() if isinstance(v, dict)}
+    if not memos: return st # As PyTorch does
+    flat = {f'{k}.{o}': torch.tensor(v, dtype=torch.float64) if isinstance(v, list) else v for k,memo in memos.items() for o,v in memo.items()}
+    return {**{k:v for k,v in st.items() if k not in memos}, **flat}
+
+def folded(rule, st):
+    "The state dict `st` with the memos of `rule` as dicts again, where all their numbers are there"
+    st = dict(st)
+    for k,start in rule.memos.items():
+        if k not in st and all(f'{k}.{o}' in st for o in start): st[k] = {o: st.pop(f'{k}.{o}') for o in start}
+        if isinstance(st.get(k), dict): st[k] = {o: v.tolist() if isinstance(v, torch.Tensor) else v for o,v in st[k].items()}
+    return st
+
 # %% ../nbs/03_faces.ipynb #fca748fd
 def loaded(engine, p, st, labelled=True):
     "What `st`, saved for the weight `p`, says, as a checked copy; names that the rule does not know are for `labelled` checkpoints only"
     rule = engine.rule
     own,name = rule.rule_of(p),rule.__name__
     if not isinstance(st, dict): raise TypeError(f"{name}: the state of a weight is a dict; saved is a {type(st).__name__}")
-    needs = ['step', *own.state, *own.memos]
+    st,needs = folded(own, st),['step', *own.state, *own.memos]
     if (lack := first(k for k in needs if k not in st)) and any(k in st for k in needs): raise ValueError(
         f"{name}: the state saved for a weight of shape {tuple(p.shape)} has no {lack!r}, only {', '.join(map(str, st))}; load a whole state_dict")
     if not labelled and (alien := first(k for k in st if k not in (*needs, 'do_wd', 'force_train', 'comp', 'y', 'y_mom'))): raise not_ours(rule, st)
@@ -462,7 +478,7 @@ def _hyper(self:TorchOptimizer, pg):
 # %% ../nbs/03_faces.ipynb #b74bd0a7
 @patch
 def state_dict(self:TorchOptimizer):
-    def tell(opt, sd): sd['fastopt'] = label(self.rule)
+    def tell(opt, sd): sd.update(fastopt=label(self.rule), state={i: unfolded(st) for i,st in sd['state'].items()})
     hook = self.register_state_dict_post_hook(tell, prepend=True) # So that hooks of the user see it
     try: return torch.optim.Optimizer.state_dict(self)
     finally: hook.remove()

@@ -528,9 +528,6 @@ def test_distributed_checkpoints_go_on_to_the_bit(name, flat):
     opt,again = (TORCH[name](m.parameters(), how='eager') for m in (a, b))
     fit(a, opt, 3)
     options = dcp.StateDictOptions(flatten_optimizer_state_dict=flat)
-    if name=='YellowFin' and flat: # PyTorch flattens numbers, tensors and dicts, and its window is a list
-        with pytest.raises(NotImplementedError, match='list'): dcp.get_optimizer_state_dict(a, opt, options=options)
-        return
     saved = dcp.get_optimizer_state_dict(a, opt, options=options)
     b.load_state_dict(a.state_dict())
     dcp.set_optimizer_state_dict(b, again, saved, options=options)
@@ -544,11 +541,12 @@ def one_process():
     yield
     dist.destroy_process_group()
 
-@pytest.mark.parametrize('name', ['AdamW', 'NAdam', 'SGD'])
-def test_fsdp_saves_and_loads(name, one_process):
+@pytest.mark.parametrize('own', [True, False])
+@pytest.mark.parametrize('name', ['AdamW', 'NAdam', 'SGD', 'ScheduleFreeAdamW'])
+def test_fsdp_saves_and_loads(name, own, one_process):
     from torch.distributed.fsdp import FullyShardedDataParallel as FSDP
     def make():
-        m = FSDP(net(), use_orig_params=True, device_id=torch.device('cpu'))
+        m = FSDP(net(), use_orig_params=own, device_id=torch.device('cpu'))
         return m,TORCH[name](m.parameters(), lr=0.01, how='eager')
     torch.manual_seed(0)
     (a,opt),(b,again) = make(),make()

@@ -158,7 +158,8 @@ def test_state_dict_is_plain_and_goes_round(name):
     with torch.no_grad(): [q.copy_(p) for p,q in zip(ps, qs)]
     assert same(go(opt, ps, 2, 3), go(again, qs, 2, 3)) and str(saved)==before
     assert set(opt.state_dict())=={'state', 'param_groups', 'fastopt'} and [g['params'] for g in opt.state_dict()['param_groups']]==[[0, 1, 2]]
-    assert opt.state_dict()['state'][0] is opt.state[ps[0]] # References, as PyTorch's
+    saved,st = opt.state_dict()['state'][0],opt.state[ps[0]] # References, as PyTorch's; only memos are told number by number
+    assert saved is st if not opt.rule.memos else all(saved[k] is v for k,v in st.items() if isinstance(v, torch.Tensor))
 
 @pytest.mark.parametrize('name', TORCH)
 def test_a_fresh_state_dict_takes_back_to_the_start(name):
