@@ -109,7 +109,7 @@ def _memo(rule, k, start, v):
 # %% ../nbs/03_faces.ipynb #b6c1b7c4
 def unfolded(st):
     "The state dict `st` with its memos as numbers and tensors: `memo.product` for the number `product` of `memo`"
-    memos = {k:v for k,v in st.items() if isinstance(v, dict)}
+    memos = {k:v for k,v in st.items() if isinstance(v, dict)} if isinstance(st, dict) else {} # What users keep for no weight may be anything
     if not memos: return st # As PyTorch does
     flat = {f'{k}.{o}': torch.tensor(v, dtype=torch.float64) if isinstance(v, list) else v for k,memo in memos.items() for o,v in memo.items()}
     return {**{k:v for k,v in st.items() if k not in memos}, **flat}

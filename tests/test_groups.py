@@ -679,3 +679,10 @@ def test_a_checkpoint_with_other_groups_is_refused():
     opt,ps = two('torch')
     one = AdamW([weight(3, 2), weight(2, 4)])
     with pytest.raises(ValueError, match=r'adamw: saved with \[2\] weights in groups, to be loaded into \[1, 1\]'): opt.load_state_dict(one.state_dict())
+
+def test_what_a_user_keeps_beside_the_state_of_weights_is_saved_as_it_is():
+    p = nn.Parameter(torch.ones(2))
+    for name in ('AdamW', 'NAdam'):
+        opt = TORCH[name]([p])
+        opt.state['seen'] = 5
+        assert opt.state_dict()['state']=={'seen': 5}
