@@ -215,19 +215,18 @@ MATRICES = dict( # The same, for rules with a matrix for each dimension
     soap_normalized=(soap, dict(every=2, normalize_grads=True), lambda p, gs: soap_of(p, gs, normal=True)),
     soap_biased=(soap, dict(every=2, correct_bias=False), lambda p, gs: soap_of(p, gs, debias=False)))
 
-@pytest.mark.parametrize('name', THEIRS)
-def test_shapes_are_read_as_the_source_reads_them(name):
-    rule,hypers,theirs = THEIRS[name]
-    for shape in SHAPES:
+def agree(case, shapes, tolerance):
+    "Our weights are those of the source, for each of the `shapes`"
+    rule,hypers,theirs = case
+    for shape in shapes:
         p,gs = start(shape)
-        assert differ(ours(rule, p, gs, **hypers), theirs(p, gs)) < 1e-12, shape
+        assert differ(ours(rule, p, gs, **hypers), theirs(p, gs)) < tolerance, shape
+
+@pytest.mark.parametrize('name', THEIRS)
+def test_shapes_are_read_as_the_source_reads_them(name): agree(THEIRS[name], SHAPES, 1e-12)
 
 @pytest.mark.parametrize('name', MATRICES)
-def test_dimensions_have_the_matrices_of_the_source(name):
-    rule,hypers,theirs = MATRICES[name]
-    for shape in SQUARE:
-        p,gs = start(shape)
-        assert differ(ours(rule, p, gs, **hypers), theirs(p, gs)) < 1e-9, shape
+def test_dimensions_have_the_matrices_of_the_source(name): agree(MATRICES[name], SQUARE, 1e-9)
 
 def test_adafactor_factors_as_pytorch_does():
     for shape in SHAPES:
