@@ -132,7 +132,8 @@ def _load_opt(opt, sd):
     saved,cast = [pg['params'] for pg in sd['param_groups']],opt.opt.state
     for i,p in zip(sum(saved, []), sum(opt.param_lists, [])):
         for k,v in sd['state'].get(i, {}).items():
-            if isinstance(v, torch.Tensor): cast[p][k] = v.to(cast[p][k].device)
+            # What an optimizer keeps by another name than it saves, it has put there itself
+            if isinstance(v, torch.Tensor) and isinstance(now := cast[p].get(k), torch.Tensor): cast[p][k] = v.to(now.device)
 
 # %% ../nbs/31_resume.ipynb #30622347
 RESUME_FORMAT = 3 # Of the files of `SaveResume`; grows when another fastopt could not read them

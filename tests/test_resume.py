@@ -18,6 +18,7 @@ from fastopt.beyond import SAM
 from fastopt.resume import _beside as beside, _fits as fits, _plain as plain, _read as read, _write as write, RESUME_FORMAT, SaveResume
 from fastopt.schedule import fit_fc # chkstyle: ignore - patches Learner
 from fastopt.schedules import SwitchOpt
+from fastopt.yellowfin import YellowFin
 from functools import partial
 from hypothesis import given, settings, strategies as st
 from rules_under_test import RULES
@@ -217,6 +218,7 @@ VARIANTS = dict(fit_fc=dict(fit=fc), fit=dict(fit=plain_fit), flat_cos=dict(fit=
     plateau=dict(fit=plain_fit, cbs=lambda: [ReduceLROnPlateau(patience=0, min_delta=9.)]), scaler=dict(cbs=lambda: [Cpu16()], points=STEPS),
     foreach=dict(make=lambda: make(partial(RULES['diffgrad'], how='foreach'))), fastai_adam=dict(make=lambda: make(Adam)),
     fastai_ranger=dict(make=lambda: make(fastai_ranger)), torch_adamw=wrapped(AdamW), torch_sgd=wrapped(SGD, momentum=.9), torch_adamod=wrapped(AdaMod),
+    torch_yellowfin=dict(**wrapped(YellowFin), fit=flat),
     torch_loaders=dict(make=torch_loaders), switch=switched(chains=4, kills=5), switch_given=switched(lr=.01), switch_back=switched(to=RULES['adamw']),
     switch_bf16={**bf16('adamw', 'kahan'), 'cbs': lambda: [Bf16(), SwitchOpt(.4, lr=.01)]},
     switch_to_torch=switched(to=partial(OptimWrapper, opt=SGD, momentum=.9)), switch_from_torch=dict(**wrapped(AdamW), cbs=lambda: [SwitchOpt(.4, n_last=3)]))
