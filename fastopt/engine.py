@@ -157,7 +157,7 @@ class Batch:
         if not self.plain: return
         self.looks = {k: Look(ts) for k,ts in dict(self.bufs, p=ps, g=gs).items()}
         self.copied = [i for i,(p,g) in enumerate(zip(ps, gs)) if g.is_neg() or (self.dense and not ordered(g, p))]
-        self.at,self.spans = {k: self.looks[k](ts) for k,ts in dict(self.bufs, p=ps, g=gs).items()},np.fromiter(map(span, gs), np.int64, len(gs))
+        self.at = {k: self.looks[k](ts) for k,ts in dict(self.bufs, p=ps, g=gs).items()}
     def recall(self, hyper):
         "`hyper` with memos to write to"
         return {**hyper, **{k: AttrDict(deepcopy(v)) for k,v in self.memos.items()}} if self.memos else hyper
@@ -476,9 +476,7 @@ def sort(self:Engine, ps, state):
 # %% ../nbs/01_engine.ipynb #9988e5db
 @patch
 def apart(self:Engine, written, ps, at, sizes):
-    "Raise if a gradient of the weights that `ps()` gives, one of `sizes` at the addresses `at`, has no memory, or shares that of the `Spans` that are `written`"
-    for i in np.flatnonzero((at<2**32) & (sizes>0)): # Where the address of freed memory would be
-        if lacking(ps()[i].grad): refuse_memory(self.rule, ps()[i])
+    "Raise if a gradient of the weights that `ps()` gives, one of `sizes` at the addresses `at`, shares memory with the `Spans` that are `written`"
     for i in written.hits(at, sizes):
         g = ps()[i].grad
         for t in written.ts:
@@ -515,5 +513,5 @@ def batches(self:Engine,
     bs = [b for o in found.values() for b in o if b.plain]
     if not bs: return found
     if self.written is None or not same(bs, self.written[0]): self.written = bs,Spans([t for b in bs for ts in (b.ps, *b.bufs.values()) for t in ts])
-    self.apart(self.written[1], lambda: [p for b in bs for p in b.ps], *(np.concatenate(o) for o in zip(*[(b.at['g'], b.spans) for b in bs])))
+    self.apart(self.written[1], lambda: [p for b in bs for p in b.ps], *(np.concatenate(o) for o in zip(*[(b.at['g'], b.looks['g'].spans) for b in bs])))
     return found

@@ -278,6 +278,20 @@ def weight_cut_short(s, i, j):
     p.data = value(p)
     p.untyped_storage().resize_(p.element_size())
     return undo
+def _shrunk(t):
+    "Free the memory of `t`, and give it back too small, most often at the same address"
+    mem = t.untyped_storage()
+    if t.numel()<2 or mem.nbytes()!=t.nbytes or not mem.resizable(): return False
+    for n in (0, t.element_size()): mem.resize_(n)
+    return True
+def weight_shrunk(s, i, j):
+    p,old = s.ps[i],value(s.ps[i])
+    if not isinstance(p, Wrapped) and _shrunk(p): return lambda: setattr(p, 'data', old)
+def state_shrunk(s, i, j):
+    st,k = s.state(i, j)
+    if not k or isinstance(st[k], Wrapped): return
+    old = value(st[k])
+    if _shrunk(st[k]): return lambda: st.update({k: old})
 def weight_expanded(s, i, j):
     p,undo = s.ps[i],_hold(s, i)
     if p.ndim<1 or p.numel()<2: return
@@ -321,8 +335,8 @@ def _replace(make):
 def _freed(t):
     t.untyped_storage().resize_(0)
     return t
-HARM = {f.__name__: f for f in (weight_freed, weight_cut_short, weight_expanded, weight_of_another_shape, weights_overlap, gradient_is_weight, gradient_freed,
-    gradient_is_state)}
+HARM = {f.__name__: f for f in (weight_freed, weight_cut_short, weight_shrunk, state_shrunk, weight_expanded, weight_of_another_shape, weights_overlap,
+    gradient_is_weight, gradient_freed, gradient_is_state)}
 HARM |= {f'state_{k}': _replace(f) for k,f in dict(
     of_another_shape=lambda s, p, t: t.new_ones(3, 1, 4, 2), freed=lambda s, p, t: _freed(value(t)) if t.numel() else None, a_list=lambda s, p, t: t.tolist(),
     whole_numbers=lambda s, p, t: t.long(), is_weight=lambda s, p, t: p.detach() if p.shape==t.shape else None).items()}
