@@ -6,10 +6,10 @@ import gc, os, sys, traceback, warnings
 from copy import deepcopy
 from multiprocessing.connection import Listener
 import torch
-from fastopt import fused
+from fastopt.core import fused
 from fastopt.all import adafactor, adamw, diffgrad, lamb, momentum, muon, prodigy, ranger
-from fastopt.engine import DROP, Engine, compute_dtype
-from fastopt.memory import doubled, lacking
+from fastopt.core.engine import DROP, Engine, compute_dtype
+from fastopt.core.memory import doubled, lacking
 from torch import nn
 from torch.utils._python_dispatch import return_and_correct_aliasing
 from torch.utils._pytree import tree_map_only

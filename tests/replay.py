@@ -13,8 +13,8 @@ import fastopt.all as every, numpy as np, torch
 from fastcore.basics import first
 from fastcore.script import call_parse
 from cases import RULES, Protocol, spread
-from fastopt.engine import Engine
-from fastopt.rules import Rule
+from fastopt.core.engine import Engine
+from fastopt.core.rules import Rule
 
 def find(case):
     "Our (rule, hypers, `Protocol`) for a `case` of the index, or `None`"

@@ -1,7 +1,7 @@
 "What the tests share: every named rule, weights of awkward shapes, a short training run"
 import fastopt.all as fastopt_all, torch
-from fastopt.engine import Engine
-from fastopt.rules import Rule
+from fastopt.core.engine import Engine
+from fastopt.core.rules import Rule
 
 RULES = {n:o for n,o in vars(fastopt_all).items() if isinstance(o, Rule)}
 TORCH = {n:o for n,o in vars(fastopt_all).items() if isinstance(o, type) and issubclass(o, torch.optim.Optimizer) and o.rule}

@@ -2,7 +2,7 @@
 import errno, json, math, os, subprocess, sys
 import pytest, torch
 from fastcore.basics import first
-from fastopt import bench as B, fused
+from fastopt.evidence import step_bench as B; from fastopt.core import fused
 
 @pytest.fixture(autouse=True)
 def tiny(monkeypatch, tmp_path):
@@ -57,7 +57,7 @@ def test_moved():
     assert row['moved']==row['bytes']==4*18*10
 
 def test_every_rule_is_an_entrant():
-    from fastopt.registry import opts
+    from fastopt.core.registry import opts
     assert set(opts().index) <= set(B.entrants) and set(B.choice) <= set(B.entrants)
 
 def test_warm_up(): assert [B.warm_up(B.entrants[o]) for o in ('sgd','adamw','diffrgrad')]==[2,1,6]
@@ -189,7 +189,7 @@ def test_giant_needs_gpu(monkeypatch):
     with pytest.raises(B.InputError, match='needs a GPU'): B.main(shapes='giant')
 
 def test_command_line():
-    res = subprocess.run([sys.executable, '-m', 'fastopt.bench', '--only', 'diffgard'], capture_output=True, text=True)
+    res = subprocess.run([sys.executable, '-m', 'fastopt.evidence.step_bench', '--only', 'diffgard'], capture_output=True, text=True)
     assert res.returncode and "did you mean 'diffgrad'" in res.stderr and 'Traceback' not in res.stderr
 
 def test_interrupted_keeps_rows(monkeypatch, uncompiled):

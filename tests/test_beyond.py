@@ -9,9 +9,9 @@ from fastai.data.core import DataLoaders
 from fastai.learner import Learner, Recorder
 from fastai.losses import CrossEntropyLossFlat
 from fastai.optimizer import Adam, OptimWrapper
-from fastopt.adam import AdamW, adamw
-from fastopt.beyond import SAM, Closure, ReleaseGrads
-from fastopt.sgd import momentum, sgd
+from fastopt.optim.adam import AdamW, adamw
+from fastopt.training.beyond import SAM, Closure, ReleaseGrads
+from fastopt.optim.sgd import momentum, sgd
 from functools import partial
 from rules_under_test import RULES
 from torch import nn

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest, torch
 from fastcore.basics import first
 from hypothesis import given, settings, strategies as st
-from fastopt import fused
-from fastopt.adam import adamw
-from fastopt.engine import Engine
-from fastopt.lion import lion
+from fastopt.core import fused
+from fastopt.optim.adam import adamw
+from fastopt.core.engine import Engine
+from fastopt.optim.lion import lion
 
 if not hasattr(os, 'fork') or not fused.compiler(): pytest.skip('needs a C++ compiler, and processes that fork', allow_module_level=True)
 

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest, torch
 from fastai.optimizer import Adam, Optimizer, OptimWrapper, l2_reg, ranger, sgd_step
 from fastcore.script import CliError
-from fastopt.adam import adamw
-from fastopt.check import attempt, check_optimizer, checks, Lab, main, native, resolve, wd_report
-from fastopt.faces import FastOptimizer
-from fastopt.rules import matrices, route
+from fastopt.optim.adam import adamw
+from fastopt.evidence.conformance import attempt, check_optimizer, checks, Lab, main, native, resolve, wd_report
+from fastopt.core.faces import FastOptimizer
+from fastopt.core.rules import matrices, route
 from rules_under_test import RULES, TORCH
 from torch import nn
 
@@ -248,10 +248,10 @@ def test_command_line(monkeypatch, capsys):
     "As a program, and, with less waiting, as a module that is run"
     def run(*args):
         monkeypatch.setattr(sys, 'argv', ['fastopt-check', *args])
-        try: runpy.run_module('fastopt.check', run_name='__main__', alter_sys=True)
+        try: runpy.run_module('fastopt.evidence.conformance', run_name='__main__', alter_sys=True)
         except SystemExit as e: return e.code,capsys.readouterr().out
         return 0,capsys.readouterr().out
-    res = subprocess.run([sys.executable, '-m', 'fastopt.check', 'torch.optim:Adagrd'], capture_output=True, text=True, cwd=Path(__file__).parent)
+    res = subprocess.run([sys.executable, '-m', 'fastopt.evidence.conformance', 'torch.optim:Adagrd'], capture_output=True, text=True, cwd=Path(__file__).parent)
     assert res.returncode==1 and "did you mean 'Adagrad'?" in res.stderr and 'Traceback' not in res.stderr
     code,out = run('torch.optim:SGD')
     assert code==1 and 'FAILED  live hypers' in out and 'checks passed' in out

@@ -7,12 +7,12 @@ from fastai.metrics import accuracy
 from fastai.torch_core import set_seed
 from fastai.vision.augment import FlipItem, RandomResizedCrop, Resize, ResizeMethod, Rotate
 from fastai.vision.core import PILImage, image2tensor
-from fastopt import data as fd
-from fastopt.adam import adamw
-from fastopt.data import Boxes, classic_dls, fast_dls, fingerprint, labeller, located, resize_boxes, resize_each, rrc_boxes, store
-from fastopt.resume import SaveResume
-from fastopt.schedule import fit_fc # chkstyle: ignore - patches Learner
-from fastopt.train import InputError
+from fastopt.vision import data as fd
+from fastopt.optim.adam import adamw
+from fastopt.vision.data import Boxes, classic_dls, fast_dls, fingerprint, labeller, located, resize_boxes, resize_each, rrc_boxes, store
+from fastopt.training.resume import SaveResume
+from fastopt.training.flat_anneal import fit_fc # chkstyle: ignore - patches Learner
+from fastopt.vision.train import InputError
 from fastcore.basics import first
 from pathlib import Path
 from PIL import Image

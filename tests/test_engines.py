@@ -1,10 +1,10 @@
 "Every rule on every engine: equality with eager in all dtypes, no recompilation, large and awkward tensors, what a GPU would run"
 import os, re, subprocess, sys, warnings
 import pytest, torch
-from fastopt import fused
-from fastopt.engine import DROP, LOWP, Engine, compute_dtype
-from fastopt.fused import CppLauncher, Kernel, TorchLauncher, cpp_build, record, split, triton_build, triton_source
-from fastopt.rules import Rule, decay, descend, each, term
+from fastopt.core import fused
+from fastopt.core.engine import DROP, LOWP, Engine, compute_dtype
+from fastopt.core.fused import CppLauncher, Kernel, TorchLauncher, cpp_build, record, split, triton_build, triton_source
+from fastopt.core.rules import Rule, decay, descend, each, term
 from rules_under_test import RULES, far, trained, weights
 
 STRONG = dict(lr=0.01, wd=0.1) # So that decay matters too
@@ -51,8 +51,8 @@ def test_torch_compile_backend(name, monkeypatch):
 def test_triton_in_its_interpreter():
     code = '''
 import sys, torch
-from fastopt import fused
-from fastopt.engine import DROP, LOWP
+from fastopt.core import fused
+from fastopt.core.engine import DROP, LOWP
 from rules_under_test import RULES, far, trained
 MODELS = sys.argv[1:]
 fused.backends['cpu'] = fused.TritonLauncher

@@ -1,10 +1,10 @@
 "What holds for every rule, whatever its idea: one table of invariants, and beside a rule's name what it needs that others do not"
 import gc, sys
 import numpy as np, pytest, torch
-from fastopt.engine import DROP, Engine, compute_dtype
-from fastopt.fused import cpp_build
-from fastopt.lookahead import centralize
-from fastopt.registry import floats, opts
+from fastopt.core.engine import DROP, Engine, compute_dtype
+from fastopt.core.fused import cpp_build
+from fastopt.optim.lookahead import centralize
+from fastopt.core.registry import floats, opts
 from rules_under_test import RULES, far, weights
 
 ENGINES = ('eager', 'foreach', 'fused')

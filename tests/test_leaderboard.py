@@ -5,10 +5,10 @@ from types import SimpleNamespace
 import numpy as np, pandas as pd, pytest
 from PIL import Image
 from scipy import stats
-from fastopt import leaderboard as B
+from fastopt.vision import leaderboard as B
 from hypothesis import HealthCheck, given, settings, strategies as st
 
-CMD = [sys.executable, '-c', 'from fastopt.leaderboard import main; main()']
+CMD = [sys.executable, '-c', 'from fastopt.vision.leaderboard import main; main()']
 TINY = '--size 16 --epochs 3 --bs 8 --arch small --lr 3e-3 --every 2'.split()
 
 def paint(path, n=16, classes='abc'):
@@ -118,7 +118,7 @@ def test_speed(imgs, capsys):
 def test_accelerate(imgs, tmp_path):
     "Two processes of `accelerate launch` share the runs, and each run is as with one"
     go(imgs, '--runs', 3, '--out', 'whole')
-    (tmp_path/'main.py').write_text('from fastopt.leaderboard import main; main()')
+    (tmp_path/'main.py').write_text('from fastopt.vision.leaderboard import main; main()')
     with socket.socket() as s:
         s.bind(('127.0.0.1', 0))
         port = s.getsockname()[1]
@@ -159,7 +159,7 @@ def test_record_cannot_be_written(imgs, monkeypatch):
     "A run that ended on a full disk is recorded later, without training again"
     def full(*args): raise OSError(28, 'No space left on device')
     with monkeypatch.context() as m:
-        m.setattr('fastopt.board._append', full)
+        m.setattr('fastopt.vision.results._append', full)
         with pytest.raises(SystemExit): go(imgs, '--runs', 1)
     go(imgs, '--runs', 1)
     assert lines()[0]['resumed'] and len(lines()[0]['epochs'])==3
@@ -172,7 +172,7 @@ def test_two_writers(imgs):
     assert sorted(o['seed'] for o in lines())==[0,1,2,3]
 
 def test_appends_do_not_mix(tmp_path):
-    code = 'import sys; from pathlib import Path; from fastopt.leaderboard import add_record\n' \
+    code = 'import sys; from pathlib import Path; from fastopt.vision.leaderboard import add_record\n' \
         'for i in range(15): add_record(dict(entry=sys.argv[1], seed=i, accuracy=.5, pad="x"*5000), Path("b.jsonl"))'
     ps = [subprocess.Popen([sys.executable, '-c', code, k]) for k in 'ab']
     assert [p.wait() for p in ps]==[0,0]
@@ -297,7 +297,7 @@ def test_no_such_entry(board, text, says, capsys):
 
 def test_no_network(monkeypatch, capsys):
     def refuse(*args, **kw): raise OSError('Name or service not known')
-    monkeypatch.setattr('fastopt.data.untar_data', refuse)
+    monkeypatch.setattr('fastopt.vision.data.untar_data', refuse)
     with pytest.raises(SystemExit): lb('run', 'base-2020')
     assert 'Cannot get, read or unpack imagenette' in (err := capsys.readouterr().err) and '--data' in err
 
@@ -315,7 +315,7 @@ def test_out_is_a_file(imgs, capsys):
 @pytest.mark.parametrize('error', [Exception('Downloaded file is corrupt'), tarfile.ReadError('not a gzip file')], ids=str)
 def test_bad_download(monkeypatch, capsys, error):
     def refuse(*args, **kw): raise error
-    monkeypatch.setattr('fastopt.data.untar_data', refuse)
+    monkeypatch.setattr('fastopt.vision.data.untar_data', refuse)
     with pytest.raises(SystemExit): lb('run', 'base-2020')
     assert str(error) in capsys.readouterr().err
 
@@ -438,8 +438,8 @@ TAG = re.compile(r'<(/?[^\s>/]+)')
 def test_any_text(board, capsys, monkeypatch):
     "Texts are shown as text: no control character gets through, no markup, no formula, no further column"
     few = [o for o in board if o['seed']<2 and o['entry']!='cccc']
-    monkeypatch.setattr('fastopt.board._svg', lambda fig: '<svg></svg>')
-    monkeypatch.setattr('fastopt.board.picture', lambda *args: None)
+    monkeypatch.setattr('fastopt.vision.results._svg', lambda fig: '<svg></svg>')
+    monkeypatch.setattr('fastopt.vision.results.picture', lambda *args: None)
     known = {*TAG.findall(B.page(few))}
     @settings(max_examples=25, deadline=None, database=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(st.lists(st.sampled_from(NASTY) | st.text(max_size=12), min_size=6, max_size=6))

@@ -14,10 +14,10 @@ from fastai.callback.channelslast import ChannelsLast # chkstyle: ignore - it ad
 from fastai.data.core import DataLoaders
 from fastai.data.load import DataLoader
 from fastai.learner import Learner
-from fastopt import fused
+from fastopt.core import fused
 from fastopt.all import AdamW, adamw
-from fastopt.engine import Engine
-from fastopt.memory import form_checker, same_forms
+from fastopt.core.engine import Engine
+from fastopt.core.memory import form_checker, same_forms
 from hypothesis import HealthCheck, settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 from memory import DTYPES, FINE, HARM, LAYOUTS, RULES, SHAPES, Wrapped

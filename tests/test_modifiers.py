@@ -1,13 +1,13 @@
 "Every modifier with every rule it makes sense for: the three engines agree, and the modifier does what it is for"
 import pytest, torch
-from fastopt.adam import rectified
-from fastopt.clipping import clip_coords, clip_norm, clip_value
-from fastopt.diffgrad import friction
-from fastopt.engine import Engine
-from fastopt.lion import cautious
-from fastopt.lookahead import centralize, lookahead
-from fastopt.rules import Route, Rule, decay, descend, shrink
-from fastopt.sgd import extrapolate
+from fastopt.optim.adam import rectified
+from fastopt.optim.clipping import clip_coords, clip_norm, clip_value
+from fastopt.optim.diffgrad import friction
+from fastopt.core.engine import Engine
+from fastopt.optim.lion import cautious
+from fastopt.optim.lookahead import centralize, lookahead
+from fastopt.core.rules import Route, Rule, decay, descend, shrink
+from fastopt.optim.sgd import extrapolate
 from rules_under_test import RULES, far
 
 ENDS = decay,shrink,descend

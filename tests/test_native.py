@@ -14,11 +14,11 @@ from fastai.optimizer import Adam, OptimWrapper, ranger as fastai_ranger
 from fastai.test_utils import synth_learner
 from fastai.torch_core import set_seed
 from fastcore.basics import noop
-from fastopt.check import Lab, Overflow, Peek, real
-from fastopt.faces import FastOptimizer
-from fastopt.native import PureBF16, untouched
-from fastopt.resume import _model_state, _plain, _rngs, _same, SaveResume
-from fastopt.schedules import switch_opt
+from fastopt.evidence.conformance import Lab, Overflow, Peek, real
+from fastopt.core.faces import FastOptimizer
+from fastopt.training.precision import PureBF16, untouched
+from fastopt.training.resume import _model_state, _plain, _rngs, _same, SaveResume
+from fastopt.training.schedules import switch_opt
 from rules_under_test import RULES, TORCH
 from torch import nn
 

@@ -4,7 +4,7 @@ from collections import Counter
 from pathlib import Path
 import pytest
 from cases import RULES
-from fastopt.registry import replayed
+from fastopt.core.registry import replayed
 from replay import UNKNOWN, find, main, owner, replay
 
 NEWER = Path(__file__).parents[2]/'shared'/'reference2026'

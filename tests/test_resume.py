@@ -13,12 +13,12 @@ from fastai.learner import Learner
 from fastai.losses import CrossEntropyLossFlat
 from fastai.optimizer import Adam, OptimWrapper, ranger as fastai_ranger
 from fastcore.foundation import L
-from fastopt.adamod import AdaMod
-from fastopt.beyond import SAM
-from fastopt.resume import _beside as beside, _fits as fits, _plain as plain, _read as read, _write as write, RESUME_FORMAT, SaveResume
-from fastopt.schedule import fit_fc # chkstyle: ignore - patches Learner
-from fastopt.schedules import SwitchOpt
-from fastopt.yellowfin import YellowFin
+from fastopt.optim.adamod import AdaMod
+from fastopt.training.beyond import SAM
+from fastopt.training.resume import _beside as beside, _fits as fits, _plain as plain, _read as read, _write as write, RESUME_FORMAT, SaveResume
+from fastopt.training.flat_anneal import fit_fc # chkstyle: ignore - patches Learner
+from fastopt.training.schedules import SwitchOpt
+from fastopt.optim.yellowfin import YellowFin
 from functools import partial
 from hypothesis import given, settings, strategies as st
 from rules_under_test import RULES

@@ -6,14 +6,14 @@ import pytest, torch
 from fastai.callback.schedule import * # chkstyle: ignore - it patches Learner
 from fastai.data.core import DataLoaders
 from fastai.learner import Learner
-from fastopt.adam import adam, adamw
-from fastopt.clipping import clip_norm
-from fastopt.diffgrad import diffgrad
-from fastopt.engine import Engine
-from fastopt.faces import FastOptimizer
-from fastopt.muon import muon
-from fastopt.rules import Rule, decay, descend, matrices, route
-from fastopt.sgd import sgd
+from fastopt.optim.adam import adam, adamw
+from fastopt.optim.clipping import clip_norm
+from fastopt.optim.diffgrad import diffgrad
+from fastopt.core.engine import Engine
+from fastopt.core.faces import FastOptimizer
+from fastopt.optim.muon import muon
+from fastopt.core.rules import Rule, decay, descend, matrices, route
+from fastopt.optim.sgd import sgd
 from rules_under_test import far, trained, weights
 from torch import nn
 

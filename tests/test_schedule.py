@@ -5,7 +5,7 @@ from fastai.callback.core import CancelFitException
 from fastai.callback.schedule import ParamScheduler
 from fastai.optimizer import Adam, OptimWrapper
 from fastai.test_utils import synth_learner
-from fastopt.schedule import fc_scheds, flat_cos, plot_fc
+from fastopt.training.flat_anneal import fc_scheds, flat_cos, plot_fc
 from functools import partial
 
 n_batch = 3

@@ -1,5 +1,5 @@
 "Schedule-free training: the average is in place for everything but training, and nothing that looks at it changes a bit of what comes."
-import fastopt.schedulefree as module, numpy as np, pytest, random, torch, warnings
+import fastopt.optim.schedulefree as module, numpy as np, pytest, random, torch, warnings
 from fastai.basics import Callback, set_seed
 from fastai.callback.core import CancelEpochException, CancelFitException, CancelTrainException, FetchPredsCallback
 from fastai.callback.progress import ProgressCallback
@@ -9,9 +9,9 @@ from fastai.data.core import DataLoaders, Datasets
 from fastai.learner import load_learner
 from fastai.optimizer import OptimWrapper
 from fastcore.basics import AttrDict
-from fastopt.resume import _rngs as rngs
-from fastopt.rules import matrices, route
-from fastopt.schedulefree import ScheduleFree, ScheduleFreeAdamW, averaged, averages
+from fastopt.training.resume import _rngs as rngs
+from fastopt.core.rules import matrices, route
+from fastopt.optim.schedulefree import ScheduleFree, ScheduleFreeAdamW, averaged, averages
 from functools import partial
 from rules_under_test import RULES
 from test_resume import INNER, KILLS, After, Bf16, Killed, Nested, check, differ, eager, make, net, plain, plain_fit, quiet, script, seed_of, state, with_cbs

@@ -7,12 +7,12 @@ from fastai.learner import Learner, load_learner
 from fastai.optimizer import Adam, OptimWrapper
 from fastai.test_utils import synth_learner
 from fastcore.foundation import L
-from fastopt.adam import adam
-from fastopt.check import Lab
-from fastopt.schedule import fc_scheds
-from fastopt.schedules import *
-from fastopt.schedules import KINDS
-from fastopt.sgd import sgd
+from fastopt.optim.adam import adam
+from fastopt.evidence.conformance import Lab
+from fastopt.training.flat_anneal import fc_scheds
+from fastopt.training.schedules import *
+from fastopt.training.schedules import KINDS
+from fastopt.optim.sgd import sgd
 from functools import partial
 
 n_batch,nan = 3,math.nan

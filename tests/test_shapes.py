@@ -1,18 +1,18 @@
 "What rules make of weights of 0 to 5 dimensions and of sizes of 1, against what their sources say of shapes, written down once more in numpy"
 import numpy as np, pytest, torch
-from fastopt.adam import adam, amsgrad
-from fastopt.adan import mars, mars_adamw
-from fastopt.classics import adafactor
-from fastopt.engine import Engine
-from fastopt.layerwise import lamb, lars
-from fastopt.lean import adam_mini, stableadamw
-from fastopt.lion import cautious_adamw, cautious_lion
-from fastopt.lookahead import centralize, ranger, ranger20, ranger19, rangerqh
-from fastopt.lrfree import prodigy, prodigy_l2
-from fastopt.muon import muon
-from fastopt.ranger21 import agc, norm_loss, normalize_gradient, ranger21
-from fastopt.rules import Rule, descend
-from fastopt.shampoo import shampoo, soap
+from fastopt.optim.adam import adam, amsgrad
+from fastopt.optim.adan import mars, mars_adamw
+from fastopt.optim.adaptive import adafactor
+from fastopt.core.engine import Engine
+from fastopt.optim.layerwise import lamb, lars
+from fastopt.optim.lean import adam_mini, stableadamw
+from fastopt.optim.lion import cautious_adamw, cautious_lion
+from fastopt.optim.lookahead import centralize, ranger, ranger20, ranger19, rangerqh
+from fastopt.optim.learning_rate_free import prodigy, prodigy_l2
+from fastopt.optim.muon import muon
+from fastopt.optim.ranger21 import agc, norm_loss, normalize_gradient, ranger21
+from fastopt.core.rules import Rule, descend
+from fastopt.optim.shampoo import shampoo, soap
 from rules_under_test import far, trained
 
 SHAPES = [(), (1,), (5,), (1, 1), (5, 1), (1, 5), (3, 4), (4, 3), (3, 4, 2), (2, 1, 5), (1, 1, 1), (3, 2, 2, 3), (4, 1, 1, 1), (2, 3, 2, 2, 3), (1, 1, 1, 1, 1)]

@@ -3,9 +3,9 @@ from inspect import signature
 from itertools import product
 import pytest, torch
 import fastopt.all as every
-from fastopt.engine import Engine
-from fastopt.faces import from_torch, torch_keys
-from fastopt.rules import Rule, decay, maximize
+from fastopt.core.engine import Engine
+from fastopt.core.faces import from_torch, torch_keys
+from fastopt.core.rules import Rule, decay, maximize
 
 LR = 0.05
 ROUGH = dict(NAdam=1e-5, ASGD=1e-7) # PyTorch keeps what they know of past steps in float32

@@ -8,9 +8,9 @@ from fastai.learner import Learner, load_learner
 from fastcore.basics import first
 from hypothesis import given, settings, strategies as st
 from PIL import Image
-from fastopt import train as T
+from fastopt.vision import train as T
 
-CMD = [sys.executable, '-m', 'fastopt.train']
+CMD = [sys.executable, '-m', 'fastopt.vision.train']
 
 def paint(path, n=8, classes=('blue','red'), parts=('train','val'), size=12):
     "A tree of noisy images that tell their class by colour: `n` of each class in each of `parts`"
@@ -45,9 +45,9 @@ def here(tmp_path, monkeypatch):
 def tree(tmp_path): return paint(tmp_path/'colours')
 
 def cli(monkeypatch, *args):
-    "Run the command as `python -m fastopt.train`, in this process; its exit code and message"
+    "Run the command as `python -m fastopt.vision.train`, in this process; its exit code and message"
     monkeypatch.setattr(sys, 'argv', ['fastopt-train', *map(str, args)])
-    with warnings.catch_warnings(record=True), pytest.raises(SystemExit) as e: runpy.run_module('fastopt.train', run_name='__main__')
+    with warnings.catch_warnings(record=True), pytest.raises(SystemExit) as e: runpy.run_module('fastopt.vision.train', run_name='__main__')
     return e.value.code
 
 # ---- what it does

@@ -1,8 +1,8 @@
 "AdaBelief with its flags, Yogi and LaProp"
 import numpy as np, torch
-from fastopt.adabelief import adabelief, adabelief_ams, adabelief_plain, yogi
-from fastopt.adam import hold
-from fastopt.rules import Rule, decay, descend, ema_, term
+from fastopt.optim.adabelief import adabelief, adabelief_ams, adabelief_plain, yogi
+from fastopt.optim.adam import hold
+from fastopt.core.rules import Rule, decay, descend, ema_, term
 
 def _tiny(p): return torch.full_like(p, 1e-6)
 _yogi = yogi.core[0]

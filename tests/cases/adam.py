@@ -1,7 +1,7 @@
 "Plain and adaptive classics of PyTorch, and rectified Adam"
-from fastopt.adam import adam, adamw, amsgrad, hold, radam, rectification
-from fastopt.rules import Rule, debias, decay, descend, ema_, maximize, term
-from fastopt.sgd import sgd
+from fastopt.optim.adam import adam, adamw, amsgrad, hold, radam, rectification
+from fastopt.core.rules import Rule, debias, decay, descend, ema_, maximize, term
+from fastopt.optim.sgd import sgd
 
 def torch_adam(rule, terms, hp): return (Rule(*terms), hp) if hp.pop('amsgrad', False) else (rule, hp)
 

@@ -1,8 +1,8 @@
 "Adan, ADOPT and MARS"
 import torch
-from fastopt.adam import adam, amsgrad
-from fastopt.adan import adan, adan_no_prox, adopt, adoptw, mars, mars_adamw, mars_lion, two_dims
-from fastopt.rules import Rule, decay, descend, route
+from fastopt.optim.adam import adam, amsgrad
+from fastopt.optim.adan import adan, adan_no_prox, adopt, adoptw, mars, mars_adamw, mars_lion, two_dims
+from fastopt.core.rules import Rule, decay, descend, route
 from . import Protocol
 
 def clipped(most, eps):

@@ -1,9 +1,9 @@
 "Gradient centralization, of the gradient or of the direction, in the authors' SGD, Adam, AdamW and RAdam"
 import torch
-from fastopt.adam import adam, amsgrad, rectify
-from fastopt.lookahead import centralize
-from fastopt.rules import Rule, debias, decay, descend, ema_, term
-from fastopt.sgd import sgd
+from fastopt.optim.adam import adam, amsgrad, rectify
+from fastopt.optim.lookahead import centralize
+from fastopt.core.rules import Rule, debias, decay, descend, ema_, term
+from fastopt.optim.sgd import sgd
 from .lookahead import aliased_adapt
 
 @term

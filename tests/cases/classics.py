@@ -1,8 +1,8 @@
 "The classics of PyTorch beside SGD and Adam"
 from numpy import float32
-from fastopt.classics import MomDecay, adadelta, adafactor, adagrad, adamax, mom_at, rmsprop, rmsprop_centered, rprop
-from fastopt.rules import Memo, Rule, clone, debias, decay, descend, ema_, term
-from fastopt.sgd import Power, asgd
+from fastopt.optim.adaptive import MomDecay, adadelta, adafactor, adagrad, adamax, mom_at, rmsprop, rmsprop_centered, rprop
+from fastopt.core.rules import Memo, Rule, clone, debias, decay, descend, ema_, term
+from fastopt.optim.sgd import Power, asgd
 from . import Protocol
 
 @term

@@ -1,6 +1,6 @@
 "Friction and bounds: diffGrad and AdaMod, and what was made of them"
-from fastopt.adamod import adamod, deepmemory, diffmod
-from fastopt.diffgrad import diffgrad, diffrgrad, diffrgrad_hold
+from fastopt.optim.adamod import adamod, deepmemory, diffmod
+from fastopt.optim.diffgrad import diffgrad, diffrgrad, diffrgrad_hold
 
 def lessw_diffrgrad(hp): return (diffrgrad if hp.pop('degenerated_to_sgd', True) else diffrgrad_hold),hp
 

@@ -1,9 +1,9 @@
 "LAMB and LARS, with a rate for each tensor"
 import torch
 from math import sqrt
-from fastopt.layerwise import biased_adam, lamb, lamb_debiased, lars, norm, trust
-from fastopt.rules import Rule, decay, descend, term
-from fastopt.sgd import heavy_ball
+from fastopt.optim.layerwise import biased_adam, lamb, lamb_debiased, lars, norm, trust
+from fastopt.core.rules import Rule, decay, descend, term
+from fastopt.optim.sgd import heavy_ball
 from . import Protocol
 
 def clip_norm(most):

@@ -1,5 +1,5 @@
 "StableAdamW, Adam-mini, Sophia"
-from fastopt.lean import adam_mini, learn_curvature, sophia, stableadamw
+from fastopt.optim.lean import adam_mini, learn_curvature, sophia, stableadamw
 from . import Protocol
 
 def any_stable(hp):

@@ -1,7 +1,7 @@
 "Lion, and caution after it and after AdamW"
 import torch
-from fastopt.lion import cautious_adamw, cautious_lion, lion
-from fastopt.rules import Rule, decay, descend, each, term
+from fastopt.optim.lion import cautious_adamw, cautious_lion, lion
+from fastopt.core.rules import Rule, decay, descend, each, term
 
 def timm_lion(hp):
     hp.pop('foreach')

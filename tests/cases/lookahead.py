@@ -1,10 +1,10 @@
 "Lookahead, and Ranger with its variants"
 import torch
-from fastopt.adam import adam, rectification, rectify
-from fastopt.lookahead import centralize, lookahead, ranger, ranger20, rangerqh, reset_momentum
-from fastopt.qhadam import qhadam
-from fastopt.rules import Borrowed, Rule, decay, descend, ema_, term
-from fastopt.sgd import sgd
+from fastopt.optim.adam import adam, rectification, rectify
+from fastopt.optim.lookahead import centralize, lookahead, ranger, ranger20, rangerqh, reset_momentum
+from fastopt.optim.qhadam import qhadam
+from fastopt.core.rules import Borrowed, Rule, decay, descend, ema_, term
+from fastopt.optim.sgd import sgd
 from . import spread, unknown
 from .adam import optimi_radam
 

@@ -1,6 +1,6 @@
 "Prodigy and D-Adaptation, with their d"
-from fastopt.lrfree import _farther, _unit, dadapt_adam, dadapt_adamw, dadapt_sgd, evidence, prodigy, prodigy_l2, shrink_d
-from fastopt.rules import Across, Borrowed, NonNeg, Pos, Rule, decay, term
+from fastopt.optim.learning_rate_free import _farther, _unit, dadapt_adam, dadapt_adamw, dadapt_sgd, evidence, prodigy, prodigy_l2, shrink_d
+from fastopt.core.rules import Across, Borrowed, NonNeg, Pos, Rule, decay, term
 from . import Protocol
 
 def found(rule, hp): return rule,hp,Protocol(extras=dict(d=lambda engine, state, ps: state[ps[0]]['found']['d']))

@@ -1,9 +1,9 @@
 "QHM, AggMo and Demon, with DemonRanger"
 import torch
-from fastopt.adam import rectification
-from fastopt.lookahead import centralize, lookahead
-from fastopt.momenta import aggmo_of, demon_adam_wolfe, demon_sgdm, exp_betas, fade, qhm
-from fastopt.rules import Rule, debias, decay, descend, ema_, shrink, term
+from fastopt.optim.adam import rectification
+from fastopt.optim.lookahead import centralize, lookahead
+from fastopt.optim.momenta import aggmo_of, demon_adam_wolfe, demon_sgdm, exp_betas, fade, qhm
+from fastopt.core.rules import Rule, debias, decay, descend, ema_, shrink, term
 
 def qhoptim_qhm(hp): return Rule(*qhm.core, decay, descend) if hp.pop('weight_decay_type', 'grad')=='direct' else qhm,hp
 

@@ -1,7 +1,7 @@
 "Momentum orthogonalized by Newton and Schulz"
 import torch
-from fastopt.muon import as_matrix, gain, mean_ahead, muon
-from fastopt.rules import Count, NonNeg, Rule, decay, descend, each, term
+from fastopt.optim.muon import as_matrix, gain, mean_ahead, muon
+from fastopt.core.rules import Count, NonNeg, Rule, decay, descend, each, term
 
 @each
 def rounded_newton_schulz(x, steps, eps):

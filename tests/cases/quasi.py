@@ -1,5 +1,5 @@
 "Quasi-hyperbolic optimizers"
-from fastopt.qhadam import qhadam, qhadamw
+from fastopt.optim.qhadam import qhadam, qhadamw
 
 QHOPTIM = dict(mom=0.9, nu1=1., nu2=1., wd=0.) # The defaults of its classes
 

@@ -1,9 +1,9 @@
 "Ranger21, whose weight decay and norm loss reach only the last tensor of the optimizer"
 import torch
 from math import inf, sqrt
-from fastopt.lookahead import centralize, lookahead
-from fastopt.ranger21 import (agc, calibrate, mean_square, normalize_gradient, positive_negative, unit_norm, warm_down, warm_up)
-from fastopt.rules import Borrowed, Rule, debias, descend, each, term
+from fastopt.optim.lookahead import centralize, lookahead
+from fastopt.optim.ranger21 import (agc, calibrate, mean_square, normalize_gradient, positive_negative, unit_norm, warm_down, warm_up)
+from fastopt.core.rules import Borrowed, Rule, debias, descend, each, term
 from . import Protocol
 
 @term

@@ -1,5 +1,5 @@
 "Schedule-free, y and x"
-from fastopt.schedulefree import averaged, schedulefree_adamw, schedulefree_radam, schedulefree_sgd
+from fastopt.optim.schedulefree import averaged, schedulefree_adamw, schedulefree_radam, schedulefree_sgd
 from . import Protocol
 
 def both(rule):

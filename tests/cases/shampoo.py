@@ -1,7 +1,7 @@
 "Preconditioners with a matrix for each dimension"
 import torch
-from fastopt.rules import Borrowed, Count, Pos, Rule, Unit, decay, descend, each, term
-from fastopt.shampoo import SIDES, _eigen, _pack, _unpack, multiply_along, soap, squares
+from fastopt.core.rules import Borrowed, Count, Pos, Rule, Unit, decay, descend, each, term
+from fastopt.optim.shampoo import SIDES, _eigen, _pack, _unpack, multiply_along, soap, squares
 
 NAMES = dict(precondition_frequency='every', update_freq='every', epsilon='eps')
 

@@ -1,6 +1,6 @@
 "YellowFin"
 import numpy as np, torch
-from fastopt.yellowfin import _EPS, yellowfin
+from fastopt.optim.yellowfin import _EPS, yellowfin
 from . import Protocol
 
 def measured(k): return lambda engine, state, ps: state[ps[0]]['tuned'][k]
