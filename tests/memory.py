@@ -7,6 +7,7 @@ from copy import deepcopy
 from multiprocessing.connection import Listener
 import torch
 from fastopt.core import fused
+from fastopt.core.backends import cpp
 from fastopt.all import adafactor, adamw, diffgrad, lamb, momentum, muon, prodigy, ranger
 from fastopt.core.engine import DROP, Engine, compute_dtype
 from fastopt.core.memory import doubled, lacking
@@ -344,7 +345,7 @@ HARM |= {f'state_{k}': _replace(f) for k,f in dict(
 def warm():
     "Compile what most sequences need, once for all children"
     fused.ENOUGH = 0 # `auto` compiles for models of any size
-    if 'FASTOPT_SANITIZE' in os.environ: fused.FLAGS += ['-fsanitize=address']
+    if 'FASTOPT_SANITIZE' in os.environ: cpp.FLAGS += ['-fsanitize=address']
     for name in RULES:
         for lowp in ('plain', 'kahan', 'stochastic'):
             s = Subject(name, 'fused', lowp)

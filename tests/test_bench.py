@@ -2,7 +2,9 @@
 import errno, json, math, os, subprocess, sys
 import pytest, torch
 from fastcore.basics import first
-from fastopt.evidence import step_bench as B; from fastopt.core import fused
+from fastopt.core import fused
+from fastopt.core.backends import base
+from fastopt.evidence import step_bench as B
 
 @pytest.fixture(autouse=True)
 def tiny(monkeypatch, tmp_path):
@@ -122,7 +124,7 @@ def test_class_missing(monkeypatch, uncompiled):
     assert 'RAdamm' in left_out['radam torch eager']
 
 def test_fallback_is_not_called_fused(monkeypatch):
-    class Broken(fused.Launcher):
+    class Broken(base.Launcher):
         @staticmethod
         def build(k): raise RuntimeError('no such chip')
     monkeypatch.setattr(fused, 'backends', dict(cpu=Broken))

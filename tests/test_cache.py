@@ -7,11 +7,12 @@ import pytest, torch
 from fastcore.basics import first
 from hypothesis import given, settings, strategies as st
 from fastopt.core import fused
+from fastopt.core.backends import cache as kernels, cpp
 from fastopt.optim.adam import adamw
 from fastopt.core.engine import Engine
 from fastopt.optim.lion import lion
 
-if not hasattr(os, 'fork') or not fused.compiler(): pytest.skip('needs a C++ compiler, and processes that fork', allow_module_level=True)
+if not hasattr(os, 'fork') or not cpp.compiler(): pytest.skip('needs a C++ compiler, and processes that fork', allow_module_level=True)
 
 def steps(rule=adamw, how='fused', n=3):
     "One weight after `n` steps of `rule`"
@@ -25,8 +26,8 @@ def fork(f, *args, **env):
     "Start `f` in a process of its own, with nothing loaded before, and warnings as errors; a crash is the failure of one test"
     def run():
         os.environ.update(env)
-        for o in (fused.cpp_build, fused.compiler, fused._say): o.cache_clear()
-        fused._failed.clear()
+        for o in (cpp.cpp_build, cpp.compiler, kernels.warn_once): o.cache_clear()
+        cpp._failed.clear()
         fused._warned.clear()
         with warnings.catch_warnings():
             warnings.simplefilter('error')
@@ -60,7 +61,7 @@ def script(path, text):
 def library(path, code):
     "What `code` becomes"
     path.with_suffix('.cpp').write_text(code)
-    subprocess.run([fused.compiler(), '-shared', '-fPIC', path.with_suffix('.cpp'), '-o', path], check=True)
+    subprocess.run([cpp.compiler(), '-shared', '-fPIC', path.with_suffix('.cpp'), '-o', path], check=True)
     return path
 
 @pytest.fixture(scope='module')
@@ -84,7 +85,7 @@ def cache(made, tmp_path):
 def go(made, cache, f=trains, *args, **kwargs): return ended(fork(f, *args, **dict(FASTOPT_CACHE=str(cache), CXX=str(made/'cxx')) | kwargs))
 def compiled(made): return len((made/'log').read_text())
 def whole(cache): return {o.name for o in cache.iterdir()}=={first(cache.iterdir()).name} and all(
-    o.name==fused._name(o.name[:24], o.read_bytes()) for o in cache.iterdir())
+    o.name==kernels.kept_name(o.name[:24], o.read_bytes()) for o in cache.iterdir())
 
 # What is kept
 
@@ -123,7 +124,7 @@ def test_cut_file_with_a_real_compiler(made, tmp_path, n=1000):
 def _under(cache, key, path):
     "Keep the file `path` as the kernel `key`, with the name its bytes should have"
     for o in cache.iterdir(): o.unlink()
-    shutil.copy(path, cache/fused._name(key, path.read_bytes()))
+    shutil.copy(path, cache/kernels.kept_name(key, path.read_bytes()))
 
 @pytest.mark.parametrize('kind', ['symbol','text'])
 def test_what_does_not_load_is_made_again(made, cache, tmp_path, kind):
@@ -158,7 +159,7 @@ def test_deleted_while_running(made, cache):
         trains()
         shutil.rmtree(cache)
         trains()
-        fused.cpp_build.cache_clear()
+        cpp.cpp_build.cache_clear()
         trains()
     assert go(made, cache, run)==0 and compiled(made)==1 and whole(cache)
 
@@ -240,7 +241,7 @@ def test_private_folder(made, cache, tmp_path):
 def test_cache_dir(monkeypatch, env, want):
     for o in ('FASTOPT_CACHE','XDG_CACHE_HOME'): monkeypatch.delenv(o, raising=False)
     for k,v in dict(env, HOME='/home/me').items(): monkeypatch.setenv(k, v)
-    assert fused.cache_dir()==Path(want)
+    assert kernels.cache_dir()==Path(want)
 
 def test_relative_cache(made, tmp_path):
     "It is where it was asked for, even right here"
@@ -256,7 +257,7 @@ def test_nobodys_home(made, monkeypatch, tmp_path):
     for o in ('FASTOPT_CACHE','XDG_CACHE_HOME','HOME'): monkeypatch.delenv(o, raising=False)
     def none(cls): raise RuntimeError('Could not determine home directory.')
     monkeypatch.setattr(Path, 'home', classmethod(none))
-    monkeypatch.setattr(fused, 'gettempdir', lambda: str(tmp_path))
+    monkeypatch.setattr(kernels, 'gettempdir', lambda: str(tmp_path))
     assert ended(fork(trains, CXX=str(made/'cxx')))==0 and whole(tmp_path/f'cache-{os.getuid()}'/'fastopt')
 
 @pytest.mark.parametrize('kind', ['file','below','loop','dangling'])
@@ -272,8 +273,8 @@ def test_cache_that_cannot_be(made, tmp_path, kind):
 def _full(*args, **kwargs): raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 @pytest.mark.parametrize('at', ['fsync','replace','mkdir'])
 def test_full_disk_while_keeping(made, tmp_path, monkeypatch, at):
-    with_room = fused.TemporaryDirectory
-    if at=='mkdir': monkeypatch.setattr(fused, 'TemporaryDirectory', lambda dir=None, **kw: _full() if dir else with_room(**kw))
+    with_room = kernels.TemporaryDirectory
+    if at=='mkdir': monkeypatch.setattr(kernels, 'TemporaryDirectory', lambda dir=None, **kw: _full() if dir else with_room(**kw))
     else: monkeypatch.setattr(os, at, _full)
     assert go(made, tmp_path/'cache', told, 'No space left on device. Make room')==0 and not list((tmp_path/'cache').iterdir())
 
@@ -305,13 +306,13 @@ def test_compiler_that_cannot_be_run(made, tmp_path):
 def test_hanging_compiler(made, tmp_path, monkeypatch):
     "It is stopped with its children, named, and not asked again, for another kernel neither"
     (made/'log').write_text('')
-    monkeypatch.setattr(fused, 'PATIENCE', .5)
+    monkeypatch.setattr(cpp, 'PATIENCE', .5)
     os.mkfifo(tmp_path/'alive')
     cxx = script(tmp_path/'cxx', f'echo >> {made}/log\nexec 9<> {tmp_path}/alive\nsleep 1000 &\nsleep 1000')
     def run():
         for rule in (adamw, lion): told(f'{rule.__name__}: no fused kernel on cpu', rule=rule, how='foreach')
-        fused.cpp_build.cache_clear()
-        with pytest.raises(RuntimeError, match=f'{cxx} did not end within 0.5 seconds and was stopped; set CXX to another compiler'): fused.cpp_build('')
+        cpp.cpp_build.cache_clear()
+        with pytest.raises(RuntimeError, match=f'{cxx} did not end within 0.5 seconds and was stopped; set CXX to another compiler'): cpp.cpp_build('')
     assert go(made, tmp_path/'cache', run, CXX=cxx)==0 and compiled(made)==1
     with open(os.open(tmp_path/'alive', os.O_RDONLY | os.O_NONBLOCK), 'rb') as f: assert f.read()==b'' # The end: nobody holds it open
 
@@ -326,6 +327,6 @@ def test_compiler_is_found_from_anywhere(tmp_path, monkeypatch):
     script(tmp_path/'cxx', '')
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv('CXX', './cxx')
-    fused.compiler.cache_clear()
-    try: assert fused.compiler()==str(tmp_path/'cxx')
-    finally: fused.compiler.cache_clear()
+    cpp.compiler.cache_clear()
+    try: assert cpp.compiler()==str(tmp_path/'cxx')
+    finally: cpp.compiler.cache_clear()

@@ -2,8 +2,13 @@
 import os, re, subprocess, sys, warnings
 import pytest, torch
 from fastopt.core import fused
+from fastopt.core.backends import cpp
+from fastopt.core.backends.base import Kernel
+from fastopt.core.backends.cpp import CppLauncher, cpp_build
+from fastopt.core.backends.inductor import TorchLauncher
+from fastopt.core.backends.triton import triton_build, triton_source
 from fastopt.core.engine import DROP, LOWP, Engine, compute_dtype
-from fastopt.core.fused import CppLauncher, Kernel, TorchLauncher, cpp_build, record, split, triton_build, triton_source
+from fastopt.core.program import record, split
 from fastopt.core.rules import Rule, decay, descend, each, term
 from rules_under_test import RULES, far, trained, weights
 
@@ -52,6 +57,11 @@ def test_triton_in_its_interpreter():
     code = '''
 import sys, torch
 from fastopt.core import fused
+from fastopt.core.backends import cpp
+from fastopt.core.backends.base import Kernel
+from fastopt.core.backends.cpp import CppLauncher, cpp_build
+from fastopt.core.backends.inductor import TorchLauncher
+from fastopt.core.backends.triton import triton_build, triton_source
 from fastopt.core.engine import DROP, LOWP
 from rules_under_test import RULES, far, trained
 MODELS = sys.argv[1:]
@@ -163,7 +173,7 @@ def test_frozen_weights_never_move():
 
 def test_missing_compiler_warns_once_and_goes_on(monkeypatch, tmp_path):
     monkeypatch.setenv('FASTOPT_CACHE', str(tmp_path))
-    monkeypatch.setattr(fused, 'compiler', lambda: None)
+    for module in (fused, cpp): monkeypatch.setattr(module, 'compiler', lambda: None)
     monkeypatch.setattr(fused, '_warned', set())
     cpp_build.cache_clear()
     with pytest.warns(UserWarning, match='diffgrad: no fused kernel on cpu.*no C.. compiler was found; install') as seen:
@@ -172,19 +182,19 @@ def test_missing_compiler_warns_once_and_goes_on(monkeypatch, tmp_path):
     assert torch.equal(got, trained(RULES['diffgrad'], 'foreach'))
 
 def test_a_compiler_that_fails_at_the_second_kernel_fails_before_the_first_writes(monkeypatch):
-    build,asked = fused.cpp_build,[]
+    build,asked = cpp.cpp_build,[]
     def second_fails(source):
         asked.append(source)
         if len(set(asked))>1: raise RuntimeError('no more')
         return build(source)
-    monkeypatch.setattr(fused, 'cpp_build', second_fails)
+    monkeypatch.setattr(cpp, 'cpp_build', second_fails)
     monkeypatch.setattr(fused, '_warned', set())
     with pytest.warns(UserWarning, match='lamb: no fused kernel on cpu.*no more'): got = trained(RULES['lamb'], 'fused')
     assert len(set(asked))>1 and torch.equal(got, trained(RULES['lamb'], 'foreach'))
 
 def test_broken_compiler_and_unwritable_cache_say_what_failed(monkeypatch, tmp_path):
     monkeypatch.setattr(fused, '_warned', set())
-    monkeypatch.setattr(fused, 'compiler', lambda: '/bin/false')
+    for module in (fused, cpp): monkeypatch.setattr(module, 'compiler', lambda: '/bin/false')
     monkeypatch.setenv('FASTOPT_CACHE', str(tmp_path))
     cpp_build.cache_clear()
     with pytest.warns(UserWarning, match='/bin/false failed'): trained(RULES['adamw'], 'fused')

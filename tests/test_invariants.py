@@ -2,7 +2,7 @@
 import gc, sys
 import numpy as np, pytest, torch
 from fastopt.core.engine import DROP, Engine, compute_dtype
-from fastopt.core.fused import cpp_build
+from fastopt.core.backends.cpp import cpp_build
 from fastopt.optim.lookahead import centralize
 from fastopt.core.registry import floats, opts
 from rules_under_test import RULES, far, weights

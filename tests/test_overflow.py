@@ -4,7 +4,7 @@ from itertools import product
 import pytest, torch
 import fastopt.all as every
 from fastopt.core.engine import Engine, StandIn, Tensors
-from fastopt.core.fused import record
+from fastopt.core.program import record
 from fastopt.core.registry import OVERFLOWS
 from fastopt.core.rules import Rule, descend, each, ema_, ema_sqr_, term
 from rules_under_test import RULES, far

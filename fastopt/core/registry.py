@@ -14,7 +14,8 @@ from functools import lru_cache
 from importlib.resources import files
 import operator as op, pandas as pd, torch
 from .engine import Batch
-from .fused import Plan, record
+from .fused import Plan
+from .program import record
 from .rules import Rule, unknown
 
 # %% ../../nbs/core/08_registry.ipynb #4e3b408f

@@ -35,7 +35,8 @@ from torch.profiler import ProfilerActivity, profile
 import fastopt.all as every
 from ..optim.adam import adamw
 from ..core.engine import abreast, drive, engines
-from ..core.fused import Plan, launcher, record, split
+from ..core.fused import Plan, launcher
+from ..core.program import record, split
 from ..optim.muon import as_matrix
 from ..core.rules import Rule
 from ..vision.train import InputError, beside, commit, device, pick, save_record, versions
