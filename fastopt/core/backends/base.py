@@ -8,7 +8,7 @@ Docs: https://fastopt.github.io/fastopt/core/backends/base.html.md"""
 __all__ = ['ARITHMETIC', 'BINDS', 'NEEDS', 'formulas', 'Kernel', 'Launcher', 'rows_shape', 'sum_rows']
 
 # %% ../../../nbs/core/backends/00_base.ipynb #9044b302
-import numpy as np, torch
+import numpy as np
 from ..engine import compute_dtype
 from ..memory import addresses
 
