@@ -228,6 +228,7 @@ def _join(questions):
     tensors = [sum(map(_tensors, os), []) for os in zip(*[o.tensors for o in questions])]
     return Question(questions[0].across, tensors, [k for o in questions for k in listify(o.knobs)])
 
+# %% ../../nbs/core/02_engine.ipynb #93a66dec
 def abreast(runs):
     "The generators `runs` as one: each goes to its next question, those that ask the same function are answered together"
     runs = list(runs)

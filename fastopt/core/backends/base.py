@@ -36,6 +36,7 @@ def _write(op, args, spelling):
     texts = [o.text if o.binds>=need else f'({o.text})' for o,need in zip(args, _needs(op, form, len(args)))]
     return Expr(form.format(*texts), BINDS.get(op, 3))
 
+# %% ../../../nbs/core/backends/00_base.ipynb #3cd60c6f
 def formulas(
     prog, # A `Program`
     phase, # One of its phases
