@@ -378,11 +378,6 @@ def test_squashed(tmp_path):
     assert facts['squashed'] and 'squashed' in known and 'squashed' not in why # Of unknown images nobody knows what they were
     assert '20 pixels on their shorter side' in why
 
-@pytest.mark.parametrize('cmd', ['', *B.COMMANDS])
-def test_help(cmd, capsys):
-    with pytest.raises(SystemExit) as e: lb(*cmd.split(), '--help')
-    assert e.value.code==0 and 'usage: fastopt-leaderboard' in capsys.readouterr().out
-
 # ---- lines that are no records, and names that are more than text
 
 JSON = st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5), lambda o:
