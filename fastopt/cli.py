@@ -40,12 +40,12 @@ def listed(
 # %% ../nbs/46_cli.ipynb #a6233255
 def train(
     data:str='digits', # `digits`, `imagenette`, `imagewoof`, a folder with `train` and `val` in it, or an archive of one
-    opt:listed(OPTS, 'The list of optimizers')='diffgrad', # Optimizer
+    opt:'listed(OPTS, "The list of optimizers")'='diffgrad', # Optimizer
     lr:float=None, # Learning rate while flat; by default one that suits `opt`
     epochs:int=5, # Times to see each training image
     size:int=None, # Pixels a side; by default 8 for the digits, else 64
     bs:int=64, # Images a batch
-    arch:listed(ARCHS, 'The list of networks')=None, # Network; by default small for the digits, else xresnet18
+    arch:'listed(ARCHS, "The list of networks")'=None, # Network; by default small for the digits, else xresnet18
     wd:float=None, # Weight decay; by default that of `opt`
     seed:int=42, # Of all that is random
     how:Annotated[str, dict(choices=ENGINES)]='auto', # Engine
