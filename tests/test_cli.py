@@ -43,6 +43,8 @@ def test_answered_at_once(name, args, code, record_property):
     ('fastopt-train --epochs many', 'invalid int value'), ('fastopt-train --how warp', 'invalid choice'), ('fastopt-train --epoch-s 3', 'unrecognized arguments: --epoch-s'),
     ('fastopt-bench-step --quik', 'unrecognized arguments: --quik'), ('fastopt-check', 'required: spec'), ('fastopt-check a:b --lr fast', 'invalid float value'),
     ('fastopt-leaderboard runn', "invalid choice: 'runn'"), ('fastopt-leaderboard run --noise 2', 'invalid choice: 2'),
+    ('fastopt-leaderboard run skript', "did you mean 'script'"), ('fastopt-leaderboard tune --opt difgrad', "did you mean 'diffgrad'"),
+    ('fastopt-leaderboard run --opt fastai.adm', "did you mean 'fastai.adam'"), ('fastopt-leaderboard speed --dataset imagenete', "did you mean 'imagenette'"),
     ('fastopt-leaderboard export', 'required: path')])
 def test_mistyped(args, says):
     code,out,err,slow,_ = script(*args.split())
@@ -73,10 +75,12 @@ def test_other_warnings_are_seen(name, monkeypatch):
 
 def test_names():
     assert cli.OPTS==sorted(T.rules()) and cli.ARCHS==list(T.archs)
-    assert set(cli.ENGINES)==set(engine.engines) and cli.PIPELINES==list(recipe.PIPELINES)
+    assert set(cli.ENGINES)==set(engine.engines) and cli.RECIPES==list(recipe.PRESETS)
 
-@pytest.mark.parametrize('declaration,names', [(cli.run, [*recipe.SCHEDS, *recipe.ACTS, *recipe.POOLS, *recipe.DATASETS, *recipe.NATIVE]), (cli.bench_step, bench.nets)],
-    ids=['run','bench_step'])
+@pytest.mark.parametrize('name', ['DATASETS','PIPELINES','SCHEDS','ACTS','POOLS','NATIVE'])
+def test_names_of_recipes(name): assert getattr(cli, name)==list(getattr(recipe, name))
+
+@pytest.mark.parametrize('declaration,names', [(cli.run, recipe.NATIVE), (cli.bench_step, bench.nets)], ids=['run','bench_step'])
 def test_names_in_help(declaration, names):
     text = cli.anno_parser(declaration).format_help()
     assert not [o for o in names if o not in text]
