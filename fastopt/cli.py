@@ -23,13 +23,15 @@ from . import __version__
 from .names import pick
 
 # %% ../nbs/46_cli.ipynb #c6a53877
-OPTS = '''adabelief adabelief_ams adabelief_plain adadelta adafactor adagrad adam adam_clip adam_mini adamax adamod adamw adan adan_no_prox adopt adoptw
-    aggmo amsgrad asgd cautious_adamw cautious_lion dadapt_adam dadapt_adamw dadapt_sgd deepmemory demon_adam demon_adam_damped demon_adam_wolfe
-    demon_sgdm diffgrad diffmod diffrgrad diffrgrad_hold lamb lamb_debiased laprop lars lion mars mars_adamw mars_lion momentum muon nadam nadamw
-    nesterov prodigy prodigy_l2 qhadam qhadamw qhm radam radam_hold ranger ranger19 ranger20 ranger21 rangerqh rmsprop rmsprop_centered rprop
-    schedulefree_adamw schedulefree_radam schedulefree_sgd sgd sgd_clip sgdm_clip shampoo soap sophia stableadamw yellowfin yogi'''.split()
+OPTS = '''adabelief adabelief_ams adabelief_plain adadelta adafactor adagrad adam adam_clip adam_mini adamax adamod adamw adan
+    adan_no_prox adopt adoptw aggmo amsgrad asgd cautious_adamw cautious_lion dadapt_adam dadapt_adamw dadapt_sgd deepmemory
+    demon_adam demon_adam_damped demon_adam_wolfe demon_sgdm diffgrad diffmod diffrgrad diffrgrad_hold lamb lamb_debiased laprop
+    lars lion mars mars_adamw mars_lion momentum muon nadam nadamw nesterov prodigy prodigy_l2 qhadam qhadamw qhm radam radam_hold
+    ranger ranger19 ranger20 ranger21 rangerqh rmsprop rmsprop_centered rprop schedulefree_adamw schedulefree_radam
+    schedulefree_sgd sgd sgd_clip sgdm_clip shampoo soap sophia stableadamw yellowfin yogi'''.split()
 ARCHS,ENGINES = ['small','xresnet18','xresnet34','xresnet50'],['auto','eager','foreach','fused']
-RECIPES,DATASETS,PIPELINES = ['script','base-2020','blur-2020','record-128-5'],['imagenette','imagewoof','imagewang'],['fast','classic']
+RECIPES,DATASETS = ['script','base-2020','blur-2020','record-128-5'],['imagenette','imagewoof','imagewang']
+PIPELINES = ['fast','classic']
 SCHEDS = ['flat_cos','fc','one_cycle','warmup_fc','explore','wsd','cos_restarts','constant']
 ACTS,POOLS,NATIVE = ['Mish','ReLU','SiLU','GELU'],['AvgPool','MaxPool'],['fastai.adam','fastai.rms','fastai.sgd','fastai.ranger']
 
@@ -88,7 +90,7 @@ def run(
     noise:Annotated[int, dict(choices=[0,1,5,25,50])]=None, # Percent of wrong labels to train on
     size:int=None, # Pixels a side: 128, 192 or 256 on the board
     epochs:int=None, # 5, 20, 80 or 200 on the board
-    opt:listed([*NATIVE, *OPTS], 'The list of optimizers', shown=False)=None, # Any rule, or fastai.adam, fastai.rms, fastai.sgd, fastai.ranger
+    opt:listed(NATIVE+OPTS, 'The list of optimizers', shown=False)=None, # Any rule, or fastai.adam, fastai.rms, fastai.sgd, fastai.ranger
     hypers:str='', # More hypers of it, like k=5,alpha=.5
     lr:float=None, # Learning rate at its highest
     wd:float=None, # Weight decay
@@ -202,7 +204,8 @@ def _one(declaration, prog):
 def _several(declarations, prog):
     "The parser of commands"
     p = ArgumentParser(prog, description='Train on Imagenette and its sisters by the rules of their board, and keep the score',
-        epilog=f'{prog} COMMAND --help says more. Example: {prog} run base-2020 --opt diffgrad --runs 5', formatter_class=anno_parser(show).formatter_class)
+        epilog=f'{prog} COMMAND --help says more. Example: {prog} run base-2020 --opt diffgrad --runs 5',
+        formatter_class=anno_parser(show).formatter_class)
     sub = p.add_subparsers(dest='command', metavar='COMMAND', required=True)
     for f in declarations:
         own = _one(f, f'{prog} {f.__name__}')
