@@ -1,0 +1,257 @@
+# Made by tests/stubs.py: edit the notebook of the module, and run `python tests/stubs.py`
+from fastopt.core._types import How, Hyper, LowP, Number, Params
+from fastopt.core.fastai_face import FastOptimizer
+from fastopt.core.rules import Rule, Term
+from fastopt.core.torch_face import TorchOptimizer
+from torch.optim.optimizer import ParamsT
+from typing import Annotated, Any, TypeAlias
+import torch
+
+__all__ = ['sgd', 'momentum', 'nesterov', 'SGD', 'Momentum', 'Nesterov', 'Power', 'asgd', 'ASGD', 'heavy_ball', 'extrapolate', 'wear',
+    'average', 'at_average']
+
+class _sgd(Rule):
+    """Stochastic gradient descent, with momentum if `mom` is not 0"""
+    def __call__(
+        self,
+        params: Params,
+        lr: Annotated[Hyper, 'in [0, inf)'] | None = 0.001,
+        *,
+        wd: Annotated[Hyper, 'in [0, inf)'] = 0.0,
+        mom: Annotated[Hyper, 'in [0, 1)'] = 0.0,
+        damp: Annotated[Hyper, 'in [0, 1)'] = 0.0,
+        nesterov: bool = False,
+        how: How = 'auto',
+        lowp: LowP = 'plain',
+        skip_nonfinite: bool = False,
+        state_dtype: torch.dtype | None = None,
+    ) -> FastOptimizer:
+        """Stochastic gradient descent, with momentum if `mom` is not 0
+
+        lr: Learning rate: the length of a step (in [0, inf))
+        wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))
+        mom: Momentum: how slowly the velocity forgets (in [0, 1))
+        damp: Dampening: how much less than a whole gradient is added, from the second step on; nothing without momentum (in [0, 1))
+        nesterov: Look one step of the velocity ahead? (one of False, True)"""
+sgd: _sgd
+
+class _momentum(Rule):
+    """Descent with the velocity of a heavy ball"""
+    def __call__(
+        self,
+        params: Params,
+        lr: Annotated[Hyper, 'in [0, inf)'] | None = 0.001,
+        *,
+        wd: Annotated[Hyper, 'in [0, inf)'] = 0.0,
+        mom: Annotated[Hyper, 'in [0, 1)'] = 0.9,
+        damp: Annotated[Hyper, 'in [0, 1)'] = 0.0,
+        nesterov: bool = False,
+        how: How = 'auto',
+        lowp: LowP = 'plain',
+        skip_nonfinite: bool = False,
+        state_dtype: torch.dtype | None = None,
+    ) -> FastOptimizer:
+        """Descent with the velocity of a heavy ball
+
+        lr: Learning rate: the length of a step (in [0, inf))
+        wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))
+        mom: Momentum: how slowly the velocity forgets (in [0, 1))
+        damp: Dampening: how much less than a whole gradient is added, from the second step on; nothing without momentum (in [0, 1))
+        nesterov: Look one step of the velocity ahead? (one of False, True)"""
+momentum: _momentum
+
+class _nesterov(Rule):
+    """Momentum that looks one step of its velocity ahead"""
+    def __call__(
+        self,
+        params: Params,
+        lr: Annotated[Hyper, 'in [0, inf)'] | None = 0.001,
+        *,
+        wd: Annotated[Hyper, 'in [0, inf)'] = 0.0,
+        mom: Annotated[Hyper, 'in [0, 1)'] = 0.9,
+        damp: Annotated[Hyper, 'in [0, 1)'] = 0.0,
+        nesterov: bool = True,
+        how: How = 'auto',
+        lowp: LowP = 'plain',
+        skip_nonfinite: bool = False,
+        state_dtype: torch.dtype | None = None,
+    ) -> FastOptimizer:
+        """Momentum that looks one step of its velocity ahead
+
+        lr: Learning rate: the length of a step (in [0, inf))
+        wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))
+        mom: Momentum: how slowly the velocity forgets (in [0, 1))
+        damp: Dampening: how much less than a whole gradient is added, from the second step on; nothing without momentum (in [0, 1))
+        nesterov: Look one step of the velocity ahead? (one of False, True)"""
+nesterov: _nesterov
+
+class SGD(TorchOptimizer):
+    """Stochastic gradient descent, with momentum if `mom` is not 0"""
+    def __init__(
+        self,
+        params: ParamsT,
+        lr: Annotated[Number, 'in [0, inf)'] | None = 0.001,
+        momentum: Annotated[Number, 'in [0, 1)'] = 0.0,
+        dampening: Annotated[Number, 'in [0, 1)'] = 0.0,
+        weight_decay: Annotated[Number, 'in [0, inf)'] = 0.0,
+        nesterov: bool | None = False,
+        *,
+        foreach: bool | None = None,
+        fused: bool | None = None,
+        capturable: bool = False,
+        differentiable: bool = False,
+        maximize: bool = False,
+        amsgrad: bool = False,
+        centered: bool = False,
+        decoupled_weight_decay: bool = ...,
+        how: How = 'auto',
+        lowp: LowP = 'plain',
+        skip_nonfinite: bool = False,
+        state_dtype: torch.dtype | None = None,
+    ) -> None:
+        """Stochastic gradient descent, with momentum if `mom` is not 0
+
+        lr: Learning rate: the length of a step (in [0, inf))
+        weight_decay: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))
+        momentum: Momentum: how slowly the velocity forgets (in [0, 1))
+        dampening: Dampening: how much less than a whole gradient is added, from the second step on; nothing without momentum (in [0, 1))
+        nesterov: Look one step of the velocity ahead? (one of False, True)"""
+
+class Momentum(TorchOptimizer):
+    """Descent with the velocity of a heavy ball"""
+    def __init__(
+        self,
+        params: ParamsT,
+        lr: Annotated[Number, 'in [0, inf)'] | None = 0.001,
+        momentum: Annotated[Number, 'in [0, 1)'] = 0.9,
+        *,
+        weight_decay: Annotated[Number, 'in [0, inf)'] = 0.0,
+        dampening: Annotated[Number, 'in [0, 1)'] = 0.0,
+        nesterov: bool | None = False,
+        foreach: bool | None = None,
+        fused: bool | None = None,
+        capturable: bool = False,
+        differentiable: bool = False,
+        maximize: bool = False,
+        amsgrad: bool = False,
+        centered: bool = False,
+        decoupled_weight_decay: bool = ...,
+        how: How = 'auto',
+        lowp: LowP = 'plain',
+        skip_nonfinite: bool = False,
+        state_dtype: torch.dtype | None = None,
+    ) -> None:
+        """Descent with the velocity of a heavy ball
+
+        lr: Learning rate: the length of a step (in [0, inf))
+        weight_decay: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))
+        momentum: Momentum: how slowly the velocity forgets (in [0, 1))
+        dampening: Dampening: how much less than a whole gradient is added, from the second step on; nothing without momentum (in [0, 1))
+        nesterov: Look one step of the velocity ahead? (one of False, True)"""
+
+class Nesterov(TorchOptimizer):
+    """Momentum that looks one step of its velocity ahead"""
+    def __init__(
+        self,
+        params: ParamsT,
+        lr: Annotated[Number, 'in [0, inf)'] | None = 0.001,
+        momentum: Annotated[Number, 'in [0, 1)'] = 0.9,
+        *,
+        weight_decay: Annotated[Number, 'in [0, inf)'] = 0.0,
+        dampening: Annotated[Number, 'in [0, 1)'] = 0.0,
+        nesterov: bool | None = True,
+        foreach: bool | None = None,
+        fused: bool | None = None,
+        capturable: bool = False,
+        differentiable: bool = False,
+        maximize: bool = False,
+        amsgrad: bool = False,
+        centered: bool = False,
+        decoupled_weight_decay: bool = ...,
+        how: How = 'auto',
+        lowp: LowP = 'plain',
+        skip_nonfinite: bool = False,
+        state_dtype: torch.dtype | None = None,
+    ) -> None:
+        """Momentum that looks one step of its velocity ahead
+
+        lr: Learning rate: the length of a step (in [0, inf))
+        weight_decay: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))
+        momentum: Momentum: how slowly the velocity forgets (in [0, 1))
+        dampening: Dampening: how much less than a whole gradient is added, from the second step on; nothing without momentum (in [0, 1))
+        nesterov: Look one step of the velocity ahead? (one of False, True)"""
+
+Power: TypeAlias = float # in [0, inf)
+
+class _asgd(Rule):
+    """Descent whose points are averaged"""
+    def __call__(
+        self,
+        params: Params,
+        lr: Annotated[Hyper, 'in [0, inf)'] | None = 0.01,
+        *,
+        wd: Annotated[Hyper, 'in [0, inf)'] = 0.0,
+        lambd: Annotated[Hyper, 'in [0, inf)'] = 0.0001,
+        power: Annotated[Hyper, 'in [0, inf)'] = 0.75,
+        t0: Annotated[Hyper, 'in [0, inf)'] = 1000000.0,
+        alpha: Number | None = ...,
+        how: How = 'auto',
+        lowp: LowP = 'plain',
+        skip_nonfinite: bool = False,
+        state_dtype: torch.dtype | None = None,
+    ) -> FastOptimizer:
+        """Descent whose points are averaged
+
+        lr: Learning rate of the first step (in [0, inf))
+        wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))
+        lambd: λ: pulls weights to zero, and makes the rate fall (in [0, inf))
+        power: α: how fast the rate falls (in [0, inf))
+        t0: Steps before averaging begins (in [0, inf))"""
+asgd: _asgd
+
+class ASGD(TorchOptimizer):
+    """Descent whose points are averaged"""
+    def __init__(
+        self,
+        params: ParamsT,
+        lr: Annotated[Number, 'in [0, inf)'] | None = 0.01,
+        lambd: Annotated[Number, 'in [0, inf)'] = 0.0001,
+        alpha: Annotated[Number, 'in [0, inf)'] = 0.75,
+        t0: Annotated[Number, 'in [0, inf)'] = 1000000.0,
+        weight_decay: Annotated[Number, 'in [0, inf)'] = 0.0,
+        *,
+        foreach: bool | None = None,
+        fused: bool | None = None,
+        capturable: bool = False,
+        differentiable: bool = False,
+        maximize: bool = False,
+        amsgrad: bool = False,
+        centered: bool = False,
+        decoupled_weight_decay: bool = ...,
+        how: How = 'auto',
+        lowp: LowP = 'plain',
+        skip_nonfinite: bool = False,
+        state_dtype: torch.dtype | None = None,
+    ) -> None:
+        """Descent whose points are averaged
+
+        lr: Learning rate of the first step (in [0, inf))
+        weight_decay: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))
+        lambd: λ: pulls weights to zero, and makes the rate fall (in [0, inf))
+        alpha: α: how fast the rate falls (in [0, inf))
+        t0: Steps before averaging begins (in [0, inf))"""
+
+heavy_ball: Term
+"""Momentum: a velocity that gradients push and friction slows"""
+
+extrapolate: Term
+"""Look one step of the direction's change ahead"""
+
+wear: Term
+"""A direction becomes a step, of a length that falls from `lr` on"""
+
+average: Term
+"""Polyak averaging: keep the mean of all points since `t0`, without touching the weights"""
+
+def at_average(opt: Any) -> Any:
+    """Within the block, each weight is the average that `opt` keeps of it"""
