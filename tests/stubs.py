@@ -87,7 +87,7 @@ def _rule(name, rule):
     first = [knobs.pop('lr')] if 'lr' in knobs else []
     call = _def('__call__', ['self', 'params: Params', *first, '*', *knobs.values(), *_also(rule, rule.knobs), *_manner(rule)], 'FastOptimizer',
         _told_doc(rule, {}))
-    return f"class _{name}({type(rule).__name__}):\n{indent(_doc(rule.told['doc']), '    ')}\n{indent(call, '    ')}\n{name}: _{name}"
+    return f"class _{name}({type(rule).__name__}):\n{indent(call, '    ')}\n{name}: _{name}\n{_doc(rule.__doc__)}"
 
 def _torch_type(cls, k):
     "The type of the argument `k` of the class `cls`"
@@ -107,7 +107,7 @@ def _torch(name, cls):
     theirs = [f"{k}: {'Any' if isinstance(v, tuple) else 'bool'} = {_default(v)}" for k,v in theirs.items()]
     also = [*_also(rule, ps), 'foreach: bool | None = None', 'fused: bool | None = None', *theirs]
     init = _def('__init__', ['self', 'params: ParamsT', *placed, '*', *named, *also, *_manner(rule)], 'None', _told_doc(rule, called_by(cls.keys)))
-    return f"class {name}(TorchOptimizer):\n{indent(_doc(rule.told['doc']), '    ')}\n{indent(init, '    ')}"
+    return f"class {name}(TorchOptimizer):\n{indent(_doc(cls.__doc__), '    ')}\n{indent(init, '    ')}"
 
 def _stored(f):
     "The attributes of `self` that the function `f` writes to"
@@ -125,10 +125,9 @@ def _member(k, v):
 def _class(name, cls):
     "The class `cls` with its methods, also those that were patched in, and its attributes"
     own = {k:v for k,v in vars(cls).items() if k in SPECIAL or not k.startswith('_')}
-    def home(v): return getattr(getattr(v, 'fget', None) or getattr(v, '__func__', v), '__module__', None) or cls.__module__
-    own = {k:v for k,v in own.items() if f'{home(v)}.'.startswith(FLOORS) or not callable(v)}
-    for f in [o for v in vars(cls).values() for o in (v, getattr(v, 'fget', None), getattr(v, 'fset', None)) if isfunction(o)]:
-        own |= {k:None for k in _stored(f) if not k.startswith('_') and k not in own}
+    def functions(v): return [o for o in (v, *(getattr(v, k, None) for k in ('fget', 'fset', '__func__'))) if isfunction(o)]
+    own = {k:v for k,v in own.items() if all(f.__module__.startswith(FLOORS) for f in functions(v))}
+    for f in [f for v in vars(cls).values() for f in functions(v)]: own |= {k:None for k in _stored(f) if not k.startswith('_') and k not in own}
     bases = ', '.join(_type(o) for o in cls.__bases__ if o is not object) or BASES.get(cls, '')
     body = [_doc(cls.__doc__), *(_member(k, v) for k,v in sorted(own.items()))]
     return f"class {name}{f'({bases})' if bases else ''}:\n" + indent('\n'.join(body), '    ')

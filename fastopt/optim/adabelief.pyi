@@ -11,7 +11,6 @@ __all__ = ['adabelief', 'adabelief_plain', 'adabelief_ams', 'AdaBelief', 'yogi',
     'over_top', 'over_root_late', 'millionth']
 
 class _adabelief(Rule):
-    """Adam over the surprise in gradients, rectified"""
     def __call__(
         self,
         params: Params,
@@ -36,9 +35,21 @@ class _adabelief(Rule):
         n_min: Least length of the moving average to trust (in [4, inf))
         wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))"""
 adabelief: _adabelief
+"""Adam over the surprise in gradients, rectified
+
+| hyper   | default | range    | meaning |
+|---------|---------|----------|---------|
+| lr      | 0.001   | [0, inf) | Learning rate: the length of a step |
+| mom     | 0.9     | [0, 1)   | β₁ of the mean |
+| sqr_mom | 0.999   | [0, 1)   | β₂ of the mean square |
+| eps     | 1e-16   | [0, inf) | Added to the root |
+| n_min   | 5       | [4, inf) | Least length of the moving average to trust |
+| wd      | 0       | [0, inf) | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+
+Paper: AdaBelief Optimizer: Adapting Stepsizes by the Belief in Observed Gradients (2020), https://arxiv.org/abs/2010.07468
+Faithful to: juntang-zhuang/Adabelief-Optimizer@2855178"""
 
 class _adabelief_plain(Rule):
-    """Adam over the surprise in gradients"""
     def __call__(
         self,
         params: Params,
@@ -61,9 +72,20 @@ class _adabelief_plain(Rule):
         eps: Added to the root (in [0, inf))
         wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))"""
 adabelief_plain: _adabelief_plain
+"""Adam over the surprise in gradients
+
+| hyper   | default | range    | meaning |
+|---------|---------|----------|---------|
+| lr      | 0.001   | [0, inf) | Learning rate: the length of a step |
+| mom     | 0.9     | [0, 1)   | β₁ of the mean |
+| sqr_mom | 0.999   | [0, 1)   | β₂ of the mean square |
+| eps     | 1e-16   | [0, inf) | Added to the root |
+| wd      | 0       | [0, inf) | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+
+Paper: AdaBelief Optimizer: Adapting Stepsizes by the Belief in Observed Gradients (2020), https://arxiv.org/abs/2010.07468
+Faithful to: juntang-zhuang/Adabelief-Optimizer@2855178"""
 
 class _adabelief_ams(Rule):
-    """Adam over the largest surprise so far"""
     def __call__(
         self,
         params: Params,
@@ -86,9 +108,33 @@ class _adabelief_ams(Rule):
         eps: Added to the root (in [0, inf))
         wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))"""
 adabelief_ams: _adabelief_ams
+"""Adam over the largest surprise so far
+
+| hyper   | default | range    | meaning |
+|---------|---------|----------|---------|
+| lr      | 0.001   | [0, inf) | Learning rate: the length of a step |
+| mom     | 0.9     | [0, 1)   | β₁ of the mean |
+| sqr_mom | 0.999   | [0, 1)   | β₂ of the mean square |
+| eps     | 1e-16   | [0, inf) | Added to the root |
+| wd      | 0       | [0, inf) | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+
+Paper: AdaBelief Optimizer: Adapting Stepsizes by the Belief in Observed Gradients (2020), https://arxiv.org/abs/2010.07468
+Faithful to: juntang-zhuang/Adabelief-Optimizer@2855178"""
 
 class AdaBelief(TorchOptimizer):
-    """Adam over the surprise in gradients, rectified"""
+    """Adam over the surprise in gradients, rectified
+
+    | hyper        | default | range    | meaning |
+    |--------------|---------|----------|---------|
+    | lr           | 0.001   | [0, inf) | Learning rate: the length of a step |
+    | betas[0]     | 0.9     | [0, 1)   | β₁ of the mean |
+    | betas[1]     | 0.999   | [0, 1)   | β₂ of the mean square |
+    | eps          | 1e-16   | [0, inf) | Added to the root |
+    | n_min        | 5       | [4, inf) | Least length of the moving average to trust |
+    | weight_decay | 0       | [0, inf) | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+
+    Paper: AdaBelief Optimizer: Adapting Stepsizes by the Belief in Observed Gradients (2020), https://arxiv.org/abs/2010.07468
+    Faithful to: juntang-zhuang/Adabelief-Optimizer@2855178"""
     def __init__(
         self,
         params: ParamsT,
@@ -121,7 +167,6 @@ class AdaBelief(TorchOptimizer):
         weight_decay: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))"""
 
 class _yogi(Rule):
-    """Adam whose mean square falls slowly where gradients are small"""
     def __call__(
         self,
         params: Params,
@@ -146,9 +191,34 @@ class _yogi(Rule):
         eps: Added to the root (in [0, inf))
         eps_hat: Add `eps` to the root before it is debiased? (one of False, True)"""
 yogi: _yogi
+"""Adam whose mean square falls slowly where gradients are small
+
+| hyper   | default | range              | meaning |
+|---------|---------|--------------------|---------|
+| lr      | 0.01    | [0, inf)           | Learning rate: the length of a step |
+| wd      | 0       | [0, inf)           | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+| mom     | 0.9     | [0, 1)             | β₁: how slowly the mean of gradients forgets |
+| sqr_mom | 0.999   | [0, 1)             | β₂: by what share of the square of a gradient `v` moves |
+| eps     | 0.001   | [0, inf)           | Added to the root |
+| eps_hat | True    | one of False, True | Add `eps` to the root before it is debiased? |
+
+Paper: Adaptive Methods for Nonconvex Optimization (2018), https://papers.nips.cc/paper/8186-adaptive-methods-for-nonconvex-optimization
+Faithful to: tensorflow/addons@23bd494"""
 
 class Yogi(TorchOptimizer):
-    """Adam whose mean square falls slowly where gradients are small"""
+    """Adam whose mean square falls slowly where gradients are small
+
+    | hyper        | default | range              | meaning |
+    |--------------|---------|--------------------|---------|
+    | lr           | 0.01    | [0, inf)           | Learning rate: the length of a step |
+    | weight_decay | 0       | [0, inf)           | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+    | betas[0]     | 0.9     | [0, 1)             | β₁: how slowly the mean of gradients forgets |
+    | betas[1]     | 0.999   | [0, 1)             | β₂: by what share of the square of a gradient `v` moves |
+    | eps          | 0.001   | [0, inf)           | Added to the root |
+    | eps_hat      | True    | one of False, True | Add `eps` to the root before it is debiased? |
+
+    Paper: Adaptive Methods for Nonconvex Optimization (2018), https://papers.nips.cc/paper/8186-adaptive-methods-for-nonconvex-optimization
+    Faithful to: tensorflow/addons@23bd494"""
     def __init__(
         self,
         params: ParamsT,
@@ -181,7 +251,6 @@ class Yogi(TorchOptimizer):
         eps_hat: Add `eps` to the root before it is debiased? (one of False, True)"""
 
 class _laprop(Rule):
-    """Momentum of normalised gradients"""
     def __call__(
         self,
         params: Params,
@@ -204,9 +273,32 @@ class _laprop(Rule):
         eps: Keeps the division finite (in [0, inf))
         wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))"""
 laprop: _laprop
+"""Momentum of normalised gradients
+
+| hyper   | default | range    | meaning |
+|---------|---------|----------|---------|
+| lr      | 0.0004  | [0, inf) | Learning rate: the length of a step |
+| mom     | 0.9     | [0, 1)   | β₁: how slowly the mean of normalised gradients forgets |
+| sqr_mom | 0.999   | [0, 1)   | β₂: how slowly the mean square forgets |
+| eps     | 1e-15   | [0, inf) | Keeps the division finite |
+| wd      | 0       | [0, inf) | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+
+Paper: LaProp: Separating Momentum and Adaptivity in Adam (2020), https://arxiv.org/abs/2002.04839
+Faithful to: Z-T-WANG/LaProp-Optimizer@9373f13"""
 
 class LaProp(TorchOptimizer):
-    """Momentum of normalised gradients"""
+    """Momentum of normalised gradients
+
+    | hyper        | default | range    | meaning |
+    |--------------|---------|----------|---------|
+    | lr           | 0.0004  | [0, inf) | Learning rate: the length of a step |
+    | betas[0]     | 0.9     | [0, 1)   | β₁: how slowly the mean of normalised gradients forgets |
+    | betas[1]     | 0.999   | [0, 1)   | β₂: how slowly the mean square forgets |
+    | eps          | 1e-15   | [0, inf) | Keeps the division finite |
+    | weight_decay | 0       | [0, inf) | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+
+    Paper: LaProp: Separating Momentum and Adaptivity in Adam (2020), https://arxiv.org/abs/2002.04839
+    Faithful to: Z-T-WANG/LaProp-Optimizer@9373f13"""
     def __init__(
         self,
         params: ParamsT,

@@ -11,7 +11,6 @@ __all__ = ['adamw', 'adam', 'Adam', 'AdamW', 'amsgrad', 'AMSGrad', 'Length', 'ra
     'rectify', 'hold', 'rectified']
 
 class _adamw(Rule):
-    """Adam with decoupled weight decay"""
     def __call__(
         self,
         params: Params,
@@ -36,9 +35,21 @@ class _adamw(Rule):
         eps_hat: Add `eps` to the root before it is debiased (ε̂ in the paper)? (one of False, True)
         wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))"""
 adamw: _adamw
+"""Adam with decoupled weight decay
+
+| hyper   | default | range              | meaning |
+|---------|---------|--------------------|---------|
+| lr      | 0.001   | [0, inf)           | Learning rate: the length of a step |
+| mom     | 0.9     | [0, 1)             | β₁: how slowly the mean of gradients forgets |
+| sqr_mom | 0.999   | [0, 1)             | β₂: how slowly the mean of squares forgets |
+| eps     | 1e-08   | [0, inf)           | Keeps the division finite |
+| eps_hat | False   | one of False, True | Add `eps` to the root before it is debiased (ε̂ in the paper)? |
+| wd      | 0.01    | [0, inf)           | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+
+Paper: Decoupled weight decay regularization (2017), https://arxiv.org/abs/1711.05101
+Faithful to: torch 2.15.0"""
 
 class _adam(Rule):
-    """Adaptive moments, with L2 weight decay"""
     def __call__(
         self,
         params: Params,
@@ -63,9 +74,34 @@ class _adam(Rule):
         eps: Keeps the division finite (in [0, inf))
         eps_hat: Add `eps` to the root before it is debiased (ε̂ in the paper)? (one of False, True)"""
 adam: _adam
+"""Adaptive moments, with L2 weight decay
+
+| hyper   | default | range              | meaning |
+|---------|---------|--------------------|---------|
+| lr      | 0.001   | [0, inf)           | Learning rate: the length of a step |
+| wd      | 0       | [0, inf)           | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+| mom     | 0.9     | [0, 1)             | β₁: how slowly the mean of gradients forgets |
+| sqr_mom | 0.999   | [0, 1)             | β₂: how slowly the mean of squares forgets |
+| eps     | 1e-08   | [0, inf)           | Keeps the division finite |
+| eps_hat | False   | one of False, True | Add `eps` to the root before it is debiased (ε̂ in the paper)? |
+
+Paper: Adam: a method for stochastic optimization (2014), https://arxiv.org/abs/1412.6980
+Faithful to: torch 2.15.0"""
 
 class Adam(TorchOptimizer):
-    """Adaptive moments, with L2 weight decay"""
+    """Adaptive moments, with L2 weight decay
+
+    | hyper        | default | range              | meaning |
+    |--------------|---------|--------------------|---------|
+    | lr           | 0.001   | [0, inf)           | Learning rate: the length of a step |
+    | weight_decay | 0       | [0, inf)           | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+    | betas[0]     | 0.9     | [0, 1)             | β₁: how slowly the mean of gradients forgets |
+    | betas[1]     | 0.999   | [0, 1)             | β₂: how slowly the mean of squares forgets |
+    | eps          | 1e-08   | [0, inf)           | Keeps the division finite |
+    | eps_hat      | False   | one of False, True | Add `eps` to the root before it is debiased (ε̂ in the paper)? |
+
+    Paper: Adam: a method for stochastic optimization (2014), https://arxiv.org/abs/1412.6980
+    Faithful to: torch 2.15.0"""
     def __init__(
         self,
         params: ParamsT,
@@ -98,7 +134,19 @@ class Adam(TorchOptimizer):
         eps_hat: Add `eps` to the root before it is debiased (ε̂ in the paper)? (one of False, True)"""
 
 class AdamW(TorchOptimizer):
-    """Adam with decoupled weight decay"""
+    """Adam with decoupled weight decay
+
+    | hyper        | default | range              | meaning |
+    |--------------|---------|--------------------|---------|
+    | lr           | 0.001   | [0, inf)           | Learning rate: the length of a step |
+    | betas[0]     | 0.9     | [0, 1)             | β₁: how slowly the mean of gradients forgets |
+    | betas[1]     | 0.999   | [0, 1)             | β₂: how slowly the mean of squares forgets |
+    | eps          | 1e-08   | [0, inf)           | Keeps the division finite |
+    | eps_hat      | False   | one of False, True | Add `eps` to the root before it is debiased (ε̂ in the paper)? |
+    | weight_decay | 0.01    | [0, inf)           | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+
+    Paper: Decoupled weight decay regularization (2017), https://arxiv.org/abs/1711.05101
+    Faithful to: torch 2.15.0"""
     def __init__(
         self,
         params: ParamsT,
@@ -131,7 +179,6 @@ class AdamW(TorchOptimizer):
         weight_decay: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))"""
 
 class _amsgrad(Rule):
-    """Adam with the largest mean square so far"""
     def __call__(
         self,
         params: Params,
@@ -154,9 +201,32 @@ class _amsgrad(Rule):
         sqr_mom: β₂: how slowly the mean of squares forgets (in [0, 1))
         eps: Keeps the division finite (in [0, inf))"""
 amsgrad: _amsgrad
+"""Adam with the largest mean square so far
+
+| hyper   | default | range    | meaning |
+|---------|---------|----------|---------|
+| lr      | 0.001   | [0, inf) | Learning rate: the length of a step |
+| wd      | 0       | [0, inf) | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+| mom     | 0.9     | [0, 1)   | β₁: how slowly the mean of gradients forgets |
+| sqr_mom | 0.999   | [0, 1)   | β₂: how slowly the mean of squares forgets |
+| eps     | 1e-08   | [0, inf) | Keeps the division finite |
+
+Paper: On the convergence of Adam and beyond (2018), https://arxiv.org/abs/1904.09237
+Faithful to: torch 2.15.0"""
 
 class AMSGrad(TorchOptimizer):
-    """Adam with the largest mean square so far"""
+    """Adam with the largest mean square so far
+
+    | hyper        | default | range    | meaning |
+    |--------------|---------|----------|---------|
+    | lr           | 0.001   | [0, inf) | Learning rate: the length of a step |
+    | weight_decay | 0       | [0, inf) | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+    | betas[0]     | 0.9     | [0, 1)   | β₁: how slowly the mean of gradients forgets |
+    | betas[1]     | 0.999   | [0, 1)   | β₂: how slowly the mean of squares forgets |
+    | eps          | 1e-08   | [0, inf) | Keeps the division finite |
+
+    Paper: On the convergence of Adam and beyond (2018), https://arxiv.org/abs/1904.09237
+    Faithful to: torch 2.15.0"""
     def __init__(
         self,
         params: ParamsT,
@@ -189,7 +259,6 @@ class AMSGrad(TorchOptimizer):
 Length: TypeAlias = float # in [4, inf)
 
 class _radam(Rule):
-    """Rectified Adam: momentum until the mean square can be trusted"""
     def __call__(
         self,
         params: Params,
@@ -214,9 +283,21 @@ class _radam(Rule):
         n_min: Least length of the moving average to trust (in [4, inf))
         wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))"""
 radam: _radam
+"""Rectified Adam: momentum until the mean square can be trusted
+
+| hyper   | default | range    | meaning |
+|---------|---------|----------|---------|
+| lr      | 0.001   | [0, inf) | Learning rate: the length of a step |
+| mom     | 0.9     | [0, 1)   | β₁ of the mean |
+| sqr_mom | 0.999   | [0, 1)   | β₂ of the mean square |
+| eps     | 1e-08   | [0, inf) | Keeps the division finite |
+| n_min   | 5       | [4, inf) | Least length of the moving average to trust |
+| wd      | 0       | [0, inf) | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+
+Paper: On the variance of the adaptive learning rate and beyond (2019), https://arxiv.org/abs/1908.03265
+Faithful to: LiyuanLucasLiu/RAdam@d9fd30a"""
 
 class _radam_hold(Rule):
-    """Rectified Adam that stands still meanwhile, the default of the authors' code"""
     def __call__(
         self,
         params: Params,
@@ -241,9 +322,34 @@ class _radam_hold(Rule):
         n_min: Least length of the moving average to trust (in [4, inf))
         wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))"""
 radam_hold: _radam_hold
+"""Rectified Adam that stands still meanwhile, the default of the authors' code
+
+| hyper   | default | range    | meaning |
+|---------|---------|----------|---------|
+| lr      | 0.001   | [0, inf) | Learning rate: the length of a step |
+| mom     | 0.9     | [0, 1)   | β₁ of the mean |
+| sqr_mom | 0.999   | [0, 1)   | β₂ of the mean square |
+| eps     | 1e-08   | [0, inf) | Keeps the division finite |
+| n_min   | 5       | [4, inf) | Least length of the moving average to trust |
+| wd      | 0       | [0, inf) | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+
+Paper: On the variance of the adaptive learning rate and beyond (2019), https://arxiv.org/abs/1908.03265
+Faithful to: LiyuanLucasLiu/RAdam@d9fd30a"""
 
 class RAdam(TorchOptimizer):
-    """Rectified Adam: momentum until the mean square can be trusted"""
+    """Rectified Adam: momentum until the mean square can be trusted
+
+    | hyper        | default | range    | meaning |
+    |--------------|---------|----------|---------|
+    | lr           | 0.001   | [0, inf) | Learning rate: the length of a step |
+    | betas[0]     | 0.9     | [0, 1)   | β₁ of the mean |
+    | betas[1]     | 0.999   | [0, 1)   | β₂ of the mean square |
+    | eps          | 1e-08   | [0, inf) | Keeps the division finite |
+    | n_min        | 5       | [4, inf) | Least length of the moving average to trust |
+    | weight_decay | 0       | [0, inf) | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+
+    Paper: On the variance of the adaptive learning rate and beyond (2019), https://arxiv.org/abs/1908.03265
+    Faithful to: LiyuanLucasLiu/RAdam@d9fd30a"""
     def __init__(
         self,
         params: ParamsT,

@@ -12,7 +12,6 @@ __all__ = ['Memory', 'adamod', 'AdaMod', 'diffmod', 'deepmemory', 'DiffMod', 'De
 Memory: TypeAlias = float # in [0, 1)
 
 class _adamod(Rule):
-    """Adam whose rates are bounded by their own averages"""
     def __call__(
         self,
         params: Params,
@@ -40,9 +39,36 @@ class _adamod(Rule):
         average_step: Take the mean of the rate and its average, not the smaller? (one of False, True)
         wd: Weight decay, multiplied by `lr` (in [0, inf))"""
 adamod: _adamod
+"""Adam whose rates are bounded by their own averages
+
+| hyper        | default | range              | meaning |
+|--------------|---------|--------------------|---------|
+| lr           | 0.001   | [0, inf)           | Learning rate |
+| mom          | 0.9     | [0, 1)             | β₁: how slowly the mean of gradients forgets |
+| sqr_mom      | 0.999   | [0, 1)             | β₂: how slowly the mean of squares forgets |
+| mom3         | 0.999   | [0, 1)             | β₃: how slowly the mean of rates forgets; `len_memory=1000` says the same |
+| eps          | 1e-08   | [0, inf)           | Keeps the division finite |
+| average_step | False   | one of False, True | Take the mean of the rate and its average, not the smaller? |
+| wd           | 0       | [0, inf)           | Weight decay, multiplied by `lr` |
+
+Paper: An Adaptive and Momental Bound Method for Stochastic Learning (2019), https://arxiv.org/abs/1910.12249
+Faithful to: lancopku/AdaMod@d866407"""
 
 class AdaMod(TorchOptimizer):
-    """Adam whose rates are bounded by their own averages"""
+    """Adam whose rates are bounded by their own averages
+
+    | hyper        | default | range              | meaning |
+    |--------------|---------|--------------------|---------|
+    | lr           | 0.001   | [0, inf)           | Learning rate |
+    | betas[0]     | 0.9     | [0, 1)             | β₁: how slowly the mean of gradients forgets |
+    | betas[1]     | 0.999   | [0, 1)             | β₂: how slowly the mean of squares forgets |
+    | mom3         | 0.999   | [0, 1)             | β₃: how slowly the mean of rates forgets; `len_memory=1000` says the same |
+    | eps          | 1e-08   | [0, inf)           | Keeps the division finite |
+    | average_step | False   | one of False, True | Take the mean of the rate and its average, not the smaller? |
+    | weight_decay | 0       | [0, inf)           | Weight decay, multiplied by `lr` |
+
+    Paper: An Adaptive and Momental Bound Method for Stochastic Learning (2019), https://arxiv.org/abs/1910.12249
+    Faithful to: lancopku/AdaMod@d866407"""
     def __init__(
         self,
         params: ParamsT,
@@ -78,7 +104,6 @@ class AdaMod(TorchOptimizer):
         weight_decay: Weight decay, multiplied by `lr` (in [0, inf))"""
 
 class _diffmod(Rule):
-    """AdaMod with the friction of diffGrad"""
     def __call__(
         self,
         params: Params,
@@ -108,9 +133,22 @@ class _diffmod(Rule):
         version: 0: ξ of the size of the change, ½ to 1; 1: of its sign too, 0 to 1; 2: of the size, ½ to 5 (one of 0, 1, 2; versions above 2 have no trustworthy published definition)
         wd: Weight decay, multiplied by `lr` (in [0, inf))"""
 diffmod: _diffmod
+"""AdaMod with the friction of diffGrad
+
+| hyper        | default | range              | meaning |
+|--------------|---------|--------------------|---------|
+| lr           | 0.001   | [0, inf)           | Learning rate |
+| mom          | 0.9     | [0, 1)             | β₁: how slowly the mean of gradients forgets |
+| sqr_mom      | 0.999   | [0, 1)             | β₂: how slowly the mean of squares forgets |
+| mom3         | 0.999   | [0, 1)             | β₃: how slowly the mean of rates forgets; `len_memory=1000` says the same |
+| eps          | 1e-08   | [0, inf)           | Keeps the division finite |
+| average_step | False   | one of False, True | Take the mean of the rate and its average, not the smaller? |
+| version      | 0       | one of 0, 1, 2     | 0: ξ of the size of the change, ½ to 1; 1: of its sign too, 0 to 1; 2: of the size, ½ to 5 |
+| wd           | 0       | [0, inf)           | Weight decay, multiplied by `lr` |
+
+Faithful to: lessw2020/Best-Deep-Learning-Optimizers@070a509"""
 
 class _deepmemory(Rule):
-    """DiffMod with the mean of rate and average"""
     def __call__(
         self,
         params: Params,
@@ -140,9 +178,36 @@ class _deepmemory(Rule):
         version: 0: ξ of the size of the change, ½ to 1; 1: of its sign too, 0 to 1; 2: of the size, ½ to 5 (one of 0, 1, 2; versions above 2 have no trustworthy published definition)
         wd: Weight decay, multiplied by `lr` (in [0, inf))"""
 deepmemory: _deepmemory
+"""DiffMod with the mean of rate and average
+
+| hyper        | default | range              | meaning |
+|--------------|---------|--------------------|---------|
+| lr           | 0.004   | [0, inf)           | Learning rate |
+| mom          | 0.9     | [0, 1)             | β₁: how slowly the mean of gradients forgets |
+| sqr_mom      | 0.999   | [0, 1)             | β₂: how slowly the mean of squares forgets |
+| mom3         | 0.995   | [0, 1)             | β₃: how slowly the mean of rates forgets; `len_memory=1000` says the same |
+| eps          | 1e-06   | [0, inf)           | Keeps the division finite |
+| average_step | True    | one of False, True | Take the mean of the rate and its average, not the smaller? |
+| version      | 1       | one of 0, 1, 2     | 0: ξ of the size of the change, ½ to 1; 1: of its sign too, 0 to 1; 2: of the size, ½ to 5 |
+| wd           | 0       | [0, inf)           | Weight decay, multiplied by `lr` |
+
+Faithful to: lessw2020/Best-Deep-Learning-Optimizers@070a509"""
 
 class DiffMod(TorchOptimizer):
-    """AdaMod with the friction of diffGrad"""
+    """AdaMod with the friction of diffGrad
+
+    | hyper        | default | range              | meaning |
+    |--------------|---------|--------------------|---------|
+    | lr           | 0.001   | [0, inf)           | Learning rate |
+    | betas[0]     | 0.9     | [0, 1)             | β₁: how slowly the mean of gradients forgets |
+    | betas[1]     | 0.999   | [0, 1)             | β₂: how slowly the mean of squares forgets |
+    | mom3         | 0.999   | [0, 1)             | β₃: how slowly the mean of rates forgets; `len_memory=1000` says the same |
+    | eps          | 1e-08   | [0, inf)           | Keeps the division finite |
+    | average_step | False   | one of False, True | Take the mean of the rate and its average, not the smaller? |
+    | version      | 0       | one of 0, 1, 2     | 0: ξ of the size of the change, ½ to 1; 1: of its sign too, 0 to 1; 2: of the size, ½ to 5 |
+    | weight_decay | 0       | [0, inf)           | Weight decay, multiplied by `lr` |
+
+    Faithful to: lessw2020/Best-Deep-Learning-Optimizers@070a509"""
     def __init__(
         self,
         params: ParamsT,
@@ -180,7 +245,20 @@ class DiffMod(TorchOptimizer):
         weight_decay: Weight decay, multiplied by `lr` (in [0, inf))"""
 
 class DeepMemory(TorchOptimizer):
-    """DiffMod with the mean of rate and average"""
+    """DiffMod with the mean of rate and average
+
+    | hyper        | default | range              | meaning |
+    |--------------|---------|--------------------|---------|
+    | lr           | 0.004   | [0, inf)           | Learning rate |
+    | betas[0]     | 0.9     | [0, 1)             | β₁: how slowly the mean of gradients forgets |
+    | betas[1]     | 0.999   | [0, 1)             | β₂: how slowly the mean of squares forgets |
+    | mom3         | 0.995   | [0, 1)             | β₃: how slowly the mean of rates forgets; `len_memory=1000` says the same |
+    | eps          | 1e-06   | [0, inf)           | Keeps the division finite |
+    | average_step | True    | one of False, True | Take the mean of the rate and its average, not the smaller? |
+    | version      | 1       | one of 0, 1, 2     | 0: ξ of the size of the change, ½ to 1; 1: of its sign too, 0 to 1; 2: of the size, ½ to 5 |
+    | weight_decay | 0       | [0, inf)           | Weight decay, multiplied by `lr` |
+
+    Faithful to: lessw2020/Best-Deep-Learning-Optimizers@070a509"""
     def __init__(
         self,
         params: ParamsT,

@@ -11,7 +11,6 @@ __all__ = ['adan_no_prox', 'adan', 'Adan', 'adoptw', 'adopt', 'ADOPT', 'ADOPTW',
     'MARSLion', 'prox', 'look_first', 'two_dims']
 
 class _adan_no_prox(Rule):
-    """Adan with decoupled decay"""
     def __call__(
         self,
         params: Params,
@@ -36,9 +35,21 @@ class _adan_no_prox(Rule):
         eps: Keeps the division finite (in [0, inf))
         wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))"""
 adan_no_prox: _adan_no_prox
+"""Adan with decoupled decay
+
+| hyper    | default | range    | meaning |
+|----------|---------|----------|---------|
+| lr       | 0.001   | [0, inf) | Learning rate: the length of a step |
+| mom      | 0.98    | [0, 1)   | β₁: how slowly the mean of gradients forgets |
+| diff_mom | 0.92    | [0, 1)   | β₂: how slowly the mean of their changes forgets, and how far ahead to look |
+| sqr_mom  | 0.99    | [0, 1)   | β₃: how slowly the mean of squares forgets |
+| eps      | 1e-08   | [0, inf) | Keeps the division finite |
+| wd       | 0       | [0, inf) | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+
+Paper: Adan: Adaptive Nesterov Momentum Algorithm for Faster Optimizing Deep Models (2022), https://arxiv.org/abs/2208.06677
+Faithful to: sail-sg/Adan@2c65bea"""
 
 class _adan(Rule):
-    """Adam that looks ahead along the change of the gradient"""
     def __call__(
         self,
         params: Params,
@@ -63,9 +74,34 @@ class _adan(Rule):
         eps: Keeps the division finite (in [0, inf))
         wd: Weight decay, multiplied by `lr` (in [0, inf))"""
 adan: _adan
+"""Adam that looks ahead along the change of the gradient
+
+| hyper    | default | range    | meaning |
+|----------|---------|----------|---------|
+| lr       | 0.001   | [0, inf) | Learning rate: the length of a step |
+| mom      | 0.98    | [0, 1)   | β₁: how slowly the mean of gradients forgets |
+| diff_mom | 0.92    | [0, 1)   | β₂: how slowly the mean of their changes forgets, and how far ahead to look |
+| sqr_mom  | 0.99    | [0, 1)   | β₃: how slowly the mean of squares forgets |
+| eps      | 1e-08   | [0, inf) | Keeps the division finite |
+| wd       | 0       | [0, inf) | Weight decay, multiplied by `lr` |
+
+Paper: Adan: Adaptive Nesterov Momentum Algorithm for Faster Optimizing Deep Models (2022), https://arxiv.org/abs/2208.06677
+Faithful to: sail-sg/Adan@2c65bea"""
 
 class Adan(TorchOptimizer):
-    """Adam that looks ahead along the change of the gradient"""
+    """Adam that looks ahead along the change of the gradient
+
+    | hyper        | default | range    | meaning |
+    |--------------|---------|----------|---------|
+    | lr           | 0.001   | [0, inf) | Learning rate: the length of a step |
+    | betas[0]     | 0.98    | [0, 1)   | β₁: how slowly the mean of gradients forgets |
+    | diff_mom     | 0.92    | [0, 1)   | β₂: how slowly the mean of their changes forgets, and how far ahead to look |
+    | betas[1]     | 0.99    | [0, 1)   | β₃: how slowly the mean of squares forgets |
+    | eps          | 1e-08   | [0, inf) | Keeps the division finite |
+    | weight_decay | 0       | [0, inf) | Weight decay, multiplied by `lr` |
+
+    Paper: Adan: Adaptive Nesterov Momentum Algorithm for Faster Optimizing Deep Models (2022), https://arxiv.org/abs/2208.06677
+    Faithful to: sail-sg/Adan@2c65bea"""
     def __init__(
         self,
         params: ParamsT,
@@ -98,7 +134,6 @@ class Adan(TorchOptimizer):
         weight_decay: Weight decay, multiplied by `lr` (in [0, inf))"""
 
 class _adoptw(Rule):
-    """ADOPT with decoupled weight decay"""
     def __call__(
         self,
         params: Params,
@@ -125,9 +160,22 @@ class _adoptw(Rule):
         clip_pow: At `(step-1)**clip_pow` (in [0, inf))
         wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))"""
 adoptw: _adoptw
+"""ADOPT with decoupled weight decay
+
+| hyper    | default | range              | meaning |
+|----------|---------|--------------------|---------|
+| lr       | 0.001   | [0, inf)           | Learning rate: the length of a step |
+| mom      | 0.9     | [0, 1)             | β₁: how slowly the mean of normalised gradients forgets |
+| sqr_mom  | 0.9999  | [0, 1)             | β₂: how slowly the mean of squares forgets |
+| eps      | 1e-06   | [0, inf)           | Least divisor |
+| clip     | True    | one of False, True | Clip normalised gradients? |
+| clip_pow | 0.25    | [0, inf)           | At `(step-1)**clip_pow` |
+| wd       | 0       | [0, inf)           | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+
+Paper: ADOPT: Modified Adam Can Converge with Any β₂ with the Optimal Rate (2024), https://arxiv.org/abs/2411.02853
+Faithful to: iShohei220/adopt@6468572"""
 
 class _adopt(Rule):
-    """Adam that divides by the mean square before this gradient"""
     def __call__(
         self,
         params: Params,
@@ -154,9 +202,36 @@ class _adopt(Rule):
         clip: Clip normalised gradients? (one of False, True)
         clip_pow: At `(step-1)**clip_pow` (in [0, inf))"""
 adopt: _adopt
+"""Adam that divides by the mean square before this gradient
+
+| hyper    | default | range              | meaning |
+|----------|---------|--------------------|---------|
+| lr       | 0.001   | [0, inf)           | Learning rate: the length of a step |
+| wd       | 0       | [0, inf)           | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+| mom      | 0.9     | [0, 1)             | β₁: how slowly the mean of normalised gradients forgets |
+| sqr_mom  | 0.9999  | [0, 1)             | β₂: how slowly the mean of squares forgets |
+| eps      | 1e-06   | [0, inf)           | Least divisor |
+| clip     | True    | one of False, True | Clip normalised gradients? |
+| clip_pow | 0.25    | [0, inf)           | At `(step-1)**clip_pow` |
+
+Paper: ADOPT: Modified Adam Can Converge with Any β₂ with the Optimal Rate (2024), https://arxiv.org/abs/2411.02853
+Faithful to: iShohei220/adopt@6468572"""
 
 class ADOPT(TorchOptimizer):
-    """Adam that divides by the mean square before this gradient"""
+    """Adam that divides by the mean square before this gradient
+
+    | hyper        | default | range              | meaning |
+    |--------------|---------|--------------------|---------|
+    | lr           | 0.001   | [0, inf)           | Learning rate: the length of a step |
+    | weight_decay | 0       | [0, inf)           | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+    | betas[0]     | 0.9     | [0, 1)             | β₁: how slowly the mean of normalised gradients forgets |
+    | betas[1]     | 0.9999  | [0, 1)             | β₂: how slowly the mean of squares forgets |
+    | eps          | 1e-06   | [0, inf)           | Least divisor |
+    | clip         | True    | one of False, True | Clip normalised gradients? |
+    | clip_pow     | 0.25    | [0, inf)           | At `(step-1)**clip_pow` |
+
+    Paper: ADOPT: Modified Adam Can Converge with Any β₂ with the Optimal Rate (2024), https://arxiv.org/abs/2411.02853
+    Faithful to: iShohei220/adopt@6468572"""
     def __init__(
         self,
         params: ParamsT,
@@ -191,7 +266,20 @@ class ADOPT(TorchOptimizer):
         clip_pow: At `(step-1)**clip_pow` (in [0, inf))"""
 
 class ADOPTW(TorchOptimizer):
-    """ADOPT with decoupled weight decay"""
+    """ADOPT with decoupled weight decay
+
+    | hyper        | default | range              | meaning |
+    |--------------|---------|--------------------|---------|
+    | lr           | 0.001   | [0, inf)           | Learning rate: the length of a step |
+    | betas[0]     | 0.9     | [0, 1)             | β₁: how slowly the mean of normalised gradients forgets |
+    | betas[1]     | 0.9999  | [0, 1)             | β₂: how slowly the mean of squares forgets |
+    | eps          | 1e-06   | [0, inf)           | Least divisor |
+    | clip         | True    | one of False, True | Clip normalised gradients? |
+    | clip_pow     | 0.25    | [0, inf)           | At `(step-1)**clip_pow` |
+    | weight_decay | 0       | [0, inf)           | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+
+    Paper: ADOPT: Modified Adam Can Converge with Any β₂ with the Optimal Rate (2024), https://arxiv.org/abs/2411.02853
+    Faithful to: iShohei220/adopt@6468572"""
     def __init__(
         self,
         params: ParamsT,
@@ -226,7 +314,6 @@ class ADOPTW(TorchOptimizer):
         weight_decay: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))"""
 
 class _mars_adamw(Rule):
-    """AdamW on gradients corrected by their change"""
     def __call__(
         self,
         params: Params,
@@ -253,9 +340,22 @@ class _mars_adamw(Rule):
         eps_hat: Add `eps` to the root before it is debiased (ε̂ in the paper)? (one of False, True)
         wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))"""
 mars_adamw: _mars_adamw
+"""AdamW on gradients corrected by their change
+
+| hyper   | default | range              | meaning |
+|---------|---------|--------------------|---------|
+| lr      | 0.003   | [0, inf)           | Learning rate: the length of a step |
+| mom     | 0.95    | [0, 1)             | β₁: how slowly the mean of gradients forgets |
+| gamma   | 0.025   | [0, inf)           | γ: how much of the change to add |
+| sqr_mom | 0.99    | [0, 1)             | β₂: how slowly the mean of squares forgets |
+| eps     | 1e-08   | [0, inf)           | Keeps the division finite |
+| eps_hat | False   | one of False, True | Add `eps` to the root before it is debiased (ε̂ in the paper)? |
+| wd      | 0       | [0, inf)           | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+
+Paper: MARS: Unleashing the Power of Variance Reduction for Training Large Models (2024), https://arxiv.org/abs/2411.10438
+Faithful to: AGI-Arena/MARS@4831e28"""
 
 class _mars_lion(Rule):
-    """Lion on gradients corrected by their change"""
     def __call__(
         self,
         params: Params,
@@ -278,9 +378,20 @@ class _mars_lion(Rule):
         sqr_mom: β₂: how slowly the mean forgets; nothing is squared (in [0, 1))
         wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))"""
 mars_lion: _mars_lion
+"""Lion on gradients corrected by their change
+
+| hyper   | default | range    | meaning |
+|---------|---------|----------|---------|
+| lr      | 0.003   | [0, inf) | Learning rate: the length of a step |
+| mom     | 0.95    | [0, 1)   | β₁: share of the mean in the direction |
+| gamma   | 0.025   | [0, inf) | γ: how much of the change to add |
+| sqr_mom | 0.95    | [0, 1)   | β₂: how slowly the mean forgets; nothing is squared |
+| wd      | 0       | [0, inf) | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+
+Paper: MARS: Unleashing the Power of Variance Reduction for Training Large Models (2024), https://arxiv.org/abs/2411.10438
+Faithful to: AGI-Arena/MARS@4831e28"""
 
 class _mars(Route):
-    """mars_adamw for matrices, AdamW for the rest"""
     def __call__(
         self,
         params: Params,
@@ -315,9 +426,44 @@ class _mars(Route):
         other_wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))
         lr_ratio: What `lr` is multiplied by for the other rule (in [0, inf))"""
 mars: _mars
+"""mars_adamw for matrices, AdamW for the rest
+
+| hyper         | default | range              | meaning |
+|---------------|---------|--------------------|---------|
+| lr            | 0.003   | [0, inf)           | Learning rate: the length of a step |
+| mom           | 0.95    | [0, 1)             | β₁: how slowly the mean of gradients forgets |
+| gamma         | 0.025   | [0, inf)           | γ: how much of the change to add |
+| sqr_mom       | 0.99    | [0, 1)             | β₂: how slowly the mean of squares forgets |
+| eps           | 1e-08   | [0, inf)           | Keeps the division finite |
+| eps_hat       | False   | one of False, True | Add `eps` to the root before it is debiased (ε̂ in the paper)? |
+| wd            | 0       | [0, inf)           | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+| other_mom     | 0.9     | [0, 1)             | β₁: how slowly the mean of gradients forgets |
+| other_sqr_mom | 0.95    | [0, 1)             | β₂: how slowly the mean of squares forgets |
+| other_wd      | 0.1     | [0, inf)           | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+| lr_ratio      | 1       | [0, inf)           | What `lr` is multiplied by for the other rule |
+
+Paper: MARS: Unleashing the Power of Variance Reduction for Training Large Models (2024), https://arxiv.org/abs/2411.10438
+Faithful to: AGI-Arena/MARS@4831e28"""
 
 class MARS(TorchOptimizer):
-    """mars_adamw for matrices, AdamW for the rest"""
+    """mars_adamw for matrices, AdamW for the rest
+
+    | hyper           | default | range              | meaning |
+    |-----------------|---------|--------------------|---------|
+    | lr              | 0.003   | [0, inf)           | Learning rate: the length of a step |
+    | betas[0]        | 0.95    | [0, 1)             | β₁: how slowly the mean of gradients forgets |
+    | gamma           | 0.025   | [0, inf)           | γ: how much of the change to add |
+    | betas[1]        | 0.99    | [0, 1)             | β₂: how slowly the mean of squares forgets |
+    | eps             | 1e-08   | [0, inf)           | Keeps the division finite |
+    | eps_hat         | False   | one of False, True | Add `eps` to the root before it is debiased (ε̂ in the paper)? |
+    | weight_decay    | 0       | [0, inf)           | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+    | betas_1d[0]     | 0.9     | [0, 1)             | β₁: how slowly the mean of gradients forgets |
+    | betas_1d[1]     | 0.95    | [0, 1)             | β₂: how slowly the mean of squares forgets |
+    | weight_decay_1d | 0.1     | [0, inf)           | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+    | lr_ratio        | 1       | [0, inf)           | What `lr` is multiplied by for the other rule |
+
+    Paper: MARS: Unleashing the Power of Variance Reduction for Training Large Models (2024), https://arxiv.org/abs/2411.10438
+    Faithful to: AGI-Arena/MARS@4831e28"""
     def __init__(
         self,
         params: ParamsT,
@@ -359,7 +505,20 @@ class MARS(TorchOptimizer):
         lr_ratio: What `lr` is multiplied by for the other rule (in [0, inf))"""
 
 class MARSAdamW(TorchOptimizer):
-    """AdamW on gradients corrected by their change"""
+    """AdamW on gradients corrected by their change
+
+    | hyper        | default | range              | meaning |
+    |--------------|---------|--------------------|---------|
+    | lr           | 0.003   | [0, inf)           | Learning rate: the length of a step |
+    | betas[0]     | 0.95    | [0, 1)             | β₁: how slowly the mean of gradients forgets |
+    | gamma        | 0.025   | [0, inf)           | γ: how much of the change to add |
+    | betas[1]     | 0.99    | [0, 1)             | β₂: how slowly the mean of squares forgets |
+    | eps          | 1e-08   | [0, inf)           | Keeps the division finite |
+    | eps_hat      | False   | one of False, True | Add `eps` to the root before it is debiased (ε̂ in the paper)? |
+    | weight_decay | 0       | [0, inf)           | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+
+    Paper: MARS: Unleashing the Power of Variance Reduction for Training Large Models (2024), https://arxiv.org/abs/2411.10438
+    Faithful to: AGI-Arena/MARS@4831e28"""
     def __init__(
         self,
         params: ParamsT,
@@ -394,7 +553,18 @@ class MARSAdamW(TorchOptimizer):
         weight_decay: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))"""
 
 class MARSLion(TorchOptimizer):
-    """Lion on gradients corrected by their change"""
+    """Lion on gradients corrected by their change
+
+    | hyper        | default | range    | meaning |
+    |--------------|---------|----------|---------|
+    | lr           | 0.003   | [0, inf) | Learning rate: the length of a step |
+    | betas[0]     | 0.95    | [0, 1)   | β₁: share of the mean in the direction |
+    | gamma        | 0.025   | [0, inf) | γ: how much of the change to add |
+    | betas[1]     | 0.95    | [0, 1)   | β₂: how slowly the mean forgets; nothing is squared |
+    | weight_decay | 0       | [0, inf) | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+
+    Paper: MARS: Unleashing the Power of Variance Reduction for Training Large Models (2024), https://arxiv.org/abs/2411.10438
+    Faithful to: AGI-Arena/MARS@4831e28"""
     def __init__(
         self,
         params: ParamsT,

@@ -12,7 +12,6 @@ __all__ = ['rprop', 'Rprop', 'Start', 'adagrad', 'Adagrad', 'Rho', 'adadelta', '
     'standardize', 'mom_at', 'row_zeros', 'column_zeros', 'mean_squares', 'rank_one', 'rms']
 
 class _rprop(Rule):
-    """Only signs count; steps grow while they agree"""
     def __call__(
         self,
         params: Params,
@@ -37,9 +36,34 @@ class _rprop(Rule):
         most: Longest step, as a multiple of `lr` (in (0, inf))
         wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))"""
 rprop: _rprop
+"""Only signs count; steps grow while they agree
+
+| hyper | default | range    | meaning |
+|-------|---------|----------|---------|
+| lr    | 0.01    | [0, inf) | Learning rate: the length of a step |
+| drop  | 0.5     | (0, 1)   | η⁻: what a step is multiplied by after a turn |
+| grow  | 1.2     | (1, inf) | η⁺: what it is multiplied by otherwise |
+| least | 0.0001  | [0, inf) | Shortest step, as a multiple of `lr` |
+| most  | 5000    | (0, inf) | Longest step, as a multiple of `lr` |
+| wd    | 0       | [0, inf) | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+
+Paper: A direct adaptive method for faster backpropagation learning: the RPROP algorithm (1993), https://doi.org/10.1109/ICNN.1993.298623
+Faithful to: torch 2.15.0"""
 
 class Rprop(TorchOptimizer):
-    """Only signs count; steps grow while they agree"""
+    """Only signs count; steps grow while they agree
+
+    | hyper        | default | range    | meaning |
+    |--------------|---------|----------|---------|
+    | lr           | 0.01    | [0, inf) | Learning rate: the length of a step |
+    | etas[0]      | 0.5     | (0, 1)   | η⁻: what a step is multiplied by after a turn |
+    | etas[1]      | 1.2     | (1, inf) | η⁺: what it is multiplied by otherwise |
+    | least        | 0.0001  | [0, inf) | Shortest step, as a multiple of `lr` |
+    | most         | 5000    | (0, inf) | Longest step, as a multiple of `lr` |
+    | weight_decay | 0       | [0, inf) | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+
+    Paper: A direct adaptive method for faster backpropagation learning: the RPROP algorithm (1993), https://doi.org/10.1109/ICNN.1993.298623
+    Faithful to: torch 2.15.0"""
     def __init__(
         self,
         params: ParamsT,
@@ -75,7 +99,6 @@ class Rprop(TorchOptimizer):
 Start: TypeAlias = float # in [0, inf)
 
 class _adagrad(Rule):
-    """Rates fall with the squares seen so far"""
     def __call__(
         self,
         params: Params,
@@ -99,9 +122,32 @@ class _adagrad(Rule):
         start: Sum of squares to begin with (in [0, inf))
         eps: Keeps the division finite (in [0, inf))"""
 adagrad: _adagrad
+"""Rates fall with the squares seen so far
+
+| hyper    | default | range    | meaning |
+|----------|---------|----------|---------|
+| lr       | 0.01    | [0, inf) | Learning rate: the length of a step |
+| wd       | 0       | [0, inf) | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+| lr_decay | 0       | [0, inf) | How fast the rate falls besides |
+| start    | 0       | [0, inf) | Sum of squares to begin with |
+| eps      | 1e-10   | [0, inf) | Keeps the division finite |
+
+Paper: Adaptive subgradient methods for online learning and stochastic optimization (2011), https://jmlr.org/papers/v12/duchi11a.html
+Faithful to: torch 2.15.0"""
 
 class Adagrad(TorchOptimizer):
-    """Rates fall with the squares seen so far"""
+    """Rates fall with the squares seen so far
+
+    | hyper                     | default | range    | meaning |
+    |---------------------------|---------|----------|---------|
+    | lr                        | 0.01    | [0, inf) | Learning rate: the length of a step |
+    | weight_decay              | 0       | [0, inf) | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+    | lr_decay                  | 0       | [0, inf) | How fast the rate falls besides |
+    | initial_accumulator_value | 0       | [0, inf) | Sum of squares to begin with |
+    | eps                       | 1e-10   | [0, inf) | Keeps the division finite |
+
+    Paper: Adaptive subgradient methods for online learning and stochastic optimization (2011), https://jmlr.org/papers/v12/duchi11a.html
+    Faithful to: torch 2.15.0"""
     def __init__(
         self,
         params: ParamsT,
@@ -135,7 +181,6 @@ class Adagrad(TorchOptimizer):
 Rho: TypeAlias = float # in [0, 1)
 
 class _adadelta(Rule):
-    """Steps in units of the steps before"""
     def __call__(
         self,
         params: Params,
@@ -157,9 +202,30 @@ class _adadelta(Rule):
         sqr_mom: β₂: how slowly both mean squares forget (in [0, 1))
         eps: Lets the first step be more than 0 (in (0, inf))"""
 adadelta: _adadelta
+"""Steps in units of the steps before
+
+| hyper   | default | range    | meaning |
+|---------|---------|----------|---------|
+| lr      | 1       | [0, inf) | Learning rate: the length of a step |
+| wd      | 0       | [0, inf) | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+| sqr_mom | 0.9     | [0, 1)   | β₂: how slowly both mean squares forget |
+| eps     | 1e-06   | (0, inf) | Lets the first step be more than 0 |
+
+Paper: ADADELTA: an adaptive learning rate method (2012), https://arxiv.org/abs/1212.5701
+Faithful to: torch 2.15.0"""
 
 class Adadelta(TorchOptimizer):
-    """Steps in units of the steps before"""
+    """Steps in units of the steps before
+
+    | hyper        | default | range    | meaning |
+    |--------------|---------|----------|---------|
+    | lr           | 1       | [0, inf) | Learning rate: the length of a step |
+    | weight_decay | 0       | [0, inf) | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+    | rho          | 0.9     | [0, 1)   | β₂: how slowly both mean squares forget |
+    | eps          | 1e-06   | (0, inf) | Lets the first step be more than 0 |
+
+    Paper: ADADELTA: an adaptive learning rate method (2012), https://arxiv.org/abs/1212.5701
+    Faithful to: torch 2.15.0"""
     def __init__(
         self,
         params: ParamsT,
@@ -191,7 +257,6 @@ class Adadelta(TorchOptimizer):
 Alpha: TypeAlias = float # in [0, 1)
 
 class _rmsprop_centered(Rule):
-    """Gradients over their standard deviation, rolling if wanted"""
     def __call__(
         self,
         params: Params,
@@ -219,9 +284,22 @@ class _rmsprop_centered(Rule):
         damp: Dampening: how much less than a whole gradient is added, from the second step on; nothing without momentum (in [0, 1))
         nesterov: Look one step of the velocity ahead? (one of False, True)"""
 rmsprop_centered: _rmsprop_centered
+"""Gradients over their standard deviation, rolling if wanted
+
+| hyper    | default | range              | meaning |
+|----------|---------|--------------------|---------|
+| lr       | 0.01    | [0, inf)           | Learning rate: the length of a step |
+| wd       | 0       | [0, inf)           | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+| sqr_mom  | 0.99    | [0, 1)             | β₂: how slowly the means of gradients and of squares forget |
+| eps      | 1e-08   | [0, inf)           | Keeps the division finite |
+| mom      | 0       | [0, 1)             | Momentum: how slowly the velocity forgets |
+| damp     | 0       | [0, 1)             | Dampening: how much less than a whole gradient is added, from the second step on; nothing without momentum |
+| nesterov | False   | one of False, True | Look one step of the velocity ahead? |
+
+Paper: Generating sequences with recurrent neural networks (2013), https://arxiv.org/abs/1308.0850
+Faithful to: torch 2.15.0"""
 
 class _rmsprop(Rule):
-    """Gradients over their root mean square, rolling if wanted"""
     def __call__(
         self,
         params: Params,
@@ -249,9 +327,36 @@ class _rmsprop(Rule):
         damp: Dampening: how much less than a whole gradient is added, from the second step on; nothing without momentum (in [0, 1))
         nesterov: Look one step of the velocity ahead? (one of False, True)"""
 rmsprop: _rmsprop
+"""Gradients over their root mean square, rolling if wanted
+
+| hyper    | default | range              | meaning |
+|----------|---------|--------------------|---------|
+| lr       | 0.01    | [0, inf)           | Learning rate: the length of a step |
+| wd       | 0       | [0, inf)           | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+| sqr_mom  | 0.99    | [0, 1)             | β₂: how slowly the mean of squares forgets |
+| eps      | 1e-08   | [0, inf)           | Keeps the division finite |
+| mom      | 0       | [0, 1)             | Momentum: how slowly the velocity forgets |
+| damp     | 0       | [0, 1)             | Dampening: how much less than a whole gradient is added, from the second step on; nothing without momentum |
+| nesterov | False   | one of False, True | Look one step of the velocity ahead? |
+
+Paper: Neural networks for machine learning, lecture 6e (2012), https://www.cs.toronto.edu/~tijmen/csc321/slides/lecture_slides_lec6.pdf
+Faithful to: torch 2.15.0"""
 
 class RMSprop(TorchOptimizer):
-    """Gradients over their root mean square, rolling if wanted"""
+    """Gradients over their root mean square, rolling if wanted
+
+    | hyper        | default | range              | meaning |
+    |--------------|---------|--------------------|---------|
+    | lr           | 0.01    | [0, inf)           | Learning rate: the length of a step |
+    | weight_decay | 0       | [0, inf)           | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+    | alpha        | 0.99    | [0, 1)             | β₂: how slowly the mean of squares forgets |
+    | eps          | 1e-08   | [0, inf)           | Keeps the division finite |
+    | momentum     | 0       | [0, 1)             | Momentum: how slowly the velocity forgets |
+    | dampening    | 0       | [0, 1)             | Dampening: how much less than a whole gradient is added, from the second step on; nothing without momentum |
+    | nesterov     | False   | one of False, True | Look one step of the velocity ahead? |
+
+    Paper: Neural networks for machine learning, lecture 6e (2012), https://www.cs.toronto.edu/~tijmen/csc321/slides/lecture_slides_lec6.pdf
+    Faithful to: torch 2.15.0"""
     def __init__(
         self,
         params: ParamsT,
@@ -287,7 +392,20 @@ class RMSprop(TorchOptimizer):
         nesterov: Look one step of the velocity ahead? (one of False, True)"""
 
 class RMSpropCentered(TorchOptimizer):
-    """Gradients over their standard deviation, rolling if wanted"""
+    """Gradients over their standard deviation, rolling if wanted
+
+    | hyper        | default | range              | meaning |
+    |--------------|---------|--------------------|---------|
+    | lr           | 0.01    | [0, inf)           | Learning rate: the length of a step |
+    | weight_decay | 0       | [0, inf)           | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+    | alpha        | 0.99    | [0, 1)             | β₂: how slowly the means of gradients and of squares forget |
+    | eps          | 1e-08   | [0, inf)           | Keeps the division finite |
+    | momentum     | 0       | [0, 1)             | Momentum: how slowly the velocity forgets |
+    | dampening    | 0       | [0, 1)             | Dampening: how much less than a whole gradient is added, from the second step on; nothing without momentum |
+    | nesterov     | False   | one of False, True | Look one step of the velocity ahead? |
+
+    Paper: Generating sequences with recurrent neural networks (2013), https://arxiv.org/abs/1308.0850
+    Faithful to: torch 2.15.0"""
     def __init__(
         self,
         params: ParamsT,
@@ -323,7 +441,6 @@ class RMSpropCentered(TorchOptimizer):
         nesterov: Look one step of the velocity ahead? (one of False, True)"""
 
 class _adamax(Rule):
-    """Adam with the largest gradient as the measure"""
     def __call__(
         self,
         params: Params,
@@ -346,9 +463,32 @@ class _adamax(Rule):
         sqr_mom: β₂: how slowly the maximum forgets (in [0, 1))
         eps: Keeps the division finite (in (0, inf))"""
 adamax: _adamax
+"""Adam with the largest gradient as the measure
+
+| hyper   | default | range    | meaning |
+|---------|---------|----------|---------|
+| lr      | 0.002   | [0, inf) | Learning rate: the length of a step |
+| wd      | 0       | [0, inf) | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+| mom     | 0.9     | [0, 1)   | β₁: how slowly the mean of gradients forgets |
+| sqr_mom | 0.999   | [0, 1)   | β₂: how slowly the maximum forgets |
+| eps     | 1e-08   | (0, inf) | Keeps the division finite |
+
+Paper: Adam: a method for stochastic optimization (2014), https://arxiv.org/abs/1412.6980
+Faithful to: torch 2.15.0"""
 
 class Adamax(TorchOptimizer):
-    """Adam with the largest gradient as the measure"""
+    """Adam with the largest gradient as the measure
+
+    | hyper        | default | range    | meaning |
+    |--------------|---------|----------|---------|
+    | lr           | 0.002   | [0, inf) | Learning rate: the length of a step |
+    | weight_decay | 0       | [0, inf) | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+    | betas[0]     | 0.9     | [0, 1)   | β₁: how slowly the mean of gradients forgets |
+    | betas[1]     | 0.999   | [0, 1)   | β₂: how slowly the maximum forgets |
+    | eps          | 1e-08   | (0, inf) | Keeps the division finite |
+
+    Paper: Adam: a method for stochastic optimization (2014), https://arxiv.org/abs/1412.6980
+    Faithful to: torch 2.15.0"""
     def __init__(
         self,
         params: ParamsT,
@@ -381,7 +521,6 @@ class Adamax(TorchOptimizer):
 MomDecay: TypeAlias = float # in [0, inf)
 
 class _nadamw(Rule):
-    """NAdam with decoupled weight decay"""
     def __call__(
         self,
         params: Params,
@@ -407,9 +546,21 @@ class _nadamw(Rule):
         mom_decay: ψ: how fast the mean gradient gains its full share (in [0, inf))
         wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))"""
 nadamw: _nadamw
+"""NAdam with decoupled weight decay
+
+| hyper     | default | range    | meaning |
+|-----------|---------|----------|---------|
+| lr        | 0.002   | [0, inf) | Learning rate: the length of a step |
+| mom       | 0.9     | [0, 1)   | β₁: how slowly the mean of gradients forgets |
+| sqr_mom   | 0.999   | [0, 1)   | β₂: how slowly the mean of squares forgets |
+| eps       | 1e-08   | [0, inf) | Keeps the division finite |
+| mom_decay | 0.004   | [0, inf) | ψ: how fast the mean gradient gains its full share |
+| wd        | 0       | [0, inf) | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+
+Paper: Incorporating Nesterov momentum into Adam (2016), https://openreview.net/forum?id=OM0jvwB8jIp57ZJjtNEZ
+Faithful to: torch 2.15.0"""
 
 class _nadam(Rule):
-    """Adam that looks one step of its mean ahead"""
     def __call__(
         self,
         params: Params,
@@ -435,9 +586,34 @@ class _nadam(Rule):
         eps: Keeps the division finite (in [0, inf))
         mom_decay: ψ: how fast the mean gradient gains its full share (in [0, inf))"""
 nadam: _nadam
+"""Adam that looks one step of its mean ahead
+
+| hyper     | default | range    | meaning |
+|-----------|---------|----------|---------|
+| lr        | 0.002   | [0, inf) | Learning rate: the length of a step |
+| wd        | 0       | [0, inf) | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+| mom       | 0.9     | [0, 1)   | β₁: how slowly the mean of gradients forgets |
+| sqr_mom   | 0.999   | [0, 1)   | β₂: how slowly the mean of squares forgets |
+| eps       | 1e-08   | [0, inf) | Keeps the division finite |
+| mom_decay | 0.004   | [0, inf) | ψ: how fast the mean gradient gains its full share |
+
+Paper: Incorporating Nesterov momentum into Adam (2016), https://openreview.net/forum?id=OM0jvwB8jIp57ZJjtNEZ
+Faithful to: torch 2.15.0"""
 
 class NAdam(TorchOptimizer):
-    """Adam that looks one step of its mean ahead"""
+    """Adam that looks one step of its mean ahead
+
+    | hyper          | default | range    | meaning |
+    |----------------|---------|----------|---------|
+    | lr             | 0.002   | [0, inf) | Learning rate: the length of a step |
+    | weight_decay   | 0       | [0, inf) | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+    | betas[0]       | 0.9     | [0, 1)   | β₁: how slowly the mean of gradients forgets |
+    | betas[1]       | 0.999   | [0, 1)   | β₂: how slowly the mean of squares forgets |
+    | eps            | 1e-08   | [0, inf) | Keeps the division finite |
+    | momentum_decay | 0.004   | [0, inf) | ψ: how fast the mean gradient gains its full share |
+
+    Paper: Incorporating Nesterov momentum into Adam (2016), https://openreview.net/forum?id=OM0jvwB8jIp57ZJjtNEZ
+    Faithful to: torch 2.15.0"""
     def __init__(
         self,
         params: ParamsT,
@@ -470,7 +646,19 @@ class NAdam(TorchOptimizer):
         momentum_decay: ψ: how fast the mean gradient gains its full share (in [0, inf))"""
 
 class NAdamW(TorchOptimizer):
-    """NAdam with decoupled weight decay"""
+    """NAdam with decoupled weight decay
+
+    | hyper          | default | range    | meaning |
+    |----------------|---------|----------|---------|
+    | lr             | 0.002   | [0, inf) | Learning rate: the length of a step |
+    | betas[0]       | 0.9     | [0, 1)   | β₁: how slowly the mean of gradients forgets |
+    | betas[1]       | 0.999   | [0, 1)   | β₂: how slowly the mean of squares forgets |
+    | eps            | 1e-08   | [0, inf) | Keeps the division finite |
+    | momentum_decay | 0.004   | [0, inf) | ψ: how fast the mean gradient gains its full share |
+    | weight_decay   | 0       | [0, inf) | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+
+    Paper: Incorporating Nesterov momentum into Adam (2016), https://openreview.net/forum?id=OM0jvwB8jIp57ZJjtNEZ
+    Faithful to: torch 2.15.0"""
     def __init__(
         self,
         params: ParamsT,
@@ -503,7 +691,6 @@ class NAdamW(TorchOptimizer):
         weight_decay: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))"""
 
 class _adafactor(Rule):
-    """Squares of rows and columns, nearly no memory"""
     def __call__(
         self,
         params: Params,
@@ -528,9 +715,34 @@ class _adafactor(Rule):
         clip: κ: largest rms of a direction (in [1, inf))
         wd: Weight decay, multiplied by `lr` (in [0, inf))"""
 adafactor: _adafactor
+"""Squares of rows and columns, nearly no memory
+
+| hyper | default | range     | meaning |
+|-------|---------|-----------|---------|
+| lr    | 0.01    | [0, inf)  | Learning rate |
+| power | -0.8    | (-inf, 0] | A new square's share at step t is `t**power` |
+| eps   | 0       | [0, inf)  | ε₁: a gradient counts as at least this large; 0 is the machine epsilon |
+| least | 0.001   | [0, inf)  | ε₂: weights count as at least this large |
+| clip  | 1       | [1, inf)  | κ: largest rms of a direction |
+| wd    | 0       | [0, inf)  | Weight decay, multiplied by `lr` |
+
+Paper: Adafactor: adaptive learning rates with sublinear memory cost (2018), https://arxiv.org/abs/1804.04235
+Faithful to: torch 2.15.0"""
 
 class Adafactor(TorchOptimizer):
-    """Squares of rows and columns, nearly no memory"""
+    """Squares of rows and columns, nearly no memory
+
+    | hyper        | default | range     | meaning |
+    |--------------|---------|-----------|---------|
+    | lr           | 0.01    | [0, inf)  | Learning rate |
+    | beta2_decay  | -0.8    | (-inf, 0] | A new square's share at step t is `t**power` |
+    | eps[0]       | 0       | [0, inf)  | ε₁: a gradient counts as at least this large; 0 is the machine epsilon |
+    | eps[1]       | 0.001   | [0, inf)  | ε₂: weights count as at least this large |
+    | d            | 1       | [1, inf)  | κ: largest rms of a direction |
+    | weight_decay | 0       | [0, inf)  | Weight decay, multiplied by `lr` |
+
+    Paper: Adafactor: adaptive learning rates with sublinear memory cost (2018), https://arxiv.org/abs/1804.04235
+    Faithful to: torch 2.15.0"""
     def __init__(
         self,
         params: ParamsT,

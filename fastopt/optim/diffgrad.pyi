@@ -12,7 +12,6 @@ __all__ = ['Version', 'diffgrad', 'DiffGrad', 'diffrgrad', 'diffrgrad_hold', 'Di
 Version: TypeAlias = Literal[0, 1, 2]
 
 class _diffgrad(Rule):
-    """Adam that brakes where the gradient stopped changing"""
     def __call__(
         self,
         params: Params,
@@ -39,9 +38,36 @@ class _diffgrad(Rule):
         eps_hat: Add `eps` to the root before it is debiased (ε̂ in the paper)? (one of False, True)
         version: 0: ξ of the size of the change, ½ to 1; 1: of its sign too, 0 to 1; 2: of the size, ½ to 5 (one of 0, 1, 2; versions above 2 have no trustworthy published definition)"""
 diffgrad: _diffgrad
+"""Adam that brakes where the gradient stopped changing
+
+| hyper   | default | range              | meaning |
+|---------|---------|--------------------|---------|
+| lr      | 0.001   | [0, inf)           | Learning rate: the length of a step |
+| wd      | 0       | [0, inf)           | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+| mom     | 0.9     | [0, 1)             | β₁: how slowly the mean of gradients forgets |
+| sqr_mom | 0.999   | [0, 1)             | β₂: how slowly the mean of squares forgets |
+| eps     | 1e-08   | [0, inf)           | Keeps the division finite |
+| eps_hat | True    | one of False, True | Add `eps` to the root before it is debiased (ε̂ in the paper)? |
+| version | 0       | one of 0, 1, 2     | 0: ξ of the size of the change, ½ to 1; 1: of its sign too, 0 to 1; 2: of the size, ½ to 5 |
+
+Paper: diffGrad: An Optimization Method for Convolutional Neural Networks (2019), https://arxiv.org/abs/1909.11015
+Faithful to: shivram1987/diffGrad@73233ba"""
 
 class DiffGrad(TorchOptimizer):
-    """Adam that brakes where the gradient stopped changing"""
+    """Adam that brakes where the gradient stopped changing
+
+    | hyper        | default | range              | meaning |
+    |--------------|---------|--------------------|---------|
+    | lr           | 0.001   | [0, inf)           | Learning rate: the length of a step |
+    | weight_decay | 0       | [0, inf)           | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+    | betas[0]     | 0.9     | [0, 1)             | β₁: how slowly the mean of gradients forgets |
+    | betas[1]     | 0.999   | [0, 1)             | β₂: how slowly the mean of squares forgets |
+    | eps          | 1e-08   | [0, inf)           | Keeps the division finite |
+    | eps_hat      | True    | one of False, True | Add `eps` to the root before it is debiased (ε̂ in the paper)? |
+    | version      | 0       | one of 0, 1, 2     | 0: ξ of the size of the change, ½ to 1; 1: of its sign too, 0 to 1; 2: of the size, ½ to 5 |
+
+    Paper: diffGrad: An Optimization Method for Convolutional Neural Networks (2019), https://arxiv.org/abs/1909.11015
+    Faithful to: shivram1987/diffGrad@73233ba"""
     def __init__(
         self,
         params: ParamsT,
@@ -76,7 +102,6 @@ class DiffGrad(TorchOptimizer):
         version: 0: ξ of the size of the change, ½ to 1; 1: of its sign too, 0 to 1; 2: of the size, ½ to 5 (one of 0, 1, 2; versions above 2 have no trustworthy published definition)"""
 
 class _diffrgrad(Rule):
-    """Rectified Adam with friction"""
     def __call__(
         self,
         params: Params,
@@ -103,9 +128,21 @@ class _diffrgrad(Rule):
         version: As in `friction` (one of 0, 1, 2; versions above 2 have no trustworthy published definition)
         wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))"""
 diffrgrad: _diffrgrad
+"""Rectified Adam with friction
+
+| hyper   | default | range          | meaning |
+|---------|---------|----------------|---------|
+| lr      | 0.001   | [0, inf)       | Learning rate: the length of a step |
+| mom     | 0.9     | [0, 1)         | β₁ of the mean |
+| sqr_mom | 0.999   | [0, 1)         | β₂ of the mean square |
+| eps     | 1e-08   | [0, inf)       | Keeps the division finite |
+| n_min   | 5       | [4, inf)       | Least length of the moving average to trust |
+| version | 1       | one of 0, 1, 2 | As in `friction` |
+| wd      | 0       | [0, inf)       | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+
+Faithful to: lessw2020/Best-Deep-Learning-Optimizers@070a509"""
 
 class _diffrgrad_hold(Rule):
-    """diffRGrad that stands still until its mean square can be trusted"""
     def __call__(
         self,
         params: Params,
@@ -132,9 +169,34 @@ class _diffrgrad_hold(Rule):
         version: As in `friction` (one of 0, 1, 2; versions above 2 have no trustworthy published definition)
         wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))"""
 diffrgrad_hold: _diffrgrad_hold
+"""diffRGrad that stands still until its mean square can be trusted
+
+| hyper   | default | range          | meaning |
+|---------|---------|----------------|---------|
+| lr      | 0.001   | [0, inf)       | Learning rate: the length of a step |
+| mom     | 0.9     | [0, 1)         | β₁ of the mean |
+| sqr_mom | 0.999   | [0, 1)         | β₂ of the mean square |
+| eps     | 1e-08   | [0, inf)       | Keeps the division finite |
+| n_min   | 5       | [4, inf)       | Least length of the moving average to trust |
+| version | 1       | one of 0, 1, 2 | As in `friction` |
+| wd      | 0       | [0, inf)       | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+
+Faithful to: lessw2020/Best-Deep-Learning-Optimizers@070a509"""
 
 class DiffRGrad(TorchOptimizer):
-    """Rectified Adam with friction"""
+    """Rectified Adam with friction
+
+    | hyper        | default | range          | meaning |
+    |--------------|---------|----------------|---------|
+    | lr           | 0.001   | [0, inf)       | Learning rate: the length of a step |
+    | betas[0]     | 0.9     | [0, 1)         | β₁ of the mean |
+    | betas[1]     | 0.999   | [0, 1)         | β₂ of the mean square |
+    | eps          | 1e-08   | [0, inf)       | Keeps the division finite |
+    | n_min        | 5       | [4, inf)       | Least length of the moving average to trust |
+    | version      | 1       | one of 0, 1, 2 | As in `friction` |
+    | weight_decay | 0       | [0, inf)       | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+
+    Faithful to: lessw2020/Best-Deep-Learning-Optimizers@070a509"""
     def __init__(
         self,
         params: ParamsT,

@@ -10,7 +10,6 @@ import torch
 __all__ = ['lamb', 'lamb_debiased', 'LAMB', 'lars', 'LARS', 'unless_zero', 'trust', 'biased_adam', 'local_rate']
 
 class _lamb(Rule):
-    """Adam whose steps are a share of each tensor"""
     def __call__(
         self,
         params: Params,
@@ -39,9 +38,23 @@ class _lamb(Rule):
         adapt_all: Also tensors that do not decay? (one of False, True)
         clip: Never take longer steps than without the ratio? (one of False, True)"""
 lamb: _lamb
+"""Adam whose steps are a share of each tensor
+
+| hyper     | default | range              | meaning |
+|-----------|---------|--------------------|---------|
+| lr        | 0.001   | [0, inf)           | Learning rate: the length of a step |
+| mom       | 0.9     | [0, 1)             | β₁: how slowly the mean of gradients forgets |
+| sqr_mom   | 0.999   | [0, 1)             | β₂: how slowly the mean of squares forgets |
+| eps       | 1e-06   | [0, inf)           | Keeps the division finite |
+| wd        | 0       | [0, inf)           | Weight decay of this tensor |
+| norm_max  | 10      | [0, inf)           | Weights longer than this count as this long; 0: no bound |
+| adapt_all | True    | one of False, True | Also tensors that do not decay? |
+| clip      | False   | one of False, True | Never take longer steps than without the ratio? |
+
+Paper: Large Batch Optimization for Deep Learning: Training BERT in 76 minutes (2019), https://arxiv.org/abs/1904.00962
+Faithful to: cybertronai/pytorch-lamb@d3ab8dc"""
 
 class _lamb_debiased(Rule):
-    """LAMB on the debiased direction of Adam"""
     def __call__(
         self,
         params: Params,
@@ -72,9 +85,38 @@ class _lamb_debiased(Rule):
         adapt_all: Also tensors that do not decay? (one of False, True)
         clip: Never take longer steps than without the ratio? (one of False, True)"""
 lamb_debiased: _lamb_debiased
+"""LAMB on the debiased direction of Adam
+
+| hyper     | default | range              | meaning |
+|-----------|---------|--------------------|---------|
+| lr        | 0.001   | [0, inf)           | Learning rate: the length of a step |
+| mom       | 0.9     | [0, 1)             | β₁: how slowly the mean of gradients forgets |
+| sqr_mom   | 0.999   | [0, 1)             | β₂: how slowly the mean of squares forgets |
+| eps       | 1e-06   | [0, inf)           | Keeps the division finite |
+| eps_hat   | False   | one of False, True | Add `eps` to the root before it is debiased (ε̂ in the paper)? |
+| wd        | 0       | [0, inf)           | Weight decay of this tensor |
+| norm_max  | 10      | [0, inf)           | Weights longer than this count as this long; 0: no bound |
+| adapt_all | True    | one of False, True | Also tensors that do not decay? |
+| clip      | False   | one of False, True | Never take longer steps than without the ratio? |
+
+Paper: Large Batch Optimization for Deep Learning: Training BERT in 76 minutes (2019), https://arxiv.org/abs/1904.00962"""
 
 class LAMB(TorchOptimizer):
-    """Adam whose steps are a share of each tensor"""
+    """Adam whose steps are a share of each tensor
+
+    | hyper        | default | range              | meaning |
+    |--------------|---------|--------------------|---------|
+    | lr           | 0.001   | [0, inf)           | Learning rate: the length of a step |
+    | betas[0]     | 0.9     | [0, 1)             | β₁: how slowly the mean of gradients forgets |
+    | betas[1]     | 0.999   | [0, 1)             | β₂: how slowly the mean of squares forgets |
+    | eps          | 1e-06   | [0, inf)           | Keeps the division finite |
+    | weight_decay | 0       | [0, inf)           | Weight decay of this tensor |
+    | norm_max     | 10      | [0, inf)           | Weights longer than this count as this long; 0: no bound |
+    | adapt_all    | True    | one of False, True | Also tensors that do not decay? |
+    | clip         | False   | one of False, True | Never take longer steps than without the ratio? |
+
+    Paper: Large Batch Optimization for Deep Learning: Training BERT in 76 minutes (2019), https://arxiv.org/abs/1904.00962
+    Faithful to: cybertronai/pytorch-lamb@d3ab8dc"""
     def __init__(
         self,
         params: ParamsT,
@@ -111,7 +153,6 @@ class LAMB(TorchOptimizer):
         clip: Never take longer steps than without the ratio? (one of False, True)"""
 
 class _lars(Rule):
-    """Momentum with a rate for each tensor"""
     def __call__(
         self,
         params: Params,
@@ -142,9 +183,40 @@ class _lars(Rule):
         damp: Dampening: how much less than a whole gradient is added, from the second step on; nothing without momentum (in [0, 1))
         nesterov: Look one step of the velocity ahead? (one of False, True)"""
 lars: _lars
+"""Momentum with a rate for each tensor
+
+| hyper       | default | range              | meaning |
+|-------------|---------|--------------------|---------|
+| lr          | 1       | [0, inf)           | Learning rate: the length of a step |
+| wd          | 0.0005  | [0, inf)           | Weight decay of this tensor |
+| trust_coeff | 0.001   | (0, inf)           | η: by what share of its length a tensor may change |
+| eps         | 1e-08   | [0, inf)           | Keeps the division finite |
+| adapt_all   | False   | one of False, True | Also tensors that do not decay? |
+| clip        | False   | one of False, True | LARC: never a larger rate than `lr`? |
+| mom         | 0.9     | [0, 1)             | Momentum: how slowly the velocity forgets |
+| damp        | 0       | [0, 1)             | Dampening: how much less than a whole gradient is added, from the second step on; nothing without momentum |
+| nesterov    | False   | one of False, True | Look one step of the velocity ahead? |
+
+Paper: Large Batch Training of Convolutional Networks (2017), https://arxiv.org/abs/1708.03888
+Faithful to: huggingface/pytorch-image-models@aa4b585"""
 
 class LARS(TorchOptimizer):
-    """Momentum with a rate for each tensor"""
+    """Momentum with a rate for each tensor
+
+    | hyper        | default | range              | meaning |
+    |--------------|---------|--------------------|---------|
+    | lr           | 1       | [0, inf)           | Learning rate: the length of a step |
+    | weight_decay | 0.0005  | [0, inf)           | Weight decay of this tensor |
+    | trust_coeff  | 0.001   | (0, inf)           | η: by what share of its length a tensor may change |
+    | eps          | 1e-08   | [0, inf)           | Keeps the division finite |
+    | adapt_all    | False   | one of False, True | Also tensors that do not decay? |
+    | clip         | False   | one of False, True | LARC: never a larger rate than `lr`? |
+    | momentum     | 0.9     | [0, 1)             | Momentum: how slowly the velocity forgets |
+    | dampening    | 0       | [0, 1)             | Dampening: how much less than a whole gradient is added, from the second step on; nothing without momentum |
+    | nesterov     | False   | one of False, True | Look one step of the velocity ahead? |
+
+    Paper: Large Batch Training of Convolutional Networks (2017), https://arxiv.org/abs/1708.03888
+    Faithful to: huggingface/pytorch-image-models@aa4b585"""
     def __init__(
         self,
         params: ParamsT,

@@ -12,7 +12,6 @@ __all__ = ['stableadamw', 'StableAdamW', 'adam_mini', 'AdamMini', 'sophia', 'Sop
     'learn_curvature', 'SophiaHessian']
 
 class _stableadamw(Rule):
-    """AdamW that brakes where gradients suddenly grow"""
     def __call__(
         self,
         params: Params,
@@ -37,9 +36,34 @@ class _stableadamw(Rule):
         eps_hat: Add `eps` to the root before it is debiased (ε̂ in the paper)? (one of False, True)
         wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))"""
 stableadamw: _stableadamw
+"""AdamW that brakes where gradients suddenly grow
+
+| hyper   | default | range              | meaning |
+|---------|---------|--------------------|---------|
+| lr      | 0.001   | [0, inf)           | Learning rate: the length of a step |
+| mom     | 0.9     | [0, 1)             | β₁: how slowly the mean of gradients forgets |
+| sqr_mom | 0.99    | [0, 1)             | β₂ of the mean square |
+| eps     | 1e-06   | [0, inf)           | Least root to divide by |
+| eps_hat | False   | one of False, True | Add `eps` to the root before it is debiased (ε̂ in the paper)? |
+| wd      | 0.01    | [0, inf)           | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+
+Paper: Stable and low-precision training for large-scale vision-language models (2023), https://arxiv.org/abs/2304.13013
+Faithful to: warner-benjamin/optimi@17a3d54"""
 
 class StableAdamW(TorchOptimizer):
-    """AdamW that brakes where gradients suddenly grow"""
+    """AdamW that brakes where gradients suddenly grow
+
+    | hyper        | default | range              | meaning |
+    |--------------|---------|--------------------|---------|
+    | lr           | 0.001   | [0, inf)           | Learning rate: the length of a step |
+    | betas[0]     | 0.9     | [0, 1)             | β₁: how slowly the mean of gradients forgets |
+    | betas[1]     | 0.99    | [0, 1)             | β₂ of the mean square |
+    | eps          | 1e-06   | [0, inf)           | Least root to divide by |
+    | eps_hat      | False   | one of False, True | Add `eps` to the root before it is debiased (ε̂ in the paper)? |
+    | weight_decay | 0.01    | [0, inf)           | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+
+    Paper: Stable and low-precision training for large-scale vision-language models (2023), https://arxiv.org/abs/2304.13013
+    Faithful to: warner-benjamin/optimi@17a3d54"""
     def __init__(
         self,
         params: ParamsT,
@@ -72,7 +96,6 @@ class StableAdamW(TorchOptimizer):
         weight_decay: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))"""
 
 class _adam_mini(Rule):
-    """AdamW with one mean square for a whole row"""
     def __call__(
         self,
         params: Params,
@@ -95,9 +118,32 @@ class _adam_mini(Rule):
         eps: Keeps the division finite (in [0, inf))
         wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))"""
 adam_mini: _adam_mini
+"""AdamW with one mean square for a whole row
+
+| hyper   | default | range    | meaning |
+|---------|---------|----------|---------|
+| lr      | 0.001   | [0, inf) | Learning rate: the length of a step |
+| mom     | 0.9     | [0, 1)   | β₁: how slowly the mean of gradients forgets |
+| sqr_mom | 0.999   | [0, 1)   | β₂: how slowly the mean of squares forgets |
+| eps     | 1e-08   | [0, inf) | Keeps the division finite |
+| wd      | 0       | [0, inf) | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+
+Paper: Adam-mini: Use Fewer Learning Rates To Gain More (2024), https://arxiv.org/abs/2406.16793
+Faithful to: zyushun/Adam-mini@402aadf"""
 
 class AdamMini(TorchOptimizer):
-    """AdamW with one mean square for a whole row"""
+    """AdamW with one mean square for a whole row
+
+    | hyper        | default | range    | meaning |
+    |--------------|---------|----------|---------|
+    | lr           | 0.001   | [0, inf) | Learning rate: the length of a step |
+    | betas[0]     | 0.9     | [0, 1)   | β₁: how slowly the mean of gradients forgets |
+    | betas[1]     | 0.999   | [0, 1)   | β₂: how slowly the mean of squares forgets |
+    | eps          | 1e-08   | [0, inf) | Keeps the division finite |
+    | weight_decay | 0       | [0, inf) | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+
+    Paper: Adam-mini: Use Fewer Learning Rates To Gain More (2024), https://arxiv.org/abs/2406.16793
+    Faithful to: zyushun/Adam-mini@402aadf"""
     def __init__(
         self,
         params: ParamsT,
@@ -128,7 +174,6 @@ class AdamMini(TorchOptimizer):
         weight_decay: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))"""
 
 class _sophia(Rule):
-    """The mean gradient over the curvature, cut at 1"""
     def __call__(
         self,
         params: Params,
@@ -149,9 +194,30 @@ class _sophia(Rule):
         rho: ρ: larger takes more weights at their curvature, and fewer at their sign (in (0, inf))
         wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))"""
 sophia: _sophia
+"""The mean gradient over the curvature, cut at 1
+
+| hyper | default | range    | meaning |
+|-------|---------|----------|---------|
+| lr    | 0.0001  | [0, inf) | Learning rate: the length of a step |
+| mom   | 0.965   | [0, 1)   | β₁: how slowly the mean of gradients forgets |
+| rho   | 0.04    | (0, inf) | ρ: larger takes more weights at their curvature, and fewer at their sign |
+| wd    | 0.1     | [0, inf) | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+
+Paper: Sophia: A Scalable Stochastic Second-order Optimizer for Language Model Pre-training (2023), https://arxiv.org/abs/2305.14342
+Faithful to: Liuhong99/Sophia@a7e1572"""
 
 class Sophia(TorchOptimizer):
-    """The mean gradient over the curvature, cut at 1"""
+    """The mean gradient over the curvature, cut at 1
+
+    | hyper        | default | range    | meaning |
+    |--------------|---------|----------|---------|
+    | lr           | 0.0001  | [0, inf) | Learning rate: the length of a step |
+    | momentum     | 0.965   | [0, 1)   | β₁: how slowly the mean of gradients forgets |
+    | rho          | 0.04    | (0, inf) | ρ: larger takes more weights at their curvature, and fewer at their sign |
+    | weight_decay | 0.1     | [0, inf) | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+
+    Paper: Sophia: A Scalable Stochastic Second-order Optimizer for Language Model Pre-training (2023), https://arxiv.org/abs/2305.14342
+    Faithful to: Liuhong99/Sophia@a7e1572"""
     def __init__(
         self,
         params: ParamsT,

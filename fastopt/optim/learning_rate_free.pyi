@@ -19,7 +19,6 @@ Beta3: TypeAlias = float # in [-1, 1)
 Found: Any
 
 class _prodigy_l2(Rule):
-    """Prodigy with L2 weight decay"""
     def __call__(
         self,
         params: Params,
@@ -56,9 +55,26 @@ class _prodigy_l2(Rule):
         d_coef: Factor of the estimate: the way to longer or shorter steps (in (0, inf))
         growth_rate: d grows at most by this factor a step (in [1, inf])"""
 prodigy_l2: _prodigy_l2
+"""Prodigy with L2 weight decay
+
+| hyper               | default | range              | meaning |
+|---------------------|---------|--------------------|---------|
+| lr                  | 1       | [0, inf)           | Multiplies d |
+| wd                  | 0       | [0, inf)           | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+| mom                 | 0.9     | [0, 1)             | β₁: how slowly the mean of gradients forgets |
+| sqr_mom             | 0.999   | [0, 1)             | β₂: how slowly the mean of squares forgets, and as its root the estimate of d |
+| mom3                | -1      | [-1, 1)            | β₃: how slowly the estimate of d forgets; the root of `sqr_mom` if negative |
+| d0                  | 1e-06   | (0, inf)           | First guess of the distance |
+| safeguard_warmup    | False   | one of False, True | Keep `lr` out of s, so that a warm-up does not raise d? |
+| use_bias_correction | False   | one of False, True | Adam's bias correction, as a part of the rate? |
+| eps                 | 1e-08   | (0, inf)           | Keeps the division finite |
+| d_coef              | 1       | (0, inf)           | Factor of the estimate: the way to longer or shorter steps |
+| growth_rate         | inf     | [1, inf]           | d grows at most by this factor a step |
+
+Paper: Prodigy: an expeditiously adaptive parameter-free learner (2023), https://arxiv.org/abs/2306.06101
+Faithful to: konstmish/prodigy@3efb213"""
 
 class _prodigy(Rule):
-    """Adam that finds its rate from the way it goes"""
     def __call__(
         self,
         params: Params,
@@ -95,9 +111,44 @@ class _prodigy(Rule):
         growth_rate: d grows at most by this factor a step (in [1, inf])
         wd: Weight decay, multiplied by `lr` and d (in [0, inf))"""
 prodigy: _prodigy
+"""Adam that finds its rate from the way it goes
+
+| hyper               | default | range              | meaning |
+|---------------------|---------|--------------------|---------|
+| lr                  | 1       | [0, inf)           | Multiplies d |
+| mom                 | 0.9     | [0, 1)             | β₁: how slowly the mean of gradients forgets |
+| sqr_mom             | 0.999   | [0, 1)             | β₂: how slowly the mean of squares forgets, and as its root the estimate of d |
+| mom3                | -1      | [-1, 1)            | β₃: how slowly the estimate of d forgets; the root of `sqr_mom` if negative |
+| d0                  | 1e-06   | (0, inf)           | First guess of the distance |
+| safeguard_warmup    | False   | one of False, True | Keep `lr` out of s, so that a warm-up does not raise d? |
+| use_bias_correction | False   | one of False, True | Adam's bias correction, as a part of the rate? |
+| eps                 | 1e-08   | (0, inf)           | Keeps the division finite |
+| d_coef              | 1       | (0, inf)           | Factor of the estimate: the way to longer or shorter steps |
+| growth_rate         | inf     | [1, inf]           | d grows at most by this factor a step |
+| wd                  | 0       | [0, inf)           | Weight decay, multiplied by `lr` and d |
+
+Paper: Prodigy: an expeditiously adaptive parameter-free learner (2023), https://arxiv.org/abs/2306.06101
+Faithful to: konstmish/prodigy@3efb213"""
 
 class Prodigy(TorchOptimizer):
-    """Adam that finds its rate from the way it goes"""
+    """Adam that finds its rate from the way it goes
+
+    | hyper               | default | range              | meaning |
+    |---------------------|---------|--------------------|---------|
+    | lr                  | 1       | [0, inf)           | Multiplies d |
+    | betas[0]            | 0.9     | [0, 1)             | β₁: how slowly the mean of gradients forgets |
+    | betas[1]            | 0.999   | [0, 1)             | β₂: how slowly the mean of squares forgets, and as its root the estimate of d |
+    | mom3                | -1      | [-1, 1)            | β₃: how slowly the estimate of d forgets; the root of `sqr_mom` if negative |
+    | d0                  | 1e-06   | (0, inf)           | First guess of the distance |
+    | safeguard_warmup    | False   | one of False, True | Keep `lr` out of s, so that a warm-up does not raise d? |
+    | use_bias_correction | False   | one of False, True | Adam's bias correction, as a part of the rate? |
+    | eps                 | 1e-08   | (0, inf)           | Keeps the division finite |
+    | d_coef              | 1       | (0, inf)           | Factor of the estimate: the way to longer or shorter steps |
+    | growth_rate         | inf     | [1, inf]           | d grows at most by this factor a step |
+    | weight_decay        | 0       | [0, inf)           | Weight decay, multiplied by `lr` and d |
+
+    Paper: Prodigy: an expeditiously adaptive parameter-free learner (2023), https://arxiv.org/abs/2306.06101
+    Faithful to: konstmish/prodigy@3efb213"""
     def __init__(
         self,
         params: ParamsT,
@@ -142,7 +193,6 @@ class Prodigy(TorchOptimizer):
         weight_decay: Weight decay, multiplied by `lr` and d (in [0, inf))"""
 
 class _dadapt_adamw(Rule):
-    """Adam by D-Adaptation, with decoupled weight decay"""
     def __call__(
         self,
         params: Params,
@@ -171,9 +221,23 @@ class _dadapt_adamw(Rule):
         growth_rate: d grows at most by this factor a step (in [1, inf])
         wd: Weight decay, multiplied by `lr` and d (in [0, inf))"""
 dadapt_adamw: _dadapt_adamw
+"""Adam by D-Adaptation, with decoupled weight decay
+
+| hyper               | default | range              | meaning |
+|---------------------|---------|--------------------|---------|
+| lr                  | 1       | [0, inf)           | Multiplies d |
+| mom                 | 0.9     | [0, 1)             | β₁: how slowly the mean of gradients forgets |
+| sqr_mom             | 0.999   | [0, 1)             | β₂: how slowly the mean of squares forgets, and as its root the estimate of d |
+| eps                 | 1e-08   | (0, inf)           | Keeps the division finite |
+| use_bias_correction | False   | one of False, True | Adam's bias correction, as a part of the rate? |
+| d0                  | 1e-06   | (0, inf)           | First guess of the distance |
+| growth_rate         | inf     | [1, inf]           | d grows at most by this factor a step |
+| wd                  | 0       | [0, inf)           | Weight decay, multiplied by `lr` and d |
+
+Paper: Learning-rate-free learning by D-Adaptation (2023), https://arxiv.org/abs/2301.07733
+Faithful to: facebookresearch/dadaptation@c984980"""
 
 class _dadapt_adam(Rule):
-    """Adam that bounds the distance to the goal from below"""
     def __call__(
         self,
         params: Params,
@@ -202,9 +266,38 @@ class _dadapt_adam(Rule):
         d0: First guess of the distance (in (0, inf))
         growth_rate: d grows at most by this factor a step (in [1, inf])"""
 dadapt_adam: _dadapt_adam
+"""Adam that bounds the distance to the goal from below
+
+| hyper               | default | range              | meaning |
+|---------------------|---------|--------------------|---------|
+| lr                  | 1       | [0, inf)           | Multiplies d |
+| wd                  | 0       | [0, inf)           | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+| mom                 | 0.9     | [0, 1)             | β₁: how slowly the mean of gradients forgets |
+| sqr_mom             | 0.999   | [0, 1)             | β₂: how slowly the mean of squares forgets, and as its root the estimate of d |
+| eps                 | 1e-08   | (0, inf)           | Keeps the division finite |
+| use_bias_correction | False   | one of False, True | Adam's bias correction, as a part of the rate? |
+| d0                  | 1e-06   | (0, inf)           | First guess of the distance |
+| growth_rate         | inf     | [1, inf]           | d grows at most by this factor a step |
+
+Paper: Learning-rate-free learning by D-Adaptation (2023), https://arxiv.org/abs/2301.07733
+Faithful to: facebookresearch/dadaptation@c984980"""
 
 class DAdaptAdam(TorchOptimizer):
-    """Adam that bounds the distance to the goal from below"""
+    """Adam that bounds the distance to the goal from below
+
+    | hyper               | default | range              | meaning |
+    |---------------------|---------|--------------------|---------|
+    | lr                  | 1       | [0, inf)           | Multiplies d |
+    | weight_decay        | 0       | [0, inf)           | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+    | betas[0]            | 0.9     | [0, 1)             | β₁: how slowly the mean of gradients forgets |
+    | betas[1]            | 0.999   | [0, 1)             | β₂: how slowly the mean of squares forgets, and as its root the estimate of d |
+    | eps                 | 1e-08   | (0, inf)           | Keeps the division finite |
+    | use_bias_correction | False   | one of False, True | Adam's bias correction, as a part of the rate? |
+    | d0                  | 1e-06   | (0, inf)           | First guess of the distance |
+    | growth_rate         | inf     | [1, inf]           | d grows at most by this factor a step |
+
+    Paper: Learning-rate-free learning by D-Adaptation (2023), https://arxiv.org/abs/2301.07733
+    Faithful to: facebookresearch/dadaptation@c984980"""
     def __init__(
         self,
         params: ParamsT,
@@ -241,7 +334,6 @@ class DAdaptAdam(TorchOptimizer):
         growth_rate: d grows at most by this factor a step (in [1, inf])"""
 
 class _dadapt_sgd(Rule):
-    """Descent that bounds the distance to the goal from below"""
     def __call__(
         self,
         params: Params,
@@ -264,9 +356,32 @@ class _dadapt_sgd(Rule):
         mom: Share of the way to the summed steps that is not gone (in [0, 1))
         growth_rate: d grows at most by this factor a step (in [1, inf])"""
 dadapt_sgd: _dadapt_sgd
+"""Descent that bounds the distance to the goal from below
+
+| hyper       | default | range    | meaning |
+|-------------|---------|----------|---------|
+| lr          | 1       | [0, inf) | Multiplies d |
+| wd          | 0       | [0, inf) | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+| d0          | 1e-06   | (0, inf) | First guess of the distance |
+| mom         | 0       | [0, 1)   | Share of the way to the summed steps that is not gone |
+| growth_rate | inf     | [1, inf] | d grows at most by this factor a step |
+
+Paper: Learning-rate-free learning by D-Adaptation (2023), https://arxiv.org/abs/2301.07733
+Faithful to: facebookresearch/dadaptation@c984980"""
 
 class DAdaptSGD(TorchOptimizer):
-    """Descent that bounds the distance to the goal from below"""
+    """Descent that bounds the distance to the goal from below
+
+    | hyper        | default | range    | meaning |
+    |--------------|---------|----------|---------|
+    | lr           | 1       | [0, inf) | Multiplies d |
+    | weight_decay | 0       | [0, inf) | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+    | d0           | 1e-06   | (0, inf) | First guess of the distance |
+    | momentum     | 0       | [0, 1)   | Share of the way to the summed steps that is not gone |
+    | growth_rate  | inf     | [1, inf] | d grows at most by this factor a step |
+
+    Paper: Learning-rate-free learning by D-Adaptation (2023), https://arxiv.org/abs/2301.07733
+    Faithful to: facebookresearch/dadaptation@c984980"""
     def __init__(
         self,
         params: ParamsT,

@@ -10,7 +10,6 @@ import torch
 __all__ = ['cautious_adamw', 'cautious_lion', 'lion', 'Lion', 'CautiousLion', 'CautiousAdamW', 'sign', 'cautious']
 
 class _cautious_adamw(Rule):
-    """AdamW that skips what the gradient no longer wants"""
     def __call__(
         self,
         params: Params,
@@ -35,9 +34,21 @@ class _cautious_adamw(Rule):
         eps_hat: Add `eps` to the root before it is debiased (ε̂ in the paper)? (one of False, True)
         wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))"""
 cautious_adamw: _cautious_adamw
+"""AdamW that skips what the gradient no longer wants
+
+| hyper   | default | range              | meaning |
+|---------|---------|--------------------|---------|
+| lr      | 0.001   | [0, inf)           | Learning rate: the length of a step |
+| mom     | 0.9     | [0, 1)             | β₁: how slowly the mean of gradients forgets |
+| sqr_mom | 0.999   | [0, 1)             | β₂: how slowly the mean of squares forgets |
+| eps     | 1e-06   | [0, inf)           | Keeps the division finite |
+| eps_hat | True    | one of False, True | Add `eps` to the root before it is debiased (ε̂ in the paper)? |
+| wd      | 0       | [0, inf)           | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+
+Paper: Cautious Optimizers: Improving Training with One Line of Code (2024), https://arxiv.org/abs/2411.16085
+Faithful to: kyleliang919/C-Optim@2c0517c"""
 
 class _cautious_lion(Rule):
-    """Lion that skips what the gradient no longer wants"""
     def __call__(
         self,
         params: Params,
@@ -58,9 +69,19 @@ class _cautious_lion(Rule):
         sqr_mom: β₂: how slowly the mean forgets; nothing is squared (in [0, 1))
         wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))"""
 cautious_lion: _cautious_lion
+"""Lion that skips what the gradient no longer wants
+
+| hyper   | default | range    | meaning |
+|---------|---------|----------|---------|
+| lr      | 0.0001  | [0, inf) | Learning rate: the length of a step |
+| mom     | 0.9     | [0, 1)   | β₁: share of the mean in the direction |
+| sqr_mom | 0.99    | [0, 1)   | β₂: how slowly the mean forgets; nothing is squared |
+| wd      | 0       | [0, inf) | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+
+Paper: Cautious Optimizers: Improving Training with One Line of Code (2024), https://arxiv.org/abs/2411.16085
+Faithful to: kyleliang919/C-Optim@2c0517c"""
 
 class _lion(Rule):
-    """The sign of the mean gradient"""
     def __call__(
         self,
         params: Params,
@@ -81,9 +102,30 @@ class _lion(Rule):
         sqr_mom: β₂: how slowly the mean forgets; nothing is squared (in [0, 1))
         wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))"""
 lion: _lion
+"""The sign of the mean gradient
+
+| hyper   | default | range    | meaning |
+|---------|---------|----------|---------|
+| lr      | 0.0001  | [0, inf) | Learning rate: the length of a step |
+| mom     | 0.9     | [0, 1)   | β₁: share of the mean in the direction |
+| sqr_mom | 0.99    | [0, 1)   | β₂: how slowly the mean forgets; nothing is squared |
+| wd      | 0       | [0, inf) | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+
+Paper: Symbolic Discovery of Optimization Algorithms (2023), https://arxiv.org/abs/2302.06675
+Faithful to: google/automl@6a54c87"""
 
 class Lion(TorchOptimizer):
-    """The sign of the mean gradient"""
+    """The sign of the mean gradient
+
+    | hyper        | default | range    | meaning |
+    |--------------|---------|----------|---------|
+    | lr           | 0.0001  | [0, inf) | Learning rate: the length of a step |
+    | betas[0]     | 0.9     | [0, 1)   | β₁: share of the mean in the direction |
+    | betas[1]     | 0.99    | [0, 1)   | β₂: how slowly the mean forgets; nothing is squared |
+    | weight_decay | 0       | [0, inf) | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+
+    Paper: Symbolic Discovery of Optimization Algorithms (2023), https://arxiv.org/abs/2302.06675
+    Faithful to: google/automl@6a54c87"""
     def __init__(
         self,
         params: ParamsT,
@@ -112,7 +154,17 @@ class Lion(TorchOptimizer):
         weight_decay: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))"""
 
 class CautiousLion(TorchOptimizer):
-    """Lion that skips what the gradient no longer wants"""
+    """Lion that skips what the gradient no longer wants
+
+    | hyper        | default | range    | meaning |
+    |--------------|---------|----------|---------|
+    | lr           | 0.0001  | [0, inf) | Learning rate: the length of a step |
+    | betas[0]     | 0.9     | [0, 1)   | β₁: share of the mean in the direction |
+    | betas[1]     | 0.99    | [0, 1)   | β₂: how slowly the mean forgets; nothing is squared |
+    | weight_decay | 0       | [0, inf) | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+
+    Paper: Cautious Optimizers: Improving Training with One Line of Code (2024), https://arxiv.org/abs/2411.16085
+    Faithful to: kyleliang919/C-Optim@2c0517c"""
     def __init__(
         self,
         params: ParamsT,
@@ -141,7 +193,19 @@ class CautiousLion(TorchOptimizer):
         weight_decay: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))"""
 
 class CautiousAdamW(TorchOptimizer):
-    """AdamW that skips what the gradient no longer wants"""
+    """AdamW that skips what the gradient no longer wants
+
+    | hyper        | default | range              | meaning |
+    |--------------|---------|--------------------|---------|
+    | lr           | 0.001   | [0, inf)           | Learning rate: the length of a step |
+    | betas[0]     | 0.9     | [0, 1)             | β₁: how slowly the mean of gradients forgets |
+    | betas[1]     | 0.999   | [0, 1)             | β₂: how slowly the mean of squares forgets |
+    | eps          | 1e-06   | [0, inf)           | Keeps the division finite |
+    | eps_hat      | True    | one of False, True | Add `eps` to the root before it is debiased (ε̂ in the paper)? |
+    | weight_decay | 0       | [0, inf)           | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+
+    Paper: Cautious Optimizers: Improving Training with One Line of Code (2024), https://arxiv.org/abs/2411.16085
+    Faithful to: kyleliang919/C-Optim@2c0517c"""
     def __init__(
         self,
         params: ParamsT,

@@ -10,7 +10,6 @@ import torch
 __all__ = ['ranger', 'ranger20', 'rangerqh', 'Ranger', 'RangerQH', 'ranger19', 'lookahead', 'reset_momentum', 'pull_momentum', 'centralize']
 
 class _ranger(Rule):
-    """RAdam with lookahead and centralized gradients"""
     def __call__(
         self,
         params: Params,
@@ -43,9 +42,24 @@ class _ranger(Rule):
         alpha: α: how far the slow weights follow the fast ones; 1 is no lookahead (in [0, 1])
         slow_from: Slow weights begin as the first weights, or those after the first step, or at the first merge (one of 'start', 'step', 'merge')"""
 ranger: _ranger
+"""RAdam with lookahead and centralized gradients
+
+| hyper     | default | range                           | meaning |
+|-----------|---------|---------------------------------|---------|
+| lr        | 0.001   | [0, inf)                        | Learning rate: the length of a step |
+| conv_only | False   | one of False, True              | Convolutions only (more than 3 dimensions), not the weights of linear layers? |
+| mom       | 0.95    | [0, 1)                          | β₁ of the mean |
+| sqr_mom   | 0.999   | [0, 1)                          | β₂ of the mean square |
+| eps       | 1e-05   | [0, inf)                        | Keeps the division finite |
+| n_min     | 5       | [4, inf)                        | Least length of the moving average to trust |
+| wd        | 0       | [0, inf)                        | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+| k         | 6       | whole numbers in [1, inf)       | Fast steps between two merges |
+| alpha     | 0.5     | [0, 1]                          | α: how far the slow weights follow the fast ones; 1 is no lookahead |
+| slow_from | 'start' | one of 'start', 'step', 'merge' | Slow weights begin as the first weights, or those after the first step, or at the first merge |
+
+Faithful to: lessw2020/Ranger-Deep-Learning-Optimizer@c82a304"""
 
 class _ranger20(Rule):
-    """Ranger of September 2020: decay is rectified too"""
     def __call__(
         self,
         params: Params,
@@ -78,9 +92,24 @@ class _ranger20(Rule):
         alpha: α: how far the slow weights follow the fast ones; 1 is no lookahead (in [0, 1])
         slow_from: Slow weights begin as the first weights, or those after the first step, or at the first merge (one of 'start', 'step', 'merge')"""
 ranger20: _ranger20
+"""Ranger of September 2020: decay is rectified too
+
+| hyper     | default | range                           | meaning |
+|-----------|---------|---------------------------------|---------|
+| lr        | 0.001   | [0, inf)                        | Learning rate: the length of a step |
+| conv_only | False   | one of False, True              | Convolutions only (more than 3 dimensions), not the weights of linear layers? |
+| mom       | 0.95    | [0, 1)                          | β₁ of the mean |
+| sqr_mom   | 0.999   | [0, 1)                          | β₂ of the mean square |
+| eps       | 1e-05   | [0, inf)                        | Keeps the division finite |
+| n_min     | 5       | [4, inf)                        | Least length of the moving average to trust |
+| wd        | 0       | [0, inf)                        | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+| k         | 6       | whole numbers in [1, inf)       | Fast steps between two merges |
+| alpha     | 0.5     | [0, 1]                          | α: how far the slow weights follow the fast ones; 1 is no lookahead |
+| slow_from | 'start' | one of 'start', 'step', 'merge' | Slow weights begin as the first weights, or those after the first step, or at the first merge |
+
+Faithful to: lessw2020/Ranger-Deep-Learning-Optimizer@c82a304"""
 
 class _rangerqh(Rule):
-    """QHAdam with lookahead"""
     def __call__(
         self,
         params: Params,
@@ -113,9 +142,40 @@ class _rangerqh(Rule):
         alpha: α: how far the slow weights follow the fast ones; 1 is no lookahead (in [0, 1])
         slow_from: Slow weights begin as the first weights, or those after the first step, or at the first merge (one of 'start', 'step', 'merge')"""
 rangerqh: _rangerqh
+"""QHAdam with lookahead
+
+| hyper     | default | range                           | meaning |
+|-----------|---------|---------------------------------|---------|
+| lr        | 0.001   | [0, inf)                        | Learning rate: the length of a step |
+| wd        | 0       | [0, inf)                        | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+| mom       | 0.9     | [0, 1)                          | β₁: how slowly the mean of gradients forgets |
+| sqr_mom   | 0.999   | [0, 1)                          | β₂: how slowly the mean of squares forgets |
+| nu1       | 0.7     | [-inf, inf]                     | ν₁: share of the mean in the numerator, the rest is this step's gradient; 1 is Adam |
+| nu2       | 1       | [-inf, inf]                     | ν₂: share of the mean square in the denominator; 1 is Adam |
+| eps       | 1e-08   | [0, inf)                        | Keeps the division finite |
+| k         | 6       | whole numbers in [1, inf)       | Fast steps between two merges |
+| alpha     | 0.5     | [0, 1]                          | α: how far the slow weights follow the fast ones; 1 is no lookahead |
+| slow_from | 'start' | one of 'start', 'step', 'merge' | Slow weights begin as the first weights, or those after the first step, or at the first merge |
+
+Faithful to: lessw2020/Ranger-Deep-Learning-Optimizer@c82a304"""
 
 class Ranger(TorchOptimizer):
-    """RAdam with lookahead and centralized gradients"""
+    """RAdam with lookahead and centralized gradients
+
+    | hyper        | default | range                           | meaning |
+    |--------------|---------|---------------------------------|---------|
+    | lr           | 0.001   | [0, inf)                        | Learning rate: the length of a step |
+    | conv_only    | False   | one of False, True              | Convolutions only (more than 3 dimensions), not the weights of linear layers? |
+    | betas[0]     | 0.95    | [0, 1)                          | β₁ of the mean |
+    | betas[1]     | 0.999   | [0, 1)                          | β₂ of the mean square |
+    | eps          | 1e-05   | [0, inf)                        | Keeps the division finite |
+    | n_min        | 5       | [4, inf)                        | Least length of the moving average to trust |
+    | weight_decay | 0       | [0, inf)                        | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+    | k            | 6       | whole numbers in [1, inf)       | Fast steps between two merges |
+    | la_alpha     | 0.5     | [0, 1]                          | α: how far the slow weights follow the fast ones; 1 is no lookahead |
+    | slow_from    | 'start' | one of 'start', 'step', 'merge' | Slow weights begin as the first weights, or those after the first step, or at the first merge |
+
+    Faithful to: lessw2020/Ranger-Deep-Learning-Optimizer@c82a304"""
     def __init__(
         self,
         params: ParamsT,
@@ -156,7 +216,22 @@ class Ranger(TorchOptimizer):
         slow_from: Slow weights begin as the first weights, or those after the first step, or at the first merge (one of 'start', 'step', 'merge')"""
 
 class RangerQH(TorchOptimizer):
-    """QHAdam with lookahead"""
+    """QHAdam with lookahead
+
+    | hyper        | default | range                           | meaning |
+    |--------------|---------|---------------------------------|---------|
+    | lr           | 0.001   | [0, inf)                        | Learning rate: the length of a step |
+    | weight_decay | 0       | [0, inf)                        | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+    | betas[0]     | 0.9     | [0, 1)                          | β₁: how slowly the mean of gradients forgets |
+    | betas[1]     | 0.999   | [0, 1)                          | β₂: how slowly the mean of squares forgets |
+    | nu1          | 0.7     | [-inf, inf]                     | ν₁: share of the mean in the numerator, the rest is this step's gradient; 1 is Adam |
+    | nu2          | 1       | [-inf, inf]                     | ν₂: share of the mean square in the denominator; 1 is Adam |
+    | eps          | 1e-08   | [0, inf)                        | Keeps the division finite |
+    | k            | 6       | whole numbers in [1, inf)       | Fast steps between two merges |
+    | la_alpha     | 0.5     | [0, 1]                          | α: how far the slow weights follow the fast ones; 1 is no lookahead |
+    | slow_from    | 'start' | one of 'start', 'step', 'merge' | Slow weights begin as the first weights, or those after the first step, or at the first merge |
+
+    Faithful to: lessw2020/Ranger-Deep-Learning-Optimizer@c82a304"""
     def __init__(
         self,
         params: ParamsT,
@@ -197,7 +272,6 @@ class RangerQH(TorchOptimizer):
         slow_from: Slow weights begin as the first weights, or those after the first step, or at the first merge (one of 'start', 'step', 'merge')"""
 
 class _ranger19(Rule):
-    """Ranger of 2019 and of fastai: RAdam with lookahead"""
     def __call__(
         self,
         params: Params,
@@ -228,6 +302,21 @@ class _ranger19(Rule):
         alpha: α: how far the slow weights follow the fast ones; 1 is no lookahead (in [0, 1])
         slow_from: Slow weights begin as the first weights, or those after the first step, or at the first merge (one of 'start', 'step', 'merge')"""
 ranger19: _ranger19
+"""Ranger of 2019 and of fastai: RAdam with lookahead
+
+| hyper     | default | range                           | meaning |
+|-----------|---------|---------------------------------|---------|
+| lr        | 0.001   | [0, inf)                        | Learning rate: the length of a step |
+| mom       | 0.95    | [0, 1)                          | β₁ of the mean |
+| sqr_mom   | 0.99    | [0, 1)                          | β₂ of the mean square |
+| eps       | 1e-06   | [0, inf)                        | Keeps the division finite |
+| n_min     | 5       | [4, inf)                        | Least length of the moving average to trust |
+| wd        | 0.01    | [0, inf)                        | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+| k         | 6       | whole numbers in [1, inf)       | Fast steps between two merges |
+| alpha     | 0.5     | [0, 1]                          | α: how far the slow weights follow the fast ones; 1 is no lookahead |
+| slow_from | 'start' | one of 'start', 'step', 'merge' | Slow weights begin as the first weights, or those after the first step, or at the first merge |
+
+Faithful to: fastai 2.8.12"""
 
 lookahead: Term
 """Lookahead: every `k` steps fast weights return to slow ones that have come to meet them"""

@@ -12,7 +12,6 @@ __all__ = ['qhm', 'QHM', 'aggmo', 'AggMo', 'FirstStep', 'demon_sgdm', 'demon_ada
     'DemonAdam', 'Velocities', 'exp_betas', 'aggmo_of', 'fade', 'demon_ball', 'damped_demon']
 
 class _qhm(Rule):
-    """Momentum with a long memory, and the present gradient beside it"""
     def __call__(
         self,
         params: Params,
@@ -33,9 +32,30 @@ class _qhm(Rule):
         mom: β: how slowly the mean of gradients forgets (in [0, 1))
         nu: ν: share of the mean in the step, the rest is this step's gradient; 0 is plain descent (in [0, 1])"""
 qhm: _qhm
+"""Momentum with a long memory, and the present gradient beside it
+
+| hyper | default | range    | meaning |
+|-------|---------|----------|---------|
+| lr    | 0.001   | [0, inf) | Learning rate: the length of a step |
+| wd    | 0       | [0, inf) | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+| mom   | 0.999   | [0, 1)   | β: how slowly the mean of gradients forgets |
+| nu    | 0.7     | [0, 1]   | ν: share of the mean in the step, the rest is this step's gradient; 0 is plain descent |
+
+Paper: Quasi-hyperbolic momentum and Adam for deep learning (2018), https://arxiv.org/abs/1810.06801
+Faithful to: facebookresearch/qhoptim@e81dea3"""
 
 class QHM(TorchOptimizer):
-    """Momentum with a long memory, and the present gradient beside it"""
+    """Momentum with a long memory, and the present gradient beside it
+
+    | hyper        | default | range    | meaning |
+    |--------------|---------|----------|---------|
+    | lr           | 0.001   | [0, inf) | Learning rate: the length of a step |
+    | weight_decay | 0       | [0, inf) | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+    | momentum     | 0.999   | [0, 1)   | β: how slowly the mean of gradients forgets |
+    | nu           | 0.7     | [0, 1]   | ν: share of the mean in the step, the rest is this step's gradient; 0 is plain descent |
+
+    Paper: Quasi-hyperbolic momentum and Adam for deep learning (2018), https://arxiv.org/abs/1810.06801
+    Faithful to: facebookresearch/qhoptim@e81dea3"""
     def __init__(
         self,
         params: ParamsT,
@@ -65,7 +85,6 @@ class QHM(TorchOptimizer):
         nu: ν: share of the mean in the step, the rest is this step's gradient; 0 is plain descent (in [0, 1])"""
 
 class _aggmo(Rule):
-    """The mean of velocities that forget at different rates"""
     def __call__(
         self,
         params: Params,
@@ -89,9 +108,32 @@ class _aggmo(Rule):
         mom2: How slowly this velocity forgets (in [0, 1))
         mom3: How slowly this velocity forgets (in [0, 1))"""
 aggmo: _aggmo
+"""The mean of velocities that forget at different rates
+
+| hyper | default | range    | meaning |
+|-------|---------|----------|---------|
+| lr    | 0.001   | [0, inf) | Learning rate: the length of a step |
+| wd    | 0       | [0, inf) | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+| mom1  | 0       | [0, 1)   | How slowly this velocity forgets |
+| mom2  | 0.9     | [0, 1)   | How slowly this velocity forgets |
+| mom3  | 0.99    | [0, 1)   | How slowly this velocity forgets |
+
+Paper: Aggregated momentum: stability through passive damping (2018), https://arxiv.org/abs/1804.00325
+Faithful to: AtheMathmo/AggMo@f91730d"""
 
 class AggMo(TorchOptimizer):
-    """The mean of velocities that forget at different rates"""
+    """The mean of velocities that forget at different rates
+
+    | hyper        | default | range    | meaning |
+    |--------------|---------|----------|---------|
+    | lr           | 0.001   | [0, inf) | Learning rate: the length of a step |
+    | weight_decay | 0       | [0, inf) | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+    | mom1         | 0       | [0, 1)   | How slowly this velocity forgets |
+    | mom2         | 0.9     | [0, 1)   | How slowly this velocity forgets |
+    | mom3         | 0.99    | [0, 1)   | How slowly this velocity forgets |
+
+    Paper: Aggregated momentum: stability through passive damping (2018), https://arxiv.org/abs/1804.00325
+    Faithful to: AtheMathmo/AggMo@f91730d"""
     def __init__(
         self,
         params: ParamsT,
@@ -126,7 +168,6 @@ class AggMo(TorchOptimizer):
 FirstStep: TypeAlias = Literal[0, 1]
 
 class _demon_sgdm(Rule):
-    """Momentum that decays to 0 over the training"""
     def __call__(
         self,
         params: Params,
@@ -151,9 +192,21 @@ class _demon_sgdm(Rule):
         t0: The number of the first step: 0 starts with all momentum, 1 ends without any (one of 0, 1)
         nesterov: Look one step of the velocity ahead? (one of False, True)"""
 demon_sgdm: _demon_sgdm
+"""Momentum that decays to 0 over the training
+
+| hyper    | default | range                     | meaning |
+|----------|---------|---------------------------|---------|
+| lr       | 0.001   | [0, inf)                  | Learning rate: the length of a step |
+| wd       | 0       | [0, inf)                  | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+| mom      | 0.9     | [0, 1)                    | β: momentum at the start |
+| total    | 0       | whole numbers in [0, inf) | T: steps of the whole training, after which there is no momentum left; 0 is no end |
+| t0       | 0       | one of 0, 1               | The number of the first step: 0 starts with all momentum, 1 ends without any |
+| nesterov | False   | one of False, True        | Look one step of the velocity ahead? |
+
+Paper: Demon: improved neural network training with momentum decay (2019), https://arxiv.org/abs/1910.04952
+Faithful to: wolfecameron/optimizers@1f547d8"""
 
 class _demon_adam_wolfe(Rule):
-    """Demon Adam with ε under the root"""
     def __call__(
         self,
         params: Params,
@@ -182,9 +235,23 @@ class _demon_adam_wolfe(Rule):
         total: T: steps of the whole training, after which there is no momentum left; 0 is no end (whole numbers in [0, inf))
         t0: The number of the first step (one of 0, 1)"""
 demon_adam_wolfe: _demon_adam_wolfe
+"""Demon Adam with ε under the root
+
+| hyper   | default | range                     | meaning |
+|---------|---------|---------------------------|---------|
+| lr      | 0.001   | [0, inf)                  | Learning rate: the length of a step |
+| wd      | 0       | [0, inf)                  | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+| mom     | 0.9     | [0, 1)                    | β₁: momentum at the start |
+| sqr_mom | 0.999   | [0, 1)                    | β₂: how slowly the mean of squares forgets |
+| eps     | 1e-08   | [0, inf)                  | Keeps the division finite |
+| eps_in  | True    | one of False, True        | Add `eps` to the mean square, before the root? |
+| total   | 0       | whole numbers in [0, inf) | T: steps of the whole training, after which there is no momentum left; 0 is no end |
+| t0      | 0       | one of 0, 1               | The number of the first step |
+
+Paper: Demon: improved neural network training with momentum decay (2019), https://arxiv.org/abs/1910.04952
+Faithful to: wolfecameron/optimizers@1f547d8"""
 
 class _demon_adam_damped(Rule):
-    """Adam whose momentum decays to 0"""
     def __call__(
         self,
         params: Params,
@@ -211,9 +278,22 @@ class _demon_adam_damped(Rule):
         t0: The number of the first step (one of 0, 1)
         wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))"""
 demon_adam_damped: _demon_adam_damped
+"""Adam whose momentum decays to 0
+
+| hyper   | default | range                     | meaning |
+|---------|---------|---------------------------|---------|
+| lr      | 0.001   | [0, inf)                  | Learning rate: the length of a step |
+| mom     | 0.9     | [0, 1)                    | β₁: momentum at the start |
+| sqr_mom | 0.999   | [0, 1)                    | β₂: how slowly the mean of squares forgets |
+| eps     | 1e-08   | [0, inf)                  | Keeps the division finite |
+| total   | 0       | whole numbers in [0, inf) | T: steps of the whole training, after which there is no momentum left; 0 is no end |
+| t0      | 1       | one of 0, 1               | The number of the first step |
+| wd      | 0       | [0, inf)                  | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+
+Paper: Demon: improved neural network training with momentum decay (2019), https://arxiv.org/abs/1910.04952
+Faithful to: JRC1995/DemonRangerOptimizer@5abd21a"""
 
 class _demon_adam(Rule):
-    """Adam with a sum of gradients that fades over the training"""
     def __call__(
         self,
         params: Params,
@@ -242,9 +322,35 @@ class _demon_adam(Rule):
         total: T: steps of the whole training, after which there is no momentum left; 0 is no end (whole numbers in [0, inf))
         t0: The number of the first step (one of 0, 1)"""
 demon_adam: _demon_adam
+"""Adam with a sum of gradients that fades over the training
+
+| hyper   | default | range                     | meaning |
+|---------|---------|---------------------------|---------|
+| lr      | 0.001   | [0, inf)                  | Learning rate: the length of a step |
+| wd      | 0       | [0, inf)                  | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+| mom     | 0.9     | [0, 1)                    | β₁: momentum at the start |
+| sqr_mom | 0.999   | [0, 1)                    | β₂: how slowly the mean of squares forgets |
+| eps     | 1e-08   | [0, inf)                  | Keeps the division finite |
+| eps_in  | False   | one of False, True        | Add `eps` to the mean square, before the root? |
+| total   | 0       | whole numbers in [0, inf) | T: steps of the whole training, after which there is no momentum left; 0 is no end |
+| t0      | 0       | one of 0, 1               | The number of the first step |
+
+Paper: Demon: improved neural network training with momentum decay (2019), https://arxiv.org/abs/1910.04952"""
 
 class DemonSGDM(TorchOptimizer):
-    """Momentum that decays to 0 over the training"""
+    """Momentum that decays to 0 over the training
+
+    | hyper        | default | range                     | meaning |
+    |--------------|---------|---------------------------|---------|
+    | lr           | 0.001   | [0, inf)                  | Learning rate: the length of a step |
+    | weight_decay | 0       | [0, inf)                  | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+    | momentum     | 0.9     | [0, 1)                    | β: momentum at the start |
+    | total        | 0       | whole numbers in [0, inf) | T: steps of the whole training, after which there is no momentum left; 0 is no end |
+    | t0           | 0       | one of 0, 1               | The number of the first step: 0 starts with all momentum, 1 ends without any |
+    | nesterov     | False   | one of False, True        | Look one step of the velocity ahead? |
+
+    Paper: Demon: improved neural network training with momentum decay (2019), https://arxiv.org/abs/1910.04952
+    Faithful to: wolfecameron/optimizers@1f547d8"""
     def __init__(
         self,
         params: ParamsT,
@@ -278,7 +384,20 @@ class DemonSGDM(TorchOptimizer):
         nesterov: Look one step of the velocity ahead? (one of False, True)"""
 
 class DemonAdam(TorchOptimizer):
-    """Adam with a sum of gradients that fades over the training"""
+    """Adam with a sum of gradients that fades over the training
+
+    | hyper        | default | range                     | meaning |
+    |--------------|---------|---------------------------|---------|
+    | lr           | 0.001   | [0, inf)                  | Learning rate: the length of a step |
+    | weight_decay | 0       | [0, inf)                  | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+    | betas[0]     | 0.9     | [0, 1)                    | β₁: momentum at the start |
+    | betas[1]     | 0.999   | [0, 1)                    | β₂: how slowly the mean of squares forgets |
+    | eps          | 1e-08   | [0, inf)                  | Keeps the division finite |
+    | eps_in       | False   | one of False, True        | Add `eps` to the mean square, before the root? |
+    | total        | 0       | whole numbers in [0, inf) | T: steps of the whole training, after which there is no momentum left; 0 is no end |
+    | t0           | 0       | one of 0, 1               | The number of the first step |
+
+    Paper: Demon: improved neural network training with momentum decay (2019), https://arxiv.org/abs/1910.04952"""
     def __init__(
         self,
         params: ParamsT,

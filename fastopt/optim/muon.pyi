@@ -10,7 +10,6 @@ import torch
 __all__ = ['muon', 'Muon', 'as_matrix', 'as_matrices', 'newton_schulz', 'gain', 'mean_ahead', 'orthogonalize']
 
 class _muon(Rule):
-    """Momentum with all singular values made about 1"""
     def __call__(
         self,
         params: Params,
@@ -43,9 +42,42 @@ class _muon(Rule):
         flatten: Is every weight one matrix, also for the length of its step, that has a row for each entry of its first dimension? (one of False, True)
         wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))"""
 muon: _muon
+"""Momentum with all singular values made about 1
+
+| hyper        | default    | range                                                      | meaning |
+|--------------|------------|------------------------------------------------------------|---------|
+| lr           | 0.02       | [0, inf)                                                   | Learning rate: the length of a step |
+| mom          | 0.95       | [0, 1)                                                     | β: how slowly the mean of gradients forgets |
+| nesterov     | True       | one of False, True                                         | Look one step of the mean ahead? |
+| ns_steps     | 5          | whole numbers in [1, inf)                                  | Rounds of the polynomial |
+| ns_eps       | 1e-07      | [0, inf)                                                   | Keeps the division by the norm finite |
+| ns_norm      | 'added'    | one of 'added', 'least'                                    | Is `ns_eps` added to the norm, or what the norm is at least? |
+| ns_dtype     | 'auto'     | one of 'auto', 'bfloat16', 'weights'                       | Iterate in bfloat16, or as weights are computed? 'auto': bfloat16 on CUDA |
+| adjust_lr_fn | 'original' | one of 'original', 'match_rms_adamw', 'spectral_unclamped' | How the step grows with the shape of the weight |
+| flatten      | False      | one of False, True                                         | Is every weight one matrix, also for the length of its step, that has a row for each entry of its first dimension? |
+| wd           | 0          | [0, inf)                                                   | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+
+Paper: Muon: An optimizer for hidden layers in neural networks (2024), https://kellerjordan.github.io/posts/muon/
+Faithful to: KellerJordan/Muon@857d1ad"""
 
 class Muon(TorchOptimizer):
-    """Momentum with all singular values made about 1"""
+    """Momentum with all singular values made about 1
+
+    | hyper        | default    | range                                                      | meaning |
+    |--------------|------------|------------------------------------------------------------|---------|
+    | lr           | 0.02       | [0, inf)                                                   | Learning rate: the length of a step |
+    | momentum     | 0.95       | [0, 1)                                                     | β: how slowly the mean of gradients forgets |
+    | nesterov     | True       | one of False, True                                         | Look one step of the mean ahead? |
+    | ns_steps     | 5          | whole numbers in [1, inf)                                  | Rounds of the polynomial |
+    | eps          | 1e-07      | [0, inf)                                                   | Keeps the division by the norm finite |
+    | ns_norm      | 'added'    | one of 'added', 'least'                                    | Is `ns_eps` added to the norm, or what the norm is at least? |
+    | ns_dtype     | 'auto'     | one of 'auto', 'bfloat16', 'weights'                       | Iterate in bfloat16, or as weights are computed? 'auto': bfloat16 on CUDA |
+    | adjust_lr_fn | 'original' | one of 'original', 'match_rms_adamw', 'spectral_unclamped' | How the step grows with the shape of the weight |
+    | flatten      | False      | one of False, True                                         | Is every weight one matrix, also for the length of its step, that has a row for each entry of its first dimension? |
+    | weight_decay | 0          | [0, inf)                                                   | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+
+    Paper: Muon: An optimizer for hidden layers in neural networks (2024), https://kellerjordan.github.io/posts/muon/
+    Faithful to: KellerJordan/Muon@857d1ad"""
     def __init__(
         self,
         params: ParamsT,

@@ -10,7 +10,6 @@ import torch
 __all__ = ['qhadamw', 'qhadam', 'QHAdam', 'QHAdamW']
 
 class _qhadamw(Rule):
-    """QHAdam with decoupled weight decay"""
     def __call__(
         self,
         params: Params,
@@ -37,9 +36,22 @@ class _qhadamw(Rule):
         eps: Keeps the division finite (in [0, inf))
         wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))"""
 qhadamw: _qhadamw
+"""QHAdam with decoupled weight decay
+
+| hyper   | default | range       | meaning |
+|---------|---------|-------------|---------|
+| lr      | 0.001   | [0, inf)    | Learning rate: the length of a step |
+| mom     | 0.995   | [0, 1)      | β₁: how slowly the mean of gradients forgets |
+| sqr_mom | 0.999   | [0, 1)      | β₂: how slowly the mean of squares forgets |
+| nu1     | 0.7     | [-inf, inf] | ν₁: share of the mean in the numerator, the rest is this step's gradient; 1 is Adam |
+| nu2     | 1       | [-inf, inf] | ν₂: share of the mean square in the denominator; 1 is Adam |
+| eps     | 1e-08   | [0, inf)    | Keeps the division finite |
+| wd      | 0.01    | [0, inf)    | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+
+Paper: Quasi-hyperbolic momentum and Adam for deep learning (2018), https://arxiv.org/abs/1810.06801
+Faithful to: iprally/qhadamw-pytorch@8951294"""
 
 class _qhadam(Rule):
-    """Adam with the present gradient mixed into its means"""
     def __call__(
         self,
         params: Params,
@@ -66,9 +78,36 @@ class _qhadam(Rule):
         nu2: ν₂: share of the mean square in the denominator; 1 is Adam (in [-inf, inf])
         eps: Keeps the division finite (in [0, inf))"""
 qhadam: _qhadam
+"""Adam with the present gradient mixed into its means
+
+| hyper   | default | range       | meaning |
+|---------|---------|-------------|---------|
+| lr      | 0.001   | [0, inf)    | Learning rate: the length of a step |
+| wd      | 0       | [0, inf)    | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+| mom     | 0.995   | [0, 1)      | β₁: how slowly the mean of gradients forgets |
+| sqr_mom | 0.999   | [0, 1)      | β₂: how slowly the mean of squares forgets |
+| nu1     | 0.7     | [-inf, inf] | ν₁: share of the mean in the numerator, the rest is this step's gradient; 1 is Adam |
+| nu2     | 1       | [-inf, inf] | ν₂: share of the mean square in the denominator; 1 is Adam |
+| eps     | 1e-08   | [0, inf)    | Keeps the division finite |
+
+Paper: Quasi-hyperbolic momentum and Adam for deep learning (2018), https://arxiv.org/abs/1810.06801
+Faithful to: facebookresearch/qhoptim@e81dea3"""
 
 class QHAdam(TorchOptimizer):
-    """Adam with the present gradient mixed into its means"""
+    """Adam with the present gradient mixed into its means
+
+    | hyper        | default | range       | meaning |
+    |--------------|---------|-------------|---------|
+    | lr           | 0.001   | [0, inf)    | Learning rate: the length of a step |
+    | weight_decay | 0       | [0, inf)    | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+    | betas[0]     | 0.995   | [0, 1)      | β₁: how slowly the mean of gradients forgets |
+    | betas[1]     | 0.999   | [0, 1)      | β₂: how slowly the mean of squares forgets |
+    | nu1          | 0.7     | [-inf, inf] | ν₁: share of the mean in the numerator, the rest is this step's gradient; 1 is Adam |
+    | nu2          | 1       | [-inf, inf] | ν₂: share of the mean square in the denominator; 1 is Adam |
+    | eps          | 1e-08   | [0, inf)    | Keeps the division finite |
+
+    Paper: Quasi-hyperbolic momentum and Adam for deep learning (2018), https://arxiv.org/abs/1810.06801
+    Faithful to: facebookresearch/qhoptim@e81dea3"""
     def __init__(
         self,
         params: ParamsT,
@@ -103,7 +142,20 @@ class QHAdam(TorchOptimizer):
         eps: Keeps the division finite (in [0, inf))"""
 
 class QHAdamW(TorchOptimizer):
-    """QHAdam with decoupled weight decay"""
+    """QHAdam with decoupled weight decay
+
+    | hyper        | default | range       | meaning |
+    |--------------|---------|-------------|---------|
+    | lr           | 0.001   | [0, inf)    | Learning rate: the length of a step |
+    | betas[0]     | 0.995   | [0, 1)      | β₁: how slowly the mean of gradients forgets |
+    | betas[1]     | 0.999   | [0, 1)      | β₂: how slowly the mean of squares forgets |
+    | nu1          | 0.7     | [-inf, inf] | ν₁: share of the mean in the numerator, the rest is this step's gradient; 1 is Adam |
+    | nu2          | 1       | [-inf, inf] | ν₂: share of the mean square in the denominator; 1 is Adam |
+    | eps          | 1e-08   | [0, inf)    | Keeps the division finite |
+    | weight_decay | 0.01    | [0, inf)    | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+
+    Paper: Quasi-hyperbolic momentum and Adam for deep learning (2018), https://arxiv.org/abs/1810.06801
+    Faithful to: iprally/qhadamw-pytorch@8951294"""
     def __init__(
         self,
         params: ParamsT,

@@ -14,7 +14,6 @@ __all__ = ['Blend', 'schedulefree_sgd', 'schedulefree_adamw', 'schedulefree_rada
 Blend: TypeAlias = float # in (0, 1]
 
 class _schedulefree_sgd(Rule):
-    """Gradient descent whose average needs no schedule"""
     def __call__(
         self,
         params: Params,
@@ -39,9 +38,21 @@ class _schedulefree_sgd(Rule):
         r: Later steps count more in the average: by this power of the step (in [-inf, inf])
         weight_lr_power: Steps count by this power of the largest rate so far (in [0, inf))"""
 schedulefree_sgd: _schedulefree_sgd
+"""Gradient descent whose average needs no schedule
+
+| hyper           | default | range                     | meaning |
+|-----------------|---------|---------------------------|---------|
+| lr              | 1       | [0, inf)                  | Learning rate of the fast point |
+| wd              | 0       | [0, inf)                  | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+| mom             | 0.9     | (0, 1]                    | β: how near to the average gradients are taken; 1 is at the average |
+| warmup_steps    | 0       | whole numbers in [0, inf) | Steps in which the rate rises to `lr` |
+| r               | 0       | [-inf, inf]               | Later steps count more in the average: by this power of the step |
+| weight_lr_power | 2       | [0, inf)                  | Steps count by this power of the largest rate so far |
+
+Paper: The Road Less Scheduled (2024), https://arxiv.org/abs/2405.15682
+Faithful to: facebookresearch/schedule_free@70785b5"""
 
 class _schedulefree_adamw(Rule):
-    """Adam whose average needs no schedule and replaces momentum"""
     def __call__(
         self,
         params: Params,
@@ -70,9 +81,23 @@ class _schedulefree_adamw(Rule):
         r: Later steps count more in the average: by this power of the step (in [-inf, inf])
         weight_lr_power: Steps count by this power of the largest rate so far (in [0, inf))"""
 schedulefree_adamw: _schedulefree_adamw
+"""Adam whose average needs no schedule and replaces momentum
+
+| hyper           | default | range                     | meaning |
+|-----------------|---------|---------------------------|---------|
+| lr              | 0.0025  | [0, inf)                  | Learning rate of the fast point |
+| sqr_mom         | 0.999   | [0, 1)                    | β₂: how slowly the mean of squares forgets |
+| eps             | 1e-08   | [0, inf)                  | Keeps the division finite |
+| wd              | 0       | [0, inf)                  | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+| mom             | 0.9     | (0, 1]                    | β: how near to the average gradients are taken; 1 is at the average |
+| warmup_steps    | 0       | whole numbers in [0, inf) | Steps in which the rate rises to `lr` |
+| r               | 0       | [-inf, inf]               | Later steps count more in the average: by this power of the step |
+| weight_lr_power | 2       | [0, inf)                  | Steps count by this power of the largest rate so far |
+
+Paper: The Road Less Scheduled (2024), https://arxiv.org/abs/2405.15682
+Faithful to: facebookresearch/schedule_free@70785b5"""
 
 class _schedulefree_radam(Rule):
-    """Schedule-free Adam that warms up by rectification"""
     def __call__(
         self,
         params: Params,
@@ -101,9 +126,36 @@ class _schedulefree_radam(Rule):
         r: Later steps count more in the average: by this power of the step (in [-inf, inf])
         weight_lr_power: Steps count by this power of the largest rate so far (in [0, inf))"""
 schedulefree_radam: _schedulefree_radam
+"""Schedule-free Adam that warms up by rectification
+
+| hyper            | default | range              | meaning |
+|------------------|---------|--------------------|---------|
+| lr               | 0.0025  | [0, inf)           | Learning rate of the fast point |
+| sqr_mom          | 0.999   | [0, 1)             | β₂ of the mean square, which says how far it can be trusted |
+| eps              | 1e-08   | [0, inf)           | Keeps the division finite |
+| wd               | 0       | [0, inf)           | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+| mom              | 0.9     | (0, 1]             | β: how near to the average gradients are taken; 1 is at the average |
+| silent_sgd_phase | True    | one of False, True | Stand still while it cannot be trusted? |
+| r                | 0       | [-inf, inf]        | Later steps count more in the average: by this power of the step |
+| weight_lr_power  | 2       | [0, inf)           | Steps count by this power of the largest rate so far |
+
+Paper: The Road Less Scheduled (2024), https://arxiv.org/abs/2405.15682
+Faithful to: facebookresearch/schedule_free@70785b5"""
 
 class ScheduleFreeSGD(TorchOptimizer):
-    """Gradient descent whose average needs no schedule"""
+    """Gradient descent whose average needs no schedule
+
+    | hyper           | default | range                     | meaning |
+    |-----------------|---------|---------------------------|---------|
+    | lr              | 1       | [0, inf)                  | Learning rate of the fast point |
+    | weight_decay    | 0       | [0, inf)                  | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+    | momentum        | 0.9     | (0, 1]                    | β: how near to the average gradients are taken; 1 is at the average |
+    | warmup_steps    | 0       | whole numbers in [0, inf) | Steps in which the rate rises to `lr` |
+    | r               | 0       | [-inf, inf]               | Later steps count more in the average: by this power of the step |
+    | weight_lr_power | 2       | [0, inf)                  | Steps count by this power of the largest rate so far |
+
+    Paper: The Road Less Scheduled (2024), https://arxiv.org/abs/2405.15682
+    Faithful to: facebookresearch/schedule_free@70785b5"""
     def __init__(
         self,
         params: ParamsT,
@@ -137,7 +189,21 @@ class ScheduleFreeSGD(TorchOptimizer):
         weight_lr_power: Steps count by this power of the largest rate so far (in [0, inf))"""
 
 class ScheduleFreeAdamW(TorchOptimizer):
-    """Adam whose average needs no schedule and replaces momentum"""
+    """Adam whose average needs no schedule and replaces momentum
+
+    | hyper           | default | range                     | meaning |
+    |-----------------|---------|---------------------------|---------|
+    | lr              | 0.0025  | [0, inf)                  | Learning rate of the fast point |
+    | betas[1]        | 0.999   | [0, 1)                    | β₂: how slowly the mean of squares forgets |
+    | eps             | 1e-08   | [0, inf)                  | Keeps the division finite |
+    | weight_decay    | 0       | [0, inf)                  | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+    | betas[0]        | 0.9     | (0, 1]                    | β: how near to the average gradients are taken; 1 is at the average |
+    | warmup_steps    | 0       | whole numbers in [0, inf) | Steps in which the rate rises to `lr` |
+    | r               | 0       | [-inf, inf]               | Later steps count more in the average: by this power of the step |
+    | weight_lr_power | 2       | [0, inf)                  | Steps count by this power of the largest rate so far |
+
+    Paper: The Road Less Scheduled (2024), https://arxiv.org/abs/2405.15682
+    Faithful to: facebookresearch/schedule_free@70785b5"""
     def __init__(
         self,
         params: ParamsT,
@@ -174,7 +240,21 @@ class ScheduleFreeAdamW(TorchOptimizer):
         weight_lr_power: Steps count by this power of the largest rate so far (in [0, inf))"""
 
 class ScheduleFreeRAdam(TorchOptimizer):
-    """Schedule-free Adam that warms up by rectification"""
+    """Schedule-free Adam that warms up by rectification
+
+    | hyper            | default | range              | meaning |
+    |------------------|---------|--------------------|---------|
+    | lr               | 0.0025  | [0, inf)           | Learning rate of the fast point |
+    | betas[1]         | 0.999   | [0, 1)             | β₂ of the mean square, which says how far it can be trusted |
+    | eps              | 1e-08   | [0, inf)           | Keeps the division finite |
+    | weight_decay     | 0       | [0, inf)           | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+    | betas[0]         | 0.9     | (0, 1]             | β: how near to the average gradients are taken; 1 is at the average |
+    | silent_sgd_phase | True    | one of False, True | Stand still while it cannot be trusted? |
+    | r                | 0       | [-inf, inf]        | Later steps count more in the average: by this power of the step |
+    | weight_lr_power  | 2       | [0, inf)           | Steps count by this power of the largest rate so far |
+
+    Paper: The Road Less Scheduled (2024), https://arxiv.org/abs/2405.15682
+    Faithful to: facebookresearch/schedule_free@70785b5"""
     def __init__(
         self,
         params: ParamsT,

@@ -11,7 +11,6 @@ __all__ = ['sgd', 'momentum', 'nesterov', 'SGD', 'Momentum', 'Nesterov', 'Power'
     'average', 'at_average']
 
 class _sgd(Rule):
-    """Stochastic gradient descent, with momentum if `mom` is not 0"""
     def __call__(
         self,
         params: Params,
@@ -34,9 +33,20 @@ class _sgd(Rule):
         damp: Dampening: how much less than a whole gradient is added, from the second step on; nothing without momentum (in [0, 1))
         nesterov: Look one step of the velocity ahead? (one of False, True)"""
 sgd: _sgd
+"""Stochastic gradient descent, with momentum if `mom` is not 0
+
+| hyper    | default | range              | meaning |
+|----------|---------|--------------------|---------|
+| lr       | 0.001   | [0, inf)           | Learning rate: the length of a step |
+| wd       | 0       | [0, inf)           | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+| mom      | 0       | [0, 1)             | Momentum: how slowly the velocity forgets |
+| damp     | 0       | [0, 1)             | Dampening: how much less than a whole gradient is added, from the second step on; nothing without momentum |
+| nesterov | False   | one of False, True | Look one step of the velocity ahead? |
+
+Paper: A stochastic approximation method (1951), https://doi.org/10.1214/aoms/1177729586
+Faithful to: torch 2.15.0"""
 
 class _momentum(Rule):
-    """Descent with the velocity of a heavy ball"""
     def __call__(
         self,
         params: Params,
@@ -59,9 +69,20 @@ class _momentum(Rule):
         damp: Dampening: how much less than a whole gradient is added, from the second step on; nothing without momentum (in [0, 1))
         nesterov: Look one step of the velocity ahead? (one of False, True)"""
 momentum: _momentum
+"""Descent with the velocity of a heavy ball
+
+| hyper    | default | range              | meaning |
+|----------|---------|--------------------|---------|
+| lr       | 0.001   | [0, inf)           | Learning rate: the length of a step |
+| wd       | 0       | [0, inf)           | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+| mom      | 0.9     | [0, 1)             | Momentum: how slowly the velocity forgets |
+| damp     | 0       | [0, 1)             | Dampening: how much less than a whole gradient is added, from the second step on; nothing without momentum |
+| nesterov | False   | one of False, True | Look one step of the velocity ahead? |
+
+Paper: Some methods of speeding up the convergence of iteration methods (1964), https://doi.org/10.1016/0041-5553(64)90137-5
+Faithful to: torch 2.15.0"""
 
 class _nesterov(Rule):
-    """Momentum that looks one step of its velocity ahead"""
     def __call__(
         self,
         params: Params,
@@ -84,9 +105,32 @@ class _nesterov(Rule):
         damp: Dampening: how much less than a whole gradient is added, from the second step on; nothing without momentum (in [0, 1))
         nesterov: Look one step of the velocity ahead? (one of False, True)"""
 nesterov: _nesterov
+"""Momentum that looks one step of its velocity ahead
+
+| hyper    | default | range              | meaning |
+|----------|---------|--------------------|---------|
+| lr       | 0.001   | [0, inf)           | Learning rate: the length of a step |
+| wd       | 0       | [0, inf)           | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+| mom      | 0.9     | [0, 1)             | Momentum: how slowly the velocity forgets |
+| damp     | 0       | [0, 1)             | Dampening: how much less than a whole gradient is added, from the second step on; nothing without momentum |
+| nesterov | True    | one of False, True | Look one step of the velocity ahead? |
+
+Paper: On the importance of initialization and momentum in deep learning (2013), https://proceedings.mlr.press/v28/sutskever13.html
+Faithful to: torch 2.15.0"""
 
 class SGD(TorchOptimizer):
-    """Stochastic gradient descent, with momentum if `mom` is not 0"""
+    """Stochastic gradient descent, with momentum if `mom` is not 0
+
+    | hyper        | default | range              | meaning |
+    |--------------|---------|--------------------|---------|
+    | lr           | 0.001   | [0, inf)           | Learning rate: the length of a step |
+    | weight_decay | 0       | [0, inf)           | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+    | momentum     | 0       | [0, 1)             | Momentum: how slowly the velocity forgets |
+    | dampening    | 0       | [0, 1)             | Dampening: how much less than a whole gradient is added, from the second step on; nothing without momentum |
+    | nesterov     | False   | one of False, True | Look one step of the velocity ahead? |
+
+    Paper: A stochastic approximation method (1951), https://doi.org/10.1214/aoms/1177729586
+    Faithful to: torch 2.15.0"""
     def __init__(
         self,
         params: ParamsT,
@@ -118,7 +162,18 @@ class SGD(TorchOptimizer):
         nesterov: Look one step of the velocity ahead? (one of False, True)"""
 
 class Momentum(TorchOptimizer):
-    """Descent with the velocity of a heavy ball"""
+    """Descent with the velocity of a heavy ball
+
+    | hyper        | default | range              | meaning |
+    |--------------|---------|--------------------|---------|
+    | lr           | 0.001   | [0, inf)           | Learning rate: the length of a step |
+    | weight_decay | 0       | [0, inf)           | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+    | momentum     | 0.9     | [0, 1)             | Momentum: how slowly the velocity forgets |
+    | dampening    | 0       | [0, 1)             | Dampening: how much less than a whole gradient is added, from the second step on; nothing without momentum |
+    | nesterov     | False   | one of False, True | Look one step of the velocity ahead? |
+
+    Paper: Some methods of speeding up the convergence of iteration methods (1964), https://doi.org/10.1016/0041-5553(64)90137-5
+    Faithful to: torch 2.15.0"""
     def __init__(
         self,
         params: ParamsT,
@@ -150,7 +205,18 @@ class Momentum(TorchOptimizer):
         nesterov: Look one step of the velocity ahead? (one of False, True)"""
 
 class Nesterov(TorchOptimizer):
-    """Momentum that looks one step of its velocity ahead"""
+    """Momentum that looks one step of its velocity ahead
+
+    | hyper        | default | range              | meaning |
+    |--------------|---------|--------------------|---------|
+    | lr           | 0.001   | [0, inf)           | Learning rate: the length of a step |
+    | weight_decay | 0       | [0, inf)           | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+    | momentum     | 0.9     | [0, 1)             | Momentum: how slowly the velocity forgets |
+    | dampening    | 0       | [0, 1)             | Dampening: how much less than a whole gradient is added, from the second step on; nothing without momentum |
+    | nesterov     | True    | one of False, True | Look one step of the velocity ahead? |
+
+    Paper: On the importance of initialization and momentum in deep learning (2013), https://proceedings.mlr.press/v28/sutskever13.html
+    Faithful to: torch 2.15.0"""
     def __init__(
         self,
         params: ParamsT,
@@ -184,7 +250,6 @@ class Nesterov(TorchOptimizer):
 Power: TypeAlias = float # in [0, inf)
 
 class _asgd(Rule):
-    """Descent whose points are averaged"""
     def __call__(
         self,
         params: Params,
@@ -208,9 +273,32 @@ class _asgd(Rule):
         power: α: how fast the rate falls (in [0, inf))
         t0: Steps before averaging begins (in [0, inf))"""
 asgd: _asgd
+"""Descent whose points are averaged
+
+| hyper | default | range    | meaning |
+|-------|---------|----------|---------|
+| lr    | 0.01    | [0, inf) | Learning rate of the first step |
+| wd    | 0       | [0, inf) | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+| lambd | 0.0001  | [0, inf) | λ: pulls weights to zero, and makes the rate fall |
+| power | 0.75    | [0, inf) | α: how fast the rate falls |
+| t0    | 1e+06   | [0, inf) | Steps before averaging begins |
+
+Paper: Acceleration of stochastic approximation by averaging (1992), https://doi.org/10.1137/0330046
+Faithful to: torch 2.15.0"""
 
 class ASGD(TorchOptimizer):
-    """Descent whose points are averaged"""
+    """Descent whose points are averaged
+
+    | hyper        | default | range    | meaning |
+    |--------------|---------|----------|---------|
+    | lr           | 0.01    | [0, inf) | Learning rate of the first step |
+    | weight_decay | 0       | [0, inf) | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+    | lambd        | 0.0001  | [0, inf) | λ: pulls weights to zero, and makes the rate fall |
+    | alpha        | 0.75    | [0, inf) | α: how fast the rate falls |
+    | t0           | 1e+06   | [0, inf) | Steps before averaging begins |
+
+    Paper: Acceleration of stochastic approximation by averaging (1992), https://doi.org/10.1137/0330046
+    Faithful to: torch 2.15.0"""
     def __init__(
         self,
         params: ParamsT,

@@ -10,7 +10,6 @@ import torch
 __all__ = ['yellowfin', 'YellowFin', 'shield']
 
 class _yellowfin(Rule):
-    """Momentum that tunes its own rate and momentum"""
     def __call__(
         self,
         params: Params,
@@ -41,9 +40,40 @@ class _yellowfin(Rule):
         log_min: Average the least curvatures as logarithms? (one of False, True)
         log_max: Average the largest curvatures as logarithms? (one of False, True)"""
 yellowfin: _yellowfin
+"""Momentum that tunes its own rate and momentum
+
+| hyper       | default | range                     | meaning |
+|-------------|---------|---------------------------|---------|
+| lr          | 1       | [0, inf)                  | Multiplies the rate that was tuned |
+| beta        | 0.999   | [0, 1)                    | β: how slowly all measurements forget |
+| adapt_clip  | True    | one of False, True        | Shorten gradients that are longer than the range of curvatures lets expect, and bound the rate? |
+| wd          | 0       | [0, inf)                  | Weight decay: pulls weights to zero, in units of the gradient |
+| first_lr    | 0.0001  | [0, inf)                  | Rate of the first step, when nothing is known yet |
+| window      | 20      | whole numbers in [1, inf) | Steps among which the least and the largest curvature are sought |
+| zero_debias | True    | one of False, True        | Debias the means? |
+| log_min     | True    | one of False, True        | Average the least curvatures as logarithms? |
+| log_max     | True    | one of False, True        | Average the largest curvatures as logarithms? |
+
+Paper: YellowFin and the art of momentum tuning (2017), https://arxiv.org/abs/1706.03471
+Faithful to: JianGoForIt/YellowFin_Pytorch@b87aed1"""
 
 class YellowFin(TorchOptimizer):
-    """Momentum that tunes its own rate and momentum"""
+    """Momentum that tunes its own rate and momentum
+
+    | hyper        | default | range                     | meaning |
+    |--------------|---------|---------------------------|---------|
+    | lr           | 1       | [0, inf)                  | Multiplies the rate that was tuned |
+    | beta         | 0.999   | [0, 1)                    | β: how slowly all measurements forget |
+    | adapt_clip   | True    | one of False, True        | Shorten gradients that are longer than the range of curvatures lets expect, and bound the rate? |
+    | weight_decay | 0       | [0, inf)                  | Weight decay: pulls weights to zero, in units of the gradient |
+    | first_lr     | 0.0001  | [0, inf)                  | Rate of the first step, when nothing is known yet |
+    | window       | 20      | whole numbers in [1, inf) | Steps among which the least and the largest curvature are sought |
+    | zero_debias  | True    | one of False, True        | Debias the means? |
+    | log_min      | True    | one of False, True        | Average the least curvatures as logarithms? |
+    | log_max      | True    | one of False, True        | Average the largest curvatures as logarithms? |
+
+    Paper: YellowFin and the art of momentum tuning (2017), https://arxiv.org/abs/1706.03471
+    Faithful to: JianGoForIt/YellowFin_Pytorch@b87aed1"""
     def __init__(
         self,
         params: ParamsT,
