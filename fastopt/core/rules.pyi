@@ -4,7 +4,7 @@ import fastopt.core.fastai_face
 import fastopt.core.torch_face
 
 __all__ = ['Real', 'NonNeg', 'Pos', 'Unit', 'Share', 'Count', 'Steps', 'Flag', 'GIVEN', 'HOST', 'RESERVED', 'as_number', 'Range', 'OneOf',
-    'Whole', 'zeros', 'clone', 'Borrowed', 'Memo', 'Across', 'Term', 'term', 'decay', 'shrink', 'descend', 'maximize', 'unknown', 'Rule',
+    'Whole', 'zeros', 'clone', 'Borrowed', 'Memo', 'Across', 'Term', 'term', 'decay', 'shrink', 'descend', 'maximize', 'Rule', 'Question',
     'Route', 'matrices', 'route', 'ema_', 'ema_sqr_', 'debias', 'debias_root', 'at_least', 'each', 'norm', 'mean', 'row_mean']
 
 Real: TypeAlias = float # in [-inf, inf]
@@ -107,9 +107,6 @@ descend: Term
 maximize: Term
 """Climb instead: turn the gradient round"""
 
-def unknown(what: Any, name: Any, valid: Any) -> Any:
-    """The message for a `name` that `what` does not have, with the nearest of `valid`"""
-
 class Rule(Any):
     """`terms` in order: `u` starts as the gradient and ends as what is subtracted from the weights"""
     def __call__(
@@ -168,7 +165,7 @@ class Rule(Any):
     def rule_of(self, p: Any) -> Any:
         """The rule that trains the weight `p`: this one, see `Route`"""
     def run(self, p: Any, g: Any, state: Any, hyper: Any) -> Any:
-        """Yields what is asked of all weights as (`Across`, arguments, keywords); returns the update: what is to be subtracted from `p`"""
+        """Yields each `Question` about all weights; returns the update: what is to be subtracted from `p`"""
     def settle(self, given: Any, called: Any = ...) -> Any:
         """All hypers and all options, after the user's `given` ones, checked; who knows hypers by other names has them in `called`"""
     @property
@@ -184,6 +181,12 @@ class Rule(Any):
     def translate(self, name: Any, value: Any) -> Any:
         """The hyper, and its value, that `name=value` spells"""
     variants: Any
+
+class Question(tuple):
+    """What a rule wants to know about all weights, which its generator yields and is sent the answer to"""
+    across: Any
+    knobs: Any
+    tensors: Any
 
 class Route(Rule):
     """Weights for which `predicate` holds are trained by `one`, the rest by `other`"""

@@ -227,10 +227,10 @@ whiten: Term
 """Shampoo: along each dimension, divide by a root of the sum of the gradient's products"""
 
 def eigenbases(packed: Any, p: Any, sides: Any = (False, 10000)) -> Any:
-    """The eigenvectors of all matrices"""
+    """The eigenvectors of all matrices; the axes of `p` itself for one whose sums of squares are too large for the dtype"""
 
 def power_turn(basis: Any, grams: Any, p: Any, sides: Any = (False, 10000)) -> Any:
-    """The axes, turned towards the eigenvectors of `grams`"""
+    """The axes, turned towards the eigenvectors of `grams`, or only sorted where those are too large for the dtype"""
 
 def sort_along(v: Any, basis: Any, grams: Any, sides: Any = (False, 10000)) -> Any:
     """`v` in the order in which `power_turn` puts the axes"""
