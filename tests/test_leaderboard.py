@@ -297,7 +297,7 @@ def test_no_such_entry(board, text, says, capsys):
 
 def test_no_network(monkeypatch, capsys):
     def refuse(*args, **kw): raise OSError('Name or service not known')
-    monkeypatch.setattr('fastopt.vision.data.untar_data', refuse)
+    monkeypatch.setattr('fastopt.vision.images.untar_data', refuse)
     with pytest.raises(SystemExit): lb('run', 'base-2020')
     assert 'Cannot get, read or unpack imagenette' in (err := capsys.readouterr().err) and '--data' in err
 
@@ -315,7 +315,7 @@ def test_out_is_a_file(imgs, capsys):
 @pytest.mark.parametrize('error', [Exception('Downloaded file is corrupt'), tarfile.ReadError('not a gzip file')], ids=str)
 def test_bad_download(monkeypatch, capsys, error):
     def refuse(*args, **kw): raise error
-    monkeypatch.setattr('fastopt.vision.data.untar_data', refuse)
+    monkeypatch.setattr('fastopt.vision.images.untar_data', refuse)
     with pytest.raises(SystemExit): lb('run', 'base-2020')
     assert str(error) in capsys.readouterr().err
 

@@ -8,8 +8,9 @@ from fastai.data.transforms import parent_label
 from fastai.learner import AvgSmoothLoss
 from fastai.torch_core import set_seed
 from fastopt.vision import recipe as R
-from fastopt.vision.data import carved, fingerprint, located
-from fastopt.vision.train import InputError
+from fastopt.training.records import InputError
+from fastopt.vision.images import fingerprint, located
+from fastopt.vision.loaders import carved
 from torch import nn
 
 TINY = dict(size=16, epochs=1, arch='small', opt='adamw', lr=3e-3, precision='fp32', limit=192)

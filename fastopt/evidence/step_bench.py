@@ -39,7 +39,7 @@ from ..core.fused import Plan, launcher
 from ..core.program import record, split
 from ..optim.muon import as_matrix
 from ..core.rules import Rule
-from ..vision.train import InputError, beside, commit, device, pick, save_record, versions
+from ..training.records import InputError, beside, commit, device, pick, save_record, versions
 
 # %% ../../nbs/evidence/02_step_bench.ipynb #7959d51c
 def period(rule):

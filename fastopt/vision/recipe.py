@@ -6,8 +6,8 @@ Docs: https://fastopt.github.io/fastopt/vision/recipe.html.md"""
 
 # %% auto #0
 __all__ = ['SCRIPT', 'BASE', 'PRESETS', 'DATASETS', 'PIPELINES', 'NATIVE', 'HYPERS', 'TAKES', 'SCHEDS', 'ARCHS', 'ACTS', 'POOLS',
-           'presets', 'numbers', 'settings', 'precision_on', 'loaders', 'network', 'optimizer', 'DeviceMixedPrecision',
-           'SmoothLoss', 'learner', 'fit_recipe', 'Timed', 'speed', 'ratios']
+           'presets', 'rules', 'small', 'numbers', 'settings', 'precision_on', 'loaders', 'network', 'optimizer',
+           'DeviceMixedPrecision', 'SmoothLoss', 'learner', 'fit_recipe', 'Timed', 'speed', 'ratios']
 
 # %% ../../nbs/vision/02_recipe.ipynb #0989d20e
 import json, fastai.optimizer as native, pandas as pd
@@ -17,12 +17,12 @@ from fastai.learner import AvgSmoothLoss
 from fastai.vision.all import *
 from fastai.vision.models import xresnet
 from torch.amp import GradScaler, autocast
-from .data import NormalizeInPlace, carved, classic_dls, fast_dls
-from ..core.rules import unknown
+from ..core.rules import Rule, unknown
 from ..training.flat_anneal import *
 import fastopt.optim.schedulefree # chkstyle: ignore - its rules bring their callback
+from ..training.records import InputError, check_numbers, pick
 from ..training.schedules import *
-from .train import InputError, check_numbers, pick, rules, small
+from .loaders import NormalizeInPlace, carved, classic_dls, fast_dls
 
 # %% ../../nbs/vision/02_recipe.ipynb #dac0ee0d
 SCRIPT = dict(dataset='imagenette', noise=0, size=128, epochs=5, bs=64, arch='xresnet50', act='Mish', sa=False, sym=False, pool='AvgPool',
@@ -36,6 +36,19 @@ PRESETS = {'script':{}, 'base-2020':BASE, 'blur-2020':BASE|dict(blur=True),
 def presets():
     "The recipes, a column each"
     return pd.DataFrame({k:SCRIPT|v for k,v in PRESETS.items()})
+
+# %% ../../nbs/vision/02_recipe.ipynb #61d9d42d
+def rules():
+    "Every named rule of fastopt"
+    return {k:o for k,o in vars(import_module('fastopt.all')).items() if isinstance(o, Rule)}
+
+def small(
+    c_in:int=3, # Channels of an image
+    n_out:int=10 # Classes
+):
+    "A convnet of three layers for small images of any size"
+    return nn.Sequential(ConvLayer(c_in, 32), ConvLayer(32, 64, stride=2), ConvLayer(64, 128, stride=2),
+        nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(128, n_out))
 
 # %% ../../nbs/vision/02_recipe.ipynb #6a46709e
 DATASETS,PIPELINES = ('imagenette','imagewoof','imagewang'),dict(fast=fast_dls, classic=classic_dls)
