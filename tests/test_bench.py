@@ -20,7 +20,7 @@ def uncompiled(monkeypatch):
     "Engines that need no compiler"
     monkeypatch.setattr(B, 'engines', {k:v for k,v in B.engines.items() if k in ('eager','foreach')})
 
-def measure(name, **kw): return B.measure(name, 'small', 'cpu', n=2, **kw)
+def measure(name, **kw): return B.measure_family(name, 'small', 'cpu', n=2, **kw)
 def keys(rows): return {(o['name'],o['library'],o['engine']) for o in rows}
 
 # ---- what is counted
@@ -196,11 +196,11 @@ def test_command_line():
 
 def test_interrupted_keeps_rows(monkeypatch, uncompiled):
     "Each family is saved when it is done; an older record stays until then"
-    measured = B.measure
+    measured = B.measure_family
     def measure(name, *args, **kw):
         if name=='sgd': raise KeyboardInterrupt
         return measured(name, *args, **kw)
-    monkeypatch.setattr(B, 'measure', measure)
+    monkeypatch.setattr(B, 'measure_family', measure)
     open('a.json', 'w').write('old')
     with pytest.raises(KeyboardInterrupt): B.main(only='sgd', shapes='small', out='a.json', quick=True)
     assert open('a.json').read()=='old'

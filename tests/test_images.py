@@ -5,7 +5,7 @@ from fastai.data.all import get_image_files
 from fastai.vision.core import PILImage
 from fastopt.training.records import InputError
 from fastopt.vision import images as I
-from fastopt.vision.images import extract, fingerprint, located, photos, source, store
+from fastopt.vision.images import extract_archive, fingerprint, folder_source, image_source, open_store, resolve_data
 from hypothesis import given, settings, strategies as st
 from pathlib import Path
 from pictures import draw_edges, paint
@@ -34,15 +34,15 @@ def pack(src, fname):
 
 def test_fingerprint_is_of_content(tree, tmp_path):
     shutil.copytree(tree, tmp_path/'twin')
-    a,b = (photos(o).fingerprint for o in (tree,tmp_path/'twin'))
+    a,b = (folder_source(o).fingerprint for o in (tree,tmp_path/'twin'))
     assert a==b
     shutil.copy(tree/'val'/'red'/'0.png', tmp_path/'twin'/'val'/'red'/'1.png')
-    assert photos(tmp_path/'twin').fingerprint!=a
+    assert folder_source(tmp_path/'twin').fingerprint!=a
 
 def test_unpacking_on_a_full_disk(tree, tmp_path, monkeypatch):
     def full(*args, **kw): raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     monkeypatch.setattr(tarfile.TarFile, 'extractall', full)
-    with pytest.raises(InputError, match='No space left'): source(str(pack(tree, tmp_path/'c.tgz')))
+    with pytest.raises(InputError, match='No space left'): image_source(str(pack(tree, tmp_path/'c.tgz')))
     assert not (tmp_path/'cache'/'data').ls()
 
 def evil(fname, *infos):
@@ -58,7 +58,7 @@ def evil(fname, *infos):
 
 def add_zip(z, o, data):
     "Add the `TarInfo` `o` as Info-ZIP would: the kind in the upper half of the attributes, where a link leads as its content"
-    i,kinds = zipfile.ZipInfo(o.name + '/'*o.isdir()),{v:k for k,v in I._kinds.items()}
+    i,kinds = zipfile.ZipInfo(o.name + '/'*o.isdir()),{v:k for k,v in I._TAR_TYPES.items()}
     i.create_system,i.external_attr,i.compress_type = 3,(kinds.get(o.type, stat.S_IFREG)|0o644)<<16,zipfile.ZIP_DEFLATED
     z.writestr(i, o.linkname if o.issym() else data)
 
@@ -74,7 +74,7 @@ def hard(name, to): return member(name, tarfile.LNKTYPE, to)
 def refused(fname, says):
     "Is it refused, with nothing left of it, here or elsewhere?"
     before = sorted(fname.parent.rglob('*'))
-    with pytest.raises(InputError, match=f'{fname.name}.* {says}'): source(str(fname))
+    with pytest.raises(InputError, match=f'{fname.name}.* {says}'): image_source(str(fname))
     assert sorted(set(fname.parent.rglob('*'))-set(before)-{Path('cache').absolute()})==[Path('cache','data').absolute()]
 
 long = 'd'*247
@@ -99,19 +99,19 @@ def test_links_inside(tree, tmp_path, end):
     "A folder under two names, and a file"
     files = [(member(o.relative_to(tree).as_posix()), o.read_bytes()) for o in get_image_files(tree/'train')]
     fname = evil(tmp_path/f'c{end}', *files, link('val','train'), link('train/red/more.png','0.png'))
-    got = extract(fname, tmp_path/'new')
+    got = extract_archive(fname, tmp_path/'new')
     assert (got/'val').is_symlink() and (got/'train'/'red'/'more.png').read_bytes()==(tree/'train'/'red'/'0.png').read_bytes()
-    assert len(source(str(fname)).valid)==17
+    assert len(image_source(str(fname)).valid)==17
 
 def test_hard_links_inside(tmp_path):
-    got = extract(evil(tmp_path/'c.tgz', (member('a/b'), b'one'), hard('c','a/b')), tmp_path/'new')
+    got = extract_archive(evil(tmp_path/'c.tgz', (member('a/b'), b'one'), hard('c','a/b')), tmp_path/'new')
     assert (got/'c').read_bytes()==b'one'
 
 @pytest.mark.parametrize('end,infos', [*((end,o) for end in ('.tgz','.zip') for o in ([(member('0.png'), bytes(2**20+1))],
     [(member(f'{i}.png'), bytes(2**16)) for i in range(17)])), ('.tgz',[member(f'{i}') for i in range(257)])])
 def test_bomb(infos, end, tmp_path, monkeypatch):
     "One large file, several, and many of no size"
-    monkeypatch.setattr(I, 'LITTLE', 2**20)
+    monkeypatch.setattr(I, 'ALWAYS_ALLOWED', 2**20)
     refused(evil(tmp_path/f'bomb{end}', *infos), 'would unpack to more than 1,048,576, as no .* unpack it yourself')
 
 def test_sparse_bomb(tmp_path):
@@ -184,7 +184,7 @@ def test_all_or_nothing(packed, tmp_path_factory, kind, cut, flips, block):
     elif kind: # What is in a tar that is not compressed has no checksum
         for at,bit in flips: data[int(at*len(data))] ^= 1<<bit
     (tmp/'c.tgz').write_bytes(data)
-    try: got = extract(tmp/'c.tgz', tmp/'cache')
+    try: got = extract_archive(tmp/'c.tgz', tmp/'cache')
     except InputError as e:
         assert bytes(data)!=whole and str(tmp/'c.tgz') in str(e) and 'give the folder' in str(e) and not list((tmp/'cache').iterdir())
     else: assert _content(got)==_content(src) and list((tmp/'cache').iterdir())==[got]
@@ -196,7 +196,7 @@ def test_damaged_header_in_a_plain_tar(packed, tmp_path):
     with tarfile.open(tmp_path/'c.tar') as t: ats = [o.offset for o in t.getmembers()]
     for at in ats:
         (tmp_path/'c.tar').write_bytes(data[:at+20]+b'?'+data[at+21:])
-        with pytest.raises(InputError, match='c.tar is damaged'): extract(tmp_path/'c.tar', tmp_path/'new')
+        with pytest.raises(InputError, match='c.tar is damaged'): extract_archive(tmp_path/'c.tar', tmp_path/'new')
     assert not (tmp_path/'new').ls()
 
 @pytest.mark.parametrize('name,raw', [('é', b'\xe9'), ('é', 'é'.encode()), ('日本', '日本'.encode())])
@@ -204,7 +204,7 @@ def test_names_in_a_tar(name, raw, tmp_path):
     "UTF-8, or taken for Latin-1"
     with tarfile.open(tmp_path/'c.tar', 'w', format=tarfile.GNU_FORMAT, encoding='utf-8', errors='surrogateescape') as t:
         for o in (member(raw.decode(errors='surrogateescape')), link('link', raw.decode(errors='surrogateescape'))): t.addfile(o)
-    got = extract(tmp_path/'c.tar', tmp_path/'new')
+    got = extract_archive(tmp_path/'c.tar', tmp_path/'new')
     assert sorted(os.listdir(got))==['link',name] and os.readlink(got/'link')==name
 
 @pytest.mark.parametrize('name,raw', [('é', b'\x82'), ('é', 'é'.encode()), ('日本', '日本'.encode())])
@@ -212,7 +212,7 @@ def test_names_in_a_zip(name, raw, tmp_path):
     "Code page 437, as its standard says, or UTF-8 that does not say so"
     fname = evil(tmp_path/'c.zip', member('x'*len(raw)))
     fname.write_bytes(fname.read_bytes().replace(b'x'*len(raw), raw))
-    assert os.listdir(extract(fname, tmp_path/'new'))==[name]
+    assert os.listdir(extract_archive(fname, tmp_path/'new'))==[name]
 
 def test_zip_of_wrong_utf8(tmp_path):
     fname = evil(tmp_path/'c.zip', member('é'))
@@ -225,21 +225,21 @@ def test_two_unpack_at_once(tree, tmp_path, monkeypatch):
     def slow(fname, dest):
         was(fname, dest)
         monkeypatch.setattr(I, '_unpack', was)
-        extract(fname)
+        extract_archive(fname)
     monkeypatch.setattr(I, '_unpack', slow)
-    assert len(source(str(fname)).train)==16 and len(Path('cache','data').ls())==1
+    assert len(image_source(str(fname)).train)==16 and len(Path('cache','data').ls())==1
 
 @pytest.mark.skipif(not hasattr(os, 'fork'), reason='needs fork')
 def test_killed_while_unpacking(tree, tmp_path, monkeypatch):
     "Nothing is taken for whole that is not"
     fname = pack(tree, tmp_path/'c.tgz')
     with monkeypatch.context() as m:
-        m.setattr(I, '_allowed', lambda member, *args, **kw: member if 'red' not in member.name else os.kill(os.getpid(), signal.SIGKILL))
-        p = multiprocessing.get_context('fork').Process(target=source, args=(str(fname),))
+        m.setattr(I, '_safe_member', lambda member, *args, **kw: member if 'red' not in member.name else os.kill(os.getpid(), signal.SIGKILL))
+        p = multiprocessing.get_context('fork').Process(target=image_source, args=(str(fname),))
         p.start()
         p.join()
     assert p.exitcode==-signal.SIGKILL and [o.name.split('-')[0] for o in Path('cache','data').ls()]==['part']
-    assert len(source(str(fname)).train)==16
+    assert len(image_source(str(fname)).train)==16
 
 @pytest.mark.parametrize('cut', ['noise','half','empty','flip'])
 def test_damaged_archive(cut, tree, tmp_path):
@@ -247,7 +247,7 @@ def test_damaged_archive(cut, tree, tmp_path):
     flip = good[:len(good)//2]+bytes(200)+good[len(good)//2+200:]
     data = dict(noise=random.Random(0).randbytes(5000), half=good[:len(good)//2], empty=b'', flip=flip)[cut]
     (tmp_path/'c.tgz').write_bytes(data)
-    with pytest.raises(InputError, match='c.tgz is damaged, or no tar archive'): source(str(tmp_path/'c.tgz'))
+    with pytest.raises(InputError, match='c.tgz is damaged, or no tar archive'): image_source(str(tmp_path/'c.tgz'))
     assert not (tmp_path/'cache'/'data').ls()
 
 # ---- decoded images
@@ -255,32 +255,32 @@ def test_damaged_archive(cut, tree, tmp_path):
 def left(cache): return sorted(o.name.split('-')[0] for o in (cache/'pixels').iterdir() if o.is_dir())
 
 def test_bytes(fp, tmp_path):
-    kept = store(fp, 100, tmp_path)
+    kept = open_store(fp, 100, tmp_path)
     for i,o in enumerate(fp.train+fp.valid): assert np.array_equal(kept[i].numpy(), np.array(PILImage.create(o)))
-    assert [kept.find(o) for o in fp.valid]==list(range(24, 36)) and kept.find('elsewhere/train/a/a0.png')==-1 and kept.find(3)==-1
+    assert [kept.index_of(o) for o in fp.valid]==list(range(24, 36)) and kept.index_of('elsewhere/train/a/a0.png')==-1 and kept.index_of(3)==-1
 
 def test_shorter_side(fp, tmp_path):
-    sizes = store(fp, 45, tmp_path).sizes
+    sizes = open_store(fp, 45, tmp_path).sizes
     assert sizes[:4].tolist()==[[60,45],[45,60],[45,45],[90,40]]
 
 def _slow(monkeypatch, log, die=None, s=.005):
     "Decoding that is slow, writes a line to `log` for each image, and kills this process at image `die`"
-    was = I.decoded
+    was = I.decode_image
     def decoded(file, side=None):
         with open(log, 'a') as f: f.write('.')
         if die and os.path.getsize(log)>=die: os.kill(os.getpid(), signal.SIGKILL)
         time.sleep(s)
         return was(file, side)
-    monkeypatch.setattr(I, 'decoded', decoded)
+    monkeypatch.setattr(I, 'decode_image', decoded)
 
 def test_many_writers(fp, tmp_path, monkeypatch):
     "Four processes ask at once: each image is decoded once"
     _slow(monkeypatch, tmp_path/'log')
-    jobs = [multiprocessing.get_context('fork').Process(target=store, args=(fp, 100, tmp_path)) for _ in range(4)]
+    jobs = [multiprocessing.get_context('fork').Process(target=open_store, args=(fp, 100, tmp_path)) for _ in range(4)]
     for o in jobs: o.start()
     for o in jobs: o.join()
     assert [o.exitcode for o in jobs]==[0]*4 and (tmp_path/'log').stat().st_size==36
-    assert len(store(fp, 100, tmp_path))==36 and len(left(tmp_path))==1
+    assert len(open_store(fp, 100, tmp_path))==36 and len(left(tmp_path))==1
 
 def test_writers_without_lock(fp, tmp_path, monkeypatch):
     "Without a lock the second to finish throws its own away"
@@ -295,23 +295,23 @@ def test_killed(fp, tmp_path, monkeypatch, at):
     "SIGKILL while writing: nothing is taken for a store, the next call makes one and clears up"
     with monkeypatch.context() as m:
         _slow(m, tmp_path/'log', die=at)
-        job = multiprocessing.get_context('fork').Process(target=store, args=(fp, 100, tmp_path))
+        job = multiprocessing.get_context('fork').Process(target=open_store, args=(fp, 100, tmp_path))
         job.start()
         job.join()
     assert job.exitcode==-signal.SIGKILL and left(tmp_path)==['part']
-    assert len(store(fp, 100, tmp_path))==36 and left(tmp_path)==[fp.mark]
+    assert len(open_store(fp, 100, tmp_path))==36 and left(tmp_path)==[fp.mark]
 
 def test_ctrl_c(fp, tmp_path, monkeypatch):
     "Ctrl-C leaves nothing behind"
-    was = I.decoded
+    was = I.decode_image
     def decoded(file, side=None):
         if file.name=='b5.png': raise KeyboardInterrupt
         return was(file, side)
     with monkeypatch.context() as m:
-        m.setattr(I, 'decoded', decoded)
-        with pytest.raises(KeyboardInterrupt): store(fp, 100, tmp_path)
+        m.setattr(I, 'decode_image', decoded)
+        with pytest.raises(KeyboardInterrupt): open_store(fp, 100, tmp_path)
     assert left(tmp_path)==[]
-    assert len(store(fp, 100, tmp_path))==36
+    assert len(open_store(fp, 100, tmp_path))==36
 
 def _cut(p): os.truncate(p/'pixels', 1000)
 
@@ -340,21 +340,21 @@ def _flip_index(p):
 @pytest.mark.parametrize('harm', [_cut, _flip, _cut_index, _no_index, _empty_index, _no_pixels, _swap, _flip_index], ids=lambda o: o.__name__)
 def test_damage(fp, tmp_path, harm):
     "Any damage is told by name, and mended"
-    kept = store(fp, 100, tmp_path)
+    kept = open_store(fp, 100, tmp_path)
     want,path = kept.pixels.clone(),kept.path
     del kept
     harm(path)
-    with pytest.warns(UserWarning, match=f'{fp.mark}-100 is damaged and made again: .'): kept = store(fp, 100, tmp_path)
+    with pytest.warns(UserWarning, match=f'{fp.mark}-100 is damaged and made again: .'): kept = open_store(fp, 100, tmp_path)
     assert torch.equal(kept.pixels, want)
     with warnings.catch_warnings():
         warnings.simplefilter('error')
-        store(fp, 100, tmp_path)
+        open_store(fp, 100, tmp_path)
 
 def test_full_disk(fp, tmp_path, monkeypatch):
     def full(path): raise OSError(errno.ENOSPC, 'No space left on device')
     with monkeypatch.context() as m:
-        m.setattr(I, '_sync', full)
-        with pytest.raises(InputError, match='No space left.*another folder'): store(fp, 100, tmp_path)
+        m.setattr(I, 'sync_to_disk', full)
+        with pytest.raises(InputError, match='No space left.*another folder'): open_store(fp, 100, tmp_path)
     assert left(tmp_path)==[]
 
 def test_other_images(images, tmp_path):
@@ -363,11 +363,11 @@ def test_other_images(images, tmp_path):
     was = fingerprint(root)
     assert was.mark==fingerprint(images).mark
     shutil.copy(root/'train/a/a0.png', root/'train/a/new.png')
-    assert fingerprint(root).mark!=was.mark and len(store(fingerprint(root), 100, tmp_path))==37
+    assert fingerprint(root).mark!=was.mark and len(open_store(fingerprint(root), 100, tmp_path))==37
 
 def test_unknown(tmp_path, images):
-    with pytest.raises(InputError, match='imagewoof'): located('imagewof')
+    with pytest.raises(InputError, match='imagewoof'): resolve_data('imagewof')
     (tmp_path/'x/train/a').mkdir(parents=True)
-    with pytest.raises(InputError, match='no validation folder'): located(tmp_path)
+    with pytest.raises(InputError, match='no validation folder'): resolve_data(tmp_path)
     (tmp_path/'x/val').mkdir()
-    with pytest.raises(InputError, match='no image'): fingerprint(located(tmp_path))
+    with pytest.raises(InputError, match='no image'): fingerprint(resolve_data(tmp_path))

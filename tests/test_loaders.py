@@ -12,8 +12,8 @@ from fastopt.optim.adam import adamw
 from fastopt.training.flat_anneal import fit_fc # chkstyle: ignore - patches Learner
 from fastopt.training.records import InputError
 from fastopt.training.resume import SaveResume
-from fastopt.vision.images import fingerprint, labeller, store
-from fastopt.vision.loaders import Boxes, classic_dls, fast_dls, resize_batch, resize_boxes, resize_each, rrc_boxes
+from fastopt.vision.images import fingerprint, make_labeller, open_store
+from fastopt.vision.loaders import CropBoxes, classic_dls, fast_dls, resize_batch, resize_boxes, resize_each, rrc_boxes
 from pathlib import Path
 from PIL import Image
 from pictures import draw_edges
@@ -53,7 +53,7 @@ def by_fastai(img, box, flip, zoom, size):
 @pytest.mark.parametrize('train', [True, False])
 def test_pixels(fp, tmp_path, size, train):
     "Pillow, `interpolate` and products of matrices: the same bytes, for noise too"
-    kept,b = store(fp, 100, tmp_path),Boxes([RandomResizedCrop(size, min_scale=.35), FlipItem()])
+    kept,b = open_store(fp, 100, tmp_path),CropBoxes([RandomResizedCrop(size, min_scale=.35), FlipItem()])
     boxes,flips = map(torch.from_numpy, b.draw(kept.sizes, np.random.default_rng(0), train))
     imgs,zoom = [kept[i] for i in range(36)],b.zoom(train)
     pil = torch.stack([by_fastai(*o, zoom, b.size) for o in zip(imgs, boxes, flips)]).int()
@@ -106,7 +106,7 @@ def test_flips(images, tmp_path):
     "About half of the images are flipped, none where p is 0, none to validate on"
     kept = fast(images, tmp_path).train.store
     sizes = kept.sizes[np.zeros(1000, int)]
-    share = lambda p, train: Boxes([RandomResizedCrop(32), FlipItem(p)]).draw(sizes, np.random.default_rng(0), train)[1].mean()
+    share = lambda p, train: CropBoxes([RandomResizedCrop(32), FlipItem(p)]).draw(sizes, np.random.default_rng(0), train)[1].mean()
     assert abs(share(.5, True)-.5)<.06 and share(0, True)==0 and share(.5, False)==0
 
 def test_epoch_is_all(images, tmp_path):
@@ -200,5 +200,5 @@ def test_noise(images, tmp_path):
     assert fast(root, tmp_path, noise=5).train.ys[0].tolist()==[0]*9+[1]*7+[2]*8
     with pytest.raises(InputError, match='give 0, 5'): fast(root, tmp_path, noise=50)
     (root/'train/a/a0.png').rename(root/'train/a/zz.png')
-    with pytest.raises(InputError, match='1 of 24 images.*another version: train/a/zz.png'): labeller(fingerprint(root).train, 5)
+    with pytest.raises(InputError, match='1 of 24 images.*another version: train/a/zz.png'): make_labeller(fingerprint(root).train, 5)
     with pytest.raises(InputError, match='take the archive'): fast(images, tmp_path, noise=5)

@@ -1,7 +1,7 @@
 "A record is whole or the old one is there, whatever happens while it is written; a lock is held once"
 import errno, json, multiprocessing, os, pytest, signal, time
 from fastcore.script import CliError
-from fastopt.training.records import alone, beside, save_record
+from fastopt.training.records import atomic_write, exclusive_lock, save_record
 from pathlib import Path
 
 def names(run): return sorted(o.name for o in run.iterdir())
@@ -19,7 +19,7 @@ def test_full_disk_keeps_the_old_record(tmp_path, monkeypatch):
 def test_writers_of_one_file(tmp_path):
     "Each has a file of its own in hand, and the last to finish wins"
     f = tmp_path/'record.json'
-    with beside(f) as p:
+    with atomic_write(f) as p:
         p.write_text('first')
         save_record(dict(epoch=2), f)
         assert json.loads(f.read_text())==dict(epoch=2) and p.read_text()=='first'
@@ -62,14 +62,14 @@ def test_lock(tmp_path):
     "One at a time, in whatever process; who will not wait is told; nothing is left of it"
     lock = tmp_path/'new'/'work.lock'
     def tries(wait):
-        with alone(lock, wait=wait) as ours: os._exit(ours)
-    with alone(lock) as ours:
+        with exclusive_lock(lock, wait=wait) as ours: os._exit(ours)
+    with exclusive_lock(lock) as ours:
         assert ours is True and [_end(_start(tries, False)) for _ in range(2)]==[0,0]
         waits = _start(tries, True)
-        with alone(lock, wait=False) as too: assert too is False
+        with exclusive_lock(lock, wait=False) as too: assert too is False
         assert lock.exists() and waits.is_alive()
     assert _end(waits)==1
-    with alone(lock): pass
+    with exclusive_lock(lock): pass
     assert not lock.exists()
 
 def _start(f, *args):
@@ -85,7 +85,7 @@ def test_lock_is_never_held_twice(tmp_path):
     "Though its file comes and goes, none of many short works overlaps another"
     def work():
         for _ in range(15):
-            with alone(tmp_path/'lock'):
+            with exclusive_lock(tmp_path/'lock'):
                 (tmp_path/'busy').mkdir() # Refused, if it is there
                 (tmp_path/'busy').rmdir()
     assert [_end(o) for o in [_start(work) for _ in range(4)]]==[0]*4 and not list(tmp_path.iterdir())
@@ -94,17 +94,17 @@ def test_lock_is_never_held_twice(tmp_path):
 def test_lock_of_the_killed(tmp_path, child):
     "SIGKILL opens the lock, though a process that was started inside lives on; so does an error"
     def hang():
-        with alone(tmp_path/'lock'):
+        with exclusive_lock(tmp_path/'lock'):
             if child: _start(time.sleep, 60)
             (tmp_path/'in').write_text(str(multiprocessing.active_children()[0].pid) if child else '')
             time.sleep(60)
     p = _start(hang)
     while not (tmp_path/'in').exists() or child and not (tmp_path/'in').read_text(): time.sleep(.01)
-    with alone(tmp_path/'lock', wait=False) as ours: assert not ours
+    with exclusive_lock(tmp_path/'lock', wait=False) as ours: assert not ours
     p.kill()
     p.join() # With a limit it would wait for both
     assert p.exitcode==-signal.SIGKILL
-    with alone(tmp_path/'lock', wait=False) as ours: assert ours
+    with exclusive_lock(tmp_path/'lock', wait=False) as ours: assert ours
     if child: os.kill(int((tmp_path/'in').read_text()), signal.SIGKILL)
-    with pytest.raises(ZeroDivisionError), alone(tmp_path/'lock'): 1/0
-    with alone(tmp_path/'lock', wait=False) as ours: assert ours
+    with pytest.raises(ZeroDivisionError), exclusive_lock(tmp_path/'lock'): 1/0
+    with exclusive_lock(tmp_path/'lock', wait=False) as ours: assert ours

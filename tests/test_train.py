@@ -26,7 +26,7 @@ def here(tmp_path, monkeypatch):
     "Run in a folder of its own, with fastai's data folder in it, on one thread, which is quick even where others work too"
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(I, 'fastai_path', lambda folder: tmp_path/'cache'/folder)
-    with T.threads(1): yield
+    with T.use_threads(1): yield
 
 @pytest.fixture
 def tree(tmp_path): return paint(tmp_path/'colours')
@@ -83,15 +83,15 @@ def test_model_of_a_tree_predicts(tree):
     with warnings.catch_warnings(record=True): learn = load_learner(quick(tree, epochs=4, lr=1e-2)/'model.pkl')
     with learn.no_bar(): assert [learn.predict(tree/'val'/c/'3.png')[0] for c in ('blue','red')]==['blue','red']
 
-@pytest.mark.parametrize('opt', T.rules())
+@pytest.mark.parametrize('opt', T.named_rules())
 def test_every_rule_trains(tree, opt):
     rec = record(quick(tree, opt=opt, how='auto'))
-    assert rec['status']=='done' and rec['epochs'][0]['valid_loss']<10 and rec['rule']==repr(T.rules()[opt])
+    assert rec['status']=='done' and rec['epochs'][0]['valid_loss']<10 and rec['rule']==repr(T.named_rules()[opt])
 
 def test_every_rule_can_be_asked_for(monkeypatch, capsys):
     assert cli(monkeypatch, '--help')==0
     text = capsys.readouterr().out
-    for o in (*T.rules(), *T.archs): assert o in text
+    for o in (*T.named_rules(), *T.archs): assert o in text
 
 def test_diverged_run_is_valid_json(tree):
     rec = record(quick(tree, lr=1e30, epochs=2))
@@ -128,7 +128,7 @@ def test_failure_is_recorded(tree, monkeypatch):
 def test_disk_without_room(tree, tmp_path, name):
     run = quick(tree)
     old = (run/name).read_bytes()
-    with pytest.raises(T.CliError, match=re.escape(name)), T.beside(run/name) as p:
+    with pytest.raises(T.CliError, match=re.escape(name)), T.atomic_write(run/name) as p:
         p.symlink_to('/dev/full')
         if name=='curves.png': T.Figure().savefig(p, format='png')
         elif name=='model.pkl': torch.save(torch.randn(10000), p)

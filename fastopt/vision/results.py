@@ -6,9 +6,10 @@ Docs: https://fastopt.github.io/fastopt/vision/results.html.md"""
 
 # %% auto #0
 __all__ = ['FIELDS', 'ARGS', 'EPOCHS', 'PUBLISHED', 'ENTITIES', 'DISCIPLINE', 'SHORT', 'COLOURS', 'STYLE', 'SORT', 'HEADS',
-           'TEXTS', 'records', 'mend', 'add_record', 'interval', 'welch', 'verdict', 'frame', 'table', 'board_of',
-           'markdown', 'show', 'holm', 'resampled', 'difference', 'find', 'comparison', 'compare', 'brief', 'picture',
-           'page', 'submission', 'export']
+           'TEXTS', 'read_records', 'repair_board', 'add_record', 'mean_interval', 'welch_test', 'verdict',
+           'runs_frame', 'leaderboard_table', 'read_board', 'markdown_table', 'show', 'holm_correction',
+           'bootstrap_means', 'compare_scores', 'find_entry', 'comparison_table', 'compare', 'shorten_names',
+           'score_figure', 'html_page', 'submission_table', 'export']
 
 # %% ../../nbs/vision/05_results.ipynb #c2c958cc
 import html, json, math, numpy as np, os, pandas as pd
@@ -24,70 +25,71 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from scipy import stats
 from ..core.rules import unknown
-from ..training.records import InputError, _plain, alone, beside, pick
+from ..training.records import InputError, atomic_write, check_choice, exclusive_lock, jsonable
 
 # %% ../../nbs/vision/05_results.ipynb #f96f729f
-def _text(v): return isinstance(v, str)
+def _is_text(v): return isinstance(v, str)
 
-def _whole(v): return type(v) is int and abs(v)<2**63
+def _is_integer(v): return type(v) is int and abs(v)<2**63
 
-def _number(v): return type(v) in (int, float) and abs(v)<1e15
+def _is_number(v): return type(v) in (int, float) and abs(v)<1e15
 
 # %% ../../nbs/vision/05_results.ipynb #11cbf88b
-def _share(v): return _number(v) and 0<=v<=1
+def _is_share(v): return _is_number(v) and 0<=v<=1
 
-def _listed(v, ok): return isinstance(v, list) and all(map(ok, v))
+def _is_list_of(v, ok): return isinstance(v, list) and all(map(ok, v))
 
-def _epoch(v): return isinstance(v, dict) and (v.get('accuracy') is None or _share(v['accuracy']))
+def _is_epoch(v): return isinstance(v, dict) and (v.get('accuracy') is None or _is_share(v['accuracy']))
 
-_KINDS = {'text':_text, 'a whole number':_whole, 'a number':_number, 'a share from 0 to 1':_share, 'a dict':lambda v: isinstance(v, dict),
-    'text or null':lambda v: v is None or _text(v), 'a list of texts':lambda v: _listed(v, _text), 'a list of epochs':lambda v: _listed(v, _epoch) and v!=[]}
+_KINDS = {'text':_is_text, 'a whole number':_is_integer, 'a number':_is_number, 'a share from 0 to 1':_is_share,
+    'a dict':lambda v: isinstance(v, dict), 'text or null':lambda v: v is None or _is_text(v), 'a list of texts':lambda v: _is_list_of(v, _is_text),
+    'a list of epochs':lambda v: _is_list_of(v, _is_epoch) and v!=[]}
 FIELDS = dict(entry='text', seed='a whole number', accuracy='a share from 0 to 1', name='text', seconds='a number', images_s='a number', device='text',
     reasons='a list of texts', epochs='a list of epochs', args='a dict', data='a dict')
 ARGS = dict(dataset='text', noise='a whole number', size='a whole number', epochs='a whole number')
 
 # %% ../../nbs/vision/05_results.ipynb #74d29eaa
-def _misfit(o, kinds, needed=()):
+def _mismatch(o, kinds, needed=()):
     "What dict `o` lacks of `needed`, or has of another kind than `kinds` say"
     if (k := first(k for k in needed if k not in o)) is not None: return f'it has no {k!r}'
     if (k := first(k for k in kinds if k in o and not _KINDS[kinds[k]](o[k]))) is not None: return f'its {k!r} is not {kinds[k]}'
 
-def _deep(o, n=20): return not n or any(_deep(v, n-1) for v in (o.values() if isinstance(o, dict) else o if isinstance(o, list) else ()))
+def _too_deep(o, n=20): return not n or any(_too_deep(v, n-1) for v in (o.values() if isinstance(o, dict) else o if isinstance(o, list) else ()))
 
-def _parsed(line, needed=('entry','seed','accuracy')):
+def _parse_line(line, needed=('entry','seed','accuracy')):
     "The record in `line` and `None`, or `None` and what is wrong with it"
     try: rec = json.loads(line)
     except (ValueError, RecursionError): return None,'it is no JSON'
     if not line.endswith(b'\n'): return None,'it is cut short'
-    if not isinstance(rec, dict) or _deep(rec): return None,'it is no dict, or nested too deeply'
+    if not isinstance(rec, dict) or _too_deep(rec): return None,'it is no dict, or nested too deeply'
     facts = dict(official='text or null', folder='text or null')
-    why = _misfit(rec, FIELDS|dict(time='text'), needed) or ('args' in rec and _misfit(rec['args'], ARGS, ARGS)) or _misfit(rec.get('data', {}), facts)
+    why = _mismatch(rec, FIELDS|dict(time='text'), needed) or ('args' in rec and _mismatch(rec['args'], ARGS, ARGS)) or _mismatch(rec.get('data', {}), facts)
     return (None,why) if why else (rec,None)
 
 # %% ../../nbs/vision/05_results.ipynb #0f56d3ec
-def records(
+def read_records(
     board:Path, # The file `leaderboard.jsonl`
     needed=('entry','seed','accuracy') # What a record must have
 ):
     "All records, the first of each run; damaged lines are named and left out"
     lines,found = board.read_bytes().splitlines(True) if board.exists() else [],{}
     for i,line in enumerate(lines, 1):
-        rec,why = _parsed(line, needed)
+        rec,why = _parse_line(line, needed)
         if rec: found.setdefault((rec['entry'],rec['seed']), rec)
         else: warn(f'line {i} of {board} is damaged and left out: {why}: {line[:40]!r}')
     return list(found.values())
 
-def mend(
+def repair_board(
     board:Path # The file `leaderboard.jsonl`
 ):
     "Move damaged lines of `board` to a file beside it; only for who holds the lock"
     lines = board.read_bytes().splitlines(True) if board.exists() else []
-    bad = [(i,o) for i,o in enumerate(lines, 1) if _parsed(o)[1]]
+    bad = [(i,o) for i,o in enumerate(lines, 1) if _parse_line(o)[1]]
     if not bad: return
     aside = board.with_name(f'{board.name}.damaged')
     with open(aside, 'ab') as f: f.writelines(o.rstrip(b'\n')+b'\n' for _,o in bad)
-    with beside(board) as p, open(p, 'wb') as f:
-        f.writelines(o for o in lines if not _parsed(o)[1])
+    with atomic_write(board) as p, open(p, 'wb') as f:
+        f.writelines(o for o in lines if not _parse_line(o)[1])
         f.flush()
         os.fsync(f.fileno()) # Else a power cut could leave the new name with nothing in it
     warn(f"damaged lines of {board} are kept aside in {aside}: {', '.join(str(i) for i,_ in bad)}")
@@ -98,10 +100,10 @@ def add_record(
     board:Path # The file it becomes a line of
 ):
     "Add `rec` to `board`, as a whole or not at all"
-    line = (json.dumps(_plain(rec), ensure_ascii=False)+'\n').encode()
+    line = (json.dumps(jsonable(rec), ensure_ascii=False)+'\n').encode()
     try:
-        with alone(board.with_name(f'{board.name}.lock')):
-            mend(board)
+        with exclusive_lock(board.with_name(f'{board.name}.lock')):
+            repair_board(board)
             with open(board, 'ab', buffering=0) as f: _append(f, line)
     except OSError as e: raise CliError(f'Cannot write {board}: {e}. Nothing is lost: make room, and give the same command again') from e
 
@@ -156,7 +158,7 @@ PUBLISHED = pd.concat([PUBLISHED, pd.DataFrame([
     ignore_index=True)
 
 # %% ../../nbs/vision/05_results.ipynb #36ff11a6
-def interval(
+def mean_interval(
     xs:list # Scores
 ):
     "Mean, standard deviation, and the half width of its 95% interval"
@@ -164,7 +166,7 @@ def interval(
     sd = xs.std(ddof=1) if n>1 else math.nan
     return xs.mean(),sd,(stats.t.ppf(.975, n-1)*sd/math.sqrt(n) if n>1 else math.nan)
 
-def welch(
+def welch_test(
     m:float, s:float, n:int, # Mean, standard deviation and number of one's own runs
     m0:float, s0:float, n0:int # Of the published ones
 ):
@@ -185,10 +187,10 @@ def verdict(
     return 'better' if diff>0 else 'worse'
 
 # %% ../../nbs/vision/05_results.ipynb #b79244d1
-def _tidy(o):
+def _escape_unprintable(o):
     "`o` with what cannot be printed written out, in all its texts"
-    if isinstance(o, dict): return {_tidy(k):_tidy(v) for k,v in o.items()}
-    if isinstance(o, list): return [*map(_tidy, o)]
+    if isinstance(o, dict): return {_escape_unprintable(k):_escape_unprintable(v) for k,v in o.items()}
+    if isinstance(o, list): return [*map(_escape_unprintable, o)]
     return ''.join(c if c.isprintable() else c.encode('unicode_escape').decode() for c in o) if isinstance(o, str) else o
 
 ENTITIES = str.maketrans({c:f'&#{ord(c)};' for c in r'&<>|\`*~$[]'})
@@ -196,18 +198,18 @@ ENTITIES = str.maketrans({c:f'&#{ord(c)};' for c in r'&<>|\`*~$[]'})
 # %% ../../nbs/vision/05_results.ipynb #7e1495c7
 DISCIPLINE = ['dataset','noise','size','epochs']
 
-def frame(
+def runs_frame(
     recs:list # Records
 ):
     "The runs as a table, the settings in columns of their own"
-    recs = _tidy(recs)
+    recs = _escape_unprintable(recs)
     flat = [{k:v for k,v in r.items() if k not in ('args','data','epochs','versions')} for r in recs]
     return pd.DataFrame([o|r['args']|{'accuracy':100*r['accuracy']} for o,r in zip(flat, recs)])
 
-def _row(entry, runs):
+def _entry_row(entry, runs):
     "What the board says of the records `runs` of `entry`"
     a,facts,accs = runs[0]['args'],runs[0]['data'],[100*o['accuracy'] for o in runs]
-    (mean,sd,half),n = interval(accs),len(accs)
+    (mean,sd,half),n = mean_interval(accs),len(accs)
     known = PUBLISHED[(PUBLISHED[DISCIPLINE]==[a[k] for k in DISCIPLINE]).all(axis=1)]
     row = {k:a[k] for k in DISCIPLINE}|dict(entry=entry, name=runs[0]['name'], n=n, mean=mean, sd=sd, low=mean-half, high=mean+half,
         dataset=facts.get('official') or facts.get('folder') or a['dataset'], device=', '.join(sorted({o['device'] for o in runs})),
@@ -215,26 +217,26 @@ def _row(entry, runs):
         note='; '.join(sorted({k:0 for o in runs for k in o['reasons']})))
     if not len(known) or row['note']: return row|dict(verdict='unofficial' if row['note'] else '')
     o = known.iloc[0]
-    diff,least,p = welch(mean, sd, n, o.published, o.sd, 1 if math.isnan(o.runs) else int(o.runs))
+    diff,least,p = welch_test(mean, sd, n, o.published, o.sd, 1 if math.isnan(o.runs) else int(o.runs))
     above = np.mean([a>o.published for a in accs])
     return row|dict(published=o.published, above=above, difference=diff, resolvable=least, p=p, verdict=verdict(diff, least, n))
 
 # %% ../../nbs/vision/05_results.ipynb #825290fc
-def table(
+def leaderboard_table(
     recs:list # Records
 ):
     "The board: a row an entry, the best of each discipline first"
-    rows = [_row(k, sorted(v, key=itemgetter('seed'))) for k,v in groupby(_tidy(recs), itemgetter('entry')).items()]
+    rows = [_entry_row(k, sorted(v, key=itemgetter('seed'))) for k,v in groupby(_escape_unprintable(recs), itemgetter('entry')).items()]
     cols = ['entry','name',*DISCIPLINE,'n','mean','sd','low','high','published','above','difference','resolvable','p','verdict','seconds',
         'images_s','device','note']
     return pd.DataFrame(rows, columns=cols).sort_values([*DISCIPLINE,'mean'], ascending=[True]*4+[False], ignore_index=True)
 
-def board_of(out):
+def read_board(out):
     "The records in folder `out`, of which there must be some"
-    if recs := records(Path(out)/'leaderboard.jsonl', FIELDS): return recs
+    if recs := read_records(Path(out)/'leaderboard.jsonl', FIELDS): return recs
     raise InputError(f'There are no runs in {out} yet: `fastopt-leaderboard run` makes them, and --out says where')
 
-def _cell(v):
+def _cell_text(v):
     if v is None or v!=v: return ''
     if not isinstance(v, float): return str(v)
     return '∞' if v==math.inf else f'{v:.3g}' if abs(v)<.01 else f'{v:.2f}'
@@ -242,9 +244,9 @@ def _cell(v):
 # %% ../../nbs/vision/05_results.ipynb #4730b476
 SHORT = ['entry','name','dataset','size','epochs','n','mean','sd','low','high','published','resolvable','verdict']
 
-def markdown(df):
+def markdown_table(df):
     "`df` as a table in Markdown"
-    rows = [[str(c) for c in df.columns], ['--']*len(df.columns), *[[_cell(v).translate(ENTITIES) for v in r] for r in df.itertuples(index=False)]]
+    rows = [[str(c) for c in df.columns], ['--']*len(df.columns), *[[_cell_text(v).translate(ENTITIES) for v in r] for r in df.itertuples(index=False)]]
     return '\n'.join(f"|{'|'.join(r)}|" for r in rows)
 
 def show(
@@ -253,14 +255,14 @@ def show(
     out:str='runs' # Folder of the board
 ):
     "Print the board: mean, spread, 95% interval, against the published row"
-    df = table(board_of(out))
+    df = leaderboard_table(read_board(out))
     df = df[[like in ' '.join(map(str, r)) for r in df[['entry','name','dataset']].itertuples(index=False)]]
-    text = df[list(df.columns) if full else SHORT].map(_cell).to_string(index=False)
+    text = df[list(df.columns) if full else SHORT].map(_cell_text).to_string(index=False)
     print(text)
     for why in df.note[df.note!=''].unique(): print(f'unofficial: {why}')
 
 # %% ../../nbs/vision/05_results.ipynb #0b88b748
-def holm(
+def holm_correction(
     ps:list # p values of several tests
 ):
     "`ps`, each corrected for being one of several"
@@ -268,7 +270,7 @@ def holm(
     for i,k in enumerate(order): res[k] = worst = max(worst, min(1., (len(ps)-i)*ps[k]))
     return res.tolist()
 
-def resampled(
+def bootstrap_means(
     xs:list, # Numbers
     n:int=10000, # Samples
     seed:int=0 # Of the draw
@@ -277,7 +279,7 @@ def resampled(
     return np.random.default_rng(seed).choice(xs, (n,len(xs))).mean(1)
 
 # %% ../../nbs/vision/05_results.ipynb #40e17867
-def difference(
+def compare_scores(
     a:dict, # Accuracy by seed
     b:dict # Of the other
 ):
@@ -287,13 +289,13 @@ def difference(
     xs,ys = (np.array([o[s] for s in (seeds if paired else o)]) for o in (a,b))
     if min(len(xs), len(ys))<2: return dict(n=min(len(xs), len(ys)), difference=ys.mean()-xs.mean(), p=1., paired=False)
     d = ys-xs if paired else None
-    low,high = np.percentile(resampled(d) if paired else resampled(ys)-resampled(xs, seed=1), [2.5,97.5])
+    low,high = np.percentile(bootstrap_means(d) if paired else bootstrap_means(ys)-bootstrap_means(xs, seed=1), [2.5,97.5])
     if paired and not np.ptp(d): p = float(d[0]==0)
     else: p = float((stats.ttest_rel(ys, xs) if paired else stats.ttest_ind(ys, xs, equal_var=False)).pvalue)
     return dict(n=min(len(xs), len(ys)), difference=ys.mean()-xs.mean(), low=low, high=high, p=p, paired=paired)
 
 # %% ../../nbs/vision/05_results.ipynb #2171d7ef
-def find(
+def find_entry(
     recs:list, # Records
     text:str # Beginning of an id, or a name
 ):
@@ -304,18 +306,18 @@ def find(
     if found: raise InputError(f"{text} could be {', '.join(found)}: give more digits")
     raise InputError(unknown('The board', text, [*ids, *ids.values()]))
 
-def comparison(
+def comparison_table(
     recs:list, # Records
     names:list # The first is what the others are compared with
 ):
     "A row for each entry after the first"
-    recs = _tidy(recs)
-    ids = [find(recs, _tidy(o)) for o in names]
+    recs = _escape_unprintable(recs)
+    ids = [find_entry(recs, _escape_unprintable(o)) for o in names]
     by = {k:{o['seed']:100*o['accuracy'] for o in recs if o['entry']==k} for k in ids}
     names = {o['entry']:o['name'] for o in recs}
-    rows = [dict(entry=k, name=names[k], against=ids[0], **difference(by[ids[0]], by[k])) for k in ids[1:]]
+    rows = [dict(entry=k, name=names[k], against=ids[0], **compare_scores(by[ids[0]], by[k])) for k in ids[1:]]
     df = pd.DataFrame(rows, columns=['entry','name','against','n','difference','low','high','p','paired'])
-    df['p_holm'] = holm(df.p.to_numpy())
+    df['p_holm'] = holm_correction(df.p.to_numpy())
     df['verdict'] = [verdict(d, 0 if p<.05 else math.inf, n) for d,p,n in zip(df.difference, df.p_holm, df.n)]
     return df
 
@@ -325,12 +327,12 @@ def compare(
 ):
     "Compare entries with the first one, seed by seed"
     if len(names)<2: raise InputError('compare needs two entries or more: `fastopt-leaderboard show` lists them')
-    print(comparison(board_of(out), names).map(_cell).to_string(index=False))
+    print(comparison_table(read_board(out), names).map(_cell_text).to_string(index=False))
 
 # %% ../../nbs/vision/05_results.ipynb #a1dde730
 COLOURS = ['#30638e','#d1495b','#edae49','#00798c','#8d6a9f','#5b8c5a','#b56576','#e07a3f']
 
-def brief(
+def shorten_names(
     names:list # Of entries
 ):
     "`names` without the words that are in all of them, and these words"
@@ -338,7 +340,7 @@ def brief(
     common = [k for k in words[0] if all(k in o for o in words)] if len(names)>1 else []
     return [' '.join(k for k in o if k not in common) or ' '.join(o) for o in words],' '.join(common)
 
-def picture(
+def score_figure(
     runs:dict, # From a name to its records
     published:float=None # Score to compare with
 ):
@@ -347,7 +349,7 @@ def picture(
     left,right = fig.subplots(1, 2, width_ratios=(3,4))
     for i,c,recs in reversed([*zip(count(), chain(COLOURS, repeat('#bbb')), runs.values())]): # The best on top
         paths = [[100*(e['accuracy'] or 0) for e in o['epochs']] for o in recs]
-        mean,_,half = interval([o[-1] for o in paths])
+        mean,_,half = mean_interval([o[-1] for o in paths])
         if len(paths)>1: left.plot([o[-1] for o in paths], [i+.22]*len(paths), 'o', c=c, ms=4, alpha=.5, mew=0)
         left.errorbar(mean, i, xerr=None if math.isnan(half) else half, fmt='o', c=c, capsize=3)
         for o in paths: right.plot(range(1, len(o)+1), o, c=c, lw=.8, alpha=.3)
@@ -355,7 +357,7 @@ def picture(
     if published: left.axvline(published, c='#888', ls=':', label=f'published {published:.2f}')
     if published: left.legend(frameon=False, loc='upper left', bbox_to_anchor=(0,1.12))
     left.set(xlabel='accuracy after the last epoch, %', ylim=(len(runs)-.5, -.5))
-    left.set_yticks(range(len(runs)), brief([*map(_tidy, runs)])[0], parse_math=False)
+    left.set_yticks(range(len(runs)), shorten_names([*map(_escape_unprintable, runs)])[0], parse_math=False)
     right.set(xlabel='epoch', ylabel='accuracy, %')
     right.xaxis.set_major_locator(MaxNLocator(integer=True))
     for ax in (left,right):
@@ -407,15 +409,15 @@ HEADS = dict(name='recipe', n='runs', mean='mean', low='95% interval', sd='sd', 
     verdict='verdict', above='above', seconds='s a run', images_s='images/s', device='device', entry='entry')
 TEXTS = ('name','verdict','device','entry')
 
-def _said(k, r):
+def _shown(k, r):
     "What column `k` shows of row `r`"
     if r[k] is None or r[k]!=r[k]: return ''
     if k=='low': return f"{r['low']:.2f} – {r['high']:.2f}"
-    return f'{r[k]:+.2f}' if k=='difference' else f'{r[k]:,.0f}' if k in ('seconds','images_s') else _cell(r[k])
+    return f'{r[k]:+.2f}' if k=='difference' else f'{r[k]:,.0f}' if k in ('seconds','images_s') else _cell_text(r[k])
 
 def _td(k, r):
     "The cell of column `k` in row `r`"
-    text = _said(k, r)
+    text = _shown(k, r)
     kind = ('n' if k not in TEXTS else text if text in ('better','worse') else '')
     return f'<td class="{kind}" data-v="{html.escape(str(r[k]) if text else "")}">{html.escape(text)}</td>'
 
@@ -429,37 +431,37 @@ def _svg(fig):
 def _section(key, df, runs):
     "The part of the page for the rows `df` of discipline `key`"
     names = [n if list(df.name).count(n)==1 else f'{n} {e}' for n,e in zip(df.name, df.entry)]
-    (short,common),score = brief(names),first(df.published.dropna())
-    cols = [k for k in HEADS if any(_said(k, r) for r in df.to_dict('records'))]
+    (short,common),score = shorten_names(names),first(df.published.dropna())
+    cols = [k for k in HEADS if any(_shown(k, r) for r in df.to_dict('records'))]
     title = f"{key[0]}{f', {key[1]}% noise' if key[1] else ''}, {key[2]} pixels, {key[3]} epochs"
     told = [score and f'Published: {score:.2f}%. "Resolvable" is the smallest difference from it that so many runs can tell.',
         common and f'All with {common}.', *(f'Unofficial: {o}.' for o in df.note[df.note!=''].unique())]
     head = ''.join(f'<th class="{"" if k in TEXTS else "n"}"><button>{HEADS[k]}</button></th>' for k in cols)
     body = ''.join(f'<tr>{"".join(_td(k, r) for k in cols)}</tr>' for r in df.assign(name=short).to_dict('records'))
-    fig = picture(dict(zip(names, (runs[e] for e in df.entry))), score)
+    fig = score_figure(dict(zip(names, (runs[e] for e in df.entry))), score)
     return '\n'.join([f'<h2>{html.escape(title)}</h2>', *(f'<p>{html.escape(o)}</p>' for o in told if o), _svg(fig),
         f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'])
 
-def page(
+def html_page(
     recs:list, # Records
     title='fastopt leaderboard'
 ):
     "The board as one HTML file that needs nothing else"
-    df,runs = table(recs),groupby(_tidy(recs), itemgetter('entry'))
+    df,runs = leaderboard_table(recs),groupby(_escape_unprintable(recs), itemgetter('entry'))
     groups = sorted(df.groupby([*DISCIPLINE,'note'], sort=False), key=lambda o: len(o[0][-1])) # Official ones first, those of tries last
-    last = html.escape(_tidy(max(o.get('time', '')[:10] for o in recs)))
+    last = html.escape(_escape_unprintable(max(o.get('time', '')[:10] for o in recs)))
     return '\n'.join(['<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">',
         f'<title>{html.escape(title)}</title><style>{STYLE}</style><h1>{html.escape(title)}</h1>',
         f'<p>{len(recs)} runs of {len(df)} entries, until {last}. Accuracy in percent after the last epoch; the interval is that of the mean.</p>',
         *(_section(k, o, runs) for k,o in groups), f'<script>{SORT}</script></html>\n'])
 
 # %% ../../nbs/vision/05_results.ipynb #e731fc7a
-def submission(
+def submission_table(
     recs:list, # Records
     url:str='' # Where others can read how it was done
 ):
     "A table in the format of Imagenette's README for the official entries of each data set"
-    df,parts = table([o for o in recs if not o['reasons']]),[]
+    df,parts = leaderboard_table([o for o in recs if not o['reasons']]),[]
     for (dataset,noise),part in df.groupby(['dataset','noise'], sort=False):
         rows = [f"|{r.size}|{r.epochs}|[{r.name.translate(ENTITIES)}]({url})|{r.mean:.2f}%|{r.n}{', mean'*(r.n>1)}|" for r in part.itertuples()]
         parts += [f"## {dataset.translate(ENTITIES)}{f' with {noise}% noise'*bool(noise)}", '', '|Size (px)|Epochs|URL|Accuracy|# Runs|', '|--|--|--|--|--|', *rows, '']
@@ -471,8 +473,9 @@ def export(
     out:str='runs' # Folder of the board
 ):
     "Write the board as a file"
-    recs,path = board_of(out),Path(path)
-    if str(path)=='readme': return print(submission(recs, url))
-    makers = {'.md':lambda: markdown(table(recs)[SHORT])+'\n', '.csv':lambda: frame(recs).to_csv(index=False), '.html':lambda: page(recs)}
-    maker = makers[pick(path.suffix, list(makers), f'The list of kinds of file ({path})')]
-    with beside(path) as p: p.write_text(maker())
+    recs,path = read_board(out),Path(path)
+    if str(path)=='readme': return print(submission_table(recs, url))
+    makers = {'.md':lambda: markdown_table(leaderboard_table(recs)[SHORT])+'\n', '.csv':lambda: runs_frame(recs).to_csv(index=False),
+        '.html':lambda: html_page(recs)}
+    maker = makers[check_choice(path.suffix, list(makers), f'The list of kinds of file ({path})')]
+    with atomic_write(path) as p: p.write_text(maker())
