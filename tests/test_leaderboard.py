@@ -8,7 +8,7 @@ from scipy import stats
 from fastopt.vision import leaderboard as B
 from hypothesis import HealthCheck, given, settings, strategies as st
 
-CMD = [sys.executable, '-c', 'from fastopt.vision.leaderboard import main; main()']
+CMD = [sys.executable, '-c', 'from fastopt.vision.leaderboard import leaderboard_command; leaderboard_command()']
 TINY = '--size 16 --epochs 3 --bs 8 --arch small --lr 3e-3 --every 2'.split()
 
 def paint(path, n=16, classes='abc'):
@@ -32,7 +32,7 @@ def here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv('FASTAI_HOME', str(tmp_path/'home'))
 
-def lb(*args): B.main(list(map(str, args)))
+def lb(*args): B.leaderboard_command(list(map(str, args)))
 def go(imgs, *args): lb('run', 'script', '--data', imgs, *TINY, *args)
 def lines(out='runs'): return [json.loads(o) for o in (Path(out)/'leaderboard.jsonl').read_text().splitlines()]
 def scores(recs): return [[{k:v for k,v in e.items() if k not in ('seconds','images_s')} for e in o['epochs']] for o in sorted(recs, key=lambda o: o['seed'])]
@@ -102,12 +102,12 @@ def test_tune(imgs, capsys):
     best = max(lines(), key=lambda o: o['accuracy'])
     assert f"Best: --lr {best['args']['lr']:g}" in out and 'at the edge' in out
     before = lines()
-    assert B.tune('script', lrs='1e-4,1e-2', data=str(imgs), holdout=.25, size=16, epochs=1, bs=8, arch='small')==best['args']['lr'] and lines()==before
+    assert B.tune_command('script', lrs='1e-4,1e-2', data=str(imgs), holdout=.25, size=16, epochs=1, bs=8, arch='small')==best['args']['lr'] and lines()==before
 
 def test_tune_shared(imgs, capsys):
     "A rate that another process works on is not waited for, and not decided without"
     entry = B.entry_id(cfg := B.parse_settings('script', size=16, epochs=1, bs=8, arch='small', lr=1e-2, holdout=.25), B.locate_images(cfg, str(imgs))[1])
-    with B.exclusive_lock(Path(f'runs/unfinished/{entry}-0.lock')): assert B.tune('script', lrs='1e-2', data=str(imgs), holdout=.25, size=16, epochs=1, bs=8, arch='small') is None
+    with B.exclusive_lock(Path(f'runs/unfinished/{entry}-0.lock')): assert B.tune_command('script', lrs='1e-2', data=str(imgs), holdout=.25, size=16, epochs=1, bs=8, arch='small') is None
     assert 'In work elsewhere: lr 0.01' in capsys.readouterr().out and not Path('runs/leaderboard.jsonl').exists()
 
 def test_speed(imgs, capsys):
@@ -118,7 +118,7 @@ def test_speed(imgs, capsys):
 def test_accelerate(imgs, tmp_path):
     "Two processes of `accelerate launch` share the runs, and each run is as with one"
     go(imgs, '--runs', 3, '--out', 'whole')
-    (tmp_path/'main.py').write_text('from fastopt.vision.leaderboard import main; main()')
+    (tmp_path/'main.py').write_text('from fastopt.vision.leaderboard import leaderboard_command; leaderboard_command()')
     with socket.socket() as s:
         s.bind(('127.0.0.1', 0))
         port = s.getsockname()[1]
@@ -446,8 +446,8 @@ def test_any_text(board, capsys, monkeypatch):
     def shown(ts):
         recs = [dict(o, name=ts[0]+ts[1]*(o['entry']>'b'), device=ts[2], time=ts[3], reasons=[ts[4]]*(o['entry']=='dddd'), data=dict(folder=ts[5])) for o in few]
         Path('runs/leaderboard.jsonl').write_text(''.join(json.dumps(o)+'\n' for o in recs))
-        for k in ('b.md','b.html','b.csv','readme'): B.export(k)
-        B.show(full=True), B.compare('aaaa', 'bbbb')
+        for k in ('b.md','b.html','b.csv','readme'): B.export_command(k)
+        B.show_command(full=True), B.compare_command('aaaa', 'bbbb')
         md,page,out = Path('b.md').read_text(),Path('b.html').read_text(),capsys.readouterr().out
         for o in (md, page, out, Path('b.csv').read_text()): assert not CONTROL.search(o)
         assert not {*'<`$'}&{*md} and {o.count('|') for o in md.splitlines()}=={len(B.SHORT)+1}

@@ -16,7 +16,7 @@ def pack(src, fname):
     with tarfile.open(fname, 'w:gz') as t: t.add(src, src.name)
     return fname
 
-def quick(path, **kw): return T.main(**dict(data=str(path), arch='small', size=12, bs=8, epochs=1, how='eager') | kw)
+def quick(path, **kw): return T.train_command(**dict(data=str(path), arch='small', size=12, bs=8, epochs=1, how='eager') | kw)
 def record(run): return json.loads((run/'record.json').read_text())
 def names(run): return sorted(o.name for o in run.iterdir())
 def metrics(run): return [{k:v for k,v in o.items() if k!='seconds'} for o in record(run)['epochs']]
@@ -70,7 +70,7 @@ def test_validation_folder(tmp_path, valid): assert record(quick(paint(tmp_path/
 def test_command_repeats_the_run(tree):
     first_ = record(quick(tree, seed=5, limit=10))
     args = {k:v for k,v in first_['args'].items() if v is not None}
-    assert metrics(T.main(**args))==[{k:v for k,v in o.items() if k!='seconds'} for o in first_['epochs']]
+    assert metrics(T.train_command(**args))==[{k:v for k,v in o.items() if k!='seconds'} for o in first_['epochs']]
 
 def test_archive_is_unpacked_once(tree, tmp_path):
     fname = pack(tree, tmp_path/'c.tgz')

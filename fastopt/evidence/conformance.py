@@ -7,7 +7,8 @@ Docs: https://fastopt.github.io/fastopt/evidence/conformance.html.md"""
 # %% auto #0
 __all__ = ['checks', 'marks', 'Batches', 'halves', 'vec', 'far', 'native', 'Lab', 'walk', 'give', 'lone', 'Skip', 'check', 'told',
            'fails', 'cure', 'real', 'attempt', 'Report', 'check_optimizer', 'hint', 'elsewhere', 'runs', 'alone',
-           'decayed', 'Peek', 'Scaled', 'Overflow', 'why_not', 'kept', 'goes_on', 'wd_report', 'resolve', 'main']
+           'decayed', 'Peek', 'Scaled', 'Overflow', 'why_not', 'kept', 'goes_on', 'wd_report', 'resolve',
+           'check_command']
 
 # %% ../../nbs/evidence/01_conformance.ipynb #23ec6e1d
 import io, pickle, pkgutil, random, sys, textwrap, warnings
@@ -631,14 +632,14 @@ def resolve(
 
 # %% ../../nbs/evidence/01_conformance.ipynb #c7f8dfa2
 @call_parse
-def main(
+def check_command(
     spec:str, # What makes the optimizer, as module:attribute: torch.optim:Adagrad
     lr:float=1e-2 # Learning rate
 ):
     "Try what fastai promises of optimizers; exits with 1 if a check failed"
-    if is_cli(main): sys.path.insert(0, '')
+    if is_cli(check_command): sys.path.insert(0, '')
     try: df = check_optimizer(resolve(spec), lr=lr)
     except TypeError as e: raise CliError(f"{spec}: {e}") from None
     print(df.lines())
-    if is_cli(main) and not df.passed.all(): raise SystemExit(1)
+    if is_cli(check_command) and not df.passed.all(): raise SystemExit(1)
     return df

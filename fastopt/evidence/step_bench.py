@@ -11,7 +11,7 @@ __all__ = ['nets', 'entrants', 'choice', 'homes', 'L2', 'peers', 'QH', 'late_dec
            'sample', 'enter', 'contest', 'tables', 'temporaries', 'extra', 'kernels', 'on_gpu', 'bench_row',
            'measure_family', 'first_steps', 'Face', 'overhead', 'overheads', 'find_value', 'over', 'bar', 'per_byte',
            'cpu_bars', 'phase_bars', 'gpu_bars', 'face_bars', 'bars', 'bench_table', 'chart', 'names', 'check_file',
-           'all_versions', 'bench', 'run', 'main']
+           'all_versions', 'bench', 'run_bench', 'bench_command']
 
 # %% ../../nbs/evidence/02_step_bench.ipynb #471a2dce
 import json, os, subprocess, sys, time, warnings
@@ -552,7 +552,7 @@ def bench(
     return record
 
 # %% ../../nbs/evidence/02_step_bench.ipynb #8ed70556
-def run(only, shapes, out, plot, quick):
+def run_bench(only, shapes, out, plot, quick):
     "The command, from its arguments; the record"
     os.environ.setdefault('KINETO_LOG_LEVEL', '9') # Else the profiler talks to the terminal
     rules = list(entrants) if only=='all' else names(only or ','.join(['adamw', 'diffgrad'] if quick else choice), entrants, 'The list of rules')
@@ -569,7 +569,7 @@ def run(only, shapes, out, plot, quick):
 
 # %% ../../nbs/evidence/02_step_bench.ipynb #b459d782
 @call_parse
-def main(
+def bench_command(
     only:str='', # Rules, with commas between, or `all`; by default a choice of them
     shapes:str='xresnet50,small', # Weights, with commas between: xresnet50, small, many, huge (needs 16 GB), giant (needs a GPU)
     out:str='', # File for the record, as JSON
@@ -577,7 +577,7 @@ def main(
     quick:bool=False # Few rounds, and only adamw and diffgrad unless `only` says otherwise: less than a minute
 ):
     "Time a step of fastopt's optimizers beside everybody else's"
-    try: return run(only, shapes, out, plot, quick)
+    try: return run_bench(only, shapes, out, plot, quick)
     except KeyboardInterrupt:
         if is_cli(): raise SystemExit(130) from None
         raise

@@ -8,7 +8,8 @@ Docs: https://fastopt.github.io/fastopt/vision/leaderboard.html.md"""
 __all__ = ['SIZES', 'NOISES', 'WANG_COUNTS', 'COMMANDS', 'unofficial_reasons', 'image_size', 'locate_images', 'entry_id',
            'entry_name', 'peak_memory', 'EpochLog', 'EtaEstimator', 'RunProgress', 'train_one', 'explain_errors',
            'missing_seeds', 'detach_from_launcher', 'run_seeds', 'parse_settings', 'plan_runs', 'warn_unofficial',
-           'run', 'best_lr', 'tune', 'measure', 'print_presets', 'parser', 'main']
+           'run_command', 'best_lr', 'tune_command', 'speed_command', 'presets_command', 'parser',
+           'leaderboard_command']
 
 # %% ../../nbs/vision/04_leaderboard.ipynb #0699f4a7
 import gc, hashlib, json, numpy as np, sys
@@ -227,7 +228,7 @@ def parse_settings(preset, hypers='', **given):
 
 def plan_runs(
     preset, # One of `presets`
-    given:dict # Options of `run`
+    given:dict # Options of `run_command`
 ):
     "What all runs of a command share, and where their images are"
     wanted = parse_settings(preset, **given)
@@ -245,7 +246,7 @@ def warn_unofficial(about):
     if about['wanted']!=about['args']['precision']: print(f"{about['wanted']} needs a GPU: fp32 is used here")
 
 # %% ../../nbs/vision/04_leaderboard.ipynb #d72598c1
-def run(
+def run_command(
     preset:str='base-2020', # One of `presets`
     dataset:str=None, # imagenette, imagewoof or imagewang
     data:str=None, # Its folder or archive, or digits; by default it is downloaded
@@ -306,8 +307,8 @@ def best_lr(
     best = max(means, key=means.get)
     return best,len(means)>1 and best in (min(means), max(means))
 
-@delegates(run, but=['lr','dump'])
-def tune(
+@delegates(run_command, but=['lr','dump'])
+def tune_command(
     preset:str='base-2020', # One of `presets`
     lrs:str='1e-3,2e-3,4e-3,8e-3,1.6e-2', # Learning rates to try
     holdout:float=.1, # Share of the training images to validate on
@@ -319,7 +320,7 @@ def tune(
     try: lrs = sorted({float(o) for o in lrs.split(',')})
     except ValueError as e: raise InputError(f'--lrs {lrs} is no list like 1e-3,4e-3 ({e})') from e
     several,found = detach_from_launcher(),{}
-    given = {k:o.default for k,o in signature(run).parameters.items() if k!='preset'}|kwargs|dict(holdout=holdout, runs=runs)
+    given = {k:o.default for k,o in signature(run_command).parameters.items() if k!='preset'}|kwargs|dict(holdout=holdout, runs=runs)
     for lr in lrs:
         about,path = plan_runs(preset, given|dict(lr=lr))
         if not found: warn_unofficial(about)
@@ -335,8 +336,8 @@ def tune(
     return best
 
 # %% ../../nbs/vision/04_leaderboard.ipynb #cc7f26f8
-@delegates(run, but=['pipeline','runs','seed','every','name','out','dump'])
-def measure(
+@delegates(run_command, but=['pipeline','runs','seed','every','name','out','dump'])
+def speed_command(
     preset:str='base-2020', # One of `presets`
     rounds:int=5, # Times to measure each, in turns
     batches:int=20, # Of each measurement of the network
@@ -350,17 +351,18 @@ def measure(
     print(throughput_ratios(df).map(lambda o: f'{o:,.2f}' if o<100 else f'{o:,.0f}').to_string())
 
 # %% ../../nbs/vision/04_leaderboard.ipynb #52856199
-def print_presets():
+def presets_command():
     "Print the recipes"
     print(preset_table().to_string())
 
-COMMANDS = dict(run=run, tune=tune, speed=measure, show=show, compare=compare, export=export, presets=print_presets)
+COMMANDS = dict(run=run_command, tune=tune_command, speed=speed_command, show=show_command, compare=compare_command,
+    export=export_command, presets=presets_command)
 
 def parser():
     "The parser of `fastopt-leaderboard`, made of the signatures of its commands"
     p = ArgumentParser('fastopt-leaderboard', description='Train on Imagenette and its sisters by the rules of their board, and keep the score',
         epilog='fastopt-leaderboard COMMAND --help says more. Example: fastopt-leaderboard run base-2020 --opt diffgrad --runs 5',
-        formatter_class=anno_parser(show).formatter_class)
+        formatter_class=anno_parser(show_command).formatter_class)
     sub = p.add_subparsers(dest='command', metavar='COMMAND', required=True)
     for k,f in COMMANDS.items():
         own = anno_parser(f, prog=f'fastopt-leaderboard {k}', pos=['preset','like'])
@@ -369,7 +371,7 @@ def parser():
     return p
 
 # %% ../../nbs/vision/04_leaderboard.ipynb #aef4e0c5
-def main(argv=None):
+def leaderboard_command(argv=None):
     "The command line `fastopt-leaderboard`"
     args = vars(parser().parse_args(argv))
     for k in ('pdb', 'xtra'): args.pop(k, None)

@@ -7,9 +7,9 @@ Docs: https://fastopt.github.io/fastopt/vision/results.html.md"""
 # %% auto #0
 __all__ = ['FIELDS', 'ARGS', 'EPOCHS', 'PUBLISHED', 'ENTITIES', 'DISCIPLINE', 'SHORT', 'COLOURS', 'STYLE', 'SORT', 'HEADS',
            'TEXTS', 'read_records', 'repair_board', 'add_record', 'mean_interval', 'welch_test', 'verdict',
-           'runs_frame', 'leaderboard_table', 'read_board', 'markdown_table', 'show', 'holm_correction',
-           'bootstrap_means', 'compare_scores', 'find_entry', 'comparison_table', 'compare', 'shorten_names',
-           'score_figure', 'html_page', 'submission_table', 'export']
+           'runs_frame', 'leaderboard_table', 'read_board', 'markdown_table', 'show_command', 'holm_correction',
+           'bootstrap_means', 'compare_scores', 'find_entry', 'comparison_table', 'compare_command', 'shorten_names',
+           'score_figure', 'html_page', 'submission_table', 'export_command']
 
 # %% ../../nbs/vision/05_results.ipynb #c2c958cc
 import html, json, math, numpy as np, os, pandas as pd
@@ -249,7 +249,7 @@ def markdown_table(df):
     rows = [[str(c) for c in df.columns], ['--']*len(df.columns), *[[_cell_text(v).translate(ENTITIES) for v in r] for r in df.itertuples(index=False)]]
     return '\n'.join(f"|{'|'.join(r)}|" for r in rows)
 
-def show(
+def show_command(
     like:str='', # Only entries with this in id, name or data set
     full:bool=False, # All columns?
     out:str='runs' # Folder of the board
@@ -321,7 +321,7 @@ def comparison_table(
     df['verdict'] = [verdict(d, 0 if p<.05 else math.inf, n) for d,p,n in zip(df.difference, df.p_holm, df.n)]
     return df
 
-def compare(
+def compare_command(
     *names, # Ids (their beginning is enough) or names: the others are compared with the first
     out:str='runs' # Folder of the board
 ):
@@ -467,7 +467,7 @@ def submission_table(
         parts += [f"## {dataset.translate(ENTITIES)}{f' with {noise}% noise'*bool(noise)}", '', '|Size (px)|Epochs|URL|Accuracy|# Runs|', '|--|--|--|--|--|', *rows, '']
     return '\n'.join(parts or ['No run is official: `fastopt-leaderboard show` says why'])
 
-def export(
+def export_command(
     path:str, # board.md, board.csv or board.html; `readme` prints the rows of a submission
     url:str='', # Where others can read how it was done, for a submission
     out:str='runs' # Folder of the board

@@ -7,7 +7,7 @@ Docs: https://fastopt.github.io/fastopt/vision/train.html.md"""
 # %% auto #0
 __all__ = ['archs', 'default_lrs', 'source_loaders', 'make_opt_func', 'make_learner', 'KeepRecord', 'PlainLog', 'plot_curves',
            'record_run', 'make_run_folder', 'describe_run', 'fit_and_record', 'run_training', 'parse_opt', 'parse_arch',
-           'main']
+           'train_command']
 
 # %% ../../nbs/vision/03_train.ipynb #8528cf8c
 from contextlib import suppress
@@ -212,7 +212,7 @@ def parse_opt(name): return check_choice(name, list(named_rules()), 'The list of
 def parse_arch(name): return check_choice(name, list(archs), 'The list of networks')
 
 @call_parse
-def main(
+def train_command(
     data:str='digits', # `digits`, `imagenette`, `imagewoof`, a folder with `train` and `val` in it, or an archive of one
     opt:'Annotated[parse_opt, dict(choices=list(named_rules()))]'='diffgrad', # Optimizer
     lr:float=None, # Learning rate while flat; by default one that suits `opt`
