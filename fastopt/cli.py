@@ -20,7 +20,7 @@ from importlib import import_module
 from inspect import signature
 from typing import Annotated
 from . import __version__
-from .core.names import pick
+from .core.names import check_choice
 
 # %% ../nbs/cli.ipynb #c6a53877
 OPTS = '''adabelief adabelief_ams adabelief_plain adadelta adafactor adagrad adam adam_clip adam_mini adamax adamod adamw adan
@@ -44,7 +44,7 @@ def listed(
     "The type of an argument that is one of `names`"
     class name(str): # A class, for help and signatures show its name
         __qualname__ = 'name'
-        def __new__(cls, text): return pick(text, names, what)
+        def __new__(cls, text): return check_choice(text, names, what)
     return Annotated[name, dict(choices=names) if shown else {}]
 
 # %% ../nbs/cli.ipynb #a6233255
@@ -181,9 +181,9 @@ def presets(): "Print the recipes"
 # %% ../nbs/cli.ipynb #3f1f65a8
 SCRIPTS = {'fastopt-train':train, 'fastopt-bench-step':bench_step, 'fastopt-check':check,
     'fastopt-leaderboard':[run, tune, speed, show, compare, export, presets]}
-WORK = dict(train='fastopt.vision.train:main', bench_step='fastopt.evidence.step_bench:main', check='fastopt.evidence.conformance:command', run='fastopt.vision.leaderboard:run',
-    tune='fastopt.vision.leaderboard:tune', speed='fastopt.vision.leaderboard:measure', presets='fastopt.vision.leaderboard:print_presets',
-    show='fastopt.vision.results:show', compare='fastopt.vision.results:compare', export='fastopt.vision.results:export')
+_WORK = {'fastopt.vision.train': ['train'], 'fastopt.evidence.step_bench': ['bench'], 'fastopt.evidence.conformance': ['check'],
+    'fastopt.vision.leaderboard': ['run', 'tune', 'speed', 'presets'], 'fastopt.vision.results': ['show', 'compare', 'export']}
+WORK = {'bench_step' if k=='bench' else k: f'{module}:{k}_command' for module,ks in _WORK.items() for k in ks} # Where the work of each is done
 
 # %% ../nbs/cli.ipynb #617959ce
 def worker(

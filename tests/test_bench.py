@@ -20,7 +20,7 @@ def uncompiled(monkeypatch):
     "Engines that need no compiler"
     monkeypatch.setattr(B, 'engines', {k:v for k,v in B.engines.items() if k in ('eager','foreach')})
 
-def measure(name, **kw): return B.measure(name, 'small', 'cpu', n=2, **kw)
+def measure(name, **kw): return B.measure_family(name, 'small', 'cpu', n=2, **kw)
 def keys(rows): return {(o['name'],o['library'],o['engine']) for o in rows}
 
 # ---- what is counted
@@ -157,7 +157,7 @@ def test_gradients_change():
 # ---- the record
 
 def test_record(capsys, uncompiled):
-    B.main(only='adamw', shapes='small,xresnet50', out='a.json', plot='a.svg', quick=True)
+    B.bench_command(only='adamw', shapes='small,xresnet50', out='a.json', plot='a.svg', quick=True)
     rec = json.load(open('a.json'), parse_constant=pytest.fail) # JSON knows no NaN
     assert {'device','versions','commit','left_out','first_step','rows','faces','bars'}<=set(rec)
     need = 'device versions shapes name library engine median_ms spread n bytes vs_torch_fused vs_floor first_ms'.split()
@@ -173,10 +173,10 @@ def test_only(monkeypatch):
         seen.append((rules, models))
         return dict(rows=[], bars=[], device='cpu', left_out={})
     monkeypatch.setattr(B, 'bench', bench)
-    B.main(quick=True, shapes='small')
-    B.main(only='sgd, ranger', quick=True, shapes='small')
-    B.main(shapes='small')
-    B.main(only='all', shapes='small')
+    B.bench_command(quick=True, shapes='small')
+    B.bench_command(only='sgd, ranger', quick=True, shapes='small')
+    B.bench_command(shapes='small')
+    B.bench_command(only='all', shapes='small')
     assert seen==[(o, ['small']) for o in (['adamw','diffgrad'], ['sgd','ranger'], B.choice, list(B.entrants))]
 
 @pytest.mark.parametrize('kw,said', [(dict(only='diffgard'), "did you mean 'diffgrad'"), (dict(only='adamw,'), "has no ''"),
@@ -184,11 +184,11 @@ def test_only(monkeypatch):
     (dict(plot='a.pgn'), "did you mean 'png'"), (dict(plot='a'), 'has no')])
 def test_refused(kw, said, monkeypatch):
     monkeypatch.setattr(B, 'bench', lambda *args, **kw: pytest.fail('it measured before it looked'))
-    with pytest.raises(B.InputError, match=said): B.main(**kw)
+    with pytest.raises(B.InputError, match=said): B.bench_command(**kw)
 
 def test_giant_needs_gpu(monkeypatch):
     monkeypatch.setattr(B, 'nets', {**B.nets, 'giant': None})
-    with pytest.raises(B.InputError, match='needs a GPU'): B.main(shapes='giant')
+    with pytest.raises(B.InputError, match='needs a GPU'): B.bench_command(shapes='giant')
 
 def test_command_line():
     res = subprocess.run([sys.executable, '-m', 'fastopt.evidence.step_bench', '--only', 'diffgard'], capture_output=True, text=True)
@@ -196,22 +196,22 @@ def test_command_line():
 
 def test_interrupted_keeps_rows(monkeypatch, uncompiled):
     "Each family is saved when it is done; an older record stays until then"
-    measured = B.measure
+    measured = B.measure_family
     def measure(name, *args, **kw):
         if name=='sgd': raise KeyboardInterrupt
         return measured(name, *args, **kw)
-    monkeypatch.setattr(B, 'measure', measure)
+    monkeypatch.setattr(B, 'measure_family', measure)
     open('a.json', 'w').write('old')
-    with pytest.raises(KeyboardInterrupt): B.main(only='sgd', shapes='small', out='a.json', quick=True)
+    with pytest.raises(KeyboardInterrupt): B.bench_command(only='sgd', shapes='small', out='a.json', quick=True)
     assert open('a.json').read()=='old'
-    with pytest.raises(KeyboardInterrupt): B.main(only='adamw,sgd', shapes='small', out='a.json', quick=True)
+    with pytest.raises(KeyboardInterrupt): B.bench_command(only='adamw,sgd', shapes='small', out='a.json', quick=True)
     assert {o['name'] for o in json.load(open('a.json'))['rows']}=={'adamw'}
 
 def test_disk_full(tmp_path, uncompiled, monkeypatch):
     def full(fd): raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     monkeypatch.setattr(os, 'fsync', full)
     (tmp_path/'a.json').write_text('old')
-    with pytest.raises(Exception, match='No space left'): B.main(only='adamw', shapes='small', out='a.json', quick=True)
+    with pytest.raises(Exception, match='No space left'): B.bench_command(only='adamw', shapes='small', out='a.json', quick=True)
     assert (tmp_path/'a.json').read_text()=='old'
 
 # ---- the promises

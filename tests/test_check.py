@@ -6,7 +6,7 @@ import pytest, torch
 from fastai.optimizer import Adam, Optimizer, OptimWrapper, l2_reg, ranger, sgd_step
 from fastcore.script import CliError
 from fastopt.optim.adam import adamw
-from fastopt.evidence.conformance import attempt, check_optimizer, checks, Lab, main, native, resolve, wd_report
+from fastopt.evidence.conformance import attempt, check_from_spec, check_optimizer, checks, Lab, native, resolve, wd_report
 from fastopt.core.fastai_face import FastOptimizer
 from fastopt.core.rules import matrices, route
 from rules_under_test import RULES, TORCH
@@ -210,7 +210,7 @@ def test_names_are_resolved_with_help():
     assert resolve('fastopt.all:adamw') is adamw
     for spec,text in (('fastopt.al:adamw', "fastopt has no module 'al'; did you mean 'all'"), ('fastopt.all:diffgrd', "did you mean 'diffgrad'"),
         ('torhc.optim:SGD', "did you mean 'torch'"), ('torch.optim.SGD', 'module:attribute'), ('torch.optim:', 'module:attribute')):
-        with pytest.raises(CliError, match=text): main(spec)
+        with pytest.raises(CliError, match=text): check_from_spec(spec)
 
 def test_a_hyper_is_driven_within_its_range():
     class Choosy(Odd):

@@ -8,7 +8,7 @@ from scipy import stats
 from fastopt.vision import leaderboard as B
 from hypothesis import HealthCheck, given, settings, strategies as st
 
-CMD = [sys.executable, '-c', 'from fastopt.vision.leaderboard import main; main()']
+CMD = [sys.executable, '-c', 'from fastopt.vision.leaderboard import leaderboard_command; leaderboard_command()']
 TINY = '--size 16 --epochs 3 --bs 8 --arch small --lr 3e-3 --every 2'.split()
 
 def paint(path, n=16, classes='abc'):
@@ -32,7 +32,7 @@ def here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv('FASTAI_HOME', str(tmp_path/'home'))
 
-def lb(*args): B.main(list(map(str, args)))
+def lb(*args): B.leaderboard_command(list(map(str, args)))
 def go(imgs, *args): lb('run', 'script', '--data', imgs, *TINY, *args)
 def lines(out='runs'): return [json.loads(o) for o in (Path(out)/'leaderboard.jsonl').read_text().splitlines()]
 def scores(recs): return [[{k:v for k,v in e.items() if k not in ('seconds','images_s')} for e in o['epochs']] for o in sorted(recs, key=lambda o: o['seed'])]
@@ -42,10 +42,10 @@ def spawn(imgs, *args): return subprocess.Popen([*CMD, 'run', 'script', '--data'
 def board(here, tmp_path):
     "Three entries of known scores"
     def rec(e, seed, acc, reasons=(), **kw): return dict(entry=e, name=f'name of {e}', seed=seed, accuracy=acc, seconds=2., images_s=9., device='cpu', reasons=list(reasons),
-        epochs=[dict(accuracy=acc/2), dict(accuracy=acc)], versions={}, data={}, args=B.settings('script')|kw)
+        epochs=[dict(accuracy=acc/2), dict(accuracy=acc)], versions={}, data={}, args=B.recipe_settings('script')|kw)
     for i,(x,y,z) in enumerate([(.87,.872,.70),(.875,.878,.71),(.872,.873,.69),(.874,.879,.70),(.871,.874,.71)]):
         for o in (rec('aaaa', i, x), rec('bbbb', i, y), rec('cccc', i, z), rec('dddd', i, z, ['64 pixels'], size=64)): B.add_record(o, tmp_path/'runs'/'leaderboard.jsonl')
-    return B.board_of('runs')
+    return B.read_board('runs')
 
 # ---- what it does
 
@@ -79,7 +79,7 @@ def test_entries_differ(imgs):
 def test_bars(imgs, kind, monkeypatch):
     "Where somebody watches, in a terminal and in a notebook"
     from fastprogress import fastprogress as F
-    monkeypatch.setattr(B, 'watched', lambda: True)
+    monkeypatch.setattr(B, 'is_interactive', lambda: True)
     monkeypatch.setattr(B, 'master_bar', getattr(F, f'{kind}MasterBar'))
     monkeypatch.setattr(B, 'progress_bar', getattr(F, f'{kind}ProgressBar'))
     monkeypatch.setattr('IPython.display.display', lambda *args, **kw: SimpleNamespace(update=lambda o: None))
@@ -92,7 +92,7 @@ def test_digits(capsys):
     rec, = lines()
     out = capsys.readouterr().out
     assert rec['data']['folder']=='digits-32' and rec['precision']=='fp32' and 'fp16 needs a GPU' in out and out.count('Unofficial')==1 and 'trained on 128 images' in out
-    assert B.table(B.board_of('runs')).dataset[0]=='digits-32'
+    assert B.leaderboard_table(B.read_board('runs')).dataset[0]=='digits-32'
 
 def test_tune(imgs, capsys):
     "The best of the rates that were tried, on images to train on; a second call trains nothing"
@@ -102,12 +102,12 @@ def test_tune(imgs, capsys):
     best = max(lines(), key=lambda o: o['accuracy'])
     assert f"Best: --lr {best['args']['lr']:g}" in out and 'at the edge' in out
     before = lines()
-    assert B.tune('script', lrs='1e-4,1e-2', data=str(imgs), holdout=.25, size=16, epochs=1, bs=8, arch='small')==best['args']['lr'] and lines()==before
+    assert B.tune_command('script', lrs='1e-4,1e-2', data=str(imgs), holdout=.25, size=16, epochs=1, bs=8, arch='small')==best['args']['lr'] and lines()==before
 
 def test_tune_shared(imgs, capsys):
     "A rate that another process works on is not waited for, and not decided without"
-    entry = B.entry_id(cfg := B.asked('script', size=16, epochs=1, bs=8, arch='small', lr=1e-2, holdout=.25), B.images(cfg, str(imgs))[1])
-    with B.alone(Path(f'runs/unfinished/{entry}-0.lock')): assert B.tune('script', lrs='1e-2', data=str(imgs), holdout=.25, size=16, epochs=1, bs=8, arch='small') is None
+    entry = B.entry_id(cfg := B.parse_settings('script', size=16, epochs=1, bs=8, arch='small', lr=1e-2, holdout=.25), B.locate_images(cfg, str(imgs))[1])
+    with B.exclusive_lock(Path(f'runs/unfinished/{entry}-0.lock')): assert B.tune_command('script', lrs='1e-2', data=str(imgs), holdout=.25, size=16, epochs=1, bs=8, arch='small') is None
     assert 'In work elsewhere: lr 0.01' in capsys.readouterr().out and not Path('runs/leaderboard.jsonl').exists()
 
 def test_speed(imgs, capsys):
@@ -118,7 +118,7 @@ def test_speed(imgs, capsys):
 def test_accelerate(imgs, tmp_path):
     "Two processes of `accelerate launch` share the runs, and each run is as with one"
     go(imgs, '--runs', 3, '--out', 'whole')
-    (tmp_path/'main.py').write_text('from fastopt.vision.leaderboard import main; main()')
+    (tmp_path/'main.py').write_text('from fastopt.vision.leaderboard import leaderboard_command; leaderboard_command()')
     with socket.socket() as s:
         s.bind(('127.0.0.1', 0))
         port = s.getsockname()[1]
@@ -149,7 +149,7 @@ def test_kill_in_an_epoch(imgs, monkeypatch):
     def die(self):
         if self.learn.train_iter==9: raise KeyboardInterrupt
     with monkeypatch.context() as m:
-        m.setattr(B.Meter, 'after_step', die, raising=False)
+        m.setattr(B.EpochLog, 'after_step', die, raising=False)
         with pytest.raises(SystemExit) as e: go(imgs, '--runs', 1)
     assert e.value.code==130 and not Path('runs/leaderboard.jsonl').exists()
     go(imgs, '--runs', 1)
@@ -178,23 +178,23 @@ def test_appends_do_not_mix(tmp_path):
     assert [p.wait() for p in ps]==[0,0]
     with warnings.catch_warnings():
         warnings.simplefilter('error')
-        assert len(B.records(Path('b.jsonl')))==30
+        assert len(B.read_records(Path('b.jsonl')))==30
 
 @pytest.mark.parametrize('bad', [b'{"entry": "a", "seed": 1, "accu', b'\x00\xff\xfe\n', b'[1]\n', b'{"entry": 1}\n'])
 def test_damaged_line(board, bad):
     f = Path('runs/leaderboard.jsonl')
     f.write_bytes(f.read_bytes()+bad)
-    with pytest.warns(UserWarning, match='line 21 .*damaged'): assert len(B.records(f))==20
+    with pytest.warns(UserWarning, match='line 21 .*damaged'): assert len(B.read_records(f))==20
     with pytest.warns(UserWarning, match='kept aside'): B.add_record(dict(entry='e', seed=0, accuracy=1.), f)
     with warnings.catch_warnings():
         warnings.simplefilter('error')
-        assert len(B.records(f))==21
+        assert len(B.read_records(f))==21
     assert Path('runs/leaderboard.jsonl.damaged').read_bytes().strip()==bad.strip()
 
 # ---- the board
 
 def test_table(board):
-    df = B.table(board).set_index('entry')
+    df = B.leaderboard_table(board).set_index('entry')
     a,c = df.loc['aaaa'],df.loc['cccc']
     xs = [87,87.5,87.2,87.4,87.1]
     assert a['mean']==pytest.approx(87.24) and a.sd==pytest.approx(np.std(xs, ddof=1))
@@ -204,15 +204,15 @@ def test_table(board):
     assert df.loc['dddd'].verdict=='unofficial' and np.isnan(df.loc['dddd'].published)
 
 def test_unknown_spread():
-    diff,least,p = B.welch(90, .3, 5, 91.57, None, 5)
-    assert least==pytest.approx(stats.t.ppf(.975, 4)*.3*(2/5)**.5) and p<.05 and B.welch(90, .3, 5, 90.1, None, 1)[1]>least
-    assert B.verdict(*B.welch(99, float('nan'), 1, 50, .3, 5)[:2], 1)=='not resolvable with 1 run'
+    diff,least,p = B.welch_test(90, .3, 5, 91.57, None, 5)
+    assert least==pytest.approx(stats.t.ppf(.975, 4)*.3*(2/5)**.5) and p<.05 and B.welch_test(90, .3, 5, 90.1, None, 1)[1]>least
+    assert B.verdict(*B.welch_test(99, float('nan'), 1, 50, .3, 5)[:2], 1)=='not resolvable with 1 run'
 
 def test_published():
     assert len(B.PUBLISHED)==60 and not B.PUBLISHED.duplicated(['dataset','noise','size','epochs']).any() and B.PUBLISHED.published.between(50, 96).all()
 
 def test_compare(board, capsys):
-    df = B.comparison(board, ['aaaa','bb','name of cccc'])
+    df = B.comparison_table(board, ['aaaa','bb','name of cccc'])
     xs,ys = ([o['accuracy']*100 for o in board if o['entry']==k] for k in ('aaaa','bbbb'))
     assert df.p[0]==pytest.approx(stats.ttest_rel(ys, xs).pvalue) and df.paired.all() and df.verdict[1]=='worse'
     assert (df.low<df.difference).all() and (df.difference<df.high).all() and (df.p_holm>=df.p).all()
@@ -223,7 +223,7 @@ def test_compare(board, capsys):
 def test_holm(ps):
     want,order = [0]*len(ps),sorted(range(len(ps)), key=ps.__getitem__)
     for j,k in enumerate(order): want[k] = min(1, max((len(ps)-i)*ps[o] for i,o in enumerate(order[:j+1])))
-    assert B.holm(ps)==pytest.approx(want)
+    assert B.holm_correction(ps)==pytest.approx(want)
 
 def test_show(board, capsys):
     lb('show')
@@ -238,7 +238,7 @@ def test_export(board, capsys):
     text = Path('b.html').read_text()
     assert text.count('<svg')==2 and '>nan<' not in text and text.count('<tr>')==6 and 'published 87.43' in text
     assert not re.search(r'src=|href="[^#]|url\((?!#)|@import|fetch\(', text) # It asks for nothing but itself
-    assert B.page(board)==B.page(board)
+    assert B.html_page(board)==B.html_page(board)
     lb('export', 'readme', '--url', 'https://x.org')
     assert '## imagenette\n\n|Size' in (out := capsys.readouterr().out) and '|128|5|[name of bbbb](https://x.org)|87.52%|5, mean|' in out and 'dddd' not in out
 
@@ -254,7 +254,7 @@ def browse(tmp_path, page, *args):
 @pytest.mark.skipif(not CHROMIUM, reason='no Chromium here to open the page with')
 def test_page_in_a_browser(board, tmp_path):
     "A click on a heading sorts its table, one more the other way round; what is seen is no empty page"
-    page,order = B.page(board),"[...document.querySelector('tbody').rows].map(r=>r.cells[0].textContent).join('|')"
+    page,order = B.html_page(board),"[...document.querySelector('tbody').rows].map(r=>r.cells[0].textContent).join('|')"
     clicks = f"<script>const b=[...document.querySelectorAll('th button')].find(o=>o.textContent=='mean'),seen=[{order}];for(let i=0;i<2;i++){{b.click();seen.push({order})}};document.title=seen.join('//')</script></html>"
     title = re.search('<title>([^<]*)</title>', browse(tmp_path, page.replace('</html>', clicks), '--dump-dom'))[1]
     high = 'name of bbbb|name of aaaa|name of cccc'.replace('name of ', '') # Words that all have are left out
@@ -267,12 +267,12 @@ def test_page_in_a_browser(board, tmp_path):
 def test_colours(board):
     "The best entries in the colours, in their order and on top, those after them in grey"
     n,recs = len(B.COLOURS),board[:1]
-    means = [o.get_color() for o in B.picture({f'name {i}': recs for i in range(n+2)}).axes[1].lines if o.get_marker()=='o']
+    means = [o.get_color() for o in B.score_figure({f'name {i}': recs for i in range(n+2)}).axes[1].lines if o.get_marker()=='o']
     assert means[::-1]==[*B.COLOURS, '#bbb', '#bbb']
 
 def test_page_escapes(board):
     for o in board: o['name'] = o['name'].replace('name', '<script>alert(1)</script>')
-    assert '<script>alert' not in (page := B.page(board)) and '&lt;script&gt;alert' in page
+    assert '<script>alert' not in (page := B.html_page(board)) and '&lt;script&gt;alert' in page
 
 # ---- what it refuses
 
@@ -296,7 +296,7 @@ def test_no_such_entry(board, text, says, capsys):
 
 def test_no_network(monkeypatch, capsys):
     def refuse(*args, **kw): raise OSError('Name or service not known')
-    monkeypatch.setattr('fastopt.vision.data.untar_data', refuse)
+    monkeypatch.setattr('fastopt.vision.images.untar_data', refuse)
     with pytest.raises(SystemExit): lb('run', 'base-2020')
     assert 'Cannot get, read or unpack imagenette' in (err := capsys.readouterr().err) and '--data' in err
 
@@ -314,7 +314,7 @@ def test_out_is_a_file(imgs, capsys):
 @pytest.mark.parametrize('error', [Exception('Downloaded file is corrupt'), tarfile.ReadError('not a gzip file')], ids=str)
 def test_bad_download(monkeypatch, capsys, error):
     def refuse(*args, **kw): raise error
-    monkeypatch.setattr('fastopt.vision.data.untar_data', refuse)
+    monkeypatch.setattr('fastopt.vision.images.untar_data', refuse)
     with pytest.raises(SystemExit): lb('run', 'base-2020')
     assert str(error) in capsys.readouterr().err
 
@@ -329,7 +329,7 @@ def test_leftovers(imgs):
 def test_reasons_of_all_runs_count(board):
     for o in board:
         if o['entry']=='aaaa' and o['seed']==3: o['reasons'] = ['2 images cannot be decoded']
-    a = B.table(board).set_index('entry').loc['aaaa']
+    a = B.leaderboard_table(board).set_index('entry').loc['aaaa']
     assert (a.verdict,a.note)==('unofficial','2 images cannot be decoded')
 
 def test_wrong_export(board, capsys):
@@ -371,9 +371,9 @@ def test_squashed(tmp_path):
     for o in ('train/a','train/b','val/a','val/b'):
         (tmp_path/'sq'/o).mkdir(parents=True)
         Image.new('RGB', (20,20)).save(tmp_path/'sq'/o/'1.png')
-    cfg = B.settings('script')
-    facts = B.images(cfg, str(tmp_path/'sq'))[1]
-    why,known = ('; '.join(B.off_board(cfg, facts|kw)) for kw in ({}, dict(official='imagenette')))
+    cfg = B.recipe_settings('script')
+    facts = B.locate_images(cfg, str(tmp_path/'sq'))[1]
+    why,known = ('; '.join(B.unofficial_reasons(cfg, facts|kw)) for kw in ({}, dict(official='imagenette')))
     assert facts['squashed'] and 'squashed' in known and 'squashed' not in why # Of unknown images nobody knows what they were
     assert '20 pixels on their shorter side' in why
 
@@ -399,15 +399,15 @@ def test_no_record(board, line, why, capsys):
     f = Path('runs/leaderboard.jsonl')
     line = spoilt(board[0], *line) if isinstance(line, tuple) else line
     f.write_bytes(b''.join((good := f.read_bytes().splitlines(True))[:5])+line.encode()+b'\n'+b''.join(good[5:]))
-    with pytest.warns(UserWarning, match=f'line 6 of .*leaderboard.jsonl is damaged and left out: .*{why}'): assert B.board_of('runs')==board
+    with pytest.warns(UserWarning, match=f'line 6 of .*leaderboard.jsonl is damaged and left out: .*{why}'): assert B.read_board('runs')==board
     with pytest.warns(UserWarning, match='line 6'): lb('show', '--full')
     assert 'name of aaaa' in capsys.readouterr().out
 
 def test_known_by_three_keys_alone(board):
     "Such a run is not trained again, and the board does without it"
     B.add_record(dict(entry='aaaa', seed=7, accuracy=.5), f := Path('runs/leaderboard.jsonl'))
-    assert B.todo(f, 'aaaa', range(9))==[5,6,8]
-    with pytest.warns(UserWarning, match="line 21 .* it has no 'name'"): assert B.board_of('runs')==board
+    assert B.missing_seeds(f, 'aaaa', range(9))==[5,6,8]
+    with pytest.warns(UserWarning, match="line 21 .* it has no 'name'"): assert B.read_board('runs')==board
 
 def test_any_lines(board):
     "Whatever JSON stands between them, good records stay, and what is taken for one can be shown"
@@ -419,10 +419,10 @@ def test_any_lines(board):
         f.write_bytes(b''.join(o+n.encode()+b'\n' for o,n in zip(good, bad)))
         with warnings.catch_warnings():
             warnings.simplefilter('ignore')
-            recs = B.board_of('runs')
+            recs = B.read_board('runs')
         assert [o for o in recs if o in board]==board
         made = [o for o in recs if o not in board]
-        assert all(len(f(made)) for f in (B.table, B.frame)) or not made
+        assert all(len(f(made)) for f in (B.leaderboard_table, B.runs_frame)) or not made
     mix()
 
 NASTY = ['\x1b[31mred\x1b[0m','a\nb','\x07','$x','$\\frac$','a|b','`rm`','<script>alert(1)</script>','</svg><b>','\ud800','\u202eabc','a\\','[x](y)','&lt;','','  ']
@@ -433,22 +433,22 @@ def test_any_text(board, capsys, monkeypatch):
     "Texts are shown as text: no control character gets through, no markup, no formula, no further column"
     few = [o for o in board if o['seed']<2 and o['entry']!='cccc']
     monkeypatch.setattr('fastopt.vision.results._svg', lambda fig: '<svg></svg>')
-    monkeypatch.setattr('fastopt.vision.results.picture', lambda *args: None)
-    known = {*TAG.findall(B.page(few))}
+    monkeypatch.setattr('fastopt.vision.results.score_figure', lambda *args: None)
+    known = {*TAG.findall(B.html_page(few))}
     @settings(max_examples=25, deadline=None, database=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(st.lists(st.sampled_from(NASTY) | st.text(max_size=12), min_size=6, max_size=6))
     def shown(ts):
         recs = [dict(o, name=ts[0]+ts[1]*(o['entry']>'b'), device=ts[2], time=ts[3], reasons=[ts[4]]*(o['entry']=='dddd'), data=dict(folder=ts[5])) for o in few]
         Path('runs/leaderboard.jsonl').write_text(''.join(json.dumps(o)+'\n' for o in recs))
-        for k in ('b.md','b.html','b.csv','readme'): B.export(k)
-        B.show(full=True), B.compare('aaaa', 'bbbb')
+        for k in ('b.md','b.html','b.csv','readme'): B.export_command(k)
+        B.show_command(full=True), B.compare_command('aaaa', 'bbbb')
         md,page,out = Path('b.md').read_text(),Path('b.html').read_text(),capsys.readouterr().out
         for o in (md, page, out, Path('b.csv').read_text()): assert not CONTROL.search(o)
         assert not {*'<`$'}&{*md} and {o.count('|') for o in md.splitlines()}=={len(B.SHORT)+1}
-        assert B.table(recs).name[0] in [html.unescape(o) for o in md.splitlines()[2].split('|')] and {*TAG.findall(page)}<=known
+        assert B.leaderboard_table(recs).name[0] in [html.unescape(o) for o in md.splitlines()[2].split('|')] and {*TAG.findall(page)}<=known
     shown()
 
 def test_any_name_in_a_picture(board):
     "A formula that does not close is a name like another"
-    svg = B.page([dict(o, entry=k, name=k) for k in NASTY for o in board[:1]])
+    svg = B.html_page([dict(o, entry=k, name=k) for k in NASTY for o in board[:1]])
     assert not CONTROL.search(svg) and '$x<' in svg and '&lt;script&gt;' in svg and '<script>alert' not in svg

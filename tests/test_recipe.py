@@ -8,23 +8,24 @@ from fastai.data.transforms import parent_label
 from fastai.learner import AvgSmoothLoss
 from fastai.torch_core import set_seed
 from fastopt.vision import recipe as R
-from fastopt.vision.data import carved, fingerprint, located
-from fastopt.vision.train import InputError
+from fastopt.core.names import InputError
+from fastopt.vision.images import fingerprint, resolve_data
+from fastopt.vision.loaders import split_holdout
 from torch import nn
 
 TINY = dict(size=16, epochs=1, arch='small', opt='adamw', lr=3e-3, precision='fp32', limit=192)
 
 @pytest.fixture(scope='module')
-def digits(tmp_path_factory): return located('digits', cache=tmp_path_factory.mktemp('digits'))
+def digits(tmp_path_factory): return resolve_data('digits', cache=tmp_path_factory.mktemp('digits'))
 
 @pytest.fixture(autouse=True)
 def home(tmp_path_factory, monkeypatch): monkeypatch.setenv('FASTAI_HOME', str(tmp_path_factory.getbasetemp()/'home'))
 
-def cfg_of(**kw): return R.settings('base-2020', **TINY|kw)
+def cfg_of(**kw): return R.recipe_settings('base-2020', **TINY|kw)
 
 def made(cfg, path, seed=0, **kw):
     set_seed(seed)
-    return R.learner(cfg, R.loaders(cfg, path, 0, kw.get('channels_last')), **kw)
+    return R.recipe_learner(cfg, R.recipe_loaders(cfg, path, 0, kw.get('channels_last')), **kw)
 
 def trained(cfg, path, **kw):
     learn = made(cfg, path, **kw)
@@ -44,14 +45,14 @@ OURS = dict(sqrmom='sqr_mom', act_fn='act', fp16='precision')
 def test_script(flag):
     "Each flag of the script has its counterpart, with the same default"
     want = dict(opt='fastai.ranger', fp16='fp32').get(flag, FLAGS[flag])
-    assert R.settings('script')[OURS.get(flag, flag)]==want
+    assert R.recipe_settings('script')[OURS.get(flag, flag)]==want
 
 def test_presets():
-    df = R.presets()
+    df = R.preset_table()
     assert list(df.columns)==list(R.PRESETS)
-    r = R.settings('record-128-5')
+    r = R.recipe_settings('record-128-5')
     assert (r['bs'],r['crop'],r['normalize'],r['wd'],r['lr'],r['blur'],r['precision'])==(32,'resize',False,1e-4,8e-3,True,'fp32')
-    b = R.settings('base-2020')
+    b = R.recipe_settings('base-2020')
     assert (b['arch'],b['sa'],b['pool'],b['lr'],b['mom'],b['sqr_mom'],b['eps'],b['bs'],b['precision'],b['sched'])==('xse_resnext50',True,'MaxPool',8e-3,.95,.99,1e-6,64,'fp16','fc')
 
 @pytest.mark.parametrize('epochs,on', [(5,False),(20,False),(80,True),(200,True)])
@@ -65,7 +66,7 @@ def test_refused(kw, says):
     with pytest.raises(InputError, match=says.replace('(', r'\(')): cfg_of(**kw)
 
 @pytest.mark.parametrize('opt', ['ranger','ranger20','fastai.ranger','fastai.adam'])
-def test_rangers_keep_the_presets_numbers(opt): assert [R.settings('base-2020', opt=opt)[k] for k in ('wd','mom','sqr_mom','eps')]==[1e-2,.95,.99,1e-6]
+def test_rangers_keep_the_presets_numbers(opt): assert [R.recipe_settings('base-2020', opt=opt)[k] for k in ('wd','mom','sqr_mom','eps')]==[1e-2,.95,.99,1e-6]
 
 def test_preset_is_fastai_ranger():
     "The preset's optimizer follows fastai's own, step by step"
@@ -77,28 +78,28 @@ def test_preset_is_fastai_ranger():
             for k,p in enumerate(ps): p.grad = torch.randn(p.shape, generator=torch.Generator().manual_seed(9*i+k)).double()+p.detach()
             opt.step()
         return torch.cat([p.detach().flatten() for p in ps])
-    ours,theirs = R.optimizer(R.settings('base-2020')),partial(native.ranger, mom=.95, sqr_mom=.99, eps=1e-6, wd=1e-2)
+    ours,theirs = R.recipe_optimizer(R.recipe_settings('base-2020')),partial(native.ranger, mom=.95, sqr_mom=.99, eps=1e-6, wd=1e-2)
     assert (path(ours)-path(theirs)).abs().max()<1e-6 # eps stands elsewhere
 
 # ---- images
 
 def test_carved(digits):
     fp = fingerprint(digits)
-    trn,val = carved(fp.train, fp.valid, holdout=.1)
+    trn,val = split_holdout(fp.train, fp.valid, holdout=.1)
     assert not set(trn)&set(val) and sorted([*trn, *val])==sorted(fp.train) and not set(val)&set(fp.valid)
     share = [sum(parent_label(o)==c for o in val)/sum(parent_label(o)==c for o in fp.train) for c in '0123456789']
     assert all(.08<o<.12 for o in share)
-    assert carved(fp.train, fp.valid, holdout=.1)==(trn, val)!=carved(fp.train, fp.valid, holdout=.1, seed=1)
+    assert split_holdout(fp.train, fp.valid, holdout=.1)==(trn, val)!=split_holdout(fp.train, fp.valid, holdout=.1, seed=1)
 
 @pytest.mark.parametrize('pipeline', R.PIPELINES)
 def test_holdout(digits, pipeline):
-    dls = R.loaders(cfg_of(holdout=.1, pipeline=pipeline), digits, 0)
+    dls = R.recipe_loaders(cfg_of(holdout=.1, pipeline=pipeline), digits, 0)
     assert {parent_label(o) for o in dls.valid.items}==set('0123456789') and not set(dls.train.items)&set(dls.valid.items)
     assert all(o.parent.parent.name=='train' for o in [*dls.valid.items, *dls.train.items]) and dls.train.n==192
 
 def test_pipelines_agree(digits):
     "The same images, the same labels, the same pixels to validate on"
-    a,b = (R.loaders(cfg_of(pipeline=o, size=32), digits, 0) for o in R.PIPELINES)
+    a,b = (R.recipe_loaders(cfg_of(pipeline=o, size=32), digits, 0) for o in R.PIPELINES)
     assert a.train.items==b.train.items and list(a.vocab)==list(b.vocab)
     for (x,y),(x2,y2) in zip(a.valid, b.valid, strict=True): assert torch.equal(y, y2) and (x-x2).abs().max()<1.01/255/.22
 
@@ -110,7 +111,7 @@ def test_noise_in_the_holdout(tmp_path, digits):
     (root/'noisy_d.csv').write_text('\n'.join(['path,noisy_labels_0,noisy_labels_5,is_valid', *(f'{k},{v},{v},False' for k,v in labels.items())]))
     cfg = cfg_of(noise=5, limit=None)
     def seen(cfg):
-        dl = R.loaders(cfg, root, 0).valid
+        dl = R.recipe_loaders(cfg, root, 0).valid
         return [(o.relative_to(root).as_posix(), str(int(y))) for o,y in zip(dl.items, torch.cat([ys for _,ys in dl]))]
     assert all(y==labels[o] for o,y in seen(cfg|dict(holdout=.1))) and all(y==o.split('/')[1] for o,y in seen(cfg))
 
@@ -136,7 +137,7 @@ def test_bf16_is_autocast(digits):
 
 def test_fp16_is_fp32_on_a_cpu(digits):
     learn = made(cfg_of(precision='fp16'), digits)
-    assert not learn._grab_cbs(MixedPrecision) and R.precision_on(cfg_of(precision='fp16'), torch.device('cuda'))=='fp16'
+    assert not learn._grab_cbs(MixedPrecision) and R.supported_precision(cfg_of(precision='fp16'), torch.device('cuda'))=='fp16'
 
 def test_channels_last(digits):
     "Another layout, the same training"
@@ -156,16 +157,16 @@ def test_compiled(digits, monkeypatch):
 
 def test_blur():
     pytest.importorskip('kornia', reason='the extra [blur] is not installed')
-    names = [type(o).__name__ for o in R.network(R.settings('blur-2020', arch='xresnet18'), 10).modules()]
+    names = [type(o).__name__ for o in R.recipe_network(R.recipe_settings('blur-2020', arch='xresnet18'), 10).modules()]
     assert 'MaxBlurPool2D' in names and 'MaxPool2d' not in names
 
 def test_blur_without_kornia(monkeypatch):
     monkeypatch.setitem(sys.modules, 'kornia.filters', None)
-    with pytest.raises(InputError, match=r'pip install fastopt\[blur\]'): R.network(R.settings('blur-2020', arch='xresnet18'), 10)
+    with pytest.raises(InputError, match=r'pip install fastopt\[blur\]'): R.recipe_network(R.recipe_settings('blur-2020', arch='xresnet18'), 10)
 
 @pytest.mark.parametrize('name', [k for k in R.ARCHS if k!='small'])
 def test_archs(name):
-    with torch.device('meta'): model = R.network(cfg_of(arch=name, sa=True), 7)
+    with torch.device('meta'): model = R.recipe_network(cfg_of(arch=name, sa=True), 7)
     assert list(model.parameters())[-1].shape==(7,)
 
 def test_no_fetch_in_a_batch(digits):
@@ -192,7 +193,7 @@ def test_numbers_stay_on_the_device(digits, monkeypatch):
 
 def test_speed(digits):
     cfg = cfg_of(limit=320)
-    df = R.speed(cfg, digits, rounds=2, batches=2, workers=0)
+    df = R.measure_throughput(cfg, digits, rounds=2, batches=2, workers=0)
     assert len(df)==2 and (df>0).all().all() and list(df.columns)==['fast','classic','network','training']
-    res = R.ratios(df)
+    res = R.throughput_ratios(df)
     assert res.loc['fast / classic loader','median']==pytest.approx((df.fast/df.classic).median())

@@ -7,8 +7,8 @@ Docs: https://fastopt.github.io/fastopt/evidence/conformance.html.md"""
 # %% auto #0
 __all__ = ['checks', 'marks', 'Batches', 'halves', 'vec', 'far', 'native', 'Lab', 'walk', 'give', 'lone', 'Skip', 'check', 'told',
            'fails', 'cure', 'real', 'attempt', 'Report', 'check_optimizer', 'hint', 'elsewhere', 'runs', 'alone',
-           'decayed', 'Peek', 'Scaled', 'Overflow', 'why_not', 'kept', 'goes_on', 'wd_report', 'resolve', 'main',
-           'command']
+           'decayed', 'Peek', 'Scaled', 'Overflow', 'why_not', 'kept', 'goes_on', 'wd_report', 'resolve',
+           'check_from_spec', 'check_command']
 
 # %% ../../nbs/evidence/01_conformance.ipynb #23ec6e1d
 import io, pickle, pkgutil, random, sys, textwrap, warnings
@@ -641,13 +641,13 @@ def resolve(
 
 # %% ../../nbs/evidence/01_conformance.ipynb #c7f8dfa2
 @cli.declared(cli.check)
-def main(spec, lr):
+def check_from_spec(spec, lr):
     try: df = check_optimizer(resolve(spec), lr=lr)
     except TypeError as e: raise CliError(f"{spec}: {e}") from None
     print(df.lines())
     return df
 
-def command(**args):
+def check_command(**args):
     "What `fastopt-check` does: modules in this folder are found, and a failed check ends it with 1"
     sys.path.insert(0, '')
-    if not main(**args).passed.all(): raise SystemExit(1)
+    if not check_from_spec(**args).passed.all(): raise SystemExit(1)

@@ -8,9 +8,10 @@ Docs: https://fastopt.github.io/fastopt/evidence/step_bench.html.md"""
 __all__ = ['nets', 'entrants', 'choice', 'homes', 'L2', 'peers', 'QH', 'late_decay', 'COPY', 'TORCH', 'PRODUCTS', 'FIRST_STEP',
            'faced', 'groups', 'columns', 'colours', 'period', 'program', 'late', 'Tally', 'floats', 'moved', 'phases',
            'warm_up', 'xresnet50_shapes', 'lacking', 'hows', 'peer', 'Copy', 'line_up', 'Products', 'Field', 'clock',
-           'sample', 'enter', 'contest', 'tables', 'temporaries', 'extra', 'kernels', 'on_gpu', 'row', 'measure',
-           'first_steps', 'Face', 'overhead', 'overheads', 'find', 'over', 'bar', 'per_byte', 'cpu_bars', 'phase_bars',
-           'gpu_bars', 'face_bars', 'bars', 'table', 'chart', 'names', 'check_file', 'all_versions', 'bench', 'main']
+           'sample', 'enter', 'contest', 'tables', 'temporaries', 'extra', 'kernels', 'on_gpu', 'bench_row',
+           'measure_family', 'first_steps', 'Face', 'overhead', 'overheads', 'find_value', 'over', 'bar', 'per_byte',
+           'cpu_bars', 'phase_bars', 'gpu_bars', 'face_bars', 'bars', 'bench_table', 'chart', 'names', 'check_file',
+           'all_versions', 'bench', 'bench_command']
 
 # %% ../../nbs/evidence/02_step_bench.ipynb #471a2dce
 import json, os, subprocess, sys, time, warnings
@@ -37,9 +38,9 @@ from ..core.engine import abreast, drive, engines
 from ..core.fused import Plan, launcher
 from ..core.program import record, split
 from ..optim.muon import as_matrix
-from ..core.names import InputError, pick
 from ..core.rules import Rule
-from ..vision.train import beside, commit, device, save_record, versions
+from ..core.names import InputError, check_choice
+from ..training.records import atomic_write, device_name, git_commit, package_versions, save_record
 
 # %% ../../nbs/evidence/02_step_bench.ipynb #7959d51c
 def period(rule):
@@ -296,7 +297,7 @@ def on_gpu(opt, field, steps):
     return kernels(prof.key_averages(), steps)
 
 # %% ../../nbs/evidence/02_step_bench.ipynb #073624bc
-def row(key, times, nbytes, weights):
+def bench_row(key, times, nbytes, weights):
     "What the table `times` of a family says of the member `key`, whose mathematics moves `nbytes` a step"
     (name,library,engine),med = key,times.median()
     bandwidth = 8*weights/med[COPY] # Bytes a millisecond: a copy reads 4 a weight and writes 4
@@ -313,7 +314,7 @@ def _enter_all(family, field, warm, left_out, patience=30):
         except Exception as e: left_out[' '.join(key)] = f'{type(e).__name__}: {str(e)[:300]}'
     return opts,firsts
 
-def measure(
+def measure_family(
     name, # A rule, in `entrants`
     net, # In `nets`
     device, # To measure on
@@ -326,7 +327,7 @@ def measure(
     family,k,weights = line_up(name, field.device.type!='cpu'),period(rule),sum(p.numel() for p in field.ps)
     opts,firsts = _enter_all(family, field, warm_up(rule)+k, left_out, 30/k)
     times = contest(opts, field, k, **kwargs)
-    rows = [dict(row(key, times, moved(rule, shapes), weights), first_ms=firsts[key], shapes=net, **on_gpu(opts[key], field, k))
+    rows = [dict(bench_row(key, times, moved(rule, shapes), weights), first_ms=firsts[key], shapes=net, **on_gpu(opts[key], field, k))
         for key in opts if key[0]==name]
     opts.clear() # Its memory is needed
     for o in rows:
@@ -401,7 +402,7 @@ def overheads(device='cpu', **kwargs):
 columns = ['shapes', 'name', 'library', 'engine', 'median_ms', 'spread', 'n', 'bytes', 'moved', 'vs_torch_fused', 'vs_floor', 'first_ms',
     'launches', 'kernel_ms', 'extra', 'copy_gbs', 'device', 'versions']
 
-def find(rows, col, agg='min', **which):
+def find_value(rows, col, agg='min', **which):
     "The least (or another `agg`) in column `col` of the table `rows`, where other columns are as in `which`; `None` if nothing is known"
     known = rows.loc[(rows[list(which)]==pd.Series(which, dtype=object)).all(axis=1), col].dropna()
     return float(known.agg(agg)) if len(known) else None
@@ -416,7 +417,7 @@ def bar(where, what, sign, limit, x):
 # %% ../../nbs/evidence/02_step_bench.ipynb #e4c12df8
 def per_byte(rows):
     "For each rule of one phase that the table `rows` knows: times of fused steps on an xresnet50, per byte, over those of PyTorch's fused AdamW"
-    known = {k: find(rows, 'vs_torch_fused', shapes='xresnet50', library='fastopt', engine='fused', name=k) for k in dict.fromkeys(rows.name)}
+    known = {k: find_value(rows, 'vs_torch_fused', shapes='xresnet50', library='fastopt', engine='fused', name=k) for k in dict.fromkeys(rows.name)}
     return {k: x*floats(adamw)/floats(entrants[k]) for k,x in known.items() if x is not None and phases(entrants[k])==1}
 
 def cpu_bars(rows, warm):
@@ -428,32 +429,32 @@ def cpu_bars(rows, warm):
     yield bar(here, f'the worst of {len(ratios)} rules of one phase, {worst}, vs torch AdamW fused, per byte', '<=', 1.25, ratios.get(worst))
     auto,theirs = rows[(rows.library=='fastopt') & (rows.engine=='auto')],rows[rows.library.isin(homes)]
     for name in filter({o for known in peers.values() for o in known}.__contains__, choice):
-        ms = [find(o, 'median_ms', shapes='xresnet50', name=name) for o in (auto, theirs)]
+        ms = [find_value(o, 'median_ms', shapes='xresnet50', name=name) for o in (auto, theirs)]
         yield bar(here, f'auto {name} vs its fastest peer', '<', 1, over(*ms))
-    ms = find(auto, 'median_ms', shapes='small', name='adamw'),find(theirs, 'median_ms', shapes='small', name='adamw', library='fastai')
+    ms = find_value(auto, 'median_ms', shapes='small', name='adamw'),find_value(theirs, 'median_ms', shapes='small', name='adamw', library='fastai')
     yield bar('CPU, small', 'auto adamw vs fastai Adam', '<=', 1, over(*ms))
     yield bar('CPU', 'first fused step, warm cache, seconds', '<=', 3, max(warm.values(), default=None))
 
 # %% ../../nbs/evidence/02_step_bench.ipynb #d1f7087b
 def phase_bars(rows):
     "The promises for rules of more than one phase on a CPU, from the table `rows`"
-    ours = partial(find, rows, library='fastopt', engine='fused', shapes='xresnet50')
+    ours = partial(find_value, rows, library='fastopt', engine='fused', shapes='xresnet50')
     for name in [k for k,r in entrants.items() if phases(r)==2]:
         yield bar('CPU, xresnet50', f'fused {name} vs its byte floor', '<=', 1.6, ours(col='vs_floor', name=name))
-    alone = find(rows, 'median_ms', library='products', shapes='xresnet50')
+    alone = find_value(rows, 'median_ms', library='products', shapes='xresnet50')
     yield bar('CPU, xresnet50', 'fused muon vs its matrix products', '<=', 1.2, over(ours(col='median_ms', name='muon'), alone))
 
 # %% ../../nbs/evidence/02_step_bench.ipynb #d8dd26a3
 def gpu_bars(rows):
     "The promises for a GPU, from the table `rows`"
-    ours = partial(find, rows, library='fastopt', engine='fused')
+    ours = partial(find_value, rows, library='fastopt', engine='fused')
     vs = ours(col='vs_torch_fused', shapes='xresnet50', name='diffgrad')
     yield bar('GPU, xresnet50', 'fused diffgrad vs torch AdamW fused', '<=', 1, vs)
     for name in ('adamw', 'diffgrad'):
         share = over(1, ours(col='vs_floor', shapes='giant', name=name))
         yield bar('GPU, giant', f'bandwidth of fused {name} over that of a copy', '>=', 0.85, share)
     single = [k for k in dict.fromkeys(rows.name) if phases(entrants[k])==1]
-    most = find(rows[rows.name.isin(single)], 'launches', 'max', library='fastopt', engine='fused')
+    most = find_value(rows[rows.name.isin(single)], 'launches', 'max', library='fastopt', engine='fused')
     yield bar('GPU', 'kernels a step of one group, rules of one phase', '<=', 1, most)
 
 # %% ../../nbs/evidence/02_step_bench.ipynb #64d7cc80
@@ -465,7 +466,7 @@ def face_bars(faces):
 
 # %% ../../nbs/evidence/02_step_bench.ipynb #bd7b691d
 def bars(
-    rows, # Dicts from `measure`, with `device`
+    rows, # Dicts from `measure_family`, with `device`
     first_step=None, # From `first_steps`
     faces=() # From `overheads`
 ):
@@ -476,11 +477,12 @@ def bars(
     lines = [*cpu_bars(cpu, (first_step or {}).get('warm', {}) if on_cpu else {}), *phase_bars(cpu), *gpu_bars(gpu)]
     what,alone = 'memory of a fused step beyond state, over the weights',df[df.name.isin([k for k,r in entrants.items() if phases(r)])]
     for net in nets:
-        if net in df.shapes.values or net=='xresnet50': lines.append(bar(f'any, {net}', what, '<=', 0.01, find(alone, 'extra', 'max', shapes=net)))
+        if net not in df.shapes.values and net!='xresnet50': continue
+        lines.append(bar(f'any, {net}', what, '<=', 0.01, find_value(alone, 'extra', 'max', shapes=net)))
     return pd.DataFrame([*lines, *face_bars(faces)]).astype(dict(measured=object))
 
 # %% ../../nbs/evidence/02_step_bench.ipynb #84ab230d
-def table(rows):
+def bench_table(rows):
     "The `rows` as a table to read"
     df = pd.DataFrame(rows, columns=columns).drop(columns=['device', 'versions', 'shapes', 'moved', 'copy_gbs'])
     df['spread'] = [f'{a:.3g}–{b:.3g}' for a,b in df.spread]
@@ -513,13 +515,13 @@ def chart(rows):
 # %% ../../nbs/evidence/02_step_bench.ipynb #9bb5e20e
 def names(text, known, what):
     "The words of `text`, which has commas between, all of them `known`; all there are if it is empty"
-    return [pick(o.strip(), list(known), what) for o in text.split(',')] if text else list(known)
+    return [check_choice(o.strip(), list(known), what) for o in text.split(',')] if text else list(known)
 
 def check_file(fname, what, kinds=None):
     "Path of the file `fname` to be written, or `None`; one of these `kinds`"
     if not fname: return None
     path = Path(fname)
-    if kinds: pick(path.suffix[1:].lower(), list(kinds), f'{what} {fname}: the list of kinds of pictures')
+    if kinds: check_choice(path.suffix[1:].lower(), list(kinds), f'{what} {fname}: the list of kinds of pictures')
     why = 'it is a folder' if path.is_dir() else f'there is no folder {path.parent}, or it is not yours'
     if path.is_dir() or not os.access(path.parent, os.W_OK): raise InputError(f'{what} {fname} cannot be written: {why}. Choose another')
     return path
@@ -528,7 +530,7 @@ def check_file(fname, what, kinds=None):
 def all_versions():
     "Of fastopt, of what it needs, and of the peers that are installed"
     dists = dict(optimi='torch-optimi', pytorch_optimizer='pytorch_optimizer')
-    return versions() | {o: version(dist) for o,dist in dists.items() if not lacking(o)}
+    return package_versions() | {o: version(dist) for o,dist in dists.items() if not lacking(o)}
 
 def bench(
     rules, # Names of rules, in `entrants`
@@ -537,13 +539,13 @@ def bench(
     **kwargs # For `contest`
 ):
     "Measure the families of `rules` on the weights of `models`, print what is found, return the record"
-    info = dict(device=device(), versions=all_versions())
-    record = dict(info, commit=commit(), left_out={o: why for o in homes if (why := lacking(o))}, first_step={}, rows=[], faces=[], bars=[])
+    info = dict(device=device_name(), versions=all_versions())
+    record = dict(info, commit=git_commit(), left_out={o: why for o in homes if (why := lacking(o))}, first_step={}, rows=[], faces=[], bars=[])
     for net in models:
         for name in rules:
-            new = [dict(o, **info) for o in measure(name, net, default_device(), record['left_out'], **kwargs)]
+            new = [dict(o, **info) for o in measure_family(name, net, default_device(), record['left_out'], **kwargs)]
             record['rows'] += new
-            if new: print(f"\n{net}, {name}: a copy moves {new[0]['copy_gbs']:.3g} GB/s\n{table(new)}", flush=True)
+            if new: print(f"\n{net}, {name}: a copy moves {new[0]['copy_gbs']:.3g} GB/s\n{bench_table(new)}", flush=True)
             save(record)
     record['first_step'],record['faces'] = first_steps(),overheads(default_device(), **kwargs)
     record['bars'] = bars(record['rows'], record['first_step'], record['faces']).to_dict('records')
@@ -552,7 +554,7 @@ def bench(
 
 # %% ../../nbs/evidence/02_step_bench.ipynb #8ed70556
 @cli.declared(cli.bench_step)
-def main(only, shapes, out, plot, quick):
+def bench_command(only, shapes, out, plot, quick):
     os.environ.setdefault('KINETO_LOG_LEVEL', '9') # Else the profiler talks to the terminal
     rules = list(entrants) if only=='all' else names(only or ','.join(['adamw', 'diffgrad'] if quick else choice), entrants, 'The list of rules')
     models = names(shapes, nets, 'The list of shapes')
@@ -561,7 +563,7 @@ def main(only, shapes, out, plot, quick):
     save = partial(save_record, path=out) if out else lambda o: None
     record = bench(rules, models, save, **(dict(n=50, budget=2., least=3) if quick else {}))
     if plot:
-        with beside(plot) as p: chart(record['rows']).savefig(p, dpi=110)
+        with atomic_write(plot) as p: chart(record['rows']).savefig(p, dpi=110)
     print(f"\nOn {record['device']}:\n{pd.DataFrame(record['bars']).to_string(index=False, na_rep='', float_format='{:.3g}'.format)}")
     for who,why in record['left_out'].items(): print(f'Left out: {who} ({why})')
     return record

@@ -1,5 +1,5 @@
-"Decoded images are whole or not there, and the fast pipeline gives what fastai's own gives."
-import errno, multiprocessing, numpy as np, os, pytest, random, shutil, signal, time, torch, warnings
+"The fast pipeline gives what fastai's own gives, and resumes to the last bit"
+import numpy as np, pytest, random, shutil, torch, warnings
 from fastai.callback.core import Callback
 from fastai.callback.mixup import MixUp
 from fastai.learner import Learner, load_learner
@@ -7,187 +7,29 @@ from fastai.metrics import accuracy
 from fastai.torch_core import set_seed
 from fastai.vision.augment import FlipItem, RandomResizedCrop, Resize, ResizeMethod, Rotate
 from fastai.vision.core import PILImage, image2tensor
-from fastopt.vision import data as fd
-from fastopt.optim.adam import adamw
-from fastopt.vision.data import Boxes, classic_dls, fast_dls, fingerprint, labeller, located, resize_boxes, resize_each, rrc_boxes, store
-from fastopt.training.resume import SaveResume
-from fastopt.training.flat_anneal import fit_fc # chkstyle: ignore - patches Learner
-from fastopt.vision.train import InputError
 from fastcore.basics import first
+from fastopt.optim.adam import adamw
+from fastopt.training.flat_anneal import fit_fc # chkstyle: ignore - patches Learner
+from fastopt.core.names import InputError
+from fastopt.training.resume import SaveResume
+from fastopt.vision.images import fingerprint, make_labeller, open_store
+from fastopt.vision.loaders import CropBoxes, classic_dls, fast_dls, resize_batch, resize_boxes, resize_each, rrc_boxes
 from pathlib import Path
 from PIL import Image
+from pictures import draw_edges
 from torch import nn
 
-SIZES = [(64,48), (48,64), (56,56), (90,40)]
 STD = .22 # The least of ImageNet's
 
 @pytest.fixture(scope='module')
-def images(tmp_path_factory):
-    "Three classes of eight images of four shapes, full of edges, and four each to validate on"
-    root,rng = tmp_path_factory.mktemp('images'),np.random.default_rng(0)
-    for split,n in (('train',8), ('val',4)):
-        for c in 'abc':
-            (root/split/c).mkdir(parents=True)
-            for i in range(n):
-                w,h = SIZES[i%4]
-                Image.fromarray(rng.integers(0, 256, (h,w,3), dtype=np.uint8)).save(root/split/c/f'{c}{i}.png')
-    return root
+def images(tmp_path_factory): return draw_edges(tmp_path_factory.mktemp('images'))
 
 @pytest.fixture
 def fp(images): return fingerprint(images)
 
 def fast(images, cache, size=32, bs=6, **kwargs): return fast_dls(images, size, bs, cache=cache, device='cpu', **kwargs)
 
-def left(cache): return sorted(o.name.split('-')[0] for o in (cache/'pixels').iterdir() if o.is_dir())
-
-# What is on disk
-
-def test_bytes(fp, tmp_path):
-    kept = store(fp, 100, tmp_path)
-    for i,o in enumerate(fp.train+fp.valid): assert np.array_equal(kept[i].numpy(), np.array(PILImage.create(o)))
-    assert [kept.find(o) for o in fp.valid]==list(range(24, 36)) and kept.find('elsewhere/train/a/a0.png')==-1 and kept.find(3)==-1
-
-def test_shorter_side(fp, tmp_path):
-    sizes = store(fp, 45, tmp_path).sizes
-    assert sizes[:4].tolist()==[[60,45],[45,60],[45,45],[90,40]]
-
-def _slow(monkeypatch, log, die=None, s=.005):
-    "Decoding that is slow, writes a line to `log` for each image, and kills this process at image `die`"
-    was = fd.decoded
-    def decoded(file, side=None):
-        with open(log, 'a') as f: f.write('.')
-        if die and os.path.getsize(log)>=die: os.kill(os.getpid(), signal.SIGKILL)
-        time.sleep(s)
-        return was(file, side)
-    monkeypatch.setattr(fd, 'decoded', decoded)
-
-def test_many_writers(fp, tmp_path, monkeypatch):
-    "Four processes ask at once: each image is decoded once"
-    _slow(monkeypatch, tmp_path/'log')
-    jobs = [multiprocessing.get_context('fork').Process(target=store, args=(fp, 100, tmp_path)) for _ in range(4)]
-    for o in jobs: o.start()
-    for o in jobs: o.join()
-    assert [o.exitcode for o in jobs]==[0]*4 and (tmp_path/'log').stat().st_size==36
-    assert len(store(fp, 100, tmp_path))==36 and len(left(tmp_path))==1
-
-def test_lock(tmp_path):
-    "One at a time, in whatever process; who will not wait is told; nothing is left of it"
-    lock = tmp_path/'new'/'work.lock'
-    def tries(wait):
-        with fd.alone(lock, wait=wait) as ours: os._exit(ours)
-    with fd.alone(lock) as ours:
-        assert ours is True and [_end(_start(tries, False)) for _ in range(2)]==[0,0]
-        waits = _start(tries, True)
-        with fd.alone(lock, wait=False) as too: assert too is False
-        assert lock.exists() and waits.is_alive()
-    assert _end(waits)==1
-    with fd.alone(lock): pass
-    assert not lock.exists()
-
-def _start(f, *args):
-    p = multiprocessing.get_context('fork').Process(target=f, args=args)
-    p.start()
-    return p
-
-def _end(p):
-    p.join(60)
-    return p.exitcode
-
-def test_lock_is_never_held_twice(tmp_path):
-    "Though its file comes and goes, none of many short works overlaps another"
-    def work():
-        for _ in range(15):
-            with fd.alone(tmp_path/'lock'):
-                (tmp_path/'busy').mkdir() # Refused, if it is there
-                (tmp_path/'busy').rmdir()
-    assert [_end(o) for o in [_start(work) for _ in range(4)]]==[0]*4 and not list(tmp_path.iterdir())
-
-@pytest.mark.parametrize('child', [False, True], ids=['alone','with a process it started'])
-def test_lock_of_the_killed(tmp_path, child):
-    "SIGKILL opens the lock, though a process that was started inside lives on; so does an error"
-    def hang():
-        with fd.alone(tmp_path/'lock'):
-            if child: _start(time.sleep, 60)
-            (tmp_path/'in').write_text(str(multiprocessing.active_children()[0].pid) if child else '')
-            time.sleep(60)
-    p = _start(hang)
-    while not (tmp_path/'in').exists() or child and not (tmp_path/'in').read_text(): time.sleep(.01)
-    with fd.alone(tmp_path/'lock', wait=False) as ours: assert not ours
-    p.kill()
-    p.join() # With a limit it would wait for both
-    assert p.exitcode==-signal.SIGKILL
-    with fd.alone(tmp_path/'lock', wait=False) as ours: assert ours
-    if child: os.kill(int((tmp_path/'in').read_text()), signal.SIGKILL)
-    with pytest.raises(ZeroDivisionError), fd.alone(tmp_path/'lock'): 1/0
-    with fd.alone(tmp_path/'lock', wait=False) as ours: assert ours
-
-def test_writers_without_lock(fp, tmp_path, monkeypatch):
-    "Without a lock the second to finish throws its own away"
-    dest = tmp_path/'all'
-    fd.write_store(fp.train, fp.train[0].parents[2], dest, 100)
-    before = (dest/'index.npz').stat().st_ino
-    fd.write_store(fp.train, fp.train[0].parents[2], dest, 100)
-    assert (dest/'index.npz').stat().st_ino==before and [o.name for o in tmp_path.iterdir()]==['all']
-
-@pytest.mark.parametrize('at', [1, 20, 36])
-def test_killed(fp, tmp_path, monkeypatch, at):
-    "SIGKILL while writing: nothing is taken for a store, the next call makes one and clears up"
-    with monkeypatch.context() as m:
-        _slow(m, tmp_path/'log', die=at)
-        job = multiprocessing.get_context('fork').Process(target=store, args=(fp, 100, tmp_path))
-        job.start()
-        job.join()
-    assert job.exitcode==-signal.SIGKILL and left(tmp_path)==['part']
-    assert len(store(fp, 100, tmp_path))==36 and left(tmp_path)==[fp.mark]
-
-def test_ctrl_c(fp, tmp_path, monkeypatch):
-    "Ctrl-C leaves nothing behind"
-    was = fd.decoded
-    def decoded(file, side=None):
-        if file.name=='b5.png': raise KeyboardInterrupt
-        return was(file, side)
-    with monkeypatch.context() as m:
-        m.setattr(fd, 'decoded', decoded)
-        with pytest.raises(KeyboardInterrupt): store(fp, 100, tmp_path)
-    assert left(tmp_path)==[]
-    assert len(store(fp, 100, tmp_path))==36
-
-def _cut(p): os.truncate(p/'pixels', 1000)
-def _flip(p):
-    with open(p/'pixels', 'r+b') as f:
-        f.seek(5000)
-        b = f.read(1)[0]
-        f.seek(5000)
-        f.write(bytes([b^4]))
-def _cut_index(p): os.truncate(p/'index.npz', 700)
-def _no_index(p): (p/'index.npz').unlink()
-def _empty_index(p): os.truncate(p/'index.npz', 0)
-def _no_pixels(p): (p/'pixels').unlink()
-def _swap(p): np.savez(p/'index.npz', other=np.zeros(3))
-def _flip_index(p):
-    b = bytearray((p/'index.npz').read_bytes())
-    b[len(b)//2] ^= 1
-    (p/'index.npz').write_bytes(b)
-
-@pytest.mark.parametrize('harm', [_cut, _flip, _cut_index, _no_index, _empty_index, _no_pixels, _swap, _flip_index], ids=lambda o: o.__name__)
-def test_damage(fp, tmp_path, harm):
-    "Any damage is told by name, and mended"
-    kept = store(fp, 100, tmp_path)
-    want,path = kept.pixels.clone(),kept.path
-    del kept
-    harm(path)
-    with pytest.warns(UserWarning, match=f'{fp.mark}-100 is damaged and made again: .'): kept = store(fp, 100, tmp_path)
-    assert torch.equal(kept.pixels, want)
-    with warnings.catch_warnings():
-        warnings.simplefilter('error')
-        store(fp, 100, tmp_path)
-
-def test_full_disk(fp, tmp_path, monkeypatch):
-    def full(path): raise OSError(errno.ENOSPC, 'No space left on device')
-    with monkeypatch.context() as m:
-        m.setattr(fd, '_sync', full)
-        with pytest.raises(InputError, match='No space left.*another folder'): store(fp, 100, tmp_path)
-    assert left(tmp_path)==[]
+# ---- what is in a batch
 
 def test_bad_images(images, tmp_path):
     "Images that cannot be decoded are left out, and named"
@@ -201,23 +43,6 @@ def test_bad_images(images, tmp_path):
     for o in root.glob('train/*/*'): o.write_bytes(b'no image')
     with pytest.raises(InputError, match='holds no image that can be read'), pytest.warns(UserWarning): fast(root, tmp_path)
 
-def test_other_images(images, tmp_path):
-    "A changed data set has another fingerprint, so another store"
-    root = shutil.copytree(images, tmp_path/'more')
-    was = fingerprint(root)
-    assert was.mark==fingerprint(images).mark
-    shutil.copy(root/'train/a/a0.png', root/'train/a/new.png')
-    assert fingerprint(root).mark!=was.mark and len(fast(root, tmp_path).train.store)==37
-
-def test_unknown(tmp_path, images):
-    with pytest.raises(InputError, match='imagewoof'): located('imagewof')
-    (tmp_path/'x/train/a').mkdir(parents=True)
-    with pytest.raises(InputError, match='no validation folder'): located(tmp_path)
-    (tmp_path/'x/val').mkdir()
-    with pytest.raises(InputError, match='no image'): fast(tmp_path, tmp_path)
-
-# What is in a batch
-
 def by_fastai(img, box, flip, zoom, size):
     box = [int(o) for o in box]
     img = PILImage.create(img.numpy()).crop((*box[:2], box[0]+box[2], box[1]+box[3])).resize(zoom, Image.BILINEAR)
@@ -228,12 +53,12 @@ def by_fastai(img, box, flip, zoom, size):
 @pytest.mark.parametrize('train', [True, False])
 def test_pixels(fp, tmp_path, size, train):
     "Pillow, `interpolate` and products of matrices: the same bytes, for noise too"
-    kept,b = store(fp, 100, tmp_path),Boxes([RandomResizedCrop(size, min_scale=.35), FlipItem()])
+    kept,b = open_store(fp, 100, tmp_path),CropBoxes([RandomResizedCrop(size, min_scale=.35), FlipItem()])
     boxes,flips = map(torch.from_numpy, b.draw(kept.sizes, np.random.default_rng(0), train))
     imgs,zoom = [kept[i] for i in range(36)],b.zoom(train)
     pil = torch.stack([by_fastai(*o, zoom, b.size) for o in zip(imgs, boxes, flips)]).int()
     each = resize_each(imgs, boxes, flips, zoom, b.size).int()
-    batch = fd.resize_batch(kept.pixels.view(-1, 3), torch.from_numpy(kept.starts//3), torch.from_numpy(kept.sizes[:,0]), boxes, flips,
+    batch = resize_batch(kept.pixels.view(-1, 3), torch.from_numpy(kept.starts//3), torch.from_numpy(kept.sizes[:,0]), boxes, flips,
         boxes[:,2:].amax(0).tolist(), zoom, b.size).int()
     assert (pil-each).abs().max()<=1 and (pil-batch).abs().max()<=1
 
@@ -281,7 +106,7 @@ def test_flips(images, tmp_path):
     "About half of the images are flipped, none where p is 0, none to validate on"
     kept = fast(images, tmp_path).train.store
     sizes = kept.sizes[np.zeros(1000, int)]
-    share = lambda p, train: Boxes([RandomResizedCrop(32), FlipItem(p)]).draw(sizes, np.random.default_rng(0), train)[1].mean()
+    share = lambda p, train: CropBoxes([RandomResizedCrop(32), FlipItem(p)]).draw(sizes, np.random.default_rng(0), train)[1].mean()
     assert abs(share(.5, True)-.5)<.06 and share(0, True)==0 and share(.5, False)==0
 
 def test_epoch_is_all(images, tmp_path):
@@ -289,7 +114,7 @@ def test_epoch_is_all(images, tmp_path):
     dl = fast(images, tmp_path, bs=5, drop_last=False).train
     assert sorted(torch.cat([y for _,y in dl]).tolist())==[0]*8+[1]*8+[2]*8
 
-# In a training
+# ---- in a training
 
 def net():
     "Convolution, batch norm and dropout"
@@ -375,5 +200,5 @@ def test_noise(images, tmp_path):
     assert fast(root, tmp_path, noise=5).train.ys[0].tolist()==[0]*9+[1]*7+[2]*8
     with pytest.raises(InputError, match='give 0, 5'): fast(root, tmp_path, noise=50)
     (root/'train/a/a0.png').rename(root/'train/a/zz.png')
-    with pytest.raises(InputError, match='1 of 24 images.*another version: train/a/zz.png'): labeller(fingerprint(root).train, 5)
+    with pytest.raises(InputError, match='1 of 24 images.*another version: train/a/zz.png'): make_labeller(fingerprint(root).train, 5)
     with pytest.raises(InputError, match='take the archive'): fast(images, tmp_path, noise=5)

@@ -1,0 +1,373 @@
+"Archives are unpacked whole or refused; decoded images are whole or not there"
+import errno, gzip, io, multiprocessing, os, pytest, random, shutil, signal, stat, tarfile, time, torch, warnings, zipfile
+import numpy as np
+from fastai.data.all import get_image_files
+from fastai.vision.core import PILImage
+from fastopt.core.names import InputError
+from fastopt.vision import images as I
+from fastopt.vision.images import extract_archive, fingerprint, folder_source, image_source, open_store, resolve_data
+from hypothesis import given, settings, strategies as st
+from pathlib import Path
+from pictures import draw_edges, paint
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    "Run in a folder of its own, with fastai's data folder in it"
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(I, 'fastai_path', lambda folder: tmp_path/'cache'/folder)
+
+@pytest.fixture
+def tree(tmp_path): return paint(tmp_path/'colours')
+
+@pytest.fixture(scope='module')
+def images(tmp_path_factory): return draw_edges(tmp_path_factory.mktemp('images'))
+
+@pytest.fixture
+def fp(images): return fingerprint(images)
+
+# ---- archives
+
+def pack(src, fname):
+    "`src` as a gzip'd tar with its folder inside"
+    with tarfile.open(fname, 'w:gz') as t: t.add(src, src.name)
+    return fname
+
+def test_fingerprint_is_of_content(tree, tmp_path):
+    shutil.copytree(tree, tmp_path/'twin')
+    a,b = (folder_source(o).fingerprint for o in (tree,tmp_path/'twin'))
+    assert a==b
+    shutil.copy(tree/'val'/'red'/'0.png', tmp_path/'twin'/'val'/'red'/'1.png')
+    assert folder_source(tmp_path/'twin').fingerprint!=a
+
+def test_unpacking_on_a_full_disk(tree, tmp_path, monkeypatch):
+    def full(*args, **kw): raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    monkeypatch.setattr(tarfile.TarFile, 'extractall', full)
+    with pytest.raises(InputError, match='No space left'): image_source(str(pack(tree, tmp_path/'c.tgz')))
+    assert not (tmp_path/'cache'/'data').ls()
+
+def evil(fname, *infos):
+    "An archive of `infos`, each a `TarInfo`, or one with its content"
+    with zipfile.ZipFile(fname, 'w', zipfile.ZIP_DEFLATED) if fname.suffix=='.zip' else tarfile.open(fname, 'w:gz') as t:
+        for o in infos:
+            o,data = o if isinstance(o, tuple) else (o,b'')
+            if fname.suffix=='.zip': add_zip(t, o, data)
+            else:
+                o.size = o.size or len(data)
+                t.addfile(o, io.BytesIO(data))
+    return fname
+
+def add_zip(z, o, data):
+    "Add the `TarInfo` `o` as Info-ZIP would: the kind in the upper half of the attributes, where a link leads as its content"
+    i,kinds = zipfile.ZipInfo(o.name + '/'*o.isdir()),{v:k for k,v in I._TAR_TYPES.items()}
+    i.create_system,i.external_attr,i.compress_type = 3,(kinds.get(o.type, stat.S_IFREG)|0o644)<<16,zipfile.ZIP_DEFLATED
+    z.writestr(i, o.linkname if o.issym() else data)
+
+def member(name, type=tarfile.REGTYPE, to=''):
+    o = tarfile.TarInfo(name)
+    o.type,o.linkname = type,to
+    return o
+
+def link(name, to): return member(name, tarfile.SYMTYPE, to)
+
+def hard(name, to): return member(name, tarfile.LNKTYPE, to)
+
+def refused(fname, says):
+    "Is it refused, with nothing left of it, here or elsewhere?"
+    before = sorted(fname.parent.rglob('*'))
+    with pytest.raises(InputError, match=f'{fname.name}.* {says}'): image_source(str(fname))
+    assert sorted(set(fname.parent.rglob('*'))-set(before)-{Path('cache').absolute()})==[Path('cache','data').absolute()]
+
+long = 'd'*247
+
+bad_members = dict(up=[member('../../out.png')], absolute=[member('/tmp/out.png')], link=[link('train','/etc')], linkup=[link('a/b','../../..')],
+    hidden=[member('a/../../../out.png')], through=[member('b/1.png'), link('a','b'), member('a/2.png')], over=[member('b'), link('a','b'), member('a')],
+    device=[member('null', tarfile.CHRTYPE)], disk=[member('sda', tarfile.BLKTYPE)], pipe=[member('pipe', tarfile.FIFOTYPE)],
+    chain=[link('a','b/..'), link('b','c'), link('a/d','..')], nowhere=[link('a','b')],
+    deep=[o for i in range(16) for o in (member('/'.join([long]*(i+1)), tarfile.DIRTYPE), link('/'.join([long]*i+['l']), long))][:4] + [link('l/l/x', '../..'), link('e', 'l/l/x/../etc')])
+
+hard_members = dict(hardup=[hard('a','../../../etc/passwd')], hardabsolute=[hard('a','/etc/passwd')], hardthrough=[member('c/d'), link('b','c'), hard('a','b/d')])
+
+@pytest.mark.parametrize('end', ['.tgz','.zip'])
+@pytest.mark.parametrize('kind', bad_members)
+def test_unsafe_archive(kind, end, tmp_path): refused(evil(tmp_path/f'evil{end}', *bad_members[kind]), 'is not safe to unpack')
+
+@pytest.mark.parametrize('kind', hard_members)
+def test_unsafe_hard_links(kind, tmp_path): refused(evil(tmp_path/'evil.tgz', *hard_members[kind]), 'is not safe to unpack')
+
+@pytest.mark.parametrize('end', ['.tgz','.zip'])
+def test_links_inside(tree, tmp_path, end):
+    "A folder under two names, and a file"
+    files = [(member(o.relative_to(tree).as_posix()), o.read_bytes()) for o in get_image_files(tree/'train')]
+    fname = evil(tmp_path/f'c{end}', *files, link('val','train'), link('train/red/more.png','0.png'))
+    got = extract_archive(fname, tmp_path/'new')
+    assert (got/'val').is_symlink() and (got/'train'/'red'/'more.png').read_bytes()==(tree/'train'/'red'/'0.png').read_bytes()
+    assert len(image_source(str(fname)).valid)==17
+
+def test_hard_links_inside(tmp_path):
+    got = extract_archive(evil(tmp_path/'c.tgz', (member('a/b'), b'one'), hard('c','a/b')), tmp_path/'new')
+    assert (got/'c').read_bytes()==b'one'
+
+@pytest.mark.parametrize('end,infos', [*((end,o) for end in ('.tgz','.zip') for o in ([(member('0.png'), bytes(2**20+1))],
+    [(member(f'{i}.png'), bytes(2**16)) for i in range(17)])), ('.tgz',[member(f'{i}') for i in range(257)])])
+def test_bomb(infos, end, tmp_path, monkeypatch):
+    "One large file, several, and many of no size"
+    monkeypatch.setattr(I, 'ALWAYS_ALLOWED', 2**20)
+    refused(evil(tmp_path/f'bomb{end}', *infos), 'would unpack to more than 1,048,576, as no .* unpack it yourself')
+
+def test_sparse_bomb(tmp_path):
+    "A file of a few bytes, far behind a hole"
+    o = member('0.png')
+    o.pax_headers = {'GNU.sparse.map':f'{2**30},512', 'GNU.sparse.size':'512'}
+    refused(evil(tmp_path/'bomb.tgz', (o, bytes(512))), 'would unpack to more')
+
+@pytest.mark.parametrize('kind', [tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK])
+@pytest.mark.parametrize('at', [0, 1])
+def test_bomb_for_memory(kind, at, tmp_path): refused(evil(tmp_path/'bomb.tgz', *[member('0.png')]*at, (member('x', kind), bytes(2**20+1))), 'is damaged')
+
+def test_bomb_behind_the_end(tmp_path):
+    with gzip.open(tmp_path/'bomb.tgz', 'wb') as f:
+        with tarfile.open(fileobj=f, mode='w') as t: t.addfile(member('0.png'))
+        f.write(bytes(2**24))
+    refused(tmp_path/'bomb.tgz', 'would unpack to more')
+
+@pytest.mark.parametrize('end', ['.tgz','.zip'])
+def test_more_than_the_disk_has(end, tmp_path, monkeypatch):
+    monkeypatch.setattr(shutil, 'disk_usage', lambda path: type('usage', (), dict(free=9000)))
+    refused(evil(tmp_path/f'c{end}', *[member(f'{i}.png') for i in range(3)]), 'needs more than the 9,000 bytes that are free in .*Make room')
+
+@pytest.mark.parametrize('end', ['.tgz','.zip'])
+def test_full_disk_while_unpacking(end, tree, tmp_path, monkeypatch):
+    def full(*args, **kw): raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    fname = evil(tmp_path/f'c{end}', (member('0.png'), bytes(1000)))
+    monkeypatch.setattr(shutil, 'copyfileobj', full)
+    monkeypatch.setattr(tarfile, 'copyfileobj', full)
+    refused(fname, 'cannot be unpacked in .*No space left on device.*Make room there, or')
+
+@pytest.mark.parametrize('infos', [[member('a'), member('a/b')], [member('a/b'), member('a')], [member('n'*300)], [(member('a/b'), b'x'), member('a/b/c/d')]])
+@pytest.mark.parametrize('end', ['.tgz','.zip'])
+def test_members_that_cannot_be(infos, end, tmp_path): refused(evil(tmp_path/f'c{end}', *infos), 'is damaged, or')
+
+def test_zip_with_a_password(tmp_path):
+    data = bytearray(evil(tmp_path/'c.zip', member('a')).read_bytes())
+    data[6],data[data.index(b'PK\1\2')+8] = 1,1
+    (tmp_path/'c.zip').write_bytes(data)
+    refused(tmp_path/'c.zip', 'is damaged, or .*encrypted.*give the folder itself')
+
+def _packed(src, kind):
+    "The bytes of an archive of `src`"
+    f = io.BytesIO()
+    if kind=='zip':
+        with zipfile.ZipFile(f, 'w', zipfile.ZIP_DEFLATED) as z: [z.write(o, o.relative_to(src)) for o in sorted(src.rglob('*'))]
+    else:
+        with tarfile.open(fileobj=f, mode=f'w:{kind}') as t: t.add(src, '.')
+    return f.getvalue()
+
+def _content(path): return {o.relative_to(path):o.read_bytes() if o.is_file() else None for o in path.rglob('*')}
+
+@pytest.fixture(scope='module')
+def packed(tmp_path_factory):
+    "A tree of files that do not compress, packed in each way"
+    src,rng = tmp_path_factory.mktemp('packed'),random.Random(0)
+    for i in range(4):
+        (src/f'{i}').mkdir()
+        for j in range(3): (src/f'{i}'/f'{j}.png').write_bytes(rng.randbytes(rng.randrange(1200)))
+    return src,{k:_packed(src, k) for k in ('','gz','bz2','xz','zip')}
+
+@settings(max_examples=150, deadline=None, database=None, derandomize=True)
+@given(kind=st.sampled_from(['','gz','bz2','xz','zip']), cut=st.floats(0, 1), block=st.booleans(),
+    flips=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 7)), max_size=3))
+def test_all_or_nothing(packed, tmp_path_factory, kind, cut, flips, block):
+    "However an archive is cut or harmed: all of it is unpacked, or it is refused in words, and nothing is there"
+    src,whole = packed[0],packed[1][kind]
+    data,tmp = bytearray(whole),tmp_path_factory.mktemp('harmed')
+    if not flips or not kind: data = data[:int(cut*len(data))//512*512 if block else int(cut*len(data))]
+    elif kind: # What is in a tar that is not compressed has no checksum
+        for at,bit in flips: data[int(at*len(data))] ^= 1<<bit
+    (tmp/'c.tgz').write_bytes(data)
+    try: got = extract_archive(tmp/'c.tgz', tmp/'cache')
+    except InputError as e:
+        assert bytes(data)!=whole and str(tmp/'c.tgz') in str(e) and 'give the folder' in str(e) and not list((tmp/'cache').iterdir())
+    else: assert _content(got)==_content(src) and list((tmp/'cache').iterdir())==[got]
+
+def test_damaged_header_in_a_plain_tar(packed, tmp_path):
+    "Where nothing else is compressed or summed up: each header but the first"
+    data = packed[1]['']
+    (tmp_path/'c.tar').write_bytes(data)
+    with tarfile.open(tmp_path/'c.tar') as t: ats = [o.offset for o in t.getmembers()]
+    for at in ats:
+        (tmp_path/'c.tar').write_bytes(data[:at+20]+b'?'+data[at+21:])
+        with pytest.raises(InputError, match='c.tar is damaged'): extract_archive(tmp_path/'c.tar', tmp_path/'new')
+    assert not (tmp_path/'new').ls()
+
+@pytest.mark.parametrize('name,raw', [('é', b'\xe9'), ('é', 'é'.encode()), ('日本', '日本'.encode())])
+def test_names_in_a_tar(name, raw, tmp_path):
+    "UTF-8, or taken for Latin-1"
+    with tarfile.open(tmp_path/'c.tar', 'w', format=tarfile.GNU_FORMAT, encoding='utf-8', errors='surrogateescape') as t:
+        for o in (member(raw.decode(errors='surrogateescape')), link('link', raw.decode(errors='surrogateescape'))): t.addfile(o)
+    got = extract_archive(tmp_path/'c.tar', tmp_path/'new')
+    assert sorted(os.listdir(got))==['link',name] and os.readlink(got/'link')==name
+
+@pytest.mark.parametrize('name,raw', [('é', b'\x82'), ('é', 'é'.encode()), ('日本', '日本'.encode())])
+def test_names_in_a_zip(name, raw, tmp_path):
+    "Code page 437, as its standard says, or UTF-8 that does not say so"
+    fname = evil(tmp_path/'c.zip', member('x'*len(raw)))
+    fname.write_bytes(fname.read_bytes().replace(b'x'*len(raw), raw))
+    assert os.listdir(extract_archive(fname, tmp_path/'new'))==[name]
+
+def test_zip_of_wrong_utf8(tmp_path):
+    fname = evil(tmp_path/'c.zip', member('é'))
+    fname.write_bytes(fname.read_bytes().replace('é'.encode(), b'\xe9x'))
+    refused(fname, 'is damaged')
+
+def test_two_unpack_at_once(tree, tmp_path, monkeypatch):
+    "The second to finish takes what the first has made"
+    fname,was = pack(tree, tmp_path/'c.tgz'),I._unpack
+    def slow(fname, dest):
+        was(fname, dest)
+        monkeypatch.setattr(I, '_unpack', was)
+        extract_archive(fname)
+    monkeypatch.setattr(I, '_unpack', slow)
+    assert len(image_source(str(fname)).train)==16 and len(Path('cache','data').ls())==1
+
+@pytest.mark.skipif(not hasattr(os, 'fork'), reason='needs fork')
+def test_killed_while_unpacking(tree, tmp_path, monkeypatch):
+    "Nothing is taken for whole that is not"
+    fname = pack(tree, tmp_path/'c.tgz')
+    with monkeypatch.context() as m:
+        m.setattr(I, '_safe_member', lambda member, *args, **kw: member if 'red' not in member.name else os.kill(os.getpid(), signal.SIGKILL))
+        p = multiprocessing.get_context('fork').Process(target=image_source, args=(str(fname),))
+        p.start()
+        p.join()
+    assert p.exitcode==-signal.SIGKILL and [o.name.split('-')[0] for o in Path('cache','data').ls()]==['part']
+    assert len(image_source(str(fname)).train)==16
+
+@pytest.mark.parametrize('cut', ['noise','half','empty','flip'])
+def test_damaged_archive(cut, tree, tmp_path):
+    good = pack(tree, tmp_path/'c.tgz').read_bytes()
+    flip = good[:len(good)//2]+bytes(200)+good[len(good)//2+200:]
+    data = dict(noise=random.Random(0).randbytes(5000), half=good[:len(good)//2], empty=b'', flip=flip)[cut]
+    (tmp_path/'c.tgz').write_bytes(data)
+    with pytest.raises(InputError, match='c.tgz is damaged, or no tar archive'): image_source(str(tmp_path/'c.tgz'))
+    assert not (tmp_path/'cache'/'data').ls()
+
+# ---- decoded images
+
+def left(cache): return sorted(o.name.split('-')[0] for o in (cache/'pixels').iterdir() if o.is_dir())
+
+def test_bytes(fp, tmp_path):
+    kept = open_store(fp, 100, tmp_path)
+    for i,o in enumerate(fp.train+fp.valid): assert np.array_equal(kept[i].numpy(), np.array(PILImage.create(o)))
+    assert [kept.index_of(o) for o in fp.valid]==list(range(24, 36)) and kept.index_of('elsewhere/train/a/a0.png')==-1 and kept.index_of(3)==-1
+
+def test_shorter_side(fp, tmp_path):
+    sizes = open_store(fp, 45, tmp_path).sizes
+    assert sizes[:4].tolist()==[[60,45],[45,60],[45,45],[90,40]]
+
+def _slow(monkeypatch, log, die=None, s=.005):
+    "Decoding that is slow, writes a line to `log` for each image, and kills this process at image `die`"
+    was = I.decode_image
+    def decoded(file, side=None):
+        with open(log, 'a') as f: f.write('.')
+        if die and os.path.getsize(log)>=die: os.kill(os.getpid(), signal.SIGKILL)
+        time.sleep(s)
+        return was(file, side)
+    monkeypatch.setattr(I, 'decode_image', decoded)
+
+def test_many_writers(fp, tmp_path, monkeypatch):
+    "Four processes ask at once: each image is decoded once"
+    _slow(monkeypatch, tmp_path/'log')
+    jobs = [multiprocessing.get_context('fork').Process(target=open_store, args=(fp, 100, tmp_path)) for _ in range(4)]
+    for o in jobs: o.start()
+    for o in jobs: o.join()
+    assert [o.exitcode for o in jobs]==[0]*4 and (tmp_path/'log').stat().st_size==36
+    assert len(open_store(fp, 100, tmp_path))==36 and len(left(tmp_path))==1
+
+def test_writers_without_lock(fp, tmp_path, monkeypatch):
+    "Without a lock the second to finish throws its own away"
+    dest = tmp_path/'all'
+    I.write_store(fp.train, fp.train[0].parents[2], dest, 100)
+    before = (dest/'index.npz').stat().st_ino
+    I.write_store(fp.train, fp.train[0].parents[2], dest, 100)
+    assert (dest/'index.npz').stat().st_ino==before and [o.name for o in tmp_path.iterdir()]==['all']
+
+@pytest.mark.parametrize('at', [1, 20, 36])
+def test_killed(fp, tmp_path, monkeypatch, at):
+    "SIGKILL while writing: nothing is taken for a store, the next call makes one and clears up"
+    with monkeypatch.context() as m:
+        _slow(m, tmp_path/'log', die=at)
+        job = multiprocessing.get_context('fork').Process(target=open_store, args=(fp, 100, tmp_path))
+        job.start()
+        job.join()
+    assert job.exitcode==-signal.SIGKILL and left(tmp_path)==['part']
+    assert len(open_store(fp, 100, tmp_path))==36 and left(tmp_path)==[fp.mark]
+
+def test_ctrl_c(fp, tmp_path, monkeypatch):
+    "Ctrl-C leaves nothing behind"
+    was = I.decode_image
+    def decoded(file, side=None):
+        if file.name=='b5.png': raise KeyboardInterrupt
+        return was(file, side)
+    with monkeypatch.context() as m:
+        m.setattr(I, 'decode_image', decoded)
+        with pytest.raises(KeyboardInterrupt): open_store(fp, 100, tmp_path)
+    assert left(tmp_path)==[]
+    assert len(open_store(fp, 100, tmp_path))==36
+
+def _cut(p): os.truncate(p/'pixels', 1000)
+
+def _flip(p):
+    with open(p/'pixels', 'r+b') as f:
+        f.seek(5000)
+        b = f.read(1)[0]
+        f.seek(5000)
+        f.write(bytes([b^4]))
+
+def _cut_index(p): os.truncate(p/'index.npz', 700)
+
+def _no_index(p): (p/'index.npz').unlink()
+
+def _empty_index(p): os.truncate(p/'index.npz', 0)
+
+def _no_pixels(p): (p/'pixels').unlink()
+
+def _swap(p): np.savez(p/'index.npz', other=np.zeros(3))
+
+def _flip_index(p):
+    b = bytearray((p/'index.npz').read_bytes())
+    b[len(b)//2] ^= 1
+    (p/'index.npz').write_bytes(b)
+
+@pytest.mark.parametrize('harm', [_cut, _flip, _cut_index, _no_index, _empty_index, _no_pixels, _swap, _flip_index], ids=lambda o: o.__name__)
+def test_damage(fp, tmp_path, harm):
+    "Any damage is told by name, and mended"
+    kept = open_store(fp, 100, tmp_path)
+    want,path = kept.pixels.clone(),kept.path
+    del kept
+    harm(path)
+    with pytest.warns(UserWarning, match=f'{fp.mark}-100 is damaged and made again: .'): kept = open_store(fp, 100, tmp_path)
+    assert torch.equal(kept.pixels, want)
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')
+        open_store(fp, 100, tmp_path)
+
+def test_full_disk(fp, tmp_path, monkeypatch):
+    def full(path): raise OSError(errno.ENOSPC, 'No space left on device')
+    with monkeypatch.context() as m:
+        m.setattr(I, 'sync_to_disk', full)
+        with pytest.raises(InputError, match='No space left.*another folder'): open_store(fp, 100, tmp_path)
+    assert left(tmp_path)==[]
+
+def test_other_images(images, tmp_path):
+    "A changed data set has another fingerprint, so another store"
+    root = shutil.copytree(images, tmp_path/'more')
+    was = fingerprint(root)
+    assert was.mark==fingerprint(images).mark
+    shutil.copy(root/'train/a/a0.png', root/'train/a/new.png')
+    assert fingerprint(root).mark!=was.mark and len(open_store(fingerprint(root), 100, tmp_path))==37
+
+def test_unknown(tmp_path, images):
+    with pytest.raises(InputError, match='imagewoof'): resolve_data('imagewof')
+    (tmp_path/'x/train/a').mkdir(parents=True)
+    with pytest.raises(InputError, match='no validation folder'): resolve_data(tmp_path)
+    (tmp_path/'x/val').mkdir()
+    with pytest.raises(InputError, match='no image'): fingerprint(resolve_data(tmp_path))

@@ -1,0 +1,110 @@
+"A record is whole or the old one is there, whatever happens while it is written; a lock is held once"
+import errno, json, multiprocessing, os, pytest, signal, time
+from fastcore.script import CliError
+from fastopt.training.records import atomic_write, exclusive_lock, save_record
+from pathlib import Path
+
+def names(run): return sorted(o.name for o in run.iterdir())
+
+def test_full_disk_keeps_the_old_record(tmp_path, monkeypatch):
+    f = tmp_path/'record.json'
+    save_record(dict(epoch=1), f)
+    def full(self, text):
+        self.write_bytes(text.encode()[:5])
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    monkeypatch.setattr(Path, 'write_text', full)
+    with pytest.raises(CliError, match='No space left'): save_record(dict(epoch=2), f)
+    assert json.loads(f.read_bytes())==dict(epoch=1) and names(tmp_path)==['record.json']
+
+def test_writers_of_one_file(tmp_path):
+    "Each has a file of its own in hand, and the last to finish wins"
+    f = tmp_path/'record.json'
+    with atomic_write(f) as p:
+        p.write_text('first')
+        save_record(dict(epoch=2), f)
+        assert json.loads(f.read_text())==dict(epoch=2) and p.read_text()=='first'
+    assert f.read_text()=='first' and names(tmp_path)==['record.json']
+
+def test_links_are_not_written_through(tmp_path):
+    "Neither the file's own name nor any other leads elsewhere"
+    (tmp_path/'other').write_text('other')
+    for o in ('record.json','part-record.json'): (tmp_path/o).symlink_to('other')
+    save_record(dict(epoch=1), tmp_path/'record.json')
+    assert (tmp_path/'other').read_text()=='other' and not (tmp_path/'record.json').is_symlink()
+
+def test_mode_is_as_asked_for(tmp_path):
+    was = os.umask(0o027)
+    try: save_record(dict(epoch=1), tmp_path/'record.json')
+    finally: os.umask(was)
+    assert (tmp_path/'record.json').stat().st_mode&0o777==0o640
+
+def test_disk_that_is_full_when_asked(tmp_path, monkeypatch):
+    "Some say so only when they are forced to write"
+    save_record(dict(epoch=1), tmp_path/'record.json')
+    def full(fd): raise OSError(errno.EDQUOT, os.strerror(errno.EDQUOT))
+    monkeypatch.setattr(os, 'fsync', full)
+    with pytest.raises(CliError, match='quota exceeded. What was there is as it was'): save_record(dict(epoch=2), tmp_path/'record.json')
+    assert json.loads((tmp_path/'record.json').read_text())==dict(epoch=1) and names(tmp_path)==['record.json']
+
+def test_file_size_limit(tmp_path):
+    resource = pytest.importorskip('resource')
+    f,was = tmp_path/'record.json',resource.getrlimit(resource.RLIMIT_FSIZE)
+    save_record(dict(epoch=1), f)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000,was[1]))
+    try:
+        with pytest.raises(CliError, match='record.json'): save_record(dict(epoch=2, much=['x'*100]*100), f)
+    finally: resource.setrlimit(resource.RLIMIT_FSIZE, was)
+    assert json.loads(f.read_bytes())==dict(epoch=1) and names(tmp_path)==['record.json']
+
+# ---- locks
+
+def test_lock(tmp_path):
+    "One at a time, in whatever process; who will not wait is told; nothing is left of it"
+    lock = tmp_path/'new'/'work.lock'
+    def tries(wait):
+        with exclusive_lock(lock, wait=wait) as ours: os._exit(ours)
+    with exclusive_lock(lock) as ours:
+        assert ours is True and [_end(_start(tries, False)) for _ in range(2)]==[0,0]
+        waits = _start(tries, True)
+        with exclusive_lock(lock, wait=False) as too: assert too is False
+        assert lock.exists() and waits.is_alive()
+    assert _end(waits)==1
+    with exclusive_lock(lock): pass
+    assert not lock.exists()
+
+def _start(f, *args):
+    p = multiprocessing.get_context('fork').Process(target=f, args=args)
+    p.start()
+    return p
+
+def _end(p):
+    p.join(60)
+    return p.exitcode
+
+def test_lock_is_never_held_twice(tmp_path):
+    "Though its file comes and goes, none of many short works overlaps another"
+    def work():
+        for _ in range(15):
+            with exclusive_lock(tmp_path/'lock'):
+                (tmp_path/'busy').mkdir() # Refused, if it is there
+                (tmp_path/'busy').rmdir()
+    assert [_end(o) for o in [_start(work) for _ in range(4)]]==[0]*4 and not list(tmp_path.iterdir())
+
+@pytest.mark.parametrize('child', [False, True], ids=['alone','with a process it started'])
+def test_lock_of_the_killed(tmp_path, child):
+    "SIGKILL opens the lock, though a process that was started inside lives on; so does an error"
+    def hang():
+        with exclusive_lock(tmp_path/'lock'):
+            if child: _start(time.sleep, 60)
+            (tmp_path/'in').write_text(str(multiprocessing.active_children()[0].pid) if child else '')
+            time.sleep(60)
+    p = _start(hang)
+    while not (tmp_path/'in').exists() or child and not (tmp_path/'in').read_text(): time.sleep(.01)
+    with exclusive_lock(tmp_path/'lock', wait=False) as ours: assert not ours
+    p.kill()
+    p.join() # With a limit it would wait for both
+    assert p.exitcode==-signal.SIGKILL
+    with exclusive_lock(tmp_path/'lock', wait=False) as ours: assert ours
+    if child: os.kill(int((tmp_path/'in').read_text()), signal.SIGKILL)
+    with pytest.raises(ZeroDivisionError), exclusive_lock(tmp_path/'lock'): 1/0
+    with exclusive_lock(tmp_path/'lock', wait=False) as ours: assert ours
