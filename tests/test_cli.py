@@ -77,13 +77,13 @@ def test_other_warnings_are_seen(name, monkeypatch):
 # ---- what is declared is so
 
 def test_names():
-    assert cli.OPTS==sorted(T.rules()) and cli.ARCHS==list(T.archs)
+    assert cli.OPTS==sorted(recipe.named_rules()) and cli.ARCHS==list(T.archs)
     assert set(cli.ENGINES)==set(engine.engines) and cli.RECIPES==list(recipe.PRESETS)
 
-@pytest.mark.parametrize('name', ['DATASETS','PIPELINES','SCHEDS','ACTS','POOLS','NATIVE'])
+@pytest.mark.parametrize('name', ['DATASETS','PIPELINES','SCHEDS','ACTS','POOLS','FASTAI_OPTS'])
 def test_names_of_recipes(name): assert getattr(cli, name)==list(getattr(recipe, name))
 
-@pytest.mark.parametrize('declaration,names', [(cli.run, recipe.NATIVE), (cli.bench_step, bench.nets)], ids=['run','bench_step'])
+@pytest.mark.parametrize('declaration,names', [(cli.run, recipe.FASTAI_OPTS), (cli.bench_step, bench.nets)], ids=['run','bench_step'])
 def test_names_in_help(declaration, names):
     text = cli.anno_parser(declaration).format_help()
     assert not [o for o in names if o not in text]
@@ -101,7 +101,7 @@ def test_nothing_else_works(): assert set(cli.WORK)=={o.__name__ for o in DECLAR
 @pytest.mark.parametrize('error,code,says', [(cli.CliError('no such thing'), 1, 'fastopt-check: no such thing\n'), (KeyboardInterrupt(), 130, '')], ids=['mistake','Ctrl-C'])
 def test_how_it_ends(error, code, says, capsys):
     def command(spec, lr): raise error
-    with pytest.raises(SystemExit) as e: cli.start('fastopt-check', ['a:b'], dict(command=command))
+    with pytest.raises(SystemExit) as e: cli.start('fastopt-check', ['a:b'], dict(check_command=command))
     assert (e.value.code, capsys.readouterr().err)==(code, says)
 
 # ---- imports

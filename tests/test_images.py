@@ -3,7 +3,7 @@ import errno, gzip, io, multiprocessing, os, pytest, random, shutil, signal, sta
 import numpy as np
 from fastai.data.all import get_image_files
 from fastai.vision.core import PILImage
-from fastopt.core.names import InputError
+from fastopt.names import InputError
 from fastopt.vision import images as I
 from fastopt.vision.images import extract_archive, fingerprint, folder_source, image_source, open_store, resolve_data
 from hypothesis import given, settings, strategies as st

@@ -10,7 +10,7 @@ from fastai.vision.core import PILImage, image2tensor
 from fastcore.basics import first
 from fastopt.optim.adam import adamw
 from fastopt.training.flat_anneal import fit_fc # chkstyle: ignore - patches Learner
-from fastopt.core.names import InputError
+from fastopt.names import InputError
 from fastopt.training.resume import SaveResume
 from fastopt.vision.images import fingerprint, make_labeller, open_store
 from fastopt.vision.loaders import CropBoxes, classic_dls, fast_dls, resize_batch, resize_boxes, resize_each, rrc_boxes

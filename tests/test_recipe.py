@@ -8,7 +8,7 @@ from fastai.data.transforms import parent_label
 from fastai.learner import AvgSmoothLoss
 from fastai.torch_core import set_seed
 from fastopt.vision import recipe as R
-from fastopt.core.names import InputError
+from fastopt.names import InputError
 from fastopt.vision.images import fingerprint, resolve_data
 from fastopt.vision.loaders import split_holdout
 from torch import nn

@@ -20,7 +20,7 @@ from typing import NamedTuple
 import torch
 from fastcore.basics import first, patch
 from fastcore.docments import docments
-from .names import unknown
+from ..names import unknown
 
 # %% ../../nbs/core/00_rules.ipynb #cde6e3a2
 def as_number(x):

@@ -39,7 +39,7 @@ from ..core.fused import Plan, launcher
 from ..core.program import record, split
 from ..optim.muon import as_matrix
 from ..core.rules import Rule
-from ..core.names import InputError, check_choice
+from ..names import InputError, check_choice
 from ..training.records import atomic_write, device_name, git_commit, package_versions, save_record
 
 # %% ../../nbs/evidence/02_step_bench.ipynb #7959d51c

@@ -21,7 +21,7 @@ from fastcore.imports import IN_NOTEBOOK
 from fastcore.script import CliError
 from fastcore.xtras import run
 from filelock import FileLock, Timeout
-from ..core.names import InputError
+from ..names import InputError
 
 # %% ../../nbs/training/09_records.ipynb #2f5029ca
 def check_numbers(args, **least):

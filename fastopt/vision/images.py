@@ -18,7 +18,7 @@ from contextlib import suppress
 from functools import lru_cache
 from fastai.vision.all import *
 from sklearn.datasets import load_digits
-from ..core.names import InputError, check_choice
+from ..names import InputError, check_choice
 from ..training.records import abbreviate, exclusive_lock, is_interactive, sync_to_disk
 
 # %% ../../nbs/vision/00_images.ipynb #38e197ec

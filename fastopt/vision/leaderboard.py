@@ -18,7 +18,7 @@ from fastcore.script import CliError
 from fastprogress.fastprogress import format_time, master_bar, progress_bar
 from PIL import UnidentifiedImageError
 from .. import cli
-from ..core.names import InputError
+from ..names import InputError
 from ..training.records import check_numbers, device_name, exclusive_lock, git_commit, interruptible, is_interactive, package_versions
 from ..training.resume import *
 from .images import fingerprint, resolve_data

@@ -11,7 +11,7 @@ __all__ = ['rrc_boxes', 'resize_boxes', 'CropBoxes', 'resample_weights', 'resize
 # %% ../../nbs/vision/01_loaders.ipynb #20545635
 import math
 from fastai.vision.all import *
-from ..core.names import InputError
+from ..names import InputError
 from ..training.records import abbreviate
 from fastopt.vision.images import (balanced_subset, check_classes, data_root, find_splits, fingerprint, image_to_array, make_labeller, open_store,
     resolve_data)

@@ -18,7 +18,7 @@ from fastai.learner import AvgSmoothLoss
 from fastai.vision.all import *
 from fastai.vision.models import xresnet
 from torch.amp import GradScaler, autocast
-from ..core.names import InputError, check_choice, unknown
+from ..names import InputError, check_choice, unknown
 from ..core.rules import Rule
 from ..training.flat_anneal import *
 import fastopt.optim.schedulefree # chkstyle: ignore - its rules bring their callback

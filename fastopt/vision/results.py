@@ -25,7 +25,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from scipy import stats
 from .. import cli
-from ..core.names import InputError, check_choice, unknown
+from ..names import InputError, check_choice, unknown
 from ..training.records import atomic_write, exclusive_lock, jsonable
 
 # %% ../../nbs/vision/05_results.ipynb #f96f729f

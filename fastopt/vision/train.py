@@ -16,7 +16,7 @@ from fastcore.script import CliError
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 from .. import cli
-from ..core.names import InputError, check_choice
+from ..names import InputError, check_choice
 from ..training.flat_anneal import *
 from ..training.records import (abbreviate, atomic_write, check_numbers, command_line, device_name, git_commit,
     interruptible, is_interactive, package_versions, save_record, use_threads)
