@@ -155,7 +155,7 @@ def _make(source, key, folder):
 @lru_cache(maxsize=None)
 def cpp_build(source):
     "The function `kernel` of the C++ `source`, compiled or taken from the cache"
-    if not compiler(): raise RuntimeError('no C++ compiler was found; install g++ or clang++, or set CXX')
+    if not compiler(): raise RuntimeError("no C++ compiler was found; install g++ or clang++, or set CXX, or install Numba: pip install 'fastopt[numba]'")
     key = hashlib.sha256('|'.join([source, compiler(), *FLAGS, _processor()]).encode()).hexdigest()[:24]
     folder = trusted_folder()
     if folder and (f := load_kept(folder, key, _load)): return f
