@@ -4,10 +4,12 @@ It loads PyTorch and compiles kernels once, then serves each connection in a chi
 child. Run as a script it listens at the address that it is given, and asks for nothing else than `Subject`'s methods, by name."""
 import gc, os, sys, traceback, warnings
 from copy import deepcopy
+from itertools import product
 from multiprocessing.connection import Listener
 import torch
 from fastopt.core import fused
 from fastopt.core.backends import cpp
+from fastopt.core.backends.numba import NumbaLauncher
 from fastopt.all import adafactor, adamw, diffgrad, lamb, momentum, muon, prodigy, ranger
 from fastopt.core.engine import DROP, Engine, compute_dtype
 from fastopt.core.memory import doubled, lacking
@@ -48,9 +50,10 @@ DTYPES = dict(double=torch.float64, float=torch.float32, bfloat16=torch.bfloat16
 def numbers(o): return torch.tensor([float(v) for v in (o.values() if isinstance(o, dict) else [o]) if v is not None])
 
 class Subject:
-    "An optimizer of `rule` and the weights `ps` that it trains, to be mistreated"
+    "An optimizer of `rule` and the weights `ps` that it trains, to be mistreated; `how` is an engine, or 'numba' for the fused one with its kernels"
     def __init__(self, rule, how, lowp):
         torch.manual_seed(0)
+        fused.backends['cpu'],how = (NumbaLauncher, 'fused') if how=='numba' else (cpp.CppLauncher, how)
         self.name,self.how,self.autocast,self.rng = rule,how,False,torch.Generator().manual_seed(1)
         self.ps = [nn.Parameter(torch.randn(s)) for s in SHAPES]
         self.opt = CLASSES[rule](self.ps, lr=0.01, how=how, lowp=lowp)
@@ -347,8 +350,8 @@ def warm():
     fused.ENOUGH = 0 # `auto` compiles for models of any size
     if 'FASTOPT_SANITIZE' in os.environ: cpp.FLAGS += ['-fsanitize=address']
     for name in RULES:
-        for lowp in ('plain', 'kahan', 'stochastic'):
-            s = Subject(name, 'fused', lowp)
+        for how,lowp in product(('fused', 'numba'), ('plain', 'kahan', 'stochastic')):
+            s = Subject(name, how, lowp)
             for cast in ('float', 'bfloat16', 'double', 'half') if lowp=='plain' else ('bfloat16',):
                 s.change(f'model {cast}', 0, 0)
                 for _ in range(7):
