@@ -15,7 +15,7 @@ from fastai.test_utils import synth_learner
 from fastai.torch_core import set_seed
 from fastcore.basics import noop
 from fastopt.evidence.conformance import Lab, Overflow, Peek, real
-from fastopt.core.faces import FastOptimizer
+from fastopt.core.fastai_face import FastOptimizer
 from fastopt.training.precision import PureBF16, untouched
 from fastopt.training.resume import _model_state, _plain, _rngs, _same, SaveResume
 from fastopt.training.schedules import switch_opt

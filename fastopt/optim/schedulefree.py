@@ -11,7 +11,7 @@ __all__ = ['Blend', 'schedulefree_sgd', 'schedulefree_adamw', 'schedulefree_rada
 
 # %% ../../nbs/optim/17_schedulefree.ipynb #382220aa
 import torch
-import fastopt.core.faces # chkstyle: ignore - a rule is called through its faces
+import fastopt.core.torch_face # chkstyle: ignore - a rule is called through its faces
 from contextlib import contextmanager, suppress
 from functools import wraps
 from itertools import islice
@@ -23,7 +23,8 @@ from fastai.learner import Learner
 from fastcore.basics import patch
 from fastcore.foundation import L
 from .adam import rectification
-from ..core.faces import FastOptimizer, TorchOptimizer
+from ..core.fastai_face import FastOptimizer
+from ..core.torch_face import TorchOptimizer
 from ..training.resume import _attrs, _changed, _rngs, _set_attrs, _set_rngs
 from ..core.rules import Flag, Memo, NonNeg, Range, Real, Rule, Steps, Unit, clone, debias_root, decay, ema_sqr_, term
 

@@ -20,7 +20,7 @@ from fastcore.basics import first, patch
 from torch.autograd.graph import increment_version
 from torch.nn.parallel import DistributedDataParallel
 from ..core.engine import Engine
-from ..core.faces import FastOptimizer
+from ..core.fastai_face import FastOptimizer
 
 # %% ../../nbs/training/04_beyond.ipynb #d0cdeb11
 def refuse_cbs(

@@ -20,7 +20,7 @@ from fastai.torch_core import apply, to_float
 from fastcore.basics import noop, patch
 from torch.nn.modules.batchnorm import _BatchNorm
 from ..core.engine import LOWP
-from ..core.faces import FastOptimizer
+from ..core.fastai_face import FastOptimizer
 from .resume import _load_opt, _model_state, _plain, _rngs, _set_model, _set_rngs
 from ..core.rules import unknown
 
