@@ -306,3 +306,8 @@ from fastopt.core import fused
 assert fused.numba_installed() and 'numba' not in sys.modules
 """
     subprocess.run([sys.executable, '-c', code], check=True, timeout=120)
+
+def test_a_source_can_be_read_and_built():
+    for dtype,how in ((torch.float32, 'plain'), (torch.float64, 'plain'), (torch.bfloat16, 'kahan')):
+        text = fused.source(RULES['adamw'], 'numba', dtype, how)
+        assert numba_build(text).nopython_signatures and '# c0 = ' in text

@@ -7,9 +7,9 @@ Docs: https://fastopt.github.io/fastopt/core/backends/numba.html.md"""
 # %% auto #0
 __all__ = ['SPELLING', 'WORTH', 'numba_source', 'numba_installed', 'numba_build', 'run_in_threads', 'NumbaLauncher']
 
-# %% ../../../nbs/core/backends/05_numba.ipynb #c53c1640
+# %% ../../../nbs/core/backends/05_numba.ipynb #7282e0a7
 import hashlib, numpy as np, os, pickle, platform, torch
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from functools import lru_cache, partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -257,7 +257,7 @@ def numba_build(source):
         except Exception as e: _failed[key] = f'Numba {numba.__version__} failed: {type(e).__name__}: {str(e)[:500]}' # Its errors have no kind in common
     raise RuntimeError(_failed[key])
 
-# %% ../../../nbs/core/backends/05_numba.ipynb #b8e7980c
+# %% ../../../nbs/core/backends/05_numba.ipynb #10c84fd6
 WORTH = 2**17 # Weights for which one more thread is worth waking
 
 @lru_cache(maxsize=1)
@@ -269,10 +269,12 @@ def run_in_threads(fs):
         try: return _pool(os.getpid()).submit(f)
         except RuntimeError: f() # At the end of Python no thread begins
     *others,mine = fs
-    begun = [begin(f) for f in others]
-    mine()
-    for o in begun:
-        if o: o.result()
+    begun = [o for o in map(begin, others) if o]
+    try:
+        mine()
+        wait(begun)
+    finally: wait(begun) # After an interrupt, too, no thread may still write
+    for o in begun: o.result()
 
 # %% ../../../nbs/core/backends/05_numba.ipynb #74c25ba8
 class NumbaLauncher(CppLauncher):
