@@ -10,6 +10,7 @@ from fastopt.core.backends.cache import kept_name
 from fastopt.core.backends.numba import _NUMBA_HALVES, _NUMBA_HEAD, _NUMBA_MATH, NumbaLauncher, numba_build
 from fastopt.core.engine import DROP, LOWP, Engine
 from rules_under_test import RULES, far, trained
+from test_engines import with_state
 
 STRONG = dict(lr=0.01, wd=0.1) # So that decay matters too
 TOLERANCE = {torch.float64: 1e-12, torch.float32: 3e-6, torch.bfloat16: 2**-6, torch.float16: 2**-9} # Of 16-bit dtypes, two units in the last place
@@ -33,14 +34,23 @@ def test_every_rule_equals_eager(name): agree(name, torch.float32, 'plain', None
 @pytest.mark.parametrize('i,name', list(enumerate(RULES)), ids=str)
 def test_every_rule_equals_eager_in_some_other_way_to_land(i, name): agree(name, *[o for o in MATRIX if o!=MATRIX[1]][i%(len(MATRIX)-1)])
 
-@pytest.mark.parametrize('how', MATRIX, ids=str)
-@pytest.mark.parametrize('name', ['adamw', 'diffgrad', 'ranger', 'lamb', 'adafactor'])
-def test_every_way_to_land(name, how): agree(name, *how)
-
 @pytest.mark.full
 @pytest.mark.parametrize('how', MATRIX, ids=str)
 @pytest.mark.parametrize('name', RULES)
 def test_every_rule_in_every_way_to_land(name, how): agree(name, *how)
+
+@pytest.mark.parametrize('name', ['x0', 's0', 't', 'n', 's', 'i', 'abs', 'exp', 'table', 'rows', 'off', 'math', 'numba', 'inner'])
+def test_a_state_may_have_names_that_kernels_know(name):
+    assert far(trained(with_state(name), 'fused', torch.float64), trained(with_state('m'), 'eager', torch.float64)) < 1e-12
+
+def test_moving_hypers_never_recompiles():
+    rule = RULES['ranger']
+    def move(t): return dict(lr=0.01/(t+1), wd=0.1/(t+1), mom=0.8+t/1000)
+    trained(rule, 'fused', steps=40, schedule=lambda t: {})
+    before = numba_build.cache_info().misses
+    moved = trained(rule, 'fused', steps=40, schedule=move)
+    assert numba_build.cache_info().misses==before
+    assert far(moved, trained(rule, 'eager', steps=40, schedule=move)) < 1e-5
 
 # Conversions and functions
 
