@@ -4,7 +4,6 @@ It loads PyTorch and compiles kernels once, then serves each connection in a chi
 child. Run as a script it listens at the address that it is given, and asks for nothing else than `Subject`'s methods, by name."""
 import gc, os, sys, traceback, warnings
 from copy import deepcopy
-from itertools import product
 from multiprocessing.connection import Listener
 import torch
 from fastopt.core import fused
@@ -350,13 +349,19 @@ def warm():
     fused.ENOUGH = 0 # `auto` compiles for models of any size
     if 'FASTOPT_SANITIZE' in os.environ: cpp.FLAGS += ['-fsanitize=address']
     for name in RULES:
-        for how,lowp in product(('fused', 'numba'), ('plain', 'kahan', 'stochastic')):
-            s = Subject(name, how, lowp)
+        for lowp in ('plain', 'kahan', 'stochastic'):
+            s = Subject(name, 'fused', lowp)
             for cast in ('float', 'bfloat16', 'double', 'half') if lowp=='plain' else ('bfloat16',):
                 s.change(f'model {cast}', 0, 0)
                 for _ in range(7):
                     s.grads()
                     s.opt.step()
+
+def load_numba():
+    "Start Numba, once for all children; they find each other's kernels in the cache"
+    s = Subject('adamw', 'numba', 'plain')
+    s.grads()
+    s.opt.step()
 
 def serve(c):
     "Answer the calls that come over the connection `c`"
@@ -374,6 +379,7 @@ def main(address):
     warnings.simplefilter('ignore')
     torch.set_num_threads(1)
     warm()
+    load_numba()
     gc.collect()
     gc.freeze() # A collection in a child would copy the memory that it shares with this process
     with Listener(address) as listener:
