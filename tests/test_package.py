@@ -5,7 +5,7 @@ from importlib.metadata import distribution
 from nbdev.config import get_config, read_version
 from packaging.requirements import Requirement
 from pathlib import Path
-import fastopt, json, pytest, re
+import fastopt, json, pytest, re, runpy
 from readme import render
 
 root = Path(__file__).parents[1]
@@ -54,3 +54,16 @@ def test_readme():
 def test_outputs_name_no_machine(nb):
     outputs = [json.dumps(c.get('outputs', [])) for c in json.loads(nb.read_text(encoding='utf-8'))['cells']]
     assert not [o[:300] for o in outputs if 'site-packages' in o or '/tmp/' in o]
+
+core = sorted((root/'nbs'/'core').rglob('*.ipynb'))
+pictures = runpy.run_path(str(root/'nbs'/'core'/'images'/'draw.py'))
+
+def test_pictures_are_as_drawn():
+    for k,o in pictures['PICTURES'].items():
+        svg = (root/'nbs'/'core'/'images'/f'{k}.svg').read_text(encoding='utf-8')
+        assert svg == pictures['picture'](*o), f'{k}.svg: run `python nbs/core/images/draw.py`'
+
+def test_each_core_notebook_opens_with_its_picture():
+    shown = [re.search(r'\]\(([^)]*)\.svg\)', ''.join(json.loads(o.read_text(encoding='utf-8'))['cells'][1]['source'])) for o in core]
+    assert all(shown) and sorted(Path(o[1]).name for o in shown) == sorted(pictures['PICTURES'])
+    for o,m in zip(core, shown): assert (o.parent/f'{m[1]}.svg').is_file()
