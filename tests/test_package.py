@@ -40,6 +40,11 @@ def test_script_loads(script): assert callable(script.load())
 @pytest.mark.parametrize('name', ['pyproject.toml', 'setup.py', 'fastopt/__init__.py'])
 def test_no_version_elsewhere(name): assert not re.findall(r'\d+\.\d+', (root/name).read_text(encoding='utf-8'))
 
+def test_editable_is_seen_by_tools():
+    "A path is what type checkers and editors follow, and a hook of the import is not"
+    if not json.loads(dist.read_text('direct_url.json') or '{}').get('dir_info', {}).get('editable'): pytest.skip('not installed by `pip install -e .`')
+    assert [Path(o.locate().read_text().strip()) for o in dist.files if o.suffix=='.pth'] == [root], 'Run `pip install -e .` again'
+
 def test_export_adds_no_version(): assert read_version(root/'fastopt') is None
 
 def test_readme_names_every_rule():
