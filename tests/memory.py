@@ -8,6 +8,7 @@ from multiprocessing.connection import Listener
 import torch
 from fastopt.core import fused
 from fastopt.core.backends import cpp
+from fastopt.core.backends.numba import NumbaLauncher
 from fastopt.all import adafactor, adamw, diffgrad, lamb, momentum, muon, prodigy, ranger
 from fastopt.core.engine import DROP, Engine, compute_dtype
 from fastopt.core.memory import doubled, lacking
@@ -48,9 +49,10 @@ DTYPES = dict(double=torch.float64, float=torch.float32, bfloat16=torch.bfloat16
 def numbers(o): return torch.tensor([float(v) for v in (o.values() if isinstance(o, dict) else [o]) if v is not None])
 
 class Subject:
-    "An optimizer of `rule` and the weights `ps` that it trains, to be mistreated"
+    "An optimizer of `rule` and the weights `ps` that it trains, to be mistreated; `how` is an engine, or 'numba' for the fused one with its kernels"
     def __init__(self, rule, how, lowp):
         torch.manual_seed(0)
+        fused.backends['cpu'],how = (NumbaLauncher, 'fused') if how=='numba' else (cpp.CppLauncher, how)
         self.name,self.how,self.autocast,self.rng = rule,how,False,torch.Generator().manual_seed(1)
         self.ps = [nn.Parameter(torch.randn(s)) for s in SHAPES]
         self.opt = CLASSES[rule](self.ps, lr=0.01, how=how, lowp=lowp)
@@ -355,6 +357,12 @@ def warm():
                     s.grads()
                     s.opt.step()
 
+def load_numba():
+    "Start Numba, once for all children; they find each other's kernels in the cache"
+    s = Subject('adamw', 'numba', 'plain')
+    s.grads()
+    s.opt.step()
+
 def serve(c):
     "Answer the calls that come over the connection `c`"
     s = None
@@ -371,6 +379,7 @@ def main(address):
     warnings.simplefilter('ignore')
     torch.set_num_threads(1)
     warm()
+    load_numba()
     gc.collect()
     gc.freeze() # A collection in a child would copy the memory that it shares with this process
     with Listener(address) as listener:

@@ -174,6 +174,7 @@ def test_frozen_weights_never_move():
 def test_missing_compiler_warns_once_and_goes_on(monkeypatch, tmp_path):
     monkeypatch.setenv('FASTOPT_CACHE', str(tmp_path))
     for module in (fused, cpp): monkeypatch.setattr(module, 'compiler', lambda: None)
+    monkeypatch.setattr(fused, 'numba_installed', lambda: False)
     monkeypatch.setattr(fused, '_warned', set())
     cpp_build.cache_clear()
     with pytest.warns(UserWarning, match='diffgrad: no fused kernel on cpu.*no C.. compiler was found; install') as seen:

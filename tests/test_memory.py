@@ -24,6 +24,7 @@ from memory import DTYPES, FINE, HARM, LAYOUTS, RULES, SHAPES, Wrapped
 
 SEQUENCES = int(os.environ.get('FASTOPT_SEQUENCES', 240))
 HOWS,SEEN = ('eager', 'foreach', 'fused', 'auto'),Counter()
+SUBJECTS = *HOWS,'numba' # What a subject may train by: an engine, or the fused one with kernels of Numba's
 
 def library(name): return subprocess.run(['g++', f'-print-file-name=lib{name}.so'], capture_output=True, text=True).stdout.strip()
 
@@ -49,7 +50,7 @@ class Changes(RuleBasedStateMachine):
         self.child.send(args)
         try: return self.child.recv()
         except (EOFError, ConnectionError): raise AssertionError(f'the process crashed at {args}') from None
-    @initialize(how=st.sampled_from(HOWS), lowp=LOWP)
+    @initialize(how=st.sampled_from(SUBJECTS), lowp=LOWP)
     def make(self, how, lowp):
         self.child,self.how = Client(self.address),how
         assert (answer := self.ask('make', self.name, how, lowp)) is None, answer
@@ -72,10 +73,10 @@ def test_a_step_is_right_or_refused_after_any_change(name, nursery, record_prope
     run_state_machine_as_test(machine, settings=settings(max_examples=SEQUENCES//len(RULES), stateful_step_count=6, deadline=None, derandomize=not free,
         database=None, suppress_health_check=list(HealthCheck)))
     met = {k:n for k,n in SEEN.items() if k[1]==name}
-    record_property('changes', (len(met), len({*FINE, *HARM})*len(HOWS), sum(met.values())))
-    assert SEQUENCES<2000 or len(met)>=len({*FINE, *HARM})*len(HOWS)/2 # Or the sequences were trivial
+    record_property('changes', (len(met), len({*FINE, *HARM})*len(SUBJECTS), sum(met.values())))
+    assert SEQUENCES<2000 or len(met)>=len({*FINE, *HARM})*len(SUBJECTS)/2 # Or the sequences were trivial
 
-@pytest.mark.parametrize('how', HOWS)
+@pytest.mark.parametrize('how', SUBJECTS)
 def test_every_change_by_itself_on_every_engine(how, nursery):
     for rule in ('adamw', 'lamb'):
         with Client(nursery) as c:

@@ -16,6 +16,7 @@ from fastcore.basics import first, patch
 from .backends.base import Kernel, rows_shape
 from .backends.cpp import CppLauncher, compiler, cpp_source
 from .backends.inductor import TorchLauncher, torch_source
+from .backends.numba import NumbaLauncher, numba_installed, numba_source
 from .backends.triton import TritonLauncher, triton_source
 from .engine import compute_dtype, eager, engines, foreach
 from .program import GIVEN, record, split
@@ -28,14 +29,14 @@ class Source(str):
 
 def source(
     rule, # A `Rule`
-    lang='triton', # 'triton', 'cpp' or 'torch'
+    lang='triton', # 'triton', 'cpp', 'numba' or 'torch'
     dtype=torch.float32, # Of the weights
     how='plain', # How 16-bit weights land, see `landing`
     **hyper # Other hypers and options than the rule's own; `step` is 1001 unless given
 ):
     "The source of each kernel of `rule`, and the numbers it is given"
-    prog = record(rule, {**rule.hypers, **rule.options, 'step':1001, **hyper}, how, lang=='cpp')
-    write,ct = dict(triton=triton_source, cpp=cpp_source, torch=torch_source)[lang],compute_dtype(dtype)
+    prog = record(rule, {**rule.hypers, **rule.options, 'step':1001, **hyper}, how, lang in ('cpp', 'numba'))
+    write,ct = dict(triton=triton_source, cpp=cpp_source, numba=numba_source, torch=torch_source)[lang],compute_dtype(dtype)
     phases,_ = split(prog)
     rows = [f'r{i}' for i,o in enumerate(prog.nodes) if o[0] in GIVEN[1:]]
     def dtypes(o): return {**dict.fromkeys([*o.loads, *o.stores], ct), 'p':dtype, 'g':dtype, 'comp':dtype}
@@ -51,7 +52,8 @@ backends = dict(cuda=TritonLauncher, xpu=TritonLauncher, cpu=CppLauncher)
 
 def launcher(device):
     "The launcher for `device`"
-    return backends.get(device.type, TorchLauncher)
+    found = backends.get(device.type, TorchLauncher)
+    return NumbaLauncher if found is CppLauncher and not compiler() and numba_installed() else found
 
 # %% ../../nbs/core/04_fused.ipynb #fe36bc75
 def is_row(r, p):
@@ -153,7 +155,7 @@ def fused(rule, b, hyper):
 def auto(rule, b, hyper):
     "Run `rule` on the batch `b` the way that is fastest there"
     if not b.plain: return eager(rule, b, hyper)
-    fast = b.device.type in ('cuda', 'xpu') or (b.device.type=='cpu' and b.total>=ENOUGH and compiler())
+    fast = b.device.type in ('cuda', 'xpu') or (b.device.type=='cpu' and b.total>=ENOUGH and (compiler() or numba_installed()))
     return (fused if fast else foreach if len(b.ps)>1 else eager)(rule, b, hyper)
 
 engines.update(fused=fused, auto=auto)

@@ -76,6 +76,7 @@ def cpp_source(k):
     "The C++ source of `Kernel` `k`"
     lines,results = formulas(k.prog, k.phase, SPELLING)
     def at(c): return 'grads[t]' if c=='g' else f'table[t*{len(k.table)} + {k.table.index(c)}]'
+    def put(c, o): return f'at_{c}[i].b = bf16({o}).b' if k.dtypes[c]==torch.bfloat16 else f'at_{c}[i] = {o}' # g++ 12 vectorizes no copy of a struct
     nr,ns,stores = len(k.rows),len(k.phase.sums),[c for c in k.columns if c in results]
     L = [_CPP_HEAD + f'typedef {_CT[k.dtype]} F; typedef {_CT[k.wdtype]} W; enum {{ DROP = {DROP.get(k.wdtype, 0)} }};',
         'extern "C" void kernel(const int64_t *table, const int64_t *grads, const int64_t *rows, const int64_t *sizes, const int32_t *tid, '
@@ -93,7 +94,7 @@ def cpp_source(k):
     over = f" reduction(+:{','.join(f'a{j}' for j in range(ns))})" if ns else ''
     L += [f'            #pragma omp simd{over}','            for (int64_t i = s; i < e; i++) {']
     L += [f'                const F {c} = at_{c}[i];' for c in k.phase.loads if c not in k.rows]
-    L += [f'                const F {o};' for o in lines] + [f'                at_{c}[i] = {o};' for c,o in results.items() if type(c) is str]
+    L += [f'                const F {o};' for o in lines] + [f'                {put(c, o)};' for c,o in results.items() if type(c) is str]
     L += [f'                a{j} += {results[c]};' for j,c in enumerate(k.phase.sums)]
     L += ['            }', *(f'            s{j}.add(a{j}, s, e);' for j in range(ns)), '        }', *(f'        s{j}.leave();' for j in range(ns)), '    }']
     if ns: L += [f'    join<F>(sizes, tid, off, blocks, BLOCK, {ns}, outs, lens, scales, edges);']
@@ -155,7 +156,7 @@ def _make(source, key, folder):
 @lru_cache(maxsize=None)
 def cpp_build(source):
     "The function `kernel` of the C++ `source`, compiled or taken from the cache"
-    if not compiler(): raise RuntimeError('no C++ compiler was found; install g++ or clang++, or set CXX')
+    if not compiler(): raise RuntimeError("no C++ compiler was found; install g++ or clang++, or set CXX, or install Numba: pip install 'fastopt[numba]'")
     key = hashlib.sha256('|'.join([source, compiler(), *FLAGS, _processor()]).encode()).hexdigest()[:24]
     folder = trusted_folder()
     if folder and (f := load_kept(folder, key, _load)): return f

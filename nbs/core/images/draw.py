@@ -91,6 +91,9 @@ about('triton', 'Triton: the kernel on a GPU', 'kernel weights', 'consts launche
 about('inductor', 'Inductor: the kernel where there is no other', 'kernel weights', 'consts func state p',
     'torch.compile takes the source once a process and keeps its results in its own cache. A step is one call for each weight.',
     'Memory: flat views of the same columns. All of them are read before any of them is written.')
+about('numba', 'Numba: the kernel where there is no C++ compiler', 'kernel weights', 'consts launcher func lib state p',
+    'Numba compiles the source once a machine, and it is loaded once a process. A step calls it once for each thread.',
+    'Memory: the blocks and addresses of C++. A kept kernel takes about 45 kB.')
 
 def text(x, y, s, size=13, colour=INK, anchor='middle', more=''):
     return f'<text x="{x:g}" y="{y:g}" font-size="{size}" fill="{colour}" text-anchor="{anchor}" {more}>{escape(s)}</text>'
