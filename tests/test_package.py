@@ -54,3 +54,9 @@ def test_readme():
 def test_outputs_name_no_machine(nb):
     outputs = [json.dumps(c.get('outputs', [])) for c in json.loads(nb.read_text(encoding='utf-8'))['cells']]
     assert not [o[:300] for o in outputs if 'site-packages' in o or '/tmp/' in o]
+
+def test_full_matrices_are_as_large_as_when_they_last_passed(request):
+    "Of the files that this run looked at"
+    def here(counts): return {k:n for k,n in counts.items() if k.split('::')[0] in request.config.whole_files}
+    recorded = {k:o['passed'] for k,o in json.loads((root/'tests'/'full_counts.json').read_text()).items()}
+    assert here(request.config.full_cases)==here(recorded), 'Run `pytest -m full`, which writes tests/full_counts.json, and commit that'
