@@ -13,6 +13,12 @@ def pytest_xdist_auto_num_workers(config):
     "One worker a processor, and no more than 4: each loads PyTorch and fastai"
     return min(4, len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1)
 
+@pytest.fixture
+def usual_kernels():
+    "Kernels that most tests need are compiled many at a time"
+    from kernels import USUAL_KERNELS
+    with USUAL_KERNELS.whenever(): yield
+
 def test_of(nodeid):
     "File and name of a test, without folder and parameters"
     return nodeid.split('[')[0].split('/')[-1]
