@@ -10,6 +10,7 @@ from fastopt import fused
 from fastopt.all import adafactor, adamw, diffgrad, lamb, momentum, muon, prodigy, ranger
 from fastopt.engine import DROP, Engine, compute_dtype
 from fastopt.memory import doubled, lacking
+from kernels import Ahead
 from torch import nn
 from torch.utils._python_dispatch import return_and_correct_aliasing
 from torch.utils._pytree import tree_map_only
@@ -345,14 +346,18 @@ def warm():
     "Compile what most sequences need, once for all children"
     fused.ENOUGH = 0 # `auto` compiles for models of any size
     if 'FASTOPT_SANITIZE' in os.environ: fused.FLAGS += ['-fsanitize=address']
-    for name in RULES:
-        for lowp in ('plain', 'kahan', 'stochastic'):
-            s = Subject(name, 'fused', lowp)
-            for cast in ('float', 'bfloat16', 'double', 'half') if lowp=='plain' else ('bfloat16',):
-                s.change(f'model {cast}', 0, 0)
-                for _ in range(7):
-                    s.grads()
-                    s.opt.step()
+    def run(case):
+        name,lowp,cast = case
+        s = Subject(name, 'fused', lowp)
+        s.change(f'model {cast}', 0, 0)
+        for _ in range(7):
+            s.grads()
+            s.opt.step()
+    casts = dict(plain=('float', 'bfloat16', 'double', 'half'), kahan=('bfloat16',), stochastic=('bfloat16',))
+    ahead = Ahead(run, [(name, lowp, cast) for name in RULES for lowp,os in casts.items() for cast in os])
+    for o in ahead.cases:
+        with ahead(o): run(o)
+    return ahead
 
 def serve(c):
     "Answer the calls that come over the connection `c`"
@@ -369,10 +374,11 @@ def serve(c):
 def main(address):
     warnings.simplefilter('ignore')
     torch.set_num_threads(1)
-    warm()
+    ahead = warm()
+    ahead.where()
     gc.collect()
     gc.freeze() # A collection in a child would copy the memory that it shares with this process
-    with Listener(address) as listener:
+    with Listener(address) as listener, ahead.whenever():
         print('ready', flush=True)
         while True:
             with listener.accept() as c:
