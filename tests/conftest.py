@@ -36,11 +36,11 @@ def pytest_terminal_summary(terminalreporter, exitstatus, config):
     checks,changes = ([sum(o) for o in zip(*(v for k,v in properties if k==name))] for name in ('checks', 'changes'))
     if checks: terminalreporter.write_line(f'rules x checks: {checks[0]} of {checks[1]}')
     if changes: terminalreporter.write_line(f'changes x rules x engines before a step: {changes[0]} of {changes[1]}, {changes[2]} times')
-    if config.option.markexpr=='full' and not config.option.keyword and exitstatus==0: record(Counter(test_of(r.nodeid) for r in passed if r.when=='call'))
+    if config.option.markexpr=='full' and not config.option.keyword and exitstatus==0: record(Counter(test_of(r.nodeid) for r in passed if r.when=='call'), config.args_source is config.ArgsSource.ARGS)
 
-def record(counts):
-    "Write down that all of `counts` passed today"
+def record(counts, part):
+    "Write down that all of `counts` passed today; if they are but a `part`, beside what is known of the others"
     import torch
-    kept = json.loads(FULL_COUNTS.read_text()) if FULL_COUNTS.exists() else {}
+    kept = json.loads(FULL_COUNTS.read_text()) if part and FULL_COUNTS.exists() else {}
     kept |= {k: dict(passed=n, date=str(date.today()), torch=torch.__version__) for k,n in counts.items()}
     FULL_COUNTS.write_text(json.dumps(dict(sorted(kept.items())), indent=1) + '\n')
