@@ -30,13 +30,15 @@ def pytest_collection_modifyitems(config, items):
     config.whole_files = {o.path.name for o in items} if not any('::' in o for o in config.args) else set()
 
 def pytest_terminal_summary(terminalreporter, exitstatus, config):
-    "What tests count as properties: `checks`, how many of all rules x checks passed, and `changes`, how many changes x engines were met and how often; and what ran in full"
+    """What tests count as properties: `checks`, how many of all rules x checks passed, and `changes`, how many changes x engines were met and
+    how often; and what ran in full"""
     passed = terminalreporter.getreports('passed')
     properties = [o for r in passed+terminalreporter.getreports('failed') for o in r.user_properties]
     checks,changes = ([sum(o) for o in zip(*(v for k,v in properties if k==name))] for name in ('checks', 'changes'))
     if checks: terminalreporter.write_line(f'rules x checks: {checks[0]} of {checks[1]}')
     if changes: terminalreporter.write_line(f'changes x rules x engines before a step: {changes[0]} of {changes[1]}, {changes[2]} times')
-    if config.option.markexpr=='full' and not config.option.keyword and exitstatus==0: record(Counter(test_of(r.nodeid) for r in passed if r.when=='call'), config.args_source is config.ArgsSource.ARGS)
+    if config.option.markexpr!='full' or config.option.keyword or exitstatus: return
+    record(Counter(test_of(r.nodeid) for r in passed if r.when=='call'), config.args_source is config.ArgsSource.ARGS)
 
 def record(counts, part):
     "Write down that all of `counts` passed today; if they are but a `part`, beside what is known of the others"

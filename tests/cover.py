@@ -1,6 +1,6 @@
-"""Which cases of a large matrix run by default: so many that every two values of different parameters meet. The others run with `pytest -m full`
+"""Which cases of a large matrix run by default: so many that every two values of different parameters meet
 
-A matrix is a list of tuples, one for each case, with a value of each parameter."""
+`pytest -m full` runs the others. A matrix is a list of tuples, one for each case, with a value of each parameter."""
 from itertools import combinations
 import pytest
 

@@ -30,9 +30,10 @@ def asked(run, case):
     "The C++ sources of the kernels that `run(case)` builds, found without building any: what it computes is worthless"
     seen = {}
     def build(k): return seen.setdefault(fused.cpp_source(k), lambda *args: None)
-    with patch.object(fused.CppLauncher, 'build', staticmethod(build)), patch.object(fused, '_warned', set()), warnings.catch_warnings(), torch.random.fork_rng():
-        warnings.simplefilter('ignore')
-        with suppress(Exception): run(case)
+    with patch.object(fused.CppLauncher, 'build', staticmethod(build)), patch.object(fused, '_warned', set()), torch.random.fork_rng():
+        with warnings.catch_warnings(), suppress(Exception):
+            warnings.simplefilter('ignore')
+            run(case)
     return seen
 
 _found,BUILT = {},set() # Source -> function; sources that were asked for
@@ -72,8 +73,9 @@ def _find(build, source):
     BUILT.add(source)
     return _found.get(source) or build(source)
 
-# In float64 and float32 weights land one way, in 16 bits in three. Kernels are dear: by default most rules land in one in bfloat16 and in another in float16
-EVERY = [(name, dtype, lowp) for name in RULES for dtype in (torch.float64, torch.float32, torch.bfloat16, torch.float16) for lowp in (LOWP if dtype in DROP else LOWP[:1])]
+# In float64 and float32 weights land in one way, in 16 bits in three. By default most rules land in one in bfloat16 and in another in float16
+DTYPES = torch.float64,torch.float32,torch.bfloat16,torch.float16
+EVERY = [(name, dtype, lowp) for name in RULES for dtype in DTYPES for lowp in (LOWP if dtype in DROP else LOWP[:1])]
 USUAL = {torch.float64:'plain', torch.float32:'plain', torch.bfloat16:'kahan', torch.float16:'stochastic'}
 usual = {o for o in EVERY if USUAL[o[1]]==o[2] or list(RULES).index(o[0])%16==0}
 

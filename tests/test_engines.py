@@ -5,7 +5,7 @@ from functools import lru_cache
 import pytest, torch
 from cover import covering, met
 from fastopt import engine, fused
-from fastopt.engine import DROP, LOWP, Engine, compute_dtype
+from fastopt.engine import Engine, compute_dtype
 from fastopt.fused import CppLauncher, Kernel, TorchLauncher, cpp_build, record, split, triton_build, triton_source
 from fastopt.rules import Rule, decay, descend, each, term
 from kernels import Ahead, EVERY, OTHER_KERNELS, STRONG, USUAL_KERNELS, usual
