@@ -67,6 +67,7 @@ def test_moving_hypers_never_recompiles(name):
 COMPILED = [(name, dtype) for name in ('adamw', 'diffgrad', 'ranger') for dtype in (torch.float32, torch.float64)]
 DEFAULT_COMPILED = COMPILED[::3] + COMPILED[4:5]
 
+@pytest.mark.long
 @pytest.mark.parametrize('name,dtype', covering(COMPILED, DEFAULT_COMPILED), ids=str)
 def test_torch_compile_backend(name, dtype, monkeypatch):
     monkeypatch.setitem(fused.backends, 'cpu', TorchLauncher)
@@ -80,6 +81,7 @@ def enough(rule, most=7):
     seen = [record(rule, {**rule.hypers, **rule.options, **STRONG, 'step':t}).key for t in range(1, most+1)]
     return max(2, *[seen.index(o)+1 for o in seen])
 
+@pytest.mark.long
 @pytest.mark.parametrize('part', range(2))
 def test_triton_in_its_interpreter(part):
     names = list(RULES)[part::2]

@@ -136,6 +136,7 @@ def test_speed(imgs, capsys):
     out = capsys.readouterr().out
     assert 'training / network' in out and 'median' in out and not Path('runs').exists()
 
+@pytest.mark.long
 def test_accelerate(imgs, tmp_path):
     "Two processes of `accelerate launch` share the runs, and each run is as with one"
     go(imgs, '--runs', 3, '--out', 'whole')
