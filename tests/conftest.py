@@ -1,13 +1,48 @@
 "Shared by all tests: pictures are drawn without a screen, and everything runs on one thread, here and in what tests start: some fork, others compare to the bit."
 import os
 os.environ['OMP_NUM_THREADS'] = '1' # PyTorch reads it as it is loaded. After work on several threads a fork hangs at its first such work
-import matplotlib
+import json, matplotlib, pytest
+from collections import Counter
+from datetime import date
+from pathlib import Path
 
 matplotlib.use('Agg')
+FULL_COUNTS = Path(__file__).with_name('full_counts.json') # Of each test with cases marked `full`, how many passed when they last ran
 
-def pytest_terminal_summary(terminalreporter):
-    "What tests count as properties: `checks`, how many of all rules x checks passed, and `changes`, how many changes x engines were met and how often"
-    properties = [o for r in terminalreporter.getreports('passed')+terminalreporter.getreports('failed') for o in r.user_properties]
+def pytest_xdist_auto_num_workers(config):
+    "One worker a processor, and no more than 4: each loads PyTorch and fastai"
+    return min(4, len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1)
+
+@pytest.fixture
+def usual_kernels():
+    "Kernels that most tests need are compiled many at a time"
+    from kernels import USUAL_KERNELS
+    with USUAL_KERNELS.whenever(): yield
+
+def test_of(nodeid):
+    "File and name of a test, without folder and parameters"
+    return nodeid.split('[')[0].split('/')[-1]
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config, items):
+    "Count the cases marked `full` before any are deselected"
+    config.full_cases = Counter(test_of(o.nodeid) for o in items if o.get_closest_marker('full'))
+    config.whole_files = {o.path.name for o in items} if not any('::' in o for o in config.args) else set()
+
+def pytest_terminal_summary(terminalreporter, exitstatus, config):
+    """What tests count as properties: `checks`, how many of all rules x checks passed, and `changes`, how many changes x engines were met and
+    how often; and what ran in full"""
+    passed = terminalreporter.getreports('passed')
+    properties = [o for r in passed+terminalreporter.getreports('failed') for o in r.user_properties]
     checks,changes = ([sum(o) for o in zip(*(v for k,v in properties if k==name))] for name in ('checks', 'changes'))
     if checks: terminalreporter.write_line(f'rules x checks: {checks[0]} of {checks[1]}')
     if changes: terminalreporter.write_line(f'changes x rules x engines before a step: {changes[0]} of {changes[1]}, {changes[2]} times')
+    if config.option.markexpr!='full' or config.option.keyword or exitstatus: return
+    record(Counter(test_of(r.nodeid) for r in passed if r.when=='call'), config.args_source is config.ArgsSource.ARGS)
+
+def record(counts, part):
+    "Write down that all of `counts` passed today; if they are but a `part`, beside what is known of the others"
+    import torch
+    kept = json.loads(FULL_COUNTS.read_text()) if part and FULL_COUNTS.exists() else {}
+    kept |= {k: dict(passed=n, date=str(date.today()), torch=torch.__version__) for k,n in counts.items()}
+    FULL_COUNTS.write_text(json.dumps(dict(sorted(kept.items())), indent=1) + '\n')

@@ -12,6 +12,7 @@ from fastopt.core.backends.numba import NumbaLauncher
 from fastopt.all import adafactor, adamw, diffgrad, lamb, momentum, muon, prodigy, ranger
 from fastopt.core.engine import DROP, Engine, compute_dtype
 from fastopt.core.memory import doubled, lacking
+from kernels import Ahead
 from torch import nn
 from torch.utils._python_dispatch import return_and_correct_aliasing
 from torch.utils._pytree import tree_map_only
@@ -348,14 +349,18 @@ def warm():
     "Compile what most sequences need, once for all children"
     fused.ENOUGH = 0 # `auto` compiles for models of any size
     if 'FASTOPT_SANITIZE' in os.environ: cpp.FLAGS += ['-fsanitize=address']
-    for name in RULES:
-        for lowp in ('plain', 'kahan', 'stochastic'):
-            s = Subject(name, 'fused', lowp)
-            for cast in ('float', 'bfloat16', 'double', 'half') if lowp=='plain' else ('bfloat16',):
-                s.change(f'model {cast}', 0, 0)
-                for _ in range(7):
-                    s.grads()
-                    s.opt.step()
+    def run(case):
+        name,lowp,cast = case
+        s = Subject(name, 'fused', lowp)
+        s.change(f'model {cast}', 0, 0)
+        for _ in range(7):
+            s.grads()
+            s.opt.step()
+    casts = dict(plain=('float', 'bfloat16', 'double', 'half'), kahan=('bfloat16',), stochastic=('bfloat16',))
+    ahead = Ahead(run, [(name, lowp, cast) for name in RULES for lowp,os in casts.items() for cast in os])
+    for o in ahead.cases:
+        with ahead(o): run(o)
+    return ahead
 
 def load_numba():
     "Start Numba, once for all children; they find each other's kernels in the cache"
@@ -378,11 +383,12 @@ def serve(c):
 def main(address):
     warnings.simplefilter('ignore')
     torch.set_num_threads(1)
-    warm()
+    ahead = warm()
+    ahead.where()
     load_numba()
     gc.collect()
     gc.freeze() # A collection in a child would copy the memory that it shares with this process
-    with Listener(address) as listener:
+    with Listener(address) as listener, ahead.whenever():
         print('ready', flush=True)
         while True:
             with listener.accept() as c:

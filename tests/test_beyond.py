@@ -17,6 +17,8 @@ from rules_under_test import RULES
 from torch import nn
 from torch.amp import GradScaler, autocast
 
+pytestmark = pytest.mark.usefixtures('usual_kernels')
+
 def halves(m): return [list(m[:4].parameters()), list(m[4:].parameters())]
 
 def net(dtype=torch.float32, drop=0.3):

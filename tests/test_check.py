@@ -3,6 +3,7 @@ import runpy, subprocess, sys
 from functools import partial
 from pathlib import Path
 import pytest, torch
+from cover import met
 from fastai.optimizer import Adam, Optimizer, OptimWrapper, l2_reg, ranger, sgd_step
 from fastcore.script import CliError
 from fastopt.optim.adam import adamw
@@ -175,15 +176,23 @@ WRAPPED = {'live hypers', 'ReduceLROnPlateau', 'wd_bn_bias=False', 'frozen index
 TORCHS = {'only numbers in hypers', 'frozen weights rest'} # What PyTorch's own fail, and ours do not
 NO_MOM = {'fit_one_cycle', 'fine_tune'} # They drive `mom`, and OptimWrapper raises KeyError where an optimizer has none
 
-@pytest.mark.parametrize('opt', [*TORCH.values(), torch.optim.AdamW, torch.optim.Adagrad], ids=lambda o: f"{o.__module__.split('.')[0]}-{o.__name__}")
-def test_torch_classes_do_what_optim_wrapper_lets_them(opt):
+CLASSES = {o.rule.named: o for o in TORCH.values()} | {f'torch.optim.{o.__name__}': o for o in (torch.optim.AdamW, torch.optim.Adagrad)}
+# As an opt_func every rule is asked all; its class, in OptimWrapper, a third of it
+ALL = [(o, name, 'rule') for o in RULES for name in checks] + [(o, name, 'class') for o in CLASSES for name in checks]
+def by_default(o, name, way): return way=='rule' or o not in RULES or (list(CLASSES).index(o) + list(checks).index(name))%3==0
+
+@pytest.mark.parametrize('full', [False, pytest.param(True, marks=pytest.mark.full)], ids=['third', 'full'])
+@pytest.mark.parametrize('name', CLASSES)
+def test_torch_classes_do_what_optim_wrapper_lets_them(name, full):
     "What stays is OptimWrapper's: it copies its groups, keeps the decay marks for itself, saves no frozen index, is silent on names, and wants momentum"
-    ours = opt.__module__.split('.')[0]=='fastopt'
-    df = check_optimizer(opt).set_index('check')
+    opt,ours,asked = CLASSES[name],name in RULES,[o for o in checks if full or by_default(name, o, 'class')]
+    df = check_optimizer(opt, asked).set_index('check')
     failed = df[~df.passed]
     mom = 'mom' in opt.rule.hypers if ours else opt is torch.optim.AdamW
-    assert {*failed.index}==WRAPPED | (set() if ours else TORCHS) | (set() if mom else NO_MOM), str(df)
+    assert {*failed.index}==(WRAPPED | (set() if ours else TORCHS) | (set() if mom else NO_MOM)) & {*asked}, str(df)
     for o in NO_MOM & {*failed.index}: assert failed['what happened'][o].endswith('`before_batch`: mom (raised by `_set_hyper` in optimizer.py)')
+
+def test_every_two_of_rule_check_and_way_meet_by_default(): assert met([o for o in ALL if by_default(*o)])==met(ALL)
 
 def test_wd_report():
     learn = Lab(adamw).learner()

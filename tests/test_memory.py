@@ -66,6 +66,7 @@ class Changes(RuleBasedStateMachine):
     def teardown(self):
         if hasattr(self, 'child'): self.child.close()
 
+@pytest.mark.long
 @pytest.mark.parametrize('name', RULES)
 def test_a_step_is_right_or_refused_after_any_change(name, nursery, record_property):
     machine = type('Changes', (Changes,), dict(name=name, address=nursery))

@@ -9,6 +9,8 @@ from fastopt.core.registry import OVERFLOWS
 from fastopt.core.rules import Rule, descend, each, ema_, ema_sqr_, term
 from rules_under_test import RULES, far
 
+pytestmark = pytest.mark.usefixtures('usual_kernels')
+
 ENGINES = ('eager', 'foreach', 'fused')
 FEW = (4, 3), (5,), (3, 2, 2, 2)
 

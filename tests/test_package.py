@@ -72,3 +72,9 @@ def test_each_core_notebook_opens_with_its_picture():
     shown = [re.search(r'\]\(([^)]*)\.svg\)', ''.join(json.loads(o.read_text(encoding='utf-8'))['cells'][1]['source'])) for o in core]
     assert all(shown) and sorted(Path(o[1]).name for o in shown) == sorted(pictures['PICTURES'])
     for o,m in zip(core, shown): assert (o.parent/f'{m[1]}.svg').is_file()
+
+def test_full_matrices_are_as_large_as_when_they_last_passed(request):
+    "Of the files that this run looked at"
+    def here(counts): return {k:n for k,n in counts.items() if k.split('::')[0] in request.config.whole_files}
+    recorded = {k:o['passed'] for k,o in json.loads((root/'tests'/'full_counts.json').read_text()).items()}
+    assert here(request.config.full_cases)==here(recorded), 'Run `pytest -m full`, which writes tests/full_counts.json, and commit that'

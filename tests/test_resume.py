@@ -143,26 +143,38 @@ def killed(*runs):
         finally: os._exit(3)
     assert os.WTERMSIG(os.waitpid(pid, 0)[1])==signal.SIGKILL
 
-def check(path, runs, chains, kills, seed=0, points=POINTS):
-    "Unbroken trainings `runs` (name to make, fit, cbs) against ones that are killed at `kills` random points, one after the other, `chains` times over"
-    whole,rnd = {k: state(script(None, *o)) for k,o in runs.items()},random.Random(seed)
-    for i in range(chains):
-        dies = {k: sorted(rnd.sample(points, kills), key=when) for k in runs}
+def check(path, runs, chains):
+    """Unbroken trainings `runs` (name to make, fit, cbs) against ones that are killed. Each of `chains` has for each run at which points it is
+    killed, one after the other, and how often it is saved"""
+    whole = {k: state(script(None, *o)) for k,o in runs.items()}
+    for i,chain in enumerate(chains):
         files = {k: (path/f'{i}{k}.ckpt', *o) for k,o in runs.items()}
-        every = {k: rnd.choice((1, 1, 2, 3)) for k in runs}
-        for j in range(kills): killed(*[lambda how, k=k: script(*files[k], every[k], (*dies[k][j], how)) for k in runs])
-        for k in runs:
-            bad = differ(state(script(*files[k], every[k])), whole[k])
-            assert not bad, f'{k}: {dies[k]}, every {every[k]}: {bad}'
+        for dies in zip(*[[(k, every, o) for o in points] for k,(points,every) in chain.items()]):
+            killed(*[lambda how, k=k, every=every, o=o: script(*files[k], every, (*o, how)) for k,every,o in dies])
+        for k,(points,every) in chain.items():
+            bad = differ(state(script(*files[k], every)), whole[k])
+            assert not bad, f'{k}: {points}, every {every}: {bad}'
+
+def at_random(names, chains, kills, seed, points=POINTS):
+    "Chains of kills at random points"
+    rnd = random.Random(seed)
+    return [{k: (sorted(rnd.sample(points, kills), key=when), rnd.choice((1, 1, 2, 3))) for k in names} for _ in range(chains)]
 
 def seed_of(name): return sum(map(ord, name))
 
 TOGETHER = [list(RULES)[i:i+8] for i in range(0, len(RULES), 8)]
+FEW = {k: (sorted(POINTS, key=when)[i%15::15], 1 + i//15%3) for i,k in enumerate(RULES)} # Each point in every 15 rules
 
+@pytest.mark.parametrize('kills', ['few', pytest.param('many', marks=pytest.mark.full)])
 @pytest.mark.parametrize('names', TOGETHER, ids='-'.join)
-def test_every_rule(tmp_path, names):
-    "Twenty kills each, with one kill for several trainings"
-    check(tmp_path, {k: (lambda k=k: make(eager(RULES[k])), one_cycle, list) for k in names}, 4, KILLS//4, seed_of(names[0]))
+def test_every_rule(tmp_path, names, kills):
+    "Six kills each, or twenty, with one kill for several trainings"
+    chains = [{k:FEW[k] for k in names}] if kills=='few' else at_random(names, 4, KILLS//4, seed_of(names[0]))
+    check(tmp_path, {k: (lambda k=k: make(eager(RULES[k])), one_cycle, list) for k in names}, chains)
+
+def test_every_rule_is_killed_and_every_point_and_interval_kills():
+    assert FEW.keys()==RULES.keys() and {o for points,_ in FEW.values() for o in points}==set(POINTS)
+    assert {(o, every) for points,every in FEW.values() for o in points}=={(o, n) for o in POINTS for n in (1, 2, 3)}
 
 class Cpu16(MixedPrecision):
     "Autocast and a scaler that work without a GPU, with overflows at the start and growth every third batch"
@@ -229,7 +241,7 @@ def test_variant(tmp_path, name):
     run = {name: [args.pop(k) for k in ('make', 'fit', 'cbs')]}
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')
-        check(tmp_path, run, **{**dict(chains=2, kills=2, seed=seed_of(name)), **args})
+        check(tmp_path, run, at_random(run, **{**dict(chains=2, kills=2, seed=seed_of(name)), **args}))
 
 def test_workers(tmp_path):
     "Loaders in processes of their own; a kill would leave them orphaned, so an exception"
