@@ -4,7 +4,8 @@ import numpy as np, pytest, torch
 from fastopt.core.engine import DROP, Engine, compute_dtype
 from fastopt.core.backends.cpp import cpp_build
 from fastopt.optim.lookahead import centralize
-from fastopt.core.registry import floats, opts
+from fastopt.all import opts
+from fastopt.core.registry import floats
 from rules_under_test import RULES, far, weights
 
 ENGINES = ('eager', 'foreach', 'fused')

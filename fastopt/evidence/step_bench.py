@@ -32,7 +32,7 @@ from fastcore.basics import chunked, first, groupby
 from fastcore.script import call_parse, is_cli
 from matplotlib.figure import Figure
 from torch.profiler import ProfilerActivity, profile
-import fastopt.all as every
+import fastopt.optim.all as every
 from ..optim.adam import adamw
 from ..core.engine import abreast, drive, engines
 from ..core.fused import Plan, launcher

@@ -20,7 +20,7 @@ from torch.amp import GradScaler, autocast
 from .data import NormalizeInPlace, carved, classic_dls, fast_dls
 from ..core.rules import unknown
 from ..training.flat_anneal import *
-import fastopt.optim.schedulefree # chkstyle: ignore - its rules bring their callback
+import fastopt.training.schedule_free # chkstyle: ignore - the callback of schedule-free rules
 from ..training.schedules import *
 from .train import InputError, check_numbers, pick, rules, small
 

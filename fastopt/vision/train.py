@@ -299,7 +299,7 @@ archs = dict(small=small, xresnet18=xresnet18, xresnet34=xresnet34, xresnet50=xr
 # %% ../../nbs/vision/00_train.ipynb #428c1d96
 def rules():
     "Every named rule of fastopt"
-    return {k:o for k,o in vars(import_module('fastopt.all')).items() if isinstance(o, Rule)}
+    return {k:o for k,o in vars(import_module('fastopt.optim.all')).items() if isinstance(o, Rule)}
 
 lrs = dict(sgd=.3, radam=3e-2, radam_hold=3e-2, diffrgrad=3e-2, diffrgrad_hold=3e-2, adamod=3e-2, diffmod=3e-2, ranger=3e-2,
     ranger19=3e-2, ranger20=3e-2) # Where 8e-3 does not suit a rule
