@@ -1,5 +1,6 @@
 from fastopt.core.rules import *
-from fastopt.core.faces import *
+from fastopt.core.fastai_face import *
+from fastopt.core.torch_face import *
 from fastopt.optim.all import *
 from fastopt.training.flat_anneal import *
 from fastopt.training.schedules import *

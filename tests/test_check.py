@@ -7,7 +7,7 @@ from fastai.optimizer import Adam, Optimizer, OptimWrapper, l2_reg, ranger, sgd_
 from fastcore.script import CliError
 from fastopt.optim.adam import adamw
 from fastopt.evidence.conformance import attempt, check_optimizer, checks, Lab, main, native, resolve, wd_report
-from fastopt.core.faces import FastOptimizer
+from fastopt.core.fastai_face import FastOptimizer
 from fastopt.core.rules import matrices, route
 from rules_under_test import RULES, TORCH
 from torch import nn

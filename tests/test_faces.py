@@ -7,7 +7,8 @@ from fastai.callback.all import ReduceLROnPlateau
 from fastai.learner import Learner
 from fastai.optimizer import Optimizer, OptimWrapper
 from fastai.test_utils import synth_learner
-from fastopt.core.faces import FastOptimizer, from_torch, stepper, to_torch
+from fastopt.core.fastai_face import FastOptimizer, stepper
+from fastopt.core.groups import from_torch, to_torch
 from fastopt.core.rules import Rule
 from torch import nn
 from rules_under_test import RULES, TORCH

@@ -9,7 +9,7 @@ from fastai.learner import Learner
 from fastai.optimizer import OptimWrapper
 from fastai.test_utils import synth_learner
 from fastopt.all import AdamW, DiffGrad, NAdam, RMSprop, SGD, adamod, adamw, mars, nadam
-from fastopt.core.faces import FOREIGN, edits
+from fastopt.core.groups import FOREIGN, edits
 from hypothesis import HealthCheck, given, settings, strategies as st
 from torch import nn
 from torch.optim import lr_scheduler as sched

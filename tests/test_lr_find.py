@@ -9,7 +9,7 @@ from fastai.optimizer import Adam, OptimWrapper, ranger as fastai_ranger
 from fastai.test_utils import synth_learner
 from fastai.torch_core import set_seed
 from fastopt.evidence.conformance import Lab, Overflow
-from fastopt.core.faces import FastOptimizer
+from fastopt.core.fastai_face import FastOptimizer
 from fastopt.training.lr_find import untouched
 from fastopt.training.resume import _plain, _same
 from rules_under_test import RULES, TORCH

@@ -10,7 +10,7 @@ from fastopt.optim.adam import adam, adamw
 from fastopt.optim.clipping import clip_norm
 from fastopt.optim.diffgrad import diffgrad
 from fastopt.core.engine import Engine
-from fastopt.core.faces import FastOptimizer
+from fastopt.core.fastai_face import FastOptimizer
 from fastopt.optim.muon import muon
 from fastopt.core.rules import Rule, decay, descend, matrices, route
 from fastopt.optim.sgd import sgd

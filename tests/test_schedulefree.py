@@ -6,7 +6,7 @@ from fastai.callback.progress import ProgressCallback
 from fastai.callback.schedule import fine_tune, lr_find # chkstyle: ignore - patches Learner
 from fastai.callback.tracker import SaveModelCallback
 from fastai.data.core import DataLoaders, Datasets
-from fastai.learner import load_learner
+from fastai.learner import Learner, load_learner
 from fastai.optimizer import OptimWrapper
 from fastcore.basics import AttrDict
 from fastopt.training.resume import _rngs as rngs

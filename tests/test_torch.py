@@ -4,7 +4,7 @@ from itertools import product
 import pytest, torch
 import fastopt.all as every
 from fastopt.core.engine import Engine
-from fastopt.core.faces import from_torch, torch_keys
+from fastopt.core.groups import from_torch, torch_keys
 from fastopt.core.rules import Rule, decay, maximize
 
 LR = 0.05

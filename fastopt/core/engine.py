@@ -17,7 +17,7 @@ import numpy as np, torch
 from torch import Tensor
 from fastcore.basics import AttrDict, first, groupby, listify, patch, risinstance
 from .memory import Look, Spans, addresses, dense, doubled, flat, housed, lacking, ordered, plain, share, sharded, span
-from .rules import clone, unknown, zeros
+from .rules import Question, clone, unknown, zeros
 
 # %% ../../nbs/core/02_engine.ipynb #5ea1d0b7
 def untold(what):
@@ -145,19 +145,34 @@ def same(xs, ys):
     return len(xs)==len(ys) and all(map(is_, xs, ys))
 
 class Batch:
-    "Weights `ps` with their state dicts `sts`, that share `rule`, device, dtype, `step`, `do_wd` and memos"
-    def __init__(self, rule, ps, sts, how='plain', total=0):
-        self.rule,self.ps,self.sts,self.cache,self.total,gs = rule,ps,sts,{},total,[p.grad for p in ps] # `total`: weights in all batches of the model
-        self.step,self.do_wd,self.dtype = sts[0]['step'],sts[0].get('do_wd', True),ps[0].dtype
-        self.plain = plain(ps[0]) and plain(gs[0]) and not ps[0].is_neg() # Can engines reach into its memory?
-        self.device,self.dense,self.how = ps[0].device,self.plain and dense(ps[0]),how if ps[0].dtype in DROP else 'plain'
-        self.bufs,self.memos = {k: [st[k] for st in sts] for k in (*rule.state, *(['comp'] if self.how=='kahan' else []))},{k: sts[0][k] for k in rule.memos}
-        self.low = [k for k in rule.state if sts[0][k].dtype==torch.bfloat16]
-        for st in sts: st.update(self.memos) # One dict for all, since what is in it is the same
-        if not self.plain: return
-        self.looks = {k: Look(ts) for k,ts in dict(self.bufs, p=ps, g=gs).items()}
-        self.copied = [i for i,(p,g) in enumerate(zip(ps, gs)) if g.is_neg() or (self.dense and not ordered(g, p))]
-        self.at = {k: self.looks[k](ts) for k,ts in dict(self.bufs, p=ps, g=gs).items()}
+    "Weights that share rule, device, dtype, step, decay flag and memos, so that an engine can step them together"
+    def __init__(self,
+        rule, # `Rule` of all of them
+        ps, # Weights
+        sts, # Their state dicts
+        how='plain', # How 16-bit weights land, one of `LOWP`
+        total=0 # Numbers in all weights of the model
+    ):
+        w,st,gs = ps[0],sts[0],[p.grad for p in ps] # What they share is read from the first
+        self.rule,self.ps,self.sts,self.total = rule,ps,sts,total
+        self.cache = {} # What engines want to find again at the next step: plans, tables
+        self.device,self.dtype = w.device,w.dtype
+        self.step,self.do_wd = st['step'],st.get('do_wd', True)
+        self.how = how if w.dtype in DROP else 'plain'
+        kept = [*rule.state, *(['comp'] if self.how=='kahan' else [])]
+        self.bufs = {k: [o[k] for o in sts] for k in kept} # State by name, a tensor for each weight
+        self.low = [k for k in rule.state if st[k].dtype==torch.bfloat16]
+        self.memos = {k: st[k] for k in rule.memos}
+        for o in sts: o.update(self.memos) # One dict for all, since what is in it is the same
+        self.plain = plain(w) and plain(gs[0]) and not w.is_neg() # Can engines reach into the memory of the weights?
+        self.dense = self.plain and dense(w)
+        if self.plain: self.remember(gs)
+    def remember(self, gs):
+        "Note where all tensors lie and how they are to be read, for `holds` to compare; `gs` are the gradients"
+        columns = dict(self.bufs, p=self.ps, g=gs)
+        self.looks = {k: Look(ts) for k,ts in columns.items()}
+        self.at = {k: look(columns[k]) for k,look in self.looks.items()} # Addresses, one for each weight
+        self.copied = [i for i,(p,g) in enumerate(zip(self.ps, gs)) if g.is_neg() or (self.dense and not ordered(g, p))] # Gradients that must be copied
     def recall(self, hyper):
         "`hyper` with memos to write to"
         return {**hyper, **{k: AttrDict(deepcopy(v)) for k,v in self.memos.items()}} if self.memos else hyper
@@ -199,23 +214,30 @@ def drop(self:Batch):
     self.gs = None
 
 # %% ../../nbs/core/02_engine.ipynb #74900443
-def _ts(o): return o if isinstance(o, list) else o.ts if isinstance(o, Tensors) else [o]
+def _tensors(o):
+    "What an engine hands to a function across all weights, as a list of tensors"
+    return o if isinstance(o, list) else o.ts if isinstance(o, Tensors) else [o]
 
 def _next(run, answer=None):
-    "The next question of a generator, or `None` at its end"
+    "The next `Question` of a generator, or `None` at its end"
     try: return run.send(answer)
     except StopIteration: return None
 
+def _join(questions):
+    "One question about the weights of all `questions`, which ask the same function"
+    tensors = [sum(map(_tensors, os), []) for os in zip(*[o.tensors for o in questions])]
+    return Question(questions[0].across, tensors, [k for o in questions for k in listify(o.knobs)])
+
+# %% ../../nbs/core/02_engine.ipynb #93a66dec
 def abreast(runs):
-    "The generators `runs` as one"
+    "The generators `runs` as one: each goes to its next question, those that ask the same function are answered together"
     runs = list(runs)
-    asks = [_next(r) for r in runs]
-    while any(asks):
-        a = first(asks, bool)[0]
-        mine = [i for i,o in enumerate(asks) if o and o[0] is a] # The others run another rule of a route
-        lists = [sum(map(_ts, o), []) for o in zip(*[asks[i][1] for i in mine])]
-        answer = yield a, lists, [k for i in mine for k in listify(asks[i][2])]
-        for i in mine: asks[i] = _next(runs[i], answer)
+    asked = [_next(r) for r in runs]
+    while any(asked):
+        across = first(asked, bool).across
+        mine = [i for i,o in enumerate(asked) if o and o.across is across] # The others run another rule of a route
+        answer = yield _join([asked[i] for i in mine])
+        for i in mine: asked[i] = _next(runs[i], answer)
 
 # %% ../../nbs/core/02_engine.ipynb #22b1aaba
 def told(run, dtype, device):
@@ -230,13 +252,13 @@ def told(run, dtype, device):
 # %% ../../nbs/core/02_engine.ipynb #ceabdc7f
 def drive(run):
     "Run the generator `run` to its end"
-    ask = _next(run)
-    while ask:
-        a,lists,kwargs = ask
-        answer = a.f(*lists, **kwargs[0])
-        for o in a.memos:
-            for k in kwargs[1:]: k[o].update(kwargs[0][o])
-        ask = _next(run, answer)
+    asked = _next(run)
+    while asked:
+        across,tensors,knobs = asked
+        answer = across.f(*tensors, **knobs[0])
+        for o in across.memos:
+            for k in knobs[1:]: k[o].update(knobs[0][o])
+        asked = _next(run, answer)
 
 # %% ../../nbs/core/02_engine.ipynb #e1b52615
 def _round(dtype, how, step):

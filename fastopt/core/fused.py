@@ -19,7 +19,7 @@ from .backends.inductor import TorchLauncher, torch_source
 from .backends.triton import TritonLauncher, triton_source
 from .engine import compute_dtype, eager, engines, foreach
 from .program import GIVEN, record, split
-from .rules import Rule
+from .rules import Question, Rule
 
 # %% ../../nbs/core/04_fused.ipynb #8ad45d8c
 class Source(str):
@@ -85,7 +85,7 @@ class Plan:
     def numbers(self, i, b, prog, columns):
         "Ask about all weights; yields the question of node `i`, returns the columns of the answer"
         a,lists = prog.nodes[i][1],[[o.detach().to(self.dtype) for o in columns[c]] for c in self.wholes[i]]
-        answer = yield a, lists, prog.asked[i]
+        answer = yield Question(a, lists, prog.asked[i])
         answer = [torch.as_tensor(o, dtype=self.dtype, device=b.device) for o in ([answer] if a.n==1 else answer)]
         return {f'r{j}': [answer[int(o[2][1:])]]*len(b.ps) for j,o in enumerate(prog.nodes) if o[:2]==('number', i)}
     def __call__(self, b, prog):

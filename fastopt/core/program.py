@@ -101,10 +101,11 @@ def _follow(prog, run):
     answer = None
     try:
         while True:
-            a,args,kwargs = run.send(answer)
-            i = prog.add('across', a, *[o.i for o in args])
-            prog.asked[i],answer = kwargs,[Sym(prog, prog.add('number', i, f'n{j}')) for j in range(a.n)]
-            if a.n==1: answer = answer[0]
+            across,tensors,knobs = run.send(answer)
+            i = prog.add('across', across, *[o.i for o in tensors])
+            prog.asked[i] = knobs
+            answer = [Sym(prog, prog.add('number', i, f'n{j}')) for j in range(across.n)]
+            if across.n==1: answer = answer[0]
     except StopIteration as e: return e.value
 
 # %% ../../nbs/core/03_program.ipynb #a13f745f

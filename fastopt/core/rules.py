@@ -7,8 +7,8 @@ Docs: https://fastopt.github.io/fastopt/core/rules.html.md"""
 # %% auto #0
 __all__ = ['Real', 'NonNeg', 'Pos', 'Unit', 'Share', 'Count', 'Steps', 'Flag', 'GIVEN', 'HOST', 'RESERVED', 'as_number', 'Range',
            'OneOf', 'Whole', 'zeros', 'clone', 'Borrowed', 'Memo', 'Across', 'Term', 'term', 'decay', 'shrink',
-           'descend', 'maximize', 'unknown', 'Rule', 'Route', 'matrices', 'route', 'ema_', 'ema_sqr_', 'debias',
-           'debias_root', 'at_least', 'each', 'norm', 'mean', 'row_mean']
+           'descend', 'maximize', 'unknown', 'Rule', 'Question', 'Route', 'matrices', 'route', 'ema_', 'ema_sqr_',
+           'debias', 'debias_root', 'at_least', 'each', 'norm', 'mean', 'row_mean']
 
 # %% ../../nbs/core/00_rules.ipynb #0ad06cd8
 import inspect, sys
@@ -17,6 +17,7 @@ from functools import partial, update_wrapper, wraps
 from math import inf, isfinite, isnan, nan
 from numbers import Real as AnyReal
 from re import fullmatch
+from typing import NamedTuple
 import torch
 from fastcore.basics import first, patch
 from fastcore.docments import docments
@@ -290,6 +291,12 @@ def chosen(self:Rule, given):
     return (self.variants[k](given[k]),{o:v for o,v in given.items() if o!=k}) if k else (self,given)
 
 # %% ../../nbs/core/00_rules.ipynb #284d77d8
+class Question(NamedTuple):
+    "What a rule wants to know about all weights, which its generator yields and is sent the answer to"
+    across: Across # The function that answers
+    tensors: list # Its arguments, for this weight; where runs have been joined, for each argument a list of those of all weights
+    knobs: dict # Hypers, and memos that the function writes to; where runs have been joined, a list with those of each run
+
 @patch
 def run(self:Rule,
     p, # Weights
@@ -297,11 +304,11 @@ def run(self:Rule,
     state, # Dict of state name to tensor; written in place
     hyper # Dict with all hypers, all options, all memos and `step`
 ):
-    "Yields what is asked of all weights as (`Across`, arguments, keywords); returns the update: what is to be subtracted from `p`"
+    "Yields each `Question` about all weights; returns the update: what is to be subtracted from `p`"
     env,fresh = dict(state, p=p, g=g, u=g),True
     for t in self.terms:
         fresh = fresh and not t.state
-        for k,a in t.across.items(): env[k] = yield a, [env[o] for o in a.given], {o.name:hyper[o.name] for o in a.knobs}
+        for k,a in t.across.items(): env[k] = yield Question(a, [env[o] for o in a.given], {o.name:hyper[o.name] for o in a.knobs})
         try: env['u'] = t(*[env[o] for o in t.given], **{k:hyper[k] for k in t.knobs})
         except NotImplementedError as e: raise NotImplementedError(f'{t}: {e}') from e
         if fresh: env['g'] = env['u']
@@ -314,8 +321,8 @@ def apply(self:Rule, p, g, state, hyper):
     run,answer = self.run(p, g, state, hyper),None
     try:
         while True:
-            a,args,kwargs = run.send(answer)
-            answer = a.f(*[[o] for o in args], **kwargs)
+            asked = run.send(answer)
+            answer = asked.across.f(*[[o] for o in asked.tensors], **asked.knobs)
     except StopIteration as e: return e.value
 
 # %% ../../nbs/core/00_rules.ipynb #b4e58c56

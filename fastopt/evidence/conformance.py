@@ -34,7 +34,7 @@ from fastai.optimizer import Optimizer, OptimWrapper
 from fastai.torch_core import no_random, norm_bias_params
 from fastcore.basics import first, patch
 from fastcore.script import CliError, call_parse, is_cli
-from ..core.faces import FastOptimizer
+from ..core.fastai_face import FastOptimizer
 from torch import nn
 from torch.amp import GradScaler
 

@@ -11,7 +11,7 @@ __all__ = ['adamw', 'adam', 'Adam', 'AdamW', 'amsgrad', 'AMSGrad', 'Length', 'ra
 # %% ../../nbs/optim/01_adam.ipynb #b3115b2e
 from math import inf, sqrt
 import torch
-import fastopt.core.faces # chkstyle: ignore - a rule is called through its faces
+import fastopt.core.torch_face # chkstyle: ignore - a rule is called through its faces
 from ..core.rules import Flag, NonNeg, Range, Rule, Unit, debias, debias_root, decay, descend, ema_, ema_sqr_, term
 
 # %% ../../nbs/optim/01_adam.ipynb #fe48707e

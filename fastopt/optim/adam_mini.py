@@ -8,7 +8,7 @@ Docs: https://fastopt.github.io/fastopt/optim/adam_mini.html.md"""
 __all__ = ['adam_mini', 'AdamMini', 'blocks', 'ema_blocks']
 
 # %% ../../nbs/optim/17_adam_mini.ipynb #0b6260aa
-import fastopt.core.faces # chkstyle: ignore - a rule is called through its faces
+import fastopt.core.torch_face # chkstyle: ignore - a rule is called through its faces
 from ..core.rules import NonNeg, Rule, Unit, debias, debias_root, decay, descend, each, ema_, term
 
 # %% ../../nbs/optim/17_adam_mini.ipynb #c4eaa01e

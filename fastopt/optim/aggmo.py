@@ -9,7 +9,7 @@ __all__ = ['aggmo', 'AggMo', 'Velocities', 'exp_betas', 'aggmo_of']
 
 # %% ../../nbs/optim/04_aggmo.ipynb #e0e2ce09
 import inspect
-import fastopt.core.faces # chkstyle: ignore - a rule is called through its faces
+import fastopt.core.torch_face # chkstyle: ignore - a rule is called through its faces
 from functools import reduce
 from operator import add
 from fastcore.basics import listify

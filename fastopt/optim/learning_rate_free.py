@@ -11,7 +11,7 @@ __all__ = ['Growth', 'Beta3', 'Found', 'prodigy_l2', 'prodigy', 'Prodigy', 'dada
 
 # %% ../../nbs/optim/23_learning_rate_free.ipynb #35fa918e
 import torch
-import fastopt.core.faces # chkstyle: ignore - a rule is called through its faces
+import fastopt.core.torch_face # chkstyle: ignore - a rule is called through its faces
 from functools import partial
 from math import inf, sqrt
 from fastcore.basics import first

@@ -9,7 +9,7 @@ __all__ = ['muon', 'Muon', 'as_matrix', 'as_matrices', 'newton_schulz', 'gain', 
 
 # %% ../../nbs/optim/19_muon.ipynb #d9d48961
 import torch
-import fastopt.core.faces # chkstyle: ignore - a rule is called through its faces
+import fastopt.core.torch_face # chkstyle: ignore - a rule is called through its faces
 from ..core.rules import Count, Flag, NonNeg, OneOf, Rule, Unit, decay, descend, each, ema_, term
 
 # %% ../../nbs/optim/19_muon.ipynb #80def19a

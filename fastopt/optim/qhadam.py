@@ -8,7 +8,7 @@ Docs: https://fastopt.github.io/fastopt/optim/qhadam.html.md"""
 __all__ = ['qhadamw', 'qhadam', 'QHAdam', 'QHAdamW']
 
 # %% ../../nbs/optim/06_qhadam.ipynb #6ddf3507
-import fastopt.core.faces # chkstyle: ignore - a rule is called through its faces
+import fastopt.core.torch_face # chkstyle: ignore - a rule is called through its faces
 from ..core.rules import NonNeg, Real, Rule, Unit, debias, decay, descend, ema_, ema_sqr_, term
 
 # %% ../../nbs/optim/06_qhadam.ipynb #45f59d8a

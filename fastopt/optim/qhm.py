@@ -8,7 +8,7 @@ Docs: https://fastopt.github.io/fastopt/optim/qhm.html.md"""
 __all__ = ['qhm', 'QHM']
 
 # %% ../../nbs/optim/03_qhm.ipynb #e0e2ce09
-import fastopt.core.faces # chkstyle: ignore - a rule is called through its faces
+import fastopt.core.torch_face # chkstyle: ignore - a rule is called through its faces
 from ..core.rules import Rule, Share, Unit, decay, descend, ema_, term
 
 # %% ../../nbs/optim/03_qhm.ipynb #d7765330

@@ -11,13 +11,14 @@ __all__ = ['Blend', 'schedulefree_sgd', 'schedulefree_adamw', 'schedulefree_rada
 
 # %% ../../nbs/optim/21_schedulefree.ipynb #382220aa
 import torch
-import fastopt.core.faces # chkstyle: ignore - a rule is called through its faces
+import fastopt.core.torch_face # chkstyle: ignore - a rule is called through its faces
 from functools import wraps
 from warnings import warn
 from fastai.learner import Learner
 from fastcore.basics import patch
 from .adam import rectification
-from ..core.faces import FastOptimizer, TorchOptimizer
+from ..core.fastai_face import FastOptimizer
+from ..core.torch_face import TorchOptimizer
 from ..core.rules import Flag, Memo, NonNeg, Range, Real, Rule, Steps, Unit, clone, debias_root, decay, ema_sqr_, term
 
 # %% ../../nbs/optim/21_schedulefree.ipynb #bcc7c6ba

@@ -11,7 +11,7 @@ __all__ = ['sgd', 'momentum', 'nesterov', 'SGD', 'Momentum', 'Nesterov', 'Power'
 # %% ../../nbs/optim/00_sgd.ipynb #41343c1c
 from contextlib import contextmanager
 from math import inf
-import fastopt.core.faces # chkstyle: ignore - a rule is called through its faces
+import fastopt.core.torch_face # chkstyle: ignore - a rule is called through its faces
 from ..core.rules import Flag, NonNeg, Range, Rule, Unit, clone, decay, descend, term
 
 # %% ../../nbs/optim/00_sgd.ipynb #00832380

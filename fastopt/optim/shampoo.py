@@ -12,7 +12,7 @@ __all__ = ['LONGEST', 'SIDES', 'shampoo', 'Shampoo', 'soap', 'SOAP', 'merged', '
 # %% ../../nbs/optim/20_shampoo.ipynb #a7c34199
 from math import nan
 import torch
-import fastopt.core.faces # chkstyle: ignore - a rule is called through its faces
+import fastopt.core.torch_face # chkstyle: ignore - a rule is called through its faces
 from ..core.rules import Borrowed, Count, Flag, NonNeg, Pos, Range, Rule, Unit, Whole, decay, descend, each, ema_, mean, term
 
 # %% ../../nbs/optim/20_shampoo.ipynb #b9bb7943

@@ -9,7 +9,7 @@ __all__ = ['sophia', 'Sophia', 'learn_curvature', 'SophiaHessian']
 
 # %% ../../nbs/optim/18_sophia.ipynb #0b6260aa
 import torch
-import fastopt.core.faces # chkstyle: ignore - a rule is called through its faces
+import fastopt.core.torch_face # chkstyle: ignore - a rule is called through its faces
 from fastai.callback.core import Callback
 from ..core.engine import compute_dtype
 from ..core.rules import Pos, Rule, Unit, decay, descend, ema_, term

@@ -9,7 +9,7 @@ __all__ = ['yellowfin', 'YellowFin', 'shield']
 
 # %% ../../nbs/optim/22_yellowfin.ipynb #9e60003f
 from math import exp, log, sqrt
-import fastopt.core.faces # chkstyle: ignore - a rule is called through its faces
+import fastopt.core.torch_face # chkstyle: ignore - a rule is called through its faces
 from ..core.rules import Across, Borrowed, Count, Flag, Memo, NonNeg, Rule, Unit, term
 
 # %% ../../nbs/optim/22_yellowfin.ipynb #26fe3423

@@ -18,7 +18,7 @@ from fastcore.basics import first, patch
 from torch.autograd.graph import increment_version
 from torch.nn.parallel import DistributedDataParallel
 from ..core.engine import Engine
-from ..core.faces import FastOptimizer
+from ..core.fastai_face import FastOptimizer
 from .replay import Replay, refuse_cbs
 
 # %% ../../nbs/training/09_gradient_release.ipynb #c434161b

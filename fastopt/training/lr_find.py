@@ -13,7 +13,7 @@ from functools import wraps
 from types import SimpleNamespace
 from fastai.learner import Learner
 from fastcore.basics import patch
-from ..core.faces import FastOptimizer
+from ..core.fastai_face import FastOptimizer
 from .resume import _load_opt, _model_state, _plain, _rngs, _set_model, _set_rngs
 
 # %% ../../nbs/training/03_lr_find.ipynb #a2f8317f

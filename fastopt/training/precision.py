@@ -18,7 +18,7 @@ from fastai.torch_core import apply, to_float
 from fastcore.basics import noop, patch
 from torch.nn.modules.batchnorm import _BatchNorm
 from ..core.engine import LOWP
-from ..core.faces import FastOptimizer
+from ..core.fastai_face import FastOptimizer
 from ..core.rules import unknown
 
 # %% ../../nbs/training/04_precision.ipynb #89081bda

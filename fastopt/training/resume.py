@@ -26,7 +26,8 @@ from fastai.optimizer import OptimWrapper
 from fastai.torch_core import num_distrib, to_device
 from fastcore.basics import first, patch
 from fastcore.foundation import L
-from ..core.faces import _version, FastOptimizer, label
+from ..core.checkpoints import _version, label
+from ..core.fastai_face import FastOptimizer
 
 # %% ../../nbs/training/02_resume.ipynb #502577ec
 def _plain(o):

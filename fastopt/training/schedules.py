@@ -20,7 +20,7 @@ from fastcore.meta import delegates
 from functools import partial, wraps
 from pathlib import Path
 from warnings import warn
-from ..core.faces import FastOptimizer
+from ..core.fastai_face import FastOptimizer
 from ..core.rules import unknown
 from .flat_anneal import _check_fc, _kept, flat_cos
 from ..optim.sgd import sgd

@@ -3,7 +3,7 @@ import torch
 from fastopt.optim.adam import rectification
 from fastopt.optim.lookahead import centralize, lookahead
 from fastopt.optim.demon import demon_adam_wolfe, demon_sgdm, fade
-from fastopt.core.rules import Rule, debias, decay, descend, ema_, shrink, term
+from fastopt.core.rules import Rule, debias, ema_, shrink, term
 
 NAMES = dict(T='total', beta_init='mom', b2='sqr_mom')
 
