@@ -75,6 +75,12 @@ def judge(root, index, grads, name, engine, dtype):
     try: return run(root, index, grads, name, engine, dtype) if find(index['cases'][name]) else UNKNOWN
     except Exception as e: return f'{type(e).__name__}: {e}' # The other cases go on
 
+def dtypes_of(case, engine):
+    "The dtypes in which `engine` replays the `case`: single precision alone, if its source knows no other"
+    try: single = find(case)[2].single
+    except Exception: single = False # `judge` tells what is wrong
+    return ['float32'] if single else WAYS.get(engine, ['float64'])
+
 def replay(root, only=(), engine=None, trust=('primary',)):
     "Yields (optimizer, case, engine, dtype, error over tolerance, or a reason) for each case of that `trust`, those of an optimizer together"
     root = Path(root)
@@ -82,7 +88,7 @@ def replay(root, only=(), engine=None, trust=('primary',)):
     for name,case in sorted(index['cases'].items(), key=lambda o: o[1]['optimizer'].lower()):
         if case['trust'] not in trust or (only and case['optimizer'] not in only): continue
         for eng in [engine] if engine else WAYS:
-            for dtype in WAYS.get(eng, ['float64']):
+            for dtype in dtypes_of(case, eng):
                 if dtype not in case['dtypes']: continue
                 yield case['optimizer'],name,eng,dtype,judge(root, index, grads, name, eng, dtype)
 

@@ -45,10 +45,17 @@ def burst(size, at):
 
 @pytest.mark.parametrize('name', RULES)
 def test_weights_stay_finite_after_huge_gradients_unless_the_registry_names_the_rule(name):
+    """Bursts of 1e19 to 3e38 before and after the state has learnt; 12 steps, for SOAP turns its axes after every tenth
+
+    The same bursts were given to PyTorch 2.14's Adafactor and SGD, and to what the authors published, or others before them: lessw2020's
+    ranger.py@81d386b and ranger2020.py@02d0540, nikhilvyas/SOAP@f42d296, AGI-Arena/MARS@31d813c, YellowFin_Pytorch@046feb2,
+    moskomule/shampoo.pytorch@1ab7de4 and the PyTorch version of google-research/scalable_shampoo@05e1d1c. Whatever stays finite there does
+    here, but for a matrix of 7 by 3 in which moskomule's Shampoo, which multiplies by one root before it sums for the next, stands 1e19.
+    SOAP and MARS stay finite here where there they do not: SOAP from 1e20 on, once its axes have turned, and MARS from 2.5e38 on."""
     limit,survived = OVERFLOWS.get(name, (math.inf, ''))[0],True
     for size,at in product((*[1e19]*(limit<1e20), 1e20, 1e30, 3e38), (0, 6)):
         shapes = FEW if name in OVERFLOWS and size<limit else FEW+LONG # Sums over rows are larger than an entry
-        ok = [after(RULES[name], how, burst(size, at), 8, shapes)[0].isfinite() for how in ENGINES]
+        ok = [after(RULES[name], how, burst(size, at), 12, shapes)[0].isfinite() for how in ENGINES]
         if size<limit: assert ok[0].all(), (size, at)
         assert torch.equal(ok[1], ok[0]) and torch.equal(ok[2], ok[0]), (size, at)
         survived &= bool(ok[0].all())

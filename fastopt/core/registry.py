@@ -46,13 +46,11 @@ def replayed():
 
 # %% ../../nbs/core/09_registry.ipynb #7d02e5a8
 _rows = 1.8e19,'squares of rows and columns are infinite, and one over the other is NaN, as in PyTorch'
-_grams = 1.8e19,'products of gradients are infinite and have no eigenvectors, as in other implementations'
+_grams = 1.8e19,'products of gradients are infinite and have no roots: moskomule\'s code raises an error, google-research\'s gives NaN'
 _ahead = 1.7e38,'a gradient, and a look ahead along it, are infinite together, as in PyTorch'
-_apart = 1.7e38,'the difference of a gradient and the mean of its row is infinite, as in the authors\' code'
-_changed = 1.7e38,'a gradient, and its change, are infinite together, and so is the length they are divided by, as in the authors\' code'
-OVERFLOWS = dict(adafactor=_rows, shampoo=_grams, soap=_grams, nesterov=_ahead, ranger=_apart, ranger20=_apart, mars=_changed, mars_adamw=_changed,
-    mars_lion=(1.7e38, _changed[1] + '; there the sign of NaN is 0, and here NaN'),
-    yellowfin=(1.8e19, 'in the first two steps its measurements are infinite, and their ratio is NaN, as in the authors\' code'))
+_apart = 1.7e38,'the difference of a gradient and the mean of its row is infinite; in the authors\' code the sum of a row is, for less'
+OVERFLOWS = dict(adafactor=_rows, shampoo=_grams, nesterov=_ahead, ranger=_apart, ranger20=_apart,
+    yellowfin=(1.8e19, 'in the first two steps its measurements are infinite, and their ratio is NaN, at which the authors\' code fails'))
 
 # %% ../../nbs/core/09_registry.ipynb #6522fc83
 def _number(v): return f'{v:g}' if type(v) is float else str(v)

@@ -591,21 +591,29 @@ def _in_place(lab):
     return not off,f"after 12 steps with gradients written in place, weights are off by {off:.2g} from those with new ones"
 
 # %% ../../nbs/evidence/01_conformance.ipynb #f2ace85d
+def _decayed(p, wd, marked, wrapped, spared):
+    "Is the weight `p` decayed, and if that is not what was asked for, why?"
+    if wd is None: return False, "it has no hyper 'wd'"
+    if not wd: return False, 'wd is 0'
+    if not p.requires_grad: return False, 'frozen'
+    if not marked: return True, ''
+    if wrapped: return True, 'marked as not to decay, but OptimWrapper does not pass it on'
+    return False, 'norm or bias' if spared else 'marked as not to decay'
+
 def wd_report(
     learn # `Learner`; its optimizer is made if there is none
 )->Report: # Columns: weight, group, shape, wd, decayed, why
     "Who is decayed, and by how much"
     if learn.opt is None: learn.create_opt()
-    opt,rows,names = learn.opt,[],{p:n for n,p in learn.model.named_parameters()}
-    wrapped,spared = isinstance(opt, OptimWrapper),{*norm_bias_params(learn.model)}
-    for i,(ps,h) in enumerate(zip(opt.param_lists, opt.hypers)):
+    opt,rows = learn.opt,[]
+    names,norms_and_biases = {p:n for n,p in learn.model.named_parameters()},{*norm_bias_params(learn.model)}
+    for i,(ps,group) in enumerate(zip(opt.param_lists, opt.hypers)):
         for p in ps:
-            own = opt.rule.hyper_of(p, {**opt.engine.options, **h}) if isinstance(opt, FastOptimizer) else h # A `route` may have two decays
-            wd,mark = own.get('wd', h.get('weight_decay')),opt.state[p].get('do_wd', True) if p in opt.state else True
-            why = ("it has no hyper 'wd'" if wd is None else 'wd is 0' if not wd else 'frozen' if not p.requires_grad else '' if mark else
-                'marked as not to decay, but OptimWrapper does not pass it on' if wrapped else 'norm or bias' if p in spared else 'marked as not to decay')
-            on = not why or wrapped and not mark and bool(wd) and p.requires_grad
-            rows.append((names.get(p, '?'), i, tuple(p.shape), float(wd) if on else 0., on, why))
+            own = opt.rule.hyper_of(p, {**opt.engine.options, **group}) if isinstance(opt, FastOptimizer) else group # A `route` may have two decays
+            wd = own.get('wd', group.get('weight_decay'))
+            marked = p in opt.state and not opt.state[p].get('do_wd', True)
+            decayed,why = _decayed(p, wd, marked, isinstance(opt, OptimWrapper), p in norms_and_biases)
+            rows.append((names.get(p, '?'), i, tuple(p.shape), float(wd) if decayed else 0., decayed, why))
     return Report(rows, columns=['weight', 'group', 'shape', 'wd', 'decayed', 'why'])
 
 # %% ../../nbs/evidence/01_conformance.ipynb #15cf4b76

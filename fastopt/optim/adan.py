@@ -76,13 +76,15 @@ adopt = Rule(decay, adopt, descend, doc='Adam that divides by the mean square be
 ADOPT,ADOPTW = adopt.torch('ADOPT'),adoptw.torch('ADOPTW')
 
 # %% ../../nbs/optim/14_adan.ipynb #dff2e2c5
+_MAX = torch.finfo(torch.float32).max # The largest number
+
 @term
 def mars(u, past, *,
     mom:Unit=0.95, # β₁ of the rule that follows
     gamma:NonNeg=0.025 # γ: how much of the change to add
 ):
     "MARS: a gradient corrected by its change, at most 1 long"
-    c = u + (u-past)*(gamma*mom/(1-mom))
+    c = (u + (u-past)*(gamma*mom/(1-mom))).clamp(min=-_MAX, max=_MAX) # Infinity over its infinite length would be NaN
     past.copy_(u)
     return c / norm(c).clamp(min=1)
 

@@ -10,7 +10,7 @@ __all__ = ['LONGEST', 'SIDES', 'shampoo', 'Shampoo', 'soap', 'SOAP', 'merged', '
            'turn_axes', 'shrink_after']
 
 # %% ../../nbs/optim/20_shampoo.ipynb #a7c34199
-from math import nan
+from math import inf, nan
 import torch
 import fastopt.core.torch_face # chkstyle: ignore - a rule is called through its faces
 from ..core.rules import Borrowed, Count, Flag, NonNeg, Pos, Range, Rule, Unit, Whole, decay, descend, each, ema_, mean, term
@@ -104,13 +104,18 @@ def _falling(Q, M):
 
 @each
 def eigenbases(packed, p, sides=SIDES):
-    "The eigenvectors of all matrices"
-    return _pack(lambda d,M: _eigen(M)[1], _merge(p, sides), sides, packed)
+    "The eigenvectors of all matrices; the axes of `p` itself for one whose sums of squares are too large for the dtype"
+    def axes(d, M): return torch.eye(len(M)).to(M) if M.diagonal().isinf().any() else _eigen(M)[1]
+    return _pack(axes, _merge(p, sides), sides, packed)
 
 @each
 def power_turn(basis, grams, p, sides=SIDES):
-    "The axes, turned towards the eigenvectors of `grams`"
-    return _pack(lambda d,Q,M: torch.linalg.qr(M @ Q[:,_falling(Q, M)]).Q, _merge(p, sides), sides, basis, grams)
+    "The axes, turned towards the eigenvectors of `grams`, or only sorted where those are too large for the dtype"
+    def turn(d, Q, M):
+        Q = Q[:,_falling(Q, M)]
+        new = torch.linalg.qr(M @ Q).Q
+        return torch.where(new.isfinite().all(), new, Q)
+    return _pack(turn, _merge(p, sides), sides, basis, grams)
 
 # %% ../../nbs/optim/20_shampoo.ipynb #f9b41b66
 @each
@@ -137,7 +142,8 @@ def eigen_adam(u, m, v, basis=matrix_squares, *,
     if step==1: return torch.zeros_like(u)
     sides = merge_dims,max_precond_dim
     ema_(m, u, mom)
-    ema_(v, multiply_along(u, basis, sides=sides).square(), sqr_mom)
+    s = multiply_along(u, basis, sides=sides).square()
+    ema_(v, torch.where(s<inf, s, inf), sqr_mom) # Sums too large for the dtype may have become NaN; that of a gradient is in `m`
     d = multiply_along(multiply_along(m, basis, sides=sides) / (v.sqrt() + eps), basis, back=True, sides=sides)
     if normalize_grads: d = d / (mean(d*d).sqrt() + 1e-30)
     return d * ((1-sqr_mom**(step-1))**0.5 / (1-mom**(step-1))) if correct_bias else d

@@ -26,12 +26,9 @@ class Protocol:
         schedule=None, # Hypers of step t, counted from 1, as a function of t
         no_wd=(), # Indices of tensors without weight decay
         before=None, # Called with (t, engine, state, weights) before step t
-        extras=None # Other recorded arrays: dict of name, without `x_`, to f(engine, state, weights)
-    ): self.schedule,self.no_wd,self.before,self.extras = schedule,no_wd,before,extras or {}
-
-def unknown(hp):
-    "Nobody has found out yet what a port does otherwise"
-    return None
+        extras=None, # Other recorded arrays: dict of name, without `x_`, to f(engine, state, weights)
+        single=False # Does the source compute in single precision whatever the weights are? Then its float64 recording is its float32 one
+    ): self.schedule,self.no_wd,self.before,self.extras,self.single = schedule,no_wd,before,extras or {},single
 
 RULES = {}
 for _m in iter_modules(__path__): RULES |= import_module(f'.{_m.name}', __name__).RULES

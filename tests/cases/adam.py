@@ -2,6 +2,7 @@
 from fastopt.optim.adam import adam, adamw, amsgrad, hold, radam, rectification
 from fastopt.core.rules import Rule, debias, decay, descend, ema_, maximize, term
 from fastopt.optim.sgd import sgd
+from . import Protocol
 
 def torch_adam(rule, terms, hp): return (Rule(*terms), hp) if hp.pop('amsgrad', False) else (rule, hp)
 
@@ -23,8 +24,10 @@ def optimi_radam(hp, *terms, **defaults):
     for k in ('decouple_wd', 'foreach', 'kahan_sum'): hp.pop(k)
     return Rule(late_eps, decay, descend, *terms, eps=1e-6, **defaults),hp
 
+def timm_radam(hp): return radam,hp,Protocol(single=True)
+
 def optax_radam(hp): return Rule(late_eps, decay, descend),hp
 
 RULES = dict(SGD=torch_sgd, Adam=lambda hp: torch_adam(adam, amsgrad, hp), RAdam={'pytorch':torch_radam, 'LiyuanLucasLiu':official_radam,
-    'warner-benjamin':optimi_radam, 'google-deepmind':optax_radam},
+    'warner-benjamin':optimi_radam, 'google-deepmind':optax_radam, 'huggingface':timm_radam},
     AdamW=lambda hp: torch_adam(adamw, [*amsgrad.core, decay, descend], {'wd':0.01, **hp}))

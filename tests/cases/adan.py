@@ -2,7 +2,7 @@
 import torch
 from fastopt.optim.adam import adam, amsgrad
 from fastopt.optim.adan import adan, adan_no_prox, adopt, adoptw, mars, mars_adamw, mars_lion, two_dims
-from fastopt.core.rules import Rule, decay, descend, route
+from fastopt.core.rules import Rule, debias, decay, descend, ema_, route, term
 from . import Protocol
 
 def clipped(most, eps):
@@ -21,6 +21,19 @@ def any_adan(hp):
     most,rule = hp.pop('max_grad_norm', 0),adan_no_prox if hp.pop('no_prox', False) else adan
     return rule,hp,clipped(most, hp.get('eps', 1e-8)) if most else Protocol()
 
+@term
+def adan_of_optax(u, m, d, n, last, *, mom=0.98, diff_mom=0.92, sqr_mom=0.99, eps=1e-8, eps_root=1e-8, step):
+    "Adan of optax: its decay rate is taken for the paper's β₂, 1 minus that, so it looks hardly ahead; `eps_root` is under the root"
+    if step==1: last.copy_(u)
+    Δ = u - last
+    last.copy_(u)
+    ema_(m, u, mom)
+    ema_(d, Δ, diff_mom)
+    ema_(n, (u + Δ*(1-diff_mom)).square(), sqr_mom)
+    return (debias(m, mom, step) + debias(d, diff_mom, step)*(1-diff_mom)) / ((debias(n, sqr_mom, step) + eps_root).sqrt() + eps)
+
+def optax_adan(hp): return Rule(adan_of_optax, decay, descend),hp
+
 def official_adopt(hp):
     rule = adoptw if hp.pop('decouple', False) else adopt
     hp['clip'] = hp.pop('clip_lambda', 0.25) is not None
@@ -38,8 +51,19 @@ def official_mars(hp):
     rest = Rule(amsgrad if top else adam, decay, descend, lr=lr, mom=mom, sqr_mom=sqr_mom, wd=wd)
     return route(two_dims, Rule(*one.terms, **{**one.defaults, **hp}), rest),{}
 
+@term
+def mars_of_timm(u, past, *, mom=0.9, gamma=0.025, step):
+    "MARS, but the first gradient has not changed, and may be longer than 1"
+    if step==1: return past.copy_(u)
+    return mars_adamw.terms[0](u, past, mom=mom, gamma=gamma)
+
+def timm_mars(hp):
+    hp.pop('optimize_1d') # The one case has it on
+    return Rule(mars_of_timm, *mars_adamw.terms[1:], sqr_mom=0.99),hp
+
 def kozistr_mars(hp):
     found = official_mars(hp)
     return found and (found[0], {**found[1], 'eps_hat':True})
 
-RULES = dict(Adan={'sail-sg':any_adan, 'kozistr':any_adan, 'warner-benjamin':any_adan}, ADOPT=official_adopt, MARS={'AGI-Arena':official_mars, 'kozistr':kozistr_mars})
+RULES = dict(Adan={'sail-sg':any_adan, 'kozistr':any_adan, 'warner-benjamin':any_adan, 'google-deepmind':optax_adan}, ADOPT=official_adopt,
+    MARS={'AGI-Arena':official_mars, 'kozistr':kozistr_mars, 'huggingface':timm_mars})

@@ -1,7 +1,8 @@
 "The classics of PyTorch beside SGD and Adam"
+import torch
 from numpy import float32
-from fastopt.optim.adaptive import MomDecay, adadelta, adafactor, adagrad, adamax, mom_at, rmsprop, rmsprop_centered, rprop
-from fastopt.core.rules import Memo, Rule, clone, debias, decay, descend, ema_, term
+from fastopt.optim.adaptive import MomDecay, adadelta, adafactor, adagrad, adamax, mom_at, rms, rmsprop, rmsprop_centered, rprop
+from fastopt.core.rules import Memo, Rule, at_least, clone, debias, decay, descend, ema_, shrink, term
 from fastopt.optim.sgd import Power, asgd
 from . import Protocol
 
@@ -54,5 +55,35 @@ def torch_adafactor(hp):
     hp = {dict(beta2_decay='power', d='clip').get(k, k):v for k,v in hp.items()}
     return adafactor,{**hp, 'eps':eps or 0., 'least':least}
 
-RULES = dict(ASGD=torch_asgd, Rprop=dict(pytorch=torch_rprop), Adagrad=adagrad, Adadelta=adadelta, RMSprop=torch_rmsprop, Adamax=adamax,
-    NAdam={'pytorch':torch_nadam, 'google-deepmind':optax_nadam}, Adafactor=dict(pytorch=torch_adafactor))
+@term
+def late_rprop(u, prev, size=torch.ones_like, *, drop=0.5, grow=1.2, least=1e-4, most=5000.):
+    "Rprop of optax, each of whose steps is that of the gradient before, or none if the sign has turned"
+    s = u.sign()
+    turn,late = s*prev,prev*size
+    size.mul_(torch.where(turn<0, drop, torch.where(turn>0, grow, torch.ones_like(turn)))).clamp_(least, most)
+    prev.copy_(torch.where(turn<0, 0., s))
+    return torch.where(turn<0, 0., late)
+
+def optax_rprop(hp):
+    lr = hp.get('lr', 1e-2)
+    return Rule(late_rprop, descend),{**hp, 'least':1e-6/lr, 'most':50/lr}
+
+@term
+def unfactored(u, p, v, *, lr=1e-3, power=-0.8, eps=1e-30, least=1e-3, clip=1., single=False, relative=True, step):
+    "Adafactor of timm and optax where no two sides are long: nothing is factored; optax has the share of new squares in single precision"
+    share = step**power
+    if single: share = float(float32(1) - (float32(1) - float32(step**float(float32(power)))))
+    v.lerp_(u*u + eps, share)
+    d = u/v.sqrt()
+    α = at_least(rms(p), least) if relative else 1.
+    return d * (α*lr / at_least(rms(d)/clip, 1.))
+
+def timm_adafactor(hp):
+    relative = hp.pop('scale_parameter', True)
+    return Rule(unfactored, shrink, lr=1e-2, relative=relative),hp
+
+def optax_adafactor(hp): return Rule(unfactored, single=True),hp
+
+RULES = dict(ASGD=torch_asgd, Rprop={'pytorch':torch_rprop, 'google-deepmind':optax_rprop}, Adagrad=adagrad, Adadelta=adadelta,
+    RMSprop=torch_rmsprop, Adamax=adamax, NAdam={'pytorch':torch_nadam, 'google-deepmind':optax_nadam},
+    Adafactor={'pytorch':torch_adafactor, 'huggingface':timm_adafactor, 'google-deepmind':optax_adafactor})

@@ -5,7 +5,7 @@ from fastopt.optim.lookahead import centralize, lookahead, ranger, ranger20, ran
 from fastopt.optim.qhadam import qhadam
 from fastopt.core.rules import Borrowed, Rule, decay, descend, ema_, term
 from fastopt.optim.sgd import sgd
-from . import spread, unknown
+from . import spread
 from .adam import optimi_radam
 
 @term
@@ -52,6 +52,13 @@ def lessw_ranger(hp):
     hp.pop('use_gc', None) # Has no effect in this file
     return ranger,hp
 
+@term
+def uphill(u, *, sqr_mom=0.999, n_min=5., step):
+    "While the mean square cannot be trusted, the step of kozistr's Ranger is negative"
+    return u if rectification(sqr_mom, step, n_min) else -u
+
+def kozistr_ranger(hp): return Rule(*ranger.terms[:3], uphill, *ranger.terms[3:], **ranger.defaults),hp
+
 def optimi_ranger(hp): return optimi_radam(hp, lookahead, k=6, alpha=0.5)
 
 def lessw_ranger20(hp):
@@ -81,4 +88,4 @@ def official_lookahead(hp, inner):
 
 RULES = dict(Lookahead=dict(michaelrzhang=official_lookahead, alphadl=later('step'), huggingface=later('merge')),
     Ranger={'ranger':lessw_ranger, 'ranger2020':lessw_ranger20, 'rangerqh':lessw_rangerqh, 'ranger913A':lessw_rangerva,
-        'warner-benjamin':optimi_ranger, 'kozistr':unknown})
+        'warner-benjamin':optimi_ranger, 'kozistr':kozistr_ranger})

@@ -21,4 +21,9 @@ def official_prodigy(hp):
 def official_adam(hp): return found(dadapt_adamw if hp.pop('decouple', False) else dadapt_adam, hp)
 def official_sgd(hp): return found(Rule(measure, decay, *dadapt_sgd.core), hp)
 
-RULES = dict(Prodigy=dict(konstmish=official_prodigy), DAdaptAdam=dict(facebookresearch=official_adam), DAdaptSGD=official_sgd)
+def corrected(rule):
+    "With Adam's bias correction, which optax always has, and the authors' code as an option"
+    return lambda hp: (rule, {**hp, 'use_bias_correction':True})
+
+RULES = dict(Prodigy={'konstmish':official_prodigy, 'google-deepmind':corrected(prodigy)},
+    DAdaptAdam={'facebookresearch':official_adam, 'google-deepmind':corrected(dadapt_adamw)}, DAdaptSGD=official_sgd)

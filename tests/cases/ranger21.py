@@ -3,7 +3,7 @@ import torch
 from math import inf, sqrt
 from fastopt.optim.lookahead import centralize, lookahead
 from fastopt.optim.ranger21 import (agc, calibrate, mean_square, normalize_gradient, positive_negative, unit_norm, warm_down, warm_up)
-from fastopt.core.rules import Borrowed, Rule, debias, descend, each, term
+from fastopt.core.rules import Across, Borrowed, Rule, debias, descend, each, term
 from . import Protocol
 
 @term
@@ -27,6 +27,24 @@ def leaking():
         return u + (p - q*(1 - pull*(η*2*norm_wd)))/η
     return term(leaky_decay),before
 
+def _size(v, *, sqr_mom=0.999, step):
+    "The root of the mean of all debiased mean squares, whose sum kozistr's port starts from 1"
+    return sqrt((1 + float(sum(o.sum() for o in v))/(1-sqr_mom**step)) / sum(o.numel() for o in v))
+
+@term
+def kozistr_decay(u, p, v:Borrowed, size:Across(_size), *, lr=1e-3, wd=1e-4, norm_wd=1e-4, eps=1e-8, sqr_mom=0.999, total=0, pct_start=0.72,
+    min_lr=3e-5, step):
+    "Decay and norm loss, one after the other"
+    η = warm_down(warm_up(lr, sqr_mom=sqr_mom, total=total, step=step), lr=lr, total=total, pct_start=pct_start, min_lr=min_lr, step=step)
+    q = p*(1 - η*wd/size)
+    return u + (p - q*(1 - (1 - 1/(unit_norm(q) + eps))*(η*2*norm_wd)))/η
+
+def kozistr_ranger21(hp):
+    rule = Rule(agc, centralize, normalize_gradient, mean_square, centralize, normalize_gradient, positive_negative, slip, calibrate,
+        kozistr_decay, descend, warm_up, warm_down, lookahead, alpha=0.5)
+    total = hp.pop('num_iterations')
+    return rule,{**hp, 'total':total}
+
 NAMES = dict(lookahead_mergetime='k', lookahead_blending_alpha='alpha', beta_softplus='smooth', normloss_factor='norm_wd', agc_clipping_value='clip_ratio',
     agc_eps='least_norm', warmdown_start_pct='pct_start', warmdown_min_lr='min_lr')
 
@@ -44,4 +62,4 @@ def lessw_ranger21(hp):
     hp.pop('warmdown_active', None)
     return rule,{**hp, 'total':total*warm},Protocol(before=before)
 
-RULES = dict(Ranger21=dict(lessw2020=lessw_ranger21))
+RULES = dict(Ranger21=dict(lessw2020=lessw_ranger21, kozistr=kozistr_ranger21))
