@@ -276,8 +276,7 @@ def test_page_escapes(board):
 
 # ---- what it refuses
 
-@pytest.mark.parametrize('args,says', [(['run','scrip'], "did you mean 'script'"), (['run','script','--opt','difgrad'], "did you mean 'diffgrad'"),
-    (['run','script','--dataset','imagenete'], "did you mean 'imagenette'"), (['run','script','--data','nowhere'], 'nowhere'), (['run','script','--epochs','0'], 'give 1 or more'),
+@pytest.mark.parametrize('args,says', [(['run','script','--data','nowhere'], 'nowhere'), (['run','script','--epochs','0'], 'give 1 or more'),
     (['run','script','--arch','xresnet5'], 'xresnet50'), (['run','script','--opt','sgd','--sqr-mom','.9'], "no 'sqr_mom'"), (['run','script','--opt','adamw','--mom','1.5','--bs','8'], 'mom=1.5'),
     (['run','script','--hypers','k'], 'no list'), (['run','script','--sched','wsd','--opt','adamw',*TINY], 'warmup=2000'), (['run','script','--sched','constant','--pct-start','.5',*TINY], 'pct_start'), (['show'], 'no runs'), (['compare','a'], 'two entries'), (['run','blur-2020','--size','100'], 'multiple of 32'), (['tune','script','--lrs','1e-3;1e-2'], 'no list like'), (['run','script','--holdout','.95'], '.9 or less'), (['run','script','--runs','0'], 'give 1 or more'), (['run','script','--every','0'], 'give 1 or more'),
     (['run','script','--workers','-1'], 'give 0 or more'), (['run','script','--mixup','-1'], 'give 0 or more'), (['run','script','--pct-start','1.5'], 'give 1 or less'), (['run','script','--bs','64'], 'give 48 or less'),
@@ -377,11 +376,6 @@ def test_squashed(tmp_path):
     why,known = ('; '.join(B.off_board(cfg, facts|kw)) for kw in ({}, dict(official='imagenette')))
     assert facts['squashed'] and 'squashed' in known and 'squashed' not in why # Of unknown images nobody knows what they were
     assert '20 pixels on their shorter side' in why
-
-@pytest.mark.parametrize('cmd', ['', *B.COMMANDS])
-def test_help(cmd, capsys):
-    with pytest.raises(SystemExit) as e: lb(*cmd.split(), '--help')
-    assert e.value.code==0 and 'usage: fastopt-leaderboard' in capsys.readouterr().out
 
 # ---- lines that are no records, and names that are more than text
 

@@ -7,12 +7,11 @@ Docs: https://fastopt.github.io/fastopt/core/rules.html.md"""
 # %% auto #0
 __all__ = ['Real', 'NonNeg', 'Pos', 'Unit', 'Share', 'Count', 'Steps', 'Flag', 'GIVEN', 'HOST', 'RESERVED', 'as_number', 'Range',
            'OneOf', 'Whole', 'zeros', 'clone', 'Borrowed', 'Memo', 'Across', 'Term', 'term', 'decay', 'shrink',
-           'descend', 'maximize', 'unknown', 'Rule', 'Question', 'Route', 'matrices', 'route', 'ema_', 'ema_sqr_',
-           'debias', 'debias_root', 'at_least', 'each', 'norm', 'mean', 'row_mean']
+           'descend', 'maximize', 'Rule', 'Question', 'Route', 'matrices', 'route', 'ema_', 'ema_sqr_', 'debias',
+           'debias_root', 'at_least', 'each', 'norm', 'mean', 'row_mean']
 
 # %% ../../nbs/core/00_rules.ipynb #0ad06cd8
 import inspect, sys
-from difflib import get_close_matches
 from functools import partial, update_wrapper, wraps
 from math import inf, isfinite, isnan, nan
 from numbers import Real as AnyReal
@@ -21,6 +20,7 @@ from typing import NamedTuple
 import torch
 from fastcore.basics import first, patch
 from fastcore.docments import docments
+from .names import unknown
 
 # %% ../../nbs/core/00_rules.ipynb #cde6e3a2
 def as_number(x):
@@ -157,11 +157,6 @@ def maximize(u):
 def _agree(kind, name, a, b, over):
     if a==b or name in over: return
     raise ValueError(f"Two terms disagree on {kind} {name!r}: {a!r} and {b!r}. Choose one: Rule(…, {name}=…)")
-
-def unknown(what, name, valid):
-    "The message for a `name` that `what` does not have, with the nearest of `valid`"
-    near = get_close_matches(name, valid, 1, 0.5)
-    return f"{what} has no {name!r}{f'; did you mean {near[0]!r}?' if near else '.'} It has: {', '.join(valid)}"
 
 # %% ../../nbs/core/00_rules.ipynb #bd32c640
 class Rule:

@@ -7,7 +7,8 @@ Docs: https://fastopt.github.io/fastopt/evidence/conformance.html.md"""
 # %% auto #0
 __all__ = ['checks', 'marks', 'Batches', 'halves', 'vec', 'far', 'native', 'Lab', 'walk', 'give', 'lone', 'Skip', 'check', 'told',
            'fails', 'cure', 'real', 'attempt', 'Report', 'check_optimizer', 'hint', 'elsewhere', 'runs', 'alone',
-           'decayed', 'Peek', 'Scaled', 'Overflow', 'why_not', 'kept', 'goes_on', 'wd_report', 'resolve', 'main']
+           'decayed', 'Peek', 'Scaled', 'Overflow', 'why_not', 'kept', 'goes_on', 'wd_report', 'resolve', 'main',
+           'command']
 
 # %% ../../nbs/evidence/01_conformance.ipynb #23ec6e1d
 import io, pickle, pkgutil, random, sys, textwrap, warnings
@@ -33,8 +34,10 @@ from fastai.learner import Learner, load_learner
 from fastai.optimizer import Optimizer, OptimWrapper
 from fastai.torch_core import no_random, norm_bias_params
 from fastcore.basics import first, patch
-from fastcore.script import CliError, call_parse, is_cli
+from fastcore.script import CliError
+from .. import cli
 from ..core.fastai_face import FastOptimizer
+import fastopt.training.schedule_free # chkstyle: ignore - the callback of schedule-free rules
 from torch import nn
 from torch.amp import GradScaler
 
@@ -638,15 +641,14 @@ def resolve(
     return getattr(mod, attr)
 
 # %% ../../nbs/evidence/01_conformance.ipynb #c7f8dfa2
-@call_parse
-def main(
-    spec:str, # What makes the optimizer, as module:attribute: torch.optim:Adagrad
-    lr:float=1e-2 # Learning rate
-):
-    "Try what fastai promises of optimizers; exits with 1 if a check failed"
-    if is_cli(main): sys.path.insert(0, '')
+@cli.declared(cli.check)
+def main(spec, lr):
     try: df = check_optimizer(resolve(spec), lr=lr)
     except TypeError as e: raise CliError(f"{spec}: {e}") from None
     print(df.lines())
-    if is_cli(main) and not df.passed.all(): raise SystemExit(1)
     return df
+
+def command(**args):
+    "What `fastopt-check` does: modules in this folder are found, and a failed check ends it with 1"
+    sys.path.insert(0, '')
+    if not main(**args).passed.all(): raise SystemExit(1)

@@ -10,8 +10,7 @@ __all__ = ['nets', 'entrants', 'choice', 'homes', 'L2', 'peers', 'QH', 'late_dec
            'warm_up', 'xresnet50_shapes', 'lacking', 'hows', 'peer', 'Copy', 'line_up', 'Products', 'Field', 'clock',
            'sample', 'enter', 'contest', 'tables', 'temporaries', 'extra', 'kernels', 'on_gpu', 'row', 'measure',
            'first_steps', 'Face', 'overhead', 'overheads', 'find', 'over', 'bar', 'per_byte', 'cpu_bars', 'phase_bars',
-           'gpu_bars', 'face_bars', 'bars', 'table', 'chart', 'names', 'check_file', 'all_versions', 'bench', 'run',
-           'main']
+           'gpu_bars', 'face_bars', 'bars', 'table', 'chart', 'names', 'check_file', 'all_versions', 'bench', 'main']
 
 # %% ../../nbs/evidence/02_step_bench.ipynb #471a2dce
 import json, os, subprocess, sys, time, warnings
@@ -29,17 +28,18 @@ from fastai.optimizer import OptimWrapper
 from fastai.torch_core import default_device
 from fastai.vision.models.xresnet import xresnet50
 from fastcore.basics import chunked, first, groupby
-from fastcore.script import call_parse, is_cli
 from matplotlib.figure import Figure
 from torch.profiler import ProfilerActivity, profile
 import fastopt.optim.all as every
+from .. import cli
 from ..optim.adam import adamw
 from ..core.engine import abreast, drive, engines
 from ..core.fused import Plan, launcher
 from ..core.program import record, split
 from ..optim.muon import as_matrix
+from ..core.names import InputError, pick
 from ..core.rules import Rule
-from ..vision.train import InputError, beside, commit, device, pick, save_record, versions
+from ..vision.train import beside, commit, device, save_record, versions
 
 # %% ../../nbs/evidence/02_step_bench.ipynb #7959d51c
 def period(rule):
@@ -551,8 +551,8 @@ def bench(
     return record
 
 # %% ../../nbs/evidence/02_step_bench.ipynb #8ed70556
-def run(only, shapes, out, plot, quick):
-    "The command, from its arguments; the record"
+@cli.declared(cli.bench_step)
+def main(only, shapes, out, plot, quick):
     os.environ.setdefault('KINETO_LOG_LEVEL', '9') # Else the profiler talks to the terminal
     rules = list(entrants) if only=='all' else names(only or ','.join(['adamw', 'diffgrad'] if quick else choice), entrants, 'The list of rules')
     models = names(shapes, nets, 'The list of shapes')
@@ -565,18 +565,3 @@ def run(only, shapes, out, plot, quick):
     print(f"\nOn {record['device']}:\n{pd.DataFrame(record['bars']).to_string(index=False, na_rep='', float_format='{:.3g}'.format)}")
     for who,why in record['left_out'].items(): print(f'Left out: {who} ({why})')
     return record
-
-# %% ../../nbs/evidence/02_step_bench.ipynb #b459d782
-@call_parse
-def main(
-    only:str='', # Rules, with commas between, or `all`; by default a choice of them
-    shapes:str='xresnet50,small', # Weights, with commas between: xresnet50, small, many, huge (needs 16 GB), giant (needs a GPU)
-    out:str='', # File for the record, as JSON
-    plot:str='', # File for a bar chart
-    quick:bool=False # Few rounds, and only adamw and diffgrad unless `only` says otherwise: less than a minute
-):
-    "Time a step of fastopt's optimizers beside everybody else's"
-    try: return run(only, shapes, out, plot, quick)
-    except KeyboardInterrupt:
-        if is_cli(): raise SystemExit(130) from None
-        raise

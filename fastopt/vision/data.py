@@ -16,7 +16,8 @@ from functools import lru_cache
 from contextlib import contextmanager, suppress
 from fastai.vision.all import *
 from filelock import FileLock, Timeout
-from .train import InputError, _classes, _few, _sync, digits, extract, pick, subset, tree, watched
+from ..core.names import InputError, pick
+from .train import _classes, _few, _sync, digits, extract, subset, tree, watched
 
 # %% ../../nbs/vision/01_data.ipynb #e5e2feb6
 @contextmanager

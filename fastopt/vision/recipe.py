@@ -18,11 +18,11 @@ from fastai.vision.all import *
 from fastai.vision.models import xresnet
 from torch.amp import GradScaler, autocast
 from .data import NormalizeInPlace, carved, classic_dls, fast_dls
-from ..core.rules import unknown
+from ..core.names import InputError, pick, unknown
 from ..training.flat_anneal import *
 import fastopt.training.schedule_free # chkstyle: ignore - the callback of schedule-free rules
 from ..training.schedules import *
-from .train import InputError, check_numbers, pick, rules, small
+from .train import check_numbers, rules, small
 
 # %% ../../nbs/vision/02_recipe.ipynb #dac0ee0d
 SCRIPT = dict(dataset='imagenette', noise=0, size=128, epochs=5, bs=64, arch='xresnet50', act='Mish', sa=False, sym=False, pool='AvgPool',

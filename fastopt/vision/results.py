@@ -23,9 +23,10 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from scipy import stats
+from .. import cli
 from .data import alone
-from ..core.rules import unknown
-from .train import InputError, _plain, beside, pick
+from ..core.names import InputError, pick, unknown
+from .train import _plain, beside
 
 # %% ../../nbs/vision/04_results.ipynb #f96f729f
 def _text(v): return isinstance(v, str)
@@ -248,12 +249,8 @@ def markdown(df):
     rows = [[str(c) for c in df.columns], ['--']*len(df.columns), *[[_cell(v).translate(ENTITIES) for v in r] for r in df.itertuples(index=False)]]
     return '\n'.join(f"|{'|'.join(r)}|" for r in rows)
 
-def show(
-    like:str='', # Only entries with this in id, name or data set
-    full:bool=False, # All columns?
-    out:str='runs' # Folder of the board
-):
-    "Print the board: mean, spread, 95% interval, against the published row"
+@cli.declared(cli.show)
+def show(like, full, out):
     df = table(board_of(out))
     df = df[[like in ' '.join(map(str, r)) for r in df[['entry','name','dataset']].itertuples(index=False)]]
     text = df[list(df.columns) if full else SHORT].map(_cell).to_string(index=False)
@@ -320,11 +317,8 @@ def comparison(
     df['verdict'] = [verdict(d, 0 if p<.05 else math.inf, n) for d,p,n in zip(df.difference, df.p_holm, df.n)]
     return df
 
-def compare(
-    *names, # Ids (their beginning is enough) or names: the others are compared with the first
-    out:str='runs' # Folder of the board
-):
-    "Compare entries with the first one, seed by seed"
+@cli.declared(cli.compare)
+def compare(names, out):
     if len(names)<2: raise InputError('compare needs two entries or more: `fastopt-leaderboard show` lists them')
     print(comparison(board_of(out), names).map(_cell).to_string(index=False))
 
@@ -466,12 +460,8 @@ def submission(
         parts += [f"## {dataset.translate(ENTITIES)}{f' with {noise}% noise'*bool(noise)}", '', '|Size (px)|Epochs|URL|Accuracy|# Runs|', '|--|--|--|--|--|', *rows, '']
     return '\n'.join(parts or ['No run is official: `fastopt-leaderboard show` says why'])
 
-def export(
-    path:str, # board.md, board.csv or board.html; `readme` prints the rows of a submission
-    url:str='', # Where others can read how it was done, for a submission
-    out:str='runs' # Folder of the board
-):
-    "Write the board as a file"
+@cli.declared(cli.export)
+def export(path, url, out):
     recs,path = board_of(out),Path(path)
     if str(path)=='readme': return print(submission(recs, url))
     makers = {'.md':lambda: markdown(table(recs)[SHORT])+'\n', '.csv':lambda: frame(recs).to_csv(index=False), '.html':lambda: page(recs)}

@@ -1,0 +1,113 @@
+"The command lines are answered before anything slow is imported, and say what is so"
+import os, subprocess, sys, warnings
+from configparser import ConfigParser
+from inspect import signature
+from pathlib import Path
+import pytest
+from fastopt import __version__, cli
+from fastopt.core import engine
+from fastopt.evidence import step_bench as bench
+from fastopt.vision import recipe
+from fastopt.vision import train as T
+
+ini = ConfigParser(delimiters=['='])
+ini.read_string((Path(__file__).parents[1]/'settings.ini').read_text(encoding='utf-8'))
+ENTRIES = dict(o.split('=') for o in ini.defaults()['console_scripts'].split())
+SLOW = 'torch torchvision fastai numpy pandas matplotlib scipy sklearn PIL'.split()
+DECLARED = [f for o in cli.SCRIPTS.values() for f in (o if isinstance(o, list) else [o])]
+
+def _used(): return sum(os.times()[2:4]) # By children that have ended
+
+def script(name, *args):
+    "Run a console script as `pip` would install it: code, output, errors, what slow things it imported, and seconds of CPU"
+    module,_,func = ENTRIES[name].partition(':')
+    code = f'import sys; from {module} import {func}\ntry: {func}()\nfinally: print([o for o in {SLOW} if o in sys.modules], file=sys.stderr)'
+    start = _used()
+    res = subprocess.run([sys.executable, '-c', code, *args], capture_output=True, text=True)
+    *err,slow = res.stderr.splitlines()
+    return res.returncode,res.stdout,'\n'.join(err),slow,_used()-start
+
+def test_every_script_is_declared(): assert list(ENTRIES)==list(cli.SCRIPTS)
+
+HELP = {'fastopt-train':'--arch', 'fastopt-bench-step':'--shapes', 'fastopt-check':'spec', 'fastopt-leaderboard':'compare'}
+
+@pytest.mark.parametrize('name', ENTRIES)
+@pytest.mark.parametrize('args,code', [('--help', 0), ('--version', 0), ('--hepl', 2)])
+def test_answered_at_once(name, args, code, record_property):
+    got,out,err,slow,seconds = script(name, args)
+    record_property('seconds of CPU', seconds)
+    assert (got, slow)==(code, '[]'), err
+    assert seconds<1, 'It takes a tenth of that'
+    if args=='--help': assert out.startswith(f'usage: {name} ') and HELP[name] in out and not err and '%%' not in out
+    elif args=='--version': assert out==f'fastopt {__version__}\n' and not err
+    else: assert not out and f'{name}: error: ' in err
+
+@pytest.mark.parametrize('args,says', [('fastopt-train --opt difgrad', "did you mean 'diffgrad'"), ('fastopt-train --arch xresnet81', "did you mean 'xresnet18'"),
+    ('fastopt-train --epochs many', 'invalid int value'), ('fastopt-train --how warp', 'invalid choice'), ('fastopt-train --epoch-s 3', 'unrecognized arguments: --epoch-s'),
+    ('fastopt-bench-step --quik', 'unrecognized arguments: --quik'), ('fastopt-check', 'required: spec'), ('fastopt-check a:b --lr fast', 'invalid float value'),
+    ('fastopt-leaderboard runn', "invalid choice: 'runn'"), ('fastopt-leaderboard run --noise 2', 'invalid choice: 2'),
+    ('fastopt-leaderboard run skript', "did you mean 'script'"), ('fastopt-leaderboard tune --opt difgrad', "did you mean 'diffgrad'"),
+    ('fastopt-leaderboard run --opt fastai.adm', "did you mean 'fastai.adam'"), ('fastopt-leaderboard speed --dataset imagenete', "did you mean 'imagenette'"),
+    ('fastopt-leaderboard export', 'required: path')])
+def test_mistyped(args, says):
+    code,out,err,slow,_ = script(*args.split())
+    assert (code, out, slow)==(2, '', '[]') and says in err
+
+@pytest.mark.parametrize('cmd', cli.SCRIPTS['fastopt-leaderboard'], ids=lambda o: o.__name__)
+def test_help_of_commands(cmd):
+    code,out,_,slow,_ = script('fastopt-leaderboard', cmd.__name__, '--help')
+    assert (code, slow)==(0, '[]') and cmd.__doc__ in ' '.join(out.split())
+
+# ---- warnings
+
+def test_work_is_done_in_silence():
+    "fastai is imported, and nothing is said of that"
+    code,out,err,slow,_ = script('fastopt-leaderboard', 'presets')
+    assert not code and 'base-2020' in out and 'fastai' in slow and 'torch.jit.script' not in err
+
+@pytest.mark.parametrize('name', ENTRIES)
+def test_other_warnings_are_seen(name, monkeypatch):
+    said = [('`torch.jit.script` is deprecated. Please switch', FutureWarning), ('`torch.jit.script` is deprecated', UserWarning), ('another', FutureWarning)]
+    monkeypatch.setattr(cli, 'start', lambda script: [warnings.warn(*o) for o in said])
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter('always')
+        getattr(cli, ENTRIES[name].partition(':')[2])()
+    assert [(str(o.message), o.category) for o in seen]==said[1:]
+
+# ---- what is declared is so
+
+def test_names():
+    assert cli.OPTS==sorted(T.rules()) and cli.ARCHS==list(T.archs)
+    assert set(cli.ENGINES)==set(engine.engines) and cli.RECIPES==list(recipe.PRESETS)
+
+@pytest.mark.parametrize('name', ['DATASETS','PIPELINES','SCHEDS','ACTS','POOLS','NATIVE'])
+def test_names_of_recipes(name): assert getattr(cli, name)==list(getattr(recipe, name))
+
+@pytest.mark.parametrize('declaration,names', [(cli.run, recipe.NATIVE), (cli.bench_step, bench.nets)], ids=['run','bench_step'])
+def test_names_in_help(declaration, names):
+    text = cli.anno_parser(declaration).format_help()
+    assert not [o for o in names if o not in text]
+
+@pytest.mark.parametrize('declaration', DECLARED, ids=lambda o: o.__name__)
+def test_workers(declaration):
+    "Each can be called from Python with what is declared, and says so"
+    work = cli.worker(declaration)
+    assert work.__module__+':'+work.__name__==cli.WORK[declaration.__name__]
+    if declaration is cli.check: work = sys.modules['fastopt.evidence.conformance'].main
+    assert signature(work)==signature(declaration) and work.__doc__==declaration.__doc__
+
+def test_nothing_else_works(): assert set(cli.WORK)=={o.__name__ for o in DECLARED}
+
+@pytest.mark.parametrize('error,code,says', [(cli.CliError('no such thing'), 1, 'fastopt-check: no such thing\n'), (KeyboardInterrupt(), 130, '')], ids=['mistake','Ctrl-C'])
+def test_how_it_ends(error, code, says, capsys):
+    def command(spec, lr): raise error
+    with pytest.raises(SystemExit) as e: cli.start('fastopt-check', ['a:b'], dict(command=command))
+    assert (e.value.code, capsys.readouterr().err)==(code, says)
+
+# ---- imports
+
+def test_all_imports_little():
+    "After fastai's own imports there is nothing new but fastopt"
+    code = 'import sys, fastai.vision.all; before = set(sys.modules); import fastopt.all; print(*{o.partition(".")[0] for o in set(sys.modules)-before})'
+    res = subprocess.run([sys.executable, '-W', 'ignore', '-c', code], capture_output=True, text=True, check=True)
+    assert set(res.stdout.split())=={'fastopt'}
