@@ -33,12 +33,20 @@ def test_a_module_imports_only_its_own_floor_and_those_below(name):
     path = ROOMS[name]
     assert above(path.read_text(encoding='utf-8'), name, path.name=='__init__.py')==[]
 
-@pytest.mark.parametrize('name,source', [('fastopt.core.a', 'from ..optim.adam import adam'), ('fastopt.core.backends.a', 'from ...optim import adam'),
-    ('fastopt.optim.a', 'def f():\n    import fastopt.training.resume'), ('fastopt.training.a', 'from .. import evidence'), ('fastopt.evidence.a', 'from fastopt.vision.train import device'),
-    ('fastopt.vision.a', "import_module('fastopt.evidence.landscapes')"), ('fastopt.core.a', 'def f():\n    import fastopt.all as every'), ('fastopt.vision.a', 'from ..all import sgd'),
-    ('fastopt.training.a', 'from .. import cli'), ('fastopt.cli', 'from .optim.sgd import sgd')])
-def test_an_import_from_above_is_seen(name, source): assert len(above(source, name))==1
+FROM_ABOVE = [('core.a', 'from ..optim.adam import adam'), ('core.backends.a', 'from ...optim import adam'), ('cli', 'from .optim.sgd import sgd'),
+    ('optim.a', 'def f():\n    import fastopt.training.resume'), ('training.a', 'from .. import evidence'), ('training.a', 'from .. import cli'),
+    ('evidence.a', 'from fastopt.vision.train import device'), ('vision.a', "import_module('fastopt.evidence.landscapes')"),
+    ('vision.a', 'from ..all import sgd'), ('core.a', 'def f():\n    import fastopt.all as every')]
+FROM_BELOW = [('core.a', 'from .rules import Rule\nimport torch'), ('core.a', 'from fastopt import __version__'),
+    ('optim.a', 'from ..core.rules import Rule\nfrom .sgd import sgd'), ('vision.a', 'from ..training.resume import *\nfrom .. import cli')]
 
-@pytest.mark.parametrize('name,source', [('fastopt.core.a', 'from .rules import Rule\nimport torch'), ('fastopt.optim.a', 'from ..core.rules import Rule\nfrom .sgd import sgd'),
-    ('fastopt.vision.a', 'from ..training.resume import *\nfrom .. import cli'), ('fastopt.core.a', 'from fastopt import __version__')])
-def test_an_import_from_below_is_none(name, source): assert above(source, name)==[]
+@pytest.mark.parametrize('name,source', FROM_ABOVE)
+def test_an_import_from_above_is_seen(name, source): assert len(above(source, f'fastopt.{name}'))==1
+
+@pytest.mark.parametrize('name,source', FROM_BELOW)
+def test_an_import_from_below_is_none(name, source): assert above(source, f'fastopt.{name}')==[]
+
+@pytest.mark.parametrize('name', ['fastopt.vision.train', 'fastopt.vision.recipe', 'fastopt.evidence.conformance', 'fastopt.all'])
+def test_who_trains_with_any_rule_brings_the_callback_of_schedule_free_rules(name):
+    "Their module cannot, for the callback is on a floor above it"
+    assert any(o.startswith('fastopt.training.schedule_free') for o in imported(MODULES[name].read_text(encoding='utf-8'), name))
