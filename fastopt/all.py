@@ -13,5 +13,5 @@ from fastopt.training.sam import *
 from fastopt.training.closures import *
 from fastopt.training.gradient_release import *
 from fastopt.evidence.landscapes import *
-from fastopt.core.registry import opts # chkstyle: ignore - its other names are only for the module
-from fastopt.evidence.conformance import check_optimizer, wd_report # chkstyle: ignore - its other names are only for the module
+from fastopt.core.registry import opts as opts # chkstyle: ignore - its other names are only for the module; `as`: for others too
+from fastopt.evidence.conformance import check_optimizer as check_optimizer, wd_report as wd_report # chkstyle: ignore - likewise

@@ -5,7 +5,7 @@ from importlib.metadata import distribution
 from nbdev.config import get_config, read_version
 from packaging.requirements import Requirement
 from pathlib import Path
-import fastopt, json, pytest, re
+import fastopt, json, pytest, re, runpy
 from readme import render
 
 root = Path(__file__).parents[1]
@@ -40,6 +40,11 @@ def test_script_loads(script): assert callable(script.load())
 @pytest.mark.parametrize('name', ['pyproject.toml', 'setup.py', 'fastopt/__init__.py'])
 def test_no_version_elsewhere(name): assert not re.findall(r'\d+\.\d+', (root/name).read_text(encoding='utf-8'))
 
+def test_editable_is_seen_by_tools():
+    "A path is what type checkers and editors follow, and a hook of the import is not"
+    if not json.loads(dist.read_text('direct_url.json') or '{}').get('dir_info', {}).get('editable'): pytest.skip('not installed by `pip install -e .`')
+    assert [Path(o.locate().read_text().strip()) for o in dist.files if o.suffix=='.pth'] == [root], 'Run `pip install -e .` again'
+
 def test_export_adds_no_version(): assert read_version(root/'fastopt') is None
 
 def test_readme_names_every_rule():
@@ -54,3 +59,16 @@ def test_readme():
 def test_outputs_name_no_machine(nb):
     outputs = [json.dumps(c.get('outputs', [])) for c in json.loads(nb.read_text(encoding='utf-8'))['cells']]
     assert not [o[:300] for o in outputs if 'site-packages' in o or '/tmp/' in o]
+
+core = sorted((root/'nbs'/'core').rglob('*.ipynb'))
+pictures = runpy.run_path(str(root/'nbs'/'core'/'images'/'draw.py'))
+
+def test_pictures_are_as_drawn():
+    for k,o in pictures['PICTURES'].items():
+        svg = (root/'nbs'/'core'/'images'/f'{k}.svg').read_text(encoding='utf-8')
+        assert svg == pictures['picture'](*o), f'{k}.svg: run `python nbs/core/images/draw.py`'
+
+def test_each_core_notebook_opens_with_its_picture():
+    shown = [re.search(r'\]\(([^)]*)\.svg\)', ''.join(json.loads(o.read_text(encoding='utf-8'))['cells'][1]['source'])) for o in core]
+    assert all(shown) and sorted(Path(o[1]).name for o in shown) == sorted(pictures['PICTURES'])
+    for o,m in zip(core, shown): assert (o.parent/f'{m[1]}.svg').is_file()

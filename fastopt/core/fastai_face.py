@@ -186,7 +186,7 @@ def __call__(self:Rule,
     skip_nonfinite=False, # Skip steps with NaN or Inf in a gradient?
     state_dtype=None, # `torch.bfloat16` halves the memory of state that starts from zero
     **hypers # Hypers and options of the rule
-):
+)->FastOptimizer:
     "The fastai optimizer that runs this rule on `params`"
     return FastOptimizer(params, self, how, lowp, skip_nonfinite, state_dtype, **hypers, **({} if lr is None else dict(lr=lr)))
 

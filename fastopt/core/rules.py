@@ -114,7 +114,7 @@ class Term:
     def __repr__(self): return self.__name__
     def __reduce__(self): return _find_term, (self.__module__, self.__qualname__)
 
-def term(f):
+def term(f)->Term:
     "Make `f` a `Term`"
     return Term(f)
 
@@ -179,12 +179,30 @@ class Rule:
         if bad := first(k for k in defaults if k not in self.ranges): raise TypeError(unknown(f'Rule({self.chain})', bad, list(self.ranges)))
         for k,v in defaults.items(): (self.hypers if k in self.hypers else self.options)[k] = v
         for k,v in {**self.hypers, **self.options}.items(): self.check(k, v)
-        doc,paper,code = self.told.values()
-        told = [f"Paper: {'{} ({}), {}'.format(*paper)}" if paper else '', f'Faithful to: {code}' if code else '']
-        self.__doc__ = '\n'.join([doc, '', *(f'{k}: {self.docs.get(k) or k} ({self.ranges[k]!r})' for k in self.ranges), *filter(None, told)])
+        kinds,knobs = inspect.Parameter,{**self.knobs, **self.manner}
+        placed = dict(params=kinds.empty, **{k:knobs.pop(k) for k in ('lr',) if k in knobs})
+        def __call__(*args, **kwargs): return type(self).__call__(self, *args, **kwargs)
+        self.__doc__,self.__call__ = self.about(),__call__ # IPython asks `diffgrad.__call__` too, which has nothing else to say
+        self.__signature__ = __call__.__signature__ = inspect.Signature([*(kinds(k, kinds.POSITIONAL_OR_KEYWORD, default=v) for k,v in placed.items()),
+            *(kinds(k, kinds.KEYWORD_ONLY, default=v) for k,v in knobs.items())])
+    @property
+    def knobs(self):
+        "All hypers and options with their defaults, `lr` first"
         knobs = {**self.hypers, **self.options}
-        self.__signature__ = inspect.Signature([inspect.Parameter('params', inspect.Parameter.POSITIONAL_OR_KEYWORD),
-            *(inspect.Parameter(k, inspect.Parameter.KEYWORD_ONLY, default=v) for k,v in {**knobs, **self.manner}.items())])
+        return {k:knobs[k] for k in sorted(self.ranges, key='lr'.__ne__)}
+    def about(self,
+        called={} # What the user calls hypers, where that is not their name
+    ):
+        "The idea, a table of hypers and options, and where they come from"
+        doc,paper,code = self.told.values()
+        # Why an option has no other choices is said to who asks for one
+        rows = [('hyper', 'default', 'range', 'meaning'), *((called.get(k, k), f'{v:g}' if type(v) is float else repr(v),
+            repr(self.ranges[k]).removeprefix('in ').partition(';')[0], self.docs.get(k) or k) for k,v in self.knobs.items())]
+        widths = [max(map(len, o)) for o in zip(*rows)]
+        table = [f"| {' | '.join(map(str.ljust, r, [*widths[:3], 0]))} |" for r in rows]
+        table.insert(1, f"|{'|'.join('-'*(n+2) for n in [*widths[:3], 7])}|")
+        told = [f"Paper: {'{} ({}), {}'.format(*paper)}" if paper else '', f'Faithful to: {code}' if code else '']
+        return '\n'.join([doc, '', *table, '', *filter(None, told)]).strip()
     @property
     def __name__(self): return self.named or f'Rule({self.chain})'
     def _collect(self, t):
@@ -392,7 +410,7 @@ def route(
     paper=(), # Where it was published: (title, year, link)
     code='', # Whose code it is faithful to
     **defaults # New defaults, as `lr_ratio=0.1`
-):
+)->Rule:
     "The rule that trains some weights by `one` and the rest by the `other`"
     rule = Route(predicate, one, other, defaults, doc, paper=paper, code=code)
     rule.__module__ = sys._getframe(1).f_globals.get('__name__', '__main__')

@@ -47,7 +47,7 @@ def _how(rule, how, foreach=None, fused=None):
     return asked
 
 # %% ../../nbs/core/08_torch_face.ipynb #c53e7f61
-def climb(rule):
+def climb(rule)->Rule:
     "The rule that climbs where `rule` descends"
     if isinstance(rule, Route): return Route(rule.predicate, climb(rule.one), climb(rule.other), rule.defaults, **rule.told)
     return Rule(maximize, *rule.terms, **rule.told, **rule.hypers, **rule.options)
@@ -213,12 +213,13 @@ def _order(name, keys):
     return [k for k,o in inspect.signature(theirs).parameters.items() if o.kind==o.POSITIONAL_OR_KEYWORD and k not in ('params', 'lr')]
 
 @patch
-def torch(self:Rule, name, **keys):
+def torch(self:Rule, name, **keys)->type[TorchOptimizer]:
     "The subclass of `torch.optim.Optimizer` that runs this rule, called `name`; `keys` are names of hypers there, as `etas=('drop', 'grow')`"
     kinds,module,keys = inspect.Parameter,sys._getframe(1).f_globals.get('__name__', '__main__'),torch_keys(self, **keys)
     knobs,order = {**to_torch(self.hypers, keys), **self.options},_order(name, keys)
     placed = ['lr', *(order[:first(i for i,k in enumerate([*order, None]) if k not in knobs)])]
     ps = [kinds('params', kinds.POSITIONAL_OR_KEYWORD), *(kinds(k, kinds.POSITIONAL_OR_KEYWORD, default=knobs.pop(k)) for k in placed)]
     ps += [kinds(k, kinds.KEYWORD_ONLY, default=v) for k,v in {**knobs, **self.manner}.items()]
-    own = dict(rule=self, keys=keys, order=order, called=called_by(keys), __doc__=self.__doc__, __module__=module, __signature__=inspect.Signature(ps))
+    own = dict(rule=self, keys=keys, order=order, called=called_by(keys), __module__=module,
+        __doc__=self.about(called_by(keys)), __signature__=inspect.Signature(ps))
     return type(name, (TorchOptimizer,), own)

@@ -40,7 +40,7 @@ def exp_betas(
 
 def aggmo_of(
     *betas # A decay rate for each velocity
-):
+)->Rule:
     "The rule `aggmo` with other velocities"
     if not betas: raise ValueError("aggmo: no betas; give a decay rate for each velocity, as betas=[0, 0.9, 0.99]")
     return Rule(decay, Velocities(*betas), descend, doc='The mean of velocities that forget at different rates',

@@ -171,4 +171,5 @@ def create_opt(self:Learner):
     _create_opt(self)
     if not (opt := _modes(self.opt)): return
     if hasattr(self, 'add_schedule_free'): self.add_schedule_free()
-    else: warn(f"{opt.rule.__name__}: nothing puts the average in the place of the weights for validation; `import fastopt.training.schedule_free`")
+    else: warn(f"{opt.rule.__name__}: nothing puts the average in the place of the weights for validation; "
+        "`import fastopt.training.schedule_free`")

@@ -1,0 +1,60 @@
+# Made by tests/stubs.py: edit the notebook of the module, and run `python tests/stubs.py`
+from typing import Any
+import fastai.optimizer
+
+__all__ = ['COMMON', 'Hypers', 'FastOptimizer', 'LiveGroup', 'stepper']
+
+COMMON: Any
+
+class Hypers(dict):
+    """The hypers of a group; those of `COMMON` that the rule lacks read as NaN, for callbacks that record what they have set"""
+
+class FastOptimizer(fastai.optimizer.Optimizer):
+    """fastai's `Optimizer` running `rule`"""
+    def __init__(
+        self,
+        params: Any,
+        rule: Any,
+        how: Any = 'auto',
+        lowp: Any = 'plain',
+        skip_nonfinite: Any = False,
+        state_dtype: Any = None,
+        **hypers: Any,
+    ) -> None: ...
+    chosen: Any
+    engine: Any
+    def eval(self) -> Any:
+        """Put the average in the place of the weights, of a rule that keeps one"""
+    def freeze_to(self, n: Any) -> Any: ...
+    frozen_idx: Any
+    hypers: Any
+    def load_state_dict(self, sd: Any) -> Any: ...
+    looked: Any
+    param_groups: Any
+    param_lists: Any
+    rule: Any
+    def set_hyper(self, k: Any, v: Any) -> Any:
+        """Set the hyper `k` of all groups to `v`, or of each to its own of a list, or spread the slice `v` over them"""
+    @property
+    def skipped(self) -> Any: ...
+    state: Any
+    def state_dict(self) -> Any: ...
+    def step(self, closure: Any = None) -> Any: ...
+    def train(self) -> Any:
+        """Put the weights back to where they are trained, after `eval`"""
+    warned: Any
+    def write(self, groups: Any) -> Any:
+        """Write what `groups` says, a dict of group number to dict of `params`, hypers and other keys, or raise and write nothing"""
+    def zero_grad(self) -> Any: ...
+
+class LiveGroup(dict):
+    """A view of the group `i` of the optimizer `opt`: `params` and the hypers, which can be written to"""
+    def __init__(self, opt: Any, i: Any) -> None: ...
+    def __setitem__(self, k: Any, v: Any) -> Any: ...
+    i: Any
+    opt: Any
+    def setdefault(self, k: Any, v: Any = None) -> Any: ...
+    def update(self, *args: Any, **kwargs: Any) -> Any: ...
+
+def stepper(rule: Any, how: Any = 'eager', **hypers: Any) -> Any:
+    """A callback for fastai's `Optimizer` that runs `rule`"""

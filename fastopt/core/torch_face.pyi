@@ -1,0 +1,43 @@
+# Made by tests/stubs.py: edit the notebook of the module, and run `python tests/stubs.py`
+from typing import Any
+import fastopt.core.rules
+import torch.optim.optimizer
+
+__all__ = ['check_told', 'climb', 'TorchOptimizer']
+
+def check_told(rule: Any, hypers: Any, given: Any) -> Any:
+    """Raise `ValueError` if `given` has a key with a meaning to PyTorch's classes that this rule cannot give it"""
+
+def climb(rule: Any) -> fastopt.core.rules.Rule:
+    """The rule that climbs where `rule` descends"""
+
+class TorchOptimizer(torch.optim.optimizer.Optimizer):
+    """PyTorch's `Optimizer` running the `rule` of its class"""
+    def __init__(
+        self,
+        params: Any,
+        lr: Any = None,
+        *args: Any,
+        how: Any = 'auto',
+        lowp: Any = 'plain',
+        skip_nonfinite: Any = False,
+        state_dtype: Any = None,
+        **hypers: Any,
+    ) -> None: ...
+    def add_param_group(self, param_group: Any) -> Any: ...
+    called: Any
+    engine: Any
+    def eval(self) -> Any:
+        """Put the average in the place of the weights, of a rule that keeps one"""
+    keys: Any
+    def load_state_dict(self, state_dict: Any) -> Any: ...
+    looked: Any
+    manner: Any
+    order: Any
+    rule: Any
+    @property
+    def skipped(self) -> Any: ...
+    def state_dict(self) -> Any: ...
+    def step(self, closure: Any = None) -> Any: ...
+    def train(self) -> Any:
+        """Put the weights back to where they are trained, after `eval`"""

@@ -1,0 +1,796 @@
+# Made by tests/stubs.py: edit the notebook of the module, and run `python tests/stubs.py`
+from fastopt.core._types import How, Hyper, LowP, Number, Params
+from fastopt.core.fastai_face import FastOptimizer
+from fastopt.core.rules import Rule, Term
+from fastopt.core.torch_face import TorchOptimizer
+from torch.optim.optimizer import ParamsT
+from typing import Annotated, Any, TypeAlias
+import torch
+
+__all__ = ['rprop', 'Rprop', 'Start', 'adagrad', 'Adagrad', 'Rho', 'adadelta', 'Adadelta', 'Alpha', 'rmsprop_centered', 'rmsprop',
+    'RMSprop', 'RMSpropCentered', 'adamax', 'Adamax', 'MomDecay', 'nadamw', 'nadam', 'NAdam', 'NAdamW', 'adafactor', 'Adafactor',
+    'standardize', 'mom_at', 'row_zeros', 'column_zeros', 'mean_squares', 'rank_one', 'rms']
+
+class _rprop(Rule):
+    def __call__(
+        self,
+        params: Params,
+        lr: Annotated[Hyper, 'in [0, inf)'] | None = 0.01,
+        *,
+        drop: Annotated[Hyper, 'in (0, 1)'] = 0.5,
+        grow: Annotated[Hyper, 'in (1, inf)'] = 1.2,
+        least: Annotated[Hyper, 'in [0, inf)'] = 0.0001,
+        most: Annotated[Hyper, 'in (0, inf)'] = 5000.0,
+        wd: Annotated[Hyper, 'in [0, inf)'] = 0.0,
+        how: How = 'auto',
+        lowp: LowP = 'plain',
+        skip_nonfinite: bool = False,
+        state_dtype: torch.dtype | None = None,
+    ) -> FastOptimizer:
+        """Only signs count; steps grow while they agree
+
+        lr: Learning rate: the length of a step (in [0, inf))
+        drop: η⁻: what a step is multiplied by after a turn (in (0, 1))
+        grow: η⁺: what it is multiplied by otherwise (in (1, inf))
+        least: Shortest step, as a multiple of `lr` (in [0, inf))
+        most: Longest step, as a multiple of `lr` (in (0, inf))
+        wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))"""
+rprop: _rprop
+"""Only signs count; steps grow while they agree
+
+| hyper | default | range    | meaning |
+|-------|---------|----------|---------|
+| lr    | 0.01    | [0, inf) | Learning rate: the length of a step |
+| drop  | 0.5     | (0, 1)   | η⁻: what a step is multiplied by after a turn |
+| grow  | 1.2     | (1, inf) | η⁺: what it is multiplied by otherwise |
+| least | 0.0001  | [0, inf) | Shortest step, as a multiple of `lr` |
+| most  | 5000    | (0, inf) | Longest step, as a multiple of `lr` |
+| wd    | 0       | [0, inf) | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+
+Paper: A direct adaptive method for faster backpropagation learning: the RPROP algorithm (1993), https://doi.org/10.1109/ICNN.1993.298623
+Faithful to: torch 2.15.0"""
+
+class Rprop(TorchOptimizer):
+    """Only signs count; steps grow while they agree
+
+    | hyper        | default | range    | meaning |
+    |--------------|---------|----------|---------|
+    | lr           | 0.01    | [0, inf) | Learning rate: the length of a step |
+    | etas[0]      | 0.5     | (0, 1)   | η⁻: what a step is multiplied by after a turn |
+    | etas[1]      | 1.2     | (1, inf) | η⁺: what it is multiplied by otherwise |
+    | least        | 0.0001  | [0, inf) | Shortest step, as a multiple of `lr` |
+    | most         | 5000    | (0, inf) | Longest step, as a multiple of `lr` |
+    | weight_decay | 0       | [0, inf) | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+
+    Paper: A direct adaptive method for faster backpropagation learning: the RPROP algorithm (1993), https://doi.org/10.1109/ICNN.1993.298623
+    Faithful to: torch 2.15.0"""
+    def __init__(
+        self,
+        params: ParamsT,
+        lr: Annotated[Number, 'in [0, inf)'] | None = 0.01,
+        etas: tuple[Annotated[Number, 'in (0, 1)'], Annotated[Number, 'in (1, inf)']] | list[Any] = (0.5, 1.2),
+        *,
+        least: Annotated[Number, 'in [0, inf)'] = 0.0001,
+        most: Annotated[Number, 'in (0, inf)'] = 5000.0,
+        weight_decay: Annotated[Number, 'in [0, inf)'] = 0.0,
+        foreach: bool | None = None,
+        fused: bool | None = None,
+        capturable: bool = False,
+        differentiable: bool = False,
+        maximize: bool = False,
+        amsgrad: bool = False,
+        centered: bool = False,
+        step_sizes: Any = (1e-06, 50.0),
+        decoupled_weight_decay: bool = ...,
+        how: How = 'auto',
+        lowp: LowP = 'plain',
+        skip_nonfinite: bool = False,
+        state_dtype: torch.dtype | None = None,
+    ) -> None:
+        """Only signs count; steps grow while they agree
+
+        lr: Learning rate: the length of a step (in [0, inf))
+        etas[0]: η⁻: what a step is multiplied by after a turn (in (0, 1))
+        etas[1]: η⁺: what it is multiplied by otherwise (in (1, inf))
+        least: Shortest step, as a multiple of `lr` (in [0, inf))
+        most: Longest step, as a multiple of `lr` (in (0, inf))
+        weight_decay: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))"""
+
+Start: TypeAlias = float # in [0, inf)
+
+class _adagrad(Rule):
+    def __call__(
+        self,
+        params: Params,
+        lr: Annotated[Hyper, 'in [0, inf)'] | None = 0.01,
+        *,
+        wd: Annotated[Hyper, 'in [0, inf)'] = 0.0,
+        lr_decay: Annotated[Hyper, 'in [0, inf)'] = 0.0,
+        start: Annotated[Hyper, 'in [0, inf)'] = 0.0,
+        eps: Annotated[Hyper, 'in [0, inf)'] = 1e-10,
+        initial_accumulator_value: Number | None = ...,
+        how: How = 'auto',
+        lowp: LowP = 'plain',
+        skip_nonfinite: bool = False,
+        state_dtype: torch.dtype | None = None,
+    ) -> FastOptimizer:
+        """Rates fall with the squares seen so far
+
+        lr: Learning rate: the length of a step (in [0, inf))
+        wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))
+        lr_decay: How fast the rate falls besides (in [0, inf))
+        start: Sum of squares to begin with (in [0, inf))
+        eps: Keeps the division finite (in [0, inf))"""
+adagrad: _adagrad
+"""Rates fall with the squares seen so far
+
+| hyper    | default | range    | meaning |
+|----------|---------|----------|---------|
+| lr       | 0.01    | [0, inf) | Learning rate: the length of a step |
+| wd       | 0       | [0, inf) | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+| lr_decay | 0       | [0, inf) | How fast the rate falls besides |
+| start    | 0       | [0, inf) | Sum of squares to begin with |
+| eps      | 1e-10   | [0, inf) | Keeps the division finite |
+
+Paper: Adaptive subgradient methods for online learning and stochastic optimization (2011), https://jmlr.org/papers/v12/duchi11a.html
+Faithful to: torch 2.15.0"""
+
+class Adagrad(TorchOptimizer):
+    """Rates fall with the squares seen so far
+
+    | hyper                     | default | range    | meaning |
+    |---------------------------|---------|----------|---------|
+    | lr                        | 0.01    | [0, inf) | Learning rate: the length of a step |
+    | weight_decay              | 0       | [0, inf) | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+    | lr_decay                  | 0       | [0, inf) | How fast the rate falls besides |
+    | initial_accumulator_value | 0       | [0, inf) | Sum of squares to begin with |
+    | eps                       | 1e-10   | [0, inf) | Keeps the division finite |
+
+    Paper: Adaptive subgradient methods for online learning and stochastic optimization (2011), https://jmlr.org/papers/v12/duchi11a.html
+    Faithful to: torch 2.15.0"""
+    def __init__(
+        self,
+        params: ParamsT,
+        lr: Annotated[Number, 'in [0, inf)'] | None = 0.01,
+        lr_decay: Annotated[Number, 'in [0, inf)'] = 0.0,
+        weight_decay: Annotated[Number, 'in [0, inf)'] = 0.0,
+        initial_accumulator_value: Annotated[Number, 'in [0, inf)'] = 0.0,
+        eps: Annotated[Number, 'in [0, inf)'] = 1e-10,
+        *,
+        foreach: bool | None = None,
+        fused: bool | None = None,
+        capturable: bool = False,
+        differentiable: bool = False,
+        maximize: bool = False,
+        amsgrad: bool = False,
+        centered: bool = False,
+        decoupled_weight_decay: bool = ...,
+        how: How = 'auto',
+        lowp: LowP = 'plain',
+        skip_nonfinite: bool = False,
+        state_dtype: torch.dtype | None = None,
+    ) -> None:
+        """Rates fall with the squares seen so far
+
+        lr: Learning rate: the length of a step (in [0, inf))
+        weight_decay: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))
+        lr_decay: How fast the rate falls besides (in [0, inf))
+        initial_accumulator_value: Sum of squares to begin with (in [0, inf))
+        eps: Keeps the division finite (in [0, inf))"""
+
+Rho: TypeAlias = float # in [0, 1)
+
+class _adadelta(Rule):
+    def __call__(
+        self,
+        params: Params,
+        lr: Annotated[Hyper, 'in [0, inf)'] | None = 1.0,
+        *,
+        wd: Annotated[Hyper, 'in [0, inf)'] = 0.0,
+        sqr_mom: Annotated[Hyper, 'in [0, 1)'] = 0.9,
+        eps: Annotated[Hyper, 'in (0, inf)'] = 1e-06,
+        rho: Number | None = ...,
+        how: How = 'auto',
+        lowp: LowP = 'plain',
+        skip_nonfinite: bool = False,
+        state_dtype: torch.dtype | None = None,
+    ) -> FastOptimizer:
+        """Steps in units of the steps before
+
+        lr: Learning rate: the length of a step (in [0, inf))
+        wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))
+        sqr_mom: β₂: how slowly both mean squares forget (in [0, 1))
+        eps: Lets the first step be more than 0 (in (0, inf))"""
+adadelta: _adadelta
+"""Steps in units of the steps before
+
+| hyper   | default | range    | meaning |
+|---------|---------|----------|---------|
+| lr      | 1       | [0, inf) | Learning rate: the length of a step |
+| wd      | 0       | [0, inf) | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+| sqr_mom | 0.9     | [0, 1)   | β₂: how slowly both mean squares forget |
+| eps     | 1e-06   | (0, inf) | Lets the first step be more than 0 |
+
+Paper: ADADELTA: an adaptive learning rate method (2012), https://arxiv.org/abs/1212.5701
+Faithful to: torch 2.15.0"""
+
+class Adadelta(TorchOptimizer):
+    """Steps in units of the steps before
+
+    | hyper        | default | range    | meaning |
+    |--------------|---------|----------|---------|
+    | lr           | 1       | [0, inf) | Learning rate: the length of a step |
+    | weight_decay | 0       | [0, inf) | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+    | rho          | 0.9     | [0, 1)   | β₂: how slowly both mean squares forget |
+    | eps          | 1e-06   | (0, inf) | Lets the first step be more than 0 |
+
+    Paper: ADADELTA: an adaptive learning rate method (2012), https://arxiv.org/abs/1212.5701
+    Faithful to: torch 2.15.0"""
+    def __init__(
+        self,
+        params: ParamsT,
+        lr: Annotated[Number, 'in [0, inf)'] | None = 1.0,
+        rho: Annotated[Number, 'in [0, 1)'] = 0.9,
+        eps: Annotated[Number, 'in (0, inf)'] = 1e-06,
+        weight_decay: Annotated[Number, 'in [0, inf)'] = 0.0,
+        *,
+        foreach: bool | None = None,
+        fused: bool | None = None,
+        capturable: bool = False,
+        differentiable: bool = False,
+        maximize: bool = False,
+        amsgrad: bool = False,
+        centered: bool = False,
+        decoupled_weight_decay: bool = ...,
+        how: How = 'auto',
+        lowp: LowP = 'plain',
+        skip_nonfinite: bool = False,
+        state_dtype: torch.dtype | None = None,
+    ) -> None:
+        """Steps in units of the steps before
+
+        lr: Learning rate: the length of a step (in [0, inf))
+        weight_decay: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))
+        rho: β₂: how slowly both mean squares forget (in [0, 1))
+        eps: Lets the first step be more than 0 (in (0, inf))"""
+
+Alpha: TypeAlias = float # in [0, 1)
+
+class _rmsprop_centered(Rule):
+    def __call__(
+        self,
+        params: Params,
+        lr: Annotated[Hyper, 'in [0, inf)'] | None = 0.01,
+        *,
+        wd: Annotated[Hyper, 'in [0, inf)'] = 0.0,
+        sqr_mom: Annotated[Hyper, 'in [0, 1)'] = 0.99,
+        eps: Annotated[Hyper, 'in [0, inf)'] = 1e-08,
+        mom: Annotated[Hyper, 'in [0, 1)'] = 0.0,
+        damp: Annotated[Hyper, 'in [0, 1)'] = 0.0,
+        nesterov: bool = False,
+        alpha: Number | None = ...,
+        how: How = 'auto',
+        lowp: LowP = 'plain',
+        skip_nonfinite: bool = False,
+        state_dtype: torch.dtype | None = None,
+    ) -> FastOptimizer:
+        """Gradients over their standard deviation, rolling if wanted
+
+        lr: Learning rate: the length of a step (in [0, inf))
+        wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))
+        sqr_mom: β₂: how slowly the means of gradients and of squares forget (in [0, 1))
+        eps: Keeps the division finite (in [0, inf))
+        mom: Momentum: how slowly the velocity forgets (in [0, 1))
+        damp: Dampening: how much less than a whole gradient is added, from the second step on; nothing without momentum (in [0, 1))
+        nesterov: Look one step of the velocity ahead? (one of False, True)"""
+rmsprop_centered: _rmsprop_centered
+"""Gradients over their standard deviation, rolling if wanted
+
+| hyper    | default | range              | meaning |
+|----------|---------|--------------------|---------|
+| lr       | 0.01    | [0, inf)           | Learning rate: the length of a step |
+| wd       | 0       | [0, inf)           | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+| sqr_mom  | 0.99    | [0, 1)             | β₂: how slowly the means of gradients and of squares forget |
+| eps      | 1e-08   | [0, inf)           | Keeps the division finite |
+| mom      | 0       | [0, 1)             | Momentum: how slowly the velocity forgets |
+| damp     | 0       | [0, 1)             | Dampening: how much less than a whole gradient is added, from the second step on; nothing without momentum |
+| nesterov | False   | one of False, True | Look one step of the velocity ahead? |
+
+Paper: Generating sequences with recurrent neural networks (2013), https://arxiv.org/abs/1308.0850
+Faithful to: torch 2.15.0"""
+
+class _rmsprop(Rule):
+    def __call__(
+        self,
+        params: Params,
+        lr: Annotated[Hyper, 'in [0, inf)'] | None = 0.01,
+        *,
+        wd: Annotated[Hyper, 'in [0, inf)'] = 0.0,
+        sqr_mom: Annotated[Hyper, 'in [0, 1)'] = 0.99,
+        eps: Annotated[Hyper, 'in [0, inf)'] = 1e-08,
+        mom: Annotated[Hyper, 'in [0, 1)'] = 0.0,
+        damp: Annotated[Hyper, 'in [0, 1)'] = 0.0,
+        nesterov: bool = False,
+        alpha: Number | None = ...,
+        how: How = 'auto',
+        lowp: LowP = 'plain',
+        skip_nonfinite: bool = False,
+        state_dtype: torch.dtype | None = None,
+    ) -> FastOptimizer:
+        """Gradients over their root mean square, rolling if wanted
+
+        lr: Learning rate: the length of a step (in [0, inf))
+        wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))
+        sqr_mom: β₂: how slowly the mean of squares forgets (in [0, 1))
+        eps: Keeps the division finite (in [0, inf))
+        mom: Momentum: how slowly the velocity forgets (in [0, 1))
+        damp: Dampening: how much less than a whole gradient is added, from the second step on; nothing without momentum (in [0, 1))
+        nesterov: Look one step of the velocity ahead? (one of False, True)"""
+rmsprop: _rmsprop
+"""Gradients over their root mean square, rolling if wanted
+
+| hyper    | default | range              | meaning |
+|----------|---------|--------------------|---------|
+| lr       | 0.01    | [0, inf)           | Learning rate: the length of a step |
+| wd       | 0       | [0, inf)           | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+| sqr_mom  | 0.99    | [0, 1)             | β₂: how slowly the mean of squares forgets |
+| eps      | 1e-08   | [0, inf)           | Keeps the division finite |
+| mom      | 0       | [0, 1)             | Momentum: how slowly the velocity forgets |
+| damp     | 0       | [0, 1)             | Dampening: how much less than a whole gradient is added, from the second step on; nothing without momentum |
+| nesterov | False   | one of False, True | Look one step of the velocity ahead? |
+
+Paper: Neural networks for machine learning, lecture 6e (2012), https://www.cs.toronto.edu/~tijmen/csc321/slides/lecture_slides_lec6.pdf
+Faithful to: torch 2.15.0"""
+
+class RMSprop(TorchOptimizer):
+    """Gradients over their root mean square, rolling if wanted
+
+    | hyper        | default | range              | meaning |
+    |--------------|---------|--------------------|---------|
+    | lr           | 0.01    | [0, inf)           | Learning rate: the length of a step |
+    | weight_decay | 0       | [0, inf)           | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+    | alpha        | 0.99    | [0, 1)             | β₂: how slowly the mean of squares forgets |
+    | eps          | 1e-08   | [0, inf)           | Keeps the division finite |
+    | momentum     | 0       | [0, 1)             | Momentum: how slowly the velocity forgets |
+    | dampening    | 0       | [0, 1)             | Dampening: how much less than a whole gradient is added, from the second step on; nothing without momentum |
+    | nesterov     | False   | one of False, True | Look one step of the velocity ahead? |
+
+    Paper: Neural networks for machine learning, lecture 6e (2012), https://www.cs.toronto.edu/~tijmen/csc321/slides/lecture_slides_lec6.pdf
+    Faithful to: torch 2.15.0"""
+    def __init__(
+        self,
+        params: ParamsT,
+        lr: Annotated[Number, 'in [0, inf)'] | None = 0.01,
+        alpha: Annotated[Number, 'in [0, 1)'] = 0.99,
+        eps: Annotated[Number, 'in [0, inf)'] = 1e-08,
+        weight_decay: Annotated[Number, 'in [0, inf)'] = 0.0,
+        momentum: Annotated[Number, 'in [0, 1)'] = 0.0,
+        *,
+        dampening: Annotated[Number, 'in [0, 1)'] = 0.0,
+        nesterov: bool | None = False,
+        foreach: bool | None = None,
+        fused: bool | None = None,
+        capturable: bool = False,
+        differentiable: bool = False,
+        maximize: bool = False,
+        amsgrad: bool = False,
+        centered: bool = False,
+        decoupled_weight_decay: bool = ...,
+        how: How = 'auto',
+        lowp: LowP = 'plain',
+        skip_nonfinite: bool = False,
+        state_dtype: torch.dtype | None = None,
+    ) -> None:
+        """Gradients over their root mean square, rolling if wanted
+
+        lr: Learning rate: the length of a step (in [0, inf))
+        weight_decay: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))
+        alpha: β₂: how slowly the mean of squares forgets (in [0, 1))
+        eps: Keeps the division finite (in [0, inf))
+        momentum: Momentum: how slowly the velocity forgets (in [0, 1))
+        dampening: Dampening: how much less than a whole gradient is added, from the second step on; nothing without momentum (in [0, 1))
+        nesterov: Look one step of the velocity ahead? (one of False, True)"""
+
+class RMSpropCentered(TorchOptimizer):
+    """Gradients over their standard deviation, rolling if wanted
+
+    | hyper        | default | range              | meaning |
+    |--------------|---------|--------------------|---------|
+    | lr           | 0.01    | [0, inf)           | Learning rate: the length of a step |
+    | weight_decay | 0       | [0, inf)           | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+    | alpha        | 0.99    | [0, 1)             | β₂: how slowly the means of gradients and of squares forget |
+    | eps          | 1e-08   | [0, inf)           | Keeps the division finite |
+    | momentum     | 0       | [0, 1)             | Momentum: how slowly the velocity forgets |
+    | dampening    | 0       | [0, 1)             | Dampening: how much less than a whole gradient is added, from the second step on; nothing without momentum |
+    | nesterov     | False   | one of False, True | Look one step of the velocity ahead? |
+
+    Paper: Generating sequences with recurrent neural networks (2013), https://arxiv.org/abs/1308.0850
+    Faithful to: torch 2.15.0"""
+    def __init__(
+        self,
+        params: ParamsT,
+        lr: Annotated[Number, 'in [0, inf)'] | None = 0.01,
+        momentum: Annotated[Number, 'in [0, 1)'] = 0.0,
+        *,
+        weight_decay: Annotated[Number, 'in [0, inf)'] = 0.0,
+        alpha: Annotated[Number, 'in [0, 1)'] = 0.99,
+        eps: Annotated[Number, 'in [0, inf)'] = 1e-08,
+        dampening: Annotated[Number, 'in [0, 1)'] = 0.0,
+        nesterov: bool | None = False,
+        foreach: bool | None = None,
+        fused: bool | None = None,
+        capturable: bool = False,
+        differentiable: bool = False,
+        maximize: bool = False,
+        amsgrad: bool = False,
+        centered: bool = True,
+        decoupled_weight_decay: bool = ...,
+        how: How = 'auto',
+        lowp: LowP = 'plain',
+        skip_nonfinite: bool = False,
+        state_dtype: torch.dtype | None = None,
+    ) -> None:
+        """Gradients over their standard deviation, rolling if wanted
+
+        lr: Learning rate: the length of a step (in [0, inf))
+        weight_decay: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))
+        alpha: β₂: how slowly the means of gradients and of squares forget (in [0, 1))
+        eps: Keeps the division finite (in [0, inf))
+        momentum: Momentum: how slowly the velocity forgets (in [0, 1))
+        dampening: Dampening: how much less than a whole gradient is added, from the second step on; nothing without momentum (in [0, 1))
+        nesterov: Look one step of the velocity ahead? (one of False, True)"""
+
+class _adamax(Rule):
+    def __call__(
+        self,
+        params: Params,
+        lr: Annotated[Hyper, 'in [0, inf)'] | None = 0.002,
+        *,
+        wd: Annotated[Hyper, 'in [0, inf)'] = 0.0,
+        mom: Annotated[Hyper, 'in [0, 1)'] = 0.9,
+        sqr_mom: Annotated[Hyper, 'in [0, 1)'] = 0.999,
+        eps: Annotated[Hyper, 'in (0, inf)'] = 1e-08,
+        how: How = 'auto',
+        lowp: LowP = 'plain',
+        skip_nonfinite: bool = False,
+        state_dtype: torch.dtype | None = None,
+    ) -> FastOptimizer:
+        """Adam with the largest gradient as the measure
+
+        lr: Learning rate: the length of a step (in [0, inf))
+        wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))
+        mom: β₁: how slowly the mean of gradients forgets (in [0, 1))
+        sqr_mom: β₂: how slowly the maximum forgets (in [0, 1))
+        eps: Keeps the division finite (in (0, inf))"""
+adamax: _adamax
+"""Adam with the largest gradient as the measure
+
+| hyper   | default | range    | meaning |
+|---------|---------|----------|---------|
+| lr      | 0.002   | [0, inf) | Learning rate: the length of a step |
+| wd      | 0       | [0, inf) | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+| mom     | 0.9     | [0, 1)   | β₁: how slowly the mean of gradients forgets |
+| sqr_mom | 0.999   | [0, 1)   | β₂: how slowly the maximum forgets |
+| eps     | 1e-08   | (0, inf) | Keeps the division finite |
+
+Paper: Adam: a method for stochastic optimization (2014), https://arxiv.org/abs/1412.6980
+Faithful to: torch 2.15.0"""
+
+class Adamax(TorchOptimizer):
+    """Adam with the largest gradient as the measure
+
+    | hyper        | default | range    | meaning |
+    |--------------|---------|----------|---------|
+    | lr           | 0.002   | [0, inf) | Learning rate: the length of a step |
+    | weight_decay | 0       | [0, inf) | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+    | betas[0]     | 0.9     | [0, 1)   | β₁: how slowly the mean of gradients forgets |
+    | betas[1]     | 0.999   | [0, 1)   | β₂: how slowly the maximum forgets |
+    | eps          | 1e-08   | (0, inf) | Keeps the division finite |
+
+    Paper: Adam: a method for stochastic optimization (2014), https://arxiv.org/abs/1412.6980
+    Faithful to: torch 2.15.0"""
+    def __init__(
+        self,
+        params: ParamsT,
+        lr: Annotated[Number, 'in [0, inf)'] | None = 0.002,
+        betas: tuple[Annotated[Number, 'in [0, 1)'], Annotated[Number, 'in [0, 1)']] | list[Any] = (0.9, 0.999),
+        eps: Annotated[Number, 'in (0, inf)'] = 1e-08,
+        weight_decay: Annotated[Number, 'in [0, inf)'] = 0.0,
+        *,
+        foreach: bool | None = None,
+        fused: bool | None = None,
+        capturable: bool = False,
+        differentiable: bool = False,
+        maximize: bool = False,
+        amsgrad: bool = False,
+        centered: bool = False,
+        decoupled_weight_decay: bool = ...,
+        how: How = 'auto',
+        lowp: LowP = 'plain',
+        skip_nonfinite: bool = False,
+        state_dtype: torch.dtype | None = None,
+    ) -> None:
+        """Adam with the largest gradient as the measure
+
+        lr: Learning rate: the length of a step (in [0, inf))
+        weight_decay: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))
+        betas[0]: β₁: how slowly the mean of gradients forgets (in [0, 1))
+        betas[1]: β₂: how slowly the maximum forgets (in [0, 1))
+        eps: Keeps the division finite (in (0, inf))"""
+
+MomDecay: TypeAlias = float # in [0, inf)
+
+class _nadamw(Rule):
+    def __call__(
+        self,
+        params: Params,
+        lr: Annotated[Hyper, 'in [0, inf)'] | None = 0.002,
+        *,
+        mom: Annotated[Hyper, 'in [0, 1)'] = 0.9,
+        sqr_mom: Annotated[Hyper, 'in [0, 1)'] = 0.999,
+        eps: Annotated[Hyper, 'in [0, inf)'] = 1e-08,
+        mom_decay: Annotated[Hyper, 'in [0, inf)'] = 0.004,
+        wd: Annotated[Hyper, 'in [0, inf)'] = 0.0,
+        momentum_decay: Number | None = ...,
+        how: How = 'auto',
+        lowp: LowP = 'plain',
+        skip_nonfinite: bool = False,
+        state_dtype: torch.dtype | None = None,
+    ) -> FastOptimizer:
+        """NAdam with decoupled weight decay
+
+        lr: Learning rate: the length of a step (in [0, inf))
+        mom: β₁: how slowly the mean of gradients forgets (in [0, 1))
+        sqr_mom: β₂: how slowly the mean of squares forgets (in [0, 1))
+        eps: Keeps the division finite (in [0, inf))
+        mom_decay: ψ: how fast the mean gradient gains its full share (in [0, inf))
+        wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))"""
+nadamw: _nadamw
+"""NAdam with decoupled weight decay
+
+| hyper     | default | range    | meaning |
+|-----------|---------|----------|---------|
+| lr        | 0.002   | [0, inf) | Learning rate: the length of a step |
+| mom       | 0.9     | [0, 1)   | β₁: how slowly the mean of gradients forgets |
+| sqr_mom   | 0.999   | [0, 1)   | β₂: how slowly the mean of squares forgets |
+| eps       | 1e-08   | [0, inf) | Keeps the division finite |
+| mom_decay | 0.004   | [0, inf) | ψ: how fast the mean gradient gains its full share |
+| wd        | 0       | [0, inf) | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+
+Paper: Incorporating Nesterov momentum into Adam (2016), https://openreview.net/forum?id=OM0jvwB8jIp57ZJjtNEZ
+Faithful to: torch 2.15.0"""
+
+class _nadam(Rule):
+    def __call__(
+        self,
+        params: Params,
+        lr: Annotated[Hyper, 'in [0, inf)'] | None = 0.002,
+        *,
+        wd: Annotated[Hyper, 'in [0, inf)'] = 0.0,
+        mom: Annotated[Hyper, 'in [0, 1)'] = 0.9,
+        sqr_mom: Annotated[Hyper, 'in [0, 1)'] = 0.999,
+        eps: Annotated[Hyper, 'in [0, inf)'] = 1e-08,
+        mom_decay: Annotated[Hyper, 'in [0, inf)'] = 0.004,
+        momentum_decay: Number | None = ...,
+        how: How = 'auto',
+        lowp: LowP = 'plain',
+        skip_nonfinite: bool = False,
+        state_dtype: torch.dtype | None = None,
+    ) -> FastOptimizer:
+        """Adam that looks one step of its mean ahead
+
+        lr: Learning rate: the length of a step (in [0, inf))
+        wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))
+        mom: β₁: how slowly the mean of gradients forgets (in [0, 1))
+        sqr_mom: β₂: how slowly the mean of squares forgets (in [0, 1))
+        eps: Keeps the division finite (in [0, inf))
+        mom_decay: ψ: how fast the mean gradient gains its full share (in [0, inf))"""
+nadam: _nadam
+"""Adam that looks one step of its mean ahead
+
+| hyper     | default | range    | meaning |
+|-----------|---------|----------|---------|
+| lr        | 0.002   | [0, inf) | Learning rate: the length of a step |
+| wd        | 0       | [0, inf) | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+| mom       | 0.9     | [0, 1)   | β₁: how slowly the mean of gradients forgets |
+| sqr_mom   | 0.999   | [0, 1)   | β₂: how slowly the mean of squares forgets |
+| eps       | 1e-08   | [0, inf) | Keeps the division finite |
+| mom_decay | 0.004   | [0, inf) | ψ: how fast the mean gradient gains its full share |
+
+Paper: Incorporating Nesterov momentum into Adam (2016), https://openreview.net/forum?id=OM0jvwB8jIp57ZJjtNEZ
+Faithful to: torch 2.15.0"""
+
+class NAdam(TorchOptimizer):
+    """Adam that looks one step of its mean ahead
+
+    | hyper          | default | range    | meaning |
+    |----------------|---------|----------|---------|
+    | lr             | 0.002   | [0, inf) | Learning rate: the length of a step |
+    | weight_decay   | 0       | [0, inf) | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+    | betas[0]       | 0.9     | [0, 1)   | β₁: how slowly the mean of gradients forgets |
+    | betas[1]       | 0.999   | [0, 1)   | β₂: how slowly the mean of squares forgets |
+    | eps            | 1e-08   | [0, inf) | Keeps the division finite |
+    | momentum_decay | 0.004   | [0, inf) | ψ: how fast the mean gradient gains its full share |
+
+    Paper: Incorporating Nesterov momentum into Adam (2016), https://openreview.net/forum?id=OM0jvwB8jIp57ZJjtNEZ
+    Faithful to: torch 2.15.0"""
+    def __init__(
+        self,
+        params: ParamsT,
+        lr: Annotated[Number, 'in [0, inf)'] | None = 0.002,
+        betas: tuple[Annotated[Number, 'in [0, 1)'], Annotated[Number, 'in [0, 1)']] | list[Any] = (0.9, 0.999),
+        eps: Annotated[Number, 'in [0, inf)'] = 1e-08,
+        weight_decay: Annotated[Number, 'in [0, inf)'] = 0.0,
+        momentum_decay: Annotated[Number, 'in [0, inf)'] = 0.004,
+        *,
+        foreach: bool | None = None,
+        fused: bool | None = None,
+        capturable: bool = False,
+        differentiable: bool = False,
+        maximize: bool = False,
+        amsgrad: bool = False,
+        centered: bool = False,
+        decoupled_weight_decay: bool = ...,
+        how: How = 'auto',
+        lowp: LowP = 'plain',
+        skip_nonfinite: bool = False,
+        state_dtype: torch.dtype | None = None,
+    ) -> None:
+        """Adam that looks one step of its mean ahead
+
+        lr: Learning rate: the length of a step (in [0, inf))
+        weight_decay: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))
+        betas[0]: β₁: how slowly the mean of gradients forgets (in [0, 1))
+        betas[1]: β₂: how slowly the mean of squares forgets (in [0, 1))
+        eps: Keeps the division finite (in [0, inf))
+        momentum_decay: ψ: how fast the mean gradient gains its full share (in [0, inf))"""
+
+class NAdamW(TorchOptimizer):
+    """NAdam with decoupled weight decay
+
+    | hyper          | default | range    | meaning |
+    |----------------|---------|----------|---------|
+    | lr             | 0.002   | [0, inf) | Learning rate: the length of a step |
+    | betas[0]       | 0.9     | [0, 1)   | β₁: how slowly the mean of gradients forgets |
+    | betas[1]       | 0.999   | [0, 1)   | β₂: how slowly the mean of squares forgets |
+    | eps            | 1e-08   | [0, inf) | Keeps the division finite |
+    | momentum_decay | 0.004   | [0, inf) | ψ: how fast the mean gradient gains its full share |
+    | weight_decay   | 0       | [0, inf) | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+
+    Paper: Incorporating Nesterov momentum into Adam (2016), https://openreview.net/forum?id=OM0jvwB8jIp57ZJjtNEZ
+    Faithful to: torch 2.15.0"""
+    def __init__(
+        self,
+        params: ParamsT,
+        lr: Annotated[Number, 'in [0, inf)'] | None = 0.002,
+        betas: tuple[Annotated[Number, 'in [0, 1)'], Annotated[Number, 'in [0, 1)']] | list[Any] = (0.9, 0.999),
+        *,
+        eps: Annotated[Number, 'in [0, inf)'] = 1e-08,
+        momentum_decay: Annotated[Number, 'in [0, inf)'] = 0.004,
+        weight_decay: Annotated[Number, 'in [0, inf)'] = 0.0,
+        foreach: bool | None = None,
+        fused: bool | None = None,
+        capturable: bool = False,
+        differentiable: bool = False,
+        maximize: bool = False,
+        amsgrad: bool = False,
+        centered: bool = False,
+        decoupled_weight_decay: bool = ...,
+        how: How = 'auto',
+        lowp: LowP = 'plain',
+        skip_nonfinite: bool = False,
+        state_dtype: torch.dtype | None = None,
+    ) -> None:
+        """NAdam with decoupled weight decay
+
+        lr: Learning rate: the length of a step (in [0, inf))
+        betas[0]: β₁: how slowly the mean of gradients forgets (in [0, 1))
+        betas[1]: β₂: how slowly the mean of squares forgets (in [0, 1))
+        eps: Keeps the division finite (in [0, inf))
+        momentum_decay: ψ: how fast the mean gradient gains its full share (in [0, inf))
+        weight_decay: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))"""
+
+class _adafactor(Rule):
+    def __call__(
+        self,
+        params: Params,
+        lr: Annotated[Hyper, 'in [0, inf)'] | None = 0.01,
+        *,
+        power: Annotated[Hyper, 'in (-inf, 0]'] = -0.8,
+        eps: Annotated[Hyper, 'in [0, inf)'] = 0.0,
+        least: Annotated[Hyper, 'in [0, inf)'] = 0.001,
+        clip: Annotated[Hyper, 'in [1, inf)'] = 1.0,
+        wd: Annotated[Hyper, 'in [0, inf)'] = 0.0,
+        how: How = 'auto',
+        lowp: LowP = 'plain',
+        skip_nonfinite: bool = False,
+        state_dtype: torch.dtype | None = None,
+    ) -> FastOptimizer:
+        """Squares of rows and columns, nearly no memory
+
+        lr: Learning rate (in [0, inf))
+        power: A new square's share at step t is `t**power` (in (-inf, 0])
+        eps: ε₁: a gradient counts as at least this large; 0 is the machine epsilon (in [0, inf))
+        least: ε₂: weights count as at least this large (in [0, inf))
+        clip: κ: largest rms of a direction (in [1, inf))
+        wd: Weight decay, multiplied by `lr` (in [0, inf))"""
+adafactor: _adafactor
+"""Squares of rows and columns, nearly no memory
+
+| hyper | default | range     | meaning |
+|-------|---------|-----------|---------|
+| lr    | 0.01    | [0, inf)  | Learning rate |
+| power | -0.8    | (-inf, 0] | A new square's share at step t is `t**power` |
+| eps   | 0       | [0, inf)  | ε₁: a gradient counts as at least this large; 0 is the machine epsilon |
+| least | 0.001   | [0, inf)  | ε₂: weights count as at least this large |
+| clip  | 1       | [1, inf)  | κ: largest rms of a direction |
+| wd    | 0       | [0, inf)  | Weight decay, multiplied by `lr` |
+
+Paper: Adafactor: adaptive learning rates with sublinear memory cost (2018), https://arxiv.org/abs/1804.04235
+Faithful to: torch 2.15.0"""
+
+class Adafactor(TorchOptimizer):
+    """Squares of rows and columns, nearly no memory
+
+    | hyper        | default | range     | meaning |
+    |--------------|---------|-----------|---------|
+    | lr           | 0.01    | [0, inf)  | Learning rate |
+    | beta2_decay  | -0.8    | (-inf, 0] | A new square's share at step t is `t**power` |
+    | eps[0]       | 0       | [0, inf)  | ε₁: a gradient counts as at least this large; 0 is the machine epsilon |
+    | eps[1]       | 0.001   | [0, inf)  | ε₂: weights count as at least this large |
+    | d            | 1       | [1, inf)  | κ: largest rms of a direction |
+    | weight_decay | 0       | [0, inf)  | Weight decay, multiplied by `lr` |
+
+    Paper: Adafactor: adaptive learning rates with sublinear memory cost (2018), https://arxiv.org/abs/1804.04235
+    Faithful to: torch 2.15.0"""
+    def __init__(
+        self,
+        params: ParamsT,
+        lr: Annotated[Number, 'in [0, inf)'] | None = 0.01,
+        beta2_decay: Annotated[Number, 'in (-inf, 0]'] = -0.8,
+        eps: tuple[Number | None, Annotated[Number, 'in [0, inf)']] | list[Any] | Number = (0.0, 0.001),
+        d: Annotated[Number, 'in [1, inf)'] = 1.0,
+        weight_decay: Annotated[Number, 'in [0, inf)'] = 0.0,
+        *,
+        foreach: bool | None = None,
+        fused: bool | None = None,
+        capturable: bool = False,
+        differentiable: bool = False,
+        maximize: bool = False,
+        amsgrad: bool = False,
+        centered: bool = False,
+        decoupled_weight_decay: bool = ...,
+        how: How = 'auto',
+        lowp: LowP = 'plain',
+        skip_nonfinite: bool = False,
+        state_dtype: torch.dtype | None = None,
+    ) -> None:
+        """Squares of rows and columns, nearly no memory
+
+        lr: Learning rate (in [0, inf))
+        beta2_decay: A new square's share at step t is `t**power` (in (-inf, 0])
+        eps[0]: ε₁: a gradient counts as at least this large; 0 is the machine epsilon (in [0, inf))
+        eps[1]: ε₂: weights count as at least this large (in [0, inf))
+        d: κ: largest rms of a direction (in [1, inf))
+        weight_decay: Weight decay, multiplied by `lr` (in [0, inf))"""
+
+standardize: Term
+"""Centered RMSprop: the gradient over its standard deviation"""
+
+def mom_at(t: Any, mom: Any, mom_decay: Any) -> Any:
+    """NAdam's share μ of the mean gradient at step `t`"""
+
+def row_zeros(p: Any) -> Any:
+    """Zeros to keep a mean for each row of `p`, or for each weight if it is a vector"""
+
+def column_zeros(p: Any) -> Any:
+    """Zeros to keep a mean for each column of `p`; none if it is a vector"""
+
+def mean_squares(avg: Any, u: Any, dim: Any, share: Any) -> Any:
+    """`avg` of rows or columns after it has learned the squares of `u`, averaged over `dim`, to the `share`"""
+
+def rank_one(row: Any, col: Any, eps: Any) -> Any:
+    """The mean squares that those of rows and columns stand for, at least `eps`²; if `eps` is 0, it is the machine epsilon"""
+
+def rms(x: Any) -> Any:
+    """The root mean square of a tensor"""

@@ -1,0 +1,237 @@
+# Made by tests/stubs.py: edit the notebook of the module, and run `python tests/stubs.py`
+from fastopt.core._types import How, Hyper, LowP, Number, Params
+from fastopt.core.fastai_face import FastOptimizer
+from fastopt.core.rules import Rule, Term
+from fastopt.core.torch_face import TorchOptimizer
+from torch.optim.optimizer import ParamsT
+from typing import Annotated, Any, Literal, TypeAlias
+import torch
+
+__all__ = ['Version', 'diffgrad', 'DiffGrad', 'diffrgrad', 'diffrgrad_hold', 'DiffRGrad', 'friction', 'late_friction']
+
+Version: TypeAlias = Literal[0, 1, 2]
+
+class _diffgrad(Rule):
+    def __call__(
+        self,
+        params: Params,
+        lr: Annotated[Hyper, 'in [0, inf)'] | None = 0.001,
+        *,
+        wd: Annotated[Hyper, 'in [0, inf)'] = 0.0,
+        mom: Annotated[Hyper, 'in [0, 1)'] = 0.9,
+        sqr_mom: Annotated[Hyper, 'in [0, 1)'] = 0.999,
+        eps: Annotated[Hyper, 'in [0, inf)'] = 1e-08,
+        eps_hat: bool = True,
+        version: Literal[0, 1, 2] = 0,
+        how: How = 'auto',
+        lowp: LowP = 'plain',
+        skip_nonfinite: bool = False,
+        state_dtype: torch.dtype | None = None,
+    ) -> FastOptimizer:
+        """Adam that brakes where the gradient stopped changing
+
+        lr: Learning rate: the length of a step (in [0, inf))
+        wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))
+        mom: β₁: how slowly the mean of gradients forgets (in [0, 1))
+        sqr_mom: β₂: how slowly the mean of squares forgets (in [0, 1))
+        eps: Keeps the division finite (in [0, inf))
+        eps_hat: Add `eps` to the root before it is debiased (ε̂ in the paper)? (one of False, True)
+        version: 0: ξ of the size of the change, ½ to 1; 1: of its sign too, 0 to 1; 2: of the size, ½ to 5 (one of 0, 1, 2; versions above 2 have no trustworthy published definition)"""
+diffgrad: _diffgrad
+"""Adam that brakes where the gradient stopped changing
+
+| hyper   | default | range              | meaning |
+|---------|---------|--------------------|---------|
+| lr      | 0.001   | [0, inf)           | Learning rate: the length of a step |
+| wd      | 0       | [0, inf)           | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+| mom     | 0.9     | [0, 1)             | β₁: how slowly the mean of gradients forgets |
+| sqr_mom | 0.999   | [0, 1)             | β₂: how slowly the mean of squares forgets |
+| eps     | 1e-08   | [0, inf)           | Keeps the division finite |
+| eps_hat | True    | one of False, True | Add `eps` to the root before it is debiased (ε̂ in the paper)? |
+| version | 0       | one of 0, 1, 2     | 0: ξ of the size of the change, ½ to 1; 1: of its sign too, 0 to 1; 2: of the size, ½ to 5 |
+
+Paper: diffGrad: An Optimization Method for Convolutional Neural Networks (2019), https://arxiv.org/abs/1909.11015
+Faithful to: shivram1987/diffGrad@73233ba"""
+
+class DiffGrad(TorchOptimizer):
+    """Adam that brakes where the gradient stopped changing
+
+    | hyper        | default | range              | meaning |
+    |--------------|---------|--------------------|---------|
+    | lr           | 0.001   | [0, inf)           | Learning rate: the length of a step |
+    | weight_decay | 0       | [0, inf)           | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+    | betas[0]     | 0.9     | [0, 1)             | β₁: how slowly the mean of gradients forgets |
+    | betas[1]     | 0.999   | [0, 1)             | β₂: how slowly the mean of squares forgets |
+    | eps          | 1e-08   | [0, inf)           | Keeps the division finite |
+    | eps_hat      | True    | one of False, True | Add `eps` to the root before it is debiased (ε̂ in the paper)? |
+    | version      | 0       | one of 0, 1, 2     | 0: ξ of the size of the change, ½ to 1; 1: of its sign too, 0 to 1; 2: of the size, ½ to 5 |
+
+    Paper: diffGrad: An Optimization Method for Convolutional Neural Networks (2019), https://arxiv.org/abs/1909.11015
+    Faithful to: shivram1987/diffGrad@73233ba"""
+    def __init__(
+        self,
+        params: ParamsT,
+        lr: Annotated[Number, 'in [0, inf)'] | None = 0.001,
+        betas: tuple[Annotated[Number, 'in [0, 1)'], Annotated[Number, 'in [0, 1)']] | list[Any] = (0.9, 0.999),
+        *,
+        weight_decay: Annotated[Number, 'in [0, inf)'] = 0.0,
+        eps: Annotated[Number, 'in [0, inf)'] = 1e-08,
+        eps_hat: bool | None = True,
+        version: Literal[0, 1, 2] | None = 0,
+        foreach: bool | None = None,
+        fused: bool | None = None,
+        capturable: bool = False,
+        differentiable: bool = False,
+        maximize: bool = False,
+        amsgrad: bool = False,
+        centered: bool = False,
+        decoupled_weight_decay: bool = ...,
+        how: How = 'auto',
+        lowp: LowP = 'plain',
+        skip_nonfinite: bool = False,
+        state_dtype: torch.dtype | None = None,
+    ) -> None:
+        """Adam that brakes where the gradient stopped changing
+
+        lr: Learning rate: the length of a step (in [0, inf))
+        weight_decay: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))
+        betas[0]: β₁: how slowly the mean of gradients forgets (in [0, 1))
+        betas[1]: β₂: how slowly the mean of squares forgets (in [0, 1))
+        eps: Keeps the division finite (in [0, inf))
+        eps_hat: Add `eps` to the root before it is debiased (ε̂ in the paper)? (one of False, True)
+        version: 0: ξ of the size of the change, ½ to 1; 1: of its sign too, 0 to 1; 2: of the size, ½ to 5 (one of 0, 1, 2; versions above 2 have no trustworthy published definition)"""
+
+class _diffrgrad(Rule):
+    def __call__(
+        self,
+        params: Params,
+        lr: Annotated[Hyper, 'in [0, inf)'] | None = 0.001,
+        *,
+        mom: Annotated[Hyper, 'in [0, 1)'] = 0.9,
+        sqr_mom: Annotated[Hyper, 'in [0, 1)'] = 0.999,
+        eps: Annotated[Hyper, 'in [0, inf)'] = 1e-08,
+        n_min: Annotated[Hyper, 'in [4, inf)'] = 5.0,
+        version: Literal[0, 1, 2] = 1,
+        wd: Annotated[Hyper, 'in [0, inf)'] = 0.0,
+        how: How = 'auto',
+        lowp: LowP = 'plain',
+        skip_nonfinite: bool = False,
+        state_dtype: torch.dtype | None = None,
+    ) -> FastOptimizer:
+        """Rectified Adam with friction
+
+        lr: Learning rate: the length of a step (in [0, inf))
+        mom: β₁ of the mean (in [0, 1))
+        sqr_mom: β₂ of the mean square (in [0, 1))
+        eps: Keeps the division finite (in [0, inf))
+        n_min: Least length of the moving average to trust (in [4, inf))
+        version: As in `friction` (one of 0, 1, 2; versions above 2 have no trustworthy published definition)
+        wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))"""
+diffrgrad: _diffrgrad
+"""Rectified Adam with friction
+
+| hyper   | default | range          | meaning |
+|---------|---------|----------------|---------|
+| lr      | 0.001   | [0, inf)       | Learning rate: the length of a step |
+| mom     | 0.9     | [0, 1)         | β₁ of the mean |
+| sqr_mom | 0.999   | [0, 1)         | β₂ of the mean square |
+| eps     | 1e-08   | [0, inf)       | Keeps the division finite |
+| n_min   | 5       | [4, inf)       | Least length of the moving average to trust |
+| version | 1       | one of 0, 1, 2 | As in `friction` |
+| wd      | 0       | [0, inf)       | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+
+Faithful to: lessw2020/Best-Deep-Learning-Optimizers@070a509"""
+
+class _diffrgrad_hold(Rule):
+    def __call__(
+        self,
+        params: Params,
+        lr: Annotated[Hyper, 'in [0, inf)'] | None = 0.001,
+        *,
+        mom: Annotated[Hyper, 'in [0, 1)'] = 0.9,
+        sqr_mom: Annotated[Hyper, 'in [0, 1)'] = 0.999,
+        eps: Annotated[Hyper, 'in [0, inf)'] = 1e-08,
+        n_min: Annotated[Hyper, 'in [4, inf)'] = 5.0,
+        version: Literal[0, 1, 2] = 1,
+        wd: Annotated[Hyper, 'in [0, inf)'] = 0.0,
+        how: How = 'auto',
+        lowp: LowP = 'plain',
+        skip_nonfinite: bool = False,
+        state_dtype: torch.dtype | None = None,
+    ) -> FastOptimizer:
+        """diffRGrad that stands still until its mean square can be trusted
+
+        lr: Learning rate: the length of a step (in [0, inf))
+        mom: β₁ of the mean (in [0, 1))
+        sqr_mom: β₂ of the mean square (in [0, 1))
+        eps: Keeps the division finite (in [0, inf))
+        n_min: Least length of the moving average to trust (in [4, inf))
+        version: As in `friction` (one of 0, 1, 2; versions above 2 have no trustworthy published definition)
+        wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))"""
+diffrgrad_hold: _diffrgrad_hold
+"""diffRGrad that stands still until its mean square can be trusted
+
+| hyper   | default | range          | meaning |
+|---------|---------|----------------|---------|
+| lr      | 0.001   | [0, inf)       | Learning rate: the length of a step |
+| mom     | 0.9     | [0, 1)         | β₁ of the mean |
+| sqr_mom | 0.999   | [0, 1)         | β₂ of the mean square |
+| eps     | 1e-08   | [0, inf)       | Keeps the division finite |
+| n_min   | 5       | [4, inf)       | Least length of the moving average to trust |
+| version | 1       | one of 0, 1, 2 | As in `friction` |
+| wd      | 0       | [0, inf)       | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+
+Faithful to: lessw2020/Best-Deep-Learning-Optimizers@070a509"""
+
+class DiffRGrad(TorchOptimizer):
+    """Rectified Adam with friction
+
+    | hyper        | default | range          | meaning |
+    |--------------|---------|----------------|---------|
+    | lr           | 0.001   | [0, inf)       | Learning rate: the length of a step |
+    | betas[0]     | 0.9     | [0, 1)         | β₁ of the mean |
+    | betas[1]     | 0.999   | [0, 1)         | β₂ of the mean square |
+    | eps          | 1e-08   | [0, inf)       | Keeps the division finite |
+    | n_min        | 5       | [4, inf)       | Least length of the moving average to trust |
+    | version      | 1       | one of 0, 1, 2 | As in `friction` |
+    | weight_decay | 0       | [0, inf)       | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+
+    Faithful to: lessw2020/Best-Deep-Learning-Optimizers@070a509"""
+    def __init__(
+        self,
+        params: ParamsT,
+        lr: Annotated[Number, 'in [0, inf)'] | None = 0.001,
+        betas: tuple[Annotated[Number, 'in [0, 1)'], Annotated[Number, 'in [0, 1)']] | list[Any] = (0.9, 0.999),
+        *,
+        eps: Annotated[Number, 'in [0, inf)'] = 1e-08,
+        n_min: Annotated[Number, 'in [4, inf)'] = 5.0,
+        weight_decay: Annotated[Number, 'in [0, inf)'] = 0.0,
+        version: Literal[0, 1, 2] | None = 1,
+        foreach: bool | None = None,
+        fused: bool | None = None,
+        capturable: bool = False,
+        differentiable: bool = False,
+        maximize: bool = False,
+        amsgrad: bool = False,
+        centered: bool = False,
+        decoupled_weight_decay: bool = ...,
+        how: How = 'auto',
+        lowp: LowP = 'plain',
+        skip_nonfinite: bool = False,
+        state_dtype: torch.dtype | None = None,
+    ) -> None:
+        """Rectified Adam with friction
+
+        lr: Learning rate: the length of a step (in [0, inf))
+        betas[0]: β₁ of the mean (in [0, 1))
+        betas[1]: β₂ of the mean square (in [0, 1))
+        eps: Keeps the division finite (in [0, inf))
+        n_min: Least length of the moving average to trust (in [4, inf))
+        version: As in `friction` (one of 0, 1, 2; versions above 2 have no trustworthy published definition)
+        weight_decay: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))"""
+
+friction: Term
+"""diffGrad's friction ξ: brake where the gradient stopped changing"""
+
+late_friction: Term
+"""`friction` once the mean square can be trusted"""

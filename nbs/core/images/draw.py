@@ -1,0 +1,157 @@
+"Draws the picture at the head of each notebook of the core, as SVG beside this file: python nbs/core/images/draw.py"
+from html import escape
+from pathlib import Path
+
+WIDTH,LEFT,COL,GAP = 844,96,118,6 # Left of the six columns stand the names of the lanes
+INK,DIM,LINE = '#1b1f24','#6a7179','#c3c9cf'
+HOT,EDGE,PALE = '#ffe3a8','#c77700','#f3f5f7' # What a notebook is about, its border, and all else
+
+STAGES = dict(gradient='from backward', terms='the equations', program='nodes, numbers', phases='one kernel each', kernel='compiled',
+    weights='p ← p − u')
+TRACE = dict(gradient=('ln 3', '−ln 9'), terms=('u = 0.075', '−0.090'), program=('22 nodes', '9 numbers'), phases=('1 phase', '17 nodes'),
+    kernel=('reads 5', 'writes 4'), weights=('0.925', '−1.910'))
+LANES = dict(step='one step', batch='a batch', opt='an optimizer', process='a process', disk='on disk')
+
+THINGS = {}
+
+def lives(name, lane, first, columns, *lines):
+    "Let the thing `name` live as long as `lane` says, drawn with `lines` of text over `columns` from the `first` one on"
+    THINGS[name] = lane,first,columns,lines
+
+lives('grad', 'step', 0, 1, 'p.grad')
+lives('u', 'step', 1, 1, 'u, temporaries', 'of eager, foreach')
+lives('prog', 'step', 2, 1, 'Program', 'of symbols')
+lives('temps', 'step', 3, 1, 'temporaries', 'between phases')
+lives('consts', 'step', 4, 1, 'c0, c1, …', 'where g lies')
+lives('question', 'step', 5, 1, 'Questions', 'about all weights')
+lives('batch', 'batch', 0, 2, 'Batch: weights alike in dtype,', 'device, step; where all lies')
+lives('plan', 'batch', 3, 1, 'Plan', 'of a program')
+lives('launcher', 'batch', 4, 1, 'Launcher:', 'addresses, sizes')
+lives('groups', 'opt', 0, 2, 'groups: weights and', 'their lr, mom, wd')
+lives('engine', 'opt', 2, 2, 'Engine: batches,', 'options, how, lowp')
+lives('state', 'opt', 4, 1, 'state: step,', 'm, v, prev')
+lives('p', 'opt', 5, 1, 'p', '(with the model)')
+lives('rule', 'process', 0, 2, 'Rule and its Terms: hypers,', 'state, ranges by name')
+lives('func', 'process', 4, 1, 'the compiled', 'function')
+lives('ckpt', 'disk', 0, 3, 'checkpoint: state, hypers,', 'a label with the chain of terms')
+lives('checked', 'disk', 3, 1, 'replayed.json:', 'what was tested')
+lives('lib', 'disk', 4, 1, 'kept kernel,', 'by its hash')
+
+PICTURES = {}
+
+def about(name, title, stages, things, *notes, face=False, direct=False):
+    "Let the picture `name` be about `stages` and `things`, words in a string, and perhaps the face and the direct way; `notes` stand below"
+    PICTURES[name] = title,stages.split(),things.split(),notes,face,direct
+
+about('tour', 'The core: from a gradient to new weights', ' '.join(STAGES), ' '.join(THINGS),
+    'The numbers in italics are one step of diffgrad, with lr=0.1, on the weights 1 and −2, followed from stage to stage.',
+    'Memory, fused: for each weight 5 numbers are read (p, g, m, v, prev) and 4 written (p, m, v, prev).', face=True, direct=True)
+about('rules', 'Rules: the maths, and nothing else', 'terms', 'rule',
+    'A rule is made once and serves every optimizer, engine and face. It holds no tensor: it only says which state there is to be.',
+    'Memory: a term may write to its own state in place (m, v, prev), and never to u, g or p.')
+about('memory', 'Memory: where tensors lie, and whether that is still so', 'gradient weights', 'batch grad state p',
+    'A batch keeps addresses, shapes and strides of p, g and all state. They are compared at each step, before anything is written.',
+    'Memory: no element is read or written here, only what describes the tensors.')
+about('engine', 'Engines: who steps together, and how', 'gradient terms weights', 'grad u question batch engine state p',
+    'The engine makes state at the first step with a gradient, and keeps a batch until something about its weights has changed.',
+    'Memory, eager and foreach: each operation reads its arguments and writes a temporary; foreach works in pieces of 2 MiB.', direct=True)
+about('program', 'Program: a rule that was written down', 'program phases', 'prog consts',
+    'Each step is recorded anew, for its numbers are new. Its nodes are the same, so that what was compiled for them serves again.',
+    'Memory: no tensor is read or written. A symbol stands for one, and an operation on it is a node in a list.')
+about('fused', 'Fused: the phases of a program on a batch', 'phases kernel weights', 'temps consts question plan state p',
+    'A plan is made at the first step of a program on a batch. Later steps hand new numbers and addresses to the same kernels.',
+    'Memory: each phase reads its columns once and writes its results once. Only between two phases are there temporaries.')
+about('groups', 'Groups: what a user may say, by which names', '', 'groups rule',
+    'fastai and PyTorch call hypers by different names. A group keeps those of its host; the engine is given the names of the rule.',
+    'Memory: no tensor is read or written. A group lists its weights and holds a handful of numbers.', face=True)
+about('checkpoints', 'Checkpoints: what outlives the process', '', 'groups state ckpt',
+    'A checkpoint holds state and hypers, and says which rule wrote it. Programs, plans and kernels are found again, not saved.',
+    'Memory: saving hands out the state itself. Loading copies it, once all of it has been checked.', face=True)
+about('fastai_face', 'The face for fastai: the rule is the opt_func', '', 'groups engine state rule',
+    'FastOptimizer is fastai’s Optimizer with an engine inside. It lives as long as its Learner, or until a fit resets it.',
+    'Memory: the face reads and writes no tensor. Gradients are dropped by zero_grad, not filled with zeros.', face=True)
+about('torch_face', 'The face for PyTorch: a class for each rule', '', 'groups engine state rule',
+    'DiffGrad(model.parameters()) is a torch.optim.Optimizer with an engine inside. Class and rule live as long as the process.',
+    'Memory: the face reads and writes no tensor. State lies in opt.state, weight by weight, as PyTorch’s users expect.', face=True)
+about('registry', 'Registry: every rule on one page', 'terms', 'rule checked',
+    'The table is made from the rules when it is asked for. No step depends on it.',
+    'Memory: the state of one weight is made, to count what each rule keeps: for diffgrad 3 numbers a weight.')
+about('base', 'What all backends share: from a phase to a kernel', 'phases kernel', 'consts launcher',
+    'A phase becomes lines once, when its kernel is built. A launcher keeps tables of addresses as long as its batch holds.',
+    'Memory: a launch needs one address for each weight and column, and only those of gradients and temporaries change.')
+about('cache', 'The cache: kernels that outlive the process', 'kernel', 'func lib',
+    'The name of a kept kernel says what it was made from, and which bytes it should have. The folder may be deleted at any time.',
+    'Memory: one file of about 16 kB a kernel, read once a process.')
+about('cpp', 'C++: the kernel on a CPU', 'kernel weights', 'consts launcher func lib state p',
+    'The source is compiled once a machine and loaded once a process. A step is one foreign call for all tensors of a batch.',
+    'Memory: blocks of 16,384 elements are dealt to the threads. Each element of a column is read once and written once.')
+about('triton', 'Triton: the kernel on a GPU', 'kernel weights', 'consts launcher func state p',
+    'Triton compiles the source once and keeps it in its own cache. The tables lie on the device; new addresses are sent.',
+    'Memory: blocks of 1,024 elements, in accesses of 16 bytes where all addresses of a block allow it.')
+about('inductor', 'Inductor: the kernel where there is no other', 'kernel weights', 'consts func state p',
+    'torch.compile takes the source once a process and keeps its results in its own cache. A step is one call for each weight.',
+    'Memory: flat views of the same columns. All of them are read before any of them is written.')
+
+def text(x, y, s, size=13, colour=INK, anchor='middle', more=''):
+    return f'<text x="{x:g}" y="{y:g}" font-size="{size}" fill="{colour}" text-anchor="{anchor}" {more}>{escape(s)}</text>'
+
+def left(y, s, more=''):
+    "The name of a row, left of the columns"
+    return text(LEFT-6, y, s, 13, INK, 'end', more)
+
+def box(x, y, w, h, hot, lines, size=13, more=''):
+    "A box with `lines` of text in its middle"
+    fill,edge,ink = (HOT, EDGE, INK) if hot else (PALE, LINE, DIM)
+    top = y + h/2 + size*0.36 - (len(lines)-1)*(size+3)/2
+    return ''.join([f'<rect x="{x:g}" y="{y:g}" width="{w:g}" height="{h:g}" rx="5" fill="{fill}" stroke="{edge}"/>',
+        *(text(x+w/2, top + i*(size+3), s, size, ink, more=more) for i,s in enumerate(lines))])
+
+def arrow(path, hot):
+    return f'<path d="{path}" fill="none" stroke="{EDGE if hot else DIM}" stroke-width="1.6" marker-end="url(#{"hot" if hot else "dim"})"/>'
+
+def head(k, colour):
+    "The head of an arrow"
+    frame = 'viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto"'
+    return f'<marker id="{k}" {frame}><path d="M0 0L8 4L0 8z" fill="{colour}"/></marker>'
+
+def across(i, n=1):
+    "Left edge and width of `n` columns from column `i` on"
+    return LEFT + i*(COL+GAP),n*COL + (n-1)*GAP
+
+def chain(hot, direct, y):
+    "The six stages with arrows, the numbers of the trace below, and the way of eager and foreach above"
+    parts,names = [],[*STAGES]
+    for i,s in enumerate(names):
+        (x,w),ink = across(i),INK if s in hot else DIM
+        parts += [box(x+6, y, w-12, 48, s in hot, [s], 15, 'font-weight="bold" dy="-7"'), text(x+w/2, y+39, STAGES[s], 12, ink)]
+        parts += [text(x+w/2, y+67 + 16*j, o, 13, ink, more='font-style="italic"') for j,o in enumerate(TRACE[s])]
+        if i<5: parts.append(arrow(f'M{x+w-6:g} {y+24} h11', s in hot and names[i+1] in hot))
+    a,b = [x + w/2 for x,w in (across(1), across(5))]
+    said = 'eager and foreach: with PyTorch’s own functions, straight to the weights'
+    return parts + [arrow(f'M{a:g} {y} v-15 h{b-a:g} v11', direct), text((a+b)/2, y-20, said, 12, INK if direct else DIM)]
+
+def lanes(things, y):
+    "How long each thing lives: a lane for each length of time"
+    parts,top = [],{s: y + 46*i for i,s in enumerate(LANES)}
+    for s,t in top.items(): parts += [f'<line x1="8" x2="{WIDTH-8}" y1="{t-4}" y2="{t-4}" stroke="{LINE}"/>', left(t+23, LANES[s])]
+    for k,(s,i,n,lines) in THINGS.items():
+        x,w = across(i, n)
+        parts.append(box(x+2, top[s], w-4, 38, k in things, lines, 12))
+    return parts
+
+def picture(title, hot, things, notes, face, direct):
+    "One picture as SVG"
+    bold,bottom = 'font-weight="bold"',234 + 46*len(LANES)
+    height = bottom + 18 + 20*len(notes)
+    calls = 'a face, for fastai or PyTorch, calls Engine.step with groups of weights and hypers'
+    size = f'viewBox="0 0 {WIDTH} {height}" width="{WIDTH}"'
+    parts = [f'<svg xmlns="http://www.w3.org/2000/svg" {size} font-family="DejaVu Sans, Verdana, Arial, sans-serif">']
+    parts += [f'<title>{escape(title)}</title>', f'<defs>{head("hot", EDGE)}{head("dim", DIM)}</defs>']
+    parts += [f'<rect width="{WIDTH}" height="{height}" rx="8" fill="white"/>', text(WIDTH/2, 28, title, 17, more=bold)]
+    parts += [box(LEFT+6, 42, across(0, 6)[1]-12, 26, face, [calls])]
+    parts += [left(130, 'stage', bold), left(179, 'the trace'), left(224, 'lives for', bold)]
+    notes = [text(WIDTH/2, bottom+18 + 20*i, o, 12.5) for i,o in enumerate(notes)]
+    return '\n'.join([*parts, *chain(hot, direct, 112), *lanes(things, 234), *notes, '</svg>', ''])
+
+if __name__ == '__main__':
+    for k,o in PICTURES.items(): Path(__file__).with_name(f'{k}.svg').write_text(picture(*o), encoding='utf-8')
