@@ -59,7 +59,7 @@ def test_moved():
     assert row['moved']==row['bytes']==4*18*10
 
 def test_every_rule_is_an_entrant():
-    from fastopt.core.registry import opts
+    from fastopt.all import opts
     assert set(opts().index) <= set(B.entrants) and set(B.choice) <= set(B.entrants)
 
 def test_warm_up(): assert [B.warm_up(B.entrants[o]) for o in ('sgd','adamw','diffrgrad')]==[2,1,6]

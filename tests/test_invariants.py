@@ -3,7 +3,8 @@ import gc, sys
 import numpy as np, pytest, torch
 from fastopt.core.engine import DROP, Engine, compute_dtype
 from fastopt.optim.lookahead import centralize
-from fastopt.core.registry import floats, opts
+from fastopt.all import opts
+from fastopt.core.registry import floats
 from kernels import BUILT
 from rules_under_test import RULES, far, weights
 

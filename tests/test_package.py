@@ -1,6 +1,6 @@
 "What is installed says what settings.ini says, and nothing says it a second time."
 from configparser import ConfigParser
-from fastopt.core.registry import opts
+from fastopt.all import opts
 from importlib.metadata import distribution
 from nbdev.config import get_config, read_version
 from packaging.requirements import Requirement

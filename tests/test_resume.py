@@ -14,7 +14,7 @@ from fastai.losses import CrossEntropyLossFlat
 from fastai.optimizer import Adam, OptimWrapper, ranger as fastai_ranger
 from fastcore.foundation import L
 from fastopt.optim.adamod import AdaMod
-from fastopt.training.beyond import SAM
+from fastopt.training.sam import SAM
 from fastopt.training.resume import _beside as beside, _fits as fits, _plain as plain, _read as read, _write as write, RESUME_FORMAT, SaveResume
 from fastopt.training.flat_anneal import fit_fc # chkstyle: ignore - patches Learner
 from fastopt.training.schedules import SwitchOpt

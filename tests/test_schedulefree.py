@@ -1,17 +1,18 @@
 "Schedule-free training: the average is in place for everything but training, and nothing that looks at it changes a bit of what comes."
-import fastopt.optim.schedulefree as module, numpy as np, pytest, random, torch, warnings
+import fastopt.training.schedule_free as module, numpy as np, pytest, random, torch, warnings
 from fastai.basics import Callback, set_seed
 from fastai.callback.core import CancelEpochException, CancelFitException, CancelTrainException, FetchPredsCallback
 from fastai.callback.progress import ProgressCallback
 from fastai.callback.schedule import fine_tune, lr_find # chkstyle: ignore - patches Learner
 from fastai.callback.tracker import SaveModelCallback
 from fastai.data.core import DataLoaders, Datasets
-from fastai.learner import load_learner
+from fastai.learner import Learner, load_learner
 from fastai.optimizer import OptimWrapper
 from fastcore.basics import AttrDict
 from fastopt.training.resume import _rngs as rngs
 from fastopt.core.rules import matrices, route
-from fastopt.optim.schedulefree import ScheduleFree, ScheduleFreeAdamW, averaged, averages
+from fastopt.optim.schedulefree import ScheduleFreeAdamW, averaged, averages
+from fastopt.training.schedule_free import ScheduleFree
 from functools import partial
 from rules_under_test import RULES
 from test_resume import INNER, KILLS, After, Bf16, Killed, Nested, check, differ, eager, make, net, plain, plain_fit, quiet, script, seed_of, state, with_cbs
@@ -224,6 +225,12 @@ def test_who_attaches_it():
     fit(learn, 1, cbs=ScheduleFree(0))
     assert at(learn)=='x' and len(learn._grab_cbs(ScheduleFree))==1
     assert not fit(make(eager(RULES['adamw'])))._grab_cbs(ScheduleFree)
+
+def test_an_optimizer_without_its_callback_says_what_to_import(monkeypatch):
+    "The rules are on a floor below the callback, and import it not"
+    monkeypatch.delattr(Learner, 'add_schedule_free')
+    with pytest.warns(UserWarning, match='schedulefree_adamw: .*`import fastopt.training.schedule_free`'): learn = fit(fresh(), 1)
+    assert not learn._grab_cbs(ScheduleFree)
 
 def test_words():
     with pytest.raises(ValueError, match='recalibrate=-1 is no number'): ScheduleFree(-1)

@@ -5,7 +5,8 @@ from fastopt.optim.adan import mars, mars_adamw
 from fastopt.optim.adaptive import adafactor
 from fastopt.core.engine import Engine
 from fastopt.optim.layerwise import lamb, lars
-from fastopt.optim.lean import adam_mini, stableadamw
+from fastopt.optim.adam_mini import adam_mini
+from fastopt.optim.stableadamw import stableadamw
 from fastopt.optim.lion import cautious_adamw, cautious_lion
 from fastopt.optim.lookahead import centralize, ranger, ranger20, ranger19, rangerqh
 from fastopt.optim.learning_rate_free import prodigy, prodigy_l2

@@ -12,11 +12,11 @@ import json
 from fnmatch import fnmatch
 from functools import lru_cache
 from importlib.resources import files
-import operator as op, pandas as pd, torch
+import operator as op, pandas as pd, sys, torch
 from .engine import Batch
 from .fused import Plan
 from .program import record
-from .rules import Rule, unknown
+from .rules import Rule, decay, descend, unknown
 
 # %% ../../nbs/core/09_registry.ipynb #4e3b408f
 def floats(
@@ -87,13 +87,17 @@ class Opts(pd.DataFrame):
         with pd.option_context('display.max_colwidth', 90, 'display.max_rows', None): return pd.DataFrame(short)._repr_html_()
 
 # %% ../../nbs/core/09_registry.ipynb #af8b3b49
+def _rules():
+    "The rules of fastopt that are imported, by name"
+    mods = [m for k,m in [*sys.modules.items()] if k.startswith('fastopt.')]
+    return {k:o for m in mods for k in getattr(m, '__all__', ()) if isinstance(o := getattr(m, k), Rule)}
+
 def opts(
     like='*', # Names, with `*` and `?` as in a shell
     **conditions # `column=value`, or with `__lt`, `__le`, `__gt`, `__ge`, `__eq`, `__ne` or `__has` after the column
 ):
-    "The optimizers of fastopt as a DataFrame, by name"
-    import fastopt.all as every
-    rules = {k:o for k,o in sorted(vars(every).items()) if isinstance(o, Rule) and fnmatch(k, like)}
-    df = Opts([row(k, o) for k,o in rules.items()], columns=list(row('sgd', every.sgd))).set_index('name').astype(dict(year='Int64'))
+    "The optimizers of fastopt, as far as they are imported, as a DataFrame, by name"
+    rows,columns = [row(k, o) for k,o in sorted(_rules().items()) if fnmatch(k, like)],list(row('', Rule(decay, descend)))
+    df = Opts(rows, columns=columns).set_index('name').astype(dict(year='Int64'))
     for k,v in conditions.items(): df = df[_holds(df, k, v)]
     return df

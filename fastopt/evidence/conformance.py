@@ -37,6 +37,7 @@ from fastcore.basics import first, patch
 from fastcore.script import CliError
 from .. import cli
 from ..core.fastai_face import FastOptimizer
+import fastopt.training.schedule_free # chkstyle: ignore - the callback of schedule-free rules
 from torch import nn
 from torch.amp import GradScaler
 

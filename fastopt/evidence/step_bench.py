@@ -31,7 +31,7 @@ from fastai.vision.models.xresnet import xresnet50
 from fastcore.basics import chunked, first, groupby
 from matplotlib.figure import Figure
 from torch.profiler import ProfilerActivity, profile
-import fastopt.all as every
+import fastopt.optim.all as every
 from .. import cli
 from ..optim.adam import adamw
 from ..core.engine import abreast, drive, engines

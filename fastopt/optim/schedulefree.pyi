@@ -5,11 +5,10 @@ from fastopt.core.rules import Rule, Term
 from fastopt.core.torch_face import TorchOptimizer
 from torch.optim.optimizer import ParamsT
 from typing import Annotated, Any, TypeAlias
-import fastai.callback.core
 import torch
 
 __all__ = ['Blend', 'schedulefree_sgd', 'schedulefree_adamw', 'schedulefree_radam', 'ScheduleFreeSGD', 'ScheduleFreeAdamW',
-    'ScheduleFreeRAdam', 'schedulefree', 'over_rms', 'over_late_rms', 'schedulefree_late', 'averaged', 'averages', 'ScheduleFree']
+    'ScheduleFreeRAdam', 'schedulefree', 'over_rms', 'over_late_rms', 'schedulefree_late', 'averaged', 'averages']
 
 Blend: TypeAlias = float # in (0, 1]
 
@@ -307,21 +306,3 @@ def averaged(y: Any, z: Any, mom: Any) -> Any:
 
 def averages(rule: Any) -> Any:
     """Does `rule` keep an average?"""
-
-class ScheduleFree(fastai.callback.core.Callback):
-    """Measure batch norm's statistics at the average x before it is used, and say what does not go with it"""
-    def __call__(self, event_name: Any) -> Any: ...
-    def __init__(self, recalibrate: int = 50) -> None: ...
-    def after_create(self) -> Any: ...
-    def after_fit(self) -> Any: ...
-    def before_batch(self) -> Any: ...
-    def before_fit(self) -> Any: ...
-    def before_validate(self) -> Any: ...
-    def leads(self) -> Any:
-        """Is this the one that acts? One given by hand does before one that stays, and the last of several"""
-    order: Any
-    recalibrate: Any
-    def settle(self) -> Any:
-        """Outside training, put the average in place, with statistics of its own"""
-    stale: Any
-    stays: Any

@@ -21,7 +21,7 @@ from torch.amp import GradScaler, autocast
 from ..names import InputError, check_choice, unknown
 from ..core.rules import Rule
 from ..training.flat_anneal import *
-import fastopt.optim.schedulefree # chkstyle: ignore - its rules bring their callback
+import fastopt.training.schedule_free # chkstyle: ignore - the callback of schedule-free rules
 from ..training.records import check_numbers
 from ..training.schedules import *
 from .loaders import NormalizeInPlace, classic_dls, fast_dls, split_holdout
@@ -42,7 +42,7 @@ def preset_table():
 # %% ../../nbs/vision/02_recipe.ipynb #61d9d42d
 def named_rules():
     "Every named rule of fastopt"
-    return {k:o for k,o in vars(import_module('fastopt.all')).items() if isinstance(o, Rule)}
+    return {k:o for k,o in vars(import_module('fastopt.optim.all')).items() if isinstance(o, Rule)}
 
 def small_convnet(
     c_in:int=3, # Channels of an image

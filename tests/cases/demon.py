@@ -1,15 +1,9 @@
-"QHM, AggMo and Demon, with DemonRanger"
+"Demon, with DemonRanger"
 import torch
 from fastopt.optim.adam import rectification
 from fastopt.optim.lookahead import centralize, lookahead
-from fastopt.optim.momenta import aggmo_of, demon_adam_wolfe, demon_sgdm, exp_betas, fade, qhm
-from fastopt.core.rules import Rule, debias, decay, descend, ema_, shrink, term
-
-def qhoptim_qhm(hp): return Rule(*qhm.core, decay, descend) if hp.pop('weight_decay_type', 'grad')=='direct' else qhm,hp
-
-def official_aggmo(hp):
-    if 'a' in hp: return aggmo_of(*exp_betas(hp.pop('a'), hp.pop('k'))),hp
-    return aggmo_of(*hp.pop('betas', exp_betas())),hp
+from fastopt.optim.demon import demon_adam_wolfe, demon_sgdm, fade
+from fastopt.core.rules import Rule, debias, ema_, shrink, term
 
 NAMES = dict(T='total', beta_init='mom', b2='sqr_mom')
 
@@ -38,5 +32,5 @@ def demon_ranger(hp):
     alpha = hp.pop('alpha', 0.8)
     return Rule(*[centralize]*gc, core, shrink, *[lookahead]*bool(k)),{**hp, 'total':total*demon, **(dict(k=k, alpha=alpha) if k else {})}
 
-RULES = dict(QHM=qhoptim_qhm, AggMo=official_aggmo, Demon=dict(SGD_demon=lambda hp: (demon_sgdm, named(hp)), SGD=lambda hp: (demon_sgdm, named(hp)),
+RULES = dict(Demon=dict(SGD_demon=lambda hp: (demon_sgdm, named(hp)), SGD=lambda hp: (demon_sgdm, named(hp)),
     Adam_demon=lambda hp: (demon_adam_wolfe, named(hp)), DemonRanger=demon_ranger))
