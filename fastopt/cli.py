@@ -181,9 +181,10 @@ def presets(): "Print the recipes"
 # %% ../nbs/cli.ipynb #3f1f65a8
 SCRIPTS = {'fastopt-train':train, 'fastopt-bench-step':bench_step, 'fastopt-check':check,
     'fastopt-leaderboard':[run, tune, speed, show, compare, export, presets]}
-_WORK = {'fastopt.vision.train': ['train'], 'fastopt.evidence.step_bench': ['bench'], 'fastopt.evidence.conformance': ['check'],
-    'fastopt.vision.leaderboard': ['run', 'tune', 'speed', 'presets'], 'fastopt.vision.results': ['show', 'compare', 'export']}
-WORK = {'bench_step' if k=='bench' else k: f'{module}:{k}_command' for module,ks in _WORK.items() for k in ks} # Where the work of each is done
+WORK = dict(train='fastopt.vision.train:train_command', bench_step='fastopt.evidence.step_bench:bench_command',
+    check='fastopt.evidence.conformance:check_command', run='fastopt.vision.leaderboard:run_command', tune='fastopt.vision.leaderboard:tune_command',
+    speed='fastopt.vision.leaderboard:speed_command', presets='fastopt.vision.leaderboard:presets_command',
+    show='fastopt.vision.results:show_command', compare='fastopt.vision.results:compare_command', export='fastopt.vision.results:export_command')
 
 # %% ../nbs/cli.ipynb #617959ce
 def worker(

@@ -10,7 +10,7 @@ from fastopt.core.backends.base import Kernel
 from fastopt.core.backends.cpp import CppLauncher, cpp_build
 from fastopt.core.backends.inductor import TorchLauncher
 from fastopt.core.backends.triton import triton_build, triton_source
-from fastopt.core.engine import DROP, LOWP, Engine, compute_dtype
+from fastopt.core.engine import Engine, compute_dtype
 from fastopt.core.program import record, split
 from fastopt.core.rules import Rule, decay, descend, each, term
 from kernels import Ahead, EVERY, OTHER_KERNELS, STRONG, USUAL_KERNELS, usual
