@@ -11,7 +11,7 @@ from fastopt.core.backends import cpp
 from fastopt.core.backends.numba import NumbaLauncher
 from fastopt.all import adafactor, adamw, diffgrad, lamb, momentum, muon, prodigy, ranger
 from fastopt.core.engine import DROP, Engine, compute_dtype
-from fastopt.core.memory import doubled, lacking
+from fastopt.core.memory import overlaps_itself, lacks_memory
 from kernels import Ahead
 from torch import nn
 from torch.utils._python_dispatch import return_and_correct_aliasing
@@ -109,7 +109,7 @@ class Subject:
         return self.misplaced() or 'fine'
     def bits(self):
         "All weights and state to the bit, with what they are called and how they lie"
-        def of(t): return (t.dtype, t.shape, value(t).flatten().view(torch.uint8).numpy().tobytes() if t.numel() and not lacking(t) else None)
+        def of(t): return (t.dtype, t.shape, value(t).flatten().view(torch.uint8).numpy().tobytes() if t.numel() and not lacks_memory(t) else None)
         sts = [self.opt.state.get(p, {}) for p in self.ps]
         return [of(p) for p in self.ps],[{k: of(t) if isinstance(t, torch.Tensor) else deepcopy(t) for k,t in st.items()} for st in sts]
     def wanted(self):
@@ -241,7 +241,7 @@ def shared_gradient(s, i, j):
     if a.dtype==b.dtype and not isinstance(a, Wrapped) and not isinstance(b, Wrapped) and a.grad is not None: b.grad = a.grad
 def accumulated(s, i, j):
     g = s.ps[i].grad
-    if g is not None and (isinstance(g, Wrapped) or not doubled(g)): g.mul_(2) # Else PyTorch refuses
+    if g is not None and (isinstance(g, Wrapped) or not overlaps_itself(g)): g.mul_(2) # Else PyTorch refuses
 def state_gone(s, i, j): s.opt.state.pop(s.ps[i], None)
 def state_tensor_gone(s, i, j):
     st,k = s.state(i, j)
@@ -347,7 +347,7 @@ HARM |= {f'state_{k}': _replace(f) for k,f in dict(
 
 def warm():
     "Compile what most sequences need, once for all children"
-    fused.ENOUGH = 0 # `auto` compiles for models of any size
+    fused.MIN_WEIGHTS = 0 # `auto` compiles for models of any size
     if 'FASTOPT_SANITIZE' in os.environ: cpp.FLAGS += ['-fsanitize=address']
     def run(case):
         name,lowp,cast = case

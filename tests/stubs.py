@@ -1,7 +1,7 @@
 """Makes the stubs (`.pyi`) of modules whose rules, classes and patches no type checker and no editor could see: python tests/stubs.py
 
 A rule gets a class of its own, whose `__call__` has the rule's hypers; a class for PyTorch gets its `__init__`."""
-from fastopt.core.groups import called_by
+from fastopt.core.groups import torch_names
 from fastopt.core.rules import OneOf, Range, Rule, Term, Whole
 from fastopt.core.torch_face import TorchOptimizer, _told
 from importlib import import_module
@@ -106,7 +106,7 @@ def _torch(name, cls):
     if 'wd' in rule.hypers and 'decoupled_weight_decay' not in ps: theirs.setdefault('decoupled_weight_decay', ...)
     theirs = [f"{k}: {'Any' if isinstance(v, tuple) else 'bool'} = {_default(v)}" for k,v in theirs.items()]
     also = [*_also(rule, ps), 'foreach: bool | None = None', 'fused: bool | None = None', *theirs]
-    init = _def('__init__', ['self', 'params: ParamsT', *placed, '*', *named, *also, *_manner(rule)], 'None', _told_doc(rule, called_by(cls.keys)))
+    init = _def('__init__', ['self', 'params: ParamsT', *placed, '*', *named, *also, *_manner(rule)], 'None', _told_doc(rule, torch_names(cls.keys)))
     return f"class {name}(TorchOptimizer):\n{indent(_doc(cls.__doc__), '    ')}\n{indent(init, '    ')}"
 
 def _stored(f):
@@ -155,7 +155,18 @@ def render(module):
     names = fill(f'__all__ = {module.__all__!r}', 140, subsequent_indent='    ')
     return '\n'.join(['# Made by tests/stubs.py: edit the notebook of the module, and run `python tests/stubs.py`', *lines, '', names, '', body, ''])
 
+def render_all():
+    "The stub of `fastopt.all`: its imports, said to be for others too, as type checkers want it of a package with `py.typed`"
+    nodes = ast.parse(Path(fastopt.all.__file__).read_text(encoding='utf-8')).body
+    for o in nodes:
+        if isinstance(o, ast.ImportFrom): o.names = [ast.alias(a.name, a.name) for a in o.names]
+    lines = [fill(ast.unparse(o).replace('import ', 'import (', 1) + ')', 140, subsequent_indent='    ') for o in nodes if isinstance(o, ast.ImportFrom)]
+    return '\n'.join(['# Made by tests/stubs.py from all.py: run `python tests/stubs.py`', *lines, ''])
+
+INIT = '# Made by tests/stubs.py: what is in `fastopt.all` is in `fastopt`, too\nfrom fastopt.all import *\n\n__version__: str\n'
+
 if __name__ == '__main__':
+    for k,text in (('all', render_all()), ('__init__', INIT)): (ROOT/f'{k}.pyi').write_text(text, encoding='utf-8')
     for o in MODULES:
         m = import_module(f'fastopt.{o}')
         path_of(m).write_text(render(m), encoding='utf-8')

@@ -11,7 +11,7 @@ from fastopt.core.backends.cpp import CppLauncher, cpp_build
 from fastopt.core.backends.inductor import TorchLauncher
 from fastopt.core.backends.triton import triton_build, triton_source
 from fastopt.core.engine import Engine, compute_dtype
-from fastopt.core.program import record, split
+from fastopt.core.program import record, split_phases
 from fastopt.core.rules import Rule, decay, descend, each, term
 from kernels import Ahead, EVERY, OTHER_KERNELS, STRONG, USUAL_KERNELS, usual
 from rules_under_test import RULES, far, trained, weights
@@ -138,7 +138,7 @@ def kernels(rule, dtype, how):
     seen = set()
     for step in (1, 2, 1000, 1000*rule.hypers.get('k', 1)):
         prog = record(rule, {**rule.hypers, **rule.options, 'step':step}, how)
-        phases,_ = split(prog)
+        phases,_ = split_phases(prog)
         for phase in phases:
             if not phase.stores: continue
             dtypes = {**dict.fromkeys([*phase.loads, *phase.stores], compute_dtype(dtype)), 'p':dtype, 'g':dtype, 'comp':dtype}

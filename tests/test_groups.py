@@ -9,7 +9,7 @@ from fastai.learner import Learner
 from fastai.optimizer import OptimWrapper
 from fastai.test_utils import synth_learner
 from fastopt.all import AdamW, DiffGrad, NAdam, RMSprop, SGD, adamod, adamw, mars, nadam
-from fastopt.core.groups import FOREIGN, edits
+from fastopt.core.groups import FOREIGN, edit_distance
 from hypothesis import HealthCheck, given, settings, strategies as st
 from torch import nn
 from torch.optim import lr_scheduler as sched
@@ -342,7 +342,7 @@ def test_a_slip_of_the_pen_is_refused_and_nothing_else(name):
         for op,i,c in ops:
             i %= len(bad)+1
             bad = bad[:i] + ('' if op=='d' else c) + bad[i+(op!='i'):]
-        near = [o for o in known if len(o)>4 and edits(bad, o)<3]
+        near = [o for o in known if len(o)>4 and edit_distance(bad, o)<3]
         if bad in (*known, *FOREIGN, *cls.rule.ranges, *cls.rule.spellings, 'params'): return
         opt = cls([weight(2, 2)])
         if not near: return opt.add_param_group({'params':[weight(2, 2)], bad:1})
@@ -362,7 +362,8 @@ def test_weigth_decay():
 @given(st.text('abc', max_size=6), st.text('abc', max_size=6))
 @settings(max_examples=60, deadline=None, derandomize=True)
 def test_edits_is_a_distance(a, b):
-    assert edits(a, b)==edits(b, a) and (edits(a, b)==0)==(a==b) and abs(len(a)-len(b))<=edits(a, b)<=max(len(a), len(b)) and edits(a+'c', b+'c')==edits(a, b)
+    n = edit_distance(a, b)
+    assert n==edit_distance(b, a)==edit_distance(a+'c', b+'c') and (n==0)==(a==b) and abs(len(a)-len(b))<=n<=max(len(a), len(b))
 
 @pytest.mark.parametrize('k,v,other', [('how', 'eager', 'foreach'), ('version', 1, 0), ('lowp', 'plain', 'kahan'), ('eps_hat', True, False)])
 def test_options_in_a_group_are_the_optimizers_own(k, v, other):

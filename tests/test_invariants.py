@@ -4,7 +4,7 @@ import numpy as np, pytest, torch
 from fastopt.core.engine import DROP, Engine, compute_dtype
 from fastopt.optim.lookahead import centralize
 from fastopt.all import opts
-from fastopt.core.registry import floats
+from fastopt.core.registry import state_floats
 from kernels import BUILT
 from rules_under_test import RULES, far, weights
 
@@ -157,7 +157,7 @@ def test_memory_of_state_is_as_the_registry_says(name, table):
     for how in ENGINES:
         _,(st,) = move(rule, [p], noise([p], 1), how)
         n = sum(v.numel() for v in st.values() if isinstance(v, torch.Tensor)) / p.numel()
-        assert n==floats(rule) and table.state[name]==round(n, 3), how
+        assert n==state_floats(rule) and table.state[name]==round(n, 3), how
         assert all(type(o) in (int, float, list) for k in rule.rule_of(p).memos for o in st[k].values())
 
 def held(o, seen):

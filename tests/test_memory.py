@@ -17,7 +17,7 @@ from fastai.learner import Learner
 from fastopt.core import fused
 from fastopt.all import AdamW, adamw
 from fastopt.core.engine import Engine
-from fastopt.core.memory import form_checker, same_forms
+from fastopt.core.memory import layout_check, python_layout_check
 from hypothesis import HealthCheck, settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 from memory import DTYPES, FINE, HARM, LAYOUTS, RULES, SHAPES, Wrapped
@@ -167,7 +167,7 @@ def test_forms_are_compared_alike_in_python_and_in_cpp():
     dtypes = [torch.ones(4, 3, 2, 2, dtype=d) for d in DTYPES.values()]
     ts = [f(torch.ones(4, 3, 2, 2)) for f in LAYOUTS.values()] + dtypes + [weight(3), torch.ones(()), torch.ones(0)]
     with torch.no_grad():
-        for a in ts: assert [same_forms([a])(b) for b in ts]==[form_checker()([a])(b) for b in ts]
+        for a in ts: assert [python_layout_check([a])(b) for b in ts]==[layout_check()([a])(b) for b in ts]
 
 @pytest.mark.parametrize('skip', [False, True])
 @pytest.mark.parametrize('how', HOWS)
@@ -211,7 +211,7 @@ def test_a_checkpoint_of_another_memory_format(face, how):
         assert torch.allclose(a.weight, b.weight, rtol=0, atol=1e-14) and b.weight.is_contiguous(memory_format=there)
 
 def test_a_learner_goes_to_channels_last_between_two_fits(monkeypatch):
-    monkeypatch.setattr(fused, 'ENOUGH', 0)
+    monkeypatch.setattr(fused, 'MIN_WEIGHTS', 0)
     def trained(how):
         torch.manual_seed(0)
         data = [(torch.randn(3, 8, 8).double(), torch.randn(2).double()) for _ in range(16)]

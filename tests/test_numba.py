@@ -275,7 +275,7 @@ def no_compiler(monkeypatch):
 
 def chosen(how='auto'):
     "The launchers of a step of `adamw`"
-    p,engine = torch.ones(fused.ENOUGH, requires_grad=True),Engine(RULES['adamw'], how=how)
+    p,engine = torch.ones(fused.MIN_WEIGHTS, requires_grad=True),Engine(RULES['adamw'], how=how)
     p.grad = torch.ones_like(p)
     engine.step([([p], RULES['adamw'].hypers)], {})
     plans = [o for o in engine.plans[0][1][0].cache.values() if isinstance(o, fused.Plan)]
@@ -319,5 +319,5 @@ assert fused.numba_installed() and 'numba' not in sys.modules
 
 def test_a_source_can_be_read_and_built():
     for dtype,how in ((torch.float32, 'plain'), (torch.float64, 'plain'), (torch.bfloat16, 'kahan')):
-        text = fused.source(RULES['adamw'], 'numba', dtype, how)
+        text = fused.kernel_source(RULES['adamw'], 'numba', dtype, how)
         assert numba_build(text).nopython_signatures and '# c0 = ' in text

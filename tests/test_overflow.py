@@ -3,7 +3,7 @@ import math, warnings
 from itertools import product
 import pytest, torch
 import fastopt.all as every
-from fastopt.core.engine import Engine, StandIn, Tensors
+from fastopt.core.engine import Engine, StandIn, TensorList
 from fastopt.core.program import record
 from fastopt.core.registry import OVERFLOWS
 from fastopt.core.rules import Rule, descend, each, ema_, ema_sqr_, term
@@ -139,7 +139,7 @@ def test_a_refused_reduction_can_be_marked(quiet):
     assert all(far(o, want)<1e-6 for o in others)
 
 def test_unknown_attributes_are_the_error_that_tensors_give():
-    for o in (Tensors([torch.ones(2)]), record(RULES['sgd'], {**RULES['sgd'].hypers, **RULES['sgd'].options, 'step':1}) and StandIn()):
+    for o in (TensorList([torch.ones(2)]), record(RULES['sgd'], {**RULES['sgd'].hypers, **RULES['sgd'].options, 'step':1}) and StandIn()):
         with pytest.raises(AttributeError, match="'Tensor' object has no attribute 'mesn'"): o.mesn
 
 def _steps(m):
@@ -175,7 +175,7 @@ def test_masks_and_powers_without_a_kernel_go_on_with_foreach(quiet):
     for how in ('foreach', 'fused'): assert far(after(rule, how, noise, 3)[0], want)<1e-6, how
 
 def test_stand_ins_can_be_kept_in_sets():
-    a = Tensors([torch.ones(2)])
+    a = TensorList([torch.ones(2)])
     assert a in {a} and {a: 1}[a]==1
 
 # ---- zeros and denormals

@@ -5,7 +5,9 @@ from importlib.metadata import distribution
 from nbdev.config import get_config, read_version
 from packaging.requirements import Requirement
 from pathlib import Path
-import fastopt, json, pytest, re, runpy
+from importlib import import_module
+from inspect import ismodule
+import fastai.vision.all, fastopt.all, json, pkgutil, pytest, re, runpy, torch
 from readme import render
 
 root = Path(__file__).parents[1]
@@ -78,3 +80,24 @@ def test_full_matrices_are_as_large_as_when_they_last_passed(request):
     def here(counts): return {k:n for k,n in counts.items() if k.split('::')[0] in request.config.whole_files}
     recorded = {k:o['passed'] for k,o in json.loads((root/'tests'/'full_counts.json').read_text()).items()}
     assert here(request.config.full_cases)==here(recorded), 'Run `pytest -m full`, which writes tests/full_counts.json, and commit that'
+
+# ---- what a star import brings
+
+OWN = {'Adam', 'SGD', 'RAdam', 'QHAdam', 'ranger'} # Optimizers that fastai has, too, and that ours take the place of
+exported = {k:o for k,o in vars(fastopt.all).items() if not k.startswith('_') and not ismodule(o)}
+WORDS = set("""Rule Route route matrices term each Across Borrowed Memo Range OneOf Whole NonNeg Pos Unit Share Count Steps Flag Finite zeros ema_ ema_sqr_ unbias
+    unbias_root at_least norm mean row_mean decay shrink descend maximize centralize lookahead friction trust cautious agc stabilize heavy_ball clip_norm clip_value
+    clip_coords opts check_optimizer wd_report stepper flat_cos fc_scheds plot_fc Schedule save_schedules load_schedules plot_schedule plateau warmup_steps
+    warmup_fc wsd explore cos_restarts demon sgd_rates SwitchOpt switch_opt SaveResume ScheduleFree SAM Closure ReleaseGrads PureBF16 SophiaHessian
+    learn_curvature exp_betas aggmo_of plot_paths""".split())
+
+def test_a_star_import_brings_rules_classes_and_what_is_typed():
+    classes = {k for k,o in exported.items() if isinstance(o, type) and issubclass(o, torch.optim.Optimizer)}
+    assert set(exported)==set(opts().index) | classes | WORDS
+    assert classes=={o for m in pkgutil.iter_modules([str(root/'fastopt'/'optim')]) for o,c in vars(import_module(f'fastopt.optim.{m.name}')).items()
+        if isinstance(c, type) and issubclass(c, torch.optim.Optimizer) and c.__module__==f'fastopt.optim.{m.name}'}
+
+def test_a_star_import_replaces_only_optimizers_of_fastai():
+    theirs = {k:o for k,o in vars(fastai.vision.all).items() if not k.startswith('_')}
+    assert {k for k,o in exported.items() if k in theirs and theirs[k] is not o}==OWN
+    assert all(f'`{k}`' in (root/'README.md').read_text(encoding='utf-8') for k in OWN)

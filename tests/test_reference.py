@@ -4,7 +4,7 @@ from collections import Counter
 from pathlib import Path
 import pytest
 from cases import RULES
-from fastopt.core.registry import replayed
+from fastopt.core.registry import replayed_cases
 from replay import UNKNOWN, find, main, owner, replay
 
 NEWER = Path(__file__).parents[2]/'shared'/'reference2026'
@@ -20,7 +20,7 @@ def test_replay(root, name):
 @pytest.mark.skipif(len(ROOTS)<2, reason='the whole collection does not lie beside the project')
 def test_the_registry_counts_every_case_as_passed():
     cases = json.loads((ROOTS[1]/'index.json').read_text())['cases'].values()
-    assert replayed()=={k:[n, n] for k,n in Counter(owner(c) for c in cases if c['trust']=='primary' and find(c)).items()}
+    assert replayed_cases()=={k:[n, n] for k,n in Counter(owner(c) for c in cases if c['trust']=='primary' and find(c)).items()}
 
 @pytest.mark.parametrize('root', ROOTS, ids=lambda o: o.parent.name)
 def test_what_is_known_to_be_wrong_is_not_matched(root):

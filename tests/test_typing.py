@@ -5,7 +5,7 @@ from importlib import import_module
 from inspect import signature
 from pathlib import Path
 import fastopt, fastopt.all, json, os, pickle, pydoc, pytest, re, subprocess, sys
-from stubs import MODULES, ROOT, path_of, render
+from stubs import INIT, MODULES, ROOT, path_of, render, render_all
 
 USER = Path(__file__).parent/'typing'/'user.py'
 
@@ -16,8 +16,11 @@ def test_stub(name):
     module = import_module(f'fastopt.{name}')
     assert path_of(module).read_text(encoding='utf-8')==render(module), 'Stubs are made from the code: run `python tests/stubs.py`'
 
+@pytest.mark.parametrize('name,text', [('all', render_all()), ('__init__', INIT)], ids=['all','fastopt'])
+def test_stubs_of_the_roof(name, text): assert (ROOT/f'{name}.pyi').read_text(encoding='utf-8')==text, 'run `python tests/stubs.py`'
+
 def test_no_other_stubs():
-    made = {path_of(import_module(f'fastopt.{o}')) for o in MODULES}
+    made = {ROOT/'all.pyi', ROOT/'__init__.pyi', *(path_of(import_module(f'fastopt.{o}')) for o in MODULES)}
     assert {o for o in ROOT.rglob('*.pyi')} == made | {ROOT/'core'/'_types.pyi'}
 
 def test_pyright(tmp_path):

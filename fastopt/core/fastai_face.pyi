@@ -2,12 +2,12 @@
 from typing import Any
 import fastai.optimizer
 
-__all__ = ['COMMON', 'Hypers', 'FastOptimizer', 'LiveGroup', 'stepper']
+__all__ = ['FASTAI_HYPERS', 'Hypers', 'FastOptimizer', 'LiveGroup', 'stepper']
 
-COMMON: Any
+FASTAI_HYPERS: Any
 
 class Hypers(dict):
-    """The hypers of a group; those of `COMMON` that the rule lacks read as NaN, for callbacks that record what they have set"""
+    """The hypers of a group; those of `FASTAI_HYPERS` that the rule lacks read as NaN, for callbacks that record what they have set"""
 
 class FastOptimizer(fastai.optimizer.Optimizer):
     """fastai's `Optimizer` running `rule`"""

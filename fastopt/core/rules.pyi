@@ -3,11 +3,11 @@ from typing import Any, TypeAlias
 import fastopt.core.fastai_face
 import fastopt.core.torch_face
 
-__all__ = ['Real', 'NonNeg', 'Pos', 'Unit', 'Share', 'Count', 'Steps', 'Flag', 'GIVEN', 'HOST', 'RESERVED', 'as_number', 'Range', 'OneOf',
-    'Whole', 'zeros', 'clone', 'Borrowed', 'Memo', 'Across', 'Term', 'term', 'decay', 'shrink', 'descend', 'maximize', 'Rule', 'Question',
-    'Route', 'matrices', 'route', 'ema_', 'ema_sqr_', 'debias', 'debias_root', 'at_least', 'each', 'norm', 'mean', 'row_mean']
+__all__ = ['Finite', 'NonNeg', 'Pos', 'Unit', 'Share', 'Count', 'Steps', 'Flag', 'TERM_ARGS', 'HOST', 'RESERVED', 'as_number', 'Range',
+    'OneOf', 'Whole', 'zeros', 'clone', 'Borrowed', 'Memo', 'Across', 'Term', 'term', 'decay', 'shrink', 'descend', 'maximize', 'Rule',
+    'Question', 'Route', 'matrices', 'route', 'ema_', 'ema_sqr_', 'unbias', 'unbias_root', 'at_least', 'each', 'norm', 'mean', 'row_mean']
 
-Real: TypeAlias = float # in [-inf, inf]
+Finite: TypeAlias = float # in [-inf, inf]
 
 NonNeg: TypeAlias = float # in [0, inf)
 
@@ -23,7 +23,7 @@ Steps: TypeAlias = int # whole numbers in [0, inf)
 
 Flag: TypeAlias = bool
 
-GIVEN: Any
+TERM_ARGS: Any
 
 HOST: Any
 
@@ -235,11 +235,11 @@ def ema_(avg: Any, x: Any, β: Any) -> Any:
 def ema_sqr_(avg: Any, x: Any, β: Any) -> Any:
     """In place: `avg` forgets at rate `β` and learns the square of `x`, of which only its share must not be too large for the dtype"""
 
-def debias(avg: Any, β: Any, t: Any) -> Any:
+def unbias(avg: Any, β: Any, t: Any) -> Any:
     """`avg` after `t` steps, as if it had not started from zero"""
 
-def debias_root(avg: Any, β: Any, t: Any) -> Any:
-    """The root of `debias(avg, β, t)`, also where only the root is not too large for the dtype"""
+def unbias_root(avg: Any, β: Any, t: Any) -> Any:
+    """The root of `unbias(avg, β, t)`, also where only the root is not too large for the dtype"""
 
 def at_least(x: Any, least: Any) -> Any:
     """`x`, or `least` where `x` is less or NaN, as `max(least, x)` of numbers is"""

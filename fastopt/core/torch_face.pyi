@@ -3,12 +3,12 @@ from typing import Any
 import fastopt.core.rules
 import torch.optim.optimizer
 
-__all__ = ['check_told', 'climb', 'TorchOptimizer']
+__all__ = ['check_torch_keys', 'maximizing', 'TorchOptimizer']
 
-def check_told(rule: Any, hypers: Any, given: Any) -> Any:
+def check_torch_keys(rule: Any, hypers: Any, given: Any) -> Any:
     """Raise `ValueError` if `given` has a key with a meaning to PyTorch's classes that this rule cannot give it"""
 
-def climb(rule: Any) -> fastopt.core.rules.Rule:
+def maximizing(rule: Any) -> fastopt.core.rules.Rule:
     """The rule that climbs where `rule` descends"""
 
 class TorchOptimizer(torch.optim.optimizer.Optimizer):

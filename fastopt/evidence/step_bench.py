@@ -34,9 +34,9 @@ from torch.profiler import ProfilerActivity, profile
 import fastopt.optim.all as every
 from .. import cli
 from ..optim.adam import adamw
-from ..core.engine import abreast, drive, engines
-from ..core.fused import Plan, launcher
-from ..core.program import record, split
+from ..core.engine import run_together, run_to_end, engines
+from ..core.fused import Plan, launcher_for
+from ..core.program import record, split_phases
 from ..optim.muon import as_matrix
 from ..core.rules import Rule
 from ..names import InputError, check_choice
@@ -88,7 +88,7 @@ def floats(
     for step in late(rule):
         prog = program(rule, step, p, sums)
         plan = Tally(prog, b)
-        drive(abreast([plan(b, prog)]))
+        run_to_end(run_together([plan(b, prog)]))
         n += plan.moved
     return n/period(rule)
 
@@ -102,7 +102,7 @@ def moved(rule, shapes, sums=True):
 def phases(rule):
     "Kernels a step of `rule`, or `None` if it is a route, or if functions of whole tensors or of all weights run between them"
     p = torch.ones(4, 3)
-    kernels,wholes = split(program(rule, late(rule)[0], p))
+    kernels,wholes = split_phases(program(rule, late(rule)[0], p))
     return None if wholes or rule.rule_of(p) is not rule else len(kernels)
 
 # %% ../../nbs/evidence/02_step_bench.ipynb #69a64cae
@@ -333,7 +333,7 @@ def measure_family(
     for o in rows:
         if (o['library'], o['engine'])!=('fastopt', 'fused'): continue
         o['extra'] = extra(family[name, 'fastopt', 'fused'], field, warm_up(rule)+k)
-        o['moved'] = moved(rule, shapes, launcher(field.device).sums)
+        o['moved'] = moved(rule, shapes, launcher_for(field.device).sums)
     return rows
 
 # %% ../../nbs/evidence/02_step_bench.ipynb #169aea46

@@ -12,7 +12,7 @@ __all__ = ['adabelief', 'adabelief_plain', 'adabelief_ams', 'AdaBelief', 'yogi',
 from math import sqrt
 import torch
 from .adam import Length, rectification, rectify
-from ..core.rules import Borrowed, Flag, NonNeg, Rule, Unit, debias, debias_root, decay, descend, ema_, ema_sqr_, term
+from ..core.rules import Borrowed, Flag, NonNeg, Rule, Unit, unbias, unbias_root, decay, descend, ema_, ema_sqr_, term
 
 # %% ../../nbs/optim/09_adabelief.ipynb #ee1977f4
 @term
@@ -35,7 +35,7 @@ def over_root(u, s:Borrowed, *,
     step
 ):
     "Over the root of the mean square, both debiased"
-    return debias(u, mom, step) / (debias_root(s, sqr_mom, step) + eps)
+    return unbias(u, mom, step) / (unbias_root(s, sqr_mom, step) + eps)
 
 @term
 def over_top(u, s:Borrowed, top, *,
@@ -46,7 +46,7 @@ def over_top(u, s:Borrowed, top, *,
 ):
     "Over the root of the largest mean square so far, both debiased"
     top.copy_(torch.maximum(top, s))
-    return debias(u, mom, step) / (debias_root(top, sqr_mom, step) + eps)
+    return unbias(u, mom, step) / (unbias_root(top, sqr_mom, step) + eps)
 
 @term
 def over_root_late(u, s:Borrowed, *,
@@ -81,7 +81,7 @@ def yogi(u, m, v=millionth, *,
     ema_(m, u, mom)
     v.sub_((v-u*u).sign()*(u*u)*(1-sqr_mom))
     if eps_hat: eps = eps/sqrt(1-sqr_mom**step)
-    return debias(m, mom, step) / (debias_root(v, sqr_mom, step) + eps)
+    return unbias(m, mom, step) / (unbias_root(v, sqr_mom, step) + eps)
 
 # %% ../../nbs/optim/09_adabelief.ipynb #3ee192a4
 yogi = Rule(decay, yogi, descend, lr=1e-2, doc='Adam whose mean square falls slowly where gradients are small',
@@ -99,8 +99,8 @@ def laprop(u, v, m, *,
 ):
     "LaProp: the mean of gradients, each over the root mean square of its day"
     ema_sqr_(v, u, sqr_mom)
-    ema_(m, u / (debias_root(v, sqr_mom, step) + eps), mom)
-    return debias(m, mom, step)
+    ema_(m, u / (unbias_root(v, sqr_mom, step) + eps), mom)
+    return unbias(m, mom, step)
 
 # %% ../../nbs/optim/09_adabelief.ipynb #51f7e2dc
 laprop = Rule(laprop, decay, descend, lr=4e-4, doc='Momentum of normalised gradients',

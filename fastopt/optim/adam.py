@@ -12,7 +12,7 @@ __all__ = ['adamw', 'adam', 'Adam', 'AdamW', 'amsgrad', 'AMSGrad', 'Length', 'ra
 from math import inf, sqrt
 import torch
 import fastopt.core.torch_face # chkstyle: ignore - a rule is called through its faces
-from ..core.rules import Flag, NonNeg, Range, Rule, Unit, debias, debias_root, decay, descend, ema_, ema_sqr_, term
+from ..core.rules import Flag, NonNeg, Range, Rule, Unit, unbias, unbias_root, decay, descend, ema_, ema_sqr_, term
 
 # %% ../../nbs/optim/01_adam.ipynb #fe48707e
 @term
@@ -27,7 +27,7 @@ def adam(u, m, v, *,
     ema_(m, u, mom)
     ema_sqr_(v, u, sqr_mom)
     if eps_hat: eps = eps/sqrt(1-sqr_mom**step)
-    return debias(m, mom, step) / (debias_root(v, sqr_mom, step) + eps)
+    return unbias(m, mom, step) / (unbias_root(v, sqr_mom, step) + eps)
 
 # %% ../../nbs/optim/01_adam.ipynb #901a06e3
 adamw = Rule(adam, decay, descend, wd=0.01, doc='Adam with decoupled weight decay',
@@ -48,7 +48,7 @@ def amsgrad(u, m, v, top, *,
     ema_(m, u, mom)
     ema_sqr_(v, u, sqr_mom)
     top.copy_(torch.maximum(top, v))
-    return debias(m, mom, step) / (debias_root(top, sqr_mom, step) + eps)
+    return unbias(m, mom, step) / (unbias_root(top, sqr_mom, step) + eps)
 
 # %% ../../nbs/optim/01_adam.ipynb #2a2e8279
 amsgrad = Rule(decay, amsgrad, descend, doc='Adam with the largest mean square so far',
@@ -88,7 +88,7 @@ def rectify(u, *,
 ):
     "Debias what `adapt` gives, and rectify its variance"
     r = rectification(sqr_mom, step, n_min)
-    return debias(u, mom, step) * (r*sqrt(1-sqr_mom**step) if r else 1.)
+    return unbias(u, mom, step) * (r*sqrt(1-sqr_mom**step) if r else 1.)
 
 @term
 def hold(u, *,

@@ -9,7 +9,7 @@ __all__ = ['adam_mini', 'AdamMini', 'blocks', 'ema_blocks']
 
 # %% ../../nbs/optim/17_adam_mini.ipynb #0b6260aa
 import fastopt.core.torch_face # chkstyle: ignore - a rule is called through its faces
-from ..core.rules import NonNeg, Rule, Unit, debias, debias_root, decay, descend, each, ema_, term
+from ..core.rules import NonNeg, Rule, Unit, unbias, unbias_root, decay, descend, each, ema_, term
 
 # %% ../../nbs/optim/17_adam_mini.ipynb #c4eaa01e
 def blocks(x):
@@ -31,7 +31,7 @@ def adam_mini(u, m, block_v=blocks, *,
     "Adam-mini: the mean gradient over the root mean square of its block"
     ema_(m, u, mom)
     v = block_v.copy_(ema_blocks(block_v, u*u, sqr_mom))
-    return debias(m, mom, step) / (debias_root(v, sqr_mom, step) + eps)
+    return unbias(m, mom, step) / (unbias_root(v, sqr_mom, step) + eps)
 
 # %% ../../nbs/optim/17_adam_mini.ipynb #e8d6d698
 adam_mini = Rule(adam_mini, decay, descend, doc='AdamW with one mean square for a whole row',

@@ -12,7 +12,7 @@ __all__ = ['adan_no_prox', 'adan', 'Adan', 'adoptw', 'adopt', 'ADOPT', 'ADOPTW',
 import torch
 from .adam import adam
 from .lion import lion
-from ..core.rules import Flag, NonNeg, Rule, Unit, debias, debias_root, decay, descend, ema_, ema_sqr_, norm, route, term
+from ..core.rules import Flag, NonNeg, Rule, Unit, unbias, unbias_root, decay, descend, ema_, ema_sqr_, norm, route, term
 
 # %% ../../nbs/optim/14_adan.ipynb #67cf44b4
 @term
@@ -30,7 +30,7 @@ def adan(u, m, d, n, last, *,
     ema_(m, u, mom)
     ema_(d, Δ, diff_mom)
     ema_sqr_(n, u + Δ*diff_mom, sqr_mom)
-    return (debias(m, mom, step) + debias(d, diff_mom, step)*diff_mom) / (debias_root(n, sqr_mom, step) + eps)
+    return (unbias(m, mom, step) + unbias(d, diff_mom, step)*diff_mom) / (unbias_root(n, sqr_mom, step) + eps)
 
 @term
 def prox(u, p, *,

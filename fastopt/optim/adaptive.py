@@ -14,7 +14,7 @@ __all__ = ['rprop', 'Rprop', 'Start', 'adagrad', 'Adagrad', 'Rho', 'adadelta', '
 from math import inf, sqrt
 import torch
 from .lion import sign
-from ..core.rules import Memo, NonNeg, Pos, Range, Rule, Unit, at_least, debias, decay, descend, each, ema_, ema_sqr_, mean, shrink, term
+from ..core.rules import Memo, NonNeg, Pos, Range, Rule, Unit, at_least, unbias, decay, descend, each, ema_, ema_sqr_, mean, shrink, term
 from .sgd import heavy_ball
 
 # %% ../../nbs/optim/02_adaptive.ipynb #83ba86af
@@ -116,7 +116,7 @@ def adamax(u, m, v, *,
     "Adamax: the mean gradient over the largest"
     ema_(m, u, mom)
     v.copy_(torch.maximum(v*sqr_mom, u.abs()+eps))
-    return debias(m, mom, step) / v
+    return unbias(m, mom, step) / v
 
 # %% ../../nbs/optim/02_adaptive.ipynb #517079a4
 adamax = Rule(decay, adamax, descend, lr=2e-3, doc='Adam with the largest gradient as the measure',
@@ -145,7 +145,7 @@ def nadam(u, m, v, *,
     μ,μ_next = (mom_at(t, mom, mom_decay) for t in (step, step+1))
     memo.product *= μ
     d = u*((1-μ)/(1-memo.product)) + m*(μ_next/(1-memo.product*μ_next))
-    return d / (debias(v, sqr_mom, step).sqrt() + eps)
+    return d / (unbias(v, sqr_mom, step).sqrt() + eps)
 
 # %% ../../nbs/optim/02_adaptive.ipynb #3e616d85
 _told = dict(paper=('Incorporating Nesterov momentum into Adam', 2016, 'https://openreview.net/forum?id=OM0jvwB8jIp57ZJjtNEZ'), code='torch 2.15.0')

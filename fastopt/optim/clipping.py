@@ -14,7 +14,7 @@ from fastai.callback.core import Callback
 from fastcore.basics import first
 from torch.nn.utils import get_total_norm
 from .adam import adam
-from ..core.engine import dense, flat
+from ..core.memory import flat_view, is_dense
 from ..core.rules import Across, Memo, Pos, Range, Rule, Unit, decay, descend, term
 from .sgd import heavy_ball
 
@@ -44,7 +44,7 @@ def _sample(ts, n, step):
     every = max(1, min(total//n | 1, total)) if n else 1 # Never so far apart that there could be none
     start,some = step*2654435761 % every,[]
     for t in ts:
-        some.append((flat(t) if dense(t) else t.flatten())[start%every::every].to(ts[0].device))
+        some.append((flat_view(t) if is_dense(t) else t.flatten())[start%every::every].to(ts[0].device))
         start -= t.numel()
     return torch.cat(some).abs_()
 

@@ -9,7 +9,7 @@ __all__ = ['FirstStep', 'demon_sgdm', 'demon_adam_wolfe', 'demon_adam_damped', '
            'demon_ball', 'damped_demon']
 
 # %% ../../nbs/optim/05_demon.ipynb #e0e2ce09
-from ..core.rules import Flag, NonNeg, OneOf, Rule, Steps, Unit, debias, decay, descend, ema_sqr_, term
+from ..core.rules import Flag, NonNeg, OneOf, Rule, Steps, Unit, unbias, decay, descend, ema_sqr_, term
 from .adam import adam
 from .sgd import heavy_ball
 
@@ -48,8 +48,8 @@ def demon_adam(u, m, v, *,
     β = fade(mom, step-1+t0, total)
     m.mul_(β).add_(u)
     ema_sqr_(v, u, sqr_mom)
-    square = debias(v, sqr_mom, step)
-    return debias(m / ((square + eps).sqrt() if eps_in else square.sqrt() + eps), β, step)
+    square = unbias(v, sqr_mom, step)
+    return unbias(m / ((square + eps).sqrt() if eps_in else square.sqrt() + eps), β, step)
 
 # %% ../../nbs/optim/05_demon.ipynb #04e81db2
 @term

@@ -9,23 +9,23 @@ __all__ = ['qhadamw', 'qhadam', 'QHAdam', 'QHAdamW']
 
 # %% ../../nbs/optim/06_qhadam.ipynb #6ddf3507
 import fastopt.core.torch_face # chkstyle: ignore - a rule is called through its faces
-from ..core.rules import NonNeg, Real, Rule, Unit, debias, decay, descend, ema_, ema_sqr_, term
+from ..core.rules import NonNeg, Finite, Rule, Unit, unbias, decay, descend, ema_, ema_sqr_, term
 
 # %% ../../nbs/optim/06_qhadam.ipynb #45f59d8a
 @term
 def qhadam(u, m, v, *,
     mom:Unit=0.9, # β₁: how slowly the mean of gradients forgets
     sqr_mom:Unit=0.999, # β₂: how slowly the mean of squares forgets
-    nu1:Real=0.7, # ν₁: share of the mean in the numerator, the rest is this step's gradient; 1 is Adam
-    nu2:Real=1., # ν₂: share of the mean square in the denominator; 1 is Adam
+    nu1:Finite=0.7, # ν₁: share of the mean in the numerator, the rest is this step's gradient; 1 is Adam
+    nu2:Finite=1., # ν₂: share of the mean square in the denominator; 1 is Adam
     eps:NonNeg=1e-8, # Keeps the division finite
     step
 ):
     "QHAdam: Adam with the present gradient mixed into its means"
     ema_(m, u, mom)
     ema_sqr_(v, u, sqr_mom)
-    top = u*(1-nu1) + debias(m, mom, step)*nu1
-    low = debias(v, sqr_mom, step)*nu2
+    top = u*(1-nu1) + unbias(m, mom, step)*nu1
+    low = unbias(v, sqr_mom, step)*nu2
     if nu2!=1: low = low + u*(1-nu2)*u # Else 0 times a square that is infinite would be NaN
     return top / (low.sqrt() + eps)
 

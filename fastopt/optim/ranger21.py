@@ -12,7 +12,7 @@ __all__ = ['ranger21', 'Ranger21', 'unit_norm', 'agc', 'deviation', 'normalize_g
 import torch
 from math import ceil, sqrt
 from .lookahead import centralize, lookahead
-from ..core.rules import Borrowed, Flag, NonNeg, Pos, Rule, Share, Steps, Unit, debias, debias_root, descend, each, ema_, ema_sqr_, term
+from ..core.rules import Borrowed, Flag, NonNeg, Pos, Rule, Share, Steps, Unit, unbias, unbias_root, descend, each, ema_, ema_sqr_, term
 
 # %% ../../nbs/optim/12_ranger21.ipynb #d777e98a
 @each
@@ -73,8 +73,8 @@ def calibrate(u, v:Borrowed, *,
     step
 ):
     "Divide by the root mean square, which softplus keeps from vanishing"
-    root = debias_root(v, sqr_mom, step) + eps
-    return debias(u, mom, step) / torch.nn.functional.softplus(root, beta=smooth)
+    root = unbias_root(v, sqr_mom, step) + eps
+    return unbias(u, mom, step) / torch.nn.functional.softplus(root, beta=smooth)
 
 # %% ../../nbs/optim/12_ranger21.ipynb #a2918ce7
 @each
@@ -89,7 +89,7 @@ def stable_decay(u, p, v:Borrowed, *,
     step
 ):
     "Stable weight decay: small where gradients are large, and Adam's rate in effect is small too"
-    size = debias(overall_mean(v), sqr_mom, step).sqrt()
+    size = unbias(overall_mean(v), sqr_mom, step).sqrt()
     return u + torch.where(size>0, p/size*wd, torch.zeros_like(p))
 
 # %% ../../nbs/optim/12_ranger21.ipynb #dd5f3e00

@@ -19,7 +19,7 @@ from fastcore.basics import patch
 from .adam import rectification
 from ..core.fastai_face import FastOptimizer
 from ..core.torch_face import TorchOptimizer
-from ..core.rules import Flag, Memo, NonNeg, Range, Real, Rule, Steps, Unit, clone, debias_root, decay, ema_sqr_, term
+from ..core.rules import Flag, Memo, NonNeg, Range, Finite, Rule, Steps, Unit, clone, unbias_root, decay, ema_sqr_, term
 
 # %% ../../nbs/optim/21_schedulefree.ipynb #bcc7c6ba
 Blend = Range(0, 1, '(]') # At 0 the average could not be had back
@@ -43,7 +43,7 @@ def schedulefree(u, p, z=clone, *,
     lr:NonNeg=1., # Learning rate of the fast point
     mom:Blend=0.9, # β: how near to the average gradients are taken; 1 is at the average
     warmup_steps:Steps=0, # Steps in which the rate rises to `lr`
-    r:Real=0., # Later steps count more in the average: by this power of the step
+    r:Finite=0., # Later steps count more in the average: by this power of the step
     weight_lr_power:NonNeg=2., # Steps count by this power of the largest rate so far
     memo:Memo(lr_max=0., weight_sum=0.), step
 ):
@@ -60,7 +60,7 @@ def over_rms(u, v, *,
 ):
     "The gradient over its root mean square"
     ema_sqr_(v, u, sqr_mom)
-    return u / (debias_root(v, sqr_mom, step) + eps)
+    return u / (unbias_root(v, sqr_mom, step) + eps)
 
 @term
 def over_late_rms(u, v, *,
@@ -79,7 +79,7 @@ def schedulefree_late(u, p, z=clone, *,
     mom:Blend=0.9, # β: how near to the average gradients are taken; 1 is at the average
     sqr_mom:Unit=0.999, # β₂ of the mean square, which says how far it can be trusted
     silent_sgd_phase:Flag=True, # Stand still while it cannot be trusted?
-    r:Real=0., # Later steps count more in the average: by this power of the step
+    r:Finite=0., # Later steps count more in the average: by this power of the step
     weight_lr_power:NonNeg=2., # Steps count by this power of the largest rate so far
     memo:Memo(lr_max=0., weight_sum=0.), step
 ):

@@ -9,7 +9,7 @@ __all__ = ['stableadamw', 'StableAdamW', 'stabilize']
 
 # %% ../../nbs/optim/16_stableadamw.ipynb #0b6260aa
 from .adam import adam
-from ..core.rules import Borrowed, NonNeg, Rule, Unit, at_least, debias, decay, descend, mean, term
+from ..core.rules import Borrowed, NonNeg, Rule, Unit, at_least, unbias, decay, descend, mean, term
 
 # %% ../../nbs/optim/16_stableadamw.ipynb #51ea1db7
 @term
@@ -19,7 +19,7 @@ def stabilize(u, g, v:Borrowed, *,
     step
 ):
     "Shorten the steps of a tensor whose gradients outgrow their mean square"
-    rms = mean(g*g / debias(v, sqr_mom, step).clamp(min=eps**2)).sqrt()
+    rms = mean(g*g / unbias(v, sqr_mom, step).clamp(min=eps**2)).sqrt()
     return u / at_least(rms, 1.) # An infinite square over an infinite mean is NaN
 
 # %% ../../nbs/optim/16_stableadamw.ipynb #97b243d7

@@ -19,7 +19,7 @@ from fastcore.basics import noop, patch
 from torch.nn.modules.batchnorm import _BatchNorm
 from ..core.engine import LOWP
 from ..core.fastai_face import FastOptimizer
-from ..core.rules import unknown
+from ..core.rules import unknown_name
 
 # %% ../../nbs/training/04_precision.ipynb #89081bda
 def _cast(model, dtype):
@@ -79,7 +79,7 @@ def to_pure_bf16(self:Learner,
 ):
     "Keep the weights in bfloat16, but for those of batch norm"
     f,now = self.opt_func,self._grab_cbs(PureBF16)
-    if lowp not in LOWP: raise ValueError(unknown('to_pure_bf16: lowp', lowp, list(LOWP)))
+    if lowp not in LOWP: raise ValueError(unknown_name('to_pure_bf16: lowp', lowp, list(LOWP)))
     if not callable(f) or 'lowp' not in signature(f).parameters: raise TypeError(_no_rule(getattr(getattr(f, 'func', f), '__name__', type(f).__name__)))
     _alone(self)
     if now and now[0].lowp==lowp: return self

@@ -21,7 +21,7 @@ from functools import partial, wraps
 from pathlib import Path
 from warnings import warn
 from ..core.fastai_face import FastOptimizer
-from ..core.rules import unknown
+from ..core.rules import unknown_name
 from .flat_anneal import _check_fc, _kept, flat_cos
 from ..optim.sgd import sgd
 
@@ -44,7 +44,7 @@ def _piece(i, o):
     what = f'piece {i} of the schedule, {o!r},'
     if not isinstance(o, (tuple, list)) or len(o) not in (3, 4): raise ValueError(f'{what} is no (share, kind, start, end); `flat` needs no end')
     share,kind,start,*end = o
-    if not isinstance(kind, str) or kind not in KINDS: raise ValueError(f'{what}: {unknown("the list of kinds", str(kind), list(KINDS))}')
+    if not isinstance(kind, str) or kind not in KINDS: raise ValueError(f'{what}: {unknown_name("the list of kinds", str(kind), list(KINDS))}')
     if kind!='flat' and not end: raise ValueError(f'{what} goes nowhere: give (share, {kind!r}, start, end)')
     try: share,a,b = float(share),_numbers(start),_numbers(start if kind=='flat' else end[0])
     except (TypeError, ValueError): raise ValueError(f'{what} holds what is no number: give numbers, or lists of one number per group') from None
@@ -129,7 +129,7 @@ def _known(opt, scheds):
     o = getattr(opt, 'rule', getattr(opt, 'opt', opt))
     name,hypers = getattr(o, '__name__', type(o).__name__),opt.hypers
     for k in [k for k in scheds if not all(k in h for h in hypers)]:
-        warn(f'the schedule of {k!r} is ignored: {unknown(name, k, list(hypers[0]))}', stacklevel=4)
+        warn(f'the schedule of {k!r} is ignored: {unknown_name(name, k, list(hypers[0]))}', stacklevel=4)
         scheds = {j:f for j,f in scheds.items() if j!=k}
     for k,f in scheds.items():
         n = getattr(f, 'n_group', None)

@@ -18,7 +18,7 @@ from fastai.learner import AvgSmoothLoss
 from fastai.vision.all import *
 from fastai.vision.models import xresnet
 from torch.amp import GradScaler, autocast
-from ..names import InputError, check_choice, unknown
+from ..names import InputError, check_choice, unknown_name
 from ..core.rules import Rule
 from ..training.flat_anneal import *
 import fastopt.training.schedule_free # chkstyle: ignore - the callback of schedule-free rules
@@ -88,7 +88,7 @@ def recipe_settings(
     "All settings of a recipe, checked"
     given = {k:v for k,v in given.items() if v is not None}
     cfg = SCRIPT|dict(hypers={}, pipeline='fast')|PRESETS[check_choice(preset, list(PRESETS), 'The list of presets')]
-    if bad := first(given.keys()-cfg.keys()): raise InputError(unknown('A recipe', bad, list(cfg)))
+    if bad := first(given.keys()-cfg.keys()): raise InputError(unknown_name('A recipe', bad, list(cfg)))
     if given.get('opt', cfg['opt'])!=cfg['opt']: cfg |= dict.fromkeys(k for k in HYPERS if k not in PRESET_HYPERS.get(given['opt'], ()))
     if given.get('sched', cfg['sched'])!=cfg['sched']: cfg |= dict(pct_start=None, warmup=None)
     if 'mixup' in given: cfg['mixup_from'] = 0
@@ -149,7 +149,7 @@ def recipe_optimizer(
     given = {k:cfg[k] for k in HYPERS if cfg[k] is not None and (k!='beta' or cfg[k])}|cfg['hypers']
     if cfg['opt'] in FASTAI_OPTS: return partial(f, **given)
     known = [*f.hypers, *f.options]
-    if bad := first(k for k in given if k not in known): raise InputError(unknown(cfg['opt'], bad, known))
+    if bad := first(k for k in given if k not in known): raise InputError(unknown_name(cfg['opt'], bad, known))
     return partial(f, how=how, **given)
 
 # %% ../../nbs/vision/02_recipe.ipynb #9d0d49e8

@@ -25,7 +25,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from scipy import stats
 from .. import cli
-from ..names import InputError, check_choice, unknown
+from ..names import InputError, check_choice, unknown_name
 from ..training.records import atomic_write, exclusive_lock, jsonable
 
 # %% ../../nbs/vision/05_results.ipynb #f96f729f
@@ -301,7 +301,7 @@ def find_entry(
     found = [k for k,v in ids.items() if k.startswith(text) or v==text]
     if len(found)==1: return found[0]
     if found: raise InputError(f"{text} could be {', '.join(found)}: give more digits")
-    raise InputError(unknown('The board', text, [*ids, *ids.values()]))
+    raise InputError(unknown_name('The board', text, [*ids, *ids.values()]))
 
 def comparison_table(
     recs:list, # Records

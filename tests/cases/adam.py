@@ -1,6 +1,6 @@
 "Plain and adaptive classics of PyTorch, and rectified Adam"
 from fastopt.optim.adam import adam, adamw, amsgrad, hold, radam, rectification
-from fastopt.core.rules import Rule, debias, decay, descend, ema_, maximize, term
+from fastopt.core.rules import Rule, unbias, decay, descend, ema_, maximize, term
 from fastopt.optim.sgd import sgd
 from . import Protocol
 
@@ -17,8 +17,8 @@ def late_eps(u, m, v, *, mom=0.9, sqr_mom=0.999, eps=1e-8, step):
     "RAdam of optimi and optax: `eps` is added to the debiased root"
     ema_(m, u, mom)
     ema_(v, u*u, sqr_mom)
-    r,d = rectification(sqr_mom, step),debias(m, mom, step)
-    return d/(debias(v, sqr_mom, step).sqrt() + eps)*r if r else d
+    r,d = rectification(sqr_mom, step),unbias(m, mom, step)
+    return d/(unbias(v, sqr_mom, step).sqrt() + eps)*r if r else d
 
 def optimi_radam(hp, *terms, **defaults):
     for k in ('decouple_wd', 'foreach', 'kahan_sum'): hp.pop(k)

@@ -2,7 +2,7 @@
 import torch
 from fastopt.optim.adam import adam, amsgrad
 from fastopt.optim.adan import adan, adan_no_prox, adopt, adoptw, mars, mars_adamw, mars_lion, two_dims
-from fastopt.core.rules import Rule, debias, decay, descend, ema_, route, term
+from fastopt.core.rules import Rule, unbias, decay, descend, ema_, route, term
 from . import Protocol
 
 def clipped(most, eps):
@@ -30,7 +30,7 @@ def adan_of_optax(u, m, d, n, last, *, mom=0.98, diff_mom=0.92, sqr_mom=0.99, ep
     ema_(m, u, mom)
     ema_(d, Δ, diff_mom)
     ema_(n, (u + Δ*(1-diff_mom)).square(), sqr_mom)
-    return (debias(m, mom, step) + debias(d, diff_mom, step)*(1-diff_mom)) / ((debias(n, sqr_mom, step) + eps_root).sqrt() + eps)
+    return (unbias(m, mom, step) + unbias(d, diff_mom, step)*(1-diff_mom)) / ((unbias(n, sqr_mom, step) + eps_root).sqrt() + eps)
 
 def optax_adan(hp): return Rule(adan_of_optax, decay, descend),hp
 

@@ -2,7 +2,7 @@
 import torch
 from fastopt.optim.adam import adam, amsgrad, rectify
 from fastopt.optim.lookahead import centralize
-from fastopt.core.rules import Rule, debias, decay, descend, ema_, term
+from fastopt.core.rules import Rule, unbias, decay, descend, ema_, term
 from fastopt.optim.sgd import sgd
 from .lookahead import aliased_adapt
 
@@ -11,12 +11,12 @@ def undebiased(u, m, v, *, mom=0.9, sqr_mom=0.999, eps=1e-8, step):
     "Adam's direction before its mean is debiased"
     ema_(m, u, mom)
     ema_(v, u*u, sqr_mom)
-    return m / (debias(v, sqr_mom, step).sqrt() + eps)
+    return m / (unbias(v, sqr_mom, step).sqrt() + eps)
 
 @term
 def debias_all(u, *, mom=0.9, step):
     "The source debiases the decay along with the mean"
-    return debias(u, mom, step)
+    return unbias(u, mom, step)
 
 def placed(hp, loc, *terms):
     "`terms`, in which `None` stands for the two places where centralization may be, first and last, for `gc_loc` or not"
@@ -32,7 +32,7 @@ def undebiased_top(u, m, v, top, *, mom=0.9, sqr_mom=0.999, eps=1e-8, step):
     ema_(m, u, mom)
     ema_(v, u*u, sqr_mom)
     top.copy_(torch.maximum(top, v))
-    return m / (debias(top, sqr_mom, step).sqrt() + eps)
+    return m / (unbias(top, sqr_mom, step).sqrt() + eps)
 
 def gc_adam(hp):
     core = (amsgrad if hp.pop('amsgrad', False) else adam).core

@@ -2,7 +2,7 @@
 import torch
 from numpy import float32
 from fastopt.optim.adaptive import MomDecay, adadelta, adafactor, adagrad, adamax, mom_at, rms, rmsprop, rmsprop_centered, rprop
-from fastopt.core.rules import Memo, Rule, at_least, clone, debias, decay, descend, ema_, shrink, term
+from fastopt.core.rules import Memo, Rule, at_least, clone, unbias, decay, descend, ema_, shrink, term
 from fastopt.optim.sgd import Power, asgd
 from . import Protocol
 
@@ -33,7 +33,7 @@ def single_nadam(u, m, v, *, mom=0.9, sqr_mom=0.999, eps=1e-8, mom_decay:MomDeca
     ema_(v, u*u, sqr_mom)
     μ,μ_next = mom_at(step, mom, mom_decay),mom_at(step+1, mom, mom_decay)
     memo.product = float(float32(memo.product)*float32(μ))
-    return (u*((1-μ)/(1-memo.product)) + m*(μ_next/(1-memo.product*μ_next))) / (debias(v, sqr_mom, step).sqrt() + eps)
+    return (u*((1-μ)/(1-memo.product)) + m*(μ_next/(1-memo.product*μ_next))) / (unbias(v, sqr_mom, step).sqrt() + eps)
 
 def torch_nadam(hp):
     decoupled = hp.pop('decoupled_weight_decay', False)
@@ -44,7 +44,7 @@ def near_nadam(u, m, v, *, mom=0.9, sqr_mom=0.999, eps=1e-8, step):
     "NAdam of optax: the momentum of each step is the same"
     ema_(m, u, mom)
     ema_(v, u*u, sqr_mom)
-    return (debias(m, mom, step+1)*mom + debias(u, mom, step)*(1-mom)) / (debias(v, sqr_mom, step).sqrt() + eps)
+    return (unbias(m, mom, step+1)*mom + unbias(u, mom, step)*(1-mom)) / (unbias(v, sqr_mom, step).sqrt() + eps)
 
 def optax_nadam(hp): return Rule(near_nadam, descend),hp
 

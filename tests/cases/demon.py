@@ -3,7 +3,7 @@ import torch
 from fastopt.optim.adam import rectification
 from fastopt.optim.lookahead import centralize, lookahead
 from fastopt.optim.demon import demon_adam_wolfe, demon_sgdm, fade
-from fastopt.core.rules import Rule, debias, ema_, shrink, term
+from fastopt.core.rules import Rule, unbias, ema_, shrink, term
 
 NAMES = dict(T='total', beta_init='mom', b2='sqr_mom')
 
@@ -17,10 +17,10 @@ def ranger_core(rectify, AdaMod, amsgrad):
         ema_(v, u*u, sqr_mom)
         square = top.copy_(torch.maximum(top, v)) if amsgrad and step>1 else v
         r = rectification(sqr_mom, step) if rectify else 1.
-        η = lr*r / ((debias(square, sqr_mom, step)*nu2 + u*u*(1-nu2)).sqrt() + eps) if r else torch.ones_like(u)*lr
+        η = lr*r / ((unbias(square, sqr_mom, step)*nu2 + u*u*(1-nu2)).sqrt() + eps) if r else torch.ones_like(u)*lr
         if AdaMod: ema_(s, η, mom3)
-        if AdaMod and r: η = torch.minimum(η, debias(s, mom3, step))
-        return η * (debias(m, β, step)*nu1 + u*(1-nu1))
+        if AdaMod and r: η = torch.minimum(η, unbias(s, mom3, step))
+        return η * (unbias(m, β, step)*nu1 + u*(1-nu1))
     f.__name__ = f.__qualname__ = 'ranger_core'
     return term(f)
 

@@ -3,7 +3,7 @@ import torch
 from math import inf, sqrt
 from fastopt.optim.lookahead import centralize, lookahead
 from fastopt.optim.ranger21 import (agc, calibrate, mean_square, normalize_gradient, positive_negative, unit_norm, warm_down, warm_up)
-from fastopt.core.rules import Across, Borrowed, Rule, debias, descend, each, term
+from fastopt.core.rules import Across, Borrowed, Rule, unbias, descend, each, term
 from . import Protocol
 
 @term
@@ -22,7 +22,7 @@ def leaking():
     def leaky_decay(u, p, v:Borrowed, *, lr=1e-3, wd=1e-4, norm_wd=1e-4, eps=1e-8, sqr_mom=0.999, total=0, pct_start=0.72, min_lr=3e-5, step):
         η = warm_down(warm_up(lr, sqr_mom=sqr_mom, total=total, step=step), lr=lr, total=total, pct_start=pct_start, min_lr=min_lr, step=step)
         mean = mean_so_far(v)
-        q = p*(1 - η*wd/debias(mean, sqr_mom, step).sqrt())
+        q = p*(1 - η*wd/unbias(mean, sqr_mom, step).sqrt())
         pull = torch.where(mean<inf, 1 - 1/(unit_norm(q) + eps), torch.zeros_like(p))
         return u + (p - q*(1 - pull*(η*2*norm_wd)))/η
     return term(leaky_decay),before

@@ -12,7 +12,7 @@ import hashlib, torch
 from functools import lru_cache
 from .base import ARITHMETIC, Launcher, formulas
 from ..engine import dither
-from ..memory import flat
+from ..memory import flat_view
 
 # %% ../../../nbs/core/backends/04_inductor.ipynb #03aaf7ad
 _CALLS = dict(lerp='torch.lerp({0}, {1}, {2})', full='torch.full_like({0}, {1})', maximum='torch.maximum({0}, {1})', minimum='torch.minimum({0}, {1})',
@@ -45,4 +45,4 @@ class TorchLauncher(Launcher):
         cs = [torch.tensor(c, dtype=self.k.dtype) for c in consts]
         for t,p in enumerate(b.ps):
             ts = {c: columns[c][t].detach() for c in self.k.columns}
-            if p.numel(): self.f(*[o.expand_as(p).reshape(-1) if c in self.k.rows else flat(o) for c,o in ts.items()], *cs)
+            if p.numel(): self.f(*[o.expand_as(p).reshape(-1) if c in self.k.rows else flat_view(o) for c,o in ts.items()], *cs)
