@@ -27,7 +27,7 @@ def keys(rows): return {(o['name'],o['library'],o['engine']) for o in rows}
 
 @pytest.mark.parametrize('name,n', dict(sgd=5, adam=7, adamw=7, radam=7, diffgrad=9, diffrgrad=9, adamod=9, diffmod=11, deepmemory=11,
     ranger=8+2/6, lookahead=5+2/5).items())
-def test_floats(name, n): assert math.isclose(B.floats(B.entrants[name]), n)
+def test_floats(name, n): assert math.isclose(B.state_numbers(B.competitors[name]), n)
 
 two_phases = dict( # (read by the first phase, written by it, read by the second, written by it), and without sums in kernels
     lamb=('gpmv mv mvp p', 12), lamb_debiased=('gpmv mv mvp p', 12), lars=('gp - gpb pb', 7), stableadamw=('gv v gmvp mp', 11),
@@ -36,17 +36,17 @@ two_phases = dict( # (read by the first phase, written by it, read by the second
 @pytest.mark.parametrize('name', two_phases)
 def test_byte_floor_by_hand(name):
     columns,apart = two_phases[name]
-    assert B.phases(B.entrants[name])==2
-    assert B.floats(B.entrants[name])==len(columns.replace(' ', '').replace('-', '')) and B.floats(B.entrants[name], sums=False)==apart
+    assert B.phases(B.competitors[name])==2
+    assert B.state_numbers(B.competitors[name])==len(columns.replace(' ', '').replace('-', '')) and B.state_numbers(B.competitors[name], sums=False)==apart
 
 def test_single_phases():
     "The gradient is read, weights and all state are read and written; `sophia` only reads a state, lookahead touches its own at times"
-    for name,r in B.entrants.items():
-        if B.phases(r)==1 and B.period(r)==1: assert B.floats(r)==3+2*len(r.state)-(name=='sophia'), name
+    for name,r in B.competitors.items():
+        if B.phases(r)==1 and B.period(r)==1: assert B.state_numbers(r)==3+2*len(r.state)-(name=='sophia'), name
 
 def test_sums_are_no_traffic_and_functions_are():
-    assert B.floats(B.every.muon)==4+3+3 # A mean ahead; the function reads it and a weight, and writes; the step reads two and writes
-    assert B.floats(B.every.yellowfin)==12 and B.phases(B.every.yellowfin) is None
+    assert B.state_numbers(B.every.muon)==4+3+3 # A mean ahead; the function reads it and a weight, and writes; the step reads two and writes
+    assert B.state_numbers(B.every.yellowfin)==12 and B.phases(B.every.yellowfin) is None
 
 def test_counted_for_this_device(uncompiled):
     "`bytes` is the floor everywhere; how much our kernels move depends on whether they can sum"
@@ -60,9 +60,9 @@ def test_moved():
 
 def test_every_rule_is_an_entrant():
     from fastopt.all import opts
-    assert set(opts().index) <= set(B.entrants) and set(B.choice) <= set(B.entrants)
+    assert set(opts().index) <= set(B.competitors) and set(B.choice) <= set(B.competitors)
 
-def test_warm_up(): assert [B.warm_up(B.entrants[o]) for o in ('sgd','adamw','diffrgrad')]==[2,1,6]
+def test_warm_up(): assert [B.steps_to_settle(B.competitors[o]) for o in ('sgd','adamw','diffrgrad')]==[2,1,6]
 
 def test_floor(uncompiled):
     n = 3*4+5+1
@@ -80,13 +80,13 @@ def test_reference_in_every_family(uncompiled):
 
 homes = {'muon': {'products'}} # PyTorch's Muon wants nothing but matrices
 
-@pytest.mark.parametrize('name', B.entrants)
+@pytest.mark.parametrize('name', B.competitors)
 def test_every_family_runs(name, uncompiled):
     left_out = {}
     rows = measure(name, left_out=left_out)
     assert list(left_out)==(['muon torch eager'] if name=='muon' else [])
     assert {(name,'fastopt','eager'), (name,'fastopt','foreach')} <= keys(rows)
-    known = {o for o,known in B.peers.items() if name in known and not B.lacking(o)}
+    known = {o for o,known in B.peers.items() if name in known and not B.why_missing(o)}
     assert {o for _,o,_ in keys(rows)} == {'fastopt', *homes.get(name, known)}
     for o in rows: assert o['n']==2 and o['spread'][0]<=o['median_ms']<=o['spread'][1] and o['first_ms']>0
 
@@ -101,12 +101,12 @@ same |= dict.fromkeys("""adabelief adabelief_plain adabelief_ams qhm aggmo lapro
 @pytest.mark.parametrize('name,home', [(o,h) for o,hs in same.items() for h in hs.split()])
 def test_peers_are_the_same_optimizer(name, home):
     "Two steps, one with each gradient: more would see what peers write into gradients"
-    if why := B.lacking(home): pytest.skip(why)
+    if why := B.why_missing(home): pytest.skip(why)
     def walk(make):
-        f = B.Field([(4,5)])
-        B.sample(make(f.ps), f, 2)
+        f = B.BenchWeights([(4,5)])
+        B.time_steps(make(f.ps), f, 2)
         return f.ps[0]-f.fresh[0][0]
-    family = B.line_up(name)
+    family = B.family_makers(name)
     ours = walk(family[name,'fastopt','eager'])
     for key in family:
         if key[:2]==(name, home): assert (walk(family[key])-ours).norm() < 2e-3*ours.norm(), key
@@ -138,20 +138,20 @@ def test_fused():
     assert rows['fused']['extra']>0 and all('extra' not in o for k,o in rows.items() if k!='fused')
 
 def test_field_is_laid_out_afresh():
-    f = B.Field([(3,),(2,2)])
+    f = B.BenchWeights([(3,),(2,2)])
     class Vandal:
         def step(self):
             for p in f.ps:
                 assert p.grad.abs().max()<9
                 p.grad.fill_(9.)
                 p.data.fill_(9.)
-    B.contest(dict(vandal=Vandal()), f, 2, n=3)
+    B.time_interleaved(dict(vandal=Vandal()), f, 2, n=3)
 
 def test_gradients_change():
-    f,seen = B.Field([(3,)]),[]
+    f,seen = B.BenchWeights([(3,)]),[]
     class See:
         def step(self): seen.append(f.ps[0].grad)
-    B.sample(See(), f, 4)
+    B.time_steps(See(), f, 4)
     assert seen[0] is seen[2] and seen[0] is not seen[1] and not torch.equal(seen[0], seen[1]) and seen[0].data_ptr()!=seen[1].data_ptr()
 
 # ---- the record
@@ -177,7 +177,7 @@ def test_only(monkeypatch):
     B.bench_command(only='sgd, ranger', quick=True, shapes='small')
     B.bench_command(shapes='small')
     B.bench_command(only='all', shapes='small')
-    assert seen==[(o, ['small']) for o in (['adamw','diffgrad'], ['sgd','ranger'], B.choice, list(B.entrants))]
+    assert seen==[(o, ['small']) for o in (['adamw','diffgrad'], ['sgd','ranger'], B.choice, list(B.competitors))]
 
 @pytest.mark.parametrize('kw,said', [(dict(only='diffgard'), "did you mean 'diffgrad'"), (dict(only='adamw,'), "has no ''"),
     (dict(shapes='smal'), "did you mean 'small'"), (dict(out='no/such.json'), 'there is no folder no'), (dict(out='.'), 'it is a folder'),

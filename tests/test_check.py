@@ -7,7 +7,7 @@ from cover import met
 from fastai.optimizer import Adam, Optimizer, OptimWrapper, l2_reg, ranger, sgd_step
 from fastcore.script import CliError
 from fastopt.optim.adam import adamw
-from fastopt.evidence.conformance import attempt, check_from_spec, check_optimizer, checks, Lab, native, resolve, wd_report
+from fastopt.evidence.conformance import run_check, check_from_spec, check_optimizer, checks, CheckFixture, wrap_opt_func, import_spec, wd_report
 from fastopt.core.fastai_face import FastOptimizer
 from fastopt.core.rules import matrices, route
 from rules_under_test import RULES, TORCH
@@ -166,8 +166,8 @@ def test_skipped_is_neither_passed_nor_failed():
 
 def test_kinds_of_opt_func():
     def factory(ps, lr): return torch.optim.SGD(ps, lr=lr)
-    for o in (torch.optim.SGD, partial(torch.optim.SGD, momentum=0.9), factory): assert native(o).func is OptimWrapper
-    for o in (Adam, ranger, adamw, partial(adamw, mom=0.8), partial(OptimWrapper, opt=torch.optim.SGD), Odd): assert native(o) is o
+    for o in (torch.optim.SGD, partial(torch.optim.SGD, momentum=0.9), factory): assert wrap_opt_func(o).func is OptimWrapper
+    for o in (Adam, ranger, adamw, partial(adamw, mom=0.8), partial(OptimWrapper, opt=torch.optim.SGD), Odd): assert wrap_opt_func(o) is o
     p = nn.Parameter(torch.ones(2))
     for o in (torch.optim.SGD([p]), Adam([p], lr=0.1), OptimWrapper([p], torch.optim.SGD), 'adam'):
         with pytest.raises(TypeError, match='is made already|makes no optimizer'): check_optimizer(o)
@@ -195,28 +195,28 @@ def test_torch_classes_do_what_optim_wrapper_lets_them(name, full):
 def test_every_two_of_rule_check_and_way_meet_by_default(): assert met([o for o in ALL if by_default(*o)])==met(ALL)
 
 def test_wd_report():
-    learn = Lab(adamw).learner()
+    learn = CheckFixture(adamw).learner()
     learn.create_opt()
     learn.opt.set_hyper('wd', [0.01, 0.1])
     learn.freeze()
     df = wd_report(learn).set_index('weight')
     assert df.wd.to_dict()=={'0.weight':0, '0.bias':0, '1.weight':0, '1.bias':0, '2.weight':0.1, '2.bias':0}
     assert df.why.tolist()==['frozen', 'frozen', 'norm or bias', 'norm or bias', '', 'norm or bias'] and df.group.tolist()==[0]*4+[1]*2
-    df = wd_report(Lab(native(partial(torch.optim.SGD, weight_decay=0.2))).learner())
+    df = wd_report(CheckFixture(wrap_opt_func(partial(torch.optim.SGD, weight_decay=0.2))).learner())
     assert df.wd.tolist()==[0.2]*6 and df.decayed.all() and 'OptimWrapper' in df.why[1]
-    assert set(wd_report(Lab(native(torch.optim.Rprop)).learner()).why)=={"it has no hyper 'wd'"}
+    assert set(wd_report(CheckFixture(wrap_opt_func(torch.optim.Rprop)).learner()).why)=={"it has no hyper 'wd'"}
 
 @pytest.mark.parametrize('name', RULES)
 def test_wd_report_says_what_happens(name):
-    lab = Lab(RULES[name])
+    lab = CheckFixture(RULES[name])
     learn = lab.learner()
     learn.create_opt()
     learn.opt.set_hyper('wd', 0.1)
     said = wd_report(learn)
-    assert said[said.decayed].weight.tolist()==['0.weight', '2.weight'] and attempt(lab, 'wd_bn_bias=False')[0]
+    assert said[said.decayed].weight.tolist()==['0.weight', '2.weight'] and run_check(lab, 'wd_bn_bias=False')[0]
 
 def test_names_are_resolved_with_help():
-    assert resolve('fastopt.all:adamw') is adamw
+    assert import_spec('fastopt.all:adamw') is adamw
     for spec,text in (('fastopt.al:adamw', "fastopt has no module 'al'; did you mean 'all'"), ('fastopt.all:diffgrd', "did you mean 'diffgrad'"),
         ('torhc.optim:SGD', "did you mean 'torch'"), ('torch.optim.SGD', 'module:attribute'), ('torch.optim:', 'module:attribute')):
         with pytest.raises(CliError, match=text): check_from_spec(spec)
@@ -249,7 +249,7 @@ def test_what_else_moves_weights_is_no_decay():
 def test_wd_report_of_a_route():
     "Each weight has the decay of the rule that trains it"
     rule = route(matrices, RULES['momentum'], RULES['adamw'], wd=0.2, other_wd=0.1)
-    df = wd_report(Lab(rule).learner(wd_bn_bias=True))
+    df = wd_report(CheckFixture(rule).learner(wd_bn_bias=True))
     assert df.wd.tolist()==[0.2, 0.1, 0.1, 0.1, 0.2, 0.1] and df.decayed.all()
 
 @pytest.mark.filterwarnings('ignore:.*found in sys.modules')

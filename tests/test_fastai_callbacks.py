@@ -8,7 +8,7 @@ from fastai.callback.fp16 import AMPMode, MixedPrecision
 from fastai.callback.mixup import MixUp
 from fastai.callback.training import GradientAccumulation, GradientClip
 from fastcore.basics import noop
-from fastopt.evidence.conformance import Lab, Overflow, Peek, real
+from fastopt.evidence.conformance import CheckFixture, OverflowAt, StepRecorder, is_number
 from rules_under_test import RULES
 from traces import quiet
 
@@ -22,7 +22,7 @@ FEW = {k: RULES[k] for k in ('adamw', 'diffgrad', 'ranger', 'sgd')}
 @pytest.mark.parametrize('how', ['to_fp16', 'to_bf16'])
 @pytest.mark.skipif(torch.cuda.is_available(), reason='there it is no longer float32')
 def test_without_a_gpu_mixed_precision_changes_nothing(name, how, tmp_path):
-    lab = Lab(RULES[name], path=tmp_path)
+    lab = CheckFixture(RULES[name], path=tmp_path)
     assert torch.equal(lab.fitted(getattr(lab.learner(), how)(), 2), lab.fitted(lab.learner(), 2))
 
 class Half(MixedPrecision):
@@ -41,9 +41,9 @@ class Half(MixedPrecision):
 @pytest.mark.parametrize('name', RULES)
 def test_mixed_precision(name, mode, tmp_path):
     "Batch 2 of 8 overflows: in float16 it is skipped, weights and state stay, the scale is halved"
-    lab,peek,half = Lab(RULES[name], lr=1e-3, path=tmp_path),Peek(),Half(mode)
+    lab,peek,half = CheckFixture(RULES[name], lr=1e-3, path=tmp_path),StepRecorder(),Half(mode)
     learn = lab.learner()
-    ws = lab.fitted(learn, 2, cbs=[half, peek, *([Overflow(2)] if mode=='fp16' else [])])
+    ws = lab.fitted(learn, 2, cbs=[half, peek, *([OverflowAt(2)] if mode=='fp16' else [])])
     assert ws.isfinite().all() and {p.dtype for p in learn.model.parameters()}=={torch.float32}
     assert set(half.seen)=={dict(fp16=torch.float16, bf16=torch.bfloat16)[mode]}
     if mode=='fp16': assert half.steps==[64.]*2+[32.]*6
@@ -52,7 +52,7 @@ def test_mixed_precision(name, mode, tmp_path):
 @pytest.mark.parametrize('name', RULES)
 def test_callbacks_together(name, tmp_path):
     "Mixed precision, accumulation, clipping and MixUp in one fit: 8 batches of 4 in steps of 8"
-    lab,peek = Lab(RULES[name], lr=1e-3, path=tmp_path),Peek()
+    lab,peek = CheckFixture(RULES[name], lr=1e-3, path=tmp_path),StepRecorder()
     learn = lab.learner()
     ws = lab.fitted(learn, 2, how='fit_one_cycle', cbs=[Half('fp16'), GradientAccumulation(8), GradientClip(1e-2), MixUp, peek])
     assert ws.isfinite().all() and all(o<=1.001e-2 for o in peek.norms) and not peek.early
@@ -66,7 +66,7 @@ class Log:
     def add_scalar(self, k, v, step): self.log({k: v})
     def log(self, d, step=None):
         for k,v in d.items():
-            assert real(v) or isinstance(v, torch.Tensor) and v.numel()==1, (k, v)
+            assert is_number(v) or isinstance(v, torch.Tensor) and v.numel()==1, (k, v)
             self.seen.setdefault(k, []).append(v.item() if isinstance(v, torch.Tensor) else v)
     def close(self): pass
 
@@ -94,7 +94,7 @@ def test_only_hypers_are_logged(which, tmp_path, logged):
     seen,cbs = logged
     for name,rule in RULES.items():
         seen.clear()
-        learn = Lab(rule, path=tmp_path).learner()
+        learn = CheckFixture(rule, path=tmp_path).learner()
         quiet(learn, 'fit_one_cycle', 2, cbs=cbs[which]())
         hypers = {f'{k}_{i}' for k in rule.hypers for i in range(2)}
         assert hypers <= seen.keys() <= hypers|{'train_loss', 'raw_loss', 'epoch', 'train_samples_per_sec', 'valid_loss'}, name

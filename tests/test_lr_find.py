@@ -8,7 +8,7 @@ from fastai.learner import Learner
 from fastai.optimizer import Adam, OptimWrapper, ranger as fastai_ranger
 from fastai.test_utils import synth_learner
 from fastai.torch_core import set_seed
-from fastopt.evidence.conformance import Lab, Overflow
+from fastopt.evidence.conformance import CheckFixture, OverflowAt
 from fastopt.core.fastai_face import FastOptimizer
 from fastopt.training.lr_find import untouched
 from fastopt.training.resume import _plain, _same
@@ -22,7 +22,7 @@ FEW = {k: RULES[k] for k in ('adamw', 'diffgrad', 'ranger', 'sgd')}
 
 def trained(opt_func, path, **kwargs):
     "A learner after a fit, with a frozen group, hypers set by hand, a weight that rests and a gradient left"
-    learn = Lab(opt_func, path=path).learner(cbs=Noisy(), **kwargs)
+    learn = CheckFixture(opt_func, path=path).learner(cbs=Noisy(), **kwargs)
     quiet(learn, 'fit', 1)
     learn.freeze()
     quiet(learn, 'fit', 1)
@@ -75,9 +75,9 @@ def test_the_same_training_with_and_without_asking(name, tmp_path):
 
 def test_lr_find_makes_an_optimizer_as_it_was_created(tmp_path):
     for rule,wd in ((RULES['adamw'], 0.3), (Adam, 0.3)):
-        learn = Lab(rule, path=tmp_path).learner(wd=wd)
+        learn = CheckFixture(rule, path=tmp_path).learner(wd=wd)
         quiet(learn, 'lr_find', num_it=8, show_plot=False)
-        fresh = Lab(rule, path=tmp_path).learner(wd=wd)
+        fresh = CheckFixture(rule, path=tmp_path).learner(wd=wd)
         fresh.create_opt()
         assert _same(_plain(learn.opt.state_dict()), _plain(fresh.opt.state_dict()))
 
@@ -97,7 +97,7 @@ class Refuses(FastOptimizer):
 
 @pytest.mark.filterwarnings('ignore:Could not load')
 def test_what_cannot_be_put_back_is_said_and_the_rest_is_put_back(tmp_path):
-    learn = Lab(Refuses, path=tmp_path).learner(cbs=Noisy())
+    learn = CheckFixture(Refuses, path=tmp_path).learner(cbs=Noisy())
     quiet(learn, 'fit', 1)
     before = everything(learn)
     with pytest.raises(ValueError, match='not mine'): quiet(learn, 'lr_find', num_it=8, show_plot=False)
@@ -106,5 +106,5 @@ def test_what_cannot_be_put_back_is_said_and_the_rest_is_put_back(tmp_path):
 def test_untouched_is_for_any_block(tmp_path):
     learn = trained(partial(RULES['adamw'], skip_nonfinite=True), tmp_path)
     before = everything(learn)
-    with untouched(learn): quiet(learn, 'fit', 1, cbs=Overflow(2))
+    with untouched(learn): quiet(learn, 'fit', 1, cbs=OverflowAt(2))
     assert changed(before, everything(learn))==[] and learn.opt.skipped==0

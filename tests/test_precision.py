@@ -6,7 +6,7 @@ from fastai.learner import load_learner
 from fastai.optimizer import Adam, OptimWrapper, ranger as fastai_ranger
 from fastai.torch_core import set_seed
 from fastcore.basics import noop
-from fastopt.evidence.conformance import Lab
+from fastopt.evidence.conformance import CheckFixture
 from fastopt.training.precision import PureBF16
 from fastopt.training.resume import SaveResume
 from fastopt.training.schedules import switch_opt
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.filterwarnings('ignore:.*has no .*no effect', 'ignore:.
 @pytest.mark.parametrize('name', RULES)
 def test_pure_bf16(name, tmp_path):
     "Weights in bfloat16 with what was rounded off, batch norm and state in float32; saved, loaded and gone on with to the bit"
-    lab = Lab(RULES[name], lr=1e-3, path=tmp_path)
+    lab = CheckFixture(RULES[name], lr=1e-3, path=tmp_path)
     def fresh(): return lab.learner().to_pure_bf16()
     learn = fresh()
     assert lab.fitted(learn, 2, how='fit_one_cycle').isfinite().all()
@@ -36,7 +36,7 @@ def test_pure_bf16(name, tmp_path):
 @pytest.mark.parametrize('lowp', ['kahan', 'stochastic', 'plain'])
 def test_pure_bf16_reaches_the_optimizer(lowp, tmp_path):
     "Made before or after, anew, by hand, by `switch_opt`, with a partial, after an export"
-    lab = Lab(partial(RULES['adamw'], mom=0.8), path=tmp_path)
+    lab = CheckFixture(partial(RULES['adamw'], mom=0.8), path=tmp_path)
     def seen(learn): return learn.opt.engine.lowp, 'comp' in learn.opt.state[learn.model[0].weight]
     want = lowp,lowp=='kahan'
     for make in (lambda o: None, lambda o: o.create_opt(), lambda o: lab.fitted(o, 1)):
@@ -63,7 +63,7 @@ def test_pure_bf16_reaches_the_optimizer(lowp, tmp_path):
     assert seen(new)==want
 
 def test_pure_bf16_predicts_in_float32(tmp_path):
-    learn = Lab(RULES['adamw'], path=tmp_path).learner().to_pure_bf16()
+    learn = CheckFixture(RULES['adamw'], path=tmp_path).learner().to_pure_bf16()
     quiet(learn, 'fit', 1)
     x,preds,ys,losses = quiet(learn, 'get_preds', with_input=True, with_loss=True)
     assert (x.dtype, preds.dtype, losses.dtype)==(torch.float32,)*3
@@ -72,7 +72,7 @@ def test_pure_bf16_predicts_in_float32(tmp_path):
 @pytest.mark.parametrize('name', ['adamw', 'schedulefree_adamw'])
 def test_there_and_back(name, tmp_path):
     "Kahan's remainder goes into the float32 weights; the optimizer goes on with its state; twice is once"
-    lab = Lab(RULES[name], path=tmp_path)
+    lab = CheckFixture(RULES[name], path=tmp_path)
     learn = lab.learner().to_pure_bf16().to_pure_bf16()
     lab.fitted(learn, 2)
     w,opt = learn.model[0].weight,learn.opt
@@ -89,7 +89,7 @@ def test_there_and_back(name, tmp_path):
     assert not learn.to_fp16().to_fp32()._grab_cbs(MixedPrecision)
 
 def test_pure_bf16_keeps_tied_weights_and_integers(tmp_path):
-    learn = Lab(RULES['adamw'], path=tmp_path).learner()
+    learn = CheckFixture(RULES['adamw'], path=tmp_path).learner()
     learn.model[2].register_buffer('n', torch.arange(3))
     learn.model[2].register_buffer('f', torch.ones(3, dtype=torch.float64))
     learn.model.append(nn.Identity())
@@ -99,7 +99,7 @@ def test_pure_bf16_keeps_tied_weights_and_integers(tmp_path):
     assert m[3].weight is m[0].weight and (m[2].n.dtype, m[2].f.dtype, m[0].weight.dtype)==(torch.int64, torch.bfloat16, torch.bfloat16)
 
 def test_resumed_pure_bf16_is_equal_to_the_bit(tmp_path):
-    lab = Lab(RULES['diffgrad'], lr=1e-3, path=tmp_path)
+    lab = CheckFixture(RULES['diffgrad'], lr=1e-3, path=tmp_path)
     def run(path, die=None):
         set_seed(0)
         learn = lab.learner().to_pure_bf16()
@@ -115,12 +115,12 @@ def torch_instance(ps, lr): return OptimWrapper(ps, torch.optim.SGD, lr=lr)
 @pytest.mark.parametrize('opt_func,name', [(Adam, 'Adam'), (partial(OptimWrapper, opt=torch.optim.AdamW), 'OptimWrapper'), (fastai_ranger, 'ranger'),
     (torch_instance, 'torch_instance')])
 def test_pure_bf16_is_for_our_rules(opt_func, name, tmp_path):
-    learn = Lab(opt_func, path=tmp_path).learner()
+    learn = CheckFixture(opt_func, path=tmp_path).learner()
     with pytest.raises(TypeError, match=f'to_pure_bf16: {name} is no optimizer of fastopt.*adamw.*to_bf16'): learn.to_pure_bf16()
     assert learn.model[0].weight.dtype==torch.float32 and not learn._grab_cbs(PureBF16)
 
 def test_pure_bf16_refuses(tmp_path):
-    lab = Lab(RULES['adamw'], path=tmp_path)
+    lab = CheckFixture(RULES['adamw'], path=tmp_path)
     with pytest.raises(ValueError, match="has no 'kahn'; did you mean 'kahan'"): lab.learner().to_pure_bf16('kahn')
     for mixed in ('to_fp16', 'to_bf16'):
         learn = getattr(lab.learner(), mixed)()

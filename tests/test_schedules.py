@@ -8,7 +8,7 @@ from fastai.optimizer import Adam, OptimWrapper
 from fastai.test_utils import synth_learner
 from fastcore.foundation import L
 from fastopt.optim.adam import adam
-from fastopt.evidence.conformance import Lab
+from fastopt.evidence.conformance import CheckFixture
 from fastopt.training.flat_anneal import fc_scheds
 from fastopt.training.schedules import *
 from fastopt.training.schedules import KINDS
@@ -351,7 +351,7 @@ def test_no_norm_decay():
 def test_export_after_the_switch(to, tmp_path):
     "The learner goes on as if it had not exported; the loaded one predicts the same and trains by the rule of its own"
     def trained(export):
-        lab = Lab(partial(adam, how='eager'), path=tmp_path)
+        lab = CheckFixture(partial(adam, how='eager'), path=tmp_path)
         learn = lab.learner()
         lab.fitted(learn, 2, cbs=switch_opt(.5, to, lr=.1))
         if export: learn.export()
@@ -364,7 +364,7 @@ def test_export_after_the_switch(to, tmp_path):
     assert loaded.opt.rule is adam and not hasattr(loaded.opt, 'switched')
 
 def test_export_without_a_switch_makes_the_optimizer_anew(tmp_path):
-    learn = Lab(adam, path=tmp_path).learner()
+    learn = CheckFixture(adam, path=tmp_path).learner()
     learn.create_opt()
     old = learn.opt
     learn.export()
