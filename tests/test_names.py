@@ -1,0 +1,75 @@
+"Names: what code, docs and log say of fastopt is there, what was renamed is gone, and no public name means two things"
+import ast, fastopt, json, pkgutil, pytest, re
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+
+root = Path(__file__).parents[1]
+BOOKS = sorted((root/'nbs').rglob('*.ipynb'))
+CODE = [o for d in ('tests', 'fastopt') for o in sorted((root/d).rglob('*.py')) if o.name not in ('_modidx.py', 'user.py')] # A user mistypes names
+MODULES = [o.name for o in pkgutil.walk_packages(fastopt.__path__, 'fastopt.') if not o.ispkg and o.name!='fastopt._modidx']
+REMOVED = [f'fastopt.{o}' for o in '''rules engine fused memory faces registry sgd adam classics diffgrad adamod qhadam lookahead momenta adabelief layerwise ranger21 lion adan
+    clipping muon lean schedulefree shampoo yellowfin lrfree schedule schedules resume check native beyond landscapes bench train data recipe leaderboard board
+    core.faces optim.momenta optim.lean optim.classics optim.lrfree training.beyond training.native vision.data vision.board evidence.check evidence.bench'''.split()]
+
+def cells(nb, kind): return [''.join(o['source']) for o in json.loads(nb.read_text(encoding='utf-8'))['cells'] if o['cell_type']==kind]
+
+def source(path):
+    "The code in a module or notebook"
+    return path.read_text(encoding='utf-8') if path.suffix=='.py' else '\n'.join(re.sub(r'^\s*[%!].*$', '', o, flags=re.M) for o in cells(path, 'code'))
+
+def there(name):
+    "Is there a module or an attribute of one called `name`?"
+    parts = name.split('.')
+    for i in range(len(parts), 0, -1):
+        here = '.'.join(parts[:i])
+        if find_spec(here) is None if i==1 else not (find_spec('.'.join(parts[:i-1])) and _has_module(here)): continue
+        o = import_module(here)
+        for k in parts[i:]:
+            if not hasattr(o, k): return False
+            o = getattr(o, k)
+        return True
+    return False
+
+def _has_module(name):
+    try: return find_spec(name) is not None
+    except ModuleNotFoundError: return False
+
+def imported(path):
+    "What the code at `path` imports of fastopt, by its full name"
+    for o in ast.walk(ast.parse(source(path))):
+        if isinstance(o, ast.Import): yield from (a.name for a in o.names if a.name.split('.')[0]=='fastopt')
+        elif isinstance(o, ast.ImportFrom) and not o.level and (o.module or '').split('.')[0]=='fastopt':
+            yield from (o.module if a.name=='*' else f'{o.module}.{a.name}' for a in o.names)
+
+@pytest.mark.parametrize('path', [*BOOKS, *CODE], ids=lambda o: str(o.relative_to(root)))
+def test_what_is_imported_is_there(path): assert not [o for o in dict.fromkeys(imported(path)) if not there(o)]
+
+DOTTED = re.compile(r'(?<![\w/.-])fastopt(?:\.[A-Za-z_]\w*)+')
+
+def prose(path):
+    "What a page says, and docstrings and comments"
+    return path.read_text(encoding='utf-8') if path.suffix=='.md' else '\n'.join(cells(path, 'markdown')) if path.suffix=='.ipynb' else source(path)
+
+@pytest.mark.parametrize('path', [root/'README.md', root/'LOG.md', *BOOKS, *(o for o in CODE if 'fastopt' in o.relative_to(root).parts)], ids=lambda o: str(o.relative_to(root)))
+def test_what_is_spoken_of_is_there(path):
+    said = {o for o in DOTTED.findall(prose(path)) if not o.endswith(('.py', '.json', '.git')) and not o.startswith(('fastopt.github', 'fastopt.egg'))}
+    assert not [o for o in sorted(said) if not there(o)]
+
+@pytest.mark.parametrize('name', REMOVED)
+def test_what_has_moved_is_gone(name): assert not _has_module(name)
+
+LINK = re.compile(r'\]\(((?:\.\./)*[\w/]+\.ipynb)[)#]')
+
+@pytest.mark.parametrize('path', BOOKS, ids=lambda o: str(o.relative_to(root)))
+def test_links_between_notebooks(path): assert not [o for o in LINK.findall('\n'.join(cells(path, 'markdown'))) if not (path.parent/o).is_file()]
+
+TWICE = {'SPELLING'} # Each backend has its own, of the same kind
+
+def test_no_public_name_means_two_things():
+    "But for lists that `fastopt.cli` says before anything is imported; its tests hold them equal"
+    seen = {}
+    for m in MODULES:
+        if m in ('fastopt.cli', 'fastopt.all', 'fastopt.optim.all'): continue
+        for k in import_module(m).__all__: seen.setdefault(k, []).append(m)
+    assert not {k:v for k,v in seen.items() if len(v)>1 and k not in TWICE}
