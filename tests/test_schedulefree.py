@@ -15,7 +15,8 @@ from fastopt.optim.schedulefree import ScheduleFreeAdamW, averaged, averages
 from fastopt.training.schedule_free import ScheduleFree
 from functools import partial
 from rules_under_test import RULES
-from test_resume import INNER, KILLS, After, Bf16, Killed, Nested, check, differ, eager, make, net, plain, plain_fit, quiet, script, seed_of, state, with_cbs
+from test_resume import INNER, KILLS, After, Bf16, Killed, Nested, at_random, check, differ, eager, make, net, plain, plain_fit, quiet, script, seed_of, state
+from test_resume import with_cbs
 from torch import nn
 
 FREE = [n for n,r in RULES.items() if averages(r)]
@@ -61,9 +62,9 @@ def test_where_the_weights_are():
 @pytest.mark.parametrize('name', FREE)
 def test_any_kill(tmp_path, name):
     "20 kills, without an own callback, with two batches for the statistics, with none"
-    check(tmp_path/'auto', {name: (lambda: make(eager(RULES[name])), plain_fit, list)}, 4, KILLS//4, seed_of(name))
+    check(tmp_path/'auto', {name: (lambda: make(eager(RULES[name])), plain_fit, list)}, at_random([name], 4, KILLS//4, seed_of(name)))
     runs = {f'{k}': (lambda k=k: make(eager(RULES[name]), cbs=ScheduleFree(k)), plain_fit, list) for k in (2, 0)}
-    check(tmp_path/'own', runs, 2, 2, seed_of(name))
+    check(tmp_path/'own', runs, at_random(runs, 2, 2, seed_of(name)))
 
 VARIANTS = dict(kahan=dict(make=lambda: make(eager(RULES['schedulefree_adamw'], lowp='kahan'), model=partial(net, torch.bfloat16)), cbs=lambda: [Bf16()]),
     torch=dict(make=lambda: make(partial(OptimWrapper, opt=ScheduleFreeAdamW))), foreach=dict(make=lambda: make(partial(RULES['schedulefree_sgd'], how='foreach'))),
@@ -72,7 +73,7 @@ VARIANTS = dict(kahan=dict(make=lambda: make(eager(RULES['schedulefree_adamw'], 
 @pytest.mark.parametrize('name', VARIANTS)
 def test_variant(tmp_path, name):
     args = {**dict(make=fresh, fit=plain_fit, cbs=list), **VARIANTS[name]}
-    check(tmp_path, {name: (args['make'], args['fit'], args['cbs'])}, 2, 2, seed_of(name))
+    check(tmp_path, {name: (args['make'], args['fit'], args['cbs'])}, at_random([name], 2, 2, seed_of(name)))
 
 class Throw(Callback):
     "Raise `e` at `event` in epoch 1"

@@ -49,7 +49,8 @@ def main(rank, port):
     m = sharded()
     assert 'rounds at random by the place in the whole weight' in refusal(lambda: train(m, adamw(list(m.parameters()), state_dtype=torch.bfloat16)))
     torch.distributed.destroy_process_group()
-    print('rank', rank, 'done')
+    print('rank', rank, 'done', flush=True)
+    os._exit(0) # PyTorch 2.14 aborts about one time in 25 as Python ends, under `torch.optim.SGD`, too
 
 def test_sharded_weights_are_trained_or_refused():
     pytest.importorskip('torch.distributed.fsdp', reason='this PyTorch has no fully_shard')
