@@ -324,7 +324,7 @@ def foreach(rule, b, hyper):
     b.memorize(hypers[0])
 
 # %% ../../nbs/core/02_engine.ipynb #50ef3734
-engines = dict(eager=eager, foreach=foreach) # The next notebook adds `fused` and `auto`
+engines = dict(eager=eager, foreach=foreach) # `fused` and `auto` add themselves
 
 def describe_weight(rule, p):
     "Names the weight `p` of `rule` in an error"

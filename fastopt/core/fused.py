@@ -32,7 +32,7 @@ def kernel_source(
     rule, # A `Rule`
     lang='triton', # 'triton', 'cpp', 'numba' or 'torch'
     dtype=torch.float32, # Of the weights
-    how='plain', # How 16-bit weights land, see `landing`
+    how='plain', # How 16-bit weights land, see `write_back`
     **hyper # Other hypers and options than the rule's own; `step` is 1001 unless given
 ):
     "The source of each kernel of `rule`, and the numbers it is given"

@@ -89,7 +89,7 @@ def lacks_memory(t):
 CHUNK = 256 # Tensors looked at in one go: few enough to stay in a processor's cache
 
 class MemoryCheck:
-    "`Look(ts)(us)` is where the tensors `us` lie, or `None` if they do not have the forms of `ts`, or lack memory"
+    "`MemoryCheck(ts)(us)` is where the tensors `us` lie, or `None` if they do not have the forms of `ts`, or lack memory"
     def __init__(self, ts):
         self.spans = np.fromiter(map(byte_span, ts), np.int64, len(ts))
         self.checks = [(layout_check() if len(set(map(id, o)))==len(o) else python_layout_check)(o) # In C++ none may occur twice
