@@ -37,7 +37,7 @@ def pytest_terminal_summary(terminalreporter, exitstatus, config):
     checks,changes = ([sum(o) for o in zip(*(v for k,v in properties if k==name))] for name in ('checks', 'changes'))
     if checks: terminalreporter.write_line(f'rules x checks: {checks[0]} of {checks[1]}')
     if changes: terminalreporter.write_line(f'changes x rules x engines before a step: {changes[0]} of {changes[1]}, {changes[2]} times')
-    if config.option.markexpr!='full' or config.option.keyword or exitstatus: return
+    if config.option.markexpr!='full' or config.option.keyword or config.option.collectonly or hasattr(config, 'workerinput') or exitstatus: return
     record(Counter(test_of(r.nodeid) for r in passed if r.when=='call'), config.args_source is config.ArgsSource.ARGS)
 
 def record(counts, part):
