@@ -110,7 +110,7 @@ def _groups(opt):
 # %% ../../nbs/optim/21_schedulefree.ipynb #1d25ad00
 @patch
 @torch.no_grad()
-def eval(self:(FastOptimizer,TorchOptimizer)):
+def eval(self:FastOptimizer):
     "Put the average in the place of the weights, of a rule that keeps one"
     for ps,hyper in _groups(self):
         for p in ps:
@@ -133,7 +133,7 @@ def _restart(p, st):
 
 @patch
 @torch.no_grad()
-def train(self:(FastOptimizer,TorchOptimizer)):
+def train(self:FastOptimizer):
     "Put the weights back to where they are trained, after `eval`"
     held,new = [(p, st) for p,st in self.state.items() if 'y' in st] if averages(self.rule) else [],0
     for p,st in held:
@@ -152,6 +152,7 @@ def _checked(step):
         return step(self, closure)
     return checked
 
+TorchOptimizer.eval,TorchOptimizer.train = FastOptimizer.eval,FastOptimizer.train
 for o in (FastOptimizer, TorchOptimizer): o.step = _checked(o.step)
 ScheduleFreeSGD = schedulefree_sgd.torch('ScheduleFreeSGD')
 ScheduleFreeAdamW = schedulefree_adamw.torch('ScheduleFreeAdamW')
