@@ -148,6 +148,18 @@ def test_an_engine_asked_for_by_name_does_not_reach_into_wrappers(how):
     match = f"adamw: a weight of shape .3,. is a Wrapped on cpu, whose memory how='{how}' cannot reach; use how='auto' or 'eager'"
     with pytest.raises(TypeError, match=match): step([p], how=how, gs=[Wrapped(torch.ones(3))])
 
+@pytest.mark.parametrize('lay', [*LAYOUTS.values(), lambda t: t[:1].expand(t.shape)], ids=[*LAYOUTS, 'expanded'])
+def test_state_of_any_layout_beside_a_wrapped_weight(lay):
+    "State that is no wrapper itself gets a place for each element, which its weight, whose memory is elsewhere, cannot show"
+    ends = []
+    for of in (lay, lambda t: lay(t).clone(memory_format=torch.contiguous_format)):
+        p,state = torch.nn.Parameter(Wrapped(torch.ones(4, 3))),{}
+        for change in (False, True):
+            if change: state[p] = {k: of(torch.arange(12.).view(4, 3) + 1) if isinstance(o, torch.Tensor) else o for k,o in state[p].items()}
+            step([p], state, how='eager', gs=[Wrapped(torch.full((4, 3), .5))])
+        ends.append(p.inner.clone())
+    assert torch.equal(*ends)
+
 def test_a_graph_that_needs_old_weights_notices_a_step():
     for how in HOWS:
         p = weight(200, 100)

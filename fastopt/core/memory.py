@@ -152,8 +152,9 @@ class MemorySpans:
 # %% ../../nbs/core/01_memory.ipynb #3a6d2018
 def place_like(t, p, dtype):
     "The state `t` of the weight `p` in `dtype`, where `p` is and in its order: `t` itself if it is so already"
-    if not (is_plain(t) and is_plain(p)): return t.to(p.device, dtype)
-    fits = same_order(t, p) if t.shape==p.shape and is_dense(p) else is_gapless(t) if t.shape==p.shape else t.is_contiguous()
+    if not is_plain(t): return t.to(p.device, dtype)
+    alike = is_plain(p) and t.shape==p.shape # Else the order is its own, but there must be a place for each element
+    fits = same_order(t, p) if alike and is_dense(p) else is_gapless(t) if t.shape==p.shape else t.is_contiguous()
     if t.dtype==dtype and t.device==p.device and fits and not t.is_neg(): return t
-    new = torch.empty_like(p, dtype=dtype) if t.shape==p.shape else torch.empty(t.shape, dtype=dtype, device=p.device)
+    new = torch.empty_like(p, dtype=dtype) if alike else torch.empty(t.shape, dtype=dtype, device=p.device)
     return new.copy_(t.resolve_neg()) # Between float32 and float16 PyTorch would forget a pending sign
