@@ -26,9 +26,10 @@ def test_no_other_stubs():
 def test_pyright(tmp_path):
     pytest.importorskip('pyright')
     pyright,env = [sys.executable, '-m', 'pyright'],dict(os.environ, PYRIGHT_PYTHON_IGNORE_WARNINGS='1')
-    ready = subprocess.run([*pyright, '--version'], capture_output=True, text=True, env=env)
+    try: ready = subprocess.run([*pyright, '--version'], capture_output=True, text=True, env=env, timeout=120)
+    except subprocess.TimeoutExpired as e: ready = subprocess.CompletedProcess(e.cmd, 1, '', str(e))
     why = f'pyright cannot be loaded here: {ready.stderr.strip()[-300:]}' # Its program comes from npm at the first call
-    if ready.returncode: pytest.fail(why) if os.environ.get('CI') else pytest.skip(why)
+    if ready.returncode: pytest.fail(why) if os.environ.get('GITHUB_ACTIONS') else pytest.skip(why)
     (tmp_path/'user.py').write_text(USER.read_text(encoding='utf-8'), encoding='utf-8') # Elsewhere, so that fastopt is found as it is installed
     res = subprocess.run([*pyright, '--outputjson', '--pythonpath', sys.executable, 'user.py'], cwd=tmp_path, capture_output=True, text=True, env=env)
     seen = [(o['range']['start']['line']+1, o.get('rule')) for o in json.loads(res.stdout)['generalDiagnostics']]
