@@ -1,7 +1,7 @@
 """Runs notebooks, each in a process of its own, for what one defines or patches must not be there for the next: python tests/notebooks.py [FILE …]
 
 `nbdev-test` runs several in one process. Here each is a fork of one that has imported fastai, which takes no longer."""
-import os, sys
+import sys
 from multiprocessing import get_context
 from pathlib import Path
 from time import perf_counter
@@ -13,13 +13,11 @@ ROOT = Path(__file__).parents[1]/'nbs'
 def run(path):
     "Did the notebook at `path` run to its end, and in how many seconds?"
     start = perf_counter()
-    os.chdir(path.parent)
     passed,_ = test_nb(path, skip_flags=[], force_flags=[])
     return path,passed,perf_counter()-start
 
 if __name__=='__main__':
-    os.environ['IN_TEST'] = '1' # As `nbdev-test` says it to notebooks
-    files = [Path(o).resolve() for o in sys.argv[1:]] or sorted(o for o in ROOT.rglob('*.ipynb') if '.ipynb_checkpoints' not in o.parts and '_proc' not in o.parts)
+    files = [Path(o).resolve() for o in sys.argv[1:]] or sorted(o for o in ROOT.rglob('*.ipynb') if '.ipynb_checkpoints' not in o.parts)
     failed = []
     with get_context('fork').Pool(2, maxtasksperchild=1) as pool:
         for path,passed,seconds in pool.imap_unordered(run, files):
