@@ -7,7 +7,9 @@ from datetime import date
 from pathlib import Path
 
 matplotlib.use('Agg')
-FULL_COUNTS = Path(__file__).with_name('full_counts.json') # Of each test with cases marked `full`, how many passed when they last ran
+TESTS = Path(__file__).parent
+os.environ['PYTHONPATH'] = os.pathsep.join([str(TESTS), *filter(None, [os.environ.get('PYTHONPATH')])]) # What tests start finds their helpers, too
+FULL_COUNTS = TESTS/'full_counts.json' # Of each test with cases marked `full`, how many passed when they last ran
 
 def pytest_xdist_auto_num_workers(config):
     "One worker a processor, and no more than 4: each loads PyTorch and fastai"

@@ -1,5 +1,5 @@
-"Rooms are floors: a module imports nothing from a floor above its own"
-import ast, pytest
+"Rooms are floors: a module imports nothing from a floor above its own; and notebooks, modules and tests have the same rooms"
+import ast, pytest, re
 from pathlib import Path
 
 root = Path(__file__).parents[1]/'fastopt'
@@ -50,3 +50,14 @@ def test_an_import_from_below_is_none(name, source): assert above(source, f'fast
 def test_who_trains_with_any_rule_brings_the_callback_of_schedule_free_rules(name):
     "Their module cannot, for the callback is on a floor above it"
     assert any(o.startswith('fastopt.training.schedule_free') for o in imported(MODULES[name].read_text(encoding='utf-8'), name))
+
+def test_notebooks_and_tests_have_the_rooms_of_the_modules():
+    def rooms(at): return {o.parent.name for o in at}
+    project,own = root.parent,{'tutorials', 'board'}
+    assert rooms(root.glob('*/*.py'))==rooms((project/'nbs').glob('*/*.ipynb'))-own==rooms((project/'tests').glob('*/test_*.py'))
+
+def test_test_files_that_are_named_exist():
+    project = root.parent
+    prose = [project/'README.md', project/'LOG.md', *(project/'.github').rglob('*.yaml'), *(project/'nbs').rglob('*.ipynb'), *root.rglob('*.py')]
+    named = {(o.name, path) for o in prose for path in re.findall(r'\btests/[\w/]+\.py\b', o.read_text(encoding='utf-8'))}
+    assert len(named)>20 and not [o for o in named if not (project/o[1]).exists()]

@@ -7,8 +7,9 @@ from cases import RULES
 from fastopt.core.registry import replayed_cases
 from replay import UNKNOWN, find, main, owner, replay
 
-NEWER = Path(__file__).parents[2]/'shared'/'reference2026'
-ROOTS = [o for o in (Path(__file__).parent/'reference', Path(__file__).parents[2]/'shared'/'reference') if (o/'index.json').exists()]
+TESTS = Path(__file__).parents[1]
+NEWER = TESTS.parents[1]/'shared'/'reference2026'
+ROOTS = [o for o in (TESTS/'reference', TESTS.parents[1]/'shared'/'reference') if (o/'index.json').exists()]
 
 @pytest.mark.parametrize('name', RULES)
 @pytest.mark.parametrize('root', ROOTS, ids=lambda o: o.parent.name)

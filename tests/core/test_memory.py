@@ -33,7 +33,7 @@ def nursery():
     "The address of a process that has loaded everything, and forks a child for each connection"
     with tempfile.TemporaryDirectory() as d:
         address = str(Path(d)/'s')
-        code,env = [sys.executable, str(Path(__file__).parent/'memory.py'), address],{**os.environ, 'OMP_NUM_THREADS':'1'}
+        code,env = [sys.executable, str(Path(__file__).parents[1]/'memory.py'), address],{**os.environ, 'OMP_NUM_THREADS':'1'}
         if 'FASTOPT_SANITIZE' in env: env |= {'LD_PRELOAD': ' '.join(map(library, ('asan', 'stdc++'))), 'ASAN_OPTIONS': 'detect_leaks=0'}
         with subprocess.Popen(code, stdout=subprocess.PIPE, text=True, env=env) as p:
             try:
