@@ -51,11 +51,12 @@ def numbers(o): return torch.tensor([float(v) for v in (o.values() if isinstance
 
 class Subject:
     "An optimizer of `rule` and the weights `ps` that it trains, to be mistreated; `how` is an engine, or 'numba' for the fused one with its kernels"
-    def __init__(self, rule, how, lowp):
+    def __init__(self, rule, how, lowp, device='cpu'):
         torch.manual_seed(0)
+        self.device = torch.device(device)
         fused.backends['cpu'],how = (NumbaLauncher, 'fused') if how=='numba' else (cpp.CppLauncher, how)
         self.name,self.how,self.autocast,self.rng = rule,how,False,torch.Generator().manual_seed(1)
-        self.ps = [nn.Parameter(torch.randn(s)) for s in SHAPES]
+        self.ps = [nn.Parameter(torch.randn(s).to(device)) for s in SHAPES]
         self.opt = CLASSES[rule](self.ps, lr=0.01, how=how, lowp=lowp)
     def states(self):
         "All state tensors, as pairs of a state dict and a name"
@@ -70,7 +71,7 @@ class Subject:
     def grads(self, without=()):
         "New gradients for all weights but those `without`"
         for i,p in enumerate(self.ps):
-            g = torch.randn(p.shape, generator=self.rng).to(p.dtype)
+            g = torch.randn(p.shape, generator=self.rng).to(p.device, p.dtype)
             p.grad = None if i in without else Wrapped(g) if isinstance(p, Wrapped) else g
     def change(self, name, i, j):
         "Make the change `name` to weight `i`, and maybe `j`"
@@ -80,7 +81,7 @@ class Subject:
         if late: self.grads(without)
         for o in changes: self.change(*o)
         if not late: self.grads(without)
-        with torch.autocast('cpu', enabled=self.autocast): return self.step()
+        with torch.autocast(self.device.type, enabled=self.autocast): return self.step()
     def harm(self, name, i, j):
         "Make the harm `name`, of which a step must say that it cannot be done, and undo it; `None` if there was nothing to harm"
         if not self.active(i) or not self.ps[i].numel() or isinstance(self.ps[i], Wrapped): return None
@@ -109,7 +110,7 @@ class Subject:
         return self.misplaced() or 'fine'
     def bits(self):
         "All weights and state to the bit, with what they are called and how they lie"
-        def of(t): return (t.dtype, t.shape, value(t).flatten().view(torch.uint8).numpy().tobytes() if t.numel() and not lacks_memory(t) else None)
+        def of(t): return (t.dtype, t.shape, value(t).flatten().view(torch.uint8).cpu().numpy().tobytes() if t.numel() and not lacks_memory(t) else None)
         sts = [self.opt.state.get(p, {}) for p in self.ps]
         return [of(p) for p in self.ps],[{k: of(t) if isinstance(t, torch.Tensor) else deepcopy(t) for k,t in st.items()} for st in sts]
     def wanted(self):
@@ -199,7 +200,7 @@ def columns_of_one(s, i, j):
 def to_empty(s, i, j):
     ps = bare(s)
     old,gs = [value(p) for p in ps],[p.grad if p.grad is None else value(p.grad) for p in ps]
-    ps.to_empty(device='cpu')
+    ps.to_empty(device=s.device)
     for p,o,g in zip(ps, old, gs):
         p.data.copy_(o)
         p.grad = g
@@ -235,7 +236,7 @@ def frozen(s, i, j): s.ps[i].requires_grad_(not s.ps[i].requires_grad)
 def no_gradient(s, i, j): s.ps[i].grad = None
 def expanded_gradient(s, i, j):
     p = s.ps[i]
-    if p.grad is not None and not isinstance(p, Wrapped): p.grad = torch.full((), 0.5, dtype=p.dtype).expand(p.shape)
+    if p.grad is not None and not isinstance(p, Wrapped): p.grad = torch.full((), 0.5, dtype=p.dtype, device=p.device).expand(p.shape)
 def shared_gradient(s, i, j):
     a,b = s.ps[1:3]
     if a.dtype==b.dtype and not isinstance(a, Wrapped) and not isinstance(b, Wrapped) and a.grad is not None: b.grad = a.grad
@@ -250,7 +251,7 @@ def state_copied(s, i, j):
     if s.ps[i] in s.opt.state: s.opt.state[s.ps[i]] = deepcopy(s.opt.state[s.ps[i]])
 def expanded_state(s, i, j):
     st,k = s.state(i, j)
-    if k and not isinstance(st[k], Wrapped): st[k] = torch.full((), 0.25, dtype=st[k].dtype).expand(st[k].shape)
+    if k and not isinstance(st[k], Wrapped): st[k] = torch.full((), 0.25, dtype=st[k].dtype, device=st[k].device).expand(st[k].shape)
 def step_counted(s, i, j):
     if 'step' in s.opt.state.get(s.ps[i], {}): s.opt.state[s.ps[i]]['step'] += 3
 def no_decay(s, i, j):
@@ -308,7 +309,7 @@ def weight_of_another_shape(s, i, j):
 def weights_overlap(s, i, j):
     a,b = s.ps[1:3]
     if not (s.active(1) and s.active(2)) or a.dtype!=b.dtype or isinstance(a, Wrapped) or isinstance(b, Wrapped): return
-    undo,buf = (_hold(s, 1), _hold(s, 2)),torch.zeros(100, dtype=a.dtype)
+    undo,buf = (_hold(s, 1), _hold(s, 2)),torch.zeros(100, dtype=a.dtype, device=a.device)
     a.data,b.data = buf[:48].view(8, 6),(buf[5*j%48:][:48].view(8, 6) if j<5 else buf[:96].view(8, 12)[:,3:9])
     return lambda: [f() for f in undo]
 def gradient_is_weight(s, i, j):

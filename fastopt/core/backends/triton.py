@@ -80,7 +80,7 @@ def send(x, device):
 # %% ../../../nbs/core/backends/03_triton.ipynb #c64a5010
 class TritonLauncher(Launcher):
     "Runs a kernel in Triton on a GPU"
-    BLOCK = 1024
+    BLOCK,OPTIONS = 1024,{} # Numbers a program; what else Triton is told, as `num_warps`
     @staticmethod
     def build(k): return triton_build(triton_source(k))
     def place(self, b, columns):
@@ -96,4 +96,4 @@ class TritonLauncher(Launcher):
         if self.k.dtype==torch.float64: consts = [send(np.array(consts), b.device)]
         tables = [self.on[o] for o in ('table', 'grads', 'rows', 'sizes', 'full', 'tid', 'off')]
         with nullcontext() if b.device.type=='cpu' else torch.get_device_module(b.device).device(b.device):
-            self.f[(len(self.tid),)](*tables, *consts, BLOCK=self.BLOCK)
+            self.f[(len(self.tid),)](*tables, *consts, BLOCK=self.BLOCK, **self.OPTIONS)

@@ -1,0 +1,60 @@
+"Writes the records of `gpu.py` into the notebooks: python tests/gpu.py --tables FOLDER. What no record tells is \"not measured\""
+import json, subprocess, sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+MARK = '<!-- Made by tests/gpu.py: run `python tests/gpu.py --tables FOLDER` -->\n'
+PARTS = dict(correct='Correctness', memory='Changes between steps', speed='Speed', recipe='The recipe', board='The leaderboard')
+SHORT = ('xresnet50: adamw over', 'xresnet50: diffgrad over', 'giant: adamw, share', 'giant: diffgrad, share', 'recipe in', 'record-128-5') # In the README
+
+def read(folder):
+    "The records in `folder` by part, without rehearsals"
+    found = [json.loads(o.read_text(encoding='utf-8')) for o in sorted(Path(folder).glob('*.json'))]
+    return {o['part']: o for o in found if o.get('part') in PARTS and not o.get('tiny')}
+
+def cells(row):
+    "The texts of a result"
+    v = row['value']
+    return row['what'],f'{v:.4g}' if isinstance(v, float) else '' if v is None else str(v).replace('|', r'\|'),row['bar'] or '',{True:'yes', False:'**no**', None:''}[row['reached']]
+
+def table(rows):
+    head = ['| what | measured | should be | reached |', '| --- | --- | --- | --- |']
+    return '\n'.join([*head, *('| ' + ' | '.join(' '.join(o.split()) for o in cells(r)) + ' |' for r in rows)])
+
+def where(record):
+    "On what a record was made"
+    versions = ', '.join(f'{k} {v}' for k,v in record['versions'].items())
+    return f"{record['device']}; {versions}; {record['time'][:10]}; {record['ended']}"
+
+def full(records):
+    "All there is, for the notebook of benchmarks"
+    def part(k, title): return f'### {title}\n\n' + (f'{where(records[k])}.\n\n{table(records[k]["rows"])}' if k in records else 'Not measured.')
+    return MARK + '## On a GPU\n\n`python tests/gpu.py` decides on a GPU what a CPU cannot, in nine minutes.\n\n' + '\n\n'.join(part(*o) for o in PARTS.items())
+
+def short(records):
+    "What the README says"
+    rows = [r for o in records.values() for r in o['rows'] if r['what'].startswith(SHORT)]
+    if not rows: return MARK + ('On a GPU nothing has been measured yet. The generated Triton is tested in Triton\'s interpreter, compiled for GPUs that are not there, and found to\n'
+        'use 16-byte accesses; `python tests/gpu.py` decides the rest on a GPU in nine minutes.')
+    return MARK + f'On a GPU ({where(next(iter(records.values())))}):\n\n{table(rows)}'
+
+def put(path, text):
+    "Let the one cell of the notebook `path` that begins with `MARK` say `text`; was it another?"
+    nb = json.loads(path.read_text(encoding='utf-8'))
+    mine = [c for c in nb['cells'] if ''.join(c['source']).startswith(MARK.strip())]
+    if len(mine)!=1: raise ValueError(f'{path} has {len(mine)} cells that begin with {MARK.strip()}, where one is needed')
+    new = text.splitlines(True)
+    if mine[0]['source']==new: return False
+    mine[0]['source'] = new
+    path.write_text(json.dumps(nb, indent=1, ensure_ascii=False)+'\n', encoding='utf-8')
+    return True
+
+NOTEBOOKS = {'nbs/index.ipynb': short, 'nbs/evidence/02_step_bench.ipynb': full}
+
+def write(folder):
+    "Write the records in `folder` into the notebooks, and the README from its own"
+    records = read(folder)
+    for name,text in NOTEBOOKS.items(): print(name, 'is new' if put(ROOT/name, text(records)) else 'was so already')
+    subprocess.run([sys.executable, str(ROOT/'tests'/'readme.py')], check=True)
+    if missing := [o for o in PARTS if o not in records]: print('Not measured:', ', '.join(missing))
+    return 0
