@@ -4,7 +4,7 @@ from itertools import cycle
 from multiprocessing import get_context
 from pathlib import Path
 from random import Random
-import fastopt.all as every, torch
+import torch
 from fastopt.core import fused
 from fastopt.core.backends.triton import TritonLauncher
 from fastopt.core.engine import DROP, LOWP
@@ -312,7 +312,7 @@ def board(report):
 
 def best_rule():
     "The rule with the highest mean accuracy on the CPU's board"
-    from fastopt.vision.results import leaderboard_table, read_records
+    from fastopt.vision.results import read_records
     recs = read_records(Path(__file__).parents[1]/'nbs'/'board'/'leaderboard.jsonl')
     by = {}
     for o in recs: by.setdefault(o['args']['opt'], []).append(o['accuracy'])

@@ -7,11 +7,13 @@ import re
 
 _hidden = {'hide', 'export', 'exporti', 'default_exp'}
 
-def _local(nb, m):
-    "A link `m` to a file near the notebook `nb`, as seen from the root; any other text as it was"
-    path,*section = m[1].split('#')
+FILES,PICTURES = 'https://github.com/fastopt/fastopt/blob/main/','https://raw.githubusercontent.com/fastopt/fastopt/main/' # PyPI shows the README, too
+
+def _absolute(nb, m):
+    "A link `m` to a file near the notebook `nb` as an address; any other text as it was"
+    path,*section = m[2].split('#')
     if not path or not (nb.parent/path).is_file(): return m[0]
-    return f"]({'#'.join([normpath(join(nb.parent.name, path)), *section])})"
+    return f"{m[1]}({'#'.join([(PICTURES if m[1][0]=='!' else FILES) + normpath(join(nb.parent.name, path)), *section])})"
 
 def _output(o):
     "One output as markdown"
@@ -23,7 +25,7 @@ def _cell(nb, c):
     "The cell `c` of the notebook `nb` as blocks of markdown: none if hidden"
     if c.cell_type=='raw' or _hidden & c.directives.keys(): return []
     c.remove_directives()
-    if c.cell_type=='markdown': return [re.sub(r'\]\(([^)\s]+)\)', partial(_local, nb), c.source).strip()]
+    if c.cell_type=='markdown': return [re.sub(r'(!?\[[^\[\]]*\])\(([^)\s]+)\)', partial(_absolute, nb), c.source).strip()]
     return [f'```python\n{c.source.strip()}\n```'] + [_output(o) for o in c.outputs]
 
 def render(nb):

@@ -8,7 +8,7 @@ from pathlib import Path
 from importlib import import_module
 from inspect import ismodule
 import fastai.vision.all, fastopt.all, json, pkgutil, pytest, re, runpy, torch
-from readme import render
+from readme import FILES, PICTURES, render
 
 root = Path(__file__).parents[1]
 ini = ConfigParser(delimiters=['='])
@@ -57,6 +57,13 @@ def test_readme():
     same = (root/'README.md').read_text(encoding='utf-8') == render(root/'nbs'/'index.ipynb')
     assert same, 'README.md is made from nbs/index.ipynb: run `python tests/readme.py`'
 
+def test_links_of_the_readme_are_addresses_of_files_that_are_there():
+    text = (root/'README.md').read_text(encoding='utf-8')
+    links = re.findall(r'\]\(([^)\s]+)\)', text)
+    assert all(o.startswith('https://') for o in links) and len(text.splitlines())<120
+    ours = [o.removeprefix(p).split('#')[0] for o in links for p in (FILES, PICTURES) if o.startswith(p)]
+    assert len(ours)>40 and not [o for o in ours if not (root/o).is_file()]
+
 @pytest.mark.parametrize('nb', sorted((root/'nbs').rglob('*.ipynb')), ids=lambda o: o.stem)
 def test_outputs_name_no_machine(nb):
     outputs = [json.dumps(c.get('outputs', [])) for c in json.loads(nb.read_text(encoding='utf-8'))['cells']]
@@ -101,3 +108,12 @@ def test_a_star_import_replaces_only_optimizers_of_fastai():
     theirs = {k:o for k,o in vars(fastai.vision.all).items() if not k.startswith('_')}
     assert {k for k,o in exported.items() if k in theirs and theirs[k] is not o}==OWN
     assert all(f'`{k}`' in (root/'README.md').read_text(encoding='utf-8') for k in OWN)
+
+@pytest.mark.filterwarnings('ignore')
+def test_the_examples_of_the_readme_run_as_they_are():
+    blocks,names = re.findall(r'```python\n(.*?)```', (root/'README.md').read_text(encoding='utf-8'), re.S),{}
+    for o in blocks:
+        exec(o, names)
+        names.setdefault('model', torch.nn.Linear(2, 1))
+    assert len(blocks)==2 and names['learn'].recorder.values[-1][-1]>.93 # Three runs ended at 0.97
+    assert type(names['opt']) is fastopt.all.DiffGrad
