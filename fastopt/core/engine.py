@@ -64,8 +64,8 @@ StandIn.__hash__ = object.__hash__ # Which `__eq__` would take away
 
 # %% ../../nbs/core/02_engine.ipynb #36c3b837
 class TensorList(StandIn):
-    "A list `ts` of tensors that does arithmetic as if it were one tensor"
-    def __init__(self, ts): self.ts = list(ts)
+    "A list `ts` of tensors that does arithmetic as if it were one tensor; `own` unless a term may only read it"
+    def __init__(self, ts, own=True): self.ts,self.own = list(ts),own
     def each(self, f, args, kwargs): return TensorList(f(*[_nth(o, i) for o in args], **kwargs) for i in range(len(self.ts)))
     def __radd__(self, o): return self + o
     def __rmul__(self, o): return self * o
@@ -86,6 +86,7 @@ def _on_lists(nm, *args, **kwargs):
     lists,writes = [o for o in (*args, *kwargs.values()) if isinstance(o, TensorList)],nm.endswith('_') and not nm.endswith('__')
     if not lists: raise unavailable(f'`{nm}`') # It was given a list of stand-ins, as `torch.stack` is
     if writes and not isinstance(args[0], TensorList): raise TypeError(f'{nm} would write into something that is not a list')
+    if writes and not args[0].own: raise TypeError(f'{nm} would write into what a term was lent; only its own state may be written to')
     fast = getattr(torch, f'_foreach_{nm}', None) if nm not in ('norm', 'max') else None # These two are of whole tensors
     if fast and isinstance(args[0], TensorList) and _alike(args, kwargs): res = fast(*[getattr(o, 'ts', o) for o in _shared(nm, args)], **kwargs)
     else:
@@ -303,10 +304,10 @@ def _pieces(rule, b):
 # %% ../../nbs/core/02_engine.ipynb #bc1c0de8
 def _foreach(rule, b, piece, hyper):
     ct,rnd = compute_dtype(b.dtype),_round(b.dtype, b.how, b.step)
-    def up(ts): return TensorList(t.detach().to(ct) for t in ts)
+    def up(ts, own=True): return TensorList((t.detach().to(ct) for t in ts), own)
     ws,gs,*bufs = zip(*piece)
-    p,state = up(ws),{k: up(v) if k in b.low else TensorList(v) for k,v in zip(b.bufs, bufs)}
-    u = yield from cast_answers(rule.run(p, up(gs), state, hyper), ct, b.device)
+    p,state = up(ws, False),{k: up(v) if k in b.low else TensorList(v) for k,v in zip(b.bufs, bufs)}
+    u = yield from cast_answers(rule.run(p, up(gs, False), state, hyper), ct, b.device)
     if b.dtype not in DROP: torch._foreach_sub_(list(ws), u.ts)
     else:
         new,comp = write_back(p, u, b.how=='kahan' and up(state['comp'].ts), lambda x: TensorList(map(rnd, x.ts)), b.how)

@@ -17,7 +17,7 @@ from fastcore.basics import first, patch, risinstance
 from fastcore.foundation import L
 from .checkpoints import check_label, label, load_state, foreign_state_error
 from .engine import Engine, same_objects
-from .groups import check_foreign, check_weights, from_torch, warn_frozen_gradient, torch_keys
+from .groups import check_foreign, check_params, check_weights, from_torch, warn_frozen_gradient, torch_keys
 import fastopt.core.fused # chkstyle: ignore - it adds the engines `fused` and `auto`
 from .rules import Rule, as_number, unknown_name
 
@@ -44,6 +44,7 @@ class FastOptimizer(Optimizer):
         state_dtype=None, # `torch.bfloat16` halves the memory of state that starts from zero
         **hypers # Hypers and options of the rule; a list or a slice of a hyper is spread over the groups
     ):
+        check_params(rule, params)
         rule,hypers = rule.chosen(hypers)
         wide = {k:v for k,v in hypers.items() if _many(v) and (k in rule.hypers or k in rule.spellings)}
         hypers,options = rule.settle({k:v for k,v in hypers.items() if k not in wide})
@@ -179,7 +180,7 @@ Rule.manner = dict(how='auto', lowp='plain', skip_nonfinite=False, state_dtype=N
 
 @patch
 def __call__(self:Rule,
-    params, # Weights, or list of lists of weights: one group each
+    params=None, # Weights, or list of lists of weights: one group each; an error says how to give hypers if there are none
     lr=None, # Learning rate; `None` is the rule's own
     how='auto', # Engine: 'auto', 'fused', 'foreach' or 'eager'
     lowp='plain', # How 16-bit weights are written back: 'plain', 'kahan' or 'stochastic'

@@ -69,7 +69,7 @@ def _record(nm, *args, **kwargs):
     elif op not in OPS or kwargs: raise NotImplementedError(f"No kernel for {nm!r}({', '.join(kwargs)}); use how='foreach', or an operation among {', '.join(OPS)}")
     else: new = SymbolicTensor(s.prog, s.prog.add(op, *map(s.prog.arg, args)))
     if name==nm: return new
-    if not getattr(args[0], 'own', False): raise TypeError(f"{nm} would write into what a term was given; only its own state may be written to")
+    if not getattr(args[0], 'own', False): raise TypeError(f"{nm} would write into what a term was lent; only its own state may be written to")
     args[0].i = new.i
     return args[0]
 

@@ -9,6 +9,7 @@ __all__ = ['OVERFLOWS', 'COMPARE', 'state_floats', 'runs_on', 'replayed_cases', 
 
 # %% ../../nbs/core/09_registry.ipynb #53bb0437
 import json
+from difflib import get_close_matches
 from fnmatch import fnmatch
 from functools import lru_cache
 from importlib.resources import files
@@ -97,6 +98,9 @@ def opts(
     **conditions # `column=value`, or with `__lt`, `__le`, `__gt`, `__ge`, `__eq`, `__ne` or `__has` after the column
 ):
     "The optimizers of fastopt, as far as they are imported, as a DataFrame, by name"
+    if not set('*?[') & set(like) and like not in (known := sorted(_rules())):
+        near = get_close_matches(like, known, 3, 0.5)
+        raise ValueError(f"opts() has no {like!r}{'; did you mean ' + ' or '.join(map(repr, near)) + '?' if near else '.'} opts() lists all {len(known)}, opts('ada*') those that begin so")
     rows,columns = [registry_row(k, o) for k,o in sorted(_rules().items()) if fnmatch(k, like)],list(registry_row('', Rule(decay, descend)))
     df = Opts(rows, columns=columns).set_index('name').astype(dict(year='Int64'))
     for k,v in conditions.items(): df = df[_holds(df, k, v)]

@@ -3,9 +3,10 @@ from typing import Any, TypeAlias
 import fastopt.core.fastai_face
 import fastopt.core.torch_face
 
-__all__ = ['Finite', 'NonNeg', 'Pos', 'Unit', 'Share', 'Count', 'Steps', 'Flag', 'TERM_ARGS', 'HOST', 'RESERVED', 'as_number', 'Range',
-    'OneOf', 'Whole', 'zeros', 'clone', 'Borrowed', 'Memo', 'Across', 'Term', 'term', 'decay', 'shrink', 'descend', 'maximize', 'Rule',
-    'Question', 'Route', 'matrices', 'route', 'ema_', 'ema_sqr_', 'unbias', 'unbias_root', 'at_least', 'each', 'norm', 'mean', 'row_mean']
+__all__ = ['Finite', 'NonNeg', 'Pos', 'Unit', 'Share', 'Count', 'Steps', 'Flag', 'TERM_ARGS', 'HOST', 'RESERVED', 'THEIRS', 'as_number',
+    'Range', 'OneOf', 'Whole', 'zeros', 'clone', 'Borrowed', 'Memo', 'Across', 'Term', 'term', 'decay', 'shrink', 'descend', 'maximize',
+    'Rule', 'Question', 'Route', 'matrices', 'route', 'ema_', 'ema_sqr_', 'unbias', 'unbias_root', 'at_least', 'each', 'norm', 'mean',
+    'row_mean']
 
 Finite: TypeAlias = float # in [-inf, inf]
 
@@ -28,6 +29,8 @@ TERM_ARGS: Any
 HOST: Any
 
 RESERVED: Any
+
+THEIRS: Any
 
 def as_number(x: Any) -> Any:
     """What Python, numpy or a tensor of one element have as a number, as a float; NaN if `x` is none, as text and lists are"""
@@ -111,7 +114,7 @@ class Rule(Any):
     """`terms` in order: `u` starts as the gradient and ends as what is subtracted from the weights"""
     def __call__(
         self,
-        params: Any,
+        params: Any = None,
         lr: Any = None,
         how: Any = 'auto',
         lowp: Any = 'plain',
@@ -180,6 +183,8 @@ class Rule(Any):
         """The subclass of `torch.optim.Optimizer` that runs this rule, called `name`; `keys` are names of hypers there, as `etas=('drop', 'grow')`"""
     def translate(self, name: Any, value: Any) -> Any:
         """The hyper, and its value, that `name=value` spells"""
+    def unknown(self, name: Any) -> Any:
+        """The message for a hyper or option called `name`, which this rule does not have"""
     variants: Any
 
 class Question(tuple):

@@ -3,7 +3,9 @@ from typing import Any
 import fastopt.core.rules
 import torch.optim.optimizer
 
-__all__ = ['check_torch_keys', 'maximizing', 'TorchOptimizer']
+__all__ = ['FASTAI_CALLS', 'check_torch_keys', 'maximizing', 'TorchOptimizer']
+
+FASTAI_CALLS: Any
 
 def check_torch_keys(rule: Any, hypers: Any, given: Any) -> Any:
     """Raise `ValueError` if `given` has a key with a meaning to PyTorch's classes that this rule cannot give it"""

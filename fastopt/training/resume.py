@@ -439,11 +439,14 @@ def _chosen(learn, path):
 
 @patch
 def resume(self:Learner,
-    path # File of `SaveResume`
+    path, # File of `SaveResume`
+    quiet:bool=False # Print nothing if there is no such file?
 ):
-    "Let the next fit go on from `path`; `False` if there is none, else the fit, epoch, batch and file it goes on from"
+    "Let the next fit go on from `path`; `False` if there is none, which is printed, else the fit, epoch, batch and file it goes on from"
     path,made = _target(Path(path)),self.opt is None
-    if not (path.exists() or _beside(path, '.prev').exists()): return False
+    if not (path.exists() or _beside(path, '.prev').exists()):
+        if not quiet: print(f'{path} does not exist: the training starts from the beginning')
+        return False
     if made: self.create_opt()
     try: ck,file = _chosen(self, path)
     except ValueError:

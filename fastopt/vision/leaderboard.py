@@ -145,7 +145,7 @@ def train_one(
     dls = recipe_loaders(cfg, path, workers, channels_last)
     learn,log = recipe_learner(cfg, dls, channels_last=channels_last, **kwargs),EpochLog()
     if torch.cuda.is_available(): torch.cuda.reset_peak_memory_stats()
-    try: went_on = learn.resume(ckpt)
+    try: went_on = learn.resume(ckpt, quiet=True)
     except ValueError as e: raise CliError(f'Cannot go on: {e}') from e
     with learn.no_bar(), learn.no_logging(), interruptible() as stop: fit_recipe(learn, cfg, [log, SaveResume(ckpt, every), *cbs, stop])
     return dict(epochs=log.rows, accuracy=log.rows[-1]['accuracy'], seconds=round(sum(o['seconds'] for o in log.rows), 2),
