@@ -69,11 +69,10 @@ SITUATIONS = dict(nothing=lambda ts: None,
     whole=resize(48), larger=resize(4800), freed_and_back=resize(0, 48), freed_and_back_small=resize(0, 4),
     resized=call('resize_', 4, 3), resized_larger=call('resize_', 40, 3), resized_to_nothing=call('resize_', 0),
     transposed_in_place=call('t_'), one_more_dimension=call('unsqueeze_', 0), strided_in_place=call('as_strided_', (4, 3), (1, 4)))
-FIRST = dict(,
-    plain=lambda: torch.ones(4, 3), parameter=lambda: torch.nn.Parameter(torch.ones(4, 3)), view=lambda: torch.ones(10, 3)[3:7],
+FIRST = dict(plain=lambda: torch.ones(4, 3), parameter=lambda: torch.nn.Parameter(torch.ones(4, 3)), view=lambda: torch.ones(10, 3)[3:7],
     transposed=lambda: torch.ones(3, 4).t(), subclass=lambda: torch.ones(4, 3).as_subclass(Sub),
     with_slots=lambda: torch.ones(4, 3).as_subclass(Slots), lazy=lambda: torch._lazy_clone(torch.ones(4, 3)))
-IMPOSSIBLE = [('another_class', 'with_slots'), *((o, f) for o in ('sparse', 'csr') for f in ('subclass', 'with_slots')), # Are refused
+IMPOSSIBLE = [('another_class', 'with_slots'), *((o, f) for o in ('sparse', 'csr') for f in ('subclass', 'with_slots')),
     *((f'swapped_{o}', 'with_slots') for o in ('view', 'subclass')), *((f'resized{o}', 'parameter') for o in ('', '_larger', '_to_nothing'))]
 
 @needs_reader
@@ -174,8 +173,7 @@ def blind(part, instead=''):
     assert module.READER_SOURCE.count(part)==1
     return other(module, 'READER_SOURCE', module.READER_SOURCE.replace(part, instead))
 
-BROKEN = dict(,
-    no_compiler=other(module, 'cpp_build', fail), no_function=other(module, '_IS_NEG', 'none'),
+BROKEN = dict(no_compiler=other(module, 'cpp_build', fail), no_function=other(module, '_IS_NEG', 'none'),
     no_library=other(module.ctypes, 'CDLL', fail), another_python=other(module.platform, 'python_implementation', lambda: 'PyPy'),
     no_lock=other(sysconfig, 'get_config_var', lambda o: 1), no_place=other(module, '_at', lambda o, i: 0),
     too_many_places=other(module, '_place', lambda *args: fail()), no_subclass_alike=other(module, '_Subclass', str),
