@@ -68,7 +68,7 @@ def train(
 # %% ../nbs/cli.ipynb #0d464138
 def bench_step(
     only:str='', # Rules, with commas between, or `all`; by default a choice of them
-    shapes:str='xresnet50,small', # Weights, with commas between: xresnet50, small, many, huge (needs 16 GB), giant (needs a GPU)
+    shapes:str='xresnet50,small', # Weights, with commas between: xresnet50, small, many, thousands, huge (needs 16 GB), giant (needs a GPU)
     out:str='', # File for the record, as JSON
     plot:str='', # File for a bar chart
     quick:bool=False # Few rounds, and only adamw and diffgrad unless `only` says otherwise: less than a minute

@@ -17,6 +17,7 @@ from fastcore.basics import first, patch
 from .backends.base import Kernel, rows_shape
 from .backends.cpp import CppLauncher, compiler, cpp_source
 from .backends.inductor import TorchLauncher, torch_source
+from .backends.memory_reader import speed_up
 from .backends.numba import NumbaLauncher, numba_installed, numba_source
 from .backends.triton import TritonLauncher, triton_source
 from .engine import compute_dtype, eager, engines, foreach
@@ -93,7 +94,9 @@ class Plan:
         return {f'r{j}': [answer[int(o[2][1:])]]*len(b.ps) for j,o in enumerate(prog.nodes) if o[:2]==('number', i)}
     def __call__(self, b, prog):
         columns,self.wrote = dict(b.bufs, p=b.ps, g=b.gs),False
-        if not self.launchers: self.ahead(b, prog)
+        if not self.launchers:
+            self.ahead(b, prog)
+            if self.Launcher is CppLauncher: b.looks = speed_up(b.looks, dict(b.bufs, p=b.ps, g=[p.grad for p in b.ps]))
         for k,phase in enumerate(self.phases):
             for i in self.due[k]:
                 if prog.nodes[i][0]=='across': columns |= yield from self.numbers(i, b, prog, columns)

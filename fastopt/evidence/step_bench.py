@@ -121,6 +121,7 @@ def xresnet50_shapes():
 nets = dict(xresnet50=xresnet50_shapes, # 167 tensors, 23.5 million weights
     small=lambda: [(32, 32), (32,)]*10, # 20 tensors, 10,560 weights: a step is all overhead
     many=lambda: [(1000,)]*10_000, # 10,000 tensors, 10 million weights
+    thousands=lambda: [(1000,)]*20_000, # 20,000 tensors, 20 million weights
     huge=lambda: [(10_000, 10_000)], # 1 tensor, 100 million weights
     giant=lambda: [(10_000, 10_000)]*5) # 5 tensors, 500 million weights
 
