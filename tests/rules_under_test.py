@@ -10,7 +10,8 @@ def weights(dtype=torch.float32):
     "Vectors, matrices, convolutions, 0 to 5 dimensions, empty, channels last, transposed, at an odd address, with gaps"
     torch.manual_seed(0)
     ps = [torch.randn(s) for s in ((7,), (40, 50), (3, 2, 3, 3), (), (0,), (17, 5), (64, 3, 3, 3), (3, 4, 5), (2, 3, 2, 2, 3))]
-    ps += [torch.randn(4, 8, 5, 5).to(memory_format=torch.channels_last), torch.randn(10, 12).t(), torch.randn(100)[1:96], torch.randn(9, 9)[:,2:5]]
+    ps += [torch.randn(4, 8, 5, 5).to(memory_format=torch.channels_last), torch.randn(10, 12).t(), torch.randn(100)[1:96],
+        torch.randn(9, 9)[:,2:5]]
     return [p.to(dtype).requires_grad_() for p in ps]
 
 def trained(rule, how='eager', dtype=torch.float32, lowp='plain', steps=7, schedule=None, state_dtype=None, **hypers):

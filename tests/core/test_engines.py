@@ -16,8 +16,10 @@ from fastopt.core.rules import Rule, decay, descend, each, term
 from kernels import Ahead, EVERY, OTHER_KERNELS, STRONG, USUAL_KERNELS, usual
 from rules_under_test import RULES, far, trained, weights
 
-MODELS = ['adamw', 'diffgrad', 'ranger', 'lamb', 'adafactor'] # How a dtype is handled does not depend on the rule: where that takes long, these stand for all
-TOLERANCE = {torch.float64: 1e-12, torch.float32: 3e-6, torch.bfloat16: 2**-6, torch.float16: 2**-9} # Of 16-bit dtypes, two units in the last place
+# How a dtype is handled does not depend on the rule: where that takes long, these stand for all
+MODELS = ['adamw', 'diffgrad', 'ranger', 'lamb', 'adafactor']
+# Of 16-bit dtypes, two units in the last place
+TOLERANCE = {torch.float64: 1e-12, torch.float32: 3e-6, torch.bfloat16: 2**-6, torch.float16: 2**-9}
 
 ALL = [(*o, how) for o in EVERY for how in ('foreach', 'fused')]
 def by_default(name, dtype, lowp, how): return how=='foreach' or (name, dtype, lowp) in usual
@@ -122,7 +124,8 @@ print('all', len(rules))
 def with_state(name):
     "A rule whose state is called `name`, with functions of whole tensors that are given numbers"
     space = dict(scaled=each(lambda x, c: x*(c + x.mean())))
-    exec(f'def f(u, {name}):\n    {name}.copy_({name}*0.5 + u)\n    return scaled({name}*2., 3.)*0.25 + {name}*0.125 + scaled(u, 2.)', space)
+    exec(f'def f(u, {name}):\n    {name}.copy_({name}*0.5 + u)\n    return scaled({name}*2., 3.)*0.25 + {name}*0.125 + scaled(u, 2.)',
+        space)
     return Rule(term(space['f']), descend)
 
 @pytest.mark.parametrize('name', ['x0', 'x1', 'r', 't', 'n', 'k', 'abs'])
@@ -244,7 +247,8 @@ def test_broken_compiler_and_unwritable_cache_say_what_failed(monkeypatch, tmp_p
 
 ELEMENTWISE = [n for n,r in RULES.items() if r.elementwise]
 
-@pytest.mark.parametrize('name,size', [*[(n, 8) for n in ELEMENTWISE], ('adamw', 1), *[pytest.param(n, 1, marks=pytest.mark.full) for n in ELEMENTWISE if n!='adamw']])
+@pytest.mark.parametrize('name,size', [*[(n, 8) for n in ELEMENTWISE], ('adamw', 1),
+    *[pytest.param(n, 1, marks=pytest.mark.full) for n in ELEMENTWISE if n!='adamw']])
 def test_temporaries_of_foreach_stay_small(name, size, monkeypatch):
     "In pieces of 2 MB, or of an eighth of that with an eighth of the weights"
     from torch.profiler import ProfilerActivity, profile

@@ -1,4 +1,5 @@
-"Kernels of Numba's: every rule equals eager, conversions and functions to the last bit, threads, forks, the cache, and when they are chosen"
+"""Kernels of Numba's: every rule equals eager, conversions and functions to the last bit, threads, forks, the cache, and when they are
+chosen"""
 import multiprocessing, os, subprocess, sys, threading, warnings
 from contextlib import suppress
 from pathlib import Path
@@ -13,8 +14,10 @@ from rules_under_test import RULES, far, trained
 from test_engines import with_state
 
 STRONG = dict(lr=0.01, wd=0.1) # So that decay matters too
-TOLERANCE = {torch.float64: 1e-12, torch.float32: 3e-6, torch.bfloat16: 2**-6, torch.float16: 2**-9} # Of 16-bit dtypes, two units in the last place
-MATRIX = [(d, lowp, low) for d in TOLERANCE for lowp in (LOWP if d in DROP else ['plain']) for low in ((None,) if d==torch.float64 else (None, torch.bfloat16))]
+# Of 16-bit dtypes, two units in the last place
+TOLERANCE = {torch.float64: 1e-12, torch.float32: 3e-6, torch.bfloat16: 2**-6, torch.float16: 2**-9}
+MATRIX = [(d, lowp, low) for d in TOLERANCE for lowp in (LOWP if d in DROP else ['plain'])
+    for low in ((None,) if d==torch.float64 else (None, torch.bfloat16))]
 
 @pytest.fixture(autouse=True)
 def numba(monkeypatch):
@@ -236,7 +239,8 @@ assert made and all(map(hits, made))
     subprocess.run([sys.executable, '-c', code], cwd=Path(__file__).parent, check=True, timeout=300)
 
 def _flipped(b): return b[:len(b)//2] + bytes([b[len(b)//2]^1]) + b[len(b)//2+1:]
-@pytest.mark.parametrize('damage', [lambda b: b[:1000], lambda b: b'', _flipped, lambda b: b+b'0'], ids=['cut', 'empty', 'flipped', 'longer'])
+@pytest.mark.parametrize('damage', [lambda b: b[:1000], lambda b: b'', _flipped, lambda b: b+b'0'],
+    ids=['cut', 'empty', 'flipped', 'longer'])
 def test_a_damaged_kernel_is_made_again(cache, damage):
     f = first(cache.folder.iterdir())
     whole = f.read_bytes()
@@ -291,9 +295,10 @@ def test_without_both_the_warning_names_both(as_shipped, no_compiler, monkeypatc
     monkeypatch.setattr(fused, 'numba_installed', lambda: False)
     monkeypatch.setattr(fused, '_warned', set())
     assert chosen()==[]
+    says = r"no C.. compiler was found; install g.. or clang.., or set CXX, or install Numba: pip install 'fastopt\[numba\]'"
     with warnings.catch_warnings():
         warnings.simplefilter('always')
-        with pytest.warns(UserWarning, match=r"no C.. compiler was found; install g.. or clang.., or set CXX, or install Numba: pip install 'fastopt\[numba\]'"): chosen('fused')
+        with pytest.warns(UserWarning, match=says): chosen('fused')
 
 def test_a_numba_that_fails_is_named_once(monkeypatch):
     import numba
