@@ -6,6 +6,7 @@ engines eager and foreach, in float32 on fused, unless one engine is asked for. 
 said in the folder `cases`."""
 import json, sys
 from collections import defaultdict
+from functools import lru_cache
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
@@ -25,6 +26,9 @@ def find(case):
     hp = spread(case['hyperparameters']) | ({'bf16': True} if case.get('bf16') else {})
     found = (entry, hp) if isinstance(entry, Rule) else entry(hp, case['inner']) if 'inner' in case else entry(hp)
     return found and (*found, Protocol())[:3]
+
+@lru_cache
+def arrays(path): return dict(np.load(path)) # What `np.load` gives would unpack an array each time it is looked up
 
 def gradient(grads, data, i, p, t):
     "The gradient of tensor `i` at step `t`, counted from 0: recorded, or that of a noisy parabola at the weight `p`"
@@ -46,7 +50,7 @@ def run(root, index, grads, name, engine, dtype):
     case = index['cases'][name]
     rule,hp,protocol = find(case)
     hypers,options = rule.settle(hp)
-    ref,td = np.load(root/case['file']),getattr(torch, dtype)
+    ref,td = arrays(root/case['file']),getattr(torch, dtype)
     which = case.get('tensors', range(len(index['shapes'])))
     ps = [torch.tensor(grads[f"{case['data']}/p{i}"], dtype=td, requires_grad=True) for i in which]
     state,k,worst,alone = {p: {'do_wd': False} for p,i in zip(ps, which) if i in protocol.no_wd},0,0.,case.get('one_optimizer_per_tensor')
@@ -88,7 +92,7 @@ def replay(root, only=(), engine=None, trust=('primary',)):
     """Yields (optimizer, case, engine, dtype, error over tolerance, or a reason) for each case of that `trust`, those of an optimizer
     together"""
     root = Path(root)
-    index,grads = json.loads((root/'index.json').read_text()),np.load(root/'gradients.npz')
+    index,grads = json.loads((root/'index.json').read_text()),arrays(root/'gradients.npz')
     for name,case in sorted(index['cases'].items(), key=lambda o: o[1]['optimizer'].lower()):
         if case['trust'] not in trust or (only and case['optimizer'] not in only): continue
         for eng in [engine] if engine else WAYS:
