@@ -1,4 +1,5 @@
-"Shared by all tests: pictures are drawn without a screen, and everything runs on one thread, here and in what tests start: some fork, others compare to the bit."
+"""Shared by all tests: pictures are drawn without a screen, and everything runs on one thread, here and in what tests start: some fork,
+others compare to the bit."""
 import os
 os.environ['OMP_NUM_THREADS'] = '1' # PyTorch reads it as it is loaded. After work on several threads a fork hangs at its first such work
 import json, matplotlib, pytest
@@ -8,7 +9,8 @@ from pathlib import Path
 
 matplotlib.use('Agg')
 TESTS = Path(__file__).parent
-os.environ['PYTHONPATH'] = os.pathsep.join([str(TESTS), *filter(None, [os.environ.get('PYTHONPATH')])]) # What tests start finds their helpers, too
+# What tests start finds their helpers, too
+os.environ['PYTHONPATH'] = os.pathsep.join([str(TESTS), *filter(None, [os.environ.get('PYTHONPATH')])])
 FULL_COUNTS = TESTS/'full_counts.json' # Of each test with cases marked `full`, how many passed when they last ran
 
 def pytest_xdist_auto_num_workers(config):
@@ -32,14 +34,15 @@ def pytest_collection_modifyitems(config, items):
     config.whole_files = {o.path.name for o in items} if not any('::' in o for o in config.args) else set()
 
 def pytest_terminal_summary(terminalreporter, exitstatus, config):
-    """What tests count as properties: `checks`, how many of all rules x checks passed, and `changes`, how many changes x engines were met and
-    how often; and what ran in full"""
+    """What tests count as properties: `checks`, how many of all rules x checks passed, and `changes`, how many changes x engines were met
+    and how often; and what ran in full"""
     passed = terminalreporter.getreports('passed')
     properties = [o for r in passed+terminalreporter.getreports('failed') for o in r.user_properties]
     checks,changes = ([sum(o) for o in zip(*(v for k,v in properties if k==name))] for name in ('checks', 'changes'))
     if checks: terminalreporter.write_line(f'rules x checks: {checks[0]} of {checks[1]}')
     if changes: terminalreporter.write_line(f'changes x rules x engines before a step: {changes[0]} of {changes[1]}, {changes[2]} times')
-    if config.option.markexpr!='full' or config.option.keyword or config.option.collectonly or hasattr(config, 'workerinput') or exitstatus: return
+    if config.option.markexpr!='full' or config.option.keyword or config.option.collectonly or hasattr(config, 'workerinput') or exitstatus:
+        return
     record(Counter(test_of(r.nodeid) for r in passed if r.when=='call'), config.args_source is config.ArgsSource.ARGS)
 
 def record(counts, part):

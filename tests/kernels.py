@@ -74,7 +74,7 @@ def _find(build, source):
     BUILT.add(source)
     return _found.get(source) or build(source)
 
-# In float64 and float32 weights land in one way, in 16 bits in three. By default most rules land in one in bfloat16 and in another in float16
+# In float64 and float32 weights land in one way, in 16 bits in three. By default most rules land in one in bfloat16, in another in float16
 DTYPES = torch.float64,torch.float32,torch.bfloat16,torch.float16
 EVERY = [(name, dtype, lowp) for name in RULES for dtype in DTYPES for lowp in (LOWP if dtype in DROP else LOWP[:1])]
 USUAL = {torch.float64:'plain', torch.float32:'plain', torch.bfloat16:'kahan', torch.float16:'stochastic'}

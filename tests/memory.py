@@ -1,7 +1,7 @@
 """A process that trains small models while everything under them is changed; `test_memory.py` says what and looks at what happens
 
-It loads PyTorch and compiles kernels once, then serves each connection in a child of its own, forked in milliseconds: a crash ends only that
-child. Run as a script it listens at the address that it is given, and asks for nothing else than `Subject`'s methods, by name."""
+It loads PyTorch and compiles kernels once, then serves each connection in a child of its own, forked in milliseconds: a crash ends only
+that child. Run as a script it listens at the address that it is given, and asks for nothing else than `Subject`'s methods, by name."""
 import gc, os, sys, traceback, warnings
 from copy import deepcopy
 from multiprocessing.connection import Listener
@@ -25,7 +25,8 @@ CLOSE = {torch.float64: 1e-11, torch.float32: 1e-5, torch.bfloat16: 2**-6, torch
 class Wrapped(torch.Tensor):
     "A tensor whose elements lie in another one, as those of a `DTensor` do"
     @staticmethod
-    def __new__(cls, inner): return torch.Tensor._make_wrapper_subclass(cls, inner.shape, strides=inner.stride(), dtype=inner.dtype, device=inner.device)
+    def __new__(cls, inner):
+        return torch.Tensor._make_wrapper_subclass(cls, inner.shape, strides=inner.stride(), dtype=inner.dtype, device=inner.device)
     def __init__(self, inner): self.inner = inner
     def __repr__(self): return f'Wrapped({self.inner})'
     @classmethod
@@ -50,7 +51,8 @@ DTYPES = dict(double=torch.float64, float=torch.float32, bfloat16=torch.bfloat16
 def numbers(o): return torch.tensor([float(v) for v in (o.values() if isinstance(o, dict) else [o]) if v is not None])
 
 class Subject:
-    "An optimizer of `rule` and the weights `ps` that it trains, to be mistreated; `how` is an engine, or 'numba' for the fused one with its kernels"
+    """An optimizer of `rule` and the weights `ps` that it trains, to be mistreated; `how` is an engine, or 'numba' for the fused one with
+    its kernels"""
     def __init__(self, rule, how, lowp, device='cpu'):
         torch.manual_seed(0)
         self.device = torch.device(device)
@@ -110,7 +112,9 @@ class Subject:
         return self.misplaced() or 'fine'
     def bits(self):
         "All weights and state to the bit, with what they are called and how they lie"
-        def of(t): return (t.dtype, t.shape, value(t).flatten().view(torch.uint8).cpu().numpy().tobytes() if t.numel() and not lacks_memory(t) else None)
+        def of(t):
+            bits = value(t).flatten().view(torch.uint8).cpu().numpy().tobytes() if t.numel() and not lacks_memory(t) else None
+            return t.dtype,t.shape,bits
         sts = [self.opt.state.get(p, {}) for p in self.ps]
         return [of(p) for p in self.ps],[{k: of(t) if isinstance(t, torch.Tensor) else deepcopy(t) for k,t in st.items()} for st in sts]
     def wanted(self):
@@ -142,7 +146,8 @@ class Subject:
         opt = torch.optim.AdamW(rs.values(), lr=self.opt.param_groups[0]['lr'])
         for i,r in rs.items():
             st = told[i][1]
-            opt.state[r] = dict(step=torch.tensor(float(st.get('step', 0))), **{o: st.get(k, torch.zeros_like(r)) for k,o in dict(m='exp_avg', v='exp_avg_sq').items()})
+            opt.state[r] = dict(step=torch.tensor(float(st.get('step', 0))),
+                **{o: st.get(k, torch.zeros_like(r)) for k,o in dict(m='exp_avg', v='exp_avg_sq').items()})
             r.grad = want[i][0].grad
         opt.step()
         return {f'weight {i} beside torch': (value(self.ps[i]), r.detach()) for i,r in rs.items()}
@@ -151,7 +156,8 @@ class Subject:
         for p in self.ps:
             for k,t in self.opt.state.get(p, {}).items():
                 if not isinstance(t, torch.Tensor) or p.grad is None or not p.requires_grad: continue
-                if t.dtype!=(p.dtype if k=='comp' else compute_dtype(p.dtype)) or t.device!=p.device: return f'{k} is {t.dtype} beside {p.dtype}'
+                if t.dtype!=(p.dtype if k=='comp' else compute_dtype(p.dtype)) or t.device!=p.device:
+                    return f'{k} is {t.dtype} beside {p.dtype}'
 
 def bare(s): return nn.ParameterList(p for p in s.ps if not isinstance(p, Wrapped)) # What `.data` can be given to
 
@@ -263,9 +269,9 @@ def other_rate(s, i, j): s.opt.param_groups[0]['lr'] = 0.02/(1+j)
 def autocast(s, i, j): s.autocast = not s.autocast
 
 FINE = {k:f for n in LAYOUTS for k,f in _layout(n).items()} | {k:f for n,d in DTYPES.items() for k,f in _cast(n, d).items()}
-FINE |= {f.__name__: f for f in (to_and_fro, channels_last_model, to_vector_and_back, one_buffer, columns_of_one, to_empty, freed_and_back, swapped, replaced,
-    wrapped, frozen, no_gradient, expanded_gradient, shared_gradient, accumulated, state_gone, state_tensor_gone, state_copied, expanded_state, step_counted,
-    no_decay, saved_and_loaded, other_rate, autocast)}
+FINE |= {f.__name__: f for f in (to_and_fro, channels_last_model, to_vector_and_back, one_buffer, columns_of_one, to_empty, freed_and_back,
+    swapped, replaced, wrapped, frozen, no_gradient, expanded_gradient, shared_gradient, accumulated, state_gone, state_tensor_gone,
+    state_copied, expanded_state, step_counted, no_decay, saved_and_loaded, other_rate, autocast)}
 
 # What a step must refuse: each returns how to undo it
 def _hold(s, i):
@@ -340,11 +346,12 @@ def _replace(make):
 def _freed(t):
     t.untyped_storage().resize_(0)
     return t
-HARM = {f.__name__: f for f in (weight_freed, weight_cut_short, weight_shrunk, state_shrunk, weight_expanded, weight_of_another_shape, weights_overlap,
-    gradient_is_weight, gradient_freed, gradient_is_state)}
-HARM |= {f'state_{k}': _replace(f) for k,f in dict(
-    of_another_shape=lambda s, p, t: t.new_ones(3, 1, 4, 2), freed=lambda s, p, t: _freed(value(t)) if t.numel() else None, a_list=lambda s, p, t: t.tolist(),
-    whole_numbers=lambda s, p, t: t.long(), is_weight=lambda s, p, t: p.detach() if p.shape==t.shape else None).items()}
+HARM = {f.__name__: f for f in (weight_freed, weight_cut_short, weight_shrunk, state_shrunk, weight_expanded, weight_of_another_shape,
+    weights_overlap, gradient_is_weight, gradient_freed, gradient_is_state)}
+SPOILT = dict(of_another_shape=lambda s, p, t: t.new_ones(3, 1, 4, 2), freed=lambda s, p, t: _freed(value(t)) if t.numel() else None,
+    a_list=lambda s, p, t: t.tolist(), whole_numbers=lambda s, p, t: t.long(),
+    is_weight=lambda s, p, t: p.detach() if p.shape==t.shape else None)
+HARM |= {f'state_{k}': _replace(f) for k,f in SPOILT.items()}
 
 def warm():
     "Compile what most sequences need, once for all children"

@@ -1,5 +1,6 @@
-"""Runs notebooks, each in a process of its own, for what one defines or patches must not be there for the next: python tests/notebooks.py [FILE …]
+"""Runs notebooks: python tests/notebooks.py [FILE …]
 
+Each runs in a process of its own, for what one defines or patches must not be there for the next.
 `nbdev-test` runs several in one process. Here each is a fork of one that has imported fastai, which takes no longer."""
 import sys
 from multiprocessing import get_context

@@ -6,6 +6,7 @@ engines eager and foreach, in float32 on fused, unless one engine is asked for. 
 said in the folder `cases`."""
 import json, sys
 from collections import defaultdict
+from functools import lru_cache
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
@@ -19,11 +20,15 @@ from fastopt.core.rules import Rule
 def find(case):
     "Our (rule, hypers, `Protocol`) for a `case` of the index, or `None`"
     entry = RULES.get(case['optimizer'])
-    if isinstance(entry, dict): entry = first(filter(None, map(entry.get, (case['cls'], case['repo'].split('/')[0], Path(case['path']).stem))))
+    if isinstance(entry, dict):
+        entry = first(filter(None, map(entry.get, (case['cls'], case['repo'].split('/')[0], Path(case['path']).stem))))
     if entry is None: return None
     hp = spread(case['hyperparameters']) | ({'bf16': True} if case.get('bf16') else {})
     found = (entry, hp) if isinstance(entry, Rule) else entry(hp, case['inner']) if 'inner' in case else entry(hp)
     return found and (*found, Protocol())[:3]
+
+@lru_cache
+def arrays(path): return dict(np.load(path)) # What `np.load` gives would unpack an array each time it is looked up
 
 def gradient(grads, data, i, p, t):
     "The gradient of tensor `i` at step `t`, counted from 0: recorded, or that of a noisy parabola at the weight `p`"
@@ -37,18 +42,20 @@ def compare(got, want):
 
 def slack(tol, ref, name, dtype, key, k):
     "The tolerance of record `k`: of what is not a weight (`x_…`) at least ten times as far as the source's own float32 is from its float64"
-    return max(tol, 10*compare(*(ref[f'{name}/{o}/{key}'][k] for o in ('float32', 'float64')))) if dtype=='float32' and key.startswith('x_') else tol
+    return max(tol,
+        10*compare(*(ref[f'{name}/{o}/{key}'][k] for o in ('float32', 'float64')))) if dtype=='float32' and key.startswith('x_') else tol
 
 def run(root, index, grads, name, engine, dtype):
     "The largest relative error over the records of case `name`, as a share of its tolerance"
     case = index['cases'][name]
     rule,hp,protocol = find(case)
     hypers,options = rule.settle(hp)
-    ref,td = np.load(root/case['file']),getattr(torch, dtype)
+    ref,td = arrays(root/case['file']),getattr(torch, dtype)
     which = case.get('tensors', range(len(index['shapes'])))
     ps = [torch.tensor(grads[f"{case['data']}/p{i}"], dtype=td, requires_grad=True) for i in which]
     state,k,worst,alone = {p: {'do_wd': False} for p,i in zip(ps, which) if i in protocol.no_wd},0,0.,case.get('one_optimizer_per_tensor')
-    rough = {f'p{i}': p.detach().numpy().copy() for p,i in zip(ps, which)} if case.get('bf16') else {} # Judged by how far weights have moved
+    # Judged by how far weights have moved
+    rough = {f'p{i}': p.detach().numpy().copy() for p,i in zip(ps, which)} if case.get('bf16') else {}
     tol = 2e-2 if rough else case['rtol64' if dtype=='float64' else 'rtol32']
     runs = [(o, Engine(rule, options, engine)) for o in ([[p] for p in ps] if alone else [ps])]
     for t in range(index['n_steps']):
@@ -82,9 +89,10 @@ def dtypes_of(case, engine):
     return ['float32'] if single else WAYS.get(engine, ['float64'])
 
 def replay(root, only=(), engine=None, trust=('primary',)):
-    "Yields (optimizer, case, engine, dtype, error over tolerance, or a reason) for each case of that `trust`, those of an optimizer together"
+    """Yields (optimizer, case, engine, dtype, error over tolerance, or a reason) for each case of that `trust`, those of an optimizer
+    together"""
     root = Path(root)
-    index,grads = json.loads((root/'index.json').read_text()),np.load(root/'gradients.npz')
+    index,grads = json.loads((root/'index.json').read_text()),arrays(root/'gradients.npz')
     for name,case in sorted(index['cases'].items(), key=lambda o: o[1]['optimizer'].lower()):
         if case['trust'] not in trust or (only and case['optimizer'] not in only): continue
         for eng in [engine] if engine else WAYS:

@@ -18,7 +18,8 @@ def halves(m): return [list(m[:4].parameters()), list(m[4:].parameters())]
 
 def net(dtype=torch.float32, drop=0.3):
     set_seed(3)
-    body,head = [nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten()],[nn.Dropout(drop), nn.Linear(64, 8), nn.ReLU(), nn.Linear(8, 3)]
+    body = nn.Conv2d(1, 4, 3),nn.BatchNorm2d(4),nn.ReLU(),nn.Flatten()
+    head = nn.Dropout(drop),nn.Linear(64, 8),nn.ReLU(),nn.Linear(8, 3)
     return nn.Sequential(*body, *head).to(dtype)
 
 def make(opt_func, model=None, n=24, bs=6, **kwargs):
@@ -47,7 +48,8 @@ class CPU16(MixedPrecision):
     "`MixedPrecision` with a working scaler on a CPU"
     dtype,scale = torch.bfloat16,2.**16
     def before_fit(self):
-        self.autocast,self.learn.scaler,self.scales = autocast('cpu', dtype=self.dtype),GradScaler('cpu', init_scale=self.scale, growth_interval=3),[]
+        self.autocast,self.scales = autocast('cpu', dtype=self.dtype),[]
+        self.learn.scaler = GradScaler('cpu', init_scale=self.scale, growth_interval=3)
 
 class Loose(CPU16):
     "In float16, with a scale that overflows at first"
@@ -66,4 +68,5 @@ def dense(dtype=torch.float64):
 
 OPTS = dict(adamw=adamw, momentum=momentum, fastai=Adam, wrapped=partial(OptimWrapper, opt=torch.optim.AdamW))
 CBS = dict(none=list, acc=lambda: [GradientAccumulation(12)], clip=lambda: [GradientClip(.1)], mixup=lambda: [MixUp()],
-    cutmix=lambda: [CutMix()], fp16=lambda: [CPU16()], loose=lambda: [Loose()], all=lambda: [GradientAccumulation(12), GradientClip(.1), MixUp(), CPU16()])
+    cutmix=lambda: [CutMix()], fp16=lambda: [CPU16()], loose=lambda: [Loose()],
+    all=lambda: [GradientAccumulation(12), GradientClip(.1), MixUp(), CPU16()])

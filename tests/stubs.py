@@ -13,7 +13,8 @@ from types import GenericAlias
 import ast, sys, fastopt.all # chkstyle: ignore - all patches are there
 
 ROOT = Path(__file__).parents[1]/'fastopt'
-MODULES = ['core.rules', 'core.fastai_face', 'core.torch_face', *(f'optim.{o.stem}' for o in sorted((ROOT/'optim').glob('[!_]*.py')) if o.stem!='all')]
+MODULES = ['core.rules', 'core.fastai_face', 'core.torch_face',
+    *(f'optim.{o.stem}' for o in sorted((ROOT/'optim').glob('[!_]*.py')) if o.stem!='all')]
 ALIASES = 'Hyper', 'How', 'LowP', 'Number', 'Params'
 MANNER = dict(how='How', lowp='LowP', skip_nonfinite='bool', state_dtype='torch.dtype | None')
 SPECIAL = ('__init__', '__call__', '__iter__', '__contains__', '__getitem__', '__setitem__')
@@ -77,7 +78,8 @@ def _told_doc(rule, called):
 
 def _also(rule, taken):
     "Keywords that `rule` takes beside its hypers and options"
-    return [*(f'{k}: Number | None = ...' for k in rule.spellings if k not in taken), *(f'{k}: Any = ...' for k in rule.variants if k not in taken)]
+    return [*(f'{k}: Number | None = ...' for k in rule.spellings if k not in taken),
+        *(f'{k}: Any = ...' for k in rule.variants if k not in taken)]
 
 def _manner(rule): return [f'{k}: {MANNER[k]} = {_default(v)}' for k,v in rule.manner.items()]
 
@@ -85,8 +87,8 @@ def _rule(name, rule):
     "A class of its own for `rule`, and the rule as its instance"
     knobs = {k: f"{k}: {_knob(rule, k, 'Hyper')}{' | None' if k=='lr' else ''} = {_default(v)}" for k,v in rule.knobs.items()}
     first = [knobs.pop('lr')] if 'lr' in knobs else []
-    call = _def('__call__', ['self', 'params: Params', *first, '*', *knobs.values(), *_also(rule, rule.knobs), *_manner(rule)], 'FastOptimizer',
-        _told_doc(rule, {}))
+    call = _def('__call__', ['self', 'params: Params', *first, '*', *knobs.values(), *_also(rule, rule.knobs), *_manner(rule)],
+        'FastOptimizer', _told_doc(rule, {}))
     return f"class _{name}({type(rule).__name__}):\n{indent(call, '    ')}\n{name}: _{name}\n{_doc(rule.__doc__)}"
 
 def _torch_type(cls, k):
@@ -106,14 +108,16 @@ def _torch(name, cls):
     if 'wd' in rule.hypers and 'decoupled_weight_decay' not in ps: theirs.setdefault('decoupled_weight_decay', ...)
     theirs = [f"{k}: {'Any' if isinstance(v, tuple) else 'bool'} = {_default(v)}" for k,v in theirs.items()]
     also = [*_also(rule, ps), 'foreach: bool | None = None', 'fused: bool | None = None', *theirs]
-    init = _def('__init__', ['self', 'params: ParamsT', *placed, '*', *named, *also, *_manner(rule)], 'None', _told_doc(rule, torch_names(cls.keys)))
+    init = _def('__init__', ['self', 'params: ParamsT', *placed, '*', *named, *also, *_manner(rule)], 'None',
+        _told_doc(rule, torch_names(cls.keys)))
     return f"class {name}(TorchOptimizer):\n{indent(_doc(cls.__doc__), '    ')}\n{indent(init, '    ')}"
 
 def _stored(f):
     "The attributes of `self` that the function `f` writes to"
     try: tree = ast.parse(dedent(getsource(f)))
     except (OSError, TypeError, SyntaxError): return set()
-    return {o.attr for o in ast.walk(tree) if isinstance(o, ast.Attribute) and isinstance(o.ctx, ast.Store) and getattr(o.value, 'id', '')=='self'}
+    return {o.attr for o in ast.walk(tree) if isinstance(o, ast.Attribute) and isinstance(o.ctx, ast.Store)
+        and getattr(o.value, 'id', '')=='self'}
 
 def _member(k, v):
     "The attribute `k` of a class as source"
@@ -127,7 +131,8 @@ def _class(name, cls):
     own = {k:v for k,v in vars(cls).items() if k in SPECIAL or not k.startswith('_')}
     def functions(v): return [o for o in (v, *(getattr(v, k, None) for k in ('fget', 'fset', '__func__'))) if isfunction(o)]
     own = {k:v for k,v in own.items() if all(f.__module__.startswith(FLOORS) for f in functions(v))}
-    for f in [f for v in vars(cls).values() for f in functions(v)]: own |= {k:None for k in _stored(f) if not k.startswith('_') and k not in own}
+    for f in [f for v in vars(cls).values() for f in functions(v)]:
+        own |= {k:None for k in _stored(f) if not k.startswith('_') and k not in own}
     bases = ', '.join(_type(o) for o in cls.__bases__ if o is not object) or BASES.get(cls, '')
     body = [_doc(cls.__doc__), *(_member(k, v) for k,v in sorted(own.items()))]
     return f"class {name}{f'({bases})' if bases else ''}:\n" + indent('\n'.join(body), '    ')
@@ -139,7 +144,8 @@ def _public(name, o):
     if isinstance(o, Range): return f"{name}: TypeAlias = {'int' if o.whole else 'float'} # {o!r}"
     if isinstance(o, OneOf): return f'{name}: TypeAlias = {_choices(o)}'
     if isinstance(o, type): return _torch(name, o) if issubclass(o, TorchOptimizer) and o.rule else _class(name, o)
-    return _function(name, o) if callable(o) and hasattr(o, '__name__') else f'{name}: {_type(type(o)) if type(o) in (str, int, float, bool) else "Any"}'
+    if callable(o) and hasattr(o, '__name__'): return _function(name, o)
+    return f'{name}: {_type(type(o)) if type(o) in (str, int, float, bool) else "Any"}'
 
 def render(module):
     "The stub of `module`: all its public names"
@@ -148,19 +154,22 @@ def render(module):
         TorchOptimizer='fastopt.core.torch_face', ParamsT='torch.optim.optimizer', **dict.fromkeys(ALIASES, 'fastopt.core._types'),
         **dict.fromkeys(('Annotated', 'Any', 'Literal', 'TypeAlias'), 'typing'))
     nodes,froms = list(ast.walk(ast.parse(body))),{}
-    for k in sorted({o.id for o in nodes if isinstance(o, ast.Name)} & known.keys() - set(module.__all__)): froms.setdefault(known[k], []).append(k)
+    for k in sorted({o.id for o in nodes if isinstance(o, ast.Name)} & known.keys() - set(module.__all__)):
+        froms.setdefault(known[k], []).append(k)
     dotted = {ast.unparse(o.value) for o in nodes if isinstance(o, ast.Attribute)}
     lines = [f"from {m} import {', '.join(ks)}" for m,ks in sorted(froms.items())]
     lines += [f'import {o}' for o in sorted(dotted) if o in sys.modules and not any(p.startswith(f'{o}.') for p in dotted)]
     names = fill(f'__all__ = {module.__all__!r}', 140, subsequent_indent='    ')
-    return '\n'.join(['# Made by tests/stubs.py: edit the notebook of the module, and run `python tests/stubs.py`', *lines, '', names, '', body, ''])
+    head = '# Made by tests/stubs.py: edit the notebook of the module, and run `python tests/stubs.py`'
+    return '\n'.join([head, *lines, '', names, '', body, ''])
 
 def render_all():
     "The stub of `fastopt.all`: its imports, said to be for others too, as type checkers want it of a package with `py.typed`"
     nodes = ast.parse(Path(fastopt.all.__file__).read_text(encoding='utf-8')).body
     for o in nodes:
         if isinstance(o, ast.ImportFrom): o.names = [ast.alias(a.name, a.name) for a in o.names]
-    lines = [fill(ast.unparse(o).replace('import ', 'import (', 1) + ')', 140, subsequent_indent='    ') for o in nodes if isinstance(o, ast.ImportFrom)]
+    lines = [fill(ast.unparse(o).replace('import ', 'import (', 1) + ')', 140, subsequent_indent='    ')
+        for o in nodes if isinstance(o, ast.ImportFrom)]
     return '\n'.join(['# Made by tests/stubs.py from all.py: run `python tests/stubs.py`', *lines, ''])
 
 INIT = '# Made by tests/stubs.py: what is in `fastopt.all` is in `fastopt`, too\nfrom fastopt.all import *\n\n__version__: str\n'

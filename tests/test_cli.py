@@ -21,7 +21,8 @@ def _used(): return sum(os.times()[2:4]) # By children that have ended
 def script(name, *args):
     "Run a console script as `pip` would install it: code, output, errors, what slow things it imported, and seconds of CPU"
     module,_,func = ENTRIES[name].partition(':')
-    code = f'import sys; from {module} import {func}\ntry: {func}()\nfinally: print([o for o in {SLOW} if o in sys.modules], file=sys.stderr)'
+    seen = f'print([o for o in {SLOW} if o in sys.modules], file=sys.stderr)'
+    code = f'import sys; from {module} import {func}\ntry: {func}()\nfinally: {seen}'
     start = _used()
     res = subprocess.run([sys.executable, '-c', code, *args], capture_output=True, text=True)
     *err,slow = res.stderr.splitlines()
@@ -42,13 +43,15 @@ def test_answered_at_once(name, args, code, record_property):
     elif args=='--version': assert out==f'fastopt {__version__}\n' and not err
     else: assert not out and f'{name}: error: ' in err
 
-@pytest.mark.parametrize('args,says', [('fastopt-train --opt difgrad', "did you mean 'diffgrad'"), ('fastopt-train --arch xresnet81', "did you mean 'xresnet18'"),
-    ('fastopt-train --epochs many', 'invalid int value'), ('fastopt-train --how warp', 'invalid choice'), ('fastopt-train --epoch-s 3', 'unrecognized arguments: --epoch-s'),
-    ('fastopt-bench-step --quik', 'unrecognized arguments: --quik'), ('fastopt-check', 'required: spec'), ('fastopt-check a:b --lr fast', 'invalid float value'),
-    ('fastopt-leaderboard runn', "invalid choice: 'runn'"), ('fastopt-leaderboard run --noise 2', 'invalid choice: 2'),
-    ('fastopt-leaderboard run skript', "did you mean 'script'"), ('fastopt-leaderboard tune --opt difgrad', "did you mean 'diffgrad'"),
-    ('fastopt-leaderboard run --opt fastai.adm', "did you mean 'fastai.adam'"), ('fastopt-leaderboard speed --dataset imagenete', "did you mean 'imagenette'"),
-    ('fastopt-leaderboard export', 'required: path')])
+@pytest.mark.parametrize('args,says', [('fastopt-train --opt difgrad', "did you mean 'diffgrad'"),
+    ('fastopt-train --arch xresnet81', "did you mean 'xresnet18'"), ('fastopt-train --epochs many', 'invalid int value'),
+    ('fastopt-train --how warp', 'invalid choice'), ('fastopt-train --epoch-s 3', 'unrecognized arguments: --epoch-s'),
+    ('fastopt-bench-step --quik', 'unrecognized arguments: --quik'), ('fastopt-check', 'required: spec'),
+    ('fastopt-check a:b --lr fast', 'invalid float value'), ('fastopt-leaderboard runn', "invalid choice: 'runn'"),
+    ('fastopt-leaderboard run --noise 2', 'invalid choice: 2'), ('fastopt-leaderboard run skript', "did you mean 'script'"),
+    ('fastopt-leaderboard tune --opt difgrad', "did you mean 'diffgrad'"),
+    ('fastopt-leaderboard run --opt fastai.adm', "did you mean 'fastai.adam'"),
+    ('fastopt-leaderboard speed --dataset imagenete', "did you mean 'imagenette'"), ('fastopt-leaderboard export', 'required: path')])
 def test_mistyped(args, says):
     code,out,err,slow,_ = script(*args.split())
     assert (code, out, slow)==(2, '', '[]') and says in err
@@ -67,7 +70,8 @@ def test_work_is_done_in_silence():
 
 @pytest.mark.parametrize('name', ENTRIES)
 def test_other_warnings_are_seen(name, monkeypatch):
-    said = [('`torch.jit.script` is deprecated. Please switch', FutureWarning), ('`torch.jit.script` is deprecated', UserWarning), ('another', FutureWarning)]
+    said = [('`torch.jit.script` is deprecated. Please switch', FutureWarning), ('`torch.jit.script` is deprecated', UserWarning),
+        ('another', FutureWarning)]
     monkeypatch.setattr(cli, 'start', lambda script: [warnings.warn(*o) for o in said])
     with warnings.catch_warnings(record=True) as seen:
         warnings.simplefilter('always')
@@ -98,7 +102,8 @@ def test_workers(declaration):
 
 def test_nothing_else_works(): assert set(cli.WORK)=={o.__name__ for o in DECLARED}
 
-@pytest.mark.parametrize('error,code,says', [(cli.CliError('no such thing'), 1, 'fastopt-check: no such thing\n'), (KeyboardInterrupt(), 130, '')], ids=['mistake','Ctrl-C'])
+@pytest.mark.parametrize('error,code,says', [(cli.CliError('no such thing'), 1, 'fastopt-check: no such thing\n'),
+    (KeyboardInterrupt(), 130, '')], ids=['mistake','Ctrl-C'])
 def test_how_it_ends(error, code, says, capsys):
     def command(spec, lr): raise error
     with pytest.raises(SystemExit) as e: cli.start('fastopt-check', ['a:b'], dict(check_command=command))
@@ -108,6 +113,7 @@ def test_how_it_ends(error, code, says, capsys):
 
 def test_all_imports_little():
     "After fastai's own imports there is nothing new but fastopt"
-    code = 'import sys, fastai.vision.all; before = set(sys.modules); import fastopt.all; print(*{o.partition(".")[0] for o in set(sys.modules)-before})'
+    code = 'import sys, fastai.vision.all; before = set(sys.modules); import fastopt.all; '
+    code += 'print(*{o.partition(".")[0] for o in set(sys.modules)-before})'
     res = subprocess.run([sys.executable, '-W', 'ignore', '-c', code], capture_output=True, text=True, check=True)
     assert set(res.stdout.split())=={'fastopt'}

@@ -1,22 +1,26 @@
 "Names: what code, docs and log say of fastopt is there, what was renamed is gone, and no public name means two things"
 import ast, fastopt, json, pkgutil, pytest, re
+from collections import Counter
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
 root = Path(__file__).parents[1]
 BOOKS = sorted((root/'nbs').rglob('*.ipynb'))
-CODE = [o for d in ('tests', 'fastopt') for o in sorted((root/d).rglob('*.py')) if o.name not in ('_modidx.py', 'user.py')] # A user mistypes names
+# A user mistypes names
+CODE = [o for d in ('tests', 'fastopt') for o in sorted((root/d).rglob('*.py')) if o.name not in ('_modidx.py', 'user.py')]
 MODULES = [o.name for o in pkgutil.walk_packages(fastopt.__path__, 'fastopt.') if not o.ispkg and o.name!='fastopt._modidx']
-REMOVED = [f'fastopt.{o}' for o in '''rules engine fused memory faces registry sgd adam classics diffgrad adamod qhadam lookahead momenta adabelief layerwise ranger21 lion adan
-    clipping muon lean schedulefree shampoo yellowfin lrfree schedule schedules resume check native beyond landscapes bench train data recipe leaderboard board
-    core.faces optim.momenta optim.lean optim.classics optim.lrfree training.beyond training.native vision.data vision.board evidence.check evidence.bench'''.split()]
+REMOVED = [f'fastopt.{o}' for o in '''rules engine fused memory faces registry sgd adam classics diffgrad adamod qhadam lookahead momenta
+    adabelief layerwise ranger21 lion adan clipping muon lean schedulefree shampoo yellowfin lrfree schedule schedules resume check native
+    beyond landscapes bench train data recipe leaderboard board core.faces optim.momenta optim.lean optim.classics optim.lrfree
+    training.beyond training.native vision.data vision.board evidence.check evidence.bench'''.split()]
 
 def cells(nb, kind): return [''.join(o['source']) for o in json.loads(nb.read_text(encoding='utf-8'))['cells'] if o['cell_type']==kind]
 
 def source(path):
     "The code in a module or notebook"
-    return path.read_text(encoding='utf-8') if path.suffix=='.py' else '\n'.join(re.sub(r'^\s*[%!].*$', '', o, flags=re.M) for o in cells(path, 'code'))
+    if path.suffix=='.py': return path.read_text(encoding='utf-8')
+    return '\n'.join(re.sub(r'^\s*[%!].*$', '', o, flags=re.M) for o in cells(path, 'code'))
 
 def there(name):
     "Is there a module or an attribute of one called `name`?"
@@ -49,11 +53,14 @@ DOTTED = re.compile(r'(?<![\w/.-])fastopt(?:\.[A-Za-z_]\w*)+')
 
 def prose(path):
     "What a page says, and docstrings and comments"
-    return path.read_text(encoding='utf-8') if path.suffix=='.md' else '\n'.join(cells(path, 'markdown')) if path.suffix=='.ipynb' else source(path)
+    if path.suffix=='.md': return path.read_text(encoding='utf-8')
+    return '\n'.join(cells(path, 'markdown')) if path.suffix=='.ipynb' else source(path)
 
-@pytest.mark.parametrize('path', [root/'README.md', root/'LOG.md', *BOOKS, *(o for o in CODE if 'fastopt' in o.relative_to(root).parts)], ids=lambda o: str(o.relative_to(root)))
+@pytest.mark.parametrize('path', [root/'README.md', root/'LOG.md', *BOOKS, *(o for o in CODE if 'fastopt' in o.relative_to(root).parts)],
+    ids=lambda o: str(o.relative_to(root)))
 def test_what_is_spoken_of_is_there(path):
-    said = {o for o in DOTTED.findall(prose(path)) if not o.endswith(('.py', '.json', '.git')) and not o.startswith(('fastopt.github', 'fastopt.egg'))}
+    said = {o for o in DOTTED.findall(prose(path)) if not o.endswith(('.py', '.json', '.git'))
+        and not o.startswith(('fastopt.github', 'fastopt.egg'))}
     assert not [o for o in sorted(said) if not there(o)]
 
 @pytest.mark.parametrize('name', REMOVED)
@@ -62,7 +69,27 @@ def test_what_has_moved_is_gone(name): assert not _has_module(name)
 LINK = re.compile(r'\]\(((?:\.\./)*[\w/]+\.ipynb)[)#]')
 
 @pytest.mark.parametrize('path', BOOKS, ids=lambda o: str(o.relative_to(root)))
-def test_links_between_notebooks(path): assert not [o for o in LINK.findall('\n'.join(cells(path, 'markdown'))) if not (path.parent/o).is_file()]
+def test_links_between_notebooks(path):
+    assert not [o for o in LINK.findall('\n'.join(cells(path, 'markdown'))) if not (path.parent/o).is_file()]
+
+# ---- how long lines are
+
+WIDTH = 140
+LONGER = 661 # So many lines of notebooks and of modules are longer so far. Whoever wraps some lowers the number, and nobody raises it
+
+def too_long(path):
+    "The lines of code in a module or notebook that are longer than `WIDTH`, with their numbers"
+    text = path.read_text(encoding='utf-8') if path.suffix=='.py' else '\n'.join(cells(path, 'code'))
+    return [(i, o) for i,o in enumerate(text.splitlines(), 1) if len(o)>WIDTH]
+
+@pytest.mark.parametrize('path', sorted((root/'tests').rglob('*.py')), ids=lambda o: str(o.relative_to(root)))
+def test_lines_of_tests_fit(path): assert not too_long(path)
+
+def test_no_more_lines_of_notebooks_and_modules_are_too_long():
+    "`CODE` is without `_modidx.py`, which nbdev writes"
+    counts = Counter({str(o.relative_to(root)): len(too_long(o)) for o in [*BOOKS, *CODE]})
+    n = counts.total()
+    assert n<=LONGER, f'{n} lines are longer than {WIDTH} columns, and may be {LONGER}; most are in {counts.most_common(5)}'
 
 TWICE = {'SPELLING'} # Each backend has its own, of the same kind
 

@@ -44,7 +44,8 @@ def test_no_version_elsewhere(name): assert not re.findall(r'\d+\.\d+', (root/na
 
 def test_editable_is_seen_by_tools():
     "A path is what type checkers and editors follow, and a hook of the import is not"
-    if not json.loads(dist.read_text('direct_url.json') or '{}').get('dir_info', {}).get('editable'): pytest.skip('not installed by `pip install -e .`')
+    if not json.loads(dist.read_text('direct_url.json') or '{}').get('dir_info', {}).get('editable'):
+        pytest.skip('not installed by `pip install -e .`')
     assert [Path(o.locate().read_text().strip()) for o in dist.files if o.suffix=='.pth'] == [root], 'Run `pip install -e .` again'
 
 def test_export_adds_no_version(): assert read_version(root/'fastopt') is None
@@ -92,17 +93,19 @@ def test_full_matrices_are_as_large_as_when_they_last_passed(request):
 
 OWN = {'Adam', 'SGD', 'RAdam', 'QHAdam', 'ranger'} # Optimizers that fastai has, too, and that ours take the place of
 exported = {k:o for k,o in vars(fastopt.all).items() if not k.startswith('_') and not ismodule(o)}
-WORDS = set("""Rule Route route matrices term each Across Borrowed Memo Range OneOf Whole NonNeg Pos Unit Share Count Steps Flag Finite zeros ema_ ema_sqr_ unbias
-    unbias_root at_least norm mean row_mean decay shrink descend maximize centralize lookahead friction trust cautious agc stabilize heavy_ball clip_norm clip_value
-    clip_coords opts check_optimizer wd_report stepper flat_cos fc_scheds plot_fc Schedule save_schedules load_schedules plot_schedule plateau warmup_steps
-    warmup_fc wsd explore cos_restarts demon sgd_rates SwitchOpt switch_opt SaveResume ScheduleFree SAM Closure ReleaseGrads PureBF16 SophiaHessian
-    learn_curvature exp_betas aggmo_of plot_paths""".split())
+WORDS = set("""Rule Route route matrices term each Across Borrowed Memo Range OneOf Whole NonNeg Pos Unit Share Count Steps Flag Finite
+    zeros ema_ ema_sqr_ unbias unbias_root at_least norm mean row_mean decay shrink descend maximize centralize lookahead friction trust
+    cautious agc stabilize heavy_ball clip_norm clip_value clip_coords opts check_optimizer wd_report stepper flat_cos fc_scheds plot_fc
+    Schedule save_schedules load_schedules plot_schedule plateau warmup_steps warmup_fc wsd explore cos_restarts demon sgd_rates SwitchOpt
+    switch_opt SaveResume ScheduleFree SAM Closure ReleaseGrads PureBF16 SophiaHessian learn_curvature exp_betas aggmo_of
+    plot_paths""".split())
 
 def test_a_star_import_brings_rules_classes_and_what_is_typed():
     classes = {k for k,o in exported.items() if isinstance(o, type) and issubclass(o, torch.optim.Optimizer)}
     assert set(exported)==set(opts().index) | classes | WORDS
-    assert classes=={o for m in pkgutil.iter_modules([str(root/'fastopt'/'optim')]) for o,c in vars(import_module(f'fastopt.optim.{m.name}')).items()
-        if isinstance(c, type) and issubclass(c, torch.optim.Optimizer) and c.__module__==f'fastopt.optim.{m.name}'}
+    assert classes=={o for m in pkgutil.iter_modules([str(root/'fastopt'/'optim')])
+        for o,c in vars(import_module(f'fastopt.optim.{m.name}')).items() if isinstance(c, type) and issubclass(c, torch.optim.Optimizer)
+        and c.__module__==f'fastopt.optim.{m.name}'}
 
 def test_a_star_import_replaces_only_optimizers_of_fastai():
     theirs = {k:o for k,o in vars(fastai.vision.all).items() if not k.startswith('_')}

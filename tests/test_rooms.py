@@ -3,7 +3,8 @@ import ast, pytest, re
 from pathlib import Path
 
 root = Path(__file__).parents[1]/'fastopt'
-BELOW = dict(names={'names'}, core={'names', 'core'}, cli={'names', 'cli'}, optim={'names', 'core', 'optim'}, training={'names', 'core', 'optim', 'training'})
+BELOW = dict(names={'names'}, core={'names', 'core'}, cli={'names', 'cli'}, optim={'names', 'core', 'optim'},
+    training={'names', 'core', 'optim', 'training'})
 BELOW |= {room: {*BELOW['training'], 'cli', room} for room in ('evidence', 'vision')}
 ROOF = 'all' # It imports all floors, and no floor imports it
 
@@ -33,12 +34,15 @@ def test_a_module_imports_only_its_own_floor_and_those_below(name):
     path = ROOMS[name]
     assert above(path.read_text(encoding='utf-8'), name, path.name=='__init__.py')==[]
 
-FROM_ABOVE = [('core.a', 'from ..optim.adam import adam'), ('core.backends.a', 'from ...optim import adam'), ('cli', 'from .optim.sgd import sgd'), ('names', 'from .core.rules import Rule'),
-    ('optim.a', 'def f():\n    import fastopt.training.resume'), ('training.a', 'from .. import evidence'), ('training.a', 'from .. import cli'),
-    ('evidence.a', 'from fastopt.vision.train import device'), ('vision.a', "import_module('fastopt.evidence.landscapes')"),
-    ('vision.a', 'from ..all import sgd'), ('core.a', 'def f():\n    import fastopt.all as every')]
-FROM_BELOW = [('core.a', 'from .rules import Rule\nfrom ..names import unknown\nimport torch'), ('core.a', 'from fastopt import __version__'),
-    ('optim.a', 'from ..core.rules import Rule\nfrom .sgd import sgd'), ('vision.a', 'from ..training.resume import *\nfrom .. import cli')]
+FROM_ABOVE = [('core.a', 'from ..optim.adam import adam'), ('core.backends.a', 'from ...optim import adam'),
+    ('cli', 'from .optim.sgd import sgd'), ('names', 'from .core.rules import Rule'),
+    ('optim.a', 'def f():\n    import fastopt.training.resume'), ('training.a', 'from .. import evidence'),
+    ('training.a', 'from .. import cli'), ('evidence.a', 'from fastopt.vision.train import device'),
+    ('vision.a', "import_module('fastopt.evidence.landscapes')"), ('vision.a', 'from ..all import sgd'),
+    ('core.a', 'def f():\n    import fastopt.all as every')]
+FROM_BELOW = [('core.a', 'from .rules import Rule\nfrom ..names import unknown\nimport torch'),
+    ('core.a', 'from fastopt import __version__'), ('optim.a', 'from ..core.rules import Rule\nfrom .sgd import sgd'),
+    ('vision.a', 'from ..training.resume import *\nfrom .. import cli')]
 
 @pytest.mark.parametrize('name,source', FROM_ABOVE)
 def test_an_import_from_above_is_seen(name, source): assert len(above(source, f'fastopt.{name}'))==1
@@ -58,6 +62,7 @@ def test_notebooks_and_tests_have_the_rooms_of_the_modules():
 
 def test_test_files_that_are_named_exist():
     project = root.parent
-    prose = [project/'README.md', project/'LOG.md', *(project/'.github').rglob('*.yaml'), *(project/'nbs').rglob('*.ipynb'), *root.rglob('*.py')]
+    prose = [project/'README.md', project/'LOG.md', *(project/'.github').rglob('*.yaml'), *(project/'nbs').rglob('*.ipynb'),
+        *root.rglob('*.py')]
     named = {(o.name, path) for o in prose for path in re.findall(r'\btests/[\w/]+\.py\b', o.read_text(encoding='utf-8'))}
     assert len(named)>20 and not [o for o in named if not (project/o[1]).exists()]

@@ -1,4 +1,5 @@
-"What type checkers, editors and `help` see: stubs say what the code says, and typical user code passes where it is right and is flagged where it is wrong."
+"""What type checkers, editors and `help` see: stubs say what the code says, and typical user code passes where it is right and is flagged
+where it is wrong"""
 from fastcore.basics import first
 from fastopt import DiffGrad, diffgrad
 from importlib import import_module
@@ -30,8 +31,10 @@ def test_pyright(tmp_path):
     except subprocess.TimeoutExpired as e: ready = subprocess.CompletedProcess(e.cmd, 1, '', str(e))
     why = f'pyright cannot be loaded here: {ready.stderr.strip()[-300:]}' # Its program comes from npm at the first call
     if ready.returncode: pytest.fail(why) if os.environ.get('GITHUB_ACTIONS') else pytest.skip(why)
-    (tmp_path/'user.py').write_text(USER.read_text(encoding='utf-8'), encoding='utf-8') # Elsewhere, so that fastopt is found as it is installed
-    res = subprocess.run([*pyright, '--outputjson', '--pythonpath', sys.executable, 'user.py'], cwd=tmp_path, capture_output=True, text=True, env=env)
+    # Elsewhere, so that fastopt is found as it is installed
+    (tmp_path/'user.py').write_text(USER.read_text(encoding='utf-8'), encoding='utf-8')
+    res = subprocess.run([*pyright, '--outputjson', '--pythonpath', sys.executable, 'user.py'], cwd=tmp_path, capture_output=True,
+        text=True, env=env)
     seen = [(o['range']['start']['line']+1, o.get('rule')) for o in json.loads(res.stdout)['generalDiagnostics']]
     marks = [(i, re.search(r'# expect: (\w+)', line)) for i,line in enumerate(USER.read_text(encoding='utf-8').splitlines(), 1)]
     assert sorted(seen) == [(i, m[1]) for i,m in marks if m]
@@ -75,5 +78,8 @@ def test_packages_of_the_package():
     assert evidence.__name__=='fastopt.evidence' and vision.__name__=='fastopt.vision' # A term is called `evidence` too
 
 def test_import_stays_light():
-    res = python("import sys, fastopt; fastopt.__version__; from fastopt import training; assert not {'torch', 'fastai', 'fastopt.all'} & sys.modules.keys()")
+    res = python("""import sys, fastopt
+fastopt.__version__
+from fastopt import training
+assert not {'torch', 'fastai', 'fastopt.all'} & sys.modules.keys()""")
     assert not res.returncode, res.stderr

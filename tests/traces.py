@@ -4,7 +4,8 @@ import numpy as np, torch
 from fastai.callback.core import Callback
 from fastopt.training.resume import _model_state, _plain, _rngs, _same
 
-def everything(learn): return dict(model=_model_state(learn.model), opt=_plain(learn.opt.state_dict()), rngs=_rngs(learn.dls), frozen_idx=learn.opt.frozen_idx)
+def everything(learn):
+    return dict(model=_model_state(learn.model), opt=_plain(learn.opt.state_dict()), rngs=_rngs(learn.dls), frozen_idx=learn.opt.frozen_idx)
 def changed(a, b): return [k for k in a if not _same(a[k], b[k])]
 
 def quiet(learn, how, *args, **kwargs):

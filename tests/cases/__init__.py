@@ -1,8 +1,9 @@
 """How each recorded case is to be replayed, a module for each family of optimizers
 
-A module holds `RULES`: optimizer (as in the recordings) to a rule, or to a function of the case's hypers in our names, `f(hp)` or, with an inner
-optimizer, `f(hp, inner)`, that gives (rule, hypers) or (rule, hypers, `Protocol`); where sources differ, to a dict with one of these for each
-class, owner or file. Variants that are bugs of a source live here too, not in the library: they show that the bug is the whole difference."""
+A module holds `RULES`: optimizer (as in the recordings) to a rule, or to a function of the case's hypers in our names, `f(hp)` or, with an
+inner optimizer, `f(hp, inner)`, that gives (rule, hypers) or (rule, hypers, `Protocol`); where sources differ, to a dict with one of these
+for each class, owner or file. Variants that are bugs of a source live here too, not in the library: they show that the bug is the whole
+difference."""
 from importlib import import_module
 from pkgutil import iter_modules
 

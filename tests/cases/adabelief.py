@@ -14,8 +14,8 @@ def started_yogi(u, m=_tiny, v=_tiny, *, mom=0.9, sqr_mom=0.999, eps=1e-3, step)
 
 def author(hp):
     "The flags of adabelief-pytorch as chains of terms; its maximum has no effect where it rectifies"
-    rectified,ams,fixed,decoupled,moves = (hp.pop(k, v) for k,v in dict(rectify=True, amsgrad=False, fixed_decay=False, weight_decouple=True,
-        degenerated_to_sgd=True).items())
+    rectified,ams,fixed,decoupled,moves = (hp.pop(k, v)
+        for k,v in dict(rectify=True, amsgrad=False, fixed_decay=False, weight_decouple=True, degenerated_to_sgd=True).items())
     hp.pop('print_change_log', None)
     rule = adabelief if rectified else adabelief_ams if ams else adabelief_plain
     core = rule.core if moves else [*rule.core, hold]

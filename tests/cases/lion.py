@@ -20,5 +20,5 @@ def timm_adamw(hp):
     hp.pop('caution')
     return cautious_adamw,{**hp, 'eps_hat':False}
 
-RULES = dict(Lion={'google':lion, 'huggingface':timm_lion, 'google-deepmind':lion, 'kyleliang919': Rule(lion, cautious_count, decay, descend)},
-    CautiousAdamW=dict(kyleliang919=cautious_adamw, huggingface=timm_adamw))
+RULES = dict(Lion={'google':lion, 'huggingface':timm_lion, 'google-deepmind':lion,
+    'kyleliang919': Rule(lion, cautious_count, decay, descend)}, CautiousAdamW=dict(kyleliang919=cautious_adamw, huggingface=timm_adamw))

@@ -30,7 +30,8 @@ def twice_averaged_top(u, m, v, top, *, mom=0.95, sqr_mom=0.999, smooth=50., ste
     return m*((1-sqr_mom**step)**0.5/(1-mom**step)) / torch.nn.functional.softplus(top.sqrt(), beta=smooth)
 
 def aliased_adapt(place):
-    "ranger2020 before rectification: its direction is the live mean itself, so decay (and centralization, if `place` is 'out') stay in the mean"
+    """ranger2020 before rectification: its direction is the live mean itself, so decay (and centralization, if `place` is 'out') stay in
+    the mean"""
     def f(u, p, m, v, *, mom=0.95, sqr_mom=0.999, eps=1e-5, wd=0., n_min=5., step):
         ema_(m, u, mom)
         ema_(v, u*u, sqr_mom)
@@ -65,10 +66,12 @@ def lessw_ranger20(hp):
     use,before = hp.pop('use_gc', True),hp.pop('gc_loc', True)
     over = dict(mom=0.95, eps=1e-5, k=6, alpha=0.5)
     if not hp.get('wd') and before: return (ranger20 if use else Rule(*[t for t in ranger20 if t is not centralize], **over)),hp
-    return Rule(*([centralize] if use and before else []), aliased_adapt('out' if use and not before else 'in'), rectify, descend, lookahead, **over),hp
+    return Rule(*([centralize] if use and before else []), aliased_adapt('out' if use and not before else 'in'), rectify, descend,
+        lookahead, **over),hp
 
 def lessw_rangerqh(hp):
-    if hp.pop('decouple_weight_decay', False): return Rule(*qhadam.core, decay, descend, lookahead, shrunk_start, **rangerqh.defaults),{'mom':0.9, **hp}
+    if hp.pop('decouple_weight_decay', False):
+        return Rule(*qhadam.core, decay, descend, lookahead, shrunk_start, **rangerqh.defaults),{'mom':0.9, **hp}
     return rangerqh,{'mom':0.9, **hp}
 
 def lessw_rangerva(hp):

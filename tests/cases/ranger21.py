@@ -19,8 +19,10 @@ def leaking():
     def mean_so_far(v):
         seen.update(left=seen['left']-1, sum=seen['sum']+v.sum(), n=seen['n']+v.numel())
         return v.new_full((), inf) if seen['left'] else seen['sum']/seen['n']
-    def leaky_decay(u, p, v:Borrowed, *, lr=1e-3, wd=1e-4, norm_wd=1e-4, eps=1e-8, sqr_mom=0.999, total=0, pct_start=0.72, min_lr=3e-5, step):
-        η = warm_down(warm_up(lr, sqr_mom=sqr_mom, total=total, step=step), lr=lr, total=total, pct_start=pct_start, min_lr=min_lr, step=step)
+    def leaky_decay(u, p, v:Borrowed, *, lr=1e-3, wd=1e-4, norm_wd=1e-4, eps=1e-8, sqr_mom=0.999,
+        total=0, pct_start=0.72, min_lr=3e-5, step):
+        η = warm_up(lr, sqr_mom=sqr_mom, total=total, step=step)
+        η = warm_down(η, lr=lr, total=total, pct_start=pct_start, min_lr=min_lr, step=step)
         mean = mean_so_far(v)
         q = p*(1 - η*wd/unbias(mean, sqr_mom, step).sqrt())
         pull = torch.where(mean<inf, 1 - 1/(unit_norm(q) + eps), torch.zeros_like(p))
@@ -45,8 +47,8 @@ def kozistr_ranger21(hp):
     total = hp.pop('num_iterations')
     return rule,{**hp, 'total':total}
 
-NAMES = dict(lookahead_mergetime='k', lookahead_blending_alpha='alpha', beta_softplus='smooth', normloss_factor='norm_wd', agc_clipping_value='clip_ratio',
-    agc_eps='least_norm', warmdown_start_pct='pct_start', warmdown_min_lr='min_lr')
+NAMES = dict(lookahead_mergetime='k', lookahead_blending_alpha='alpha', beta_softplus='smooth', normloss_factor='norm_wd',
+    agc_clipping_value='clip_ratio', agc_eps='least_norm', warmdown_start_pct='pct_start', warmdown_min_lr='min_lr')
 
 def lessw_ranger21(hp):
     hp = {NAMES.get(k, k):v for k,v in hp.items() if k!='pnm_momentum_factor'} # Has no effect there

@@ -130,7 +130,8 @@ def _under(cache, key, path):
 def test_what_does_not_load_is_made_again(made, cache, tmp_path, kind):
     "A library without its symbol, and what is none, though their bytes are those that were kept"
     (tmp_path/'text').write_text('no library')
-    _under(cache, first(cache.iterdir()).name[:24], library(tmp_path/'l.so', 'extern "C" void other() {}') if kind=='symbol' else tmp_path/'text')
+    other = library(tmp_path/'l.so', 'extern "C" void other() {}') if kind=='symbol' else tmp_path/'text'
+    _under(cache, first(cache.iterdir()).name[:24], other)
     assert go(made, cache)==0 and compiled(made)==1 and len(list(cache.iterdir()))==2
     assert go(made, cache)==0 and compiled(made)==1
 
@@ -190,11 +191,13 @@ chown = pytest.param(_given, marks=pytest.mark.skipif(not hasattr(os, 'geteuid')
 @pytest.fixture
 def poisoned(made, cache, tmp_path):
     "A cache whose kernel leaves a mark when it is loaded"
-    code = f'#include <cstdio>\nextern "C" void kernel() {{}}\n__attribute__((constructor)) static void go() {{ fopen("{tmp_path}/mark", "w"); }}'
+    mark = f'__attribute__((constructor)) static void go() {{ fopen("{tmp_path}/mark", "w"); }}'
+    code = f'#include <cstdio>\nextern "C" void kernel() {{}}\n{mark}'
     _under(cache, first(cache.iterdir()).name[:24], library(tmp_path/'l.so', code))
     return cache
 
-@pytest.mark.parametrize('change,says', [(_mode(0o777), 'can be written to by others'), (_mode(0o775), 'chmod go-w'), pytest.param(*chown.values, 'belongs to somebody else', marks=chown.marks)])
+@pytest.mark.parametrize('change,says', [(_mode(0o777), 'can be written to by others'), (_mode(0o775), 'chmod go-w'),
+    pytest.param(*chown.values, 'belongs to somebody else', marks=chown.marks)])
 @pytest.mark.parametrize('linked', [False, True])
 def test_folder_of_others(made, poisoned, tmp_path, change, says, linked):
     "Nothing is loaded from it, nor written to it; one warning, and training goes on with kernels"
@@ -204,7 +207,8 @@ def test_folder_of_others(made, poisoned, tmp_path, change, says, linked):
     assert go(made, tmp_path/'link' if linked else poisoned, told, says)==0 and compiled(made)==1
     assert not (tmp_path/'mark').exists() and sorted(poisoned.iterdir())==before
 
-@pytest.mark.parametrize('change,says', [(_mode(0o666), 'can be written to by others'), pytest.param(*chown.values, 'belongs to somebody else', marks=chown.marks)])
+@pytest.mark.parametrize('change,says', [(_mode(0o666), 'can be written to by others'),
+    pytest.param(*chown.values, 'belongs to somebody else', marks=chown.marks)])
 def test_file_of_others(made, poisoned, tmp_path, change, says):
     "It is not loaded; its kernel is made again, and taken the next time"
     change(bad := first(poisoned.iterdir()))
@@ -236,8 +240,9 @@ def test_private_folder(made, cache, tmp_path):
 
 # Where it is
 
-@pytest.mark.parametrize('env,want', [(dict(FASTOPT_CACHE='/own', XDG_CACHE_HOME='/xdg'), '/own'), (dict(XDG_CACHE_HOME='/xdg'), '/xdg/fastopt'),
-    (dict(XDG_CACHE_HOME='relative'), '/home/me/.cache/fastopt'), (dict(XDG_CACHE_HOME=''), '/home/me/.cache/fastopt'), ({}, '/home/me/.cache/fastopt')])
+@pytest.mark.parametrize('env,want', [(dict(FASTOPT_CACHE='/own', XDG_CACHE_HOME='/xdg'), '/own'),
+    (dict(XDG_CACHE_HOME='/xdg'), '/xdg/fastopt'), (dict(XDG_CACHE_HOME='relative'), '/home/me/.cache/fastopt'),
+    (dict(XDG_CACHE_HOME=''), '/home/me/.cache/fastopt'), ({}, '/home/me/.cache/fastopt')])
 def test_cache_dir(monkeypatch, env, want):
     for o in ('FASTOPT_CACHE','XDG_CACHE_HOME'): monkeypatch.delenv(o, raising=False)
     for k,v in dict(env, HOME='/home/me').items(): monkeypatch.setenv(k, v)
@@ -288,9 +293,11 @@ def test_full_disk_while_compiling(made, tmp_path):
 
 # Compilers
 
-@pytest.mark.parametrize('text,says', [('printf "\\351t\\351"; exit 1', 'cxx failed: �t�; mend it, or set CXX'), ('exit 1', 'cxx failed: no word of why'),
-    ('exit 0', 'cxx failed: no word of why'), ('echo >&2 "No space left on device"; exit 1', 'cxx failed: No space left on device'),
-    ('echo > kernel.so', 'cxx made what cannot be loaded'), ('cp {other} kernel.so', 'cxx made what cannot be loaded'), ('kill -9 $$', 'cxx failed')])
+@pytest.mark.parametrize('text,says', [('printf "\\351t\\351"; exit 1', 'cxx failed: �t�; mend it, or set CXX'),
+    ('exit 1', 'cxx failed: no word of why'), ('exit 0', 'cxx failed: no word of why'),
+    ('echo >&2 "No space left on device"; exit 1', 'cxx failed: No space left on device'),
+    ('echo > kernel.so', 'cxx made what cannot be loaded'), ('cp {other} kernel.so', 'cxx made what cannot be loaded'),
+    ('kill -9 $$', 'cxx failed')])
 def test_failing_compiler(made, tmp_path, text, says):
     "One warning for all steps, and one try for all steps"
     (made/'log').write_text('')
@@ -312,7 +319,8 @@ def test_hanging_compiler(made, tmp_path, monkeypatch):
     def run():
         for rule in (adamw, lion): told(f'{rule.__name__}: no fused kernel on cpu', rule=rule, how='foreach')
         cpp.cpp_build.cache_clear()
-        with pytest.raises(RuntimeError, match=f'{cxx} did not end within 0.5 seconds and was stopped; set CXX to another compiler'): cpp.cpp_build('')
+        with pytest.raises(RuntimeError, match=f'{cxx} did not end within 0.5 seconds and was stopped; set CXX to another compiler'):
+            cpp.cpp_build('')
     assert go(made, tmp_path/'cache', run, CXX=cxx)==0 and compiled(made)==1
     with open(os.open(tmp_path/'alive', os.O_RDONLY | os.O_NONBLOCK), 'rb') as f: assert f.read()==b'' # The end: nobody holds it open
 

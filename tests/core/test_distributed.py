@@ -1,4 +1,5 @@
-"Two processes with `learn.distrib_ctx()` train to the weights of one on the same batches; this file is also the script that `accelerate launch` runs"
+"""Two processes with `learn.distrib_ctx()` train to the weights of one on the same batches; this file is also the script that `accelerate
+launch` runs"""
 import os, socket, subprocess, sys
 from pathlib import Path
 import pytest, torch
@@ -44,7 +45,8 @@ def main(path):
         learn = learner(rule, WORLD)
         if name=='stochastic': learn.to_pure_bf16(name)
         with learn.distrib_ctx(sync_bn=False, cpu=True): res[name] = train(learn)
-    torch.save(dict(weights=res, backend=torch.distributed.get_backend(), world=torch.distributed.get_world_size()), Path(path)/f'{rank_distrib()}.pth')
+    torch.save(dict(weights=res, backend=torch.distributed.get_backend(), world=torch.distributed.get_world_size()),
+        Path(path)/f'{rank_distrib()}.pth')
     torch.distributed.barrier()
     os._exit(0) # Without destructors: gloo's threads sometimes abort a process that ends as it should
 
@@ -57,8 +59,9 @@ def port():
 def ranks(tmp_path_factory):
     "What each of two processes found, from one launch"
     path = tmp_path_factory.mktemp('ranks')
-    cmd = [sys.executable, '-m', 'accelerate.commands.launch', '--multi_gpu', '--num_processes', f'{WORLD}', '--num_machines', '1', '--mixed_precision', 'no',
-        '--dynamo_backend', 'no', '--main_process_ip', '127.0.0.1', '--main_process_port', f'{port()}', __file__, path]
+    cmd = [sys.executable, '-m', 'accelerate.commands.launch', '--multi_gpu', '--num_processes', f'{WORLD}', '--num_machines', '1',
+        '--mixed_precision', 'no', '--dynamo_backend', 'no', '--main_process_ip', '127.0.0.1', '--main_process_port', f'{port()}', __file__,
+        path]
     env = {**os.environ, 'ACCELERATE_USE_CPU':'true', 'CUDA_VISIBLE_DEVICES':'', 'GLOO_SOCKET_IFNAME':'lo'}
     res = subprocess.run(list(map(str, cmd)), env=env, capture_output=True, text=True, timeout=300)
     assert not res.returncode, res.stdout[-2000:] + res.stderr[-6000:]

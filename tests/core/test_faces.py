@@ -189,7 +189,8 @@ def test_discriminative_rates_freeze_and_decay_flags():
     assert all(set(learn.opt.state[p]) <= {'do_wd', 'force_train'} for p in model.parameters())
     saved = learn.opt.state_dict()
     learn.unfreeze()
-    with pytest.warns(UserWarning, match=r'adamw: saved with 1 groups frozen, loaded with 0.*freeze_to\(1\)'): learn.opt.load_state_dict(saved)
+    with pytest.warns(UserWarning, match=r'adamw: saved with 1 groups frozen, loaded with 0.*freeze_to\(1\)'):
+        learn.opt.load_state_dict(saved)
     assert learn.opt.frozen_idx==0 and model[0].weight.requires_grad
 
 def test_reduce_lr_on_plateau_reaches_the_optimizer():
@@ -217,9 +218,11 @@ def test_bad_input_names_the_optimizer_the_hyper_and_the_way_out():
     p = nn.Parameter(torch.ones(2))
     for make,error,text in ((lambda: diffgrad([p], mom=1.), ValueError, r"diffgrad: mom=1.0 must be in \[0, 1\)"),
         (lambda: diffgrad([p], sqrmom=0.9), TypeError, "diffgrad has no 'sqrmom'; did you mean 'sqr_mom'"),
-        (lambda: DiffGrad([p], betas=(0.9, 2.)), ValueError, r'betas\[1\]=2.0 must be'), (lambda: diffgrad([p], version=3), ValueError, 'version=3.*no trustworthy published definition'),
-        (lambda: diffgrad([p], how='fsed'), ValueError, "did you mean 'fused'"), (lambda: diffgrad([p], lowp='kahn'), ValueError, "did you mean 'kahan'"),
-        (lambda: diffgrad([]), ValueError, 'no weights'), (lambda: diffgrad([torch.tensor([1])]), TypeError, 'int64'),
+        (lambda: DiffGrad([p], betas=(0.9, 2.)), ValueError, r'betas\[1\]=2.0 must be'),
+        (lambda: diffgrad([p], version=3), ValueError, 'version=3.*no trustworthy published definition'),
+        (lambda: diffgrad([p], how='fsed'), ValueError, "did you mean 'fused'"),
+        (lambda: diffgrad([p], lowp='kahn'), ValueError, "did you mean 'kahan'"), (lambda: diffgrad([]), ValueError, 'no weights'),
+        (lambda: diffgrad([torch.tensor([1])]), TypeError, 'int64'),
         (lambda: diffgrad([p]).load_state_dict(adamod([p]).state_dict()), ValueError, "is of 'adamod'"),
         (lambda: adam([p]).load_state_dict(adamw([p]).state_dict()), ValueError, "is of 'adamw', a chain of adam, decay, descend"),
         (lambda: DiffGrad([p]).load_state_dict(torch.optim.Adam([p]).state_dict()), ValueError, 'not saved by a fastopt optimizer'),

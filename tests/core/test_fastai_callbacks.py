@@ -12,7 +12,8 @@ from fastopt.evidence.conformance import CheckFixture, OverflowAt, StepRecorder,
 from rules_under_test import RULES
 from traces import quiet
 
-pytestmark = pytest.mark.filterwarnings('ignore:.*has no .*no effect', 'ignore:.*needs no schedule', 'ignore:numpy.core', 'ignore:load_learner')
+pytestmark = pytest.mark.filterwarnings('ignore:.*has no .*no effect', 'ignore:.*needs no schedule', 'ignore:numpy.core',
+    'ignore:load_learner')
 FEW = {k: RULES[k] for k in ('adamw', 'diffgrad', 'ranger', 'sgd')}
 
 # ---- Mixed precision, as it is called and as it would be on a GPU
@@ -29,7 +30,8 @@ class Half(MixedPrecision):
     "`MixedPrecision` that computes in 16 bits on a CPU; keeps the scales"
     def before_fit(self):
         dtype = torch.float16 if self.amp_mode is AMPMode.FP16 else torch.bfloat16
-        self.autocast,self.learn.scaler = torch.autocast('cpu', dtype=dtype),torch.amp.GradScaler('cpu', init_scale=64., enabled=dtype==torch.float16)
+        self.autocast = torch.autocast('cpu', dtype=dtype)
+        self.learn.scaler = torch.amp.GradScaler('cpu', init_scale=64., enabled=dtype==torch.float16)
         self.scales,self.seen,self.steps = [],[],[]
     def after_pred(self):
         self.seen.append(self.pred.dtype)

@@ -16,7 +16,8 @@ from torch.optim import lr_scheduler as sched
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 from rules_under_test import TORCH
 
-pytestmark = pytest.mark.filterwarnings('ignore:.*has no .*no effect', 'ignore:Detected call of', 'ignore:.*is deprecated', 'ignore:numpy.core')
+pytestmark = pytest.mark.filterwarnings('ignore:.*has no .*no effect', 'ignore:Detected call of', 'ignore:.*is deprecated',
+    'ignore:numpy.core')
 FACES = dict(fastai=(adamw, nadam, mars, adamod), torch=(AdamW, NAdam, TORCH['MARS'], TORCH['AdaMod']))
 FLAT = [(face, o) for face,os in FACES.items() for o in os]
 
@@ -73,7 +74,8 @@ def test_tied_weights_of_a_splitter():
     learn.create_opt()
     assert [len(o) for o in learn.opt.param_lists]==[2, 1]
 
-@pytest.mark.parametrize('bad,text', [('weight', 'adamw: a str is no weight'), (3., 'adamw: a float is no weight'), ([[weight()]], 'is no weight')])
+@pytest.mark.parametrize('bad,text', [('weight', 'adamw: a str is no weight'), (3., 'adamw: a float is no weight'),
+    ([[weight()]], 'is no weight')])
 def test_what_is_no_weight_is_said(bad, text):
     for make in (adamw, AdamW):
         with pytest.raises(TypeError, match=text): make([weight(), bad])
@@ -87,14 +89,15 @@ def test_a_set_has_no_order():
 def test_a_gradient_without_requires_grad_is_said_once(face):
     a,b = weight(3),torch.ones(2, 2)
     opt = FACES[face][0]([a, b])
-    with pytest.warns(UserWarning, match=r'adamw: a weight of shape \(2, 2\) has a gradient and `requires_grad=False`') as seen: step(opt, [a, b], 3)
+    with pytest.warns(UserWarning, match=r'adamw: a weight of shape \(2, 2\) has a gradient and `requires_grad=False`') as seen:
+        step(opt, [a, b], 3)
     assert len([o for o in seen if 'requires_grad' in str(o.message)])==1
     assert torch.equal(b, torch.ones(2, 2)) and not torch.equal(a.detach(), torch.ones(3)) # Freezing wins
 
 # Hypers written past the constructor
 
-BAD = dict(negative=-1, nan=float('nan'), text='x', numeral='1e-3', bytes=b'1', none=None, list=[1e-3], tuple=(1e-3,), huge=10**400, complex=1j, tensor=torch.ones(2),
-    negative_tensor=torch.tensor(-1.), numpy=np.float32('nan'), dict={})
+BAD = dict(negative=-1, nan=float('nan'), text='x', numeral='1e-3', bytes=b'1', none=None, list=[1e-3], tuple=(1e-3,), huge=10**400,
+    complex=1j, tensor=torch.ones(2), negative_tensor=torch.tensor(-1.), numpy=np.float32('nan'), dict={})
 GOOD = dict(float=0.25, int=0, tensor=torch.tensor(0.25), one=torch.tensor([0.25]), numpy=np.float32(0.25),
     array=np.array(0.25), fraction=Fraction(1, 4), double=torch.tensor(0.25).double())
 
@@ -115,8 +118,8 @@ def test_no_other_way_in_for_a_wrong_hyper(bad):
     bad = BAD[bad]
     opt,ps = two('fastai')
     before = everything(opt, ps)
-    ways = [lambda: opt.param_groups[0].update(eps=0.5, lr=bad), lambda: opt.param_groups[0].__setitem__('lr', bad), lambda: opt.param_groups[0].setdefault('weight_decay', bad),
-        lambda: setattr(opt, 'param_groups', [dict(lr=0.5), dict(lr=bad)]),
+    ways = [lambda: opt.param_groups[0].update(eps=0.5, lr=bad), lambda: opt.param_groups[0].__setitem__('lr', bad),
+        lambda: opt.param_groups[0].setdefault('weight_decay', bad), lambda: setattr(opt, 'param_groups', [dict(lr=0.5), dict(lr=bad)]),
         lambda: opt.load_state_dict({**opt.state_dict(), 'hypers': [{'lr': 0.5}, {'lr': bad}]})]
     if not isinstance(bad, (list, tuple)) and bad is not BAD['tensor']: # Those are spread over the groups
         ways += [lambda: opt.set_hyper('lr', bad), lambda: adamw([weight()], wd=bad)]
@@ -197,12 +200,14 @@ def test_slices_and_lists_are_spread_from_the_start():
     assert [h['mom3'] for h in adamod(lists, len_memory=[2, 4, 10]).hypers]==[0.5, 0.75, 0.9]
     assert [h['lr'] for h in adamw(lists, lr=[0.5]).hypers]==[0.5]*3
     model = nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 2))
-    learn = Learner(synth_learner().dls, model, nn.MSELoss(), opt_func=adamw, splitter=lambda m: [list(o.parameters()) for o in m], lr=slice(1e-5, 1e-3))
+    learn = Learner(synth_learner().dls, model, nn.MSELoss(), opt_func=adamw, splitter=lambda m: [list(o.parameters()) for o in m],
+        lr=slice(1e-5, 1e-3))
     learn.create_opt()
     assert np.allclose([h['lr'] for h in learn.opt.hypers], [1e-5, 1e-3])
 
-@pytest.mark.parametrize('v,text', [([0.1, 0.2], '2 values of lr for 3 groups; give one'), (slice('a', 'b'), 'must be a slice of numbers'), (slice(1e-3, None), 'must be a slice of numbers'),
-    ([0.1, -1, 0.1], r'lr=-1 must be in \[0, inf\)'), ([0.1, None, 0.1], 'lr=None must be in'), ([], '0 values of lr'), (slice(-1., 1.), 'lr=.* must be in')])
+@pytest.mark.parametrize('v,text', [([0.1, 0.2], '2 values of lr for 3 groups; give one'), (slice('a', 'b'), 'must be a slice of numbers'),
+    (slice(1e-3, None), 'must be a slice of numbers'), ([0.1, -1, 0.1], r'lr=-1 must be in \[0, inf\)'),
+    ([0.1, None, 0.1], 'lr=None must be in'), ([], '0 values of lr'), (slice(-1., 1.), 'lr=.* must be in')])
 @pytest.mark.filterwarnings('ignore:invalid value')
 def test_what_cannot_be_spread_is_said(v, text):
     lists = [[weight()] for _ in range(3)]
@@ -225,7 +230,8 @@ def test_load_does_not_undo_unfreeze_without_a_word(tmp_path):
     learn.freeze()
     learn.save('frozen')
     learn.unfreeze()
-    with pytest.warns(UserWarning, match=r'adamw: saved with 1 groups frozen, loaded with 0, which stays.*learn.freeze_to\(1\)'): learn.load('frozen')
+    with pytest.warns(UserWarning, match=r'adamw: saved with 1 groups frozen, loaded with 0, which stays.*learn.freeze_to\(1\)'):
+        learn.load('frozen')
     assert learn.opt.frozen_idx==0 and all(p.requires_grad for p in learn.model.parameters())
     learn.save('thawed')
     learn.freeze()
@@ -270,7 +276,8 @@ def test_every_scheduler_runs_on_every_class(name):
         if make is SCHEDS['one_cycle'] and not {'momentum', 'betas'}&set(opt.defaults):
             with pytest.raises(ValueError, match='momentum'): make(opt, -1) # As of PyTorch's Adagrad
             continue
-        s,before = make(opt, -1),{k:v for k,v in opt.param_groups[0].items() if k not in ('params', 'lr', 'betas', 'momentum', 'initial_lr')}
+        s,before = make(opt, -1),{k:v for k,v in opt.param_groups[0].items()
+            if k not in ('params', 'lr', 'betas', 'momentum', 'initial_lr')}
         for _ in range(2):
             step(opt, [p])
             s.step()
@@ -278,10 +285,12 @@ def test_every_scheduler_runs_on_every_class(name):
 
 def test_layer_decay_named_parameters_and_tags():
     m = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
-    layers = [dict(params=list(o.parameters()), lr_scale=0.5**i, weight_decay=0., param_names=['weight', 'bias'], name=f'layer {i}', tag={'mine':i}) for i,o in enumerate(m)]
+    layers = [dict(params=list(o.parameters()), lr_scale=0.5**i, weight_decay=0., param_names=['weight', 'bias'], name=f'layer {i}',
+        tag={'mine':i}) for i,o in enumerate(m)]
     opt = AdamW(layers, lr=0.1)
     for g in opt.param_groups: g['lr'] *= g['lr_scale'] # As timm's schedulers do
-    assert [(g['lr'], g['name'], g['tag'], g['param_names']) for g in opt.param_groups]==[(0.1, 'layer 0', {'mine':0}, ['weight', 'bias']), (0.05, 'layer 1', {'mine':1}, ['weight', 'bias'])]
+    assert [(g['lr'], g['name'], g['tag'], g['param_names']) for g in opt.param_groups]==[(0.1, 'layer 0', {'mine':0}, ['weight', 'bias']),
+        (0.05, 'layer 1', {'mine':1}, ['weight', 'bias'])]
     saved = opt.state_dict()
     again = AdamW([dict(params=list(o.parameters())) for o in m])
     again.load_state_dict(saved)
@@ -335,8 +344,9 @@ def test_a_slip_of_the_pen_is_refused_and_nothing_else(name):
     known = (*cls.keys, *cls.rule.options)
     told = ('capturable', 'differentiable', 'maximize', 'amsgrad', 'centered', 'decoupled_weight_decay') # Have a meaning
     for k in FOREIGN.difference(known, told): assert cls([{'params':[weight(2, 2)], k:'theirs'}]).param_groups[0][k]=='theirs'
+    slips = st.tuples(st.sampled_from('dis'), st.integers(0, 20), st.sampled_from('aeit_x'))
     @settings(max_examples=10, deadline=None, derandomize=True)
-    @given(st.sampled_from(known), st.lists(st.tuples(st.sampled_from('dis'), st.integers(0, 20), st.sampled_from('aeit_x')), min_size=1, max_size=2))
+    @given(st.sampled_from(known), st.lists(slips, min_size=1, max_size=2))
     def slip(k, ops):
         bad = k
         for op,i,c in ops:
@@ -353,7 +363,8 @@ def test_a_slip_of_the_pen_is_refused_and_nothing_else(name):
 
 def test_weigth_decay():
     opt,ps = two('torch')
-    with pytest.raises(TypeError, match="adamw has no 'weigth_decay'; did you mean 'weight_decay'"): opt.add_param_group(dict(params=[weight()], weigth_decay=0.1))
+    with pytest.raises(TypeError, match="adamw has no 'weigth_decay'; did you mean 'weight_decay'"):
+        opt.add_param_group(dict(params=[weight()], weigth_decay=0.1))
     opt.param_groups[1]['weigth_decay'] = 0.1
     with pytest.raises(TypeError, match="did you mean 'weight_decay'"): step(opt, ps)
     opt,ps = two('fastai')
@@ -365,11 +376,13 @@ def test_edits_is_a_distance(a, b):
     n = edit_distance(a, b)
     assert n==edit_distance(b, a)==edit_distance(a+'c', b+'c') and (n==0)==(a==b) and abs(len(a)-len(b))<=n<=max(len(a), len(b))
 
-@pytest.mark.parametrize('k,v,other', [('how', 'eager', 'foreach'), ('version', 1, 0), ('lowp', 'plain', 'kahan'), ('eps_hat', True, False)])
+@pytest.mark.parametrize('k,v,other', [('how', 'eager', 'foreach'), ('version', 1, 0), ('lowp', 'plain', 'kahan'),
+    ('eps_hat', True, False)])
 def test_options_in_a_group_are_the_optimizers_own(k, v, other):
     opt = DiffGrad([{'params':[weight()], k:v}], how='eager', version=1)
     assert opt.param_groups[0][k]==v
-    with pytest.raises(TypeError, match=f"diffgrad: '{k}' is one for all groups, and {v!r} here"): opt.add_param_group({'params':[weight()], k:other})
+    with pytest.raises(TypeError, match=f"diffgrad: '{k}' is one for all groups, and {v!r} here"):
+        opt.add_param_group({'params':[weight()], k:other})
 
 # Names of PyTorch's own classes: their values are compared in test_torch_contract
 
@@ -380,7 +393,8 @@ def test_what_comes_by_place():
     assert DiffGrad([p], 1e-2, (0.8, 0.99)).param_groups[0]['betas']==(0.8, 0.99)
     assert SGD([p], 0.1, 0.9, 0., 0.1).param_groups[0]['momentum']==0.9
     assert RMSprop([p], 0.1, 0.95).param_groups[0]['alpha']==0.95
-    with pytest.raises(TypeError, match='diffgrad takes params, lr, betas by place; give the rest by name'): DiffGrad([p], 1e-2, (0.8, 0.99), 1e-6)
+    with pytest.raises(TypeError, match='diffgrad takes params, lr, betas by place; give the rest by name'):
+        DiffGrad([p], 1e-2, (0.8, 0.99), 1e-6)
     with pytest.raises(TypeError, match="adam: 'betas' is given twice"): TORCH['Adam']([p], 1e-2, (0.8, 0.99), betas=(0.9, 0.99))
 
 @pytest.mark.parametrize('name', TORCH)
@@ -399,12 +413,15 @@ def test_rmsprop_says_alpha_and_momentum():
     assert g['alpha']==0.9 and g['momentum']==0.5 and not {'betas', 'mom', 'sqr_mom'}&set(g)
     assert OptimWrapper([weight()], opt=RMSprop).hypers[0]['sqr_mom']==0.99
 
-@pytest.mark.parametrize('kw,how', [(dict(foreach=True), 'foreach'), (dict(foreach=False), 'eager'), (dict(fused=True), 'fused'), (dict(foreach=None, fused=None), 'auto'),
-    (dict(fused=False), 'foreach'), (dict(fused=False, foreach=False), 'eager'), (dict(how='eager', foreach=None), 'eager')])
+@pytest.mark.parametrize('kw,how', [(dict(foreach=True), 'foreach'), (dict(foreach=False), 'eager'), (dict(fused=True), 'fused'),
+    (dict(foreach=None, fused=None), 'auto'), (dict(fused=False), 'foreach'), (dict(fused=False, foreach=False), 'eager'),
+    (dict(how='eager', foreach=None), 'eager')])
 def test_foreach_and_fused_say_how(kw, how): assert AdamW([weight()], **kw).engine.how==how
 
-@pytest.mark.parametrize('kw,text', [(dict(capturable=True), 'capturable=True is not to be had'), (dict(differentiable=True), 'differentiable=True'), (dict(amsgrad=True), 'AMSGrad is a class'),
-    (dict(foreach=True, fused=True), 'do not agree'), (dict(how='eager', fused=True), 'do not agree'), (dict(decoupled_weight_decay=False), 'decoupled_weight_decay=False')])
+@pytest.mark.parametrize('kw,text', [(dict(capturable=True), 'capturable=True is not to be had'),
+    (dict(differentiable=True), 'differentiable=True'), (dict(amsgrad=True), 'AMSGrad is a class'),
+    (dict(foreach=True, fused=True), 'do not agree'), (dict(how='eager', fused=True), 'do not agree'),
+    (dict(decoupled_weight_decay=False), 'decoupled_weight_decay=False')])
 def test_what_pytorch_has_and_we_lack_is_refused_by_name(kw, text):
     with pytest.raises(ValueError, match=f'adamw: .*{text}'): AdamW([weight()], **kw)
     if 'how' in kw or 'fused' in kw: return
@@ -585,7 +602,8 @@ def test_without_a_label_names_and_shapes_decide():
         other = theirs([dict(params=[q]) for q in qs])
         for n in (0, 1):
             step(other, qs, n)
-            with pytest.raises(ValueError, match='adamw: this state_dict was not saved by a fastopt optimizer; it has'): again.load_state_dict(other.state_dict())
+            with pytest.raises(ValueError, match='adamw: this state_dict was not saved by a fastopt optimizer; it has'):
+                again.load_state_dict(other.state_dict())
     alien = {**bare, 'state': {0: dict(step=1, m=ps[0], v=ps[0], prev=ps[0])}} # DiffGrad's
     with pytest.raises(ValueError, match='not saved by a fastopt optimizer'): again.load_state_dict(alien)
 
@@ -630,7 +648,8 @@ def saved_by(face, make, lowp):
     step(opt, ps, 2)
     return opt,ps
 
-@pytest.mark.parametrize('face,make,lowp', [*((*o, 'plain') for o in FLAT), ('fastai', adamw, 'kahan'), ('torch', NAdam, 'kahan')], ids=lambda o: getattr(o, '__name__', o))
+@pytest.mark.parametrize('face,make,lowp', [*((*o, 'plain') for o in FLAT), ('fastai', adamw, 'kahan'), ('torch', NAdam, 'kahan')],
+    ids=lambda o: getattr(o, '__name__', o))
 def test_a_damaged_checkpoint_loads_right_or_not_at_all(face, make, lowp):
     opt,ps = saved_by(face, make, lowp)
     whole = copy.deepcopy(opt.state_dict())
@@ -651,7 +670,9 @@ def test_a_damaged_checkpoint_loads_right_or_not_at_all(face, make, lowp):
         got = again[0].state_dict()
         for k,sts in ((k, got['state'][k]) for k in (got['state'] if isinstance(got['state'], dict) else range(len(got['state'])))):
             want = bad['state'].get(k, {}) if isinstance(bad['state'], dict) else bad['state'][k]
-            for n,v in want.items(): assert torch.equal(torch.as_tensor(sts[n]).double(), v.double()) if isinstance(v, torch.Tensor) else sts[n]==v, f'{at} {new!r} {n}'
+            for n,v in want.items():
+                same = torch.equal(torch.as_tensor(sts[n]).double(), v.double()) if isinstance(v, torch.Tensor) else sts[n]==v
+                assert same, f'{at} {new!r} {n}'
         step(again[0], again[1]) # What was loaded can be stepped with
         assert all(p.isfinite().all() for p in again[1])
     damaged()
@@ -663,15 +684,18 @@ def test_what_was_found_in_checkpoints(face):
     sd = opt.state_dict()
     before = everything(opt, ps)
     key = (0,)
-    for at,new,text in ((('state', 0, 'comp'), torch.ones(5), r"saved 'comp' has shape \(5,\)"), (('state', 1, 'm'), None, "saved 'm' is a NoneType"), (('state', 1, 'm'), mutate, "no 'm'"),
-        (('state', 0, 'step'), 'x', "saved 'step' is 'x'"), (('state', 0, 'v'), torch.ones(3, 2).int(), "saved 'v' is torch.int32"), (('state', 1), None, 'state of a weight is a dict'),
-        (('fastopt', 'format'), 'x', "'fastopt' says"), (('fastopt',), [], "'fastopt' says"), (('fastopt', 'terms'), mutate, "'fastopt' says"), ((), [], 'a state_dict is a dict'), (('state',), None, 'state'),
-        (('state',), 7, 'state')):
+    for at,new,text in ((('state', 0, 'comp'), torch.ones(5), r"saved 'comp' has shape \(5,\)"),
+        (('state', 1, 'm'), None, "saved 'm' is a NoneType"), (('state', 1, 'm'), mutate, "no 'm'"),
+        (('state', 0, 'step'), 'x', "saved 'step' is 'x'"), (('state', 0, 'v'), torch.ones(3, 2).int(), "saved 'v' is torch.int32"),
+        (('state', 1), None, 'state of a weight is a dict'), (('fastopt', 'format'), 'x', "'fastopt' says"),
+        (('fastopt',), [], "'fastopt' says"), (('fastopt', 'terms'), mutate, "'fastopt' says"), ((), [], 'a state_dict is a dict'),
+        (('state',), None, 'state'), (('state',), 7, 'state')):
         with pytest.raises((ValueError, TypeError), match=f'adamw.*{text}'): opt.load_state_dict(mutate(sd, at, new))
         assert everything(opt, ps)==before
     if face=='torch': return
     for new in (None, float('nan'), [0], 'x', 5, -1, 0.5):
-        with pytest.raises(ValueError, match='adamw: .*frozen_idx=.* must be a number of groups, 0 to 2'): opt.load_state_dict({**sd, 'frozen_idx':new})
+        with pytest.raises(ValueError, match='adamw: .*frozen_idx=.* must be a number of groups, 0 to 2'):
+            opt.load_state_dict({**sd, 'frozen_idx':new})
         assert everything(opt, ps)==before
     opt.load_state_dict({k:v for k,v in sd.items() if k!='frozen_idx'}) # As fastai's are: what it does not say stays
     assert everything(opt, ps)==before
@@ -679,7 +703,8 @@ def test_what_was_found_in_checkpoints(face):
 def test_a_checkpoint_with_other_groups_is_refused():
     opt,ps = two('torch')
     one = AdamW([weight(3, 2), weight(2, 4)])
-    with pytest.raises(ValueError, match=r'adamw: saved with \[2\] weights in groups, to be loaded into \[1, 1\]'): opt.load_state_dict(one.state_dict())
+    with pytest.raises(ValueError, match=r'adamw: saved with \[2\] weights in groups, to be loaded into \[1, 1\]'):
+        opt.load_state_dict(one.state_dict())
 
 def test_what_a_user_keeps_beside_the_state_of_weights_is_saved_as_it_is():
     p = nn.Parameter(torch.ones(2))

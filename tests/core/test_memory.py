@@ -1,8 +1,9 @@
 """Whatever is done to weights, gradients and state between two steps, the next step is right, or refused before anything is written
 
-hypothesis makes up sequences of changes and steps; each runs in a process of its own (see `memory.py`), so that a crash is a failure like any
-other, and is shrunk to the shortest sequence that shows it. `FASTOPT_SEQUENCES` sets how many there are, `FASTOPT_SEED=random` makes new ones;
-`FASTOPT_SANITIZE=1` compiles the kernels so that g++'s address sanitizer ends a process that touches memory that is not its own."""
+hypothesis makes up sequences of changes and steps; each runs in a process of its own (see `memory.py`), so that a crash is a failure like
+any other, and is shrunk to the shortest sequence that shows it. `FASTOPT_SEQUENCES` sets how many there are, `FASTOPT_SEED=random` makes
+new ones; `FASTOPT_SANITIZE=1` compiles the kernels so that g++'s address sanitizer ends a process that touches memory that is not its
+own."""
 import os, subprocess, sys, tempfile, weakref
 from collections import Counter
 from copy import deepcopy
@@ -71,8 +72,8 @@ class Changes(RuleBasedStateMachine):
 def test_a_step_is_right_or_refused_after_any_change(name, nursery, record_property):
     machine = type('Changes', (Changes,), dict(name=name, address=nursery))
     free = os.environ.get('FASTOPT_SEED')=='random'
-    run_state_machine_as_test(machine, settings=settings(max_examples=SEQUENCES//len(RULES), stateful_step_count=6, deadline=None, derandomize=not free,
-        database=None, suppress_health_check=list(HealthCheck)))
+    run_state_machine_as_test(machine, settings=settings(max_examples=SEQUENCES//len(RULES), stateful_step_count=6, deadline=None,
+        derandomize=not free, database=None, suppress_health_check=list(HealthCheck)))
     met = {k:n for k,n in SEEN.items() if k[1]==name}
     record_property('changes', (len(met), len({*FINE, *HARM})*len(SUBJECTS), sum(met.values())))
     assert len(met) >= .7*min(SEQUENCES//len(RULES), len({*FINE, *HARM})*len(SUBJECTS)) # Or the sequences were trivial
@@ -89,7 +90,8 @@ def test_every_change_by_itself_on_every_engine(how, nursery):
                 for call in (('grads', ()), ('step',), ('grads', ()), ('change', name, 3, 1), ('step',), ('grads', ()), ('step',)):
                     assert (answer := ask(*call)) in (None, 'fine', 'refused' if name=='wrapped' else 'fine'), (name, call, answer)
             for name in HARM:
-                answers = [ask(*o) for o in (('make', rule, how, 'plain'), ('grads', ()), ('step',), ('grads', ()), ('harm', name, 3, 1), ('step',))]
+                answers = [ask(*o) for o in (('make', rule, how, 'plain'), ('grads', ()), ('step',), ('grads', ()), ('harm', name, 3, 1),
+                    ('step',))]
                 assert answers[-2] in ('refused', None if name=='state_is_weight' else 'refused') and answers[-1]=='fine', (name, answers)
 
 def weight(*shape, **kw): return torch.ones(*shape, **kw).requires_grad_()
@@ -110,7 +112,8 @@ def test_refusals_name_the_weight_the_cause_and_the_way_out(how):
         kept = {p: dict(st) for p,st in state.items()}
         with pytest.raises((ValueError, TypeError), match=match): step(ps, how=how, **kwargs)
         assert all(o is None or torch.equal(p, o) for p,o in zip(ps, before))
-        assert state.keys()==kept.keys() and all(st.keys()==kept[p].keys() and all(st[k] is kept[p][k] for k in st) for p,st in state.items())
+        assert state.keys()==kept.keys()
+        assert all(st.keys()==kept[p].keys() and all(st[k] is kept[p][k] for k in st) for p,st in state.items())
     p = weight(4, 3)
     p.data = cut(torch.ones(4, 3))
     refused(r'adamw: a weight of shape \(4, 3\) has no memory behind it: its storage was resized; give it memory', [p])
@@ -127,8 +130,10 @@ def test_refusals_name_the_weight_the_cause_and_the_way_out(how):
     refused(both, [buf[:6].requires_grad_(), buf[4:].requires_grad_()])
     p = weight(3)
     refused(r'a weight or state of shape \(3,\) and a gradient of shape \(3,\) share memory', [p], gs=[p.detach()])
-    shape,kind = r"a state 'm' of shape \(2,\), which should be \(3,\); after changing .*opt.state.pop","a state 'm' that is no floating point tensor"
-    for bad,match in ((torch.ones(2), shape), ([1.]*3, kind), (torch.ones(3).long(), kind), (cut(torch.ones(3)), "a state 'm' without memory behind it")):
+    shape = r"a state 'm' of shape \(2,\), which should be \(3,\); after changing .*opt.state.pop"
+    kind = "a state 'm' that is no floating point tensor"
+    for bad,match in ((torch.ones(2), shape), ([1.]*3, kind), (torch.ones(3).long(), kind),
+        (cut(torch.ones(3)), "a state 'm' without memory behind it")):
         p = weight(3)
         refused(match, [p], state={p: dict(step=1, m=bad, v=torch.ones(3))})
     for bad in (-1, 1.5, None, True):
@@ -138,9 +143,9 @@ def test_refusals_name_the_weight_the_cause_and_the_way_out(how):
     refused("a state 'v' of shape", [p, q], state={q: dict(step=0, v=torch.ones(2))})
 
 def test_a_weight_without_a_shape_is_refused_when_the_optimizer_is_made():
+    says = 'adamw: a weight has no shape yet; send one batch through the model before making the optimizer'
     for make in (adamw, AdamW):
-        with pytest.raises(ValueError, match='adamw: a weight has no shape yet; send one batch through the model before making the optimizer'):
-            make(torch.nn.LazyLinear(3).parameters())
+        with pytest.raises(ValueError, match=says): make(torch.nn.LazyLinear(3).parameters())
 
 @pytest.mark.parametrize('how', ['foreach', 'fused'])
 def test_an_engine_asked_for_by_name_does_not_reach_into_wrappers(how):
@@ -155,7 +160,8 @@ def test_state_of_any_layout_beside_a_wrapped_weight(lay):
     for of in (lay, lambda t: lay(t).clone(memory_format=torch.contiguous_format)):
         p,state = torch.nn.Parameter(Wrapped(torch.ones(4, 3))),{}
         for change in (False, True):
-            if change: state[p] = {k: of(torch.arange(12.).view(4, 3) + 1) if isinstance(o, torch.Tensor) else o for k,o in state[p].items()}
+            if change:
+                state[p] = {k: of(torch.arange(12.).view(4, 3) + 1) if isinstance(o, torch.Tensor) else o for k,o in state[p].items()}
             step([p], state, how='eager', gs=[Wrapped(torch.full((4, 3), .5))])
         ends.append(p.inner.clone())
     assert torch.equal(*ends)
@@ -186,16 +192,18 @@ def test_forms_are_compared_alike_in_python_and_in_cpp():
 @pytest.mark.parametrize('face', ['rule', 'torch'])
 def test_a_sparse_or_freed_gradient_in_the_second_group_leaves_the_first_alone(face, how, skip):
     p,e = torch.nn.Parameter(torch.ones(3)),torch.nn.Embedding(5, 2, sparse=True)
-    opt = adamw([[p], [e.weight]], how=how, skip_nonfinite=skip) if face=='rule' else AdamW([{'params': [o]} for o in (p, e.weight)], how=how, skip_nonfinite=skip)
+    make,groups = (adamw, [[p], [e.weight]]) if face=='rule' else (AdamW, [{'params': [o]} for o in (p, e.weight)])
+    opt = make(groups, how=how, skip_nonfinite=skip)
     def backward(dense=False):
         opt.zero_grad()
         (e(torch.tensor([1, 3])).sum() + p.sum()).backward()
         if dense: e.weight.grad = e.weight.grad.to_dense()
+    says = 'adamw: a weight of shape .5, 2. has (a sparse gradient.*sparse=False|no memory behind it, in its gradient)'
     for n in range(2): # At the first step, then after one that was made
         before,state = [o.detach().clone() for o in (p, e.weight)],{o: deepcopy(dict(st)) for o,st in opt.state.items()}
         for harm in (backward, lambda: [backward(True), cut(e.weight.grad)]):
             harm()
-            with pytest.raises((TypeError, ValueError), match='adamw: a weight of shape .5, 2. has (a sparse gradient.*sparse=False|no memory behind it, in its gradient)'): opt.step()
+            with pytest.raises((TypeError, ValueError), match=says): opt.step()
         assert torch.equal(p, before[0]) and torch.equal(e.weight, before[1])
         for o in (p, e.weight): # fastai gives each weight an empty state when it looks at it
             now,then = opt.state.get(o, {}),state.get(o, {})
@@ -227,8 +235,10 @@ def test_a_learner_goes_to_channels_last_between_two_fits(monkeypatch):
     def trained(how):
         torch.manual_seed(0)
         data = [(torch.randn(3, 8, 8).double(), torch.randn(2).double()) for _ in range(16)]
-        dls = DataLoaders(*[DataLoader(data, bs=8, num_workers=0, device=torch.device('cpu')) for _ in range(2)], device=torch.device('cpu'))
-        model = torch.nn.Sequential(torch.nn.Conv2d(3, 6, 3), torch.nn.Conv2d(6, 2, 3), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten()).double()
+        dls = DataLoaders(*[DataLoader(data, bs=8, num_workers=0, device=torch.device('cpu')) for _ in range(2)],
+            device=torch.device('cpu'))
+        model = torch.nn.Sequential(torch.nn.Conv2d(3, 6, 3), torch.nn.Conv2d(6, 2, 3), torch.nn.AdaptiveAvgPool2d(1),
+            torch.nn.Flatten()).double()
         learn = Learner(dls, model, lambda pred, y: ((pred-y)**2).mean().float(), partial(adamw, how=how), lr=1e-2)
         with learn.no_bar(), learn.no_logging():
             learn.fit(1)

@@ -16,7 +16,8 @@ from rules_under_test import RULES, far
 
 ENDS = decay,shrink,descend
 
-def rebuilt(rule, *terms): return Rule(*terms, **{k:v for k,v in {**rule.hypers, **rule.options}.items() if any(k in t.ranges for t in terms)})
+def rebuilt(rule, *terms):
+    return Rule(*terms, **{k:v for k,v in {**rule.hypers, **rule.options}.items() if any(k in t.ranges for t in terms)})
 
 def in_front(term): return lambda rule: rebuilt(rule, term, *rule)
 
@@ -36,7 +37,7 @@ def decoupled(rule): return rebuilt(rule, *[o for t in undecayed(rule) for o in 
 def fully_decoupled(rule): return rebuilt(rule, *undecayed(rule), decay)
 
 MODIFIERS = {f.__name__:f for f in (l2, decoupled, fully_decoupled)} | {t.__name__:in_front(t) for t in (centralize, clip_value, clip_norm)}
-MODIFIERS |= {t.__name__:behind(t) for t in (clip_coords, cautious, friction, extrapolate, rectified)} | {t.__name__:at_the_end(t) for t in (lookahead,)}
+MODIFIERS |= {t.__name__:behind(t) for t in (clip_coords, cautious, friction, extrapolate, rectified)} | {'lookahead':at_the_end(lookahead)}
 
 def keeps_average(rule): return any(t.__name__.startswith('schedulefree') for t in rule)
 def has(rule, *names): return any(t.__name__ in names for t in rule)
@@ -48,10 +49,12 @@ def senseless(name, rule):
     if name=='friction' and {'prev'} & set(rule.state): return 'it has friction, or keeps the last gradient, already'
     if name=='lookahead' and ({'slow'} & set(rule.state) or keeps_average(rule)): return 'it averages its weights already'
     if name in ('centralize', 'cautious', 'clip_norm', 'clip_value', 'clip_coords') and has(rule, name): return 'it has that term already'
-    if name=='centralize' and has(rule, 'eigen_adam'): return 'centralized gradients have several eigenvalues of 0, and any basis of their space will do'
+    if name=='centralize' and has(rule, 'eigen_adam'):
+        return 'centralized gradients have several eigenvalues of 0, and any basis of their space will do'
     if name=='rectified' and 'sqr_mom' not in rule.hypers: return 'it has no mean square'
     if name=='extrapolate' and 'last' in rule.state: return 'it keeps the last direction or gradient under that name'
-    if name in ('cautious', 'friction', 'clip_coords', 'fully_decoupled', 'extrapolate', 'rectified') and keeps_average(rule): return 'the average is the step'
+    if name in ('cautious', 'friction', 'clip_coords', 'fully_decoupled', 'extrapolate', 'rectified') and keeps_average(rule):
+        return 'the average is the step'
 
 PAIRS = [(m, r) for m in MODIFIERS for r in RULES if not senseless(m, RULES[r])]
 

@@ -56,7 +56,8 @@ def learner(opt_func=both, **kwargs):
     x = torch.randn(64, 4)
     items = list(zip(x, (x[:,0]>0).long()))
     dls = DataLoaders.from_dsets(items[:48], items[48:], bs=16, num_workers=0, device='cpu', shuffle=False)
-    return Learner(dls, net(), nn.CrossEntropyLoss(), opt_func=opt_func, splitter=lambda m: [list(m[0].parameters()), list(m[2].parameters())], **kwargs)
+    return Learner(dls, net(), nn.CrossEntropyLoss(), opt_func=opt_func,
+        splitter=lambda m: [list(m[0].parameters()), list(m[2].parameters())], **kwargs)
 
 def quiet(learn, fit, *args, **kwargs):
     with learn.no_bar(), learn.no_logging(): getattr(learn, fit)(*args, **kwargs)
@@ -114,7 +115,8 @@ def test_torch_class():
     assert torch.allclose(ps[1], torch.full((2,), 1 - 0.05*(1 + adamw.hypers['wd'])))
     opt.load_state_dict(deepcopy(opt.state_dict()))
 
-@pytest.mark.parametrize('make,says', [(lambda: route(matrices, muon, 'adamw'), "'adamw' is a str"), (lambda: route(matrices, muon, adamw, lr_rate=1), "did you mean 'lr_ratio'"),
-    (lambda: Rule(both, descend), 'is a fork, not a chain'), (lambda: partial(both, other_moment=1)([torch.ones(1, requires_grad=True)]), "did you mean 'other_mom'")])
+@pytest.mark.parametrize('make,says', [(lambda: route(matrices, muon, 'adamw'), "'adamw' is a str"),
+    (lambda: route(matrices, muon, adamw, lr_rate=1), "did you mean 'lr_ratio'"), (lambda: Rule(both, descend), 'is a fork, not a chain'),
+    (lambda: partial(both, other_moment=1)([torch.ones(1, requires_grad=True)]), "did you mean 'other_mom'")])
 def test_errors(make, says):
     with pytest.raises(TypeError, match=says): make()

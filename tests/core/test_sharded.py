@@ -1,4 +1,5 @@
-"Weights that `fully_shard` spreads over two processes: trained as those of one, or refused by name; this file is also the script that is run"
+"""Weights that `fully_shard` spreads over two processes: trained as those of one, or refused by name; this file is also the script that is
+run"""
 import os, socket, subprocess, sys
 import pytest, torch
 from fastopt.all import adamw, diffgrad, prodigy, yellowfin
@@ -34,7 +35,8 @@ def main(rank, port):
     for rule in (adamw, diffgrad):
         for how in ('auto', 'eager'):
             m = sharded()
-            a,b = train(m, rule(list(m.parameters()), how=how, lr=1e-2)),train(o := model(), rule(list(o.parameters()), how='eager', lr=1e-2))
+            a,o = train(m, rule(list(m.parameters()), how=how, lr=1e-2)),model()
+            b = train(o, rule(list(o.parameters()), how='eager', lr=1e-2))
             assert (a-b).abs().max()<1e-10, (rule, how)
     for how in ('fused', 'foreach'):
         m = sharded()
@@ -47,7 +49,8 @@ def main(rank, port):
     m = sharded()
     assert 'looks at all gradients at once (skip_nonfinite)' in refusal(lambda: train(m, adamw(list(m.parameters()), skip_nonfinite=True)))
     m = sharded()
-    assert 'rounds at random by the place in the whole weight' in refusal(lambda: train(m, adamw(list(m.parameters()), state_dtype=torch.bfloat16)))
+    said = refusal(lambda: train(m, adamw(list(m.parameters()), state_dtype=torch.bfloat16)))
+    assert 'rounds at random by the place in the whole weight' in said
     torch.distributed.destroy_process_group()
     print('rank', rank, 'done', flush=True)
     os._exit(0) # PyTorch 2.14 aborts about one time in 25 as Python ends, under `torch.optim.SGD`, too
@@ -58,7 +61,8 @@ def test_sharded_weights_are_trained_or_refused():
         s.bind(('127.0.0.1', 0))
         port = s.getsockname()[1]
     env = {**os.environ, 'OMP_NUM_THREADS':'1', 'GLOO_SOCKET_IFNAME':'lo'}
-    ranks = [subprocess.Popen([sys.executable, __file__, str(r), str(port)], stdout=PIPE, stderr=PIPE, text=True, env=env) for r in range(2)]
+    ranks = [subprocess.Popen([sys.executable, __file__, str(r), str(port)], stdout=PIPE, stderr=PIPE, text=True, env=env)
+        for r in range(2)]
     for r,p in enumerate(ranks):
         out,err = p.communicate(timeout=240)
         assert p.returncode==0 and f'rank {r} done' in out, err[-3000:]

@@ -1,5 +1,7 @@
-"""What PyTorch asks of its own optimizers, asked of every class of ours. Inputs and errors come from PyTorch's table of optimizers, which is private: if it moves, one test
-fails and says so, and the others, which need it, are skipped."""
+"""What PyTorch asks of its own optimizers, asked of every class of ours
+
+Inputs and errors come from PyTorch's table of optimizers, which is private: if it moves, one test fails and says so, and the others, which
+need it, are skipped."""
 import copy, io, pickle
 import pytest, torch
 from torch import nn
@@ -9,19 +11,22 @@ try:
     from torch.testing._internal.common_optimizers import OptimizerErrorEnum, get_error_inputs_for_all_optims, optim_db
     DB,why = {o.name:o for o in optim_db},None
 except Exception as e: DB,why = {},e
-finally: torch.backends.flags_frozen.__globals__['__allow_nonbracketed_mutation_flag'] = True # Else no test of this process can set flags of cuDNN, as fastai does
+# Else no test of this process can set flags of cuDNN, as fastai does
+finally: torch.backends.flags_frozen.__globals__['__allow_nonbracketed_mutation_flag'] = True
 
 pytestmark = pytest.mark.filterwarnings('ignore:Detected call of', 'ignore:numpy.core', 'ignore:The .grad attribute')
 OURS = [n for n in TORCH if n in DB]
 HOWS = 'eager','foreach','fused'
 
 def test_pytorchs_table_of_optimizers_is_where_it_was():
-    assert DB and len(OURS)>10 and hasattr(DB['Adam'], 'optim_inputs_func'), f'torch.testing._internal.common_optimizers has moved or changed ({why!r}): adapt this file'
+    there = DB and len(OURS)>10 and hasattr(DB['Adam'], 'optim_inputs_func')
+    assert there, f'torch.testing._internal.common_optimizers has moved or changed ({why!r}): adapt this file'
 
 def inputs():
     "Every call in the table, with a name"
     for n in OURS:
-        for o in DB[n].optim_inputs_func(device='cpu'): yield pytest.param(n, dict(o.kwargs), id=f"{n}-{o.desc or 'default'}".replace(' ', '_'))
+        for o in DB[n].optim_inputs_func(device='cpu'):
+            yield pytest.param(n, dict(o.kwargs), id=f"{n}-{o.desc or 'default'}".replace(' ', '_'))
 
 def weights(dtype=torch.float64, shapes=((4, 3), (5, 2), (2, 2, 3))):
     torch.manual_seed(0)
@@ -48,28 +53,33 @@ SPLIT = dict(amsgrad='AMSGrad', centered='RMSpropCentered', decoupled_weight_dec
 @pytest.mark.parametrize('name,kw', list(inputs()))
 def test_arguments_mean_what_they_mean_to_pytorch(name, kw):
     theirs,mine,shapes = DB[name].optim_cls,dict(kw),((4, 3), (5, 2)) if name=='Muon' else ((4, 3), (5, 2), (2, 2, 3))
-    refused = {'amsgrad', 'centered'}&{k for k,v in kw.items() if v} or {'step_sizes', 'ns_coefficients'}&set(kw) or (name=='NAdam' and {'decoupled_weight_decay'}&set(kw))
+    given,asked = set(kw),{k for k,v in kw.items() if v}
+    refused = {'amsgrad', 'centered'}&asked or {'step_sizes', 'ns_coefficients'}&given or name=='NAdam' and {'decoupled_weight_decay'}&given
     if refused:
         with pytest.raises(ValueError) as e: make(name, weights(), **kw)
         assert all(f'{k}={kw[k]!r} is not to be had' in str(e.value) for k in list(refused)[:1])
     if refused and not refused&set(SPLIT): return
     if refused: # Then it is another class
         name,mine = SPLIT[[*refused][0]],{k:v for k,v in kw.items() if k not in refused}
-    if name=='Muon': mine = {**dict(lr=1e-3, weight_decay=0.1, ns_norm='least', ns_dtype='bfloat16'), **mine} # Defaults are those of Muon's authors
+    # Defaults are those of Muon's authors
+    if name=='Muon': mine = {**dict(lr=1e-3, weight_decay=0.1, ns_norm='least', ns_dtype='bfloat16'), **mine}
     if name=='RAdam' and kw.get('weight_decay'): kw = {**kw, 'decoupled_weight_decay':True} # So are those of RAdam's
     if name=='AMSGrad' and theirs is torch.optim.AdamW: return # That one has no decoupled decay
     ps,qs = weights(shapes=shapes),weights(shapes=shapes)
-    for a,b in zip(go(make(name, ps, how='eager', **mine), ps, 6), go(theirs(qs, **kw), qs, 6)): torch.testing.assert_close(a, b, rtol=1e-6, atol=1e-7)
+    for a,b in zip(go(make(name, ps, how='eager', **mine), ps, 6), go(theirs(qs, **kw), qs, 6)):
+        torch.testing.assert_close(a, b, rtol=1e-6, atol=1e-7)
 
 def errors():
     "Calls that PyTorch refuses in all classes"
-    return [pytest.param(o, id=o.optimizer_error_input.desc.replace(' ', '_')) for o in (get_error_inputs_for_all_optims('cpu', torch.float32) if DB else [])]
+    return [pytest.param(o, id=o.optimizer_error_input.desc.replace(' ', '_'))
+        for o in (get_error_inputs_for_all_optims('cpu', torch.float32) if DB else [])]
 
 @pytest.mark.parametrize('error', errors())
 def test_what_pytorch_refuses_is_refused(error):
     for name,cls in TORCH.items():
         o = error.optimizer_error_input
-        kind = ValueError if error.error_type is UserWarning else error.error_type # PyTorch means to refuse duplicates in one group, and so far warns
+        # PyTorch means to refuse duplicates in one group, and so far warns
+        kind = ValueError if error.error_type is UserWarning else error.error_type
         params = o.params if o.params is not None else weights()
         if isinstance(params, list) and isinstance(params[0], dict): params = [dict(g) for g in params]
         with pytest.raises(kind): cls(params, **o.kwargs)
@@ -78,7 +88,8 @@ def test_what_pytorch_refuses_is_refused(error):
 def test_values_that_pytorchs_own_class_refuses_are_refused(name):
     for error in DB[name].optim_error_inputs_func(device='cpu', dtype=torch.float32):
         o = error.optimizer_error_input
-        if error.error_on!=OptimizerErrorEnum.CONSTRUCTION_ERROR or 'as a Tensor' in o.desc or 'lr as Tensor' in o.desc or 'both Tensors' in o.desc: continue # Limits of its own
+        its_own = any(k in o.desc for k in ('as a Tensor', 'lr as Tensor', 'both Tensors')) # Limits of PyTorch's class alone
+        if error.error_on!=OptimizerErrorEnum.CONSTRUCTION_ERROR or its_own: continue
         if name=='Muon' and '2D' in o.desc: continue # Ours takes kernels of convolutions, too
         with pytest.raises((ValueError, TypeError)): make(name, weights() if o.params is None else o.params, **o.kwargs)
 
@@ -157,7 +168,8 @@ def test_state_dict_is_plain_and_goes_round(name):
     again.load_state_dict(saved)
     with torch.no_grad(): [q.copy_(p) for p,q in zip(ps, qs)]
     assert same(go(opt, ps, 2, 3), go(again, qs, 2, 3)) and str(saved)==before
-    assert set(opt.state_dict())=={'state', 'param_groups', 'fastopt'} and [g['params'] for g in opt.state_dict()['param_groups']]==[[0, 1, 2]]
+    assert set(opt.state_dict())=={'state', 'param_groups', 'fastopt'}
+    assert [g['params'] for g in opt.state_dict()['param_groups']]==[[0, 1, 2]]
     saved,st = opt.state_dict()['state'][0],opt.state[ps[0]] # References, as PyTorch's; only memos are told number by number
     assert saved is st if not opt.rule.memos else all(saved[k] is v for k,v in st.items() if isinstance(v, torch.Tensor))
 
@@ -196,7 +208,8 @@ def test_zero_grad_sets_to_none_or_zero(name):
 
 @pytest.mark.parametrize('name', TORCH)
 def test_complex_and_sparse_are_refused(name):
-    with pytest.raises(TypeError, match='is complex; train `torch.view_as_real`'): make(name, [torch.ones(2, dtype=torch.complex64, requires_grad=True)])
+    with pytest.raises(TypeError, match='is complex; train `torch.view_as_real`'):
+        make(name, [torch.ones(2, dtype=torch.complex64, requires_grad=True)])
     p = nn.Parameter(torch.ones(4, 2))
     opt = make(name, [p])
     p.grad = torch.ones(4, 2).to_sparse()
@@ -223,7 +236,8 @@ def test_layout_in_memory_does_not_matter(name):
 @pytest.mark.parametrize('name', TORCH)
 def test_lists_do_what_single_tensors_do(name):
     ps,qs = weights(),weights()
-    for a,b in zip(go(make(name, ps, foreach=False), ps), go(make(name, qs, foreach=True), qs)): torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-12)
+    for a,b in zip(go(make(name, ps, foreach=False), ps), go(make(name, qs, foreach=True), qs)):
+        torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-12)
 
 @pytest.mark.parametrize('name', TORCH)
 def test_prints_its_groups(name):

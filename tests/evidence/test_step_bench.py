@@ -12,7 +12,8 @@ def tiny(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(B, 'nets', {o: lambda: [(3,4), (5,), ()] for o in ('xresnet50','small')})
     monkeypatch.setattr(B, 'first_steps', lambda: dict(cold=dict(adamw=2.), warm=dict(adamw=1.)))
-    monkeypatch.setattr(B, 'overheads', lambda *args, **kwargs: [dict(face='fastopt', groups=n, median_us=99., spread=[98., 100.], n=3) for n in B.groups])
+    monkeypatch.setattr(B, 'overheads',
+        lambda *args, **kwargs: [dict(face='fastopt', groups=n, median_us=99., spread=[98., 100.], n=3) for n in B.groups])
     monkeypatch.setattr(B, 'default_device', lambda: torch.device('cpu'))
 
 @pytest.fixture
@@ -31,13 +32,15 @@ def test_floats(name, n): assert math.isclose(B.state_numbers(B.competitors[name
 
 two_phases = dict( # (read by the first phase, written by it, read by the second, written by it), and without sums in kernels
     lamb=('gpmv mv mvp p', 12), lamb_debiased=('gpmv mv mvp p', 12), lars=('gp - gpb pb', 7), stableadamw=('gv v gmvp mp', 11),
-    cautious_adamw=('gmv mv gmvp p', 12), cautious_lion=('gm - gmp mp', 9), mars_adamw=('ga - gamvp amvp', 13), mars_lion=('ga - gamp amp', 11))
+    cautious_adamw=('gmv mv gmvp p', 12), cautious_lion=('gm - gmp mp', 9),
+    mars_adamw=('ga - gamvp amvp', 13), mars_lion=('ga - gamp amp', 11))
 
 @pytest.mark.parametrize('name', two_phases)
 def test_byte_floor_by_hand(name):
     columns,apart = two_phases[name]
     assert B.phases(B.competitors[name])==2
-    assert B.state_numbers(B.competitors[name])==len(columns.replace(' ', '').replace('-', '')) and B.state_numbers(B.competitors[name], sums=False)==apart
+    assert B.state_numbers(B.competitors[name])==len(columns.replace(' ', '').replace('-', ''))
+    assert B.state_numbers(B.competitors[name], sums=False)==apart
 
 def test_single_phases():
     "The gradient is read, weights and all state are read and written; `sophia` only reads a state, lookahead touches its own at times"
@@ -45,7 +48,8 @@ def test_single_phases():
         if B.phases(r)==1 and B.period(r)==1: assert B.state_numbers(r)==3+2*len(r.state)-(name=='sophia'), name
 
 def test_sums_are_no_traffic_and_functions_are():
-    assert B.state_numbers(B.every.muon)==4+3+3 # A mean ahead; the function reads it and a weight, and writes; the step reads two and writes
+    # A mean ahead; the function reads it and a weight, and writes; the step reads two and writes
+    assert B.state_numbers(B.every.muon)==4+3+3
     assert B.state_numbers(B.every.yellowfin)==12 and B.phases(B.every.yellowfin) is None
 
 def test_counted_for_this_device(uncompiled):
@@ -95,8 +99,8 @@ same = dict(sgd='torch fastai optimi', adam='torch fastai optimi', adamw='torch 
     adan='optimi pytorch_optimizer', adan_no_prox='optimi pytorch_optimizer', lion='optimi pytorch_optimizer',
     adamax='torch pytorch_optimizer', adadelta='torch pytorch_optimizer', stableadamw='optimi pytorch_optimizer', ranger19='fastai')
 same |= dict.fromkeys('nesterov amsgrad adagrad rmsprop_centered rprop nadam nadamw asgd adafactor'.split(), 'torch')
-same |= dict.fromkeys("""adabelief adabelief_plain adabelief_ams qhm aggmo laprop lars prodigy dadapt_adam dadapt_adamw schedulefree_adamw schedulefree_sgd
-    mars_adamw mars_lion soap""".split(), 'pytorch_optimizer')
+same |= dict.fromkeys("""adabelief adabelief_plain adabelief_ams qhm aggmo laprop lars prodigy dadapt_adam dadapt_adamw
+    schedulefree_adamw schedulefree_sgd mars_adamw mars_lion soap""".split(), 'pytorch_optimizer')
 
 @pytest.mark.parametrize('name,home', [(o,h) for o,hs in same.items() for h in hs.split()])
 def test_peers_are_the_same_optimizer(name, home):

@@ -12,12 +12,12 @@ pytestmark = pytest.mark.usefixtures('usual_kernels')
 
 ENGINES = ('eager', 'foreach', 'fused')
 
-# Where 0.3 is not a good rate: one for the parabola, one for Rosenbrock's valley. Velocities and steps of fixed length want small ones, rates that only fall,
-# as Adagrad's, large ones. All are far from where they would no longer do
-LR = dict(momentum=(0.1, 0.1), nesterov=(0.1, 0.1), sgdm_clip=(0.1, 0.1), demon_sgdm=(0.1, 0.1), lars=(0.1, 0.1), aggmo=(0.1, 0.1), lamb=(0.1, 0.1),
-    mars_lion=(0.1, 0.1), lion=(0.1, 0.03), cautious_lion=(0.1, 0.03), sophia=(0.025, 0.025), rmsprop=(0.03, 0.03), rmsprop_centered=(0.03, 0.03),
-    lamb_debiased=(0.03, 0.03), diffmod=(0.6, 0.6), dadapt_sgd=(0.7, 0.7), adopt=(1., 1.), adoptw=(1., 1.), schedulefree_radam=(1., 1.),
-    shampoo=(1., 1.8), adagrad=(3., 1.5), schedulefree_sgd=(3., 0.3), qhm=(5.6, 1.8), adadelta=(10., 1.8))
+# Where 0.3 is not a good rate: one for the parabola, one for Rosenbrock's valley. Velocities and steps of fixed length want small ones,
+# rates that only fall, as Adagrad's, large ones. All are far from where they would no longer do
+LR = dict(momentum=(0.1, 0.1), nesterov=(0.1, 0.1), sgdm_clip=(0.1, 0.1), demon_sgdm=(0.1, 0.1), lars=(0.1, 0.1), aggmo=(0.1, 0.1),
+    lamb=(0.1, 0.1), mars_lion=(0.1, 0.1), lion=(0.1, 0.03), cautious_lion=(0.1, 0.03), sophia=(0.025, 0.025), rmsprop=(0.03, 0.03),
+    rmsprop_centered=(0.03, 0.03), lamb_debiased=(0.03, 0.03), diffmod=(0.6, 0.6), dadapt_sgd=(0.7, 0.7), adopt=(1., 1.), adoptw=(1., 1.),
+    schedulefree_radam=(1., 1.), shampoo=(1., 1.8), adagrad=(3., 1.5), schedulefree_sgd=(3., 0.3), qhm=(5.6, 1.8), adadelta=(10., 1.8))
 # Of a few weights the largest, clipped to the next, would stop where that one has arrived
 FEW = dict(sgd_clip=dict(q=0.), adam_clip=dict(q=0.))
 
@@ -25,13 +25,13 @@ FEW = dict(sgd_clip=dict(q=0.), adam_clip=dict(q=0.))
 RESTLESS = dict(asgd='lambd', # A decay of its own
     ranger21='norm_wd') # Norm loss: pulls each row to the length 1
 
-# Rules that make the same steps if all gradients are multiplied by the same number, as long as `eps` is nothing beside them; Sophia only where it
-# has learned no curvature. Others see the size of gradients in friction (diffGrad), in first steps that are plain descent (RAdam), in a bound
-# on the length of gradients (MARS, Ranger21), or in what their state starts from (Yogi)
-SCALE_FREE = set('''adabelief_ams adabelief_plain adadelta adafactor adagrad adam adam_clip adam_mini adamax adamod adamw adan adan_no_prox adopt adoptw
-    amsgrad cautious_adamw cautious_lion dadapt_adam dadapt_adamw dadapt_sgd demon_adam demon_adam_damped demon_adam_wolfe lamb lamb_debiased laprop lars
-    lion muon nadam nadamw prodigy prodigy_l2 qhadam qhadamw radam_hold rangerqh rmsprop rmsprop_centered rprop schedulefree_adamw schedulefree_radam
-    shampoo soap sophia stableadamw'''.split())
+# Rules that make the same steps if all gradients are multiplied by the same number, as long as `eps` is nothing beside them; Sophia only
+# where it has learned no curvature. Others see the size of gradients in friction (diffGrad), in first steps that are plain descent (RAdam),
+# in a bound on the length of gradients (MARS, Ranger21), or in what their state starts from (Yogi)
+SCALE_FREE = set('''adabelief_ams adabelief_plain adadelta adafactor adagrad adam adam_clip adam_mini adamax adamod adamw adan adan_no_prox
+    adopt adoptw amsgrad cautious_adamw cautious_lion dadapt_adam dadapt_adamw dadapt_sgd demon_adam demon_adam_damped demon_adam_wolfe
+    lamb lamb_debiased laprop lars lion muon nadam nadamw prodigy prodigy_l2 qhadam qhadamw radam_hold rangerqh rmsprop rmsprop_centered
+    rprop schedulefree_adamw schedulefree_radam shampoo soap sophia stableadamw'''.split())
 UNDECAYED = dict(lars=dict(adapt_all=True)) # Without decay it adapts nothing, if not told to
 
 def quiet(rule, **hypers):
@@ -131,7 +131,8 @@ def test_steps_are_the_same_to_the_bit(name, threads):
         grads = noise(ps, 7)
         a,b = (move(RULES[name], ps, grads, how) for _ in range(2))
         assert all(map(torch.equal, a[0], b[0])), how
-        for st,other in zip(a[1], b[1]): assert all(torch.equal(v, other[k]) if isinstance(v, torch.Tensor) else v==other[k] for k,v in st.items()), how
+        for st,other in zip(a[1], b[1]):
+            assert all(torch.equal(v, other[k]) if isinstance(v, torch.Tensor) else v==other[k] for k,v in st.items()), how
 
 @pytest.mark.parametrize('name', RULES)
 def test_state_keeps_its_dtype_shape_and_device(name):
@@ -188,6 +189,7 @@ def test_nothing_grows_in_hundreds_of_steps(name, how, few_objects):
             engine.step([([p], hypers)], state)
         gc.collect()
         return sys.getallocatedblocks(),held([dict(state), vars(engine)], {}),len(BUILT)
-    (blocks,size,built),(blocks_then,size_then,built_then) = grown(300),grown(450) # What Python and PyTorch keep for the first of its kind is there then
+    # What Python and PyTorch keep for the first of its kind is there then
+    (blocks,size,built),(blocks_then,size_then,built_then) = grown(300),grown(450)
     assert blocks_then-blocks < 225 # One object in two steps
     assert (size_then<=size).all() and built_then==built

@@ -1,4 +1,5 @@
-"What rules make of weights of 0 to 5 dimensions and of sizes of 1, against what their sources say of shapes, written down once more in numpy"
+"""What rules make of weights of 0 to 5 dimensions and of sizes of 1, against what their sources say of shapes, written down once more in
+numpy"""
 import numpy as np, pytest, torch
 from fastopt.optim.adam import adam, amsgrad
 from fastopt.optim.adan import mars, mars_adamw
@@ -16,8 +17,10 @@ from fastopt.core.rules import Rule, descend
 from fastopt.optim.shampoo import shampoo, soap
 from rules_under_test import far, trained
 
-SHAPES = [(), (1,), (5,), (1, 1), (5, 1), (1, 5), (3, 4), (4, 3), (3, 4, 2), (2, 1, 5), (1, 1, 1), (3, 2, 2, 3), (4, 1, 1, 1), (2, 3, 2, 2, 3), (1, 1, 1, 1, 1)]
-SQUARE = [(), (1,), (2,), (1, 1), (4, 4), (3, 4, 2), (1, 1, 1), (3, 2, 2, 3), (4, 1, 4, 1), (2, 3, 2, 2, 3)] # No matrix of a dimension has more than one eigenvalue of 0
+SHAPES = [(), (1,), (5,), (1, 1), (5, 1), (1, 5), (3, 4), (4, 3), (3, 4, 2), (2, 1, 5), (1, 1, 1), (3, 2, 2, 3), (4, 1, 1, 1),
+    (2, 3, 2, 2, 3), (1, 1, 1, 1, 1)]
+# No matrix of a dimension has more than one eigenvalue of 0
+SQUARE = [(), (1,), (2,), (1, 1), (4, 4), (3, 4, 2), (1, 1, 1), (3, 2, 2, 3), (4, 1, 4, 1), (2, 3, 2, 2, 3)]
 
 def start(shape, n=6):
     "A weight of `shape` and `n` gradients, as arrays"
@@ -202,7 +205,8 @@ THEIRS = dict( # Case: (rule, hypers, the source in numpy)
     mars_adamw=(mars_adamw, {}, lambda p, gs: mars_of(p, gs, True)),
     muon=(muon, {}, muon_of),
     muon_flatten=(muon, dict(flatten=True), lambda p, gs: muon_of(p, gs, flat, rows_by_rest)),
-    muon_as_adamw=(muon, dict(flatten=True, adjust_lr_fn='match_rms_adamw'), lambda p, gs: muon_of(p, gs, flat, rows_by_rest, lambda *rc: 0.2*max(rc)**0.5)),
+    muon_as_adamw=(muon, dict(flatten=True, adjust_lr_fn='match_rms_adamw'),
+        lambda p, gs: muon_of(p, gs, flat, rows_by_rest, lambda *rc: 0.2*max(rc)**0.5)),
     prodigy=(prodigy, dict(d0=0.01), prodigy_of),
     prodigy_slice=(prodigy, dict(d0=0.01, slice_p=3, wd=0.1), lambda p, gs: prodigy_of(p, gs, 3, wd=0.1)),
     prodigy_beta3=(prodigy_l2, dict(d0=0.01, slice_p=2, beta3=0.9), lambda p, gs: prodigy_of(p, gs, 2, 0.9)))
@@ -244,7 +248,8 @@ def test_every_ranger_centralizes_first():
     assert not any(centralize in o.terms for o in (ranger19, rangerqh))
 
 @pytest.mark.parametrize('how', ['foreach', 'fused'])
-@pytest.mark.parametrize('name', [n for n,(_,hypers,_) in {**THEIRS, **MATRICES}.items() if {'whole_units', 'flatten', 'slice_p', 'merge_dims', 'precondition_1d', 'normalize_grads'} & hypers.keys()])
+@pytest.mark.parametrize('name', [n for n,(_,hypers,_) in {**THEIRS, **MATRICES}.items()
+    if {'whole_units', 'flatten', 'slice_p', 'merge_dims', 'precondition_1d', 'normalize_grads'} & hypers.keys()])
 def test_engines_agree_where_shapes_are_an_option(name, how):
     rule,hypers,_ = {**THEIRS, **MATRICES}[name]
     rule,hypers = rule.chosen(hypers)

@@ -51,4 +51,5 @@ def test_closure_accumulates_and_clips_at_every_evaluation():
 
 @pytest.mark.parametrize('cb', [CPU16, SAM])
 def test_closure_refuses(cb):
-    with pytest.raises(ValueError, match=f'Closure cannot work with {cb.__name__}'): fitted(make(lbfgs(), splitter=lambda m: list(m.parameters())), cbs=[cb(), Closure()])
+    with pytest.raises(ValueError, match=f'Closure cannot work with {cb.__name__}'):
+        fitted(make(lbfgs(), splitter=lambda m: list(m.parameters())), cbs=[cb(), Closure()])

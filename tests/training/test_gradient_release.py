@@ -101,7 +101,8 @@ def test_released_exception_leaves_no_hooks():
 def test_released_refuses_callbacks(cb):
     with pytest.raises(ValueError, match=repr(cb)): fitted(make(adamw).gradient_release(), cbs=cb)
 
-@pytest.mark.parametrize('opt_func,match', [(Adam, 'Optimizer'), (partial(OptimWrapper, opt=AdamW), 'OptimWrapper'), (partial(adamw, skip_nonfinite=True), 'skip_nonfinite')])
+@pytest.mark.parametrize('opt_func,match', [(Adam, 'Optimizer'), (partial(OptimWrapper, opt=AdamW), 'OptimWrapper'),
+    (partial(adamw, skip_nonfinite=True), 'skip_nonfinite')])
 def test_released_refuses_optimizers(opt_func, match):
     with pytest.raises(ValueError, match=match): fitted(make(opt_func).gradient_release())
 
@@ -125,7 +126,8 @@ def test_released_twice_in_one_backward_is_refused():
             x = x.flatten(1).requires_grad_()
             for _ in range(2): x = checkpoint(self.a, x, use_reentrant=True)
             return self.b(x)
-    with pytest.raises(RuntimeError, match='in two parts'): fitted(make(sgd, Shared(), splitter=lambda m: list(m.parameters())).gradient_release())
+    with pytest.raises(RuntimeError, match='in two parts'):
+        fitted(make(sgd, Shared(), splitter=lambda m: list(m.parameters())).gradient_release())
 
 def test_released_weight_still_needed_is_noticed():
     "A kernel that writes past autograd would give wrong gradients"
@@ -133,9 +135,11 @@ def test_released_weight_still_needed_is_noticed():
         def __init__(self):
             super().__init__()
             self.a,self.b = nn.Linear(36, 36),nn.Linear(36, 3)
-        def forward(self, x): return self.b(nn.functional.linear(nn.functional.linear(x.flatten(1).requires_grad_(), self.a.weight.detach()), self.a.weight))
+        def forward(self, x):
+            return self.b(nn.functional.linear(nn.functional.linear(x.flatten(1).requires_grad_(), self.a.weight.detach()), self.a.weight))
     for how in ('eager', 'fused'):
-        with pytest.raises(RuntimeError, match='inplace'): fitted(make(partial(sgd, how=how), Twice(), splitter=lambda m: list(m.parameters())).gradient_release())
+        with pytest.raises(RuntimeError, match='inplace'):
+            fitted(make(partial(sgd, how=how), Twice(), splitter=lambda m: list(m.parameters())).gradient_release())
 
 @pytest.mark.parametrize('cb', [SAM(.1), Closure(), ReleaseGrads()], ids=repr)
 def test_callbacks_pickle(cb):

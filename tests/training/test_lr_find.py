@@ -15,7 +15,8 @@ from fastopt.training.resume import _plain, _same
 from rules_under_test import RULES, TORCH
 from traces import Noisy, changed, everything, quiet
 
-pytestmark = pytest.mark.filterwarnings('ignore:.*has no .*no effect', 'ignore:.*needs no schedule', 'ignore:numpy.core', 'ignore:load_learner')
+pytestmark = pytest.mark.filterwarnings('ignore:.*has no .*no effect', 'ignore:.*needs no schedule', 'ignore:numpy.core',
+    'ignore:load_learner')
 OTHERS = dict(Adam=Adam, fastai_ranger=fastai_ranger, torch_adamw=partial(OptimWrapper, opt=torch.optim.AdamW),
     torch_sgd=partial(OptimWrapper, opt=torch.optim.SGD, momentum=0.9), our_torch_adamw=partial(OptimWrapper, opt=TORCH['AdamW']))
 FEW = {k: RULES[k] for k in ('adamw', 'diffgrad', 'ranger', 'sgd')}
@@ -39,8 +40,9 @@ def test_lr_find_leaves_no_trace(name, tmp_path):
     quiet(learn, 'lr_find', end_lr=1, num_it=12, stop_div=False, show_plot=False)
     assert changed(before, everything(learn))==[]
 
-ENDS = dict(diverges=dict(end_lr=1e30, stop_div=False, num_it=20), stops=dict(end_lr=1e6, num_it=20), interrupted=dict(raises=KeyboardInterrupt),
-    fails=dict(raises=RuntimeError('out of memory')), in_accumulation=dict(cbs=[GradientAccumulation(10**6)]))
+ENDS = dict(diverges=dict(end_lr=1e30, stop_div=False, num_it=20), stops=dict(end_lr=1e6, num_it=20),
+    interrupted=dict(raises=KeyboardInterrupt), fails=dict(raises=RuntimeError('out of memory')),
+    in_accumulation=dict(cbs=[GradientAccumulation(10**6)]))
 
 @pytest.mark.parametrize('end', ENDS)
 @pytest.mark.parametrize('name', [*FEW, *OTHERS])
@@ -88,7 +90,8 @@ def test_lr_find_is_fastais(tmp_path):
         set_seed(0)
         return quiet(synth('adamw', tmp_path), how, **kwargs)
     assert ask('lr_find')==ask('_orig_lr_find')
-    assert inspect.signature(Learner.lr_find)==inspect.signature(Learner._orig_lr_find) and Learner.lr_find.__doc__==Learner._orig_lr_find.__doc__
+    assert inspect.signature(Learner.lr_find)==inspect.signature(Learner._orig_lr_find)
+    assert Learner.lr_find.__doc__==Learner._orig_lr_find.__doc__
 
 class Refuses(FastOptimizer):
     "Loads nothing"

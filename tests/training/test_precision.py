@@ -14,7 +14,8 @@ from rules_under_test import RULES
 from torch import nn
 from traces import Noisy, changed, everything, quiet
 
-pytestmark = pytest.mark.filterwarnings('ignore:.*has no .*no effect', 'ignore:.*needs no schedule', 'ignore:numpy.core', 'ignore:load_learner')
+pytestmark = pytest.mark.filterwarnings('ignore:.*has no .*no effect', 'ignore:.*needs no schedule', 'ignore:numpy.core',
+    'ignore:load_learner')
 
 @pytest.mark.parametrize('name', RULES)
 def test_pure_bf16(name, tmp_path):
@@ -112,8 +113,8 @@ def test_resumed_pure_bf16_is_equal_to_the_bit(tmp_path):
 
 def torch_instance(ps, lr): return OptimWrapper(ps, torch.optim.SGD, lr=lr)
 
-@pytest.mark.parametrize('opt_func,name', [(Adam, 'Adam'), (partial(OptimWrapper, opt=torch.optim.AdamW), 'OptimWrapper'), (fastai_ranger, 'ranger'),
-    (torch_instance, 'torch_instance')])
+@pytest.mark.parametrize('opt_func,name', [(Adam, 'Adam'), (partial(OptimWrapper, opt=torch.optim.AdamW), 'OptimWrapper'),
+    (fastai_ranger, 'ranger'), (torch_instance, 'torch_instance')])
 def test_pure_bf16_is_for_our_rules(opt_func, name, tmp_path):
     learn = CheckFixture(opt_func, path=tmp_path).learner()
     with pytest.raises(TypeError, match=f'to_pure_bf16: {name} is no optimizer of fastopt.*adamw.*to_bf16'): learn.to_pure_bf16()
@@ -126,7 +127,8 @@ def test_pure_bf16_refuses(tmp_path):
         learn = getattr(lab.learner(), mixed)()
         with pytest.raises(ValueError, match='MixedPrecision is for weights in float32.*to_fp32'): learn.to_pure_bf16()
         assert learn.model[0].weight.dtype==torch.float32
-        with pytest.raises(ValueError, match='MixedPrecision is for weights in float32'): lab.fitted(getattr(lab.learner().to_pure_bf16(), mixed)(), 1)
+        with pytest.raises(ValueError, match='MixedPrecision is for weights in float32'):
+            lab.fitted(getattr(lab.learner().to_pure_bf16(), mixed)(), 1)
         assert learn.to_fp32().to_pure_bf16().model[0].weight.dtype==torch.bfloat16
     learn = lab.learner().to_pure_bf16()
     with pytest.raises(TypeError, match='SGD|Optimizer|OptimWrapper'): lab.fitted(learn, 2, cbs=switch_opt(0.5, torch_instance, lr=0.1))

@@ -15,7 +15,8 @@ from fastai.optimizer import Adam, OptimWrapper, ranger as fastai_ranger
 from fastcore.foundation import L
 from fastopt.optim.adamod import AdaMod
 from fastopt.training.sam import SAM
-from fastopt.training.resume import _beside as beside, _fits as fits, _plain as plain, _read as read, _write as write, RESUME_FORMAT, SaveResume
+from fastopt.training.resume import RESUME_FORMAT, SaveResume
+from fastopt.training.resume import _beside as beside, _fits as fits, _plain as plain, _read as read, _write as write
 from fastopt.training.flat_anneal import fit_fc # chkstyle: ignore - patches Learner
 from fastopt.training.schedules import SwitchOpt
 from fastopt.optim.yellowfin import YellowFin
@@ -114,7 +115,8 @@ def state(learn):
 
 def bits(o):
     "`o` as a list of bytes and values, so that NaN equals NaN and -0 does not equal 0"
-    if isinstance(o, torch.Tensor): return [str(o.dtype), tuple(o.shape), o.contiguous().flatten().view(torch.uint8).numpy().tobytes() if o.numel() else b'']
+    if isinstance(o, torch.Tensor):
+        return [str(o.dtype), tuple(o.shape), o.contiguous().flatten().view(torch.uint8).numpy().tobytes() if o.numel() else b'']
     if isinstance(o, dict): return [(k, bits(v)) for k,v in o.items()]
     if isinstance(o, (list, tuple)): return [bits(v) for v in o]
     return repr(o)
@@ -132,7 +134,8 @@ def together(runs):
     with torch.enable_grad(): runs[0](lambda: together(runs[1:]))
 
 def killed(*runs):
-    "Run in a child that is killed, a fork being the dearest part of it; or here, one by one, with an exception. A run is a function of what to call to be killed"
+    """Run in a child that is killed, a fork being the dearest part of it; or here, one by one, with an exception. A run is a function of
+    what to call to be killed"""
     if not forked:
         for run in runs:
             with pytest.raises(Killed): run(raised)
@@ -144,8 +147,8 @@ def killed(*runs):
     assert os.WTERMSIG(os.waitpid(pid, 0)[1])==signal.SIGKILL
 
 def check(path, runs, chains):
-    """Unbroken trainings `runs` (name to make, fit, cbs) against ones that are killed. Each of `chains` has for each run at which points it is
-    killed, one after the other, and how often it is saved"""
+    """Unbroken trainings `runs` (name to make, fit, cbs) against ones that are killed. Each of `chains` has for each run at which points it
+    is killed, one after the other, and how often it is saved"""
     whole = {k: state(script(None, *o)) for k,o in runs.items()}
     for i,chain in enumerate(chains):
         files = {k: (path/f'{i}{k}.ckpt', *o) for k,o in runs.items()}
@@ -199,7 +202,8 @@ def late(learn, cbs): learn.fit_fc(EPOCHS, 1e-2, start_epoch=1, cbs=cbs)
 
 def again(learn, cbs): learn.fit_one_cycle(EPOCHS, 1e-2, reset_opt=True, cbs=cbs)
 
-def bf16(rule, lowp): return dict(make=lambda: make(eager(RULES[rule], lowp=lowp), model=partial(net, torch.bfloat16)), cbs=lambda: [Bf16()])
+def bf16(rule, lowp):
+    return dict(make=lambda: make(eager(RULES[rule], lowp=lowp), model=partial(net, torch.bfloat16)), cbs=lambda: [Bf16()])
 
 def with_cbs(*cbs): return dict(cbs=lambda: [cb() for cb in cbs])
 
@@ -219,21 +223,21 @@ STEPS = [o for o in POINTS if o[2] not in ('before_step','after_step')] # Where 
 
 def sched(): return ParamScheduler({'wd': SchedLin(.1, .5)})
 
-VARIANTS = dict(fit_fc=dict(fit=fc), fit=dict(fit=plain_fit), flat_cos=dict(fit=flat), reset_opt=dict(fit=again),
-    start_epoch=dict(fit=late, points=[o for o in POINTS if o[0]]),
-    frozen=dict(fit=frozen), frozen_bn=dict(fit=frozen, make=lambda: make(eager(RULES['ranger']), train_bn=False)), by_hand=dict(fit=by_hand),
-    kahan=bf16('adamw', 'kahan'), kahan_diffgrad=bf16('diffgrad', 'kahan'), stochastic=bf16('ranger', 'stochastic'), bf16=bf16('adamod', 'plain'),
-    accumulate=dict(cbs=lambda: [GradientAccumulation(14)], points=STEPS), sam=with_cbs(SAM),
-    sam_accumulates=dict(cbs=lambda: [SAM(), GradientAccumulation(14)], points=STEPS),
-    accumulate_zeros=dict(make=lambda: make(Adam), cbs=lambda: [GradientAccumulation(14)], points=STEPS),
-    clip=with_cbs(partial(GradientClip, .1)), mixup=with_cbs(MixUp), own_random=with_cbs(Always), scheduled_wd=dict(fit=plain_fit, cbs=lambda: [sched()]),
-    plateau=dict(fit=plain_fit, cbs=lambda: [ReduceLROnPlateau(patience=0, min_delta=9.)]), scaler=dict(cbs=lambda: [Cpu16()], points=STEPS),
-    foreach=dict(make=lambda: make(partial(RULES['diffgrad'], how='foreach'))), fastai_adam=dict(make=lambda: make(Adam)),
-    fastai_ranger=dict(make=lambda: make(fastai_ranger)), torch_adamw=wrapped(AdamW), torch_sgd=wrapped(SGD, momentum=.9), torch_adamod=wrapped(AdaMod),
-    torch_yellowfin=dict(**wrapped(YellowFin), fit=flat),
-    torch_loaders=dict(make=torch_loaders), switch=switched(chains=4, kills=5), switch_given=switched(lr=.01), switch_back=switched(to=RULES['adamw']),
+VARIANTS = dict(fit_fc=dict(fit=fc), fit=dict(fit=plain_fit), flat_cos=dict(fit=flat), reset_opt=dict(fit=again), frozen=dict(fit=frozen),
+    start_epoch=dict(fit=late, points=[o for o in POINTS if o[0]]), by_hand=dict(fit=by_hand), kahan=bf16('adamw', 'kahan'),
+    frozen_bn=dict(fit=frozen, make=lambda: make(eager(RULES['ranger']), train_bn=False)), kahan_diffgrad=bf16('diffgrad', 'kahan'),
+    stochastic=bf16('ranger', 'stochastic'), bf16=bf16('adamod', 'plain'), sam=with_cbs(SAM), clip=with_cbs(partial(GradientClip, .1)),
+    accumulate=dict(cbs=lambda: [GradientAccumulation(14)], points=STEPS), mixup=with_cbs(MixUp), own_random=with_cbs(Always),
+    sam_accumulates=dict(cbs=lambda: [SAM(), GradientAccumulation(14)], points=STEPS), scaler=dict(cbs=lambda: [Cpu16()], points=STEPS),
+    accumulate_zeros=dict(make=lambda: make(Adam), cbs=lambda: [GradientAccumulation(14)], points=STEPS), torch_adamw=wrapped(AdamW),
+    scheduled_wd=dict(fit=plain_fit, cbs=lambda: [sched()]), foreach=dict(make=lambda: make(partial(RULES['diffgrad'], how='foreach'))),
+    plateau=dict(fit=plain_fit, cbs=lambda: [ReduceLROnPlateau(patience=0, min_delta=9.)]), fastai_adam=dict(make=lambda: make(Adam)),
+    fastai_ranger=dict(make=lambda: make(fastai_ranger)), torch_sgd=wrapped(SGD, momentum=.9), torch_adamod=wrapped(AdaMod),
+    torch_yellowfin=dict(**wrapped(YellowFin), fit=flat), torch_loaders=dict(make=torch_loaders), switch=switched(chains=4, kills=5),
+    switch_given=switched(lr=.01), switch_back=switched(to=RULES['adamw']),
     switch_bf16={**bf16('adamw', 'kahan'), 'cbs': lambda: [Bf16(), SwitchOpt(.4, lr=.01)]},
-    switch_to_torch=switched(to=partial(OptimWrapper, opt=SGD, momentum=.9)), switch_from_torch=dict(**wrapped(AdamW), cbs=lambda: [SwitchOpt(.4, n_last=3)]))
+    switch_to_torch=switched(to=partial(OptimWrapper, opt=SGD, momentum=.9)),
+    switch_from_torch=dict(**wrapped(AdamW), cbs=lambda: [SwitchOpt(.4, n_last=3)]))
 
 @pytest.mark.parametrize('name', VARIANTS)
 def test_variant(tmp_path, name):
@@ -296,7 +300,8 @@ def test_fit_after_a_change_of_rule(tmp_path):
     learn,path = changed(None),tmp_path/'x'
     whole = state(learn)
     assert learn.opt.rule is RULES['sgd']
-    for die in ((1,0,1,'before_step'), (1,0,3,'after_step'), (1,1,1,'after_loss'), (1,1,None,'after_validate'), (2,0,0,'before_batch'), (2,0,2,'after_step'), (2,1,3,'after_batch')):
+    for die in ((1,0,1,'before_step'), (1,0,3,'after_step'), (1,1,1,'after_loss'), (1,1,None,'after_validate'), (2,0,0,'before_batch'),
+        (2,0,2,'after_step'), (2,1,3,'after_batch')):
         killed(lambda how: changed(path, (*die, how)))
     assert not differ(state(changed(path)), whole)
 
@@ -304,7 +309,8 @@ def test_change_of_rule_is_asked_for(tmp_path):
     "Who forgets the callback is told, before anything is trained"
     path = tmp_path/'x'
     with pytest.raises(Killed): changed(path, (1, 1, 2, 'before_step', raised))
-    with pytest.raises(ValueError, match=r'optimizer in the file is sgd\(.*that of this fit adamw\(.*callback that changed'): changed(path, cbs=list)
+    with pytest.raises(ValueError, match=r'optimizer in the file is sgd\(.*that of this fit adamw\(.*callback that changed'):
+        changed(path, cbs=list)
     with pytest.raises(ValueError, match='optimizer: adamw.*here: diffgrad'): make(eager(RULES['diffgrad'])).resume(path)
 
 def test_stopped_early(tmp_path):
@@ -374,18 +380,21 @@ def test_foreign(tmp_path, what):
     ck = saved(path)
     if what=='text': path.write_text('hello'*1000)
     elif what=='pickle': torch.save(nn.Linear(2, 2), path)
-    else: torch.save(dict(weights=ck['model']['tensors'], list=[ck], newer={**ck, 'resume_format': RESUME_FORMAT+1, 'version': '9.9'}, older={**ck, 'resume_format': 1},
-        rule={**ck, 'optimizer': 'adam(eps_hat=False, lowp=plain)'}, option={**ck, 'optimizer': ck['optimizer'].replace('False', 'True')},
+    else: torch.save(dict(weights=ck['model']['tensors'], list=[ck], newer={**ck, 'resume_format': RESUME_FORMAT+1, 'version': '9.9'},
+        older={**ck, 'resume_format': 1}, rule={**ck, 'optimizer': 'adam(eps_hat=False, lowp=plain)'},
+        option={**ck, 'optimizer': ck['optimizer'].replace('False', 'True')},
         lowp={**ck, 'optimizer': ck['optimizer'].replace('plain', 'kahan')})[what], path)
     word = dict(text='cannot be read', pickle='cannot be read', weights='no checkpoint of SaveResume', list='no checkpoint of SaveResume',
-        newer='pip install -U fastopt', older='go on with the fastopt that wrote it', rule='optimizer: adam', option='eps_hat=True', lowp='lowp=kahan')[what]
+        newer='pip install -U fastopt', older='go on with the fastopt that wrote it', rule='optimizer: adam', option='eps_hat=True',
+        lowp='lowp=kahan')[what]
     refused(path, word)
     falls_back(path, word)
 
 def narrow(): return nn.Sequential(nn.Linear(6, 4), nn.BatchNorm1d(4), nn.ReLU(), nn.Dropout(.3), nn.Linear(4, 3))
 
-@pytest.mark.parametrize('learn,words', [(lambda: make(eager(RULES['adam'])), ('optimizer: adamw', 'here: adam(')), (lambda: fresh(model=narrow),
-    ("tensor '0.weight' is (8, 6) float32 in the file and (4, 6) float32 here",)), (lambda: fresh(model=partial(net, torch.bfloat16)), ('bfloat16 here',)),
+@pytest.mark.parametrize('learn,words', [(lambda: make(eager(RULES['adam'])), ('optimizer: adamw', 'here: adam(')),
+    (lambda: fresh(model=narrow), ("tensor '0.weight' is (8, 6) float32 in the file and (4, 6) float32 here",)),
+    (lambda: fresh(model=partial(net, torch.bfloat16)), ('bfloat16 here',)),
     (lambda: Learner(fresh().dls, net(), nn.CrossEntropyLoss(), eager(RULES['adamw'])), ('weights of the groups: [4, 2]; here: [6]',))])
 def test_other_learner(tmp_path, learn, words):
     "The way out of a wrong model or rule is not the file before: it is refused as well"
@@ -446,7 +455,8 @@ def test_never_casts(tmp_path):
         return learn
     learn = learner()
     quiet(learn, plain_fit, [Bf16()])
-    for st in learn.opt.opt.state.values(): st.update(momentum_buffer=st['momentum_buffer'].float()+1e-5, code=torch.arange(3, dtype=torch.uint8))
+    for st in learn.opt.opt.state.values():
+        st.update(momentum_buffer=st['momentum_buffer'].float()+1e-5, code=torch.arange(3, dtype=torch.uint8))
     with pytest.raises(Killed): script(tmp_path/'x', lambda: learn, plain_fit, lambda: [Bf16()], die=(0, 1, 'before_step', raised))
     ck,new = torch.load(tmp_path/'x'),learner()
     new.resume(tmp_path/'x')
@@ -583,8 +593,8 @@ def test_malformed(whole_file):
         unchanged(learn, beside(path, '.bent'), *([] if key in ('resume_format','seal') else [key]))
     malform()
 
-@pytest.mark.parametrize('k', ['resume_format','version','epoch','batch','done','origin','drawn','rngs','tried','model','modes','opt','optimizer','now','skipped','frozen_idx','learner','scaler',
-    'metrics','recorder','cbs','weights of the groups','seal'])
+@pytest.mark.parametrize('k', ['resume_format','version','epoch','batch','done','origin','drawn','rngs','tried','model','modes','opt',
+    'optimizer','now','skipped','frozen_idx','learner','scaler', 'metrics','recorder','cbs','weights of the groups','seal'])
 def test_every_key(whole_file, k):
     path,ck,_ = whole_file
     for new in OTHER:
@@ -592,9 +602,11 @@ def test_every_key(whole_file, k):
         if new is GONE: del other[k]
         if not differ(other, ck): continue
         torch.save(other, beside(path, '.bent'))
-        unchanged(fresh(), beside(path, '.bent'), 'no checkpoint of SaveResume' if k=='resume_format' and type(new) is not int else 'format' if k=='resume_format' else '' if k=='seal' else k)
-    assert ck.keys()=={'resume_format','version','epoch','batch','done','origin','drawn','rngs','tried','model','modes','opt','optimizer','now','skipped','frozen_idx','learner','scaler','metrics',
-        'recorder','cbs','weights of the groups','seal'}
+        says = 'format' if k=='resume_format' else '' if k=='seal' else k
+        if k=='resume_format' and type(new) is not int: says = 'no checkpoint of SaveResume'
+        unchanged(fresh(), beside(path, '.bent'), says)
+    assert ck.keys()=={'resume_format','version','epoch','batch','done','origin','drawn','rngs','tried','model','modes','opt','optimizer',
+        'now','skipped','frozen_idx','learner','scaler','metrics', 'recorder','cbs','weights of the groups','seal'}
 
 def test_other_generators(whole_file):
     "A whole file of loaders of another kind"
@@ -615,7 +627,8 @@ def test_does_not_fit(whole_file, monkeypatch):
 # ---- writing
 
 @pytest.mark.parametrize('where', ['save','fsync','replace'])
-@pytest.mark.parametrize('error', [OSError(errno.ENOSPC, 'No space left on device'), KeyboardInterrupt(), RuntimeError('PytorchStreamWriter failed')], ids=lambda e: type(e).__name__)
+@pytest.mark.parametrize('error', [OSError(errno.ENOSPC, 'No space left on device'), KeyboardInterrupt(),
+    RuntimeError('PytorchStreamWriter failed')], ids=lambda e: type(e).__name__)
 def test_nothing_half_written(tmp_path, where, error, monkeypatch):
     "A full disk or Ctrl-C: what was there is there, and nothing else"
     path = tmp_path/'x'
@@ -710,8 +723,9 @@ class After(Callback):
         if next(self.left, None) is None: raised()
 
 IN_TRAINING = ('before_batch','after_step','after_batch')
-WHERE = dict(validate=('before_fit','before_epoch','before_batch','after_batch','after_epoch'), careful=('after_batch','after_step','before_validate'),
-    preds=('before_train','after_validate'), fit=('before_fit','before_epoch','after_train'), find=('after_train','after_epoch')) # A fit elsewhere is an error in fastai too
+WHERE = dict(validate=('before_fit','before_epoch','before_batch','after_batch','after_epoch'),
+    careful=('after_batch','after_step','before_validate'), preds=('before_train','after_validate'),
+    fit=('before_fit','before_epoch','after_train'), find=('after_train','after_epoch')) # A fit elsewhere is an error in fastai too
 
 @pytest.mark.parametrize('what,event', [(k, e) for k in INNER for e in WHERE[k]])
 def test_nested(tmp_path, what, event):

@@ -37,7 +37,8 @@ def plain_sam(model, opt, batches, rho, adaptive=False, eta=0.01, clip=None):
 
 @pytest.mark.parametrize('adaptive,rho', [(False, .05), (False, 1.), (True, .5)])
 @pytest.mark.parametrize('ours,torchs', [(partial(momentum, how='eager'), partial(torch.optim.SGD, momentum=.9)),
-    (partial(adamw, wd=.1), partial(torch.optim.AdamW, weight_decay=.1)), (partial(OptimWrapper, opt=torch.optim.RMSprop), torch.optim.RMSprop),
+    (partial(adamw, wd=.1), partial(torch.optim.AdamW, weight_decay=.1)),
+    (partial(OptimWrapper, opt=torch.optim.RMSprop), torch.optim.RMSprop),
     (partial(Adam, sqr_mom=.999, mom=.9, eps=1e-8, wd=0.), torch.optim.Adam)])
 @pytest.mark.parametrize('clip', [None, .1])
 def test_sam_is_the_papers_loop(ours, torchs, adaptive, rho, clip):

@@ -15,7 +15,8 @@ from fastopt.optim.schedulefree import ScheduleFreeAdamW, averaged, averages
 from fastopt.training.schedule_free import ScheduleFree
 from functools import partial
 from rules_under_test import RULES
-from test_resume import INNER, KILLS, After, Bf16, Killed, Nested, at_random, check, differ, eager, make, net, plain, plain_fit, quiet, script, seed_of, state
+from test_resume import INNER, KILLS, After, Bf16, Killed, Nested
+from test_resume import at_random, check, differ, eager, make, net, plain, plain_fit, quiet, script, seed_of, state
 from test_resume import with_cbs
 from torch import nn
 
@@ -46,7 +47,8 @@ class Where(Callback):
     order = 100
     def __init__(self):
         self.seen = {}
-        for e in ('before_epoch','before_train','before_batch','after_pred','after_step','after_batch','after_train','before_validate','after_validate','after_epoch','after_fit'):
+        for e in ('before_epoch','before_train','before_batch','after_pred','after_step','after_batch','after_train','before_validate',
+            'after_validate','after_epoch','after_fit'):
             setattr(self, e, partial(self.look, e))
     def look(self, e): self.seen.setdefault((e, self.training), []).append(at(self.learn))
 
@@ -66,9 +68,10 @@ def test_any_kill(tmp_path, name):
     runs = {f'{k}': (lambda k=k: make(eager(RULES[name]), cbs=ScheduleFree(k)), plain_fit, list) for k in (2, 0)}
     check(tmp_path/'own', runs, at_random(runs, 2, 2, seed_of(name)))
 
-VARIANTS = dict(kahan=dict(make=lambda: make(eager(RULES['schedulefree_adamw'], lowp='kahan'), model=partial(net, torch.bfloat16)), cbs=lambda: [Bf16()]),
-    torch=dict(make=lambda: make(partial(OptimWrapper, opt=ScheduleFreeAdamW))), foreach=dict(make=lambda: make(partial(RULES['schedulefree_sgd'], how='foreach'))),
-    in_fit=with_cbs(partial(ScheduleFree, 3)), fused=dict(make=lambda: make(partial(RULES['schedulefree_radam'], how='fused'))))
+VARIANTS = dict(kahan=dict(make=lambda: make(eager(RULES['schedulefree_adamw'], lowp='kahan'), model=partial(net, torch.bfloat16)),
+    cbs=lambda: [Bf16()]), torch=dict(make=lambda: make(partial(OptimWrapper, opt=ScheduleFreeAdamW))),
+    foreach=dict(make=lambda: make(partial(RULES['schedulefree_sgd'], how='foreach'))), in_fit=with_cbs(partial(ScheduleFree, 3)),
+    fused=dict(make=lambda: make(partial(RULES['schedulefree_radam'], how='fused'))))
 
 @pytest.mark.parametrize('name', VARIANTS)
 def test_variant(tmp_path, name):
@@ -84,8 +87,8 @@ class Throw(Callback):
         if self.training and self.epoch==1: raise self.e
 
 @pytest.mark.parametrize('event', ['before_batch','after_loss','before_step','after_step','after_batch'])
-@pytest.mark.parametrize('e', [KeyboardInterrupt(), RuntimeError('no memory'), CancelFitException(), CancelEpochException(), CancelTrainException()],
-    ids=lambda e: type(e).__name__)
+@pytest.mark.parametrize('e', [KeyboardInterrupt(), RuntimeError('no memory'), CancelFitException(), CancelEpochException(),
+    CancelTrainException()], ids=lambda e: type(e).__name__)
 def test_interrupted(event, e):
     learn = fresh(cbs=Throw(event, e))
     try: fit(learn)
@@ -160,7 +163,8 @@ def test_best_model(tmp_path):
     saved = torch.load(tmp_path/'models'/'best.pth')
     assert all(torch.equal(saved[k], v) for k,v in learn.model.state_dict().items())
     best = weights(learn)
-    assert not same(best, [averaged(st['y'], st['z'], st['y_mom']) for st in map(learn.opt.state.get, learn.model.parameters())]), 'not the last'
+    assert not same(best,
+        [averaged(st['y'], st['z'], st['y_mom']) for st in map(learn.opt.state.get, learn.model.parameters())]), 'not the last'
     learn.add_cb(began := Began())
     with pytest.warns(UserWarning, match='starts again from them'): fit(learn, 1)
     assert same(began.ws, best)
@@ -235,13 +239,15 @@ def test_an_optimizer_without_its_callback_says_what_to_import(monkeypatch):
 
 def test_words():
     with pytest.raises(ValueError, match='recalibrate=-1 is no number'): ScheduleFree(-1)
-    with pytest.warns(UserWarning, match='nothing to do: adamw.*opt_func=schedulefree_adamw'): fit(make(eager(RULES['adamw']), cbs=ScheduleFree()))
+    with pytest.warns(UserWarning, match='nothing to do: adamw.*opt_func=schedulefree_adamw'):
+        fit(make(eager(RULES['adamw']), cbs=ScheduleFree()))
     before = (idle := make(eager(RULES['adamw']), cbs=ScheduleFree())),make(eager(RULES['adamw']))
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')
         for o in before: set_seed(3) or fit(o)
     assert same([idle.model[1].running_mean], [before[1].model[1].running_mean])
-    with pytest.warns(UserWarning, match='schedulefree_adamw needs no schedule, and this fit moves lr and mom'): quiet(fresh(), lambda l, cbs: l.fit_one_cycle(1), [])
+    with pytest.warns(UserWarning, match='schedulefree_adamw needs no schedule, and this fit moves lr and mom'):
+        quiet(fresh(), lambda l, cbs: l.fit_one_cycle(1), [])
     with warnings.catch_warnings():
         warnings.simplefilter('error', UserWarning)
         fit(fresh())
@@ -316,7 +322,8 @@ class Seen(Callback):
     order = 100
     def __init__(self):
         self.seen = []
-        for e in ('before_fit','before_epoch','before_train','after_pred','after_loss','after_batch','after_train','before_validate','after_validate','after_epoch','after_fit'):
+        for e in ('before_fit','before_epoch','before_train','after_pred','after_loss','after_batch','after_train','before_validate',
+            'after_validate','after_epoch','after_fit'):
             setattr(self, e, partial(self.seen.append, e))
 
 class Shapes(Callback):
@@ -355,8 +362,8 @@ def test_recalibration_that_fails():
     with pytest.raises(ZeroDivisionError): learn.schedule_free.settle()
     assert [*learn.cbs]==cbs and (shapes.batches, shapes.epochs, shapes.open)==known
 
-@pytest.mark.parametrize('made,added,given,n', [((), (), (), 4), ((3,), (), (), 3), ((), (3,), (), 3), ((), (), (2,), 2), ((3,), (), (2,), 2),
-    ((), (3,), (2,), 2), ((3,), (1,), (2,), 2), ((3, 1), (), (), 1), ((), (), (1, 2), 2), ((3,), (), (0,), 0)])
+@pytest.mark.parametrize('made,added,given,n', [((), (), (), 4), ((3,), (), (), 3), ((), (3,), (), 3), ((), (), (2,), 2),
+    ((3,), (), (2,), 2), ((), (3,), (2,), 2), ((3,), (1,), (2,), 2), ((3, 1), (), (), 1), ((), (), (1, 2), 2), ((3,), (), (0,), 0)])
 def test_one_of_several_acts(made, added, given, n, monkeypatch):
     "Measured once before each use, on as many batches as the last one given says; those for one fit are gone after it"
     found = []
@@ -374,7 +381,8 @@ def test_one_of_several_acts(made, added, given, n, monkeypatch):
         fit(learn, 1, cbs=[ScheduleFree(k) for k in given])
 
 def test_several_warn_once():
-    with pytest.warns(UserWarning, match='needs no schedule') as ws: quiet(fresh(cbs=ScheduleFree()), lambda l, cbs: l.fit_one_cycle(1, cbs=cbs), [ScheduleFree(2)])
+    with pytest.warns(UserWarning, match='needs no schedule') as ws:
+        quiet(fresh(cbs=ScheduleFree()), lambda l, cbs: l.fit_one_cycle(1, cbs=cbs), [ScheduleFree(2)])
     assert sum('needs no schedule' in str(o.message) for o in ws)==1
 
 class Removed(Callback):
@@ -399,8 +407,9 @@ def test_removed(event):
     b.opt.train()
     assert at(b)=='y'
 
-@pytest.mark.parametrize('opt', [partial(RULES['schedulefree_adamw'], how='eager'), partial(RULES['schedulefree_sgd'], how='foreach'), partial(RULES['schedulefree_radam'], how='fused'),
-    partial(OptimWrapper, opt=ScheduleFreeAdamW, how='eager'), partial(OptimWrapper, opt=RULES['schedulefree_sgd'].torch('Own'), how='eager')], ids=['eager','foreach','fused','torch','own'])
+@pytest.mark.parametrize('opt', [partial(RULES['schedulefree_adamw'], how='eager'), partial(RULES['schedulefree_sgd'], how='foreach'),
+    partial(RULES['schedulefree_radam'], how='fused'), partial(OptimWrapper, opt=ScheduleFreeAdamW, how='eager'),
+    partial(OptimWrapper, opt=RULES['schedulefree_sgd'].torch('Own'), how='eager')], ids=['eager','foreach','fused','torch','own'])
 def test_no_step_at_the_average(opt):
     "By hand, of any class and engine: said, and nothing is changed"
     learn = fit(make(opt), 1)
@@ -429,11 +438,14 @@ class Looks(Nested):
         if not busy: self.seen = [*getattr(self, 'seen', []), (before, at(self.learn))]
     def after_pred(self): self.inner = {*getattr(self, 'inner', ()), at(self.learn)} if self.busy else getattr(self, 'inner', set())
 
-@pytest.mark.parametrize('what,event', [*(('careful', e) for e in ('before_batch','after_backward','before_step','after_step','after_batch','after_train','before_validate')), ('preds','before_validate'), ('preds','after_epoch')])
+CAREFUL = 'before_batch','after_backward','before_step','after_step','after_batch','after_train','before_validate'
+
+@pytest.mark.parametrize('what,event', [*(('careful', e) for e in CAREFUL), ('preds','before_validate'), ('preds','after_epoch')])
 def test_nested(what, event):
     "In the midst of training a validation is at the average, and training goes on from y as if nothing had been"
     a,b = fit(still()),fit(still(cbs=(looks := Looks(INNER[what], event, 1))))
-    assert all(after==before or (before,after)==('start','y') for before,after in looks.seen) and looks.inner<={'x','start'} and not module._parts
+    assert all(after==before or (before,after)==('start','y') for before,after in looks.seen)
+    assert looks.inner<={'x','start'} and not module._parts
     assert at(b)=='x' and same(weights(a), weights(b)) and not differ(plain(a.opt.state_dict()), plain(b.opt.state_dict()))
     assert not differ(plain(dict(a.model.named_buffers())), plain(dict(b.model.named_buffers())))
 

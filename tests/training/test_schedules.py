@@ -75,7 +75,8 @@ def test_every_batch(method, n_epoch, lr):
 @pytest.mark.parametrize('method', fits)
 def test_start_epoch(method, n_epoch):
     "The unbroken run, bit for bit, other hypers too"
-    args = dict(lr=slice(1e-3, 1e-2), scheds=dict(mom=demon(.95), sqr_mom=Schedule((1, 'linear', .9, .99)), wd=Schedule((3, 'cos', 0, .1)))) | fits[method]
+    args = dict(lr=slice(1e-3, 1e-2),
+        scheds=dict(mom=demon(.95), sqr_mom=Schedule((1, 'linear', .9, .99)), wd=Schedule((3, 'cos', 0, .1)))) | fits[method]
     whole = fit(tiny(), method, n_epoch, **args)
     for k in range(n_epoch):
         rest = fit(tiny(), method, n_epoch, start_epoch=k, **args)
@@ -176,13 +177,15 @@ def test_other_optimizers(opt):
 def test_missing_hyper(opt, name):
     "One warning that names both, and the training goes on"
     learn = tiny(opt_func=opt)
-    with pytest.warns(UserWarning, match=f"schedule of 'mom3' is ignored: {name} has no 'mom3'.*It has: .*lr") as ws: cb = fit(learn, 'fit_sched', 2, dict(mom3=demon()))
+    with pytest.warns(UserWarning, match=f"schedule of 'mom3' is ignored: {name} has no 'mom3'.*It has: .*lr") as ws:
+        cb = fit(learn, 'fit_sched', 2, dict(mom3=demon()))
     assert len([w for w in ws if 'mom3' in str(w.message)]) == 1 and 'mom3' not in cb.hypers[0][0]
 
 def test_json(tmp_path):
     rng,f = np.random.default_rng(0),tmp_path/'plan.json'
     for _ in range(50):
-        pieces = [(rng.random()*10**rng.uniform(-9, 9), kind, tuple(rng.random(3).tolist()), rng.random()) for kind in rng.choice(list(KINDS), 4).tolist()]
+        pieces = [(rng.random()*10**rng.uniform(-9, 9), kind, tuple(rng.random(3).tolist()), rng.random())
+            for kind in rng.choice(list(KINDS), 4).tolist()]
         plan = dict(lr=Schedule(*pieces), mom=demon(rng.random()))
         save_schedules(plan, f)
         again = load_schedules(f)
@@ -201,11 +204,13 @@ def test_bad_file(tmp_path, text, why):
     with pytest.raises(ValueError, match=why) as e: load_schedules(f)
     assert 'x.json' in str(e.value)
 
-bad_pieces = [((1, 'lin', 0, 1), r"^piece 2 .*no 'lin'; did you mean 'linear'\? It has: flat"), ((1, None, 0), "no 'None'"), ((1, 'cos', 1), 'goes nowhere'),
-    ((-.1, 'flat', 1), 'impossible share'), ((nan, 'flat', 1), 'impossible share'), ((math.inf, 'flat', 1), 'impossible share'), (7, r'no \(share, kind'),
-    ((1, 'flat'), r'no \(share, kind'), ((1, 'cos', nan, 0), 'finite'), ((1, 'cos', [[1]], 0), 'one per group'), ((1, 'cos', 'x', 0), 'no number'),
-    ((1, 'cos', None, 0), 'number'), (('x', 'flat', 0), 'no number'), ((1, 'demon', 1, 0), 'below 1'), ((1, 'demon', [.9,-.1], 0), 'below 1'),
-    ((1, 'cos', [1,2,3], [1,2]), r'\[2, 3\] groups'), ((1, 'cos', [], 0), 'one per group'), ([1, ['cos'], 1, 0], 'It has: flat, linear')]
+bad_pieces = [((1, 'lin', 0, 1), r"^piece 2 .*no 'lin'; did you mean 'linear'\? It has: flat"), ((1, None, 0), "no 'None'"),
+    ((1, 'cos', 1), 'goes nowhere'), ((-.1, 'flat', 1), 'impossible share'), ((nan, 'flat', 1), 'impossible share'),
+    ((math.inf, 'flat', 1), 'impossible share'), (7, r'no \(share, kind'), ((1, 'flat'), r'no \(share, kind'),
+    ((1, 'cos', nan, 0), 'finite'), ((1, 'cos', [[1]], 0), 'one per group'), ((1, 'cos', 'x', 0), 'no number'),
+    ((1, 'cos', None, 0), 'number'), (('x', 'flat', 0), 'no number')]
+bad_pieces += [((1, 'demon', 1, 0), 'below 1'), ((1, 'demon', [.9,-.1], 0), 'below 1'), ((1, 'cos', [], 0), 'one per group'),
+    ((1, 'cos', [1,2,3], [1,2]), r'\[2, 3\] groups'), ([1, ['cos'], 1, 0], 'It has: flat, linear')]
 
 @pytest.mark.parametrize('piece,why', bad_pieces)
 def test_bad_piece(piece, why):
@@ -215,12 +220,15 @@ def test_bad_piece(piece, why):
 def test_no_pieces(pieces):
     with pytest.raises(ValueError, match='no value: give Schedule'): Schedule(*pieces)
 
-bad = [('fit_explore', dict(n_epoch=0), '^n_epoch=0.*1 or more'), ('fit_wsd', dict(n_epoch=-1), '^n_epoch=-1'), ('fit_explore', dict(pct_start=1.1), '^pct_start=1.1'),
-    ('fit_warmup_fc', dict(pct_start=nan), '^pct_start=nan'), ('fit_wsd', dict(pct_decay=1.5), '^pct_decay=1.5.*never decay'), ('fit_wsd', dict(pct_decay=-1), '^pct_decay=-1'),
-    ('fit_warmup_fc', dict(warmup=0), '^warmup=0'), ('fit_wsd', dict(warmup=100), '^warmup=100 does not fit.*warmup=14 or less'), ('fit_explore', dict(div_final=0), '^div_final=0'),
-    ('fit_cos_restarts', dict(n_cycle=0), '^n_cycle=0'), ('fit_cos_restarts', dict(n_cycle=2.5), '^n_cycle=2.5'), ('fit_cos_restarts', dict(mult=0), '^mult=0'),
-    ('fit_cos_restarts', dict(div_final=nan), '^div_final=nan'), ('fit_wsd', dict(start_epoch=5), '^start_epoch=5.*0 to 4'), ('fit_explore', dict(start_epoch=-1), '^start_epoch=-1'),
-    ('fit_explore', dict(scheds=dict(lr=explore())), 'use fit_sched'), ('fit_sched', dict(scheds=dict(lr=explore()), lr=.1), '^lr is given twice'),
+bad = [('fit_explore', dict(n_epoch=0), '^n_epoch=0.*1 or more'), ('fit_wsd', dict(n_epoch=-1), '^n_epoch=-1'),
+    ('fit_explore', dict(pct_start=1.1), '^pct_start=1.1'), ('fit_warmup_fc', dict(pct_start=nan), '^pct_start=nan'),
+    ('fit_wsd', dict(pct_decay=1.5), '^pct_decay=1.5.*never decay'), ('fit_wsd', dict(pct_decay=-1), '^pct_decay=-1'),
+    ('fit_warmup_fc', dict(warmup=0), '^warmup=0'), ('fit_wsd', dict(warmup=100), '^warmup=100 does not fit.*warmup=14 or less'),
+    ('fit_explore', dict(div_final=0), '^div_final=0'), ('fit_cos_restarts', dict(n_cycle=0), '^n_cycle=0'),
+    ('fit_cos_restarts', dict(n_cycle=2.5), '^n_cycle=2.5'), ('fit_cos_restarts', dict(mult=0), '^mult=0'),
+    ('fit_cos_restarts', dict(div_final=nan), '^div_final=nan'), ('fit_wsd', dict(start_epoch=5), '^start_epoch=5.*0 to 4'),
+    ('fit_explore', dict(start_epoch=-1), '^start_epoch=-1'), ('fit_explore', dict(scheds=dict(lr=explore())), 'use fit_sched'),
+    ('fit_sched', dict(scheds=dict(lr=explore()), lr=.1), '^lr is given twice'),
     ('fit_sched', dict(scheds=dict(wd=explore()), wd=.1), '^wd is given twice'), ('fit_sched', dict(scheds={}, n_epoch=0), '^n_epoch=0')]
 
 @pytest.mark.parametrize('method,args,why', bad)
@@ -248,12 +256,14 @@ def test_plot(scheds, n):
     axs = plot_schedule(scheds, 4, n_batch)
     fs = list(scheds.values()) if isinstance(scheds, dict) else [scheds]
     assert len(axs)==len(fs)
-    for ax,f in zip(axs, fs): near(np.array([o.get_ydata() for o in ax.lines if len(o.get_ydata())==12]).T.squeeze(), [f(i/12) for i in range(12)])
+    for ax,f in zip(axs, fs):
+        near(np.array([o.get_ydata() for o in ax.lines if len(o.get_ydata())==12]).T.squeeze(), [f(i/12) for i in range(12)])
     assert len([o for o in axs[0].lines if len(o.get_ydata())==12])==n
     plt.close('all')
 
 def test_signatures():
-    for k in fits: assert {'n_epoch','lr','scheds','wd','cbs','reset_opt','start_epoch'} <= set(inspect.signature(getattr(Learner, k)).parameters)
+    for k in fits:
+        assert {'n_epoch','lr','scheds','wd','cbs','reset_opt','start_epoch'} <= set(inspect.signature(getattr(Learner, k)).parameters)
 
 # The change of rule
 
@@ -381,13 +391,16 @@ def test_torch_optimizers():
     learn,cb = switched(switch_opt(.5, to=partial(OptimWrapper, opt=torch.optim.SGD, momentum=.9)), learn=learn)
     assert type(learn.opt.opt) is torch.optim.SGD and all(0<v<math.inf for v in cb.of('lr')[6]) and cb.of('lr')[6]!=[.02,.05]
 
-@pytest.mark.parametrize('args,why', [(dict(at=0), 'at=0.*above 0 and below 1'), (dict(at=1), 'at=1'), (dict(at=nan), 'at=nan'), (dict(at=.5, to='sgd'), "to='sgd'.*opt_func"),
-    (dict(at=.5, lr=-1), 'lr=-1.*estimate'), (dict(at=.5, lr=[.1,0]), 'lr='), (dict(at=.5, n_last=0), 'n_last=0')])
+@pytest.mark.parametrize('args,why', [(dict(at=0), 'at=0.*above 0 and below 1'), (dict(at=1), 'at=1'), (dict(at=nan), 'at=nan'),
+    (dict(at=.5, to='sgd'), "to='sgd'.*opt_func"), (dict(at=.5, lr=-1), 'lr=-1.*estimate'), (dict(at=.5, lr=[.1,0]), 'lr='),
+    (dict(at=.5, n_last=0), 'n_last=0')])
 def test_switch_refused(args, why):
     with pytest.raises(ValueError, match=f'^switch_opt: {why}'): switch_opt(**args)
 
 def test_switch_fails_by_name():
-    with pytest.raises(ValueError, match='goes on at 0.75, after the switch at=0.5.*load_state_dict'): fit(tiny(), 'fit', 4, .1, cbs=[switch_opt(.5)], start_epoch=3)
+    with pytest.raises(ValueError, match='goes on at 0.75, after the switch at=0.5.*load_state_dict'):
+        fit(tiny(), 'fit', 4, .1, cbs=[switch_opt(.5)], start_epoch=3)
     with pytest.raises(RuntimeError, match='group 1 went against.*give lr='): sgd_rates([(1, 1),(1, 0)], [0, 0])
-    with pytest.raises(RuntimeError, match='the rate is 0 at=0.5'): fit(tiny(), 'fit_sched', 4, dict(lr=Schedule((1, 'flat', 0))), cbs=[switch_opt(.5, lr=.1)])
+    with pytest.raises(RuntimeError, match='the rate is 0 at=0.5'):
+        fit(tiny(), 'fit_sched', 4, dict(lr=Schedule((1, 'flat', 0))), cbs=[switch_opt(.5, lr=.1)])
     with pytest.raises(ValueError, match='3 rates for 2 groups'): fit(tiny(), 'fit', 4, .1, cbs=[switch_opt(.5, lr=(.1,.2,.3))])

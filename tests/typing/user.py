@@ -1,4 +1,5 @@
-"What users write, for type checkers: nothing here runs. A line with a mistake names in a comment what must be said of it, and no other line may be flagged"
+"""What users write, for type checkers: nothing here runs. A line with a mistake names in a comment what must be said of it, and no other
+line may be flagged"""
 from functools import partial
 from fastai.vision.all import ImageDataLoaders, Learner, accuracy, resnet18, vision_learner
 from fastopt import DiffGrad as FromPackage, diffgrad as from_package

@@ -79,13 +79,15 @@ def refused(fname, says):
 
 long = 'd'*247
 
-bad_members = dict(up=[member('../../out.png')], absolute=[member('/tmp/out.png')], link=[link('train','/etc')], linkup=[link('a/b','../../..')],
-    hidden=[member('a/../../../out.png')], through=[member('b/1.png'), link('a','b'), member('a/2.png')], over=[member('b'), link('a','b'), member('a')],
-    device=[member('null', tarfile.CHRTYPE)], disk=[member('sda', tarfile.BLKTYPE)], pipe=[member('pipe', tarfile.FIFOTYPE)],
-    chain=[link('a','b/..'), link('b','c'), link('a/d','..')], nowhere=[link('a','b')],
-    deep=[o for i in range(16) for o in (member('/'.join([long]*(i+1)), tarfile.DIRTYPE), link('/'.join([long]*i+['l']), long))][:4] + [link('l/l/x', '../..'), link('e', 'l/l/x/../etc')])
+bad_members = dict(up=[member('../../out.png')], absolute=[member('/tmp/out.png')], link=[link('train','/etc')],
+    linkup=[link('a/b','../../..')], hidden=[member('a/../../../out.png')], through=[member('b/1.png'), link('a','b'), member('a/2.png')],
+    over=[member('b'), link('a','b'), member('a')], device=[member('null', tarfile.CHRTYPE)], disk=[member('sda', tarfile.BLKTYPE)],
+    pipe=[member('pipe', tarfile.FIFOTYPE)], chain=[link('a','b/..'), link('b','c'), link('a/d','..')], nowhere=[link('a','b')],
+    deep=[o for i in range(16) for o in (member('/'.join([long]*(i+1)), tarfile.DIRTYPE), link('/'.join([long]*i+['l']), long))][:4]
+    + [link('l/l/x', '../..'), link('e', 'l/l/x/../etc')])
 
-hard_members = dict(hardup=[hard('a','../../../etc/passwd')], hardabsolute=[hard('a','/etc/passwd')], hardthrough=[member('c/d'), link('b','c'), hard('a','b/d')])
+hard_members = dict(hardup=[hard('a','../../../etc/passwd')], hardabsolute=[hard('a','/etc/passwd')],
+    hardthrough=[member('c/d'), link('b','c'), hard('a','b/d')])
 
 @pytest.mark.parametrize('end', ['.tgz','.zip'])
 @pytest.mark.parametrize('kind', bad_members)
@@ -122,7 +124,8 @@ def test_sparse_bomb(tmp_path):
 
 @pytest.mark.parametrize('kind', [tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK])
 @pytest.mark.parametrize('at', [0, 1])
-def test_bomb_for_memory(kind, at, tmp_path): refused(evil(tmp_path/'bomb.tgz', *[member('0.png')]*at, (member('x', kind), bytes(2**20+1))), 'is damaged')
+def test_bomb_for_memory(kind, at, tmp_path):
+    refused(evil(tmp_path/'bomb.tgz', *[member('0.png')]*at, (member('x', kind), bytes(2**20+1))), 'is damaged')
 
 def test_bomb_behind_the_end(tmp_path):
     with gzip.open(tmp_path/'bomb.tgz', 'wb') as f:
@@ -133,7 +136,8 @@ def test_bomb_behind_the_end(tmp_path):
 @pytest.mark.parametrize('end', ['.tgz','.zip'])
 def test_more_than_the_disk_has(end, tmp_path, monkeypatch):
     monkeypatch.setattr(shutil, 'disk_usage', lambda path: type('usage', (), dict(free=9000)))
-    refused(evil(tmp_path/f'c{end}', *[member(f'{i}.png') for i in range(3)]), 'needs more than the 9,000 bytes that are free in .*Make room')
+    refused(evil(tmp_path/f'c{end}', *[member(f'{i}.png') for i in range(3)]),
+        'needs more than the 9,000 bytes that are free in .*Make room')
 
 @pytest.mark.parametrize('end', ['.tgz','.zip'])
 def test_full_disk_while_unpacking(end, tree, tmp_path, monkeypatch):
@@ -143,7 +147,8 @@ def test_full_disk_while_unpacking(end, tree, tmp_path, monkeypatch):
     monkeypatch.setattr(tarfile, 'copyfileobj', full)
     refused(fname, 'cannot be unpacked in .*No space left on device.*Make room there, or')
 
-@pytest.mark.parametrize('infos', [[member('a'), member('a/b')], [member('a/b'), member('a')], [member('n'*300)], [(member('a/b'), b'x'), member('a/b/c/d')]])
+@pytest.mark.parametrize('infos', [[member('a'), member('a/b')], [member('a/b'), member('a')], [member('n'*300)],
+    [(member('a/b'), b'x'), member('a/b/c/d')]])
 @pytest.mark.parametrize('end', ['.tgz','.zip'])
 def test_members_that_cannot_be(infos, end, tmp_path): refused(evil(tmp_path/f'c{end}', *infos), 'is damaged, or')
 
@@ -234,7 +239,8 @@ def test_killed_while_unpacking(tree, tmp_path, monkeypatch):
     "Nothing is taken for whole that is not"
     fname = pack(tree, tmp_path/'c.tgz')
     with monkeypatch.context() as m:
-        m.setattr(I, '_safe_member', lambda member, *args, **kw: member if 'red' not in member.name else os.kill(os.getpid(), signal.SIGKILL))
+        m.setattr(I, '_safe_member', lambda member, *args, **kw: member if 'red' not in member.name
+            else os.kill(os.getpid(), signal.SIGKILL))
         p = multiprocessing.get_context('fork').Process(target=image_source, args=(str(fname),))
         p.start()
         p.join()
@@ -257,7 +263,8 @@ def left(cache): return sorted(o.name.split('-')[0] for o in (cache/'pixels').it
 def test_bytes(fp, tmp_path):
     kept = open_store(fp, 100, tmp_path)
     for i,o in enumerate(fp.train+fp.valid): assert np.array_equal(kept[i].numpy(), np.array(PILImage.create(o)))
-    assert [kept.index_of(o) for o in fp.valid]==list(range(24, 36)) and kept.index_of('elsewhere/train/a/a0.png')==-1 and kept.index_of(3)==-1
+    assert [kept.index_of(o) for o in fp.valid]==list(range(24, 36))
+    assert kept.index_of('elsewhere/train/a/a0.png')==-1 and kept.index_of(3)==-1
 
 def test_shorter_side(fp, tmp_path):
     sizes = open_store(fp, 45, tmp_path).sizes
@@ -337,7 +344,8 @@ def _flip_index(p):
     b[len(b)//2] ^= 1
     (p/'index.npz').write_bytes(b)
 
-@pytest.mark.parametrize('harm', [_cut, _flip, _cut_index, _no_index, _empty_index, _no_pixels, _swap, _flip_index], ids=lambda o: o.__name__)
+@pytest.mark.parametrize('harm', [_cut, _flip, _cut_index, _no_index, _empty_index, _no_pixels, _swap, _flip_index],
+    ids=lambda o: o.__name__)
 def test_damage(fp, tmp_path, harm):
     "Any damage is told by name, and mended"
     kept = open_store(fp, 100, tmp_path)

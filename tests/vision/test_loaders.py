@@ -37,7 +37,8 @@ def test_bad_images(images, tmp_path):
     good = (root/'train/a/a0.png').read_bytes()
     (root/'train/a/a0.png').write_bytes(good[:len(good)//2])
     (root/'val/c/c0.png').write_bytes(b'no image')
-    with pytest.warns(UserWarning, match='2 images cannot be decoded and are left out: train/a/a0.png, val/c/c0.png'): dls = fast(root, tmp_path)
+    with pytest.warns(UserWarning, match='2 images cannot be decoded and are left out: train/a/a0.png, val/c/c0.png'):
+        dls = fast(root, tmp_path)
     assert (dls.train.n, dls.valid.n, dls.fingerprint['skipped'])==(23, 11, ['train/a/a0.png','val/c/c0.png'])
     for x,_ in dls.valid: assert x.isfinite().all()
     for o in root.glob('train/*/*'): o.write_bytes(b'no image')
@@ -118,7 +119,8 @@ def test_epoch_is_all(images, tmp_path):
 
 def net():
     "Convolution, batch norm and dropout"
-    return nn.Sequential(nn.Conv2d(3, 6, 3, stride=2), nn.BatchNorm2d(6), nn.ReLU(), nn.Dropout(.2), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(6, 3))
+    return nn.Sequential(nn.Conv2d(3, 6, 3, stride=2), nn.BatchNorm2d(6), nn.ReLU(), nn.Dropout(.2), nn.AdaptiveAvgPool2d(1), nn.Flatten(),
+        nn.Linear(6, 3))
 
 def learner(images, cache, **kwargs):
     set_seed(5)

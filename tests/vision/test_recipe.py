@@ -37,8 +37,8 @@ def apart(a, b): return max((x.float()-y.float()).abs().max().item() for x,y in 
 
 # ---- settings
 
-FLAGS = dict(lr=1e-2, size=128, sqrmom=.99, mom=.9, eps=1e-6, wd=1e-2, epochs=5, bs=64, mixup=0., opt='ranger', arch='xresnet50', sh=0., sa=0, sym=0, beta=0.,
-    act_fn='Mish', fp16=0, pool='AvgPool') # Of fastai's train_imagenette.py, with their defaults
+FLAGS = dict(lr=1e-2, size=128, sqrmom=.99, mom=.9, eps=1e-6, wd=1e-2, epochs=5, bs=64, mixup=0., opt='ranger', arch='xresnet50', sh=0.,
+    sa=0, sym=0, beta=0., act_fn='Mish', fp16=0, pool='AvgPool') # Of fastai's train_imagenette.py, with their defaults
 OURS = dict(sqrmom='sqr_mom', act_fn='act', fp16='precision')
 
 @pytest.mark.parametrize('flag', FLAGS)
@@ -53,20 +53,24 @@ def test_presets():
     r = R.recipe_settings('record-128-5')
     assert (r['bs'],r['crop'],r['normalize'],r['wd'],r['lr'],r['blur'],r['precision'])==(32,'resize',False,1e-4,8e-3,True,'fp32')
     b = R.recipe_settings('base-2020')
-    assert (b['arch'],b['sa'],b['pool'],b['lr'],b['mom'],b['sqr_mom'],b['eps'],b['bs'],b['precision'],b['sched'])==('xse_resnext50',True,'MaxPool',8e-3,.95,.99,1e-6,64,'fp16','fc')
+    assert (b['arch'],b['sa'],b['pool'],b['lr'],b['mom'],b['sqr_mom'],b['eps'],b['bs'],b['precision'],
+        b['sched'])==('xse_resnext50',True,'MaxPool',8e-3,.95,.99,1e-6,64,'fp16','fc')
 
 @pytest.mark.parametrize('epochs,on', [(5,False),(20,False),(80,True),(200,True)])
 def test_mixup_from_80_epochs(epochs, on, digits):
     learn = made(cfg_of(epochs=epochs), digits)
     assert bool(learn._grab_cbs(MixUp))==on
 
-@pytest.mark.parametrize('kw,says', [(dict(opt='difgrad'), "did you mean 'diffgrad'"), (dict(precision='fp8'), '--precision'), (dict(holdout=.95), '.9 or less'), (dict(holdout=-.1), 'give 0 or more'),
-    (dict(limit=10), 'give 64 or more'), (dict(blur=True, size=100), 'multiple of 32'), (dict(sched='cosine'), '--sched'), (dict(colour=3), "no 'colour'"), (dict(epochs=0), 'give 1 or more')], ids=str)
+@pytest.mark.parametrize('kw,says', [(dict(opt='difgrad'), "did you mean 'diffgrad'"), (dict(precision='fp8'), '--precision'),
+    (dict(holdout=.95), '.9 or less'), (dict(holdout=-.1), 'give 0 or more'), (dict(limit=10), 'give 64 or more'),
+    (dict(blur=True, size=100), 'multiple of 32'), (dict(sched='cosine'), '--sched'), (dict(colour=3), "no 'colour'"),
+    (dict(epochs=0), 'give 1 or more')], ids=str)
 def test_refused(kw, says):
     with pytest.raises(InputError, match=says.replace('(', r'\(')): cfg_of(**kw)
 
 @pytest.mark.parametrize('opt', ['ranger','ranger20','fastai.ranger','fastai.adam'])
-def test_rangers_keep_the_presets_numbers(opt): assert [R.recipe_settings('base-2020', opt=opt)[k] for k in ('wd','mom','sqr_mom','eps')]==[1e-2,.95,.99,1e-6]
+def test_rangers_keep_the_presets_numbers(opt):
+    assert [R.recipe_settings('base-2020', opt=opt)[k] for k in ('wd','mom','sqr_mom','eps')]==[1e-2,.95,.99,1e-6]
 
 def test_preset_is_fastai_ranger():
     "The preset's optimizer follows fastai's own, step by step"
@@ -108,7 +112,8 @@ def test_noise_in_the_holdout(tmp_path, digits):
     root = shutil.copytree(digits, tmp_path/'noisy')
     names = [o.relative_to(root).as_posix() for o in sorted(root.glob('train/*/*.png'))]
     labels = {o:'0' if i%2 else o.split('/')[1] for i,o in enumerate(names)}
-    (root/'noisy_d.csv').write_text('\n'.join(['path,noisy_labels_0,noisy_labels_5,is_valid', *(f'{k},{v},{v},False' for k,v in labels.items())]))
+    rows = [f'{k},{v},{v},False' for k,v in labels.items()]
+    (root/'noisy_d.csv').write_text('\n'.join(['path,noisy_labels_0,noisy_labels_5,is_valid', *rows]))
     cfg = cfg_of(noise=5, limit=None)
     def seen(cfg):
         dl = R.recipe_loaders(cfg, root, 0).valid
@@ -133,7 +138,8 @@ def test_bf16_is_autocast(digits):
         learn,seen = made(cfg_of(precision=k), digits),set()
         learn.model[0][0].register_forward_hook(lambda m, x, y: seen.add(y.dtype))
         with learn.no_bar(), learn.no_logging(): R.fit_recipe(learn, cfg_of(precision=k))
-        assert seen=={dtype} and learn.recorder.losses[0].item()==pytest.approx(by_hand(k), rel=1e-5) # An average of one, debiased in float32
+        # An average of one, debiased in float32
+        assert seen=={dtype} and learn.recorder.losses[0].item()==pytest.approx(by_hand(k), rel=1e-5)
 
 def test_fp16_is_fp32_on_a_cpu(digits):
     learn = made(cfg_of(precision='fp16'), digits)
@@ -142,7 +148,8 @@ def test_fp16_is_fp32_on_a_cpu(digits):
 def test_channels_last(digits):
     "Another layout, the same training"
     a,b = (trained(cfg_of(opt='momentum', lr=1e-2), digits, channels_last=o) for o in (False,True))
-    assert b.model[0][0].weight.is_contiguous(memory_format=torch.channels_last) and not a.model[0][0].weight.is_contiguous(memory_format=torch.channels_last)
+    assert b.model[0][0].weight.is_contiguous(memory_format=torch.channels_last)
+    assert not a.model[0][0].weight.is_contiguous(memory_format=torch.channels_last)
     assert 0<apart(a, b)<1e-5 # Sums of convolutions come in another order
 
 def test_compiled(digits, monkeypatch):
@@ -162,7 +169,8 @@ def test_blur():
 
 def test_blur_without_kornia(monkeypatch):
     monkeypatch.setitem(sys.modules, 'kornia.filters', None)
-    with pytest.raises(InputError, match=r'pip install fastopt\[blur\]'): R.recipe_network(R.recipe_settings('blur-2020', arch='xresnet18'), 10)
+    with pytest.raises(InputError, match=r'pip install fastopt\[blur\]'):
+        R.recipe_network(R.recipe_settings('blur-2020', arch='xresnet18'), 10)
 
 @pytest.mark.parametrize('name', [k for k in R.ARCHS if k!='small'])
 def test_archs(name):

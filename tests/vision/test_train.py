@@ -53,7 +53,8 @@ def test_default(tmp_path):
     assert '--opt diffgrad' in rec['command'] and '--seed 42' in rec['command'] and '--lr 0.008' in rec['command'] and rec['device']
     assert Image.open(run/'curves.png').size[0]>1000
     code = f'from fastai.vision.all import *; from sklearn.datasets import load_digits; l = load_learner({str(run/"model.pkl")!r})'
-    code += '; d = load_digits(); l.remove_cb(l.progress); print(l.predict(PILImageBW.create((d.images[0]*15.9).astype("uint8")))[0], d.target[0])'
+    code += '; d = load_digits(); l.remove_cb(l.progress); image = PILImageBW.create((d.images[0]*15.9).astype("uint8"))'
+    code += '; print(l.predict(image)[0], d.target[0])'
     res = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, cwd=tmp_path)
     assert res.stdout.split()==['0','0'], res.stderr
 
@@ -204,8 +205,8 @@ def test_layouts_that_cannot_be_learnt(make, says, tmp_path):
 @pytest.mark.parametrize('kw,says', [(dict(bs=17), '--bs 17 is more than the 16 training images'), (dict(bs=1), '--bs 1 .*2 or more'),
     (dict(size=0), '--size 0 .*1 or more'), (dict(epochs=0), '--epochs 0'), (dict(limit=0), '--limit 0'), (dict(limit=1), 'the 2 classes'),
     (dict(lr=-1.), 'lr'), (dict(wd=-1.), 'wd'), (dict(how='warp'), 'how'), (dict(opt='difgrad'), "did you mean 'diffgrad'"),
-    (dict(arch='xresnet81'), "did you mean 'xresnet18'"), (dict(data='imagenete'), "did you mean 'imagenette'"), (dict(data='digit'), "'digits'"),
-    (dict(data='/no/such/folder'), 'no such file or folder')])
+    (dict(arch='xresnet81'), "did you mean 'xresnet18'"), (dict(data='imagenete'), "did you mean 'imagenette'"),
+    (dict(data='digit'), "'digits'"), (dict(data='/no/such/folder'), 'no such file or folder')])
 def test_bad_arguments(tree, kw, says):
     with pytest.raises(T.InputError, match=says): quick(tree, **kw)
     assert not Path('runs').exists()
@@ -225,8 +226,9 @@ def test_download_without_a_network(monkeypatch):
     monkeypatch.setattr(I, 'untar_data', offline)
     with pytest.raises(T.InputError, match='Cannot read --data imagewoof.*no route'): quick('imagewoof')
 
-@pytest.mark.parametrize('args,code,says', [(['--opt','difgrad'], 2, "did you mean 'diffgrad'"), (['--arch','xresnet81'], 2, "did you mean 'xresnet18'"),
-    (['--how','warp'], 2, "invalid choice: 'warp'"), (['--epochs','many'], 2, 'invalid int value'), (['--data','imagenete'], 1, "did you mean 'imagenette'")])
+@pytest.mark.parametrize('args,code,says', [(['--opt','difgrad'], 2, "did you mean 'diffgrad'"),
+    (['--arch','xresnet81'], 2, "did you mean 'xresnet18'"), (['--how','warp'], 2, "invalid choice: 'warp'"),
+    (['--epochs','many'], 2, 'invalid int value'), (['--data','imagenete'], 1, "did you mean 'imagenette'")])
 def test_exit_codes(monkeypatch, capsys, args, code, says):
     "argparse's own code for what it can see, and 1 for the rest"
     assert cli(monkeypatch, *args)==code and says in capsys.readouterr().err
