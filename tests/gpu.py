@@ -1,10 +1,11 @@
 """What only a GPU can decide, decided by one command: python tests/gpu.py [--minutes 9] [--part NAME …] [--out FOLDER]
 
-Each part runs in a process of its own, so that neither an exception nor a crash of the driver ends the others, and has a share of the minutes. It
-writes its record, a JSON file in FOLDER, after each result, and says what it had no time for. The table of all results is printed last. Nothing is
-fetched from a network. `--board`, best in a second call, trains the leaderboard's recipes instead; `--tables FOLDER` writes the records that lie in
-FOLDER into the notebooks, and runs nothing. `gpu_pack.sh` fetches what a machine without a network needs. Without a GPU, or with `--tiny`, everything runs at the smallest size, with Triton's interpreter: a
-rehearsal, whose figures mean nothing, and whose record says so."""
+Each part runs in a process of its own, so that neither an exception nor a crash of the driver ends the others, and has a share of the
+minutes. It writes its record, a JSON file in FOLDER, after each result, and says what it had no time for. The table of all results is
+printed last. Nothing is fetched from a network; `gpu_pack.sh` fetches beforehand what a machine without one needs. `--board`, best in a
+second call, trains the leaderboard's recipes instead; `--tables FOLDER` writes the records that lie in FOLDER into the notebooks, and runs
+nothing. Without a GPU, or with `--tiny`, everything runs at the smallest size, with Triton's interpreter: a rehearsal, whose figures mean
+nothing, and whose record says so."""
 import argparse, json, os, subprocess, sys, time
 from pathlib import Path
 
@@ -40,12 +41,14 @@ def line(row):
     "A result as a line of text"
     v = row['value']
     shown = f'{v:.4g}' if isinstance(v, float) else '' if v is None else str(v)
-    return f"{row['what']:<66} {shown:>14}  {row['bar'] or '':<12} {'' if row['reached'] is None else 'yes' if row['reached'] else 'NO'}".rstrip()
+    reached = {True:'yes', False:'NO', None:''}[row['reached']]
+    return f"{row['what']:<66} {shown:>14}  {row['bar'] or '':<12} {reached}".rstrip()
 
 def print_table(records):
     "All `records`, a line a result"
     for o in records:
-        print(f"\n{o['part']} on {o.get('device', 'an unknown device')}{', a rehearsal' if o.get('tiny') else ''}: {o.get('ended', 'did not end by itself')}")
+        where = o.get('device', 'an unknown device') + (', a rehearsal' if o.get('tiny') else '')
+        print(f"\n{o['part']} on {where}: {o.get('ended', 'did not end by itself')}")
         for row in o['rows']: print('  '+line(row))
     rows = [r for o in records for r in o['rows']]
     print(f"\n{len(rows)} results: {sum(r['reached'] is True for r in rows)} reached, {sum(r['reached'] is False for r in rows)} not")

@@ -16,7 +16,8 @@ from rules_under_test import RULES, TORCH, far, trained
 tiny,device = False,torch.device('cpu')
 
 def setup(rehearse, interpret=True):
-    "Take the GPU; or, to `rehearse`, let the CPU take its place, and Triton's interpreter, if it shall `interpret`, that of the compiled kernels"
+    """Take the GPU; or, to `rehearse`, let the CPU take its place, and Triton's interpreter, if it shall `interpret`, that of the compiled
+    kernels"""
     global tiny,device
     tiny,device = rehearse,torch.device('cpu' if rehearse else 'cuda')
     if tiny:
@@ -27,19 +28,23 @@ def main(part, seconds, path, rehearse):
     "Run `part` within `seconds`, and keep its record in the file `path`; every argument is text"
     setup(bool(int(rehearse)), part not in ('recipe', 'board')) # The interpreter would take minutes for a step of a network
     name = device_name() if tiny else torch.cuda.get_device_name()
-    report = Report(Path(path), part, float(seconds), device=name, tiny=tiny, versions=package_versions(), time=time.strftime('%Y-%m-%d %H:%M:%S %z'))
+    about = dict(device=name, tiny=tiny, versions=package_versions(), time=time.strftime('%Y-%m-%d %H:%M:%S %z'))
+    report = Report(Path(path), part, float(seconds), **about)
     for what,f,needs in PARTS[part]: report.attempt(what, f, needs=0 if tiny else needs)
     report.write(ended='in time' if report.left()>=0 else f'{-report.left():.0f} seconds late')
 
 # ---- correct: every rule, engine and dtype against float64 on the CPU
 
 # In 16 bits weights land in one of three ways, and state may be kept in bfloat16
-CASES = [(torch.float32, 'plain', None), (torch.float64, 'plain', None), *[(d, how, None) for d in DROP for how in LOWP], (torch.float32, 'plain', torch.bfloat16)]
+CASES = [(torch.float32, 'plain', None), (torch.float64, 'plain', None), *[(d, how, None) for d in DROP for how in LOWP]]
+CASES += [(torch.float32, 'plain', torch.bfloat16)]
 
 def errors(name):
-    "For rule `name`, each case and engine the error on the GPU over what it may be: four times that of eager on the CPU, and two units in the last place"
+    """For rule `name`, each case and engine the error on the GPU over what it may be: four times that of eager on the CPU, and two units in
+    the last place"""
     rule,found = RULES[name],{}
-    def run(dtype, lowp='plain', state=None, how='eager', on=device): return trained(rule, how, dtype, lowp, state_dtype=state, device=on, lr=0.01, wd=0.1)
+    def run(dtype, lowp='plain', state=None, how='eager', on=device):
+        return trained(rule, how, dtype, lowp, state_dtype=state, device=on, lr=0.01, wd=0.1)
     exact = run(torch.float64, on='cpu')
     for dtype,lowp,state in CASES[:1] if tiny else CASES:
         may = 4*far(run(dtype, lowp, state, on='cpu'), exact) + 2*torch.finfo(state or dtype).eps
@@ -67,7 +72,8 @@ def every_rule(report):
                 for case,share in found.items(): worst[case] = max(worst.get(case, (0., '')), (share, name))
         pool.terminate()
     for name,why in failed.items(): report.add(f'{name} on all engines', why, reached=False)
-    for case,(share,name) in worst.items(): report.add(f'{case}: error over what it may be, worst of {len(done)} rules, {name}', share, '<= 1', share<=1)
+    for case,(share,name) in worst.items():
+        report.add(f'{case}: error over what it may be, worst of {len(done)} rules, {name}', share, '<= 1', share<=1)
     if len(done)<len(names): report.add('every rule', f"cut: {', '.join(sorted({*names}-done))}")
     report.add(f'seconds for {len(done)} rules in {n} processes, compiling included', time.monotonic()-start)
 
@@ -161,7 +167,8 @@ def random_changes(report):
         except Exception: bad = 'an exception',traceback.format_exc(limit=-4)
         if bad: wrong.append(bad)
     for story,answer in wrong[:5]: report.add(f'after {story}', answer, reached=False)
-    report.add('random changes between steps: ' + ', '.join(f'{n} {k}' for k,n in counts.items()), f'{len(wrong)} wrong', '0 wrong', not wrong)
+    tried = ', '.join(f'{n} {k}' for k,n in counts.items())
+    report.add(f'random changes between steps: {tried}', f'{len(wrong)} wrong', '0 wrong', not wrong)
 
 # ---- speed
 
@@ -191,8 +198,9 @@ def medians(fs, weights, rounds):
             t = timed(f)
             if i>=3: seen[k].append(t)
     def quantile(xs, q): return sorted(xs)[round(q*(len(xs)-1))]
-    return {k: dict(ms=quantile([o for o,_ in ts], .5), host=quantile([o for _,o in ts], .5), spread=[quantile([o for o,_ in ts], q) for q in (.25, .75)])
-        for k,ts in seen.items()}
+    def told(on_device, on_host):
+        return dict(ms=quantile(on_device, .5), host=quantile(on_host, .5), spread=[quantile(on_device, q) for q in (.25, .75)])
+    return {k: told(*zip(*ts)) for k,ts in seen.items()}
 
 def nets():
     if tiny: return dict(small=[(8, 8), (8,)])
@@ -203,7 +211,7 @@ SPEEDS = ('adamw', 'diffgrad', 'lamb', 'ranger', 'muon', 'sophia')
 
 def rivals(ps):
     "Steps of PyTorch's and of optimi's AdamW on the weights `ps`"
-    made = {f'torch AdamW {k}': torch.optim.AdamW(ps, lr=1e-3, **kw) for k,kw in dict(fused=dict(fused=True), foreach=dict(foreach=True)).items()}
+    made = {f'torch AdamW {k}': torch.optim.AdamW(ps, lr=1e-3, **{k: True}) for k in ('fused', 'foreach')}
     if device.type=='cuda': made['torch AdamW capturable'] = torch.optim.AdamW(ps, lr=1e-3, capturable=True, foreach=True)
     if not why_missing('optimi'):
         for how in peer_engines('optimi', 'AdamW', device.type=='cuda'): made[f'optimi AdamW {how}'] = peer(ps, 'optimi', how, 'AdamW')
@@ -228,7 +236,8 @@ def speed_of(report, net):
         fs = dict(ours=opt.step, **(base if name=='adamw' else {k: base[k] for k in ('copy', 'torch AdamW fused')}))
         got = medians(fs, weights, 2 if tiny else 30)
         ours,torch_ms,copy = (got[k]['ms'] for k in ('ours', 'torch AdamW fused', 'copy'))
-        report.add(f'{net}: {name}, milliseconds a step', ours, spread=got['ours']['spread'], host=got['ours']['host'], first=first, weights=n)
+        more = {k: got['ours'][k] for k in ('spread', 'host')}
+        report.add(f'{net}: {name}, milliseconds a step', ours, first=first, weights=n, **more)
         judged = name in BYTES and not tiny or None
         report.add(f'{net}: {name} over torch AdamW fused', ours/torch_ms, judged and '<= 1', judged and ours<=torch_ms)
         if name in BYTES:
@@ -254,7 +263,8 @@ def sweep(report):
         for name in ('adamw',) if tiny else ('adamw', 'diffgrad'):
             for block in (1024,) if tiny else (512, 1024, 2048, 4096, 8192):
                 for warps in (4,) if tiny else (4, 8):
-                    if report.left()<8 and not tiny: return report.add(f'sweep: {name} in blocks of {block} and what follows', 'cut: no time was left')
+                    late = report.left()<8 and not tiny
+                    if late: return report.add(f'sweep: {name} in blocks of {block} and what follows', 'cut: no time was left')
                     TritonLauncher.BLOCK,TritonLauncher.OPTIONS = block,dict(num_warps=warps)
                     opt = RULES[name](weights.ps, lr=1e-3, how='fused')
                     best[name, block, warps] = medians(dict(ours=opt.step), weights, 1 if tiny else 12)['ours']['ms']
@@ -285,9 +295,11 @@ def throughput(report, path, **variant):
     what = ' '.join([cfg['precision'], *(['channels last'] if last else []), *(['compiled'] if compiled else [])])
     for k in table.index:
         bar,ok = (None, None) if k!='fast loader / network' else ('>= 1', bool(table.loc[k, 'median']>=1))
-        report.add(f'recipe in {what}: {k}', float(table.loc[k, 'median']), bar, ok, spread=[float(table.loc[k, o]) for o in ('lower quartile', 'upper quartile')])
+        spread = [float(table.loc[k, o]) for o in ('lower quartile', 'upper quartile')]
+        report.add(f'recipe in {what}: {k}', float(table.loc[k, 'median']), bar, ok, spread=spread)
 
-VARIANTS = [dict(precision='fp32'), dict(precision='bf16'), dict(precision='bf16', channels_last=True), dict(precision='bf16', channels_last=True, compiled=True)]
+LAST = dict(precision='bf16', channels_last=True)
+VARIANTS = dict(precision='fp32'),dict(precision='bf16'),LAST,dict(LAST, compiled=True)
 
 def recipes(report):
     path = images()
@@ -298,8 +310,9 @@ def recipes(report):
 def board(report):
     "Five epochs of the leaderboard's recipes, a seed after another, for as long as there is time; `record-128-5` needs kornia"
     from fastopt.vision.leaderboard import leaderboard_command
-    path,out,args = images(),report.path.parent/'board',['--size', '32', '--epochs', '1', '--bs', '8', '--arch', 'xresnet18', '--limit', '24'] if tiny else []
-    taken,turns = [],cycle([(preset, opt) for preset in (('base-2020',) if tiny else ('record-128-5', 'base-2020')) for opt in ('ranger', 'adamw' if tiny else best_rule())])
+    path,out,taken,args,presets,opts = images(),report.path.parent/'board',[],[],['record-128-5', 'base-2020'],['ranger', best_rule()]
+    if tiny: args,presets = '--size 32 --epochs 1 --bs 8 --arch xresnet18 --limit 24'.split(),presets[1:]
+    turns = cycle([(preset, opt) for preset in presets for opt in opts])
     for i,(preset,opt) in enumerate(turns):
         if tiny and i>=1 or taken and report.left()<1.2*max(taken): break
         start = time.monotonic()
@@ -307,7 +320,8 @@ def board(report):
         leaderboard_command(['run', preset, '--opt', opt, *args, *seed, '--data', str(path), '--out', str(out)])
         taken.append(time.monotonic()-start)
         record = json.loads((out/'leaderboard.jsonl').read_text(encoding='utf-8').splitlines()[-1])
-        report.add(f'{preset} {opt}, seed {i//4}: accuracy', float(record['accuracy']), seconds=record['seconds'], images_s=record['images_s'])
+        more = {k: record[k] for k in ('seconds', 'images_s')}
+        report.add(f'{preset} {opt}, seed {i//4}: accuracy', float(record['accuracy']), **more)
         report.add(f'{preset} {opt}, seed {i//4}: seconds', taken[-1], None if tiny else '<= 60', None if tiny else taken[-1]<=60)
 
 def best_rule():
@@ -319,7 +333,8 @@ def best_rule():
     return max((k for k in by if k in RULES and k!='ranger'), key=lambda k: sum(by[k])/len(by[k]))
 
 PARTS = dict( # What it is called, the function, and the seconds below which it is not begun
-    correct=[('every rule on every engine', every_rule, 30), ('300 million weights', large_tensors, 10), ('GradScaler', grad_scaler, 5), ('exact resume', exact_resume, 5)],
+    correct=[('every rule on every engine', every_rule, 30), ('300 million weights', large_tensors, 10), ('GradScaler', grad_scaler, 5),
+        ('exact resume', exact_resume, 5)],
     memory=[('random changes', random_changes, 10)],
     speed=[('speed', speeds, 10), ('sweep', sweep, 10)],
     recipe=[('the recipe', recipes, 15)],

@@ -7,7 +7,8 @@ import re
 
 _hidden = {'hide', 'export', 'exporti', 'default_exp'}
 
-FILES,PICTURES = 'https://github.com/fastopt/fastopt/blob/main/','https://raw.githubusercontent.com/fastopt/fastopt/main/' # PyPI shows the README, too
+# PyPI shows the README, too, and knows no files beside it
+FILES,PICTURES = 'https://github.com/fastopt/fastopt/blob/main/','https://raw.githubusercontent.com/fastopt/fastopt/main/'
 
 def _absolute(nb, m):
     "A link `m` to a file near the notebook `nb` as an address; any other text as it was"

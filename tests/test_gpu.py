@@ -5,12 +5,18 @@ import gpu, gpu_tables, pytest
 
 def row(what, value=1., bar=None, reached=None): return dict(what=what, value=value, bar=bar, reached=reached)
 
+HEAD = """import os, sys, time
+from pathlib import Path
+from gpu import Report
+def main(part, seconds, path, tiny):
+    report = Report(Path(path), part, float(seconds))
+"""
+
 @pytest.fixture
 def parts(tmp_path, monkeypatch):
     "Runs the function `f` of a module `gpu_parts` of its own as the part `correct`"
     def run(body, seconds=60):
-        text = 'import os, sys, time\nfrom pathlib import Path\nfrom gpu import Report\ndef main(part, seconds, path, tiny):\n    report = Report(Path(path), part, float(seconds))\n'
-        (tmp_path/'gpu_parts.py').write_text(text+textwrap.indent(textwrap.dedent(body), '    '))
+        (tmp_path/'gpu_parts.py').write_text(HEAD+textwrap.indent(textwrap.dedent(body), '    '))
         monkeypatch.setattr(gpu, 'HERE', tmp_path)
         monkeypatch.setenv('PYTHONPATH', str(Path(gpu.__file__).parent))
         return gpu.run_part('correct', seconds, tmp_path, True)
@@ -23,12 +29,14 @@ def test_a_failure_is_a_result_and_what_follows_is_tried(parts):
         report.attempt('doubling', f, 4)
         report.attempt('too long', f, 4, needs=10**6)
         report.write(ended='in time')''')
-    assert [(r['what'], r['value'], r['reached']) for r in o['rows']]==[('division', 'ZeroDivisionError: division by zero', False), ('twice', 8, None),
-        ('too long', 'cut: no time was left', None)] and o['ended']=='in time'
+    failed,twice,late = [(r['what'], r['value'], r['reached']) for r in o['rows']]
+    assert failed==('division', 'ZeroDivisionError: division by zero', False) and twice==('twice', 8, None)
+    assert late==('too long', 'cut: no time was left', None) and o['ended']=='in time'
 
 def test_a_crash_leaves_what_was_found(parts):
     o = parts("report.add('first', 1.)\nos.abort()")
-    assert [r['what'] for r in o['rows']]==['first', 'the part correct'] and o['ended']=='ended with status -6' and o['rows'][1]['reached'] is False
+    assert [r['what'] for r in o['rows']]==['first', 'the part correct'] and o['rows'][1]['reached'] is False
+    assert o['ended']=='ended with status -6'
 
 def test_what_hangs_is_stopped(parts, monkeypatch):
     monkeypatch.setattr(gpu, 'GRACE', 2)
@@ -37,10 +45,12 @@ def test_what_hangs_is_stopped(parts, monkeypatch):
 
 def test_the_table_and_the_status_say_what_was_not_reached(monkeypatch, tmp_path, capsys):
     def run(reached):
-        monkeypatch.setattr(gpu, 'run_part', lambda part, *args: dict(part=part, device='a GPU', ended='in time', rows=[row('this', .5, '<= 1', reached), row('that', 'text')]))
+        rows = [row('this', .5, '<= 1', reached), row('that', 'text')]
+        monkeypatch.setattr(gpu, 'run_part', lambda part, *args: dict(part=part, device='a GPU', ended='in time', rows=rows))
         return gpu.main(['--tiny', '--out', str(tmp_path), '--part', 'correct', 'speed']),capsys.readouterr().out
     (good,said),(bad,worse) = run(True),run(False)
-    assert (good,bad)==(0,1) and '4 results: 2 reached, 0 not' in said and '4 results: 0 reached, 2 not' in worse and '<= 1         NO' in worse
+    assert (good,bad)==(0,1) and '4 results: 2 reached, 0 not' in said
+    assert '4 results: 0 reached, 2 not' in worse and '<= 1         NO' in worse
 
 def test_minutes_are_shared_out(monkeypatch, tmp_path):
     seen = {}
@@ -53,13 +63,15 @@ def test_minutes_are_shared_out(monkeypatch, tmp_path):
 
 def test_tables_tell_what_records_tell_and_no_rehearsal(tmp_path):
     about = dict(device='H200', versions=dict(torch='2.11.0'), time='2026-01-02 03:04:05 +0000', ended='in time')
-    def write(part, **more): (tmp_path/f'{part}.json').write_text(json.dumps(dict(about, part=part, rows=[row('giant: adamw, share of a copy', .9, '>= 0.85', True), row('a|b', 'c|d')], **more)))
+    rows = [row('giant: adamw, share of a copy', .9, '>= 0.85', True), row('a|b', 'c|d')]
+    def write(part, **more): (tmp_path/f'{part}.json').write_text(json.dumps(dict(about, part=part, rows=rows, **more)))
     write('speed', tiny=False)
     write('recipe', tiny=True)
     (tmp_path/'board.json').write_text('{}')
     records = gpu_tables.read(tmp_path)
     assert list(records)==['speed'] and gpu_tables.full(records).count('Not measured.')==4
-    assert '| giant: adamw, share of a copy | 0.9 | >= 0.85 | yes |' in gpu_tables.short(records) and 'H200; torch 2.11.0; 2026-01-02; in time' in gpu_tables.short(records)
+    said = gpu_tables.short(records)
+    assert '| giant: adamw, share of a copy | 0.9 | >= 0.85 | yes |' in said and 'H200; torch 2.11.0; 2026-01-02; in time' in said
     assert 'nothing has been measured' in gpu_tables.short({})
 
 def test_the_notebooks_say_what_the_records_say():

@@ -27,8 +27,8 @@ def says(message, f, *args, error=TypeError, **kwargs):
     with pytest.raises(error, match=re.escape(message)): f(*args, **kwargs)
 
 def test_the_class_in_place_of_the_rule():
-    says('DiffGrad is a class for PyTorch, without fastai\'s \'set_hypers\'; give a Learner the rule, opt_func=diffgrad, or opt_func=partial(OptimWrapper, opt=DiffGrad)',
-        fit, DiffGrad, error=AttributeError)
+    says("DiffGrad is a class for PyTorch, without fastai's 'set_hypers'; give a Learner the rule, opt_func=diffgrad, "
+        'or opt_func=partial(OptimWrapper, opt=DiffGrad)', fit, DiffGrad, error=AttributeError)
     assert type(fit(partial(OptimWrapper, opt=DiffGrad)).opt) is OptimWrapper
     assert not hasattr(DiffGrad(weights()), 'no_such_thing')
     says("'DiffGrad' object has no attribute 'no_such_thing'", getattr, DiffGrad(weights()), 'no_such_thing', error=AttributeError)
@@ -75,10 +75,11 @@ def test_parameters_that_cannot_be_read():
     def no_default(u, *, a): return u*a
     def any_tensors(u, *args): return u
     def any_hypers(u, **kwargs): return u
-    says("Term float_before_star: the parameter 'a' stands before `*`, so it is a state, but its default is 0.9; put a hyper after `*`: def float_before_star(u, *, a=0.9)",
-        term, float_before_star)
+    says("Term float_before_star: the parameter 'a' stands before `*`, so it is a state, but its default is 0.9; put a hyper after `*`: "
+        'def float_before_star(u, *, a=0.9)', term, float_before_star)
     says("Term no_default: the parameter 'a' is a hyper without a default; give it one: a=0.9", term, no_default)
-    for f,name in ((any_tensors, 'args'), (any_hypers, 'kwargs')): says(f"the parameter '{name}' stands for any number of arguments; name each", term, f)
+    for f,name in ((any_tensors, 'args'), (any_hypers, 'kwargs')):
+        says(f"the parameter '{name}' stands for any number of arguments; name each", term, f)
 
 def test_rules_that_cannot_be():
     says('A Rule is made of terms, and none was given; for example Rule(adam, decay, descend)', Rule)
