@@ -74,7 +74,7 @@ def unflatten_memos(rule, st):
     st = dict(st)
     for k,start in rule.memos.items():
         if k not in st and all(f'{k}.{o}' in st for o in start): st[k] = {o: st.pop(f'{k}.{o}') for o in start}
-        if isinstance(st.get(k), dict): st[k] = {o: v.tolist() if isinstance(v, torch.Tensor) else v for o,v in st[k].items()}
+        if isinstance(st.get(k), dict): st[k] = {o: v.tolist() if isinstance(v, torch.Tensor) and v.layout==torch.strided else v for o,v in st[k].items()}
     return st
 
 # %% ../../nbs/core/06_checkpoints.ipynb #fca748fd

@@ -677,6 +677,16 @@ def test_a_damaged_checkpoint_loads_right_or_not_at_all(face, make, lowp):
         assert all(p.isfinite().all() for p in again[1])
     damaged()
 
+@pytest.mark.parametrize('face,make', [('fastai', nadam), ('torch', NAdam)])
+def test_a_memo_that_is_no_number_is_refused_by_name(face, make):
+    "Also where it has no memory of which numbers could be read"
+    opt,ps = saved_by(face, make, 'plain')
+    sd,before = opt.state_dict(),everything(opt, ps)
+    key = next(o for o in paths(sd['state']) if len(o)>1 and 'product' in str(o[-1]))
+    for new in (torch.zeros(3, 2).to_sparse(), torch.ones(7), 'x', None, [1.]):
+        with pytest.raises(ValueError, match="nadam: saved 'memo' is"): opt.load_state_dict(mutate(sd, ('state', *key), new))
+        assert everything(opt, ps)==before
+
 @pytest.mark.parametrize('face', FACES)
 def test_what_was_found_in_checkpoints(face):
     "The cases that once got in, or came out as errors from inside"
