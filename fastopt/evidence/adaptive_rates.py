@@ -33,6 +33,7 @@ class RateHistogram(Callback):
         self.counts.append(torch.histc(r.clamp(LOW, HIGH), BINS, LOW, HIGH).cpu())
         self.medians.append(r.median().item() if len(r) else float('nan'))
 
+# %% ../../nbs/evidence/07_adaptive_rates.ipynb #ba4e8659
 def plot_rates(
     records, # Dict of a title to the `RateHistogram` of a training
     axs=None # Axes, one for each

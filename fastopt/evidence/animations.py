@@ -13,10 +13,11 @@ from base64 import b64encode
 from html import escape
 from io import BytesIO
 from pathlib import Path
-from .landscapes import LINES, _contour, _curve, descent, grid_of, inside, legend_text, list_optimizers, optimizer_name, optimizer_styles, relief
+from fastopt.evidence.landscapes import (LINES, MARKERS, _contour, _curve, descent, grid_of, inside, legend_text, list_optimizers, optimizer_name,
+    optimizer_styles, relief)
 from .problems import find_problem
 
-# %% ../../nbs/evidence/04_animations.ipynb #dd2e6ec8
+# %% ../../nbs/evidence/04_animations.ipynb #d38c900c
 def walks(
     problem, # `Problem`
     rules, # As in `list_optimizers`
@@ -32,6 +33,7 @@ def walks(
     return [(legend_text(k, d, problem.domain), xy if problem.dims==2 else torch.cat([xy, problem(xy)], 1), s)
         for (k,*_),d,xy,s in zip(opts, runs, cut, styles)]
 
+# %% ../../nbs/evidence/04_animations.ipynb #c635cebc
 def _stage(problem, ways, n):
     "A figure with the land, the legend and no paths"
     fig,ax = plt.subplots(figsize=(6, 4.6), dpi=100, layout='constrained')
@@ -46,7 +48,7 @@ def _stage(problem, ways, n):
     fig.set_layout_engine('none') # Laid out once
     return fig,ax
 
-# %% ../../nbs/evidence/04_animations.ipynb #feb18eb5
+# %% ../../nbs/evidence/04_animations.ipynb #25df7e37
 def _gif(file, fig, ax, ways, n, frames, fps):
     from matplotlib.animation import FuncAnimation, PillowWriter
     lines = [ax.plot([], [], **s, ms=4, lw=1.4)[0] for *_,s in ways]
@@ -60,6 +62,7 @@ def _gif(file, fig, ax, ways, n, frames, fps):
     steps = np.unique(np.linspace(0, n, min(frames, n+1)).round().astype(int)).tolist()
     FuncAnimation(fig, _frame, frames=[*steps, *[n]*fps], cache_frame_data=False).save(file, writer=PillowWriter(fps)) # The end stays for a second
 
+# %% ../../nbs/evidence/04_animations.ipynb #6c692e36
 _PAGE = '''<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>TITLE</title>
 <style>body{font:15px sans-serif;margin:1em}canvas{max-width:100%;display:block}input{width:20em;vertical-align:middle}</style></head>
@@ -86,14 +89,17 @@ land.src = D.land;
 </script></body></html>
 '''
 
+# %% ../../nbs/evidence/04_animations.ipynb #a962afb6
 def _page_way(ax, height, xy, style):
     "What the page is told of a path, in pixels from the upper left"
     from matplotlib.markers import MarkerStyle
     def pixels(o): return [[round(a, 1), round(height-b, 1)] for a,b in ax.transData.transform(o.numpy()).tolist()]
     i,m = LINES.index(style['linestyle']),MarkerStyle(style['marker'])
     outline = [(o*[9, -9]).round(1).tolist() for o in m.get_path().transformed(m.get_transform()).to_polygons(closed_only=False)]
-    return dict(color=style['color'], dash=([], [8, 4], [8, 3, 2, 3], [2, 3], [10, 3, 2, 3, 2, 3])[i], xy=pixels(xy), marker=outline, filled=m.is_filled() and style['marker'] not in '+x1')
+    dash = ([], [8, 4], [8, 3, 2, 3], [2, 3], [10, 3, 2, 3, 2, 3])[i]
+    return dict(color=style['color'], dash=dash, xy=pixels(xy), marker=outline, filled=style['marker'] not in '+x1')
 
+# %% ../../nbs/evidence/04_animations.ipynb #e11090eb
 def _html(file, fig, ax, ways, n, seconds, title):
     raw = BytesIO()
     fig.savefig(raw, format='png', dpi=fig.dpi)
@@ -102,6 +108,7 @@ def _html(file, fig, ax, ways, n, seconds, title):
         box=[round(v, 1) for v in (box.x0, height-box.y1, box.width, box.height)], ways=[_page_way(ax, height, xy, s) for _,xy,s in ways])
     file.write_text(_PAGE.replace('TITLE', escape(title)).replace('DATA', json.dumps(data).replace('</', '<\\/')), encoding='utf-8')
 
+# %% ../../nbs/evidence/04_animations.ipynb #f3087283
 def animate_paths(
     problem, # Name of a problem, or `Problem`
     rules=None, # Optimizers, as in `plot_paths`
@@ -122,8 +129,9 @@ def animate_paths(
     finally: plt.close(fig)
     return file
 
-# %% ../../nbs/evidence/04_animations.ipynb #b18a29eb
-DASHES_3D,MARKERS_3D = ('solid', 'dash', 'dashdot', 'dot', 'longdash'),('circle', 'square', 'diamond', 'cross', 'x', 'circle-open', 'square-open', 'diamond-open')
+# %% ../../nbs/evidence/04_animations.ipynb #eb6708c6
+DASHES_3D = 'solid dash dashdot dot longdash'.split()
+MARKERS_3D = 'circle square diamond cross x circle-open square-open diamond-open'.split()
 
 _SURFACE_PAGE = '''<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>TITLE</title><script src="plotly.min.js"></script></head>
@@ -131,6 +139,7 @@ _SURFACE_PAGE = '''<!DOCTYPE html>
 <script>const F = DATA; Plotly.newPlot('s', F.data, F.layout, {displaylogo: false, responsive: true});</script></body></html>
 '''
 
+# %% ../../nbs/evidence/04_animations.ipynb #e7bba92a
 def _plotly():
     try: import plotly.offline
     except ImportError as e: raise ImportError("surface_html needs plotly, which is not installed: pip install 'fastopt[plots]'") from e
@@ -141,8 +150,9 @@ def _trace(problem, drawn, lift, text, xy, style):
     z = drawn(problem(*xy.T)) + lift
     return dict(type='scatter3d', mode='lines+markers', name=text, x=xy[:,0].tolist(), y=xy[:,1].tolist(), z=z.tolist(),
         line=dict(color=style['color'], width=5, dash=DASHES_3D[LINES.index(style['linestyle'])]),
-        marker=dict(color=style['color'], size=3, symbol=MARKERS_3D['os^DvPX*<>phdH8+x1'.index(style['marker'])%len(MARKERS_3D)]))
+        marker=dict(color=style['color'], size=3, symbol=MARKERS_3D[MARKERS.index(style['marker'])%len(MARKERS_3D)]))
 
+# %% ../../nbs/evidence/04_animations.ipynb #029f965c
 def surface_html(
     problem, # Name of a problem of two weights, or `Problem`
     rules=None, # Optimizers, as in `plot_paths`

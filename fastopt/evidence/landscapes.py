@@ -14,7 +14,6 @@ import matplotlib.pyplot as plt, torch
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
-from math import isfinite
 from zlib import crc32
 from fastai.optimizer import Optimizer, OptimWrapper
 from fastcore.basics import first
@@ -113,6 +112,7 @@ class Descent:
     friction:torch.Tensor|None=None # (n, coordinates): diffGrad's ξ, if the rule has it
     def __len__(self): return len(self.points)-1
 
+# %% ../../nbs/evidence/00_landscapes.ipynb #d8fd3b8c
 def _made(opt_func, p, lr):
     try: return opt_func([p]) if lr is None else opt_func([p], lr=lr)
     except TypeError as e:
@@ -123,6 +123,7 @@ def _remembered(opt, p):
     "The gradient before, as diffGrad keeps it"
     return opt.state[p]['prev'].clone() if p in opt.state else torch.zeros_like(p)
 
+# %% ../../nbs/evidence/00_landscapes.ipynb #55336d70
 def descent(
     opt_func, # Name of a rule, `Rule`, class, or function of a list of weights
     problem, # Name of a problem, `Problem`, or function of a tensor for each coordinate
@@ -157,6 +158,7 @@ def descent(
     hypers = opt.hypers[-1] if hasattr(opt, 'hypers') else opt.param_groups[-1]
     return Descent(points, problem(*points.T), float(hypers['lr']), stopped, torch.stack(kept) if kept else None)
 
+# %% ../../nbs/evidence/00_landscapes.ipynb #ddbfd2d1
 def path(
     opt_func, # Name of a rule, `Rule`, class, or function of a list of weights
     problem, # Name of a problem, `Problem`, or function of a tensor for each coordinate
@@ -167,7 +169,7 @@ def path(
     "The `n+1` points, of shape (n+1, coordinates), that an optimizer visits on `problem`"
     return descent(opt_func, problem, start, n, **kwargs).points
 
-# %% ../../nbs/evidence/00_landscapes.ipynb #ea586a26
+# %% ../../nbs/evidence/00_landscapes.ipynb #c4630f4b
 def grid_of(
     problem, # `Problem` of two coordinates
     n=200 # Points to a side
@@ -185,6 +187,7 @@ def relief(
     if up.max()<=10*up.median() and up.max()<=200: return lambda h: h,'height'
     return lambda h: (h-low).clamp(min=0).log1p(),'log(1 + height over the lowest)'
 
+# %% ../../nbs/evidence/00_landscapes.ipynb #3f67d7ed
 def _curve(problem, ax, **kwargs):
     lo,hi = problem.domain[0]
     x = torch.linspace(lo, hi, 1000, dtype=torch.float64)
@@ -203,6 +206,7 @@ def _scatter(problem, ax):
     drawn,label = relief(z)
     ax.figure.colorbar(ax.scatter(*x.T, c=drawn(z), s=8, cmap='cividis'), ax=ax, label=label)
 
+# %% ../../nbs/evidence/00_landscapes.ipynb #ed6654b1
 def _contour3d(problem, ax):
     x,y,z = grid_of(problem, 120)
     drawn,label = relief(z)
@@ -215,6 +219,7 @@ def _surface(problem, ax):
     ax.plot_surface(x, y, drawn(z), cmap='cividis', rcount=120, ccount=120, linewidth=0, antialiased=False)
     ax.set_zlabel(label)
 
+# %% ../../nbs/evidence/00_landscapes.ipynb #7f1d41ee
 LANDSCAPES = dict(contour=_contour, scatter=_scatter, contour3d=_contour3d, surface=_surface)
 
 def plot_landscape(
@@ -233,7 +238,7 @@ def plot_landscape(
     ax.set(title=p.name, xlabel='$x$', ylabel='$y$' if p.dims==2 else '$f(x)$')
     return ax
 
-# %% ../../nbs/evidence/00_landscapes.ipynb #05981fe9
+# %% ../../nbs/evidence/00_landscapes.ipynb #db2ec9de
 def inside(
     points, # (n+1, coordinates)
     domain, # (least, greatest) of each coordinate
@@ -249,6 +254,7 @@ def inside(
     share = torch.where(step>0, (hi-a)/step, torch.where(step<0, (lo-a)/step, torch.inf)).min().clamp(0, 1)
     return torch.cat([points[:i], (a + share*step)[None]]) if points[i].isfinite().all() else points[:i]
 
+# %% ../../nbs/evidence/00_landscapes.ipynb #5dc3051c
 def legend_text(
     name, # Of the optimizer
     d, # `Descent`
@@ -259,6 +265,7 @@ def legend_text(
     out = any(not lo<=x<=hi for x,(lo,hi) in zip(d.points[-1].tolist(), domain))
     return f"{name}, lr={d.lr:.3g}: {d.values[-1].item():.2g}{' (outside)' if out else ''}"
 
+# %% ../../nbs/evidence/00_landscapes.ipynb #49889158
 def _draw(ax, xy, style, label=None):
     "A line with a marker now and then, and a large one at its end"
     every = max(1, len(xy)//15)
@@ -273,6 +280,7 @@ def _plain_paths(fig, spec, p, runs, styles, names, n):
     ax.set(title=f'{p.name}, {n} steps', xlim=p.domain[0], ylim=p.domain[1], xlabel='$x$', ylabel='$y$')
     return ax
 
+# %% ../../nbs/evidence/00_landscapes.ipynb #50472624
 def _curve_paths(fig, spec, p, runs, styles, names, n):
     braked = any(d.friction is not None for d in runs)
     rows = spec.subgridspec(2+braked, 1, height_ratios=(3, 1.6, 1.2)[:2+braked])
@@ -294,6 +302,7 @@ def _curve_paths(fig, spec, p, runs, styles, names, n):
     if braked: axs[2].set(xlim=(0, n), xlabel='step', ylabel=r'friction $\xi$')
     return axs[0]
 
+# %% ../../nbs/evidence/00_landscapes.ipynb #13d3fa5b
 def plot_paths(
     problems=('ravine', 'valley'), # Name of a problem or `Problem`, or a list of these: one picture each
     rules=None, # Optimizers: a name, `Rule` or other opt_func, a list of these, or a dict of name in the legend to these; a tuple has one for each problem

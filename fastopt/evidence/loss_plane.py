@@ -13,7 +13,6 @@ import matplotlib.pyplot as plt, torch
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fastai.callback.core import Callback
-from fastai.learner import Learner
 from fastai.torch_core import get_random_states, set_random_states
 from fastcore.basics import first
 from torch.func import functional_call, vmap
@@ -78,10 +77,11 @@ def plane_through(
     "(centre, two directions at right angles, as long as `b` is away from `a`) of the plane through three points"
     u,w = b-a,c-a
     v = w - u*((w@u)/(u@u)) if u.any() else w
-    if not u.any() or v.norm() < 1e-6*w.norm(): raise ValueError("the three points lie on one line or coincide, so no plane goes through them alone; give others, or directions='random'")
+    if not u.any() or v.norm() <= 1e-6*w.norm(): raise ValueError(
+        "the three points lie on one line or coincide, so no plane goes through them alone; give others, or directions='random'")
     return a,u,v*(u.norm()/v.norm())
 
-# %% ../../nbs/evidence/06_loss_plane.ipynb #0e752c2b
+# %% ../../nbs/evidence/06_loss_plane.ipynb #6247a9ff
 @dataclass(eq=False)
 class LossPlane:
     "Losses along two directions of the weights"
@@ -92,10 +92,12 @@ class LossPlane:
     held:float=0. # Share of the squared length of the training's path, seen from the centre, that lies in the plane
     three:torch.Tensor|None=None # (3, 2): the checkpoints that the plane goes through
 
+# %% ../../nbs/evidence/06_loss_plane.ipynb #aa0e3de3
 def _pays(model, size):
     "Is it faster to run many points of `size` weights in one call?"
     return size<1e4 or size<1e6 and not any(isinstance(m, torch.nn.modules.conv._ConvNd) for m in model.modules())
 
+# %% ../../nbs/evidence/06_loss_plane.ipynb #fca0dcf7
 def _split(model, flat):
     "The vector(s) `flat`, of shape (…, weights), as a dict of weights"
     sizes = [(k, p) for k,p in model.named_parameters()]
@@ -110,6 +112,7 @@ def _loss_of(model, loss_func, xb, yb):
         return loss.mean()
     return _f
 
+# %% ../../nbs/evidence/06_loss_plane.ipynb #3133dd1f
 def _project(points, centre, dirs):
     "Coordinates of `points` in the plane, and the share of their squared length that lies in it"
     off = torch.stack(list(points)).double() - centre.double()
@@ -121,18 +124,53 @@ def _vector(model, o):
     "What was given for a checkpoint as a vector"
     if isinstance(o, dict):
         o = o.get('model', o)
-        if lack := first(k for k,p in model.named_parameters() if k not in o or o[k].shape!=p.shape): raise ValueError(f"the checkpoint has no weight {lack!r} of the shape in the model; give state dicts of this very model")
+        if lack := first(k for k,p in model.named_parameters() if k not in o or o[k].shape!=p.shape): raise ValueError(
+            f"the checkpoint has no weight {lack!r} of the shape in the model; give state dicts of this very model")
         o = torch.cat([o[k].flatten() for k,_ in model.named_parameters()])
     n,p = sum(o.numel() for o in model.parameters()),first(model.parameters())
     if not isinstance(o, torch.Tensor) or o.shape!=(n,): raise TypeError(f"a checkpoint is a state dict, or a vector of all {n} weights; this is {type(o).__name__}")
     return o.to(p).detach()
 
+# %% ../../nbs/evidence/06_loss_plane.ipynb #dfa5826b
+def _three_points(model, directions, points):
+    "The three points that a plane is to go through, or `None` for random directions"
+    if isinstance(directions, str):
+        if directions not in ('random', 'path'): raise ValueError(unknown_name('loss_plane: directions', directions, ['random', 'path']))
+        if directions=='random': return
+        if len(points)<3: raise ValueError(f"directions='path' needs a path of 3 points or more; this one has {len(points)}: fit with cbs=WeightPath()")
+        return [points[0], points[len(points)//2], points[-1]]
+    three = [_vector(model, o) for o in directions]
+    if len(three)!=3: raise ValueError(f"a plane goes through three checkpoints; {len(three)} were given")
+    return three
+
+def _window(seen, three, span):
+    "Where the plane begins and ends: around the points `seen`, or `span` to each side"
+    if span is None and three: return seen.amin(0)-0.25*(gap := (seen.amax(0)-seen.amin(0)).clamp(min=0.2)),seen.amax(0)+0.25*gap
+    side = torch.full((2,), 1. if span is None else float(span), dtype=torch.float64)
+    return -side,side
+
+def _losses(learn, dl, at, centre, dirs, batches, together, chunk):
+    "The mean loss over `dl` at the points `at` of the plane"
+    total,count = torch.zeros(len(at), dtype=torch.float64),0
+    with leave_no_trace(learn.model, dl), torch.no_grad():
+        for i,b in enumerate(dl):
+            if batches is not None and i>=batches: break
+            xb,yb = tuple(b[:learn.dls.n_inp]),tuple(b[learn.dls.n_inp:])
+            f,size = _loss_of(learn.model, learn.loss_func, xb, yb),len(first(xb))
+            each = vmap(f, randomness='same') if together else lambda ws: torch.stack([f(w) for w in ws])
+            for j,part in zip(range(0, len(at), chunk), at.split(chunk)):
+                total[j:j+len(part)] += size*each(centre + part[:,1:]*dirs[0] + part[:,:1]*dirs[1]).double().cpu()
+            count += size
+    if not count: raise ValueError("the data loader gave no batch, so there is no loss; give another dl, or more batches")
+    return total/count
+
+# %% ../../nbs/evidence/06_loss_plane.ipynb #3b14abb9
 def loss_plane(
     learn, # `Learner`, trained
-    directions='random', # 'random': filter-normalized; 'path': through start, middle and end of `path`; or three checkpoints: state dicts or vectors of weights
+    directions='random', # 'random': filter-normalized; 'path': through start, middle and end of `path`; or three state dicts or vectors
     path=None, # `WeightPath` of the training, or a list of vectors, to project
     n=21, # Points to a side
-    span=None, # How far to go to each side, in lengths of the directions; by default 1, or as far as the checkpoints and half as much more
+    span=None, # How far to go to each side, in lengths of the directions; 1, or as far as the checkpoints and the path if `None`
     dl=None, # `DataLoader` whose loss to take; `learn.dls.valid` if `None`
     batches=None, # Read this many batches at most
     how='auto', # 'together': points in one call by `vmap`; 'apart': one by one
@@ -142,44 +180,20 @@ def loss_plane(
     "The loss along two directions of the weights; the `Learner` stays as it is, to the bit, also when interrupted"
     if how not in ('auto', 'together', 'apart'): raise ValueError(unknown_name('loss_plane: how', how, ['auto', 'together', 'apart']))
     if not n>=2: raise ValueError(f"n={n} points to a side make no plane; give 2 or more")
-    model,dl = learn.model,learn.dls.valid if dl is None else dl
+    model,dl,centre = learn.model,learn.dls.valid if dl is None else dl,flat_weights(learn.model)
     points = [_vector(model, o) for o in (path.points if isinstance(path, WeightPath) else path or [])]
-    centre = flat_weights(model)
-    if isinstance(directions, str):
-        if directions not in ('random', 'path'): raise ValueError(unknown_name('loss_plane: directions', directions, ['random', 'path']))
-        if directions=='path' and len(points)<3: raise ValueError(f"directions='path' needs a path of 3 points or more; this one has {len(points)}: fit with cbs=WeightPath()")
-        three = [points[0], points[len(points)//2], points[-1]] if directions=='path' else None
-    else:
-        three = [_vector(model, o) for o in directions]
-        if len(three)!=3: raise ValueError(f"a plane goes through three checkpoints; {len(three)} were given")
+    rng,three = torch.Generator().manual_seed(seed),_three_points(model, directions, points)
     if three: centre,*dirs = plane_through(three[2], three[0], three[1])
-    else:
-        rng = torch.Generator().manual_seed(seed)
-        dirs = [filter_direction(model, rng) for _ in range(2)]
-    seen = _project(three, centre, dirs)[0] if three else torch.zeros(1, 2).double()
-    if points and three: seen = torch.cat([seen, _project(points, centre, dirs)[0]])
-    lo,hi = seen.amin(0),seen.amax(0)
-    pad = 0.25*(hi-lo).clamp(min=0.2) if three else torch.ones(2)
-    if span is not None: lo,hi,pad = torch.zeros(2),torch.zeros(2),torch.full((2,), float(span))
-    xs,ys = (torch.linspace((lo-pad)[i].item(), (hi+pad)[i].item(), n, dtype=torch.float64) for i in range(2))
-    at = torch.stack(torch.meshgrid(ys, xs, indexing='ij')).reshape(2, -1).T.to(centre)
-    total,count = torch.zeros(len(at), dtype=torch.float64),0
-    together = how=='together' or how=='auto' and _pays(model, len(centre))
-    with leave_no_trace(model, dl), torch.no_grad():
-        for i,b in enumerate(dl):
-            if batches is not None and i>=batches: break
-            xb,yb = tuple(b[:learn.dls.n_inp]),tuple(b[learn.dls.n_inp:])
-            f,size = _loss_of(model, learn.loss_func, xb, yb),len(first(xb))
-            each = vmap(f, randomness='same') if together else lambda ws: torch.stack([f(w) for w in ws])
-            for j,part in zip(range(0, len(at), chunk), at.split(chunk)):
-                ws = centre + part[:,1:]*dirs[0] + part[:,:1]*dirs[1]
-                total[j:j+len(part)] += size*each(ws).double().cpu()
-            count += size
-    if not count: raise ValueError("the data loader gave no batch, so there is no loss; give another dl, or more batches")
+    else: dirs = [filter_direction(model, rng) for _ in range(2)]
+    marks = _project(three, centre, dirs)[0] if three else None
     xy,held = _project(points, centre, dirs) if points else (None, 0.)
-    return LossPlane(xs, ys, (total/count).reshape(n, n), xy, held, _project(three, centre, dirs)[0] if three else None)
+    lo,hi = _window(torch.cat([o for o in (marks, xy) if o is not None]) if three else None, three, span)
+    xs,ys = (torch.linspace(lo[i].item(), hi[i].item(), n, dtype=torch.float64) for i in range(2))
+    at = torch.stack(torch.meshgrid(ys, xs, indexing='ij')).reshape(2, -1).T.to(centre)
+    together = how=='together' or how=='auto' and _pays(model, len(centre))
+    return LossPlane(xs, ys, _losses(learn, dl, at, centre, dirs, batches, together, chunk).reshape(n, n), xy, held, marks)
 
-# %% ../../nbs/evidence/06_loss_plane.ipynb #9af0bae0
+# %% ../../nbs/evidence/06_loss_plane.ipynb #7dd88d46
 def plot_loss_plane(
     learn, # `Learner`, trained
     directions='random', # 'random', 'path', or three checkpoints, as in `loss_plane`

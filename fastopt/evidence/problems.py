@@ -41,9 +41,12 @@ class Problem:
 def _ravine(x, y): return 0.5*x**2 + 10*y**2
 def _rosenbrock(x, y, steep=100.): return (1-x)**2 + steep*(y-x**2)**2
 def _valley(x, y): return _rosenbrock(x, y, 10.)
+
+# %% ../../nbs/evidence/03_problems.ipynb #94f55608
 def _saddle(x, y): return 0.5*x**2 - 0.5*y**2 + 0.25*y**4
 def _quadratic(x, y): return 0.5*(x**2 + 4*y**2)
 
+# %% ../../nbs/evidence/03_problems.ipynb #b5d2e97e
 ravine  = Problem('ravine', _ravine, ((-4.5, 1.5), (-1.5, 1.5)), ((-4., 1.),), ((0., 0.),))
 valley  = Problem('valley', _valley, ((-2., 2.), (-1., 3.)), ((-1.5, 0.),), ((1., 1.),), note="Rosenbrock's, a tenth as steep")
 _smooth = (ravine, valley,
@@ -51,25 +54,27 @@ _smooth = (ravine, valley,
     Problem('saddle', _saddle, ((-2., 2.), (-1.8, 1.8)), ((1.5, 1e-3), (-1.5, -0.1)), ((0., -1.), (0., 1.))),
     Problem('noisy', _quadratic, ((-3., 3.), (-2., 2.)), ((-2.5, 1.5),), ((0., 0.),), noise=1., note='a quadratic; an optimizer gets its gradient with noise'))
 
-# %% ../../nbs/evidence/03_problems.ipynb #6b7d8302
+# %% ../../nbs/evidence/03_problems.ipynb #139d1050
 def _ackley(x, y):
     r = torch.linalg.vector_norm(torch.stack([x, y]), dim=0)/math.sqrt(2)
     return -20*torch.exp(-0.2*r) - torch.exp((torch.cos(2*math.pi*x) + torch.cos(2*math.pi*y))/2) + math.e + 20
 def _rastrigin(x, y): return 20 + x**2 - 10*torch.cos(2*math.pi*x) + y**2 - 10*torch.cos(2*math.pi*y)
+
+# %% ../../nbs/evidence/03_problems.ipynb #0e02b608
 def _beale(x, y): return (1.5 - x + x*y)**2 + (2.25 - x + x*y**2)**2 + (2.625 - x + x*y**3)**2
 def _himmelblau(x, y): return (x**2 + y - 11)**2 + (x + y**2 - 7)**2
 def _styblinski_tang(x, y): return 0.5*(x**4 - 16*x**2 + 5*x + y**4 - 16*y**2 + 5*y)
 
+# %% ../../nbs/evidence/03_problems.ipynb #f19c4f87
 _lo,_hi = -2.90353402777118,2.74680277099084
-_classics = (
-    Problem('ackley', _ackley, ((-3., 3.), (-3., 3.)), ((-2., -2.), (2.3, 1.2)), ((0., 0.),), smooth=False),
+_classics = (Problem('ackley', _ackley, ((-3., 3.), (-3., 3.)), ((-2., -2.), (2.3, 1.2)), ((0., 0.),), smooth=False),
     Problem('rastrigin', _rastrigin, ((-5.12, 5.12), (-5.12, 5.12)), ((-3.4, 2.3),), ((0., 0.),)),
     Problem('beale', _beale, ((-4.5, 4.5), (-4.5, 4.5)), ((1., 1.5), (-2., -1.)), ((3., 0.5),)),
     Problem('himmelblau', _himmelblau, ((-5., 5.), (-5., 5.)), ((-0.5, -0.5), (0., 4.)), ((3., 2.), (-2.80511808695274, 3.13131251825057),
         (-3.77931025337775, -3.28318599128617), (3.58442834033049, -1.8481265269644))),
     Problem('styblinski_tang', _styblinski_tang, ((-4., 4.), (-4., 4.)), ((0., 0.), (3.5, -0.5)), ((_lo, _lo),), ((_lo, _hi), (_hi, _lo), (_hi, _hi))))
 
-# %% ../../nbs/evidence/03_problems.ipynb #26d563fe
+# %% ../../nbs/evidence/03_problems.ipynb #6befc31f
 def _f1(x): return torch.where(x<=0, (x+0.3)**2, (x-0.2)**2 + 0.05)
 def _f2(x): return torch.where(x<=-0.9, -40*x - 35.15, x**3 + x*torch.sin(8*x) + 0.85)
 def _f3(x):
@@ -80,7 +85,7 @@ _diffgrad = [Problem(f'F{i}', f, ((-1.1, 1.1),), ((-1.,),), minima, others, smoo
     for i,(f,minima,others,smooth) in enumerate(((_f1, ((-0.3,),), ((0.2,),), False), (_f2, ((-0.642918598915262,),), ((0.,), (0.588053476079246,)), False),
         (_f3, ((0.,),), ((-0.5,), (0.5,)), False)), 1)]
 
-# %% ../../nbs/evidence/03_problems.ipynb #3edfddd1
+# %% ../../nbs/evidence/03_problems.ipynb #85cf244a
 _kinked = {1: lambda x, y: x.abs() + y.abs(), 2: lambda x, y: (x+y).abs() + (x-y).abs()/10,
     3: lambda x, y: (x+y)**2 + (x-y)**2/10, 4: lambda x, y: x.abs()/10 + y.abs()}
 _adabelief = [Problem(f'adabelief{i}', f, ((-3., 3.), (-3., 3.)), ((-2.5, 1.3),), ((0., 0.),), smooth=i==3,
@@ -89,7 +94,7 @@ _adabelief = [Problem(f'adabelief{i}', f, ((-3., 3.), (-3., 3.)), ((-2.5, 1.3),)
 PROBLEMS = {o.name: o for o in (*_smooth, *_classics, *_diffgrad, *_adabelief)} # Name -> `Problem`
 for _i,_k in ((5, 'beale'), (6, 'rosenbrock')): PROBLEMS[f'adabelief{_i}'] = replace(PROBLEMS[_k], name=f'adabelief{_i}', note="AdaBelief's, recalled")
 
-# %% ../../nbs/evidence/03_problems.ipynb #89a87889
+# %% ../../nbs/evidence/03_problems.ipynb #eaac808f
 def find_problem(
     o # Name of one of `PROBLEMS`, or a `Problem`
 )->Problem:
@@ -99,7 +104,7 @@ def find_problem(
     if o not in PROBLEMS: raise ValueError(unknown_name('the list of problems', o, list(PROBLEMS)))
     return PROBLEMS[o]
 
-# %% ../../nbs/evidence/03_problems.ipynb #e668273f
+# %% ../../nbs/evidence/03_problems.ipynb #bbbe8f9b
 def gradient(
     problem, # Function of a tensor for each coordinate
     points # Tensor of shape (…, coordinates)
@@ -111,6 +116,7 @@ def gradient(
 DIFFERENCES = dict(central=lambda f,x,d,h: (f(x+d) - f(x-d))/(2*h), forward=lambda f,x,d,h: (f(x+d) - f(x))/h,
     unbracketed=lambda f,x,d,h: f(x+d) - f(x-d)/(2*h)) # The last is a tutorial's mistake
 
+# %% ../../nbs/evidence/03_problems.ipynb #4fe55683
 def difference(
     problem, # Function of a tensor for each coordinate
     points, # Tensor of shape (…, coordinates)
@@ -122,7 +128,7 @@ def difference(
     x = torch.as_tensor(points)
     return torch.stack([DIFFERENCES[kind](lambda p: problem(*p.unbind(-1)), x, h*o, h) for o in torch.eye(x.shape[-1], dtype=x.dtype)], -1)
 
-# %% ../../nbs/evidence/03_problems.ipynb #30125d76
+# %% ../../nbs/evidence/03_problems.ipynb #7c6cb8d7
 def descend_differences(
     problem, # Function of a tensor for each coordinate
     start, # Point to start from

@@ -12,7 +12,7 @@ import matplotlib.pyplot as plt, numpy as np, pandas as pd, torch
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import partial
-from fastcore.basics import AttrDict, first
+from fastcore.basics import AttrDict, first, patch
 from ..core.rules import Route, Rule, as_number, decay, shrink
 from .landscapes import descent, list_optimizers, optimizer_name, optimizer_styles
 from .problems import Problem, find_problem
@@ -32,6 +32,7 @@ def _without_decay(rule):
     known = {k for t in kept for k in t.ranges}
     return Rule(*kept, **{k:v for k,v in rule.defaults.items() if k in known})
 
+# %% ../../nbs/evidence/05_sweeps.ipynb #41d080e8
 def sweep_together(
     opt_func, # `Rule`, or `partial` of one
     problem, # `Problem`
@@ -39,7 +40,7 @@ def sweep_together(
     n=300, # Steps
     seed=0 # Of the noise
 ):
-    "(ends, of shape (rates, coordinates), and for each rate the step at which it had diverged, or -1) in one run; `None` if `opt_func` needs a run for each"
+    "(ends, of shape (rates, coordinates); the step at which each had diverged, or -1) in one run; `None` if `opt_func` needs a run for each rate"
     if not (plain := _plain_rule(opt_func)): return
     rule,(hypers,options) = plain[0],plain[0].settle({**plain[1], 'lr': first(lrs)})
     if not hypers.get('wd', 0.): rule = _without_decay(rule)
@@ -58,13 +59,14 @@ def sweep_together(
     except (RuntimeError, TypeError, ValueError): return # A term that wants the rate as a number
     return end,stopped
 
+# %% ../../nbs/evidence/05_sweeps.ipynb #295217cd
 def sweep_apart(opt_func, problem, lrs, n=300, seed=0):
     "What `sweep_together` gives, with a run for each rate"
     runs = [descent(opt_func, problem, n=n, lr=lr, seed=seed) for lr in lrs]
     ends = [d.points[n if d.stopped is None else d.stopped] for d in runs]
     return torch.stack(ends),torch.tensor([-1 if d.stopped is None else d.stopped for d in runs])
 
-# %% ../../nbs/evidence/05_sweeps.ipynb #403eff6e
+# %% ../../nbs/evidence/05_sweeps.ipynb #279d4dbe
 @dataclass(eq=False)
 class Sweep:
     "Where optimizers ended at many rates: a `table`, a `summary`, a picture (`plot`)"
@@ -82,25 +84,29 @@ class Sweep:
         return pd.DataFrame({k: _row(self.table[self.table.optimizer==k]) for k in self.styles}).T
     def _repr_html_(self): return self.summary._repr_html_()
     def __repr__(self): return f"{self.problem.name}:\n{self.summary}"
-    def plot(self, ax=None):
-        "End against rate: the place on a problem of one weight, the height over the lowest on one of two; returns the axes"
-        p = self.problem
-        if ax is None: _,ax = plt.subplots(figsize=(6, 3.5), dpi=80, layout='constrained')
-        lowest,flat = p(*p.minima[0]).item(),p.dims==1
-        floor,top = (p.domain[0]) if flat else (1e-12, None)
-        for k,style in self.styles.items():
-            t = self.table[self.table.optimizer==k]
-            y = t.x.clip(floor, top) if flat else (t.height - lowest).clip(lower=floor)
-            fine = t.diverged.isna().to_numpy()
-            ax.plot(t.lr, y.where(fine), **style, ms=4, lw=0.8, label=f"{k}: {t.arrived.sum()} of {len(t)}")
-            if (~fine).any(): ax.plot(t.lr[~fine], np.full((~fine).sum(), 0.97), 'x', color=style['color'], ms=5, transform=ax.get_xaxis_transform())
-        for m in p.minima if flat else (): ax.axhline(m[0], color='k', lw=0.8)
-        for m in p.others if flat else (): ax.axhline(m[0], color='0.6', lw=0.8, ls=':')
-        ax.set(xscale='log', xlabel='learning rate', title=p.name, ylabel='ends at $x$' if flat else 'height over the lowest', **({} if flat else dict(yscale='log')))
-        if flat: ax.set_ylim(*p.domain[0])
-        ax.legend(fontsize=8, title=f'arrived within {self.within:g}', title_fontsize=8)
-        return ax
 
+# %% ../../nbs/evidence/05_sweeps.ipynb #794afd46
+@patch
+def plot(self:Sweep, ax=None):
+    "End against rate: the place on a problem of one weight, the height over the lowest on one of two; returns the axes"
+    p = self.problem
+    if ax is None: _,ax = plt.subplots(figsize=(6, 3.5), dpi=80, layout='constrained')
+    lowest,flat = p(*p.minima[0]).item(),p.dims==1
+    floor,top = (p.domain[0]) if flat else (1e-12, None)
+    for k,style in self.styles.items():
+        t = self.table[self.table.optimizer==k]
+        y = t.x.clip(floor, top) if flat else (t.height - lowest).clip(lower=floor)
+        fine = t.diverged.isna().to_numpy()
+        ax.plot(t.lr, y.where(fine), **style, ms=4, lw=0.8, label=f"{k}: {t.arrived.sum()} of {len(t)}")
+        if (~fine).any(): ax.plot(t.lr[~fine], np.full((~fine).sum(), 0.97), 'x', color=style['color'], ms=5, transform=ax.get_xaxis_transform())
+    for m in p.minima if flat else (): ax.axhline(m[0], color='k', lw=0.8)
+    for m in p.others if flat else (): ax.axhline(m[0], color='0.6', lw=0.8, ls=':')
+    ax.set(xscale='log', xlabel='learning rate', title=p.name, ylabel='ends at $x$' if flat else 'height over the lowest', **({} if flat else dict(yscale='log')))
+    if flat: ax.set_ylim(*p.domain[0])
+    ax.legend(fontsize=8, title=f'arrived within {self.within:g}', title_fontsize=8)
+    return ax
+
+# %% ../../nbs/evidence/05_sweeps.ipynb #630473b2
 def lr_sweep(
     problem, # Name of a problem, or `Problem`
     rules=None, # Optimizers, as in `plot_paths`
@@ -122,12 +128,14 @@ def lr_sweep(
         end,stopped = sweep_together(o, p, lrs, n) or sweep_apart(o, p, lrs, n)
         gap = torch.stack([(end - torch.tensor(m, dtype=end.dtype)).norm(dim=1) for m in p.minima]).amin(0)
         for lr,x,h,near,s in zip(lrs, end.tolist(), p(*end.T).tolist(), gap.tolist(), stopped.tolist()):
-            rows.append(dict(optimizer=k, lr=lr, **dict(zip('xyz', x)), height=h if s<0 else np.nan, arrived=s<0 and near<=within, diverged=pd.NA if s<0 else s))
-    sweep = Sweep(p, pd.DataFrame(rows).astype(dict(diverged='Int64')), dict(zip([k for k,*_ in opts], optimizer_styles([optimizer_name(o) for _,o,_ in opts]))), within)
+            rows.append(dict(optimizer=k, lr=lr, **dict(zip('xy', x)), height=h if s<0 else np.nan, arrived=s<0 and near<=within,
+                diverged=pd.NA if s<0 else s))
+    styles = dict(zip([k for k,*_ in opts], optimizer_styles([optimizer_name(o) for _,o,_ in opts])))
+    sweep = Sweep(p, pd.DataFrame(rows).astype(dict(diverged='Int64')), styles, within)
     if show: sweep.plot()
     return sweep
 
-# %% ../../nbs/evidence/05_sweeps.ipynb #86c2c151
+# %% ../../nbs/evidence/05_sweeps.ipynb #6fb1928c
 def lr_wd_sweep(
     score, # Function of an optimizer, a learning rate and a weight decay that trains and returns a number, the higher the better
     rules, # Optimizers, as in `plot_paths`
@@ -139,7 +147,10 @@ def lr_wd_sweep(
     opts = list_optimizers(rules)
     decays = {k: wds[k] if isinstance(wds, dict) else wds for k,*_ in opts}
     if not len(lrs) or not all(map(len, decays.values())): raise ValueError("nothing to sweep over: give at least one learning rate and one weight decay")
-    tables = {k: pd.DataFrame([[score(o, lr, wd) for lr in lrs] for wd in decays[k]], index=pd.Index(decays[k], name='wd'), columns=pd.Index(lrs, name='lr')) for k,o,_ in opts}
+    def _table(k, o):
+        scores = [[score(o, lr, wd) for lr in lrs] for wd in decays[k]]
+        return pd.DataFrame(scores, index=pd.Index(decays[k], name='wd'), columns=pd.Index(lrs, name='lr'))
+    tables = {k: _table(k, o) for k,o,_ in opts}
     best,worst = max(t.max().max() for t in tables.values()),min(t.min().min() for t in tables.values())
     _,axs = plt.subplots(1, len(tables), figsize=(4.2*len(tables) + 1, 3.6), dpi=80, layout='constrained', squeeze=False)
     for ax,(k,t) in zip(axs[0], tables.items()):

@@ -1,4 +1,4 @@
-"Test problems are what they say, pictures keep one style for each optimizer, sweeps equal direct runs, pages need no network, and a plane leaves no trace"
+"Problems are what they say, each optimizer has one style, sweeps equal direct runs, pages need no network, a plane leaves no trace"
 import base64, io, math, matplotlib.pyplot as plt, numpy as np, pytest, random, re, sys, torch
 from fastai.data.core import DataLoaders
 from fastai.learner import Learner
@@ -12,7 +12,7 @@ from fastopt.optim import all as every
 from fastopt.optim.adam import adam, adamw
 from fastopt.optim.adamod import adamod
 from fastopt.optim.diffgrad import DiffGrad, diffgrad
-from fastopt.optim.sgd import momentum, sgd
+from fastopt.optim.sgd import sgd
 from functools import partial
 from PIL import Image
 from torch import nn
@@ -61,9 +61,12 @@ def test_no_point_is_lower_than_the_lowest(p):
     assert torch.allclose(low, low.amin().expand_as(low), atol=1e-12)
     assert (p(*spread(p, 20_000).T) >= low.amin() - 1e-12).all() and all(p(*o) > low.amin()+1e-3 for o in p.others)
 
-@pytest.mark.parametrize('name,at,value', [('ackley', (0, 0), 0), ('rosenbrock', (0, 0), 1), ('rastrigin', (0.5, 0.5), 40.5), ('beale', (0, 0), 14.203125), ('himmelblau', (0, 0), 170),
-    ('styblinski_tang', (1, 1), -10), ('ravine', (2, 1), 12), ('valley', (0, 0), 1), ('saddle', (0, 1), -0.25), ('F1', (-1,), 0.49), ('F2', (-1,), 4.85), ('F2', (0,), 0.85),
-    ('F3', (-0.45,), 0.3), ('F3', (0.4,), 0.35), ('F3', (0.6,), 0.36), ('adabelief1', (-1, 2), 3), ('adabelief2', (1, 2), 3.1), ('adabelief3', (1, 2), 9.1), ('adabelief4', (-1, -2), 2.1)])
+@pytest.mark.parametrize('name,at,value', [('ackley', (0, 0), 0), ('rosenbrock', (0, 0), 1), ('rastrigin', (0.5, 0.5), 40.5), ('beale',
+    (0, 0), 14.203125), ('himmelblau', (0, 0), 170),
+    ('styblinski_tang', (1, 1), -10), ('ravine', (2, 1), 12), ('valley', (0, 0), 1), ('saddle', (0, 1), -0.25), ('F1', (-1,), 0.49),
+    ('F2', (-1,), 4.85), ('F2', (0,), 0.85),
+    ('F3', (-0.45,), 0.3), ('F3', (0.4,), 0.35), ('F3', (0.6,), 0.36), ('adabelief1', (-1, 2), 3), ('adabelief2', (1, 2), 3.1),
+    ('adabelief3', (1, 2), 9.1), ('adabelief4', (-1, -2), 2.1)])
 def test_by_hand(name, at, value): assert PROBLEMS[name](*at).item()==pytest.approx(value, abs=1e-12)
 
 def test_the_saddle_has_one():
@@ -91,8 +94,10 @@ def test_errors_of_differences_fall_as_their_order_says():
         a,b = [(difference(PROBLEMS['himmelblau'], x, h, kind) - gradient(PROBLEMS['himmelblau'], x)).norm() for h in (1e-2, 1e-3)]
         assert math.log10(a/b)==pytest.approx(order, abs=0.05)
 
-@pytest.mark.parametrize('call,error,says', [(lambda: find_problem('rosenbrok'), ValueError, "has no 'rosenbrok'; did you mean 'rosenbrock'?"), (lambda: find_problem(3), TypeError, '3 is no problem'),
-    (lambda: PROBLEMS['F1'](0, 0), TypeError, 'F1 is a function of 1 coordinate; it was given 2'), (lambda: difference(PROBLEMS['F1'], torch.zeros(1), kind='centre'), ValueError, "did you mean 'central'?")])
+@pytest.mark.parametrize('call,error,says', [(lambda: find_problem('rosenbrok'), ValueError,
+    "has no 'rosenbrok'; did you mean 'rosenbrock'?"), (lambda: find_problem(3), TypeError, '3 is no problem'),
+    (lambda: PROBLEMS['F1'](0, 0), TypeError, 'F1 is a function of 1 coordinate; it was given 2'),
+    (lambda: difference(PROBLEMS['F1'], torch.zeros(1), kind='centre'), ValueError, "did you mean 'central'?")])
 def test_bad_problems(call, error, says):
     with pytest.raises(error, match=re.escape(says)): call()
 
@@ -105,7 +110,8 @@ def test_every_rule_has_a_style_of_its_own_that_can_be_read_without_colour():
 
 def test_styles_are_stable():
     "Those of the first rules, which published pictures have"
-    kept = dict(adam=('#0072B2', '-', 'o'), sgd=('#D55E00', '--', 's'), diffgrad=('#009E73', '-.', '^'), momentum=('#CC79A7', ':', 'D'), adamw=('#E69F00', (0, (5, 1, 1, 1, 1, 1)), 'v'))
+    kept = dict(adam=('#0072B2', '-', 'o'), sgd=('#D55E00', '--', 's'), diffgrad=('#009E73', '-.', '^'), momentum=('#CC79A7', ':', 'D'),
+        adamw=('#E69F00', (0, (5, 1, 1, 1, 1, 1)), 'v'))
     assert {k: tuple(L.optimizer_style(k).values()) for k in kept}==kept
     for many in (['adam', 'sgd'], ['sgd', 'adam', 'lion'], ['sgd', 'sgd', 'adam']):
         assert L.optimizer_styles(many)[many.index('adam')]==L.optimizer_style('adam')
@@ -115,7 +121,8 @@ def test_a_picture_has_no_style_twice():
         looks = L.optimizer_styles(many)
         assert len({(o['linestyle'], o['marker']) for o in looks})==len(many)
 
-@pytest.mark.parametrize('o', [torch.optim.Adam, partial(torch.optim.Adam, lr=1.), partial(OptimWrapper, opt=torch.optim.Adam), adam, partial(adam, mom=0.5), partial(partial(adam, lr=1.), mom=0.5)])
+@pytest.mark.parametrize('o', [torch.optim.Adam, partial(torch.optim.Adam, lr=1.), partial(OptimWrapper, opt=torch.optim.Adam), adam,
+    partial(adam, mom=0.5), partial(partial(adam, lr=1.), mom=0.5)])
 def test_one_style_however_an_optimizer_is_given(o): assert L.optimizer_style(L.optimizer_name(o))==L.optimizer_style('adam')
 
 # ---- paths
@@ -168,14 +175,22 @@ def test_noise_is_the_same_for_all_and_none_in_the_heights():
     assert torch.allclose((a.points[0]-a.points[1])/0.1 - g, (b.points[0]-b.points[1])/0.2 - g)
     assert torch.equal(a.values, PROBLEMS['noisy'](*a.points.T))
 
-@pytest.mark.parametrize('call,error,says', [(lambda: L.plot_paths('akley', 'adam'), ValueError, "did you mean 'ackley'?"), (lambda: L.plot_paths('ackley', 'difgrad'), ValueError, "did you mean 'diffgrad'?"),
-    (lambda: L.plot_paths('ackley', []), ValueError, 'no optimizer to draw'), (lambda: L.plot_paths([], 'adam'), ValueError, 'no problem to draw on'),
-    (lambda: L.plot_paths('ackley', 'adam', lr=math.nan), ValueError, 'lr=nan must be a finite number'), (lambda: L.plot_paths('ackley', 'adam', lr=math.inf), ValueError, 'lr=inf must be a finite'),
-    (lambda: L.plot_paths('ackley', torch.optim.Adam, lr=-1.), ValueError, 'lr=-1.0 must be'), (lambda: L.plot_paths('ackley', 'adam', lr='fast'), ValueError, "lr='fast' must be"),
-    (lambda: L.plot_paths('ackley', ['adam', 'sgd'], lr=[0.1]), ValueError, '1 rates for 2 optimizers'), (lambda: L.plot_paths('ackley', 'adam', n=0), ValueError, 'n=0 steps'),
-    (lambda: L.plot_paths('ackley', 3), TypeError, '3 makes no optimizer'), (lambda: L.plot_paths('ackley', adam([torch.ones(2, requires_grad=True)])), TypeError, 'makes no optimizer'),
-    (lambda: L.path(lambda ps: sgd(ps), 'ackley', lr=0.1), TypeError, 'takes no lr'), (lambda: L.plot_landscape('ackley', 'surfaces'), ValueError, "did you mean 'surface'?"),
-    (lambda: L.plot_paths(named=adam, lr=[0.1, 0.2]), ValueError, '2 rates for 1'), (lambda: L.plot_paths('ackley', dict(a=(sgd, sgd))), ValueError, 'a tuple of 2 optimizers for 1')])
+@pytest.mark.parametrize('call,error,says', [(lambda: L.plot_paths('akley', 'adam'), ValueError, "did you mean 'ackley'?"),
+    (lambda: L.plot_paths('ackley', 'difgrad'), ValueError, "did you mean 'diffgrad'?"),
+    (lambda: L.plot_paths('ackley', []), ValueError, 'no optimizer to draw'),
+    (lambda: L.plot_paths([], 'adam'), ValueError, 'no problem to draw on'),
+    (lambda: L.plot_paths('ackley', 'adam', lr=math.nan), ValueError, 'lr=nan must be a finite number'),
+    (lambda: L.plot_paths('ackley', 'adam', lr=math.inf), ValueError, 'lr=inf must be a finite'),
+    (lambda: L.plot_paths('ackley', torch.optim.Adam, lr=-1.), ValueError, 'lr=-1.0 must be'),
+    (lambda: L.plot_paths('ackley', 'adam', lr='fast'), ValueError, "lr='fast' must be"),
+    (lambda: L.plot_paths('ackley', ['adam', 'sgd'], lr=[0.1]), ValueError, '1 rates for 2 optimizers'),
+    (lambda: L.plot_paths('ackley', 'adam', n=0), ValueError, 'n=0 steps'),
+    (lambda: L.plot_paths('ackley', 3), TypeError, '3 makes no optimizer'),
+    (lambda: L.plot_paths('ackley', adam([torch.ones(2, requires_grad=True)])), TypeError, 'makes no optimizer'),
+    (lambda: L.path(lambda ps: sgd(ps), 'ackley', lr=0.1), TypeError, 'takes no lr'),
+    (lambda: L.plot_landscape('ackley', 'surfaces'), ValueError, "did you mean 'surface'?"),
+    (lambda: L.plot_paths(named=adam, lr=[0.1, 0.2]), ValueError, '2 rates for 1'),
+    (lambda: L.plot_paths('ackley', dict(a=(sgd, sgd))), ValueError, 'a tuple of 2 optimizers for 1')])
 def test_bad_input(call, error, says):
     with pytest.raises(error, match=re.escape(says)): call()
 
@@ -199,7 +214,8 @@ def test_curves_have_friction_below_if_there_is_any():
 
 ROWS = {k:o for k in opts().index for o in [getattr(every, k)] if S.sweep_together(o, PROBLEMS['himmelblau'], [0.01, 0.02], 2) is not None}
 
-def test_most_rules_can_be_swept_together(): assert {'sgd', 'momentum', 'adam', 'adamw', 'diffgrad', 'adamod', 'adabelief', 'lion', 'rmsprop'} <= set(ROWS)
+def test_most_rules_can_be_swept_together():
+    assert {'sgd', 'momentum', 'adam', 'adamw', 'diffgrad', 'adamod', 'adabelief', 'lion', 'rmsprop'} <= set(ROWS)
 
 @pytest.mark.parametrize('name', ROWS)
 @pytest.mark.parametrize('problem', ['himmelblau', 'F2', 'noisy'])
@@ -228,7 +244,8 @@ def test_a_sweep_says_what_diverged():
     assert s.summary.loc['sgd'].diverged==1 and s.summary.loc['sgd'].arrived=='1 of 3'
     assert S.lr_sweep('ravine', sgd, [50.], n=20).summary.loc['sgd'].arrived=='0 of 1' # All diverged: still a picture and a table
 
-@pytest.mark.parametrize('lrs,says', [([], 'no rates to sweep over'), ([0.], 'lr=0.0 must be a finite number above 0'), ([math.nan], 'lr=nan'), ([0.1, math.inf], 'lr=inf'), (['a'], "lr='a'")])
+@pytest.mark.parametrize('lrs,says', [([], 'no rates to sweep over'), ([0.], 'lr=0.0 must be a finite number above 0'),
+    ([math.nan], 'lr=nan'), ([0.1, math.inf], 'lr=inf'), (['a'], "lr='a'")])
 def test_bad_rates(lrs, says):
     with pytest.raises(ValueError, match=re.escape(says)): S.lr_sweep('F1', adam, lrs)
 
@@ -273,9 +290,11 @@ def test_without_plotly_all_else_works(monkeypatch, tmp_path):
     for o in ('plotly', 'plotly.offline'): monkeypatch.setitem(sys.modules, o, None)
     L.plot_paths('beale', 'adam', n=3)
     A.animate_paths('beale', 'adam', n=3, file=tmp_path/'a.html')
-    with pytest.raises(ImportError, match=re.escape("surface_html needs plotly, which is not installed: pip install 'fastopt[plots]'")): A.surface_html('beale', 'adam')
+    says = "surface_html needs plotly, which is not installed: pip install 'fastopt[plots]'"
+    with pytest.raises(ImportError, match=re.escape(says)): A.surface_html('beale', 'adam')
 
-@pytest.mark.parametrize('call,says', [(lambda: A.animate_paths('beale', 'adam', file='a.mp4'), 'writes .gif and .html'), (lambda: A.animate_paths('beale', 'adam', n=0), 'n=0 steps'),
+@pytest.mark.parametrize('call,says', [(lambda: A.animate_paths('beale', 'adam', file='a.mp4'), 'writes .gif and .html'),
+    (lambda: A.animate_paths('beale', 'adam', n=0), 'n=0 steps'),
     (lambda: A.animate_paths('beale', []), 'no optimizer'), (lambda: A.surface_html('F1', 'adam'), 'F1 is a curve')])
 def test_bad_files(call, says):
     with pytest.raises(ValueError, match=re.escape(says)): call()
@@ -288,7 +307,8 @@ def learner(norm=True, seed=0, cbs=None, opt_func=adam):
     x = torch.randn(96, 1, 6, 6)
     data = list(zip(x, x.mean((1, 2, 3)).mul(20).long().clamp(-1, 1) + 1))
     dls = DataLoaders.from_dsets(data[:64], data[64:], bs=16, num_workers=0, device='cpu')
-    model = nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4) if norm else nn.Identity(), nn.ReLU(), nn.Dropout(0.5), nn.Flatten(), nn.Linear(64, 3))
+    middle = nn.BatchNorm2d(4) if norm else nn.Identity()
+    model = nn.Sequential(nn.Conv2d(1, 4, 3), middle, nn.ReLU(), nn.Dropout(0.5), nn.Flatten(), nn.Linear(64, 3))
     learn = Learner(dls, model, loss_func=nn.CrossEntropyLoss(), opt_func=opt_func, cbs=cbs, lr=0.01)
     return learn
 
@@ -299,9 +319,10 @@ def fit(learn, n=2):
 def everything(learn):
     "All that a plane might change, as lists"
     s,m = get_random_states(),learn.model
-    return ([(k, v.tolist()) for k,v in m.state_dict().items()], [o.training for o in m.modules()], s['torch_state'].tolist(), s['random_state'], s['numpy_state'][1].tolist(),
-        s['numpy_state'][2], learn.dls.valid.rng.getstate(), learn.dls.train.rng.getstate(), [(p.requires_grad, None if p.grad is None else p.grad.tolist(), p.data_ptr()) for p in m.parameters()],
-        torch.is_grad_enabled(), torch.is_inference_mode_enabled())
+    weights = [(p.requires_grad, None if p.grad is None else p.grad.tolist(), p.data_ptr()) for p in m.parameters()]
+    numpy,own = s['numpy_state'],[o.rng.getstate() for o in learn.dls.loaders]
+    rngs = s['torch_state'].tolist(),s['random_state'],numpy[1].tolist(),numpy[2],own
+    return [(k, v.tolist()) for k,v in m.state_dict().items()],[o.training for o in m.modules()],weights,rngs,torch.is_grad_enabled()
 
 @pytest.mark.parametrize('how', ['together', 'apart'])
 @pytest.mark.parametrize('dl', ['valid', 'train'])
@@ -355,11 +376,13 @@ def test_a_plane_goes_through_its_checkpoints():
     assert len(way.points)==9 and torch.equal(way.points[-1], P.flat_weights(learn.model))
     plane = P.loss_plane(learn, 'path', way, n=3)
     centre,u,v = P.plane_through(way.points[-1], way.points[0], way.points[4])
-    for xy,w in zip(plane.three, (way.points[0], way.points[4], way.points[-1])): assert torch.allclose(centre + xy[0].float()*u + xy[1].float()*v, w, atol=1e-5)
+    ends = way.points[0],way.points[4],way.points[-1]
+    for (x,y),w in zip(plane.three.float(), ends): assert torch.allclose(centre + x*u + y*v, w, atol=1e-5)
     assert plane.path.shape==(9, 2) and 0.5<plane.held<=1 and (plane.path - plane.three[0])[0].abs().max()<1e-4
     assert plane.xs[0]<plane.path[:,0].min() and plane.ys[-1]>plane.path[:,1].max()
     sds = [learner(seed=i).model.state_dict() for i in range(3)]
-    assert torch.allclose(P.loss_plane(learn, sds, n=2).losses, P.loss_plane(learn, [torch.cat([o[k].flatten() for k,_ in learn.model.named_parameters()]) for o in sds], n=2).losses)
+    flat = [torch.cat([o[k].flatten() for k,_ in learn.model.named_parameters()]) for o in sds]
+    assert torch.equal(P.loss_plane(learn, sds, n=2).losses, P.loss_plane(learn, flat, n=2).losses)
 
 def test_a_random_plane_holds_little_of_the_way():
     way = P.WeightPath(every=2)
@@ -372,9 +395,12 @@ def test_a_plane_is_drawn():
 
 OTHER = nn.Linear(1, 1).state_dict()
 
-@pytest.mark.parametrize('call,error,says', [(lambda o: P.loss_plane(o, 'rand'), ValueError, "did you mean 'random'?"), (lambda o: P.loss_plane(o, 'path'), ValueError, 'this one has 0'),
-    (lambda o: P.loss_plane(o, [torch.zeros(3)]*3), TypeError, 'a vector of all'), (lambda o: P.loss_plane(o, [P.flat_weights(o.model)]*3), ValueError, 'lie on one line or coincide'),
-    (lambda o: P.loss_plane(o, how='fast'), ValueError, "has no 'fast'"), (lambda o: P.loss_plane(o, n=1), ValueError, 'n=1 points'), (lambda o: P.loss_plane(o, batches=0), ValueError, 'gave no batch'),
+@pytest.mark.parametrize('call,error,says', [(lambda o: P.loss_plane(o, 'rand'), ValueError, "did you mean 'random'?"),
+    (lambda o: P.loss_plane(o, 'path'), ValueError, 'this one has 0'),
+    (lambda o: P.loss_plane(o, [torch.zeros(3)]*3), TypeError, 'a vector of all'),
+    (lambda o: P.loss_plane(o, [P.flat_weights(o.model)]*3), ValueError, 'lie on one line or coincide'),
+    (lambda o: P.loss_plane(o, how='fast'), ValueError, "has no 'fast'"), (lambda o: P.loss_plane(o, n=1), ValueError, 'n=1 points'),
+    (lambda o: P.loss_plane(o, batches=0), ValueError, 'gave no batch'),
     (lambda o: P.loss_plane(o, [OTHER]*3), ValueError, "no weight '0.weight'"), (lambda o: P.WeightPath(0), ValueError, 'every=0 must be')])
 def test_bad_planes(call, error, says):
     learn = learner()
