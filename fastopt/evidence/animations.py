@@ -13,7 +13,7 @@ from base64 import b64encode
 from html import escape
 from io import BytesIO
 from pathlib import Path
-from fastopt.evidence.landscapes import (LINES, MARKERS, _contour, _curve, descent, grid_of, inside, legend_text, list_optimizers, optimizer_name,
+from fastopt.evidence.landscapes import (LINES, MARKERS, _contour, _curve, cut_path, descent, grid_of, legend_text, list_optimizers, optimizer_name,
     optimizer_styles, relief)
 from .problems import find_problem
 
@@ -29,7 +29,7 @@ def walks(
     opts = list_optimizers(rules, lr, named)
     runs = [descent(o, problem, n=n, lr=r) for _,o,r in opts]
     styles = optimizer_styles([optimizer_name(o) for _,o,_ in opts])
-    cut = [inside(d.points, problem.domain) for d in runs]
+    cut = [cut_path(d, problem.domain) for d in runs]
     return [(legend_text(k, d, problem.domain), xy if problem.dims==2 else torch.cat([xy, problem(xy)], 1), s)
         for (k,*_),d,xy,s in zip(opts, runs, cut, styles)]
 
@@ -146,9 +146,11 @@ def _plotly():
     return plotly.offline.get_plotlyjs()
 
 def _trace(problem, drawn, lift, text, xy, style):
-    "A path as plotly's trace, a little above the surface"
-    z = drawn(problem(*xy.T)) + lift
-    return dict(type='scatter3d', mode='lines+markers', name=text, x=xy[:,0].tolist(), y=xy[:,1].tolist(), z=z.tolist(),
+    "A path as plotly's trace, a little above the surface, with gaps where it is beside it"
+    lo,hi = torch.tensor(problem.domain, dtype=xy.dtype).T
+    on = ((xy>=lo) & (xy<=hi)).all(1).tolist()
+    x,y,z = ([v if ok else None for v,ok in zip(o.tolist(), on)] for o in (*xy.T, drawn(problem(*xy.T)) + lift))
+    return dict(type='scatter3d', mode='lines+markers', name=text, x=x, y=y, z=z,
         line=dict(color=style['color'], width=5, dash=DASHES_3D[LINES.index(style['linestyle'])]),
         marker=dict(color=style['color'], size=3, symbol=MARKERS_3D[MARKERS.index(style['marker'])%len(MARKERS_3D)]))
 
@@ -167,7 +169,7 @@ def surface_html(
     script,(x,y,z) = _plotly(),grid_of(p, 150)
     drawn,label = relief(z)
     lift = 0.01*(drawn(z).max() - drawn(z).min())
-    ways = [(text, inside(xy, p.domain, 0.), s) for text,xy,s in walks(p, rules, lr, n, named)]
+    ways = walks(p, rules, lr, n, named)
     surface = dict(type='surface', x=x[0].tolist(), y=y[:,0].tolist(), z=drawn(z).tolist(), colorscale='Cividis', opacity=0.95, showscale=False,
         contours=dict(z=dict(show=True, usecolormap=True, width=1)))
     axes = dict(xaxis=dict(title=dict(text='x')), yaxis=dict(title=dict(text='y')), zaxis=dict(title=dict(text=label)))

@@ -7,7 +7,7 @@ Docs: https://fastopt.github.io/fastopt/evidence/landscapes.html.md"""
 # %% auto #0
 __all__ = ['COLOURS', 'LINES', 'MARKERS', 'STYLED', 'LANDSCAPES', 'optimizer_name', 'style_number', 'optimizer_style',
            'optimizer_styles', 'find_optimizer', 'list_optimizers', 'Descent', 'descent', 'path', 'grid_of', 'relief',
-           'plot_landscape', 'inside', 'legend_text', 'plot_paths']
+           'plot_landscape', 'cut_path', 'legend_text', 'plot_paths']
 
 # %% ../../nbs/evidence/00_landscapes.ipynb #ebb8d68e
 import matplotlib.pyplot as plt, torch
@@ -138,8 +138,7 @@ def descent(
     opt_func,lr = find_optimizer(opt_func),_check_lr(lr)
     known = isinstance(problem, Problem)
     p = torch.tensor(first(problem.starts) if start is None else start, dtype=dtype, requires_grad=True)
-    far = 100*max(hi-lo for lo,hi in problem.domain) if known else float('inf')
-    noise,rng = problem.noise if known else 0.,torch.Generator().manual_seed(seed)
+    far,noise,rng = problem.far if known else float('inf'),problem.noise if known else 0.,torch.Generator().manual_seed(seed)
     opt,points,kept = _made(opt_func, p, lr),[p.detach().clone()],[]
     rule = getattr(opt, 'rule', None)
     braked = isinstance(rule, Rule) and 'friction' in rule.chain.split(', ')
@@ -238,13 +237,15 @@ def plot_landscape(
     ax.set(title=p.name, xlabel='$x$', ylabel='$y$' if p.dims==2 else '$f(x)$')
     return ax
 
-# %% ../../nbs/evidence/00_landscapes.ipynb #db2ec9de
-def inside(
-    points, # (n+1, coordinates)
+# %% ../../nbs/evidence/00_landscapes.ipynb #715f30d9
+def cut_path(
+    d, # `Descent`
     domain, # (least, greatest) of each coordinate
     margin=3. # How far outside is still drawn, in widths of the domain
 ):
-    "`points` up to the first that is too far outside of `domain`, which is moved back along its step to where it can still be drawn"
+    "The points of `d`; if it diverged, those up to the first that is too far outside, which is moved back along its step to where it can still be drawn"
+    points = d.points
+    if d.stopped is None: return points
     lo,hi = torch.tensor(domain, dtype=points.dtype).T
     lo,hi = lo - margin*(hi-lo),hi + margin*(hi-lo)
     bad = (~((points>=lo) & (points<=hi)).all(1)).nonzero()
@@ -275,7 +276,7 @@ def _draw(ax, xy, style, label=None):
 def _plain_paths(fig, spec, p, runs, styles, names, n):
     ax = fig.add_subplot(spec)
     _contour(p, ax, quiet=True)
-    for d,s,k in zip(runs, styles, names): _draw(ax, inside(d.points, p.domain), s, legend_text(k, d, p.domain))
+    for d,s,k in zip(runs, styles, names): _draw(ax, cut_path(d, p.domain), s, legend_text(k, d, p.domain))
     for m in p.minima: ax.plot(*m, 'k*', ms=12, mfc='w', zorder=2.5)
     ax.set(title=f'{p.name}, {n} steps', xlim=p.domain[0], ylim=p.domain[1], xlabel='$x$', ylabel='$y$')
     return ax
@@ -288,7 +289,7 @@ def _curve_paths(fig, spec, p, runs, styles, names, n):
     _curve(p, axs[0])
     top = axs[0].get_ylim()
     for d,s,k in zip(runs, styles, names):
-        x = inside(d.points, p.domain)
+        x = cut_path(d, p.domain)
         _draw(axs[0], torch.cat([x, p(x)], 1), {**s, 'linestyle': 'none'}, None)
         axs[0].plot([], [], **s, ms=4, lw=1.2, label=legend_text(k, d, p.domain))
         axs[1].plot(x, **s, markevery=max(1, n//15), ms=4, lw=1.2)

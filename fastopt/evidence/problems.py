@@ -29,6 +29,8 @@ class Problem:
     note:str='' # Where the definition is from
     @property
     def dims(self): return len(self.domain)
+    @property
+    def far(self): return 1e6*max(hi-lo for lo,hi in self.domain) # A coordinate beyond this has diverged
     def __call__(self,
         *xs # Coordinates: tensors of one shape, or numbers
     ):

@@ -47,7 +47,7 @@ def sweep_together(
     p = torch.tensor([first(problem.starts)]*len(lrs), dtype=torch.float64)
     knobs = {**hypers, **options, 'lr': torch.tensor(lrs, dtype=torch.float64)[:,None], **{k: AttrDict(deepcopy(v)) for k,v in rule.memos.items()}}
     state,rng = {k: f(p) for k,f in rule.starts({**hypers, **options}).items()},torch.Generator().manual_seed(seed)
-    far,end,stopped = 100*max(hi-lo for lo,hi in problem.domain),p.clone(),torch.full((len(lrs),), -1)
+    end,stopped = p.clone(),torch.full((len(lrs),), -1)
     try:
         for i in range(1, n+1):
             x = p.clone().requires_grad_()
@@ -55,7 +55,7 @@ def sweep_together(
             if problem.noise: g += problem.noise*torch.randn(p.shape[1], generator=rng, dtype=torch.float64)
             p = p - rule.apply(p, g, state, {**knobs, 'step': i})
             end = torch.where((stopped<0)[:,None], p, end)
-            stopped[(stopped<0) & ~(p.abs().amax(1)<far)] = i # NaN is not less, either
+            stopped[(stopped<0) & ~(p.abs().amax(1)<problem.far)] = i # NaN is not less, either
     except (RuntimeError, TypeError, ValueError): return # A term that wants the rate as a number
     return end,stopped
 

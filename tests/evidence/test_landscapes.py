@@ -154,7 +154,7 @@ def test_friction_under_the_path_is_that_of_the_step():
 def test_divergence_is_drawn_to_the_edge_and_said():
     d = L.descent(sgd, 'ravine', lr=10.)
     assert d.stopped==L.descent(torch.optim.SGD, 'ravine', lr=10.).stopped and d.points[d.stopped+1:].isnan().all() and len(d)==100
-    cut = L.inside(d.points, PROBLEMS['ravine'].domain)
+    cut = L.cut_path(d, PROBLEMS['ravine'].domain)
     assert cut.isfinite().all() and torch.equal(cut[0], d.points[0]) and len(cut)<=d.stopped+1
     step,seen = d.points[1]-d.points[0],cut[-1]-cut[-2]
     assert len(cut)>2 or torch.allclose(step/step.norm(), seen/seen.norm()) # Cut along the step
