@@ -13,8 +13,8 @@ from base64 import b64encode
 from html import escape
 from io import BytesIO
 from pathlib import Path
-from fastopt.evidence.landscapes import (LINES, MARKERS, _contour, _curve, cut_path, descent, grid_of, legend_text, list_optimizers, optimizer_name,
-    optimizer_styles, relief)
+from .landscapes import LINES, MARKERS, cut_path, descent, draw_contour, draw_curve, grid_of, legend_text, relief
+from .landscapes import list_optimizers, optimizer_name, optimizer_styles
 from .problems import find_problem
 
 # %% ../../nbs/evidence/04_animations.ipynb #d38c900c
@@ -37,8 +37,8 @@ def walks(
 def _stage(problem, ways, n):
     "A figure with the land, the legend and no paths"
     fig,ax = plt.subplots(figsize=(6, 4.6), dpi=100, layout='constrained')
-    if problem.dims==2: _contour(problem, ax, quiet=True)
-    else: _curve(problem, ax)
+    if problem.dims==2: draw_contour(problem, ax, quiet=True)
+    else: draw_curve(problem, ax)
     limits = dict(xlim=problem.domain[0], ylim=problem.domain[1] if problem.dims==2 else ax.get_ylim())
     for m in problem.minima: ax.plot(m[0], m[1] if problem.dims==2 else problem(*m), 'k*', ms=12, mfc='w')
     for text,_,style in ways: ax.plot([], [], **style, ms=5, lw=1.5, label=text)
