@@ -42,6 +42,11 @@ from fastopt.training.schedule_free import ScheduleFree
 from fastopt.training.schedules import (
     switch_opt, Schedule, save_schedules, load_schedules, plot_schedule, plateau, warmup_steps, warmup_fc, wsd, explore, cos_restarts,
     demon, sgd_rates, SwitchOpt)
+from fastopt.evidence.adaptive_rates import RateHistogram, plot_rates
+from fastopt.evidence.animations import animate_paths, surface_html
 from fastopt.evidence.conformance import check_optimizer, wd_report
-from fastopt.evidence.landscapes import plot_paths
+from fastopt.evidence.landscapes import plot_landscape, plot_paths
+from fastopt.evidence.loss_plane import WeightPath, plot_loss_plane
+from fastopt.evidence.problems import Problem
+from fastopt.evidence.sweeps import lr_sweep, lr_wd_sweep
 import fastopt.training.lr_find # Patches `Learner`
