@@ -81,27 +81,27 @@ def test_sums_are_right_to_the_last_bits_and_repeat():
     "Rows shorter and longer than a block, as long as one, one only; layouts; no numbers; sizes of rows that differ by 12 orders of magnitude"
     code = SUMS + '''
 for block,many,dtype in ((16, 1024, torch.float32), (64, 4, torch.float64)):
-        TritonLauncher.BLOCK,TritonLauncher.MANY = block,many
-        torch.manual_seed(block)
-        shapes = [(), (0,), (1,), (7,), (30,), (0, 5), (3, 0), (1, 1), (5, 3), (16, 16), (2, 100), (20, 9), (1, 150), (9, 1), (3, 1, 33), (2, 3, 2, 2, 3)]
-        shapes += [(4, 3, 2, 2), (block, block//4), (2, 2*block)]
-        ps = [torch.randn(s) for s in shapes]
-        ps = [p*10.**torch.randint(-6, 7, p.shape[:1] + (1,)*(p.ndim-1)) if p.ndim else p for p in ps]
-        ps += [lasts(torch.randn(4, 3, 3, 3)), lasts(torch.randn(3, 4, 2, 3, 2)), torch.randn(30)[1:26], torch.randn(10, 3)[1:]]
-        ps = [p.to(dtype) for p in ps]
-        gs = [torch.randn_like(p) + p*1.5 for p in ps]
-        found,again = sums(ps, gs),sums(ps, gs)
-        assert all(torch.equal(x, y) for xs,ys in zip(found, again) for x,y in zip(xs, ys)), (block, dtype)
-        eps = torch.finfo(dtype).eps
-        for p,g,a,b,c,d in zip(ps, gs, *found):
-            if not p.numel(): continue
-            x,w,gw = g.double(),p.double(),(g*p).double()
-            length = math.fsum((g*g).double().flatten().tolist())**0.5
-            for got,want,size in ((a, row_means(x, 1), row_means(x.abs(), 1)), (d, row_means(gw, 3), row_means(gw.abs(), 3)), (b, length, length),
-                    (c, math.fsum(w.flatten().tolist())/w.numel(), w.abs().mean().item())):
-                want = torch.zeros_like(x) + want
-                slack = 16*2**-52*(torch.zeros_like(x) + size)
-                assert ((got.double()-want).abs() <= eps*want.abs() + slack).all(), (block, dtype, p.shape, p.stride())
+    TritonLauncher.BLOCK,TritonLauncher.MANY = block,many
+    torch.manual_seed(block)
+    shapes = [(), (0,), (1,), (7,), (30,), (0, 5), (3, 0), (1, 1), (5, 3), (16, 16), (2, 100), (20, 9), (1, 150), (9, 1), (3, 1, 33), (2, 3, 2, 2, 3)]
+    shapes += [(4, 3, 2, 2), (block, block//4), (2, 2*block)]
+    ps = [torch.randn(s) for s in shapes]
+    ps = [p*10.**torch.randint(-6, 7, p.shape[:1] + (1,)*(p.ndim-1)) if p.ndim else p for p in ps]
+    ps += [lasts(torch.randn(4, 3, 3, 3)), lasts(torch.randn(3, 4, 2, 3, 2)), torch.randn(30)[1:26], torch.randn(10, 3)[1:]]
+    ps = [p.to(dtype) for p in ps]
+    gs = [torch.randn_like(p) + p*1.5 for p in ps]
+    found,again = sums(ps, gs),sums(ps, gs)
+    assert all(torch.equal(x, y) for xs,ys in zip(found, again) for x,y in zip(xs, ys)), (block, dtype)
+    eps = torch.finfo(dtype).eps
+    for p,g,a,b,c,d in zip(ps, gs, *found):
+        if not p.numel(): continue
+        x,w,gw = g.double(),p.double(),(g*p).double()
+        length = math.fsum((g*g).double().flatten().tolist())**0.5
+        for got,want,size in ((a, row_means(x, 1), row_means(x.abs(), 1)), (d, row_means(gw, 3), row_means(gw.abs(), 3)), (b, length, length),
+                (c, math.fsum(w.flatten().tolist())/w.numel(), w.abs().mean().item())):
+            want = torch.zeros_like(x) + want
+            slack = 16*2**-52*(torch.zeros_like(x) + size)
+            assert ((got.double()-want).abs() <= eps*want.abs() + slack).all(), (block, dtype, p.shape, p.stride())
 print('right')
 '''
     assert 'right' in interpreted(code)
