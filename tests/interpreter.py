@@ -1,4 +1,4 @@
-"""Triton's interpreter, which runs a kernel for GPUs on a CPU, program by program: `interpreted` starts Python for it, `begin` makes ready what it started
+"""Triton's interpreter, which runs kernels for GPUs on a CPU: `interpreted` starts Python for it, `begin` makes ready what it started
 
 It has to be told before Triton is imported, so that it needs a process of its own."""
 import os, subprocess, sys
@@ -27,7 +27,7 @@ def begin():
     interpreter.GridExecutor.__call__,interpreter.InterpretedFunction.__call__ = launch_anew,call_once_patched
 
 def scan(self, input):
-    "The interpreter's own takes one number after another, in Python. A scan gives the same in log2 n steps on whole arrays, and that is how a GPU does it"
+    "The interpreter's own takes one number after another, in Python. This takes log2 n steps on whole arrays, as a GPU does"
     import numpy as np
     dtypes,xs = [o.dtype for o in input],[o.handle.data for o in input]
     i,d = np.arange(len(xs[0])),1

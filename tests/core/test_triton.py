@@ -1,4 +1,4 @@
-"What a GPU would run: every rule in Triton's interpreter, sums to the last bit, kernels compiled for three kinds of GPU, launches on the weights' device"
+"What a GPU would run: every rule in Triton's interpreter, sums, kernels compiled for three kinds of GPU, launches on the weights' device"
 import re, subprocess, warnings
 from contextlib import contextmanager
 from pathlib import Path
@@ -188,7 +188,8 @@ print('known')
     assert 'known' in interpreted(code, *NAMES)
 
 GPUS = 80,90,100
-LANDINGS = (torch.float32, 'plain', False),(torch.float64, 'plain', False),(torch.bfloat16, 'kahan', False),(torch.float16, 'stochastic', False),(torch.float32, 'plain', True)
+PLAIN = [(torch.float32, 'plain', False), (torch.float64, 'plain', False)]
+LANDINGS = [*PLAIN, (torch.bfloat16, 'kahan', False), (torch.float16, 'stochastic', False), (torch.float32, 'plain', True)]
 COMPILED = [(name, cc, *o) for name in RULES for cc in GPUS for o in LANDINGS]
 DEFAULT_COMPILED = {(name, GPUS[(i+j)%3], *o) for i,name in enumerate(MODELS) for j,o in enumerate(LANDINGS)}
 REGISTERS = 168 # Then three programs of 128 threads share the 65,536 registers of a multiprocessor
@@ -199,7 +200,8 @@ def kernels(rule, dtype, how, low):
     for step in (1, 2, 1000, 1000*rule.hypers.get('k', 1)):
         prog = record(rule, {**rule.hypers, **rule.options, 'step':step}, how, True, low)
         for phase in split_phases(prog)[0]:
-            dtypes = {c: compute_dtype(dtype) for c in (*phase.loads, *phase.stores)} | dict.fromkeys(low, torch.bfloat16) | dict.fromkeys(('p', 'g', 'comp'), dtype)
+            dtypes = {c: compute_dtype(dtype) for c in (*phase.loads, *phase.stores)} | dict.fromkeys(low, torch.bfloat16)
+            dtypes |= dict.fromkeys(('p', 'g', 'comp'), dtype)
             k = Kernel(prog, phase, dtypes, [c for c,i in phase.loads.items() if prog.nodes[i][0] in COLUMN_OPS[1:]])
             if (phase.stores or phase.sums) and triton_source(k) not in seen: yield k
             seen.add(triton_source(k))
@@ -287,7 +289,8 @@ def test_launches_on_the_device_and_in_the_stream_of_the_weights(devices):
     k,*_ = kernels(RULES['lamb'], torch.float32, 'plain', False)
     ps = [torch.ones(40, 50), torch.ones(7)]
     def at(ts): return np.array([t.data_ptr() for t in ts])
-    b = SimpleNamespace(ps=ps, device=torch.device('cuda', 3), bufs={c: [torch.ones_like(p) for p in ps] for c in 'mv'}, cache={}, at=dict(p=at(ps), g=at(ps)))
+    bufs = {c: [torch.ones_like(p) for p in ps] for c in 'mv'}
+    b = SimpleNamespace(ps=ps, device=torch.device('cuda', 3), bufs=bufs, cache={}, at=dict(p=at(ps), g=at(ps)))
     b.at |= {c: at(ts) for c,ts in b.bufs.items()}
     columns = dict(b.bufs, p=ps) | {f'r{i}': [torch.zeros(()) for _ in ps] for i in k.phase.sums}
     launcher = TritonLauncher(k, b, columns)

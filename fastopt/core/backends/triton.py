@@ -82,7 +82,10 @@ class PartialSum(NamedTuple):
     above: tuple # What else the operation was given
     before: int # Places for parts that each block has before those of this sum
 
-    by_row = property(lambda self: self.op=='row_mean', doc='Is there a sum for each row? A row needs two places in a block: one where it began in an earlier block, one where it goes on in the next')
+    @property
+    def by_row(self):
+        "Is there a sum for each row? A block needs two places then: for a row that began in an earlier block, and for one that goes on in the next"
+        return self.op=='row_mean'
     def rows(self, p): return sum_rows(self.op, p, *self.above)
 
 def partial_sums(k):
@@ -184,7 +187,7 @@ def stretches(
     outs, # For each sum the addresses of its results, one for each weight
     BLOCK # Numbers in a block
 ):
-    "What partial sums belong together, by [stretch, what]: where they begin, how many there are, where the sum goes, and the bits of what it is multiplied by"
+    "Which partial sums belong together, by [stretch, what]: where they begin, how many they are, where the sum goes, the bits of its scale"
     blocks = [-(-p.numel()//BLOCK) for p in ps]
     begin,found = np.cumsum([0, *blocks]),[np.zeros((4, 0), np.int64)]
     for s,at in zip(partial_sums(k), outs):
@@ -221,7 +224,7 @@ class TritonLauncher(Launcher):
             self.sent,self.aligned,self.grads = self.table.copy(),*[np.array([-1])]*2
             if self.k.phase.sums: self.place_sums(b, [addresses(columns[f'r{i}']) for i in self.k.phase.sums])
     def place_sums(self, b, outs):
-        "Put what the sums need, too: for those by row, by [weight, sum, what], how long a row is and where its sums go; places for partial sums; what `join` adds up"
+        "Put what sums need: by [weight, sum, what] how long a row is and where its sums go; places for partial sums; what `join` adds up"
         by_row,joined = [(s, at) for s,at in zip(partial_sums(self.k), outs) if s.by_row],stretches(self.k, b.ps, outs, self.BLOCK)
         def row(s, p, at): return (s.rows(p)[0] if s.rows(p)[1] else 0, at)
         table = np.array([[row(s, p, at[t]) for s,at in by_row] for t,p in enumerate(b.ps)], dtype=np.int64)
