@@ -37,7 +37,7 @@ def kernel_source(
     **hyper # Other hypers and options than the rule's own; `step` is 1001 unless given
 ):
     "The source of each kernel of `rule`, and the numbers it is given"
-    prog = record(rule, {**rule.hypers, **rule.options, 'step':1001, **hyper}, how, lang in ('cpp', 'numba'))
+    prog = record(rule, {**rule.hypers, **rule.options, 'step':1001, **hyper}, how, lang!='torch')
     write,ct = dict(triton=triton_source, cpp=cpp_source, numba=numba_source, torch=torch_source)[lang],compute_dtype(dtype)
     phases,_ = split_phases(prog)
     rows = [f'r{i}' for i,o in enumerate(prog.nodes) if o[0] in COLUMN_OPS[1:]]
@@ -143,7 +143,7 @@ def fused(rule, b, hyper):
     if not b.dense: return (yield from eager(rule, b, hyper))
     own,plan = b.recall(hyper),None
     try:
-        given = b.how,launcher_for(b.device).sums,tuple(b.low)
+        given = b.how,launcher_for(b.device).can_sum(b.device),tuple(b.low)
         prog = record(rule, own, *given) if rule.memos else _recorded(rule, tuple(own.items()), *given)
         if prog.key not in b.cache: b.cache[prog.key] = Plan(prog, b)
         plan = b.cache[prog.key]

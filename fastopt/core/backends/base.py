@@ -71,7 +71,7 @@ class Kernel:
 # %% ../../../nbs/core/backends/00_base.ipynb #240af52c
 class Launcher:
     "Tables for the kernel `k` on the batch `b`: `columns` maps names of columns to lists of tensors"
-    BLOCK,sums = 16384,False # `sums`: can its kernels sum?
+    BLOCK,sums = 16384,False # `sums`: can its kernels sum up?
     def __init__(self,
         k, # `Kernel`
         b, # `Batch`
@@ -92,6 +92,10 @@ class Launcher:
         ns = [p.numel() for p in b.ps]
         where = [(t, o) for t,n in enumerate(ns) for o in range(0, n, self.BLOCK)]
         return np.array(ns, dtype=np.int64),np.array([t for t,_ in where], dtype=np.int32),np.array([o for _,o in where], dtype=np.int64)
+    @classmethod
+    def can_sum(cls, device):
+        "Can kernels on `device` sum?"
+        return cls.sums
     def place(self, b, columns): "Put what does not move where the kernel can read it"
     def __call__(self, b, consts, columns):
         for j in self.moving: self.table[:,j] = addresses(columns[self.k.table[j]])

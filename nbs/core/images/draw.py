@@ -87,7 +87,7 @@ about('cpp', 'C++: the kernel on a CPU', 'kernel weights', 'consts launcher func
     'Memory: blocks of 16,384 elements are dealt to the threads. Each element of a column is read once and written once.')
 about('triton', 'Triton: the kernel on a GPU', 'kernel weights', 'consts launcher func state p',
     'Triton compiles the source once and keeps it in its own cache. The tables lie on the device; new addresses are sent.',
-    'Memory: blocks of 1,024 elements, in accesses of 16 bytes where all addresses of a block allow it.')
+    'Memory: blocks of 1,024 elements, accesses of 16 bytes where all addresses allow it; 8 bytes a block for each sum.')
 about('inductor', 'Inductor: the kernel where there is no other', 'kernel weights', 'consts func state p',
     'torch.compile takes the source once a process and keeps its results in its own cache. A step is one call for each weight.',
     'Memory: flat views of the same columns. All of them are read before any of them is written.')
