@@ -6,14 +6,14 @@ Docs: https://fastopt.github.io/fastopt/core/program.html.md"""
 
 # %% auto #0
 __all__ = ['SUMS', 'BARRIERS', 'COLUMN_OPS', 'OPS', 'ALIAS', 'COMPOSED', 'POWERS', 'SUMMED_IN_KERNELS', 'Program',
-           'SymbolicTensor', 'record', 'Phase', 'split_phases']
+           'SymbolicTensor', 'record', 'Disagreement', 'NumberList', 'of_set', 'record_sets', 'Phase', 'split_phases']
 
 # %% ../../nbs/core/03_program.ipynb #b50177ef
-import numpy as np, torch
+import numpy as np, operator, torch
 from copy import deepcopy
 from functools import partial
 from math import inf
-from fastcore.basics import AttrDict, first, patch
+from fastcore.basics import AttrDict, first, groupby, patch
 from .engine import StandIn, dither_seed, write_back, state_seed, unavailable
 from .rules import mean, norm, row_mean
 
@@ -24,7 +24,9 @@ COLUMN_OPS = ('load', 'each', 'number', *SUMS) # Nodes that kernels find in colu
 
 class Program:
     "What a rule asked for: `nodes` are tuples (operation, arguments), `consts` the numbers it met, `extras` other arguments of whole-tensor functions"
-    def __init__(self, sums=False): self.nodes,self.consts,self.extras,self.ready,self.out,self.asked,self.sums = [],[],[],[],{},{},sums
+    def __init__(self, sums=False):
+        self.nodes,self.consts,self.extras,self.ready,self.out,self.asked,self.sums = [],[],[],[],{},{},sums
+        self.sets = (0,) # The sets of numbers that it is for
     def add(self, op, *args):
         "Append a node; `ready` is the phase from which it can be computed, one more than before for functions of whole tensors or of all weights"
         at = max([self.ready[a] for a in args if type(a) is int], default=0)
@@ -35,10 +37,20 @@ class Program:
     def arg(self, o):
         "The name of an argument: a node's number, or the name of a constant"
         if isinstance(o, SymbolicTensor): return o.i
+        if isinstance(o, NumberList):
+            self.consts.append(NumberList(map(float, o.values)))
+            return f'c{len(self.consts)-1}'
         if isinstance(o, (bool, torch.Tensor)) or not isinstance(o, (int, float, np.number)): raise NotImplementedError(
             f"A term met {o!r} where only tensors of its signature and plain numbers can be recorded; use how='eager'")
         self.consts.append(float(o))
         return f'c{len(self.consts)-1}'
+    @property
+    def table(self):
+        "The numbers by [set, number], as an array"
+        if len(self.sets)==1: return np.array([self.consts], dtype=np.float64)
+        res = np.empty((len(self.sets), len(self.consts)))
+        for j,c in enumerate(self.consts): res[:,j] = c.values if isinstance(c, NumberList) else c
+        return res
     @property
     def key(self): return tuple(self.nodes),tuple(self.out.items())
 
@@ -129,6 +141,72 @@ def record(
         if env[n].i!=start[n]: env[n].copy_(_record('dither_bf16', env[n], state_seed(rule, n, hyper['step'])))
     prog.out = {n:s.i for n,s in env.items() if n!='p' and s.i!=start[n]} | dict(p=new.i)
     return prog
+
+# %% ../../nbs/core/03_program.ipynb #5b8e0c62
+class Disagreement(Exception):
+    "Sets of numbers want different plain `answers`, so that they need programs of their own"
+    def __init__(self, answers): self.answers = answers
+
+class NumberList:
+    "A list `values` of numbers, one for each set, that does arithmetic as if it were one number"
+    def __init__(self, values): self.values = list(values)
+    @classmethod
+    def __torch_function__(cls, f, types, args=(), kwargs=None): return NotImplemented # The stand-in beside it writes it down
+    def agree(self, f):
+        "What `f` makes of all values, if it is the same of each"
+        answers = list(map(f, self.values))
+        if len(set(map(repr, answers)))>1: raise Disagreement(answers)
+        return answers[0]
+    def __neg__(self): return NumberList(map(operator.neg, self.values))
+    def __abs__(self): return NumberList(map(abs, self.values))
+
+def _on_numbers(nm, f):
+    def op(self, o):
+        if isinstance(o, NumberList): return NumberList(map(f, self.values, o.values))
+        return NumberList(f(v, o) for v in self.values) if isinstance(o, (int, float, np.number)) else NotImplemented
+    def reflected(self, o): return NumberList(f(o, v) for v in self.values) if isinstance(o, (int, float, np.number)) else NotImplemented
+    setattr(NumberList, f'__{nm}__', op)
+    if nm not in ('lt', 'le', 'gt', 'ge', 'eq', 'ne'): setattr(NumberList, f'__r{nm}__', reflected)
+
+for _nm in 'add sub mul truediv floordiv mod pow lshift rshift lt le gt ge eq ne'.split(): _on_numbers(_nm, getattr(operator, _nm))
+for _nm in ('and', 'or', 'xor'): _on_numbers(_nm, getattr(operator, f'{_nm}_' if _nm!='xor' else _nm))
+for _nm,_f in dict(bool=bool, float=float, int=int, index=operator.index, hash=hash).items(): setattr(NumberList, f'__{_nm}__', lambda self, f=_f: self.agree(f))
+
+# %% ../../nbs/core/03_program.ipynb #f4410b9d
+def of_set(o, j):
+    "What the number `o` is in the set `j`"
+    return o.values[j] if isinstance(o, NumberList) else o
+
+def _merge(found):
+    "The programs of the pairs (program, sets) `found`, which have the same nodes, as one"
+    prog,sizes = found[0][0],[len(sets) for _,sets in found]
+    def join(*os): return NumberList(of_set(o, j) for o,n in zip(os, sizes) for j in range(n))
+    prog.sets = tuple(j for _,sets in found for j in sets)
+    def knobs(i): return [{k: of_set(v, j) for k,v in o.asked[i].items()} for o,sets in found for j in range(len(sets))]
+    prog.asked = {i: knobs(i) for i in prog.asked}
+    if len(found)>1: prog.consts,prog.extras = (list(map(join, *[getattr(o, k) for o,_ in found])) for k in ('consts', 'extras'))
+    return prog
+
+def record_sets(
+    rule, # A `Rule`
+    hypers, # For each set of numbers the dict of its hypers, options, memos and `step`
+    *given # As for `record`
+):
+    "The `Program`s of one step of `rule`, each for the `sets` of numbers that have it in common"
+    def together(sets):
+        def column(k):
+            vs = [hypers[j][k] for j in sets]
+            return vs[0] if vs.count(vs[0])==len(vs) else NumberList(vs)
+        return {k: column(k) for k in hypers[0]}
+    def recorded(sets):
+        if len(sets)==1: return [(record(rule, hypers[sets[0]], *given), sets)]
+        try:
+            if not rule.memos: return [(record(rule, together(sets), *given), sets)]
+            parts = [[j] for j in sets]
+        except Disagreement as e: parts = groupby(zip(map(repr, e.answers), sets), 0, 1).values()
+        except Exception: parts = [[j] for j in sets] # It may be something that a list of numbers cannot do, and numbers can
+        return [o for part in parts for o in recorded(part)]
+    return [_merge(o) for o in groupby(recorded(list(range(len(hypers)))), lambda o: o[0].key).values()]
 
 # %% ../../nbs/core/03_program.ipynb #ad9cb77e
 class Phase:

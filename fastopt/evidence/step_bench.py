@@ -72,7 +72,7 @@ class TrafficPlan(Plan):
     def launch(self, k, b, prog, columns):
         phase = self.phases[k]
         for c in phase.stores: columns.setdefault(c, [torch.ones_like(p) for p in b.ps])
-        for i in phase.sums: columns[f'r{i}'] = self.sums[i]
+        for i in phase.sums: columns[f'r{i}'] = b.of(self.sums[i])
         self.count(b, [columns[c][0] for c in (*phase.loads, *phase.stores)])
 
 # %% ../../nbs/evidence/02_step_bench.ipynb #94968f89
@@ -84,8 +84,9 @@ def state_numbers(
     p = torch.nn.Parameter(torch.ones(4, 3))
     p.grad,opt = torch.ones_like(p),rule([p], how='eager')
     opt.step()
-    b,n = first(opt.engine.plans.values())[1][0],0
+    b,n = first(opt.engine.plans.values()).batches[0],0
     b.fetch()
+    b = b.part()
     for step in settled_steps(rule):
         prog = program(rule, step, p, sums)
         plan = TrafficPlan(prog, b)
@@ -264,7 +265,7 @@ def time_interleaved(opts, field, steps=1, n=200, budget=20., least=7):
 # %% ../../nbs/evidence/02_step_bench.ipynb #73ca7b8c
 def table_bytes(opt):
     "Bytes of the tables that the fused engine of `opt` keeps"
-    plans = [o for _,bs in opt.engine.plans.values() for b in bs for o in b.cache.values() if isinstance(o, Plan)]
+    plans = [o for kept in opt.engine.plans.values() for b in kept.batches for o in b.cache.values() if isinstance(o, Plan)]
     arrays = [o for plan in plans for l in plan.launchers.values() for o in vars(l).values() if hasattr(o, 'nbytes')]
     return sum({id(o): o.nbytes for o in arrays}.values())
 

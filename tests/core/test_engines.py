@@ -155,7 +155,7 @@ def test_triton_compiles_for_gpus_with_wide_accesses(name):
     for dtype,how in ((torch.float32, 'plain'), *(others if name in MODELS else ())):
         for k in kernels(RULES[name], dtype, how):
             sig = dict(table='*i64', grads='*i64', rows='*i64', sizes='*i64', full='*i8', tid='*i32', off='*i64')
-            sig |= dict(consts='*fp64') if dtype==torch.float64 else dict.fromkeys(k.consts, 'fp32')
+            sig |= dict(numbers='*fp64' if dtype==torch.float64 else '*fp32', which='*i32')
             f = triton_build(triton_source(k))
             src = ASTSource(f, signature={**sig, 'BLOCK':'constexpr'}, constexprs=dict(BLOCK=1024))
             for cc in (80, 90) if name in MODELS and dtype==torch.float32 else (90,):
@@ -276,6 +276,6 @@ def test_fused_needs_no_memory_beside_its_tables():
     rule,p = RULES['diffgrad'],torch.ones(4_000_000, requires_grad=True)
     p.grad,state,engine = torch.ones_like(p),{},Engine(RULES['diffgrad'], how='fused')
     engine.step([([p], rule.hypers)], state)
-    launcher = next(iter(next(iter(engine.plans[0][1][0].cache.values())).launchers.values()))
+    launcher = next(iter(next(iter(engine.plans[None].batches[0].cache.values())).launchers.values()))
     assert isinstance(launcher, CppLauncher)
     assert sum(getattr(launcher, o).nbytes for o in ('table', 'rows', 'sizes', 'tid', 'off')) <= 0.01*p.numel()*4

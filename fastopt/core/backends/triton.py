@@ -45,20 +45,18 @@ def least(a, b): return tl.where((a < b) | (a != a), a, b)
 def triton_source(k):
     "The Triton source of `Kernel` `k`"
     lines,results = formulas(k.prog, k.phase, SPELLING)
-    cs,wide = ''.join(f'{c}, ' for c in k.consts),k.dtype==torch.float64
-    given = 'consts, ' if wide else cs # Numbers given to a kernel would become float32
     def at(c): return 'tl.load(grads + t)' if c=='g' else f'tl.load(table + t*{len(k.table)} + {k.table.index(c)})'
     def ptr(c): return f'{at(c)}.to(tl.pointer_type({_TL[k.dtypes[c]]}))'
-    L = ['@triton.jit',f'def block(table, grads, rows, t, i, mask, {given}ALIGN: tl.constexpr):']
-    if wide: L += [f'    {c} = tl.load(consts + {j})' for j,c in enumerate(k.consts)]
+    L = ['@triton.jit',f'def block(table, grads, rows, t, i, mask, numbers, which, ALIGN: tl.constexpr):']
+    if k.consts: L += [f'    n = tl.load(which + t)*{len(k.consts)}',*(f'    {c} = tl.load(numbers + n + {j})' for j,c in enumerate(k.consts))]
     L += [f'    at_{c} = {ptr(c)} + i // tl.load(rows + t*{len(k.rows)} + {k.rows.index(c)})' if c in k.rows else
         f'    at_{c} = tl.multiple_of({ptr(c)}, ALIGN) + i' for c in k.columns]
     L += [f'    {c} = tl.load(at_{c}, mask)' + ('' if k.dtypes[c]==k.dtype else '.to(F)') for c in k.phase.loads]
     L += [f'    {o}' for o in lines] + [f'    tl.store(at_{c}, {o}, mask)' for c,o in results.items()]
-    L += ['','@triton.jit',f'def kernel(table, grads, rows, sizes, full, tid, off, {given}BLOCK: tl.constexpr):',
+    L += ['','@triton.jit',f'def kernel(table, grads, rows, sizes, full, tid, off, numbers, which, BLOCK: tl.constexpr):',
         '    b = tl.program_id(0)','    t = tl.load(tid + b)','    i = tl.multiple_of(tl.load(off + b), BLOCK) + tl.arange(0, BLOCK)',
-        f'    if tl.load(full + b) != 0: block(table, grads, rows, t, i, None, {given}16)',
-        f'    else: block(table, grads, rows, t, i, i < tl.load(sizes + t), {given}1)']
+        f'    if tl.load(full + b) != 0: block(table, grads, rows, t, i, None, numbers, which, 16)',
+        f'    else: block(table, grads, rows, t, i, i < tl.load(sizes + t), numbers, which, 1)']
     text = '\n'.join(L).replace('.to(F)', f'.to({_TL[k.dtype]})').replace('.to(W)', f'.to({_TL[k.wdtype]})').replace('DROP)', f'{DROP.get(k.wdtype)})')
     return ''.join(f'\n@triton.jit{o}' for w,o in _TRITON_HELPERS.items() if f'{w}(' in text) + '\n' + text + '\n'
 
@@ -83,17 +81,24 @@ class TritonLauncher(Launcher):
     BLOCK = 1024
     @staticmethod
     def build(k): return triton_build(triton_source(k))
-    def place(self, b, columns):
-        self.on = {o: send(getattr(self, o), b.device) for o in ('table', 'rows', 'sizes', 'tid', 'off')}
+    def place(self, columns):
+        self.on = {o: send(getattr(self, o), self.ps[0].device) for o in ('table', 'sizes')}
         self.aligned = self.grads = np.array([-1])
-    def launch(self, b, consts, grads):
+        self.part = None
+    def numbers_on(self, numbers, device):
+        "The table of numbers on the `device`, always at the same place"
+        new = send(numbers.astype(np.float64 if self.k.dtype==torch.float64 else np.float32), device)
+        if 'numbers' in self.on and self.on['numbers'].shape==new.shape: self.on['numbers'].copy_(new)
+        else: self.on['numbers'] = new
+    def launch(self, b, numbers, grads, tid, off):
         if self.moving: self.on['table'] = send(self.table, b.device)
         aligned = (np.bitwise_or.reduce(self.table, 1) | grads) & 15 == 0
-        if not np.array_equal(aligned, self.aligned):
-            full = aligned[self.tid] & (self.off+self.BLOCK <= self.sizes[self.tid])
-            self.aligned,self.on['full'] = aligned,send(full.astype(np.int8), b.device)
+        if b is not self.part: self.on |= {k: send(o, b.device) for k,o in dict(tid=tid, off=off, which=b.which, rows=self.rows).items()}
+        if b is not self.part or not np.array_equal(aligned, self.aligned):
+            full = aligned[tid] & (off+self.BLOCK <= self.sizes[tid])
+            self.part,self.aligned,self.on['full'] = b,aligned,send(full.astype(np.int8), b.device)
         if not np.array_equal(grads, self.grads): self.grads,self.on['grads'] = grads,send(grads, b.device)
-        if self.k.dtype==torch.float64: consts = [send(np.array(consts), b.device)]
-        tables = [self.on[o] for o in ('table', 'grads', 'rows', 'sizes', 'full', 'tid', 'off')]
+        self.numbers_on(numbers, b.device)
+        tables = [self.on[o] for o in ('table', 'grads', 'rows', 'sizes', 'full', 'tid', 'off', 'numbers', 'which')]
         with nullcontext() if b.device.type=='cpu' else torch.get_device_module(b.device).device(b.device):
-            self.f[(len(self.tid),)](*tables, *consts, BLOCK=self.BLOCK)
+            self.f[(len(tid),)](*tables, BLOCK=self.BLOCK)
