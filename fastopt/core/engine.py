@@ -180,33 +180,58 @@ class Batch:
         self.looks = {k: MemoryCheck(ts) for k,ts in columns.items()}
         self.at = {k: look(columns[k]) for k,look in self.looks.items()} # Addresses, one for each weight
         self.copied = [i for i,(p,g) in enumerate(zip(self.ps, gs)) if g.is_neg() or (self.dense and not same_order(g, p))] # Gradients that must be copied
-    def arrange(self, missing):
-        "Tell apart the sets of numbers of the weights whose gradients are not `missing`"
-        self.missing,self.parts,seen = missing,{},{}
-        self.active = [i for i in range(len(self.ps)) if i not in gone] if (gone := set(missing)) else range(len(self.ps))
-        self.places = self.active if missing else slice(None) # The same, as an index
-        alike = [repr([st[k] for k in self.rule.memos]) for st in self.sts] if self.rule.memos else self.groups
-        keys = list(zip(self.groups, self.steps, self.do_wd, alike))
-        which = [seen.setdefault(keys[i], len(seen)) for i in self.active]
-        self.which = np.zeros(len(self.ps), dtype=np.int32)
-        self.which[self.places] = which
-        self.sets = [self.active[which.index(j)] for j in range(len(seen))] if len(seen)<len(which) else list(self.active) # The first weight of each
-        memos = [deepcopy(self.memos_of(j)) for j in range(len(seen))] if self.rule.memos else () # One for all of a set; who makes no step keeps the old one
-        for i in self.active if memos else (): self.sts[i].update(memos[self.which[i]])
-        self.memos = {k: [st[k] for st in self.sts] for k in self.rule.memos}
-    def memos_of(self, j): return {k: self.sts[self.sets[j]][k] for k in self.rule.memos}
-    def part(self, sets=None):
-        "The weights of some `sets` of numbers, or of all"
-        sets = tuple(range(len(self.sets)) if sets is None else sets)
-        if sets not in self.parts: self.parts[sets] = Part(self, sets)
-        part = self.parts[sets]
-        part.gs = part.of(self.gs)
-        return part
-    def advance(self):
-        "Count the step, and fetch the gradients"
-        for i in self.active: self.steps[i] += 1
-        for i in self.active: self.sts[i]['step'] = self.steps[i]
-        self.fetch()
+
+# %% ../../nbs/core/02_engine.ipynb #3e61b8d7
+@patch
+def arrange(self:Batch, missing):
+    "Tell apart the sets of numbers of the weights whose gradients are not `missing`"
+    self.missing,self.parts,seen = missing,{},{}
+    self.active = [i for i in range(len(self.ps)) if i not in gone] if (gone := set(missing)) else range(len(self.ps))
+    self.places = self.active if missing else slice(None) # The same, as an index
+    alike = [repr([st[k] for k in self.rule.memos]) for st in self.sts] if self.rule.memos else self.groups
+    keys = list(zip(self.groups, self.steps, self.do_wd, alike))
+    which = [seen.setdefault(keys[i], len(seen)) for i in self.active]
+    self.which = np.zeros(len(self.ps), dtype=np.int32)
+    self.which[self.places] = which
+    self.sets = [self.active[which.index(j)] for j in range(len(seen))] if len(seen)<len(which) else list(self.active) # The first weight of each
+    memos = [deepcopy(self.memos_of(j)) for j in range(len(seen))] if self.rule.memos else () # One for all of a set; who makes no step keeps the old one
+    for i in self.active if memos else (): self.sts[i].update(memos[self.which[i]])
+    self.memos = {k: [st[k] for st in self.sts] for k in self.rule.memos}
+
+@patch
+def memos_of(self:Batch, j): return {k: self.sts[self.sets[j]][k] for k in self.rule.memos}
+
+@patch
+def part(self:Batch, sets=None):
+    "The weights of some `sets` of numbers, or of all"
+    sets = tuple(range(len(self.sets)) if sets is None else sets)
+    if sets not in self.parts: self.parts[sets] = Part(self, sets)
+    part = self.parts[sets]
+    part.gs = part.of(self.gs)
+    return part
+
+# %% ../../nbs/core/02_engine.ipynb #a7e4c81d
+@patch
+def advance(self:Batch):
+    "Count the step, and fetch the gradients"
+    for i in self.active: self.steps[i] += 1
+    for i in self.active: self.sts[i]['step'] = self.steps[i]
+    self.fetch()
+
+@patch
+def fetch(self:Batch):
+    "Fetch the gradients, in the layout of the weights"
+    self.gs = [p.grad for p in self.ps]
+    if not self.plain: return
+    for i in self.copied:
+        if i in self.missing: continue
+        self.gs[i] = torch.empty_like(self.ps[i], dtype=self.gs[i].dtype).copy_(self.gs[i])
+        self.at['g'][i] = self.gs[i].data_ptr()
+
+@patch
+def drop(self:Batch):
+    "Forget the gradients, so that their memory can be freed"
+    for o in (self, *self.parts.values()): o.gs = None
 
 # %% ../../nbs/core/02_engine.ipynb #c1d8a6f3
 class Part:
@@ -266,21 +291,6 @@ def stand_in(self:Batch, i):
     p,(dtype,stride) = self.ps[i],self.forms[i]
     return p.detach() if (p.dtype, p.stride())==(dtype, stride) else torch.empty_strided(p.shape, stride, dtype=dtype, device=p.device)
 
-@patch
-def fetch(self:Batch):
-    "Fetch the gradients, in the layout of the weights"
-    self.gs = [p.grad for p in self.ps]
-    if not self.plain: return
-    for i in self.copied:
-        if i in self.missing: continue
-        self.gs[i] = torch.empty_like(self.ps[i], dtype=self.gs[i].dtype).copy_(self.gs[i])
-        self.at['g'][i] = self.gs[i].data_ptr()
-
-@patch
-def drop(self:Batch):
-    "Forget the gradients, so that their memory can be freed"
-    for o in (self, *self.parts.values()): o.gs = None
-
 # %% ../../nbs/core/02_engine.ipynb #74900443
 def _tensors(o):
     "What an engine hands to a function across all weights, as a list of tensors"
@@ -328,6 +338,13 @@ def run_to_end(run):
             for k in knobs[1:]: k[o].update(knobs[0][o])
         asked = _next(run, answer)
 
+# %% ../../nbs/core/02_engine.ipynb #94d7a1ce
+def by_set(f):
+    "An engine that goes from set to set: it runs `f` on the part of the batch that has the set"
+    @wraps(f)
+    def run(rule, b, hypers, sets=None): return run_together(f(rule, b.part([j]), hypers[j]) for j in (range(len(hypers)) if sets is None else sets))
+    return run
+
 # %% ../../nbs/core/02_engine.ipynb #e1b52615
 def _round(dtype, how, step):
     if how=='stochastic': return lambda x: dither(x, dtype, dither_seed(step)).to(dtype).to(x.dtype)
@@ -343,12 +360,6 @@ def _eager(rule, b, i, hyper):
         w.copy_(new.to(w.dtype)) # Between float32 and float16 PyTorch would forget a pending sign
         if b.how=='kahan': state['comp'].copy_(comp)
     for k in b.low: b.bufs[k][i].copy_(dither(state[k], torch.bfloat16, state_seed(rule, k, b.step)))
-
-def by_set(f):
-    "An engine that goes from set to set: it runs `f` on the part of the batch that has the set"
-    @wraps(f)
-    def run(rule, b, hypers, sets=None): return run_together(f(rule, b.part([j]), hypers[j]) for j in (range(len(hypers)) if sets is None else sets))
-    return run
 
 @by_set
 def eager(rule, b, hyper):

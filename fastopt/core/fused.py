@@ -140,6 +140,7 @@ def _recorded(rule, hypers, *given):
     "`record_sets`, once for all batches of a step whose hypers are the same"
     return record_sets(rule, list(map(dict, hypers)), *given)
 
+# %% ../../nbs/core/04_fused.ipynb #0c95e3fd
 def _fall_back(rule, b, hypers, e, sets=None):
     said = f"{rule.__name__}: no fused kernel on {b.device.type}, going on with how='foreach'. {type(e).__name__}: {e}"
     if said not in _warned: warn(said)
@@ -158,6 +159,7 @@ def _launched(rule, b, hypers, own, prog):
         if plan and plan.wrote: raise # Half a step was made: making it again would be wrong
         yield from _fall_back(rule, b, hypers, e, prog.sets)
 
+# %% ../../nbs/core/04_fused.ipynb #d47b02a8
 def fused(rule, b, hypers):
     "Run `rule` on the batch `b`, one kernel for all weights whose programs have the same nodes"
     if not b.dense: return (yield from eager(rule, b, hypers))

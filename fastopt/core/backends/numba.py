@@ -8,7 +8,7 @@ Docs: https://fastopt.github.io/fastopt/core/backends/numba.html.md"""
 __all__ = ['SPELLING', 'WORTH', 'numba_source', 'numba_installed', 'numba_build', 'run_in_threads', 'NumbaLauncher']
 
 # %% ../../../nbs/core/backends/05_numba.ipynb #7282e0a7
-import hashlib, numpy as np, os, pickle, platform, torch
+import hashlib, os, pickle, platform, torch
 from concurrent.futures import ThreadPoolExecutor, wait
 from functools import lru_cache, partial
 from importlib.util import find_spec
