@@ -11,7 +11,7 @@ __all__ = ['nets', 'competitors', 'choice', 'homes', 'L2', 'peers', 'QH', 'late_
            'peer_engines', 'peer', 'Copy', 'family_makers', 'Products', 'BenchWeights', 'synchronized_time',
            'time_steps', 'make_and_warm', 'time_interleaved', 'table_bytes', 'peak_temporaries', 'extra_memory',
            'kernels', 'profile_gpu', 'bench_row', 'measure_family', 'first_steps', 'Face', 'overhead', 'overheads',
-           'own_groups', 'OneMissing', 'FirstStep', 'corner', 'find_value', 'ratio', 'bar', 'per_byte', 'cpu_bars',
+           'own_groups', 'OneMissing', 'NewEachStep', 'corner', 'find_value', 'ratio', 'bar', 'per_byte', 'cpu_bars',
            'phase_bars', 'gpu_bars', 'face_bars', 'corner_bars', 'bars', 'bench_table', 'chart', 'parse_names',
            'check_file', 'all_versions', 'bench', 'bench_command']
 
@@ -411,7 +411,7 @@ class OneMissing:
         next(self.ps).grad = None
         self.opt.step()
 
-class FirstStep:
+class NewEachStep:
     "Takes part as an optimizer whose every step is the first of a new one from `make`"
     def __init__(self, make, ps): self.make,self.ps = make,ps
     def step(self): self.make(self.ps).step()
@@ -420,7 +420,7 @@ _ours,_theirs = partial(AdamW, how='fused'),partial(torch.optim.AdamW, fused=Tru
 corners = { # What is measured and against what: shapes, the makers of both, the most that their ratio may be
     '1,000 groups of one tensor, vs torch AdamW fused': (lambda: [(1000,)]*1000, lambda ps: _ours(own_groups(ps)), lambda ps: _theirs(own_groups(ps)), 1.),
     'another gradient missing at each step, vs none': (lambda: xresnet50_shapes()[:160], OneMissing, _ours, 1.3),
-    'first step of 100 million weights, vs torch AdamW fused': (nets['huge'], partial(FirstStep, _ours), partial(FirstStep, _theirs), 1.2)}
+    'first step of 100 million weights, vs torch AdamW fused': (nets['huge'], partial(NewEachStep, _ours), partial(NewEachStep, _theirs), 1.2)}
 
 # %% ../../nbs/evidence/02_step_bench.ipynb #7d05f3b2
 def corner(name, device='cpu', n=20):

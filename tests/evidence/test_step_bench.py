@@ -323,7 +323,7 @@ def test_corners_are_what_they_are_called():
         for p in ps: p.grad = torch.ones(2)
         opt.step()
     assert [opt.opt.state[p]['step'] for p in ps]==[2]*3
-    first_one = B.FirstStep(lambda ps: B.AdamW(ps, lr=1.), ps)
+    first_one = B.NewEachStep(lambda ps: B.AdamW(ps, lr=1.), ps)
     before = [p.detach().clone() for p in ps]
     for _ in range(2): first_one.step()
     assert all(torch.allclose(p, o-2, atol=1e-1) for p,o in zip(ps[:2], before)) # Each step is a first one: of length `lr`, whatever was before
