@@ -5,7 +5,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 MARK = '<!-- Made by tests/gpu.py: run `python tests/gpu.py --tables FOLDER` -->\n'
 PARTS = dict(correct='Correctness', memory='Changes between steps', speed='Speed', recipe='The recipe', board='The leaderboard')
-SHORT = 'recipe in','record-128-5',*(o for k in ('adamw', 'diffgrad') for o in (f'xresnet50: {k} over', f'giant: {k}, share')) # In the README
+# In the README
+SHORT = 'recipe in','record-128-5',*(o for k in ('adamw', 'diffgrad') for o in (f'xresnet50: {k} over', f'giant: {k}, share'))
 REACHED = {True:'yes', False:'**no**', None:''}
 
 def read(folder):

@@ -5,7 +5,8 @@ import os, subprocess, sys
 
 def interpreted(code, *args):
     "What `code`, run with `args` where Triton interprets its kernels and `fused` uses them on the CPU, prints"
-    res = subprocess.run([sys.executable, '-W', 'error::UserWarning', '-c', f'from interpreter import begin\nbegin()\n{code}', *map(str, args)],
+    code = f'from interpreter import begin\nbegin()\n{code}'
+    res = subprocess.run([sys.executable, '-W', 'error::UserWarning', '-c', code, *map(str, args)],
         env={**os.environ, 'TRITON_INTERPRET':'1'}, capture_output=True, text=True)
     assert res.returncode==0, res.stderr[-2000:]
     return res.stdout

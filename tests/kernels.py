@@ -25,7 +25,7 @@ def joined(sources):
     args = ', '.join(re.findall(r'(\w+)(?:,|$)', params))
     table = ', '.join(f'n{i}::kernel' for i in range(len(sources)))
     return '\n'.join([head, *spaces, f'static void (*const kernels[])({params}) = {{{table}}};',
-        f'extern "C" void kernel({params}, int which) {{ kernels[which]({args}); }}', ''])
+        f'extern "C" void kernel({params}, int among) {{ kernels[among]({args}); }}', ''])
 
 def asked(run, case):
     "The C++ sources of the kernels that `run(case)` builds, found without building any: what it computes is worthless"

@@ -6,14 +6,15 @@ Docs: https://fastopt.github.io/fastopt/core/engine.html.md"""
 
 # %% auto #0
 __all__ = ['LOWP', 'DROP', 'PIECE', 'engines', 'unavailable', 'StandIn', 'TensorList', 'compute_dtype', 'write_back',
-           'dither_seed', 'dither', 'state_seed', 'same_objects', 'Batch', 'run_together', 'cast_answers', 'run_to_end',
-           'eager', 'foreach', 'describe_weight', 'refuse_weight', 'refuse_memory', 'refuse_sharded', 'refuse_state',
-           'Engine']
+           'dither_seed', 'dither', 'state_seed', 'same_objects', 'Batch', 'Part', 'run_together', 'cast_answers',
+           'run_to_end', 'by_set', 'eager', 'foreach', 'describe_weight', 'refuse_weight', 'refuse_memory',
+           'refuse_sharded', 'refuse_state', 'Engine', 'Sorting', 'makes_step']
 
 # %% ../../nbs/core/02_engine.ipynb #81d899f6
 from copy import deepcopy
-from functools import lru_cache, partial
+from functools import lru_cache, partial, wraps
 from operator import is_, itemgetter
+from typing import NamedTuple
 import numpy as np, torch
 from torch import Tensor
 from fastcore.basics import AttrDict, first, groupby, listify, patch, risinstance
@@ -148,73 +149,153 @@ def same_objects(xs, ys):
     return len(xs)==len(ys) and all(map(is_, xs, ys))
 
 class Batch:
-    "Weights that share rule, device, dtype, step, decay flag and memos, so that an engine can step them together"
+    "Weights that share rule, device and dtypes, so that an engine can step them together; group, step and decay flag are each weight's own"
     def __init__(self,
         rule, # `Rule` of all of them
         ps, # Weights
         sts, # Their state dicts
         how='plain', # How 16-bit weights land, one of `LOWP`
-        total=0 # Numbers in all weights of the model
+        total=0, # Numbers in all weights of the model
+        groups=None, # Group of each weight
+        gs=None, # Their gradients, or what stands in for one that is missing
+        kind=None # What `sort` tells batches apart by
     ):
-        w,st,gs = ps[0],sts[0],[p.grad for p in ps] # What they share is read from the first
-        self.rule,self.ps,self.sts,self.total = rule,ps,sts,total
+        gs = [p.grad for p in ps] if gs is None else gs
+        w,st = ps[0],sts[0] # What they share is read from the first
+        self.rule,self.ps,self.sts,self.total,self.kind = rule,ps,sts,total,kind
         self.cache = {} # What engines want to find again at the next step: plans, tables
         self.device,self.dtype = w.device,w.dtype
-        self.step,self.do_wd = st['step'],st.get('do_wd', True)
+        self.groups,self.steps,self.do_wd = groups or [0]*len(ps),[o['step'] for o in sts],[o.get('do_wd', True) for o in sts]
         self.how = how if w.dtype in DROP else 'plain'
         kept = [*rule.state, *(['comp'] if self.how=='kahan' else [])]
         self.bufs = {k: [o[k] for o in sts] for k in kept} # State by name, a tensor for each weight
         self.low = [k for k in rule.state if st[k].dtype==torch.bfloat16]
-        self.memos = {k: st[k] for k in rule.memos}
-        for o in sts: o.update(self.memos) # One dict for all, since what is in it is the same
         self.plain = is_plain(w) and is_plain(gs[0]) and not w.is_neg() # Can engines reach into the memory of the weights?
         self.dense = self.plain and is_dense(w)
         if self.plain: self.remember(gs)
+        self.arrange([i for i,p in enumerate(ps) if p.grad is None])
     def remember(self, gs):
         "Note where all tensors lie and how they are to be read, for `holds` to compare; `gs` are the gradients"
         columns = dict(self.bufs, p=self.ps, g=gs)
+        self.forms = [(g.dtype, g.stride()) for g in gs]
         self.looks = {k: MemoryCheck(ts) for k,ts in columns.items()}
         self.at = {k: look(columns[k]) for k,look in self.looks.items()} # Addresses, one for each weight
         self.copied = [i for i,(p,g) in enumerate(zip(self.ps, gs)) if g.is_neg() or (self.dense and not same_order(g, p))] # Gradients that must be copied
-    def recall(self, hyper):
-        "`hyper` with memos to write to"
-        return {**hyper, **{k: AttrDict(deepcopy(v)) for k,v in self.memos.items()}} if self.memos else hyper
-    def memorize(self, hyper):
-        "Keep the memos of `hyper`"
-        for k,v in self.memos.items(): v.update(hyper[k])
-    def advance(self):
-        "Count the step, and fetch the gradients"
-        self.step += 1
-        for st in self.sts: st['step'] = self.step
-        self.fetch()
 
-# %% ../../nbs/core/02_engine.ipynb #7ed44d8b
+# %% ../../nbs/core/02_engine.ipynb #3e61b8d7
 @patch
-def holds(self:Batch, state):
-    "Is all that this batch knows of its weights, their gradients and their part of `state` still true?"
-    sts = list(map(state.get, self.ps))
-    if not self.plain or not same_objects(sts, self.sts): return False
-    try: now = {k: list(map(itemgetter(k), sts)) for k in (*self.bufs, *self.memos, 'step')}
-    except KeyError: return False
-    if now['step'].count(self.step)!=len(sts) or [st.get('do_wd', True) for st in sts].count(self.do_wd)!=len(sts): return False
-    if any(o is not memo for k,memo in self.memos.items() for o in now[k]) or not all(same_objects(now[k], ts) for k,ts in self.bufs.items()): return False
-    at = {k: look(self.ps if k=='p' else self.bufs[k]) for k,look in self.looks.items() if k!='g'}
-    if any(o is None or (o!=self.at[k]).any() for k,o in at.items()): return False
-    self.at['g'] = self.looks['g']([p.grad for p in self.ps])
-    return self.at['g'] is not None
+def arrange(self:Batch, missing):
+    "Tell apart the sets of numbers of the weights whose gradients are not `missing`"
+    self.missing,self.parts,seen = missing,{},{}
+    self.active = [i for i in range(len(self.ps)) if i not in gone] if (gone := set(missing)) else range(len(self.ps))
+    self.places = self.active if missing else slice(None) # The same, as an index
+    alike = [repr([st[k] for k in self.rule.memos]) for st in self.sts] if self.rule.memos else self.groups
+    keys = list(zip(self.groups, self.steps, self.do_wd, alike))
+    which = [seen.setdefault(keys[i], len(seen)) for i in self.active]
+    self.which = np.zeros(len(self.ps), dtype=np.int32)
+    self.which[self.places] = which
+    self.sets = [self.active[which.index(j)] for j in range(len(seen))] if len(seen)<len(which) else list(self.active) # The first weight of each
+    memos = [deepcopy(self.memos_of(j)) for j in range(len(seen))] if self.rule.memos else () # One for all of a set; who makes no step keeps the old one
+    for i in self.active if memos else (): self.sts[i].update(memos[self.which[i]])
+    self.memos = {k: [st[k] for st in self.sts] for k in self.rule.memos}
+
+@patch
+def memos_of(self:Batch, j): return {k: self.sts[self.sets[j]][k] for k in self.rule.memos}
+
+@patch
+def part(self:Batch, sets=None):
+    "The weights of some `sets` of numbers, or of all"
+    sets = tuple(range(len(self.sets)) if sets is None else sets)
+    if sets not in self.parts: self.parts[sets] = Part(self, sets)
+    part = self.parts[sets]
+    part.gs = part.of(self.gs)
+    return part
+
+# %% ../../nbs/core/02_engine.ipynb #a7e4c81d
+@patch
+def advance(self:Batch):
+    "Count the step, and fetch the gradients"
+    for i in self.active: self.steps[i] += 1
+    for i in self.active: self.sts[i]['step'] = self.steps[i]
+    self.fetch()
 
 @patch
 def fetch(self:Batch):
     "Fetch the gradients, in the layout of the weights"
     self.gs = [p.grad for p in self.ps]
     if not self.plain: return
-    for i in self.copied: self.gs[i] = torch.empty_like(self.ps[i], dtype=self.gs[i].dtype).copy_(self.gs[i])
-    if self.copied: self.at['g'] = addresses(self.gs)
+    for i in self.copied:
+        if i in self.missing: continue
+        self.gs[i] = torch.empty_like(self.ps[i], dtype=self.gs[i].dtype).copy_(self.gs[i])
+        self.at['g'][i] = self.gs[i].data_ptr()
 
 @patch
 def drop(self:Batch):
     "Forget the gradients, so that their memory can be freed"
-    self.gs = None
+    for o in (self, *self.parts.values()): o.gs = None
+
+# %% ../../nbs/core/02_engine.ipynb #c1d8a6f3
+class Part:
+    "Those weights of the `batch` that have one of the `sets` of numbers; what is not said here is as in the batch"
+    def __init__(self, batch, sets):
+        self.batch,self.sets,self.blocks = batch,sets,{}
+        place = np.full(len(batch.sets), -1, dtype=np.int32)
+        place[list(sets)] = np.arange(len(sets))
+        self.which = place[batch.which] # For each weight of the batch the place of its set in `sets`
+        self.which[batch.missing] = -1
+        self.ids = np.flatnonzero(self.which>=0)
+        self.places = None if len(self.ids)==len(batch.ps) else self.ids # Of its weights in the batch, if they are not all
+        self.ps,self.bufs = self.of(batch.ps),{k: self.of(ts) for k,ts in batch.bufs.items()}
+        self.own,self.size = self.which[self.ids].tolist(),sum(p.numel() for p in self.ps) # The set of each of its weights, and their numbers
+    def __getattr__(self, k): return getattr(self.batch, k)
+    def of(self, ts):
+        "Those of `ts`, one for each weight of the batch, that belong to its own weights"
+        return ts if self.places is None else [ts[i] for i in self.ids]
+    @property
+    def step(self): return self.steps[self.batch.sets[self.sets[0]]]
+    def recall(self, hyper):
+        "`hyper` with memos to write to"
+        return {**hyper, **{k: AttrDict(deepcopy(v)) for k,v in self.memos_of(self.sets[0]).items()}} if self.memos else hyper
+    def memorize(self, hyper):
+        "Keep the memos of `hyper`"
+        for k,v in self.memos_of(self.sets[0]).items(): v.update(hyper[k])
+
+# %% ../../nbs/core/02_engine.ipynb #7ed44d8b
+@patch
+def holds(self:Batch, state):
+    "Is all that this batch knows of its weights, their gradients and their part of `state` still true? A gradient may be missing"
+    sts = list(map(state.get, self.ps))
+    if not self.plain or not same_objects(sts, self.sts): return False
+    try: now = {k: list(map(itemgetter(k), sts)) for k in (*self.bufs, *self.memos, 'step')}
+    except KeyError: return False
+    if now['step']!=self.steps or [st.get('do_wd', True) for st in sts]!=self.do_wd: return False
+    if not all(same_objects(now[k], ts) for k,ts in (*self.bufs.items(), *self.memos.items())): return False
+    at = {k: look(self.ps if k=='p' else self.bufs[k]) for k,look in self.looks.items() if k!='g'}
+    if any(o is None or (o!=self.at[k]).any() for k,o in at.items()): return False
+    return self.follow()
+
+@patch
+def follow(self:Batch):
+    "Look at the gradients: do they have the forms that this batch knows?"
+    gs = [p.grad if p.requires_grad else None for p in self.ps]
+    missing = [i for i,g in enumerate(gs) if g is None]
+    if missing and self.memos: return False # Memos of weights that do not make the step are their own from then on
+    for i in missing: gs[i] = self.stand_in(i)
+    self.at['g'] = self.looks['g'](gs)
+    if self.at['g'] is None: return False
+    if missing!=self.missing: self.arrange(missing)
+    return True
+
+@patch
+def columns(self:Batch):
+    "All tensors that the batch looks at, by name: weights, state and gradients, or what stands in for a missing one"
+    return dict(self.bufs, p=self.ps, g=[p.grad if i not in self.missing else self.stand_in(i) for i,p in enumerate(self.ps)])
+
+@patch
+def stand_in(self:Batch, i):
+    "What is looked at where the gradient of weight `i` is missing: a tensor of its form"
+    p,(dtype,stride) = self.ps[i],self.forms[i]
+    return p.detach() if (p.dtype, p.stride())==(dtype, stride) else torch.empty_strided(p.shape, stride, dtype=dtype, device=p.device)
 
 # %% ../../nbs/core/02_engine.ipynb #74900443
 def _tensors(o):
@@ -263,6 +344,13 @@ def run_to_end(run):
             for k in knobs[1:]: k[o].update(knobs[0][o])
         asked = _next(run, answer)
 
+# %% ../../nbs/core/02_engine.ipynb #94d7a1ce
+def by_set(f):
+    "An engine that goes from set to set: it runs `f` on the part of the batch that has the set"
+    @wraps(f)
+    def run(rule, b, hypers, sets=None): return run_together(f(rule, b.part([j]), hypers[j]) for j in (range(len(hypers)) if sets is None else sets))
+    return run
+
 # %% ../../nbs/core/02_engine.ipynb #e1b52615
 def _round(dtype, how, step):
     if how=='stochastic': return lambda x: dither(x, dtype, dither_seed(step)).to(dtype).to(x.dtype)
@@ -279,6 +367,7 @@ def _eager(rule, b, i, hyper):
         if b.how=='kahan': state['comp'].copy_(comp)
     for k in b.low: b.bufs[k][i].copy_(dither(state[k], torch.bfloat16, state_seed(rule, k, b.step)))
 
+@by_set
 def eager(rule, b, hyper):
     "Run `rule` on the batch `b`, tensor by tensor"
     hypers = [b.recall(hyper) for _ in b.ps]
@@ -316,9 +405,10 @@ def _foreach(rule, b, piece, hyper):
     for k,old in zip(b.bufs, bufs):
         if k in b.low: torch._foreach_copy_(list(old), [dither(t, torch.bfloat16, state_seed(rule, k, b.step)) for t in state[k].ts])
 
+@by_set
 def foreach(rule, b, hyper):
     "Run `rule` on the batch `b`, as lists of tensors"
-    if not b.plain: return (yield from eager(rule, b, hyper))
+    if not b.plain: return (yield from eager.__wrapped__(rule, b, hyper))
     pieces = list(_pieces(rule, b))
     hypers = [b.recall(hyper) for _ in pieces]
     yield from run_together(_foreach(rule, b, *o) for o in zip(pieces, hypers))
@@ -405,26 +495,25 @@ class Engine:
         state # Dict of parameter to its state dict, filled where empty
     ):
         "One step. `False` if it was skipped because of a gradient that is not finite"
-        hypers = {i: {**self.options, **self.numbers(i, hyper)} for i,(_,hyper) in enumerate(groups)}
+        hypers = [{**self.options, **self.numbers(i, hyper)} for i,(_,hyper) in enumerate(groups)]
         if self.skip_nonfinite and not self.finite(groups):
             self.skipped += 1
             return False
         self.groups = groups
-        self.run(self.batches({i:ps for i,(ps,_) in enumerate(groups)}, state), hypers)
+        self.run(self.batches([ps for ps,_ in groups], state), hypers)
         return True
     def run(self, batches, hypers):
-        "A step of `batches`, a dict of group to list, with `hypers`, a dict of group to numbers"
-        bs = sum(batches.values(), [])
-        try: run_to_end(run_together([run for i,o in batches.items() for run in self.runs(o, hypers[i])]))
+        "A step of `batches` with `hypers`, a dict of numbers for each group"
+        for b in batches: b.advance()
+        try: run_to_end(run_together([engines[self.how](b.rule, b, self.sets(b, hypers)) for b in batches]))
         finally:
-            for b in bs: b.drop()
-    def runs(self, batches, hyper):
-        "The runs of the `batches` of a group"
-        for b in batches:
-            b.advance()
-            own = {**self.rule.hyper_of(b.ps[0], hyper), 'step':b.step}
-            if not b.do_wd and 'wd' in own: own['wd'] = 0.
-            yield engines[self.how](b.rule, b, own)
+            for b in batches: b.drop()
+    def sets(self, b, hypers):
+        "For each set of numbers of the batch `b` its hypers and step"
+        owns = [{**self.rule.hyper_of(b.ps[i], hypers[b.groups[i]]), 'step':b.steps[i]} for i in b.sets]
+        for own,i in zip(owns, b.sets):
+            if not b.do_wd[i] and 'wd' in own: own['wd'] = 0.
+        return owns
 
 # %% ../../nbs/core/02_engine.ipynb #08a6a22c
 Engine.called = {} # What the user knows hypers as, where it is not their name
@@ -486,17 +575,30 @@ def teach(self:Engine, ps, state):
             if k in state[p]: state[p][k] = deepcopy(max(knowing, key=lambda st: st['step'])[k])
 
 # %% ../../nbs/core/02_engine.ipynb #a16fd1ab
+class Sorting(NamedTuple):
+    "What `Engine.batches` keeps from step to step"
+    every: list # Weights
+    groups: list # Group of each
+    batches: list # `Batch`es of those that had a gradient
+    others: list # The rest
+
 @patch
-def sort(self:Engine, ps, state):
-    "The weights `ps` in `Batch`es"
+def sort(self:Engine, fresh, held, place, groups, state):
+    "The `Batch`es of the weights `fresh` and of the batches `held`; `place` is a dict of weight to its place in `groups`"
     def kind(p):
         path,rule,st = self.rule.path_of(p),self.rule.rule_of(p),state[p]
         looks = p.device,p.dtype,p.grad.dtype,is_dense(p),is_plain(p) and is_plain(p.grad),is_plain(p) and p.is_neg()
-        return path,*looks,st['step'],st.get('do_wd', True),repr([st[k] for k in rule.memos]),tuple(st[k].dtype for k in rule.state)
-    for p in ps: state[p] = self.ready(p, state[p] if p in state else {})
-    self.teach(ps, state)
-    total = sum(p.numel() for group,_ in self.groups for p in group)
-    return [Batch(self.rule.rule_of(o[0]), o, [state[p] for p in o], self.lowp, total) for o in groupby(ps, kind).values()]
+        return path,*looks,tuple(st[k].dtype for k in rule.state)
+    for p in fresh: state[p] = self.ready(p, state[p] if p in state else {})
+    self.teach(fresh, state)
+    total,known = sum(p.numel() for group,_ in self.groups for p in group),{b.kind: b for b in held}
+    def batch(kind, ps):
+        b = known.pop(kind, None)
+        gs = {p: p.grad for p in ps} | ({p: b.stand_in(i) if i in b.missing else p.grad for i,p in enumerate(b.ps)} if b else {})
+        ps = sorted(gs, key=place.get)
+        return Batch(self.rule.rule_of(ps[0]), ps, [state[p] for p in ps], self.lowp, total, [groups[place[p]] for p in ps], [gs[p] for p in ps], kind)
+    new = [batch(*o) for o in groupby(fresh, kind).items()]
+    return sorted([*known.values(), *new], key=lambda b: place[b.ps[0]])
 
 # %% ../../nbs/core/02_engine.ipynb #9988e5db
 @patch
@@ -514,30 +616,53 @@ def refuse_shared(self:Engine, a, b, what='another'):
         "so that one would be written while the other is read; give each its own with `.clone()`, or make weights that are the same one `Parameter`")
 
 # %% ../../nbs/core/02_engine.ipynb #61d9451a
+def makes_step(p):
+    "Does the weight `p` have a gradient that it may follow?"
+    return p.grad is not None and p.requires_grad
+
 @patch
 def look(self:Engine, fresh, every, state):
     "Raise unless the weights `fresh` can make a step, and all that a step of `every` weight reads and writes lies apart; writes nothing"
     for p in fresh: self.check(p, state[p] if p in state else {})
     kept = [t for p in every if p in state for t in state[p].values() if isinstance(t, Tensor)]
-    written,ps = MemorySpans(list(filter(is_plain, [*every, *kept]))),[p for p in every if is_plain(p.grad)]
+    written,ps = MemorySpans(list(filter(is_plain, [*every, *kept]))),[p for p in every if makes_step(p) and is_plain(p.grad)]
     if both := written.clash(): self.refuse_shared(*both)
     self.apart(written, lambda: ps, addresses([p.grad for p in ps]), np.array([byte_span(p.grad) for p in ps], dtype=np.int64))
 
 # %% ../../nbs/core/02_engine.ipynb #f9d162de
 @patch
 def batches(self:Engine,
-    groups, # Dict of group to its weights
-    state # Dict of weight to its state dict
+    groups, # For each group its weights
+    state, # Dict of weight to its state dict
+    key=None # What `plans` keeps the `Sorting` by
 ):
-    "Dict of group to the `Batch`es of those weights that have gradients; everything is looked at before anything is written"
-    groups = {i: [p for p in ps if p.grad is not None and p.requires_grad] for i,ps in groups.items()}
-    def holds(i, ps): return i in self.plans and same_objects(ps, self.plans[i][0]) and all(b.holds(state) for b in self.plans[i][1])
-    if stale := {i:ps for i,ps in groups.items() if not holds(i, ps)}: self.look(sum(stale.values(), []), sum(groups.values(), []), state)
-    for i,ps in stale.items(): self.plans[i] = ps,self.sort(ps, state)
-    found = {i: self.plans[i][1] for i in groups}
-    bs = [b for o in found.values() for b in o if b.plain]
-    if not bs: return found
+    "The `Batch`es of those weights that have gradients; everything is looked at before anything is written"
+    every,of = [p for ps in groups for p in ps],[i for i,ps in enumerate(groups) for _ in ps]
+    old = self.plans.get(key)
+    if old is None or of!=old.groups or not same_objects(every, old.every): old = Sorting(every, of, [], every)
+    held = [b for b in old.batches if b.holds(state)]
+    fresh = list(filter(makes_step, old.others if len(held)==len(old.batches) else [*old.others, *(p for b in old.batches if b not in held for p in b.ps)]))
+    if fresh or len(held)<len(old.batches) or key not in self.plans:
+        def look(held, fresh): self.look(fresh, [*fresh, *(p for b in held for p in b.ps)], state)
+        try: look(held, fresh)
+        except ValueError:
+            if not any(b.missing for b in held): raise
+            held,fresh = [],list(filter(makes_step, every)) # It may be one without a gradient that is in the way: they all leave their batches
+            look(held, fresh)
+        bs = self.sort(fresh, held, {p:i for i,p in enumerate(every)}, of, state)
+        sorted_in = {p for b in bs for p in b.ps}
+        self.plans[key] = old = Sorting(every, of, bs, [p for p in every if p not in sorted_in])
+    bs = [b for b in old.batches if len(b.active)]
+    self.gradients_apart([b for b in bs if b.plain])
+    return bs
+
+@patch
+def gradients_apart(self:Engine, bs):
+    "Raise if a gradient of the batches `bs` shares memory with what a step of them writes"
+    if not bs: return
     if self.written is None or not same_objects(bs, self.written[0]):
         self.written = bs,MemorySpans([t for b in bs for ts in (b.ps, *b.bufs.values()) for t in ts])
-    self.apart(self.written[1], lambda: [p for b in bs for p in b.ps], *(np.concatenate(o) for o in zip(*[(b.at['g'], b.looks['g'].spans) for b in bs])))
-    return found
+    at,sizes = (np.concatenate(o) for o in zip(*[(b.at['g'][b.places], b.looks['g'].spans[b.places]) for b in bs]))
+    if not len(self.written[1].hits(at, sizes)): return
+    written = MemorySpans([ts[i] for b in bs for ts in (b.ps, *b.bufs.values()) for i in b.active])
+    self.apart(written, lambda: [b.ps[i] for b in bs for i in b.active], at, sizes)

@@ -13,15 +13,15 @@ import torch
 from functools import lru_cache
 from torch.autograd.graph import increment_version
 from warnings import warn
-from fastcore.basics import first, patch
+from fastcore.basics import first, listify, patch
 from .backends.base import Kernel, rows_shape
 from .backends.cpp import CppLauncher, compiler, cpp_source
 from .backends.inductor import TorchLauncher, torch_source
 from .backends.memory_reader import speed_up
 from .backends.numba import NumbaLauncher, numba_installed, numba_source
 from .backends.triton import TritonLauncher, triton_source
-from .engine import compute_dtype, eager, engines, foreach
-from .program import COLUMN_OPS, record, split_phases
+from .engine import compute_dtype, eager, engines, foreach, run_together
+from .program import COLUMN_OPS, of_set, record, record_sets, split_phases
 from .rules import Question, Rule
 
 # %% ../../nbs/core/04_fused.ipynb #8ad45d8c
@@ -82,21 +82,24 @@ class Plan:
         self.sums = {i: [p.new_zeros(rows_shape(p, *prog.nodes[i][2:]), dtype=self.dtype) for p in b.ps] for o in self.phases for i in o.sums}
     def whole(self, i, b, prog, columns):
         "Run the whole-tensor function of node `i` on each tensor"
-        def arg(a, t): return columns[a][t].detach().to(self.dtype) if a in columns else prog.extras[int(a[1:])]
+        def arg(a, t): return columns[a][t].detach().to(self.dtype) if a in columns else of_set(prog.extras[int(a[1:])], b.own[t])
         f,args = prog.nodes[i][1],self.wholes[i]
         return [f(*[arg(a, t) for a in args if isinstance(a, str)], **{a[0]: arg(a[1], t) for a in args if not isinstance(a, str)})
             for t in range(len(b.ps))]
     def numbers(self, i, b, prog, columns):
         "Ask about all weights; yields the question of node `i`, returns the columns of the answer"
         a,lists = prog.nodes[i][1],[[o.detach().to(self.dtype) for o in columns[c]] for c in self.wholes[i]]
-        answer = yield Question(a, lists, prog.asked[i])
+        answer = yield Question(a, lists, listify(prog.asked[i]))
         answer = [torch.as_tensor(o, dtype=self.dtype, device=b.device) for o in ([answer] if a.n==1 else answer)]
         return {f'r{j}': [answer[int(o[2][1:])]]*len(b.ps) for j,o in enumerate(prog.nodes) if o[:2]==('number', i)}
-    def __call__(self, b, prog):
+    def __call__(self,
+        b, # `Part` of the batch
+        prog # A `Program` with the nodes of the plan's, and numbers for the sets of the part
+    ):
         columns,self.wrote = dict(b.bufs, p=b.ps, g=b.gs),False
         if not self.launchers:
             self.ahead(b, prog)
-            if self.Launcher is CppLauncher: b.looks = speed_up(b.looks, dict(b.bufs, p=b.ps, g=[p.grad for p in b.ps]))
+            if self.Launcher is CppLauncher: b.batch.looks = speed_up(b.looks, b.batch.columns())
         for k,phase in enumerate(self.phases):
             for i in self.due[k]:
                 if prog.nodes[i][0]=='across': columns |= yield from self.numbers(i, b, prog, columns)
@@ -113,10 +116,10 @@ class Plan:
                 if by_row: rows.append(c)
         for c in phase.stores:
             if c not in columns: mine[c] = columns[c] = [torch.empty_like(p, dtype=self.dtype) for p in b.ps]
-        for i in phase.sums: mine[f'r{i}'] = columns[f'r{i}'] = self.sums[i]
+        for i in phase.sums: mine[f'r{i}'] = columns[f'r{i}'] = b.of(self.sums[i])
         key = k,*rows
         if key not in self.launchers: self.launchers[key] = self.Launcher(Kernel(prog, phase, {c:ts[0].dtype for c,ts in mine.items()}, rows), b, mine)
-        self.launchers[key](b, prog.consts, mine)
+        self.launchers[key](b, prog.table, mine)
         self.wrote = True
 
 # %% ../../nbs/core/04_fused.ipynb #86a87764
@@ -133,33 +136,46 @@ def ahead(self:Plan, b, prog):
 MIN_WEIGHTS = 10_000 # Weights of the whole model from which a compilation pays: it takes about a second, once a machine
 _warned = set()
 
-@lru_cache(maxsize=64)
-def _recorded(rule, hyper, *given):
-    "`record`, once for all batches of a step whose hypers are the same"
-    return record(rule, dict(hyper), *given)
+_failures = RuntimeError,OSError,ImportError
 
-def fused(rule, b, hyper):
-    "Run `rule` on the batch `b` as one kernel"
-    if not b.dense: return (yield from eager(rule, b, hyper))
-    own,plan = b.recall(hyper),None
+@lru_cache(maxsize=64)
+def _recorded(rule, hypers, *given):
+    "`record_sets`, once for all batches of a step whose hypers are the same"
+    return record_sets(rule, list(map(dict, hypers)), *given)
+
+# %% ../../nbs/core/04_fused.ipynb #0c95e3fd
+def _fall_back(rule, b, hypers, e, sets=None):
+    said = f"{rule.__name__}: no fused kernel on {b.device.type}, going on with how='foreach'. {type(e).__name__}: {e}"
+    if said not in _warned: warn(said)
+    _warned.add(said)
+    return foreach(rule, b, hypers, sets)
+
+def _launched(rule, b, hypers, own, prog):
+    "Run `prog` on its part of the batch `b`; `own` are the `hypers` with memos to write to"
+    plan = None
     try:
-        given = b.how,launcher_for(b.device).can_sum(b.device),tuple(b.low)
-        prog = record(rule, own, *given) if rule.memos else _recorded(rule, tuple(own.items()), *given)
         if prog.key not in b.cache: b.cache[prog.key] = Plan(prog, b)
         plan = b.cache[prog.key]
-        yield from plan(b, prog)
-        b.memorize(own)
-    except (RuntimeError, OSError, ImportError) as e:
+        yield from plan(b.part(prog.sets), prog)
+        for j in prog.sets if rule.memos else (): b.part([j]).memorize(own[j])
+    except _failures as e:
         if plan and plan.wrote: raise # Half a step was made: making it again would be wrong
-        said = f"{rule.__name__}: no fused kernel on {b.device.type}, going on with how='foreach'. {type(e).__name__}: {e}"
-        if said not in _warned: warn(said)
-        _warned.add(said)
-        yield from foreach(rule, b, hyper)
+        yield from _fall_back(rule, b, hypers, e, prog.sets)
 
-def auto(rule, b, hyper):
+# %% ../../nbs/core/04_fused.ipynb #d47b02a8
+def fused(rule, b, hypers):
+    "Run `rule` on the batch `b`, one kernel for all weights whose programs have the same nodes"
+    if not b.dense: return (yield from eager(rule, b, hypers))
+    own = [b.part([j]).recall(o) for j,o in enumerate(hypers)] if rule.memos else hypers
+    given = b.how,launcher_for(b.device).can_sum(b.device),tuple(b.low)
+    try: progs = record_sets(rule, own, *given) if rule.memos else _recorded(rule, tuple(tuple(o.items()) for o in own), *given)
+    except _failures as e: return (yield from _fall_back(rule, b, hypers, e))
+    yield from run_together([_launched(rule, b, hypers, own, prog) for prog in progs])
+
+def auto(rule, b, hypers):
     "Run `rule` on the batch `b` the way that is fastest there"
-    if not b.plain: return eager(rule, b, hyper)
+    if not b.plain: return eager(rule, b, hypers)
     fast = b.device.type in ('cuda', 'xpu') or (b.device.type=='cpu' and b.total>=MIN_WEIGHTS and (compiler() or numba_installed()))
-    return (fused if fast else foreach if len(b.ps)>1 else eager)(rule, b, hyper)
+    return (fused if fast else foreach if len(b.ps)>1 else eager)(rule, b, hypers)
 
 engines.update(fused=fused, auto=auto)

@@ -35,7 +35,7 @@ def runs_on(rule):
     p.grad,rule = torch.ones(4, 3),rule.rule_of(p)
     st = dict(step=0, **rule.memos, **{k: f(p.detach()) for k,f in rule.state.items()})
     b = Batch(rule, [p], [st])
-    try: Plan(record(rule, b.recall({**rule.hypers, **rule.options, 'step':1001})), b)
+    try: Plan(record(rule, b.part().recall({**rule.hypers, **rule.options, 'step':1001})), b)
     except NotImplementedError: return ['eager', 'foreach']
     return ['eager', 'foreach', 'fused']
 

@@ -6,13 +6,14 @@ Docs: https://fastopt.github.io/fastopt/evidence/step_bench.html.md"""
 
 # %% auto #0
 __all__ = ['nets', 'competitors', 'choice', 'homes', 'L2', 'peers', 'QH', 'late_decay', 'COPY', 'TORCH', 'PRODUCTS', 'FIRST_STEP',
-           'faced', 'groups', 'columns', 'colours', 'period', 'program', 'settled_steps', 'TrafficPlan',
+           'faced', 'groups', 'corners', 'columns', 'colours', 'period', 'program', 'settled_steps', 'TrafficPlan',
            'state_numbers', 'bytes_moved', 'phases', 'steps_to_settle', 'xresnet50_shapes', 'why_missing',
            'peer_engines', 'peer', 'Copy', 'family_makers', 'Products', 'BenchWeights', 'synchronized_time',
            'time_steps', 'make_and_warm', 'time_interleaved', 'table_bytes', 'peak_temporaries', 'extra_memory',
            'kernels', 'profile_gpu', 'bench_row', 'measure_family', 'first_steps', 'Face', 'overhead', 'overheads',
-           'find_value', 'ratio', 'bar', 'per_byte', 'cpu_bars', 'phase_bars', 'gpu_bars', 'face_bars', 'bars',
-           'bench_table', 'chart', 'parse_names', 'check_file', 'all_versions', 'bench', 'bench_command']
+           'own_groups', 'OneMissing', 'NewEachStep', 'corner', 'find_value', 'ratio', 'bar', 'per_byte', 'cpu_bars',
+           'phase_bars', 'gpu_bars', 'face_bars', 'corner_bars', 'bars', 'bench_table', 'chart', 'parse_names',
+           'check_file', 'all_versions', 'bench', 'bench_command']
 
 # %% ../../nbs/evidence/02_step_bench.ipynb #471a2dce
 import json, os, subprocess, sys, time, warnings
@@ -34,7 +35,7 @@ from matplotlib.figure import Figure
 from torch.profiler import ProfilerActivity, profile
 import fastopt.optim.all as every
 from .. import cli
-from ..optim.adam import adamw
+from ..optim.adam import AdamW, adamw
 from ..core.engine import run_together, run_to_end, engines
 from ..core.fused import Plan, launcher_for
 from ..core.program import record, split_phases
@@ -72,7 +73,7 @@ class TrafficPlan(Plan):
     def launch(self, k, b, prog, columns):
         phase = self.phases[k]
         for c in phase.stores: columns.setdefault(c, [torch.ones_like(p) for p in b.ps])
-        for i in phase.sums: columns[f'r{i}'] = self.sums[i]
+        for i in phase.sums: columns[f'r{i}'] = b.of(self.sums[i])
         self.count(b, [columns[c][0] for c in (*phase.loads, *phase.stores)])
 
 # %% ../../nbs/evidence/02_step_bench.ipynb #94968f89
@@ -84,8 +85,9 @@ def state_numbers(
     p = torch.nn.Parameter(torch.ones(4, 3))
     p.grad,opt = torch.ones_like(p),rule([p], how='eager')
     opt.step()
-    b,n = first(opt.engine.plans.values())[1][0],0
+    b,n = first(opt.engine.plans.values()).batches[0],0
     b.fetch()
+    b = b.part()
     for step in settled_steps(rule):
         prog = program(rule, step, p, sums)
         plan = TrafficPlan(prog, b)
@@ -265,7 +267,7 @@ def time_interleaved(opts, field, steps=1, n=200, budget=20., least=7):
 # %% ../../nbs/evidence/02_step_bench.ipynb #73ca7b8c
 def table_bytes(opt):
     "Bytes of the tables that the fused engine of `opt` keeps"
-    plans = [o for _,bs in opt.engine.plans.values() for b in bs for o in b.cache.values() if isinstance(o, Plan)]
+    plans = [o for kept in opt.engine.plans.values() for b in kept.batches for o in b.cache.values() if isinstance(o, Plan)]
     arrays = [o for plan in plans for l in plan.launchers.values() for o in vars(l).values() if hasattr(o, 'nbytes')]
     return sum({id(o): o.nbytes for o in arrays}.values())
 
@@ -400,6 +402,37 @@ def overheads(device='cpu', **kwargs):
     cols = {(who, n): us for n in groups for who,us in overhead(n, device, **kwargs).items()}
     return [dict(face=who, groups=n, median_us=us.median(), spread=us.quantile([0.25, 0.75]).tolist(), n=len(us)) for (who,n),us in cols.items()]
 
+# %% ../../nbs/evidence/02_step_bench.ipynb #4ab83f6e
+def own_groups(ps): return [dict(params=[p], lr=1e-3*(1 + i/len(ps))) for i,p in enumerate(ps)]
+
+class OneMissing:
+    "Takes part as an optimizer of which at each step another one of the weights `ps` has no gradient"
+    def __init__(self, ps): self.opt,self.ps = AdamW(ps, how='fused'),cycle(ps)
+    def step(self):
+        next(self.ps).grad = None
+        self.opt.step()
+
+class NewEachStep:
+    "Takes part as an optimizer whose every step is the first of a new one from `make`"
+    def __init__(self, make, ps): self.make,self.ps = make,ps
+    def step(self): self.make(self.ps).step()
+
+_ours,_theirs = partial(AdamW, how='fused'),partial(torch.optim.AdamW, fused=True)
+corners = { # What is measured and against what: shapes, the makers of both, the most that their ratio may be
+    '1,000 groups of one tensor, vs torch AdamW fused': (lambda: [(1000,)]*1000, lambda ps: _ours(own_groups(ps)), lambda ps: _theirs(own_groups(ps)), 1.),
+    'another gradient missing at each step, vs none': (lambda: xresnet50_shapes()[:160], OneMissing, _ours, 1.3),
+    'first step of 100 million weights, vs torch AdamW fused': (nets['huge'], partial(NewEachStep, _ours), partial(NewEachStep, _theirs), 1.2)}
+
+# %% ../../nbs/evidence/02_step_bench.ipynb #7d05f3b2
+def corner(name, device='cpu', n=20):
+    "A row of the corner called `name`: the median of the ratios of its rounds"
+    shapes,mine,other,_ = corners[name]
+    field = BenchWeights(shapes(), device)
+    opts = {k: make_and_warm(make, field, 3)[0] for k,make in dict(mine=mine, other=other).items()}
+    ms = time_interleaved(opts, field, n=n, least=n)
+    ratios = ms.mine/ms.other
+    return dict(corner=name, median_ms=ms.mine.median(), ratio=ratios.median(), spread=ratios.quantile([0.25, 0.75]).tolist(), n=len(ms))
+
 # %% ../../nbs/evidence/02_step_bench.ipynb #95f8f961
 columns = ['shapes', 'name', 'library', 'engine', 'median_ms', 'spread', 'n', 'bytes', 'moved', 'vs_torch_fused', 'vs_floor', 'first_ms',
     'launches', 'kernel_ms', 'extra', 'copy_gbs', 'device', 'versions']
@@ -466,11 +499,17 @@ def face_bars(faces):
     for n,limit in zip(groups, (200, 1000)):
         yield bar('any, 167 tensors', f"microseconds a batch of fastai's face, {n} group{'s'*(n>1)}", '<=', limit, us.get(n))
 
+def corner_bars(rows):
+    "The promises for corners, from the `rows` of `corner`"
+    found = {o['corner']: o['ratio'] for o in rows}
+    for name,(*_,limit) in corners.items(): yield bar('any', name, '<=', limit, found.get(name))
+
 # %% ../../nbs/evidence/02_step_bench.ipynb #bd7b691d
 def bars(
     rows, # Dicts from `measure_family`, with `device`
     first_step=None, # From `first_steps`
-    faces=() # From `overheads`
+    faces=(), # From `overheads`
+    corner_rows=() # From `corner`
 ):
     "The promises, what was measured, and whether it reaches them"
     df = pd.DataFrame(rows, columns=columns)
@@ -481,7 +520,7 @@ def bars(
     for net in nets:
         if net not in df.shapes.values and net!='xresnet50': continue
         lines.append(bar(f'any, {net}', what, '<=', 0.01, find_value(alone, 'extra', 'max', shapes=net)))
-    return pd.DataFrame([*lines, *face_bars(faces)]).astype(dict(measured=object))
+    return pd.DataFrame([*lines, *face_bars(faces), *corner_bars(corner_rows)]).astype(dict(measured=object))
 
 # %% ../../nbs/evidence/02_step_bench.ipynb #84ab230d
 def bench_table(rows):
@@ -542,7 +581,7 @@ def bench(
 ):
     "Measure the families of `rules` on the weights of `models`, print what is found, return the record"
     info = dict(device=device_name(), versions=all_versions())
-    record = dict(info, commit=git_commit(), left_out={o: why for o in homes if (why := why_missing(o))}, first_step={}, rows=[], faces=[], bars=[])
+    record = dict(info, commit=git_commit(), left_out={o: why for o in homes if (why := why_missing(o))}, first_step={}, rows=[], faces=[], corners=[], bars=[])
     for net in models:
         for name in rules:
             new = [dict(o, **info) for o in measure_family(name, net, default_device(), record['left_out'], **kwargs)]
@@ -550,7 +589,8 @@ def bench(
             if new: print(f"\n{net}, {name}: a copy moves {new[0]['copy_gbs']:.3g} GB/s\n{bench_table(new)}", flush=True)
             save(record)
     record['first_step'],record['faces'] = first_steps(),overheads(default_device(), **kwargs)
-    record['bars'] = bars(record['rows'], record['first_step'], record['faces']).to_dict('records')
+    record['corners'] = [corner(o, default_device(), n=kwargs.get('least', 20)) for o in corners]
+    record['bars'] = bars(record['rows'], record['first_step'], record['faces'], record['corners']).to_dict('records')
     save(record)
     return record
 

@@ -30,7 +30,7 @@ def step_one(self:Engine,
     state # Dict of parameter to its state dict, filled where empty
 ):
     "`step` for the weight `p` alone, which then keeps no gradient"
-    self.run(self.batches({p:[p]}, state), {p: {**self.options, **self.numbers(p, hyper)}})
+    self.run(self.batches([[p]], state, p), [{**self.options, **self.numbers(p, hyper)}])
     p.grad = None
     increment_version(p) # Lets autograd notice if its graph still needs the old weight
 

@@ -204,6 +204,6 @@ def test_fused_needs_no_memory_beside_its_tables():
     rule,p = RULES['diffgrad'],torch.ones(4_000_000, requires_grad=True)
     p.grad,state,engine = torch.ones_like(p),{},Engine(RULES['diffgrad'], how='fused')
     engine.step([([p], rule.hypers)], state)
-    launcher = next(iter(next(iter(engine.plans[0][1][0].cache.values())).launchers.values()))
+    launcher = next(iter(next(iter(engine.plans[None].batches[0].cache.values())).launchers.values()))
     assert isinstance(launcher, CppLauncher)
     assert sum(getattr(launcher, o).nbytes for o in ('table', 'rows', 'sizes', 'tid', 'off')) <= 0.01*p.numel()*4

@@ -302,7 +302,7 @@ def chosen(how='auto'):
     p,engine = torch.ones(fused.MIN_WEIGHTS, requires_grad=True),Engine(RULES['adamw'], how=how)
     p.grad = torch.ones_like(p)
     engine.step([([p], RULES['adamw'].hypers)], {})
-    plans = [o for o in engine.plans[0][1][0].cache.values() if isinstance(o, fused.Plan)]
+    plans = [o for o in engine.plans[None].batches[0].cache.values() if isinstance(o, fused.Plan)]
     return [type(o).__name__ for plan in plans for o in plan.launchers.values()]
 
 def test_without_a_compiler_numba_is_taken(as_shipped, no_compiler): assert chosen()==chosen('fused')==['NumbaLauncher']

@@ -14,6 +14,7 @@ def tiny(monkeypatch, tmp_path):
     monkeypatch.setattr(B, 'first_steps', lambda: dict(cold=dict(adamw=2.), warm=dict(adamw=1.)))
     monkeypatch.setattr(B, 'overheads',
         lambda *args, **kwargs: [dict(face='fastopt', groups=n, median_us=99., spread=[98., 100.], n=3) for n in B.groups])
+    monkeypatch.setattr(B, 'corners', {k: (lambda: [(3,4), (5,), ()], *o[1:]) for k,o in B.corners.items()})
     monkeypatch.setattr(B, 'default_device', lambda: torch.device('cpu'))
 
 @pytest.fixture
@@ -312,3 +313,27 @@ def test_overheads():
 def test_bar_face(us, said):
     faces = [dict(face=o, groups=n, median_us=t) for o in ('OptimWrapper','fastopt') for n,t in zip((1,50), us)]
     assert reached([], 'microseconds', faces=faces)==said and reached([], 'microseconds', faces=faces[:2])==['not measured']*2
+
+# ---- corners
+
+def test_corners_are_what_they_are_called():
+    for name in B.corners:
+        row = B.corner(name, n=2)
+        assert (row['corner'], row['n'])==(name, 2) and row['spread'][0]<=row['ratio']<=row['spread'][1]
+    ps = [torch.nn.Parameter(torch.ones(2)) for _ in range(3)]
+    assert len({o['lr'] for o in B.own_groups(ps)})==3
+    opt = B.OneMissing(ps)
+    for _ in range(3):
+        for p in ps: p.grad = torch.ones(2)
+        opt.step()
+    assert [opt.opt.state[p]['step'] for p in ps]==[2]*3
+    first_one = B.NewEachStep(lambda ps: B.AdamW(ps, lr=1.), ps)
+    before = [p.detach().clone() for p in ps]
+    for _ in range(2): first_one.step()
+    # Each step is a first one: of length `lr`, whatever was before
+    assert all(torch.allclose(p, o-2, atol=1e-1) for p,o in zip(ps[:2], before))
+
+@pytest.mark.parametrize('ratios,said', [((1., 1.3, 1.2), ['yes']*3), ((1.1, 1.4, 1.3), ['no']*3), ((), ['not measured']*3)])
+def test_bars_of_corners(ratios, said):
+    rows = [dict(corner=o, ratio=x) for o,x in zip(B.corners, ratios)]
+    assert list(B.bars([], corner_rows=rows).reached)[-3:]==said

@@ -70,36 +70,46 @@ class Kernel:
 
 # %% ../../../nbs/core/backends/00_base.ipynb #240af52c
 class Launcher:
-    "Tables for the kernel `k` on the batch `b`: `columns` maps names of columns to lists of tensors"
+    "Tables for the kernel `k` on the batch that `b` is part of: `columns` maps names of columns to lists of tensors"
     BLOCK,sums = 16384,False # `sums`: can its kernels sum up?
     def __init__(self,
         k, # `Kernel`
-        b, # `Batch`
-        columns # Dict of column name to a list of tensors, one for each weight
+        b, # `Part` of a batch
+        columns # Dict of column name to a list of tensors, one for each weight of the part
     ):
-        self.k,self.f = k,self.build(k)
+        self.k,self.f,self.ps = k,self.build(k),b.batch.ps
         still = {c: at for c,at in b.at.items() if c=='p' or columns.get(c) is b.bufs.get(c)} # Addresses that the batch knows, and checks at each step
         self.moving = [j for j,c in enumerate(k.table) if c not in still] # Columns of the table that each launch fills anew
-        at = [still[c] if c in still else addresses(columns[c]) for c in k.table]
-        self.table = np.array(at, dtype=np.int64).reshape(len(k.table), len(b.ps)).T.copy() # Address by [weight, column]
-        def numbers_in_row(t, c): return max(b.ps[t].numel()//max(columns[c][t].numel(), 1), 1)
-        self.rows = np.array([[numbers_in_row(t, c) for c in k.rows] for t in range(len(b.ps))], dtype=np.int64) # By [weight, column that is read by row]
-        if ('blocks', self.BLOCK) not in b.cache: b.cache['blocks', self.BLOCK] = self.blocks(b)
+        at = [still.get(c, np.zeros(len(self.ps), dtype=np.int64)) for c in k.table]
+        self.table = np.array(at, dtype=np.int64).reshape(len(k.table), len(self.ps)).T.copy() # Address by [weight, column]
+        self.rows = np.zeros((len(self.ps), len(k.rows)), dtype=np.int64) # Numbers in a row by [weight, column that is read by row]; 0 if not known yet
+        if ('blocks', self.BLOCK) not in b.cache: b.cache['blocks', self.BLOCK] = self.blocks()
         self.sizes,self.tid,self.off = b.cache['blocks', self.BLOCK] # One copy for all kernels of the batch with blocks of this size
-        self.place(b, columns)
-    def blocks(self, b):
+        self.place(columns)
+    def blocks(self):
         "Sizes of the tensors, and for each block the tensor it is in and where it starts"
-        ns = [p.numel() for p in b.ps]
+        ns = [p.numel() for p in self.ps]
         where = [(t, o) for t,n in enumerate(ns) for o in range(0, n, self.BLOCK)]
         return np.array(ns, dtype=np.int64),np.array([t for t,_ in where], dtype=np.int32),np.array([o for _,o in where], dtype=np.int64)
     @classmethod
     def can_sum(cls, device):
         "Can kernels on `device` sum?"
         return cls.sums
-    def place(self, b, columns): "Put what does not move where the kernel can read it"
-    def __call__(self, b, consts, columns):
-        for j in self.moving: self.table[:,j] = addresses(columns[self.k.table[j]])
-        if len(self.tid): self.launch(b, consts, b.at['g'])
+    def blocks_of(self, b):
+        "The tensor and the start of each block of the part `b`"
+        if self.BLOCK not in b.blocks:
+            here = slice(None) if b.places is None else b.which[self.tid]>=0
+            b.blocks[self.BLOCK] = self.tid[here],self.off[here]
+        return b.blocks[self.BLOCK]
+    def place(self, columns): "Put what does not move where the kernel can read it"
+    def __call__(self, b, numbers, columns):
+        ids = slice(None) if b.places is None else b.places
+        for j in self.moving: self.table[ids,j] = addresses(columns[self.k.table[j]])
+        if self.k.rows and not self.rows[ids].all():
+            def numbers_in_row(i, p): return [max(p.numel()//max(columns[c][i].numel(), 1), 1) for c in self.k.rows]
+            self.rows[ids] = [numbers_in_row(*o) for o in enumerate(b.ps)]
+        tid,off = self.blocks_of(b)
+        if len(tid): self.launch(b, numbers, b.at['g'], tid, off)
 
 # %% ../../../nbs/core/backends/00_base.ipynb #66304118
 def rows_shape(p, above=None):

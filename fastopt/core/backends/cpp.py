@@ -80,11 +80,11 @@ def cpp_source(k):
     nr,ns,stores = len(k.rows),len(k.phase.sums),[c for c in k.columns if c in results]
     L = [_CPP_HEAD + f'typedef {_CT[k.dtype]} F; typedef {_CT[k.wdtype]} W; enum {{ DROP = {DROP.get(k.wdtype, 0)} }};',
         'extern "C" void kernel(const int64_t *table, const int64_t *grads, const int64_t *rows, const int64_t *sizes, const int32_t *tid, '
-        'const int64_t *off, int64_t blocks, int64_t BLOCK, const double *c, int threads, const int64_t *outs, const int64_t *lens, '
+        'const int64_t *off, int64_t blocks, int64_t BLOCK, const double *numbers, const int32_t *which, int threads, const int64_t *outs, const int64_t *lens, '
         'const double *scales, double *edges) {']
-    L += [f'    const F {c} = c[{j}];' for j,c in enumerate(k.consts)]
     L += ['    #pragma omp parallel for schedule(static) num_threads(threads)','    for (int64_t b = 0; b < blocks; b++) {',
         '        const int64_t t = tid[b], end = off[b] + BLOCK < sizes[t] ? off[b] + BLOCK : sizes[t];']
+    if k.consts: L += [f'        const double *c = numbers + which[t]*{len(k.consts)};',*(f'        const F {c} = c[{j}];' for j,c in enumerate(k.consts))]
     L += [f"        {'const ' if c not in stores else ''}{_CT[k.dtypes[c]]} *__restrict at_{c} = ({_CT[k.dtypes[c]]} *){at(c)};" for c in k.columns]
     L += [f'        const int64_t n_{c} = rows[t*{nr} + {j}];' for j,c in enumerate(k.rows)]
     L += [f'        Sum<F> s{j}(outs[t*{ns} + {j}], lens[t*{ns} + {j}], scales[t*{ns} + {j}], edges + (b*{ns} + {j})*2);' for j in range(ns)]
@@ -143,7 +143,7 @@ def _compile(source, folder):
 def _load(lib):
     "The function `kernel` in the library `lib`"
     f = ctypes.CDLL(str(lib)).kernel
-    f.argtypes,f.restype = [ctypes.c_void_p]*6 + [ctypes.c_int64]*2 + [ctypes.c_void_p, ctypes.c_int] + [ctypes.c_void_p]*4,None
+    f.argtypes,f.restype = [ctypes.c_void_p]*6 + [ctypes.c_int64]*2 + [ctypes.c_void_p]*2 + [ctypes.c_int] + [ctypes.c_void_p]*4,None
     return f
 
 def _make(source, key, folder):
@@ -171,13 +171,18 @@ class CppLauncher(Launcher):
     sums = True
     @staticmethod
     def build(k): return cpp_build(cpp_source(k))
-    def place(self, b, columns):
+    weights = 32768 # For which a thread is worth waking
+    def place(self, columns):
         nodes = [self.k.prog.nodes[i] for i in self.k.phase.sums]
-        of = np.array([[sum_rows(op, p, *above) for op,_,*above in nodes] for p in b.ps]).reshape(len(b.ps), len(nodes), 2)
-        outs = np.stack([addresses(columns[f'r{i}']) for i in self.k.phase.sums], 1) if nodes else np.zeros(0)
-        self.summing = outs,of[...,0].astype(np.int64),np.ascontiguousarray(of[...,1]),np.zeros((len(self.tid), len(nodes), 2))
-        self.fixed,self.last = [[o.ctypes.data for o in os] for os in ((self.rows, self.sizes, self.tid, self.off), self.summing)]
-        self.most = min(len(self.tid), 1 + int(self.sizes.sum())//32768) # A thread must be worth waking
-    def launch(self, b, consts, grads):
-        cs,threads = np.array(consts, dtype=np.float64),min(torch.get_num_threads(), self.most)
-        self.f(self.table.ctypes.data, grads.ctypes.data, *self.fixed, len(self.tid), self.BLOCK, cs.ctypes.data, threads, *self.last)
+        of = np.array([[sum_rows(op, p, *above) for op,_,*above in nodes] for p in self.ps]).reshape(len(self.ps), len(nodes), 2)
+        self.outs = np.zeros((len(self.ps), len(nodes)), dtype=np.int64) # Where each sum goes
+        self.summing = self.outs,of[...,0].astype(np.int64),np.ascontiguousarray(of[...,1]),np.zeros((len(self.tid), len(nodes), 2))
+        self.fixed,self.last = [[o.ctypes.data for o in os] for os in ((self.rows, self.sizes), self.summing)]
+    def threads(self, b, tid): return min(torch.get_num_threads(), len(tid), 1 + b.size//self.weights)
+    def __call__(self, b, numbers, columns):
+        ids = slice(None) if b.places is None else b.places
+        if not self.outs[ids].all(): self.outs[ids] = np.stack([addresses(columns[f'r{i}']) for i in self.k.phase.sums], 1)
+        super().__call__(b, numbers, columns)
+    def launch(self, b, numbers, grads, tid, off):
+        self.f(self.table.ctypes.data, grads.ctypes.data, *self.fixed, tid.ctypes.data, off.ctypes.data, len(tid), self.BLOCK,
+            numbers.ctypes.data, b.which.ctypes.data, self.threads(b, tid), *self.last)

@@ -41,8 +41,8 @@ class TorchLauncher(Launcher):
     "Runs a kernel by `torch.compile`"
     @staticmethod
     def build(k): return torch_build(torch_source(k), k.dtype, k.wdtype)
-    def __call__(self, b, consts, columns):
-        cs = [torch.tensor(c, dtype=self.k.dtype) for c in consts]
+    def __call__(self, b, numbers, columns):
+        sets = [[torch.tensor(c, dtype=self.k.dtype) for c in row] for row in numbers.tolist()]
         for t,p in enumerate(b.ps):
             ts = {c: columns[c][t].detach() for c in self.k.columns}
-            if p.numel(): self.f(*[o.expand_as(p).reshape(-1) if c in self.k.rows else flat_view(o) for c,o in ts.items()], *cs)
+            if p.numel(): self.f(*[o.expand_as(p).reshape(-1) if c in self.k.rows else flat_view(o) for c,o in ts.items()], *sets[b.own[t]])

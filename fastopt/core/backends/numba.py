@@ -8,7 +8,7 @@ Docs: https://fastopt.github.io/fastopt/core/backends/numba.html.md"""
 __all__ = ['SPELLING', 'WORTH', 'numba_source', 'numba_installed', 'numba_build', 'run_in_threads', 'NumbaLauncher']
 
 # %% ../../../nbs/core/backends/05_numba.ipynb #7282e0a7
-import hashlib, numpy as np, os, pickle, platform, torch
+import hashlib, os, pickle, platform, torch
 from concurrent.futures import ThreadPoolExecutor, wait
 from functools import lru_cache, partial
 from importlib.util import find_spec
@@ -160,6 +160,7 @@ def _loops(k, lines, results):
     def at(c): return '_grads[_t]' if c=='g' else f'_table[_t, {k.table.index(c)}]'
     sums,rows = list(enumerate(k.phase.sums)),list(enumerate(k.rows))
     L = ['    for _b in range(_first, _last):','        _t,_s = int64(_tid[_b]),_off[_b]','        _end = nb_where(_s + _BLOCK < _sizes[_t], _s + _BLOCK, _sizes[_t])']
+    L += ['        _set = int64(_which[_t])']*bool(k.consts) + [f'        {c} = F(_numbers[_set, {j}])' for j,c in enumerate(k.consts)]
     L += [f'        at_{c} = {at(c)}' for c in k.columns] + [f'        n_{c} = _rows[_t, {j}]' for j,c in rows]
     L += [f'        _edges[_b, {j}, 0] = _edges[_b, {j}, 1] = _s{j} = 0.\n        _n{j},_open{j} = _lens[_t, {j}],0' for j,_ in sums]
     L += ['        while _s < _end:','            _e = _end']
@@ -194,8 +195,8 @@ _NUMBA_JOIN = '''
 def numba_source(k):
     "The Python source for Numba of the `Kernel` `k`"
     lines,results = formulas(k.prog, k.phase, SPELLING)
-    L = ['def kernel(_table, _grads, _rows, _sizes, _tid, _off, _first, _last, _BLOCK, _consts, _outs, _lens, _scales, _edges, _join):']
-    L += [f'    {c} = F(_consts[{j}])' for j,c in enumerate(k.consts)] + _loops(k, lines, results)
+    L = ['def kernel(_table, _grads, _rows, _sizes, _tid, _off, _first, _last, _BLOCK, _numbers, _which, _outs, _lens, _scales, _edges, _join):']
+    L += _loops(k, lines, results)
     kinds = ['uint16' if k.dtypes[c] in DROP else _NT[k.dtypes[c]] for c in k.columns]
     columns = [f'load_{c},store_{c} = nb_column({kind}, {j}, {len(kinds)})' for j,(c,kind) in enumerate(zip(k.columns, kinds))]
     if k.phase.sums: columns += ['_,store_sum = nb_column(F, 0, 1)']
@@ -232,7 +233,7 @@ class _Kept:
 
 # %% ../../../nbs/core/backends/05_numba.ipynb #ac449b30
 _failed = {} # Why, by key of a kernel: each step would else wait for the same again
-_ARGS = '''void(int64[:,::1], int64[::1], int64[:,::1], int64[::1], int32[::1], int64[::1], int64, int64, int64, float64[::1],
+_ARGS = '''void(int64[:,::1], int64[::1], int64[:,::1], int64[::1], int32[::1], int64[::1], int64, int64, int64, float64[:,::1], int32[::1],
     int64[:,::1], int64[:,::1], float64[:,::1], float64[:,:,::1], boolean)'''
 
 def _compile(source, key):
@@ -279,16 +280,12 @@ def run_in_threads(fs):
 # %% ../../../nbs/core/backends/05_numba.ipynb #74c25ba8
 class NumbaLauncher(CppLauncher):
     "Runs a kernel that Numba has compiled on a CPU"
+    weights = WORTH
     @staticmethod
     def build(k): return numba_build(numba_source(k))
-    def place(self, b, columns):
-        super().place(b, columns)
-        outs,*others = self.summing
-        self.summing = outs.reshape(len(b.ps), len(self.k.phase.sums)).astype(np.int64),*others
-        self.most = min(len(self.tid), 1 + int(self.sizes.sum())//WORTH)
-    def launch(self, b, consts, grads):
-        n,threads,cs = len(self.tid),min(torch.get_num_threads(), self.most),np.array(consts, dtype=np.float64)
-        def run(first, last, join): self.f(self.table, grads, self.rows, self.sizes, self.tid, self.off, first, last, self.BLOCK, cs, *self.summing, join)
+    def launch(self, b, numbers, grads, tid, off):
+        n,threads = len(tid),self.threads(b, tid)
+        def run(first, last, join): self.f(self.table, grads, self.rows, self.sizes, tid, off, first, last, self.BLOCK, numbers, b.which, *self.summing, join)
         if threads==1: return run(0, n, True)
         cuts = [n*i//threads for i in range(threads+1)]
         run_in_threads([partial(run, a, z, False) for a,z in zip(cuts, cuts[1:])])

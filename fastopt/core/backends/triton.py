@@ -112,8 +112,6 @@ def _sum_lines(k):
 def triton_source(k):
     "The Triton source of `Kernel` `k`"
     lines,results = formulas(k.prog, k.phase, SPELLING)
-    cs,wide = ''.join(f'{c}, ' for c in k.consts),k.dtype==torch.float64
-    given = 'consts, ' if wide else cs # Numbers given to a kernel would become float32
     sums,found = 'sums, parts, '*bool(k.phase.sums),', '.join(f'_x{i}' for i in k.phase.sums)
     def at(c): return 'tl.load(_grads + _t)' if c=='g' else f'tl.load(_table + _t*{len(k.table)} + {k.table.index(c)})'
     def ptr(c): return f'{at(c)}.to(tl.pointer_type({_TL[k.dtypes[c]]}))'
@@ -121,17 +119,17 @@ def triton_source(k):
         if c not in k.rows: return f'tl.load(at_{c}, _mask)'
         if k.prog.nodes[k.phase.loads[c]][0] in ('sum', 'mean', 'number'): return f'tl.broadcast_to(tl.load({ptr(c)}), [BLOCK])' # One for each tensor
         return f'tl.load(row_of({ptr(c)}, _first, tl.load(_rows + _t*{len(k.rows)} + {k.rows.index(c)}), BLOCK), _mask)'
-    L = ['@triton.jit',f'def block(_table, _grads, _rows, _t, _first, _i, _mask, {given}BLOCK: tl.constexpr, ALIGN: tl.constexpr):']
-    if wide: L += [f'    {c} = tl.load(consts + {j})' for j,c in enumerate(k.consts)]
+    L = ['@triton.jit',f'def block(_table, _grads, _rows, _t, _first, _i, _mask, _numbers, _which, BLOCK: tl.constexpr, ALIGN: tl.constexpr):']
+    if k.consts: L += [f'    _set = tl.load(_which + _t)*{len(k.consts)}',*(f'    {c} = tl.load(_numbers + _set + {j})' for j,c in enumerate(k.consts))]
     L += [f'    at_{c} = tl.multiple_of({ptr(c)}, ALIGN) + _i' for c in k.columns if c not in k.rows]
     L += [f'    {c} = {load(c)}' + ('' if k.dtypes[c]==k.dtype else '.to(F)') for c in sorted(k.phase.loads, key=lambda c: c not in k.rows)]
     L += [f'    {o}' for o in lines] + [f'    tl.store(at_{c}, {o}, _mask)' for c,o in results.items() if type(c) is str]
     if found: L.append(f"    return {', '.join(f'within({results[i]}, _mask, BLOCK)' for i in k.phase.sums)}")
-    L += ['','@triton.jit',f'def kernel(table, grads, rows, sizes, full, tid, off, {sums}{given}BLOCK: tl.constexpr):',
+    L += ['','@triton.jit',f'def kernel(table, grads, rows, sizes, full, tid, off, {sums}numbers, which, BLOCK: tl.constexpr):',
         '    _b = tl.program_id(0)','    _t = tl.load(tid + _b)','    _size = tl.load(sizes + _t)','    _first = tl.multiple_of(tl.load(off + _b), BLOCK)',
         '    _i = _first + tl.arange(0, BLOCK)',
-        f'    if tl.load(full + _b) != 0: {found}{" = "*bool(found)}block(table, grads, rows, _t, _first, _i, None, {given}BLOCK, 16)',
-        f'    else: {found}{" = "*bool(found)}block(table, grads, rows, _t, _first, _i, _i < _size, {given}BLOCK, 1)',*(f'    {o}' for o in _sum_lines(k)),'']
+        f'    if tl.load(full + _b) != 0: {found}{" = "*bool(found)}block(table, grads, rows, _t, _first, _i, None, numbers, which, BLOCK, 16)',
+        f'    else: {found}{" = "*bool(found)}block(table, grads, rows, _t, _first, _i, _i < _size, numbers, which, BLOCK, 1)',*(f'    {o}' for o in _sum_lines(k)),'']
     text = '\n'.join(L).replace('.to(F)', f'.to({_TL[k.dtype]})').replace('.to(W)', f'.to({_TL[k.wdtype]})').replace('DROP)', f'{DROP.get(k.wdtype)})')
     for w,o in _TRITON_HELPERS.items(): text = f'@triton.jit{o}\n'*(f'{w}(' in text) + text
     return f'\n{text}'
@@ -219,33 +217,41 @@ class TritonLauncher(Launcher):
     def build(k): return triton_build(triton_source(k))
     @classmethod
     def can_sum(cls, device): return device.type!='xpu' or torch.xpu.get_device_properties(device).has_fp64
-    def place(self, b, columns):
-        with on_device(b.device) as self.stream:
-            self.on = {o: send(getattr(self, o), b.device) for o in ('table', 'rows', 'sizes', 'tid', 'off')}
-            self.sent,self.aligned,self.grads = self.table.copy(),*[np.array([-1])]*2
-            if self.k.phase.sums: self.place_sums(b, [addresses(columns[f'r{i}']) for i in self.k.phase.sums])
-    def place_sums(self, b, outs):
-        "Put what sums need: by [weight, sum, what] how long a row is and where its sums go; places for partial sums; what `join` adds up"
-        by_row,joined = [(s, at) for s,at in zip(partial_sums(self.k), outs) if s.by_row],stretches(self.k, b.ps, outs, self.BLOCK)
+    def place(self, columns): self.on,self.part,self.stream,self.given = {},None,None,None
+    def place_part(self, b, tid, off):
+        "Put the tables of the part `b`, with the blocks `tid` and `off`, where the kernel can read them"
+        tables = dict(table=self.table, sizes=self.sizes, rows=self.rows, tid=tid, off=off, which=b.which)
+        if self.k.phase.sums: tables |= self.sum_tables(b, len(tid))
+        self.on |= {k: send(o, b.device) for k,o in tables.items()}
+        self.part,self.given,self.sent,self.aligned,self.grads = b,None,self.table.copy(),*[np.array([-1])]*2
+    def sum_tables(self, b, blocks):
+        "What sums need: by [weight, sum, what] how long a row is and where its sums go; places for partial sums; what `join` adds up"
+        by_row,joined = [(s, at) for s,at in zip(partial_sums(self.k), self.outs) if s.by_row],stretches(self.k, b.ps, self.outs, self.BLOCK)
         def row(s, p, at): return (s.rows(p)[0] if s.rows(p)[1] else 0, at)
-        table = np.array([[row(s, p, at[t]) for s,at in by_row] for t,p in enumerate(b.ps)], dtype=np.int64)
-        parts = np.zeros(len(self.tid)*(len(outs)+len(by_row)))
+        table = np.zeros((len(self.ps), 2*len(by_row)), dtype=np.int64)
+        table[b.ids] = np.array([[row(s, p, at[t]) for s,at in by_row] for t,p in enumerate(b.ps)], dtype=np.int64).reshape(len(b.ps), -1)
         self.joins,self.tile = len(joined),32 if joined[:,1].max(initial=0)<=self.MANY else 2048
-        self.on |= {o: send(x, b.device) for o,x in dict(sums=table, parts=parts, joined=joined).items()}
-    def __call__(self, b, consts, columns):
+        return dict(sums=table, parts=np.zeros(blocks*(len(self.outs)+len(by_row))), joined=joined)
+    def place_numbers(self, numbers, device):
+        self.given,new = numbers,send(numbers.astype(np.float64 if self.k.dtype==torch.float64 else np.float32), device)
+        if 'numbers' in self.on and self.on['numbers'].shape==new.shape: self.on['numbers'].copy_(new)
+        else: self.on['numbers'] = new
+    def __call__(self, b, numbers, columns):
+        self.outs = [addresses(columns[f'r{i}']) for i in self.k.phase.sums]
         with on_device(b.device) as stream:
-            if stream!=self.stream: self.place(b, columns) # What was sent on another stream might not be there yet
-            super().__call__(b, consts, columns)
-    def launch(self, b, consts, grads):
-        if self.moving and not np.array_equal(self.table, self.sent): self.sent,self.on['table'] = self.table.copy(),send(self.table, b.device)
+            if stream!=self.stream: self.part,self.stream = None,stream # What was sent on another stream might not be there yet
+            super().__call__(b, numbers, columns)
+    def launch(self, b, numbers, grads, tid, off):
+        if b is not self.part: self.place_part(b, tid, off)
+        elif self.moving and not np.array_equal(self.table, self.sent): self.sent,self.on['table'] = self.table.copy(),send(self.table, b.device)
         aligned = (np.bitwise_or.reduce(self.table, 1) | grads) & 15 == 0
         if not np.array_equal(aligned, self.aligned):
-            full = aligned[self.tid] & (self.off+self.BLOCK <= self.sizes[self.tid])
+            full = aligned[tid] & (off+self.BLOCK <= self.sizes[tid])
             self.aligned,self.on['full'] = aligned,send(full.astype(np.int8), b.device)
         if not np.array_equal(grads, self.grads): self.grads,self.on['grads'] = grads,send(grads, b.device)
-        if self.k.dtype==torch.float64: consts = [send(np.array(consts), b.device)]
-        tables = [self.on[o] for o in ('table', 'grads', 'rows', 'sizes', 'full', 'tid', 'off', *(('sums', 'parts') if self.k.phase.sums else ()))]
-        self.f[(len(self.tid),)](*tables, *consts, BLOCK=self.BLOCK, **{'num_warps':warps(self.k), **self.OPTIONS})
+        if self.given is None or not np.array_equal(numbers, self.given): self.place_numbers(numbers, b.device)
+        tables = [self.on[o] for o in ('table', 'grads', 'rows', 'sizes', 'full', 'tid', 'off', *(('sums', 'parts') if self.k.phase.sums else ()), 'numbers', 'which')]
+        self.f[(len(tid),)](*tables, BLOCK=self.BLOCK, **{'num_warps':warps(self.k), **self.OPTIONS})
         if self.k.phase.sums and self.joins:
             many,join = 2048//self.tile,triton_build(join_source(self.k.dtype))
             join[(-(-self.joins//many),)](self.on['parts'], self.on['joined'], self.joins, MANY=many, TILE=self.tile, num_warps=8)

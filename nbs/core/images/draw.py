@@ -22,9 +22,9 @@ lives('grad', 'step', 0, 1, 'p.grad')
 lives('u', 'step', 1, 1, 'u, temporaries', 'of eager, foreach')
 lives('prog', 'step', 2, 1, 'Program', 'of symbols')
 lives('temps', 'step', 3, 1, 'temporaries', 'between phases')
-lives('consts', 'step', 4, 1, 'c0, c1, …', 'where g lies')
+lives('consts', 'step', 4, 1, 'c0, c1, … by', 'set; where g lies')
 lives('question', 'step', 5, 1, 'Questions', 'about all weights')
-lives('batch', 'batch', 0, 2, 'Batch: weights alike in dtype,', 'device, step; where all lies')
+lives('batch', 'batch', 0, 2, 'Batch: weights alike in rule,', 'dtype, device; where all lies')
 lives('plan', 'batch', 3, 1, 'Plan', 'of a program')
 lives('launcher', 'batch', 4, 1, 'Launcher:', 'addresses, sizes')
 lives('groups', 'opt', 0, 2, 'groups: weights and', 'their lr, mom, wd')
@@ -56,10 +56,10 @@ about('engine', 'Engines: who steps together, and how', 'gradient terms weights'
     'The engine makes state at the first step with a gradient, and keeps a batch until something about its weights has changed.',
     'Memory, eager and foreach: each operation reads its arguments and writes a temporary; foreach works in pieces of 2 MiB.', direct=True)
 about('program', 'Program: a rule that was written down', 'program phases', 'prog consts',
-    'Each step is recorded anew, for its numbers are new. Its nodes are the same, so that what was compiled for them serves again.',
+    'Each step is recorded anew, once for all sets of numbers, for they are new. The nodes are the same, so that what was compiled serves again.',
     'Memory: no tensor is read or written. A symbol stands for one, and an operation on it is a node in a list.')
 about('fused', 'Fused: the phases of a program on a batch', 'phases kernel weights', 'temps consts question plan state p',
-    'A plan is made at the first step of a program on a batch. Later steps hand new numbers and addresses to the same kernels.',
+    'A plan is made at the first step of a program on a batch. Later steps hand a new table of numbers and new addresses to the same kernels.',
     'Memory: each phase reads its columns once and writes its results once. Only between two phases are there temporaries.')
 about('groups', 'Groups: what a user may say, by which names', '', 'groups rule',
     'fastai and PyTorch call hypers by different names. A group keeps those of its host; the engine is given the names of the rule.',
