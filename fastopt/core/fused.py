@@ -19,7 +19,7 @@ from .backends.cpp import CppLauncher, compiler, cpp_source
 from .backends.inductor import TorchLauncher, torch_source
 from .backends.numba import NumbaLauncher, numba_installed, numba_source
 from .backends.triton import TritonLauncher, triton_source
-from .engine import compute_dtype, eager, engines, foreach
+from .engine import call_each, compute_dtype, eager, engines, foreach
 from .program import COLUMN_OPS, record, split_phases
 from .rules import Question, Rule
 
@@ -80,11 +80,11 @@ class Plan:
         self.Launcher = launcher_for(b.device)
         self.sums = {i: [p.new_zeros(rows_shape(p, *prog.nodes[i][2:]), dtype=self.dtype) for p in b.ps] for o in self.phases for i in o.sums}
     def whole(self, i, b, prog, columns):
-        "Run the whole-tensor function of node `i` on each tensor"
+        "Run the whole-tensor function of node `i` on the tensors"
         def arg(a, t): return columns[a][t].detach().to(self.dtype) if a in columns else prog.extras[int(a[1:])]
         f,args = prog.nodes[i][1],self.wholes[i]
-        return [f(*[arg(a, t) for a in args if isinstance(a, str)], **{a[0]: arg(a[1], t) for a in args if not isinstance(a, str)})
-            for t in range(len(b.ps))]
+        kwargs = {k: prog.extras[int(o[1:])] for k,o in (a for a in args if not isinstance(a, str))}
+        return call_each(f, [[arg(a, t) for a in args if isinstance(a, str)] for t in range(len(b.ps))], kwargs)
     def numbers(self, i, b, prog, columns):
         "Ask about all weights; yields the question of node `i`, returns the columns of the answer"
         a,lists = prog.nodes[i][1],[[o.detach().to(self.dtype) for o in columns[c]] for c in self.wholes[i]]

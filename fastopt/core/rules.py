@@ -440,10 +440,12 @@ def at_least(x, least):
 # %% ../../nbs/core/00_rules.ipynb #9ded28c8
 def each(
     f=None, # A function of tensors and of numbers
-    *, rows=False # Does it treat each entry of the first of two or more dimensions by itself?
+    *, rows=False, # Does it treat each entry of the first of two or more dimensions by itself?
+    batched=False # Does it also take a stack of tensors, of which it is told by `lead=1`?
 ):
     "Mark `f` as needing whole tensors, or whole `rows`: stand-ins for tensors decide by their method `each` how to run it"
-    if f is None: return partial(each, rows=rows)
+    if f is None: return partial(each, rows=rows, batched=batched)
+    if batched: f.batched = True
     @wraps(f)
     def _f(*args, **kwargs):
         x = first(o for o in args if hasattr(type(o), 'each'))

@@ -247,7 +247,7 @@ def unbias_root(avg: Any, β: Any, t: Any) -> Any:
 def at_least(x: Any, least: Any) -> Any:
     """`x`, or `least` where `x` is less or NaN, as `max(least, x)` of numbers is"""
 
-def each(f: Any = None, *, rows: Any = False) -> Any:
+def each(f: Any = None, *, rows: Any = False, batched: Any = False) -> Any:
     """Mark `f` as needing whole tensors, or whole `rows`: stand-ins for tensors decide by their method `each` how to run it"""
 
 def norm(x: Any) -> Any:

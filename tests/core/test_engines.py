@@ -263,6 +263,20 @@ def test_temporaries_of_foreach_stay_small(name, size, monkeypatch):
 @term
 def centered(u, m): return u - row_mean(ema_(m, u, 0.9))
 
+@pytest.mark.parametrize('flatten', [False, True])
+def test_equal_matrices_in_a_stack_are_multiplied_as_alone(flatten):
+    "Matrices, stacks of them, kernels and no numbers at all, several of each shape"
+    def after(how):
+        torch.manual_seed(0)
+        ps = [torch.randn(o, dtype=torch.float64, requires_grad=True) for o in ((6, 4), (4, 6), (2, 3, 5), (4, 2, 3, 3), (2, 2, 3, 4, 2), (0, 3)) for _ in range(3)]
+        runs,state = Engine(rule, rule.options | dict(flatten=flatten), how=how),{}
+        for _ in range(2):
+            for p in ps: p.grad = torch.randn_like(p)
+            runs.step([(ps, rule.hypers)], state)
+        return torch.cat([p.detach().flatten() for p in ps])
+    rule = RULES['muon']
+    for how in ('foreach', 'fused'): assert far(after(how), after('eager')) <= TOLERANCE[torch.float64], how
+
 @pytest.mark.parametrize('dtype', [torch.float32, torch.float64, torch.bfloat16])
 def test_foreach_cuts_between_rows_and_into_flat_pieces(dtype, monkeypatch):
     "Tensors larger than a piece, of which rows are no round share; in channels last; with rows longer than a piece; without dimensions"
