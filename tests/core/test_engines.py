@@ -268,7 +268,8 @@ def test_equal_matrices_in_a_stack_are_multiplied_as_alone(flatten):
     "Matrices, stacks of them, kernels and no numbers at all, several of each shape"
     def after(how):
         torch.manual_seed(0)
-        ps = [torch.randn(o, dtype=torch.float64, requires_grad=True) for o in ((6, 4), (4, 6), (2, 3, 5), (4, 2, 3, 3), (2, 2, 3, 4, 2), (0, 3)) for _ in range(3)]
+        shapes = ((), (3,), (6, 4), (4, 6), (2, 3, 5), (4, 2, 3, 3), (2, 2, 3, 4, 2), (0, 3))
+        ps = [torch.randn(o, dtype=torch.float64, requires_grad=True) for o in shapes for _ in range(3)]
         runs,state = Engine(rule, rule.options | dict(flatten=flatten), how=how),{}
         for _ in range(2):
             for p in ps: p.grad = torch.randn_like(p)
