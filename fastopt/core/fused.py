@@ -20,7 +20,7 @@ from .backends.inductor import TorchLauncher, torch_source
 from .backends.memory_reader import speed_up
 from .backends.numba import NumbaLauncher, numba_installed, numba_source
 from .backends.triton import TritonLauncher, triton_source
-from .engine import compute_dtype, eager, engines, foreach, run_together
+from .engine import call_each, compute_dtype, eager, engines, foreach, run_together
 from .program import COLUMN_OPS, of_set, record, record_sets, split_phases
 from .rules import Question, Rule
 
@@ -81,11 +81,11 @@ class Plan:
         self.Launcher = launcher_for(b.device)
         self.sums = {i: [p.new_zeros(rows_shape(p, *prog.nodes[i][2:]), dtype=self.dtype) for p in b.ps] for o in self.phases for i in o.sums}
     def whole(self, i, b, prog, columns):
-        "Run the whole-tensor function of node `i` on each tensor"
+        "Run the whole-tensor function of node `i` on the tensors"
         def arg(a, t): return columns[a][t].detach().to(self.dtype) if a in columns else of_set(prog.extras[int(a[1:])], b.own[t])
         f,args = prog.nodes[i][1],self.wholes[i]
-        return [f(*[arg(a, t) for a in args if isinstance(a, str)], **{a[0]: arg(a[1], t) for a in args if not isinstance(a, str)})
-            for t in range(len(b.ps))]
+        calls = [[arg(a, t) for a in args if isinstance(a, str)] for t in range(len(b.ps))]
+        return call_each(f, calls, [{a[0]: arg(a[1], t) for a in args if not isinstance(a, str)} for t in range(len(b.ps))])
     def numbers(self, i, b, prog, columns):
         "Ask about all weights; yields the question of node `i`, returns the columns of the answer"
         a,lists = prog.nodes[i][1],[[o.detach().to(self.dtype) for o in columns[c]] for c in self.wholes[i]]

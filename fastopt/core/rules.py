@@ -470,13 +470,19 @@ def at_least(x, least):
     return torch.where(x>least, x, least)
 
 # %% ../../nbs/core/00_rules.ipynb #9ded28c8
-def each(f):
-    "Mark `f` as needing whole tensors: stand-ins for tensors decide by their method `each` how to run it"
+def each(
+    f=None, # A function of tensors and of numbers
+    *, rows=False, # Does it treat each entry of the first of two or more dimensions by itself?
+    batched=False # Does it also take a stack of tensors, of which it is told by `lead=1`?
+):
+    "Mark `f` as needing whole tensors, or whole `rows`: stand-ins for tensors decide by their method `each` how to run it"
+    if f is None: return partial(each, rows=rows, batched=batched)
+    if batched: f.batched = True
     @wraps(f)
     def _f(*args, **kwargs):
         x = first(o for o in args if hasattr(type(o), 'each'))
         return f(*args, **kwargs) if x is None else x.each(f, args, kwargs)
-    _f.whole = True
+    _f.whole = 'row' if rows else 'tensor'
     return _f
 
 # %% ../../nbs/core/00_rules.ipynb #55999475
@@ -490,7 +496,7 @@ def mean(x):
     "The mean of the whole tensor `x`: a tensor without dimensions"
     return x.mean()
 
-@each
+@each(rows=True)
 def row_mean(x, above=1):
     "The mean over all dimensions but the first, which are kept, if `x` has more than `above`; else 0"
     if x.ndim<=above: return x.new_zeros(())
@@ -498,13 +504,18 @@ def row_mean(x, above=1):
 
 # %% ../../nbs/core/00_rules.ipynb #bd56f67e
 def _whole(f):
-    "Does the function `f`, or one that it names, need whole tensors?"
+    "What the function `f`, and those that it names, need whole: a set of 'row' and 'tensor'"
     f = getattr(f, 'f', f)
-    if getattr(f, 'whole', False): return True
-    if not hasattr(f, '__code__') or f.__module__.split('.')[0] in ('torch', 'fastcore'): return False
-    return any(_whole(o) for o in map(f.__globals__.get, f.__code__.co_names) if callable(o) and o is not f)
+    if known := getattr(f, 'whole', None): return {known}
+    if not hasattr(f, '__code__') or f.__module__.split('.')[0] in ('torch', 'fastcore'): return set()
+    return set().union(*[_whole(o) for o in map(f.__globals__.get, f.__code__.co_names) if callable(o) and o is not f])
 
 @patch(as_prop=True)
 def elementwise(self:Rule):
     "Does no term need a whole tensor?"
     return not any(map(_whole, self.terms))
+
+@patch(as_prop=True)
+def row_by_row(self:Rule):
+    "Does no term need more of a tensor than whole rows?"
+    return not any('tensor' in _whole(t) for t in self.terms)

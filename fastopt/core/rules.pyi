@@ -165,6 +165,9 @@ class Rule(Any):
     def path_of(self, p: Any) -> Any:
         """The turns that the weight `p` takes on its way to its rule: none, see `Route`"""
     ranges: Any
+    @property
+    def row_by_row(self) -> Any:
+        """Does no term need more of a tensor than whole rows?"""
     def rule_of(self, p: Any) -> Any:
         """The rule that trains the weight `p`: this one, see `Route`"""
     def run(self, p: Any, g: Any, state: Any, hyper: Any) -> Any:
@@ -249,8 +252,8 @@ def unbias_root(avg: Any, β: Any, t: Any) -> Any:
 def at_least(x: Any, least: Any) -> Any:
     """`x`, or `least` where `x` is less or NaN, as `max(least, x)` of numbers is"""
 
-def each(f: Any) -> Any:
-    """Mark `f` as needing whole tensors: stand-ins for tensors decide by their method `each` how to run it"""
+def each(f: Any = None, *, rows: Any = False, batched: Any = False) -> Any:
+    """Mark `f` as needing whole tensors, or whole `rows`: stand-ins for tensors decide by their method `each` how to run it"""
 
 def norm(x: Any) -> Any:
     """The length ($L_2$ norm) of the whole tensor `x`: a tensor without dimensions"""

@@ -15,7 +15,7 @@ from ..core.rules import Rule, Unit, decay, descend, ema_, mean, term
 # %% ../../nbs/optim/13_lion.ipynb #b48928ff
 def sign(x):
     "The sign of `x`; NaN stays NaN, where PyTorch's is 0"
-    return x.sign() + x*0
+    return torch.add(x.sign(), x, alpha=0)
 
 @term
 def lion(u, m, *,
@@ -23,7 +23,7 @@ def lion(u, m, *,
     sqr_mom:Unit=0.99 # β₂: how slowly the mean forgets; nothing is squared
 ):
     "Lion: the sign of the mean gradient, with more of the present gradient in it than is kept"
-    c = m*mom + u*(1-mom)
+    c = torch.add(m*mom, u, alpha=1-mom)
     ema_(m, u, sqr_mom)
     return sign(c)
 

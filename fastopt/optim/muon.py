@@ -21,10 +21,10 @@ def as_matrices(x, flatten=False):
     "`x` as a matrix, but a stack of matrices for three or more than four dimensions if not `flatten`"
     return as_matrix(x) if flatten or x.ndim<3 or x.ndim==4 else x.flatten(0, -3)
 
-@each
-def newton_schulz(x, steps, eps, norm, dtype, flatten=False):
-    "Nearly the orthogonal matrix nearest to `x`: `steps` times a polynomial that sends singular values to about 1"
-    M,(a,b,c) = as_matrices(x, flatten),(3.4445, -4.7750, 2.0315)
+@each(batched=True)
+def newton_schulz(x, steps, eps, norm, dtype, flatten=False, lead=0):
+    "Nearly the orthogonal matrix nearest to `x`, or in each entry of its `lead` dimensions: `steps` times a polynomial that sends singular values to about 1"
+    M,(a,b,c) = x.reshape(-1, *as_matrices(x[(0,)*lead], flatten).shape[-2:]) if lead else as_matrices(x, flatten),(3.4445, -4.7750, 2.0315)
     bf16,tall = dtype=='bfloat16' or (dtype=='auto' and x.is_cuda),M.shape[-2]>M.shape[-1]
     X,add = (M.mT if tall else M).to(torch.bfloat16 if bf16 else x.dtype),torch.addmm if M.ndim==2 else torch.baddbmm
     length = X.norm(dim=(-2, -1), keepdim=True)

@@ -125,8 +125,16 @@ def as_matrix(x: Any) -> Any:
 def as_matrices(x: Any, flatten: Any = False) -> Any:
     """`x` as a matrix, but a stack of matrices for three or more than four dimensions if not `flatten`"""
 
-def newton_schulz(x: Any, steps: Any, eps: Any, norm: Any, dtype: Any, flatten: Any = False) -> Any:
-    """Nearly the orthogonal matrix nearest to `x`: `steps` times a polynomial that sends singular values to about 1"""
+def newton_schulz(
+    x: Any,
+    steps: Any,
+    eps: Any,
+    norm: Any,
+    dtype: Any,
+    flatten: Any = False,
+    lead: Any = 0,
+) -> Any:
+    """Nearly the orthogonal matrix nearest to `x`, or in each entry of its `lead` dimensions: `steps` times a polynomial that sends singular values to about 1"""
 
 def gain(p: Any, adjust_lr_fn: Any, flatten: Any = False) -> Any:
     """How much more than an orthogonal matrix the weight `p` is to move"""

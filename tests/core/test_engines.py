@@ -8,7 +8,7 @@ from fastopt.core.backends import cpp
 from fastopt.core.backends.cpp import CppLauncher, cpp_build
 from fastopt.core.backends.inductor import TorchLauncher
 from fastopt.core.engine import Engine
-from fastopt.core.rules import Rule, decay, descend, each, term
+from fastopt.core.rules import Rule, decay, descend, each, ema_, row_mean, term
 from kernels import Ahead, EVERY, OTHER_KERNELS, STRONG, USUAL_KERNELS, usual
 from rules_under_test import RULES, far, trained, weights
 
@@ -187,6 +187,40 @@ def test_temporaries_of_foreach_stay_small(name, size, monkeypatch):
         peak = max(peak, live)
     waiting = any(t.across for t in rule.terms) # For a number about all weights, with an update for all of them in hand
     assert 0 < peak <= 64*2**20//size + waiting*2*p.nbytes, peak/2**20
+
+@term
+def centered(u, m): return u - row_mean(ema_(m, u, 0.9))
+
+@pytest.mark.parametrize('flatten', [False, True])
+def test_equal_matrices_in_a_stack_are_multiplied_as_alone(flatten):
+    "Matrices, stacks of them, kernels and no numbers at all, several of each shape"
+    def after(how):
+        torch.manual_seed(0)
+        shapes = ((), (3,), (6, 4), (4, 6), (2, 3, 5), (4, 2, 3, 3), (2, 2, 3, 4, 2), (0, 3))
+        ps = [torch.randn(o, dtype=torch.float64, requires_grad=True) for o in shapes for _ in range(3)]
+        runs,state = Engine(rule, rule.options | dict(flatten=flatten), how=how),{}
+        for _ in range(2):
+            for p in ps: p.grad = torch.randn_like(p)
+            runs.step([(ps, rule.hypers)], state)
+        return torch.cat([p.detach().flatten() for p in ps])
+    rule = RULES['muon']
+    for how in ('foreach', 'fused'): assert far(after(how), after('eager')) <= TOLERANCE[torch.float64], how
+
+@pytest.mark.parametrize('dtype', [torch.float32, torch.float64, torch.bfloat16])
+def test_foreach_cuts_between_rows_and_into_flat_pieces(dtype, monkeypatch):
+    "Tensors larger than a piece, of which rows are no round share; in channels last; with rows longer than a piece; without dimensions"
+    monkeypatch.setattr(engine, 'PIECE', 2**14)
+    def after(rule, how):
+        torch.manual_seed(0)
+        ps = [torch.randn(o).to(dtype) for o in ((70, 100), (30_001, 2), (100, 3, 8, 3), (3, 9000), (9001,), ())]
+        ps[2] = ps[2].contiguous(memory_format=torch.channels_last)
+        ps,runs,state = [p.requires_grad_() for p in ps],Engine(rule, how=how),{}
+        for _ in range(3):
+            for p in ps: p.grad = torch.randn_like(p)
+            runs.step([(ps, rule.hypers)], state)
+        return torch.cat([p.detach().flatten() for p in ps])
+    for rule in (Rule(centered, decay, descend, wd=0.1), RULES['adamw'], RULES['diffgrad'], RULES['ranger21'], RULES['lamb']):
+        assert far(after(rule, 'foreach'), after(rule, 'eager')) <= TOLERANCE[dtype], rule
 
 def test_a_backend_with_other_blocks_has_tables_of_its_own(monkeypatch):
     class Small(CppLauncher): BLOCK = 64

@@ -150,9 +150,9 @@ def test_memos_of_a_weight_that_makes_no_step_stay(how):
 def test_sets_recorded_together_have_the_numbers_of_each(name):
     rule = RULES[name]
     rule = rule.rule_of(torch.ones(2, 2))
-    def own(t, lr): return {**rule.hypers, **rule.options, **{k: AttrDict(deepcopy(v)) for k,v in rule.memos.items()}, 'step':t,
-        **({'lr':lr} if 'lr' in rule.hypers else {}),
-        **({'wd':0. if t%2 else 0.1} if 'wd' in rule.hypers else {})}
+    def own(t, lr):
+        given = {k:v for k,v in dict(lr=lr, wd=0. if t%2 else 0.1).items() if k in rule.hypers}
+        return {**rule.hypers, **rule.options, **{k: AttrDict(deepcopy(v)) for k,v in rule.memos.items()}, 'step':t, **given}
     sets = [own(*o) for o in product((1, 4, 5, 6, 1000), (0.1, 0.3))]
     progs = record_sets(rule, deepcopy(sets), 'plain', True)
     assert sorted(j for o in progs for j in o.sets)==list(range(len(sets))) and len({o.key for o in progs})==len(progs)
