@@ -42,6 +42,7 @@ from fastopt.training.schedule_free import ScheduleFree
 from fastopt.training.schedules import (
     switch_opt, Schedule, save_schedules, load_schedules, plot_schedule, plateau, warmup_steps, warmup_fc, wsd, explore, cos_restarts,
     demon, sgd_rates, SwitchOpt)
+from fastopt.evidence.compare import compare
 from fastopt.evidence.conformance import check_optimizer, wd_report
 from fastopt.evidence.landscapes import plot_paths
 import fastopt.training.lr_find # Patches `Learner`
