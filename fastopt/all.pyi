@@ -57,5 +57,6 @@ from fastopt.training.schedule_free import (ScheduleFree as ScheduleFree)
 from fastopt.training.schedules import (switch_opt as switch_opt, Schedule as Schedule, save_schedules as save_schedules, load_schedules as
     load_schedules, plot_schedule as plot_schedule, plateau as plateau, warmup_steps as warmup_steps, warmup_fc as warmup_fc, wsd as wsd,
     explore as explore, cos_restarts as cos_restarts, demon as demon, sgd_rates as sgd_rates, SwitchOpt as SwitchOpt)
+from fastopt.evidence.compare import (compare as compare)
 from fastopt.evidence.conformance import (check_optimizer as check_optimizer, wd_report as wd_report)
 from fastopt.evidence.landscapes import (plot_paths as plot_paths)
