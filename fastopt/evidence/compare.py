@@ -7,12 +7,12 @@ Docs: https://fastopt.github.io/fastopt/evidence/compare.html.md"""
 # %% auto #0
 __all__ = ['CONTROLS', 'LOWER', 'HIGHER', 'TUNING_SEED', 'SPACE', 'SPACES', 'HEADINGS', 'QUESTIONS', 'Entry', 'all_rules',
            'as_entry', 'Control', 'entries_of', 'WarmUpRate', 'tensors_digest', 'seed_loaders', 'RunLog',
-           'make_learner_of', 'default_lr', 'train_entry', 'PartOfItems', 'split_holdout', 'rule_source', 'code_digest',
-           'run_records', 'Runs', 'resolve_metric', 'paired_difference', 'detectable_difference', 'outcome',
-           'Comparison', 'rates_of', 'tune_rates', 'Span', 'space_of', 'draw_settings', 'keep_study', 'tune_entry',
-           'tune_hypers', 'check_pairs', 'compare', 'expected_best', 'performance_profile']
+           'make_learner_of', 'default_lr', 'train_entry', 'PartOfItems', 'holdout_loaders', 'rule_source',
+           'code_digest', 'run_records', 'Runs', 'resolve_metric', 'paired_difference', 'detectable_difference',
+           'outcome', 'Comparison', 'rates_of', 'tune_rates', 'Span', 'space_of', 'draw_settings', 'keep_study',
+           'tune_entry', 'tune_hypers', 'check_pairs', 'compare', 'expected_best', 'performance_profile']
 
-# %% ../../nbs/evidence/03_compare.ipynb #a1114ec1
+# %% ../../nbs/evidence/03_compare.ipynb #a7a3c441
 import hashlib, html, inspect, json, math, numpy as np, operator as op, pandas as pd, random, time, torch
 import fastopt.optim.all as every
 from functools import lru_cache, partial
@@ -24,7 +24,7 @@ from fastai.callback.core import Callback, CancelFitException
 from fastai.data.core import DataLoaders
 from fastai.learner import Learner, Recorder
 from fastai.torch_core import set_seed
-from fastcore.basics import first, patch
+from fastcore.basics import first, groupby, patch
 from fastcore.foundation import L
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
@@ -64,7 +64,7 @@ def as_entry(
     name = getattr(f, '__name__', type(f).__name__)
     return Entry(' '.join([name, *(f'{k}={v:g}' if isinstance(v, float) else f'{k}={v}' for k,v in kw.items())]), o)
 
-# %% ../../nbs/evidence/03_compare.ipynb #191a33ff
+# %% ../../nbs/evidence/03_compare.ipynb #480ff7fe
 class Control(NamedTuple):
     "What belongs beside a rule"
     name:str # In tables
@@ -84,9 +84,10 @@ _floor = Control('adam, eps=3e-3', every.adam, hypers=dict(eps=3e-3),
 _ablations = [Control('radam', every.radam, hypers={k:_ranger[k] for k in ('mom','eps')}, why='Ranger without Lookahead and centralization'),
     Control('radam + lookahead', Rule(*every.radam, every.lookahead), hypers=_ranger, why='Ranger without centralization'),
     Control('radam + centralize', Rule(every.centralize, *every.radam), hypers={k:_ranger[k] for k in ('mom','eps')}, why='Ranger without Lookahead')]
-CONTROLS = dict(diffgrad=[_slow], diffmod=[_slow, _warm], adamod=[_warm], adabelief=[_floor], adabelief_plain=[_floor], ranger=_ablations)
+CONTROLS = dict(diffgrad=[_slow], diffmod=[_slow, _warm], adamod=[_warm], ranger=_ablations,
+    **dict.fromkeys(('adabelief','adabelief_plain','adabelief_ams'), [_floor]))
 
-# %% ../../nbs/evidence/03_compare.ipynb #394ae0dc
+# %% ../../nbs/evidence/03_compare.ipynb #38e0693e
 def entries_of(
     rules, # A list of what `as_entry` takes, or a dict from names to such; the first is the baseline
     controls:bool=True # Add the controls of each?
@@ -100,7 +101,9 @@ def entries_of(
     named = {id(o):k for k,o in all_rules().items()}
     for e in [*es]*controls:
         rule = named.get(id(getattr(e.opt_func, 'func', e.opt_func)))
-        es += [Entry(c.name if sum(o.name==c.name for o in es)==0 else f'{c.name} ({e.name})', c.rule, c.hypers, c.factor, c.warmup, e.name, c.why) for c in CONTROLS.get(rule, ())]
+        for c in CONTROLS.get(rule, ()):
+            name = f'{c.name} ({e.name})' if any(o.name==c.name for o in es) else c.name # Of two rules that share it
+            es.append(Entry(name, c.rule, c.hypers, c.factor, c.warmup, e.name, c.why))
     return es
 
 # %% ../../nbs/evidence/03_compare.ipynb #a7baac3e
@@ -152,7 +155,7 @@ class RunLog(Callback):
         row = dict(zip(self.recorder.metric_names[1:], map(float, self.recorder.values[-1])))
         self.rows.append(dict(row, step=self.train_iter, seconds=round(time.time()-self.recorder.start_epoch, 3)))
 
-# %% ../../nbs/evidence/03_compare.ipynb #f820f80f
+# %% ../../nbs/evidence/03_compare.ipynb #9e4f5f8e
 def make_learner_of(
     learn_fn, # From an opt_func to a `Learner`
     e:Entry, # Who trains
@@ -165,7 +168,8 @@ def make_learner_of(
     opt_func = partial(e.opt_func, **hypers) if hypers else e.opt_func
     learn = learn_fn(opt_func)
     if not isinstance(learn, Learner): raise InputError(f'learn_fn gave a {type(learn).__name__}: let it return a Learner')
-    if learn.opt_func is not opt_func: raise InputError('learn_fn made a Learner with another optimizer: let it pass on what it is given, as Learner(…, opt_func=opt_func)')
+    if learn.opt_func is not opt_func: raise InputError(
+        'learn_fn made a Learner with another optimizer: let it pass on what it is given, as Learner(…, opt_func=opt_func)')
     weights = tensors_digest([*learn.model.parameters(), *learn.model.buffers()])
     if learn.opt is None: learn.create_opt()
     set_seed(seed)
@@ -226,7 +230,7 @@ def train_entry(
     return dict(epochs=log.rows, diverged=log.diverged, weights=weights, batch=log.batch, seconds=round(sum(o['seconds'] for o in log.rows), 3),
         state_mb=_state_mb(learn.opt), peak_mb=round(torch.cuda.max_memory_allocated()/2**20) if cuda else None, resumed=bool(went_on))
 
-# %% ../../nbs/evidence/03_compare.ipynb #4af8bbbe
+# %% ../../nbs/evidence/03_compare.ipynb #83c9ea9d
 class PartOfItems:
     "The items `idxs` of the data set `ds`, with the transforms of training (`split_idx` 0) or of validation (1)"
     def __init__(self, ds, idxs, split_idx): self.ds,self.idxs,self.split_idx = ds,idxs,split_idx
@@ -235,7 +239,7 @@ class PartOfItems:
         if not hasattr(self.ds, 'set_split_idx'): return self.ds[self.idxs[i]]
         with self.ds.set_split_idx(self.split_idx): return self.ds[self.idxs[i]]
 
-def split_holdout(
+def holdout_loaders(
     dls, # fastai's `DataLoaders`
     share:float=.2, # Of the training items to set aside, between 0 and 1
     seed:int=0 # Of which ones
@@ -250,7 +254,7 @@ def split_holdout(
     parts = [PartOfItems(dls.train.dataset, sorted(order[k:]), 0), PartOfItems(dls.train.dataset, sorted(order[:k]), 1)]
     return DataLoaders(*(new(o) for new,o in zip(news, parts)), device=getattr(dls, 'device', None))
 
-# %% ../../nbs/evidence/03_compare.ipynb #20c9fd88
+# %% ../../nbs/evidence/03_compare.ipynb #2d615a46
 def rule_source(
     opt_func # A `Rule`, or any other opt_func
 ):
@@ -259,7 +263,7 @@ def rule_source(
     fs = [o for t in f.terms for o in (t.f, *(a.f for a in t.across.values()))] if isinstance(f, Rule) else [f]
     def text(f):
         try: return inspect.getsource(f)
-        except (OSError, TypeError): return repr(f) # A function typed at a prompt, or written in C
+        except (OSError, TypeError): return f"{getattr(f, '__qualname__', type(f).__qualname__)} {code_digest(f)}" # Typed at a prompt, or an object
     return '\n'.join(dict.fromkeys(map(text, fs)))
 
 # %% ../../nbs/evidence/03_compare.ipynb #8872935e
@@ -293,7 +297,7 @@ def run_records(
     for o in read_json_lines(Path(out)/'runs.jsonl', _flaw_of_run): found.setdefault(o['key'], o)
     return found
 
-# %% ../../nbs/evidence/03_compare.ipynb #f6ca5c59
+# %% ../../nbs/evidence/03_compare.ipynb #e3e57f17
 class Runs:
     "Runs of one `learn_fn`, each done once and kept in the folder `out`"
     def __init__(self, learn_fn, out, epochs, fit, show=True):
@@ -308,7 +312,7 @@ class Runs:
         "Train, and add the record"
         ckpt = self.out/'unfinished'/key
         share,own = holdout or (None,None)
-        cut = None if holdout is None or share=='own' else lambda learn: split_holdout(learn.dls, share)
+        cut = None if holdout is None or share=='own' else lambda learn: holdout_loaders(learn.dls, share)
         res = train_entry(own if share=='own' else self.learn_fn, e, seed, lr, hypers, self.epochs, self.fit, ckpt, cut)
         rec = dict(key=key, name=e.name, of=e.of, track='tune' if holdout else 'report', seed=seed, **told['spec'], **res,
             time=time.strftime('%Y-%m-%d %H:%M:%S %z'), **self.where, source=rule_source(e.opt_func))
@@ -325,7 +329,7 @@ class Runs:
         done = run_records(self.out)
         return [done[k] for k in order]
 
-# %% ../../nbs/evidence/03_compare.ipynb #cad672fe
+# %% ../../nbs/evidence/03_compare.ipynb #38f73224
 LOWER = 'train_loss valid_loss error_rate mae mse msle rmse exp_rmspe perplexity hamming_loss brier_score brier_score_multi'.split()
 HIGHER = '''accuracy accuracy_multi top_k_accuracy foreground_acc dice dice_multi jaccard_coeff jaccard_coeff_multi balanced_accuracy cohen_kappa f1_score fbeta_score
     precision_score recall_score roc_auc_score average_precision_score matthews_corrcoef r2_score explained_variance_score'''.split()
@@ -337,9 +341,11 @@ def resolve_metric(
 ):
     "The name of the metric, and whether less of it is better"
     names = ['train_loss','valid_loss', *(o.name for o in learn.metrics)]
-    if metric is None and len(names)<3: raise InputError("the Learner of learn_fn has no metric: give it metrics=accuracy, say, or compare(…, metric='valid_loss')")
+    if metric is None and len(names)<3: raise InputError(
+        "the Learner of learn_fn has no metric: give it metrics=accuracy, say, or compare(…, metric='valid_loss')")
     metric = check_choice(metric or names[2], names, 'The Learner of learn_fn')
-    if lower is None and metric not in LOWER+HIGHER: raise InputError(f'is more of {metric!r} better, or less? Give lower=False or lower=True')
+    if lower is None and metric not in LOWER+HIGHER: raise InputError(
+        f'is more of {metric!r} better, or less? Give lower=False or lower=True')
     return metric,(metric in LOWER if lower is None else lower)
 
 # %% ../../nbs/evidence/03_compare.ipynb #c3b176f3
@@ -372,7 +378,7 @@ def detectable_difference(
     "The smallest true difference that such a comparison finds with probability `power`"
     return math.inf if n<2 or math.isnan(sd) else _noncentrality(n, tests, power, alpha)*sd/math.sqrt(n)
 
-# %% ../../nbs/evidence/03_compare.ipynb #c1277958
+# %% ../../nbs/evidence/03_compare.ipynb #4dd7ae82
 def outcome(
     c, # With the fields of a row of `Comparison.comparisons`
     lower:bool # Is less better?
@@ -385,17 +391,24 @@ def outcome(
 
 def _round(x): return f'{x:.2g}' if abs(x)<.01 else f'{x:.3f}' if abs(x)<1 else f'{x:.2f}'
 
+# %% ../../nbs/evidence/03_compare.ipynb #cf30ac81
 def _clause(c, lower):
-    "What the comparison `c` says"
-    what,other = outcome(c, lower),f"its control {c['against']}" if c['control'] else c['against']
+    "What the comparison `c` says, with whom it is, and by which numbers"
+    what = outcome(c, lower)
     lost = [f"{c[k]} of {c['seeds']} runs of {who} diverged" for k,who in (('diverged',c['name']), ('other_diverged',c['against'])) if c[k]]
-    sign = -1 if c['difference']<0 else 1
-    low,high = sorted((sign*c['low'], sign*c['high']))
-    if c['n']<2: return f"not compared with {other} ({' and '.join(lost) or 'n=1 pair has no spread'})"
-    if what!='undecided': said,why = f'{what} than {other}',f"by {_round(abs(c['difference']))}, 95% interval {_round(low)} to {_round(high)}, p={c['p_holm']:.2g}"
-    elif not c['sd'] and not c['difference']: said,why = f'the same as {other} in every run',''
-    else: said,why = f'not distinguishable from {other}',f"{c['difference']:+.2g}, 95% interval {c['low']:.2g} to {c['high']:.2g}; {_round(c['detectable'])} could have been found"
-    return said + (f" ({'; '.join(filter(None, [why, *lost]))})" if why or lost else '')
+    low,high = sorted((-c['low'], -c['high']) if c['difference']<0 else (c['low'], c['high']))
+    if c['n']<2: said,why = 'not compared with','' if lost else 'n=1 pair has no spread'
+    elif what!='undecided': said,why = f'{what} than',f"by {_round(abs(c['difference']))}, 95% interval {_round(low)} to {_round(high)}, p={c['p_holm']:.2g}"
+    elif not c['sd'] and not c['difference']: said,why = 'in every run the same as',''
+    else:
+        said = 'not distinguishable from'
+        why = f"{c['difference']:+.2g}, 95% interval {c['low']:.2g} to {c['high']:.2g}; {_round(c['detectable'])} could have been found"
+    return said,'its control '*bool(c['control'])+c['against'],'; '.join(filter(None, [why, *lost]))
+
+def _clauses(cs, lower):
+    "What the comparisons `cs` of one entry say, those of one outcome together"
+    found = groupby([_clause(c, lower) for c in cs], 0)
+    return ' and '.join(f"{said} {', '.join(other + f' ({why})'*bool(why) for _,other,why in os)}" for said,os in found.items())
 
 # %% ../../nbs/evidence/03_compare.ipynb #5cac7fae
 class Comparison:
@@ -437,7 +450,7 @@ def comparisons(self:Comparison):
     cols = 'name against control n difference low high sd p p_holm detectable outcome diverged other_diverged seeds why'.split()
     return pd.DataFrame(rows, columns=cols)
 
-# %% ../../nbs/evidence/03_compare.ipynb #5a7f948d
+# %% ../../nbs/evidence/03_compare.ipynb #5cbb8fb8
 @patch(as_prop=True)
 def table(self:Comparison):
     "A row an entry, the best mean first"
@@ -448,20 +461,21 @@ def table(self:Comparison):
         mean,sd,half = mean_interval(good) if len(good) else (math.nan,)*3
         role = f'control of {e.of}' if e.of else 'baseline' if e.name==self.baseline else ''
         told = dict(name=e.name, role=role, lr=runs[0]['hypers']['lr'], n=len(xs), diverged=len(xs)-len(good), mean=mean, sd=sd, low=mean-half, high=mean+half)
+        peak = max((o['peak_mb'] or math.nan for o in runs))
         vs = {k:c[k].iloc[0] for k in ('difference','p_holm','outcome')} if len(c) else dict(difference=math.nan, p_holm=math.nan, outcome='')
-        return told|vs|dict(seconds=np.mean([o['seconds'] for o in runs]), state_mb=runs[0]['state_mb'], peak_mb=max((o['peak_mb'] or math.nan for o in runs)))
+        return told|vs|dict(seconds=np.mean([o['seconds'] for o in runs]), state_mb=runs[0]['state_mb'], peak_mb=peak)
     return pd.DataFrame([*map(row, self.entries)]).sort_values('mean', ascending=self.lower, ignore_index=True)
 
-# %% ../../nbs/evidence/03_compare.ipynb #4b193128
+# %% ../../nbs/evidence/03_compare.ipynb #22189a85
 @patch(as_prop=True)
 def verdict(self:Comparison):
     "One sentence that claims no more than the runs show"
     df,n,lost = self.comparisons,len(self.seeds),int(np.isnan(self.scores(self.baseline)).sum())
-    said = {e.name:' and '.join(_clause(c, self.lower) for c in df[df.name==e.name].to_dict('records')) for e in self.entries}
+    said = {e.name: _clauses(df[df.name==e.name].to_dict('records'), self.lower) for e in self.entries}
     told = '; '.join(f'{k} is {v}' for k,v in said.items() if v) or f'{self.baseline} was compared with nobody' + f' ({lost} of {n} runs diverged)'*bool(lost)
     return f"By {self.metric} after {self.epochs} epoch{'s'*(self.epochs!=1)}, with {n} paired seed{'s'*(n!=1)}: {told}."
 
-# %% ../../nbs/evidence/03_compare.ipynb #1cd5b98e
+# %% ../../nbs/evidence/03_compare.ipynb #0325a3e6
 TUNING_SEED = 1_000_000 # The first seed of trials; those of reports begin with 0
 
 def rates_of(
@@ -472,11 +486,14 @@ def rates_of(
     names = [e.name for e in entries]
     if isinstance(lrs, dict):
         if bad := first(k for k in lrs if k not in names): check_choice(bad, names, 'The comparison')
-        if lack := first(e.name for e in entries if e.name not in lrs and e.of not in lrs): raise InputError(f'lrs has no rates of {lack}: give lrs=dict({lack}=[…], …), or one list for all')
+        if lack := first(e.name for e in entries if e.name not in lrs and e.of not in lrs): raise InputError(
+            f'lrs has no rates of {lack}: give lrs=dict({lack}=[…], …), or one list for all')
     of = {e.name: lrs.get(e.name, lrs.get(e.of)) if isinstance(lrs, dict) else lrs for e in entries}
     res = {k: sorted({float(o) for o in L(v)}) for k,v in of.items()}
-    if bad := first(k for k,v in res.items() if not v or not all(0<o<math.inf for o in v)): raise InputError(f'lrs gives {bad} the rates {res[bad]}: give one or more numbers above 0')
-    if len({*map(len, res.values())})>1: raise InputError(f"budgets must be equal, and lrs has {', '.join(f'{len(v)} rates for {k}' for k,v in res.items())}: give each equally many")
+    if bad := first(k for k,v in res.items() if not v or not all(0<o<math.inf for o in v)): raise InputError(
+        f'lrs gives {bad} the rates {res[bad]}: give one or more numbers above 0')
+    if len({*map(len, res.values())})>1: raise InputError(
+        f"budgets must be equal, and lrs has {', '.join(f'{len(v)} rates for {k}' for k,v in res.items())}: give each equally many")
     return res
 
 def _trial_score(recs, metric, lower):
@@ -604,7 +621,7 @@ def tune_hypers(runs, entries, trials, space, metric, lower, holdout, seeds=1):
         f"the best settings may lie outside of the space: {'; '.join(edges)}. Give space=… with wider ranges, or more trials")
     return {k:o for k,(o,*_) in found.items()},pd.DataFrame([r for _,rows,_ in found.values() for r in rows])
 
-# %% ../../nbs/evidence/03_compare.ipynb #5d66d0e9
+# %% ../../nbs/evidence/03_compare.ipynb #93c61e3b
 def check_pairs(
     records:list # Of one comparison
 ):
@@ -652,7 +669,8 @@ def compare(
 
 def _check_budget(seeds, epochs, tune_seeds, trials, lrs):
     "Refuse numbers that leave nothing to compare"
-    if not seeds or len({*seeds})<len(seeds) or max(seeds)>=TUNING_SEED: raise InputError(f'seeds={seeds} must be 1 or more different numbers below {TUNING_SEED}, for those from there on tune')
+    if not seeds or len({*seeds})<len(seeds) or max(seeds)>=TUNING_SEED: raise InputError(
+        f'seeds={seeds} must be 1 or more different numbers below {TUNING_SEED}, for those from there on tune')
     for k,v,lo in (('epochs',epochs,1), ('tune_seeds',tune_seeds,1), ('trials',trials,0)):
         if not isinstance(v, int) or v<lo: raise InputError(f'{k}={v!r} must be a whole number of {lo} or more')
     if trials and lrs is not None: raise InputError('give lrs or trials, not both: each is a way to tune')
@@ -691,7 +709,7 @@ def plot(self:Comparison):
         ax.spines[['top','right']].set_visible(False)
     return fig
 
-# %% ../../nbs/evidence/03_compare.ipynb #d55d5eea
+# %% ../../nbs/evidence/03_compare.ipynb #d3909ac0
 HEADINGS = dict(name='optimizer', role='role', lr='lr', n='runs', diverged='diverged', mean='mean', low='95% interval', difference='to baseline', p_holm='p (Holm)', outcome='outcome',
     seconds='s a run', state_mb='state, MB', peak_mb='peak, MB')
 QUESTIONS = dict(name='optimizer', against='against', n='pairs', difference='difference', low='95% interval', p_holm='p (Holm)', detectable='detectable', outcome='outcome', why='why')
@@ -719,7 +737,7 @@ def save_html(self:Comparison,
     def p(*os): return [f'<p>{html.escape(escape_unprintable(o))}</p>' for o in os]
     who = sorted({(o['device'], o['versions']['torch'], str(o['commit'])) for o in self.records})
     made = '; '.join(f'on {d} with PyTorch {v}, fastopt at {c}' for d,v,c in who)
-    lr = 'at documented default rates' if self.tuned is None else f'tuned with {self.tuned.groupby("name").size().max()} trials each on a hold-out'
+    lr = 'without tuning' if self.tuned is None else f'tuned with {self.tuned.groupby("name").size().max()} trials each on a hold-out'
     parts = [*p(self.verdict), svg_text(self.plot()), _table_of(self.table, HEADINGS), '<h2>Questions</h2>',
         *p('Difference: the optimizer less the other, seed by seed. Detectable: the true difference that would have been found in 4 of 5 such experiments.'),
         _table_of(self.comparisons, QUESTIONS) if len(self.comparisons) else '', *p(f'{len(self.records)} runs {lr}, {made}.')]

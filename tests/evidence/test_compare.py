@@ -67,7 +67,7 @@ def test_other_batches_are_refused():
 
 def test_against_itself_nothing_differs():
     res = go(dict(a=adamw, b=adamw), seeds=3)
-    assert res.comparisons.difference[0]==0 and res.comparisons.p[0]==1 and 'b is the same as a in every run' in res.verdict
+    assert res.comparisons.difference[0]==0 and res.comparisons.p[0]==1 and 'b is in every run the same as a.' in res.verdict
     assert len(lines())==3 # One run is enough for both
 
 def test_a_run_is_a_plain_fit():
@@ -303,7 +303,7 @@ class Noise(Transform):
 
 def test_a_hold_out_is_read_without_augmentation():
     dsets = Datasets([float(i) for i in range(20)], [[Noise()]], splits=[[*range(15)], [*range(15, 20)]])
-    cut = C.split_holdout(dsets.dataloaders(bs=2, num_workers=0), .2)
+    cut = C.holdout_loaders(dsets.dataloaders(bs=2, num_workers=0), .2)
     train,held = ([o[0] for o in dl.dataset] for dl in cut.loaders)
     assert len(held)==3 and all(o%1==0 for o in held) and len(train)==12 and all(o%1==.5 for o in train)
     assert sorted([*held, *(o-.5 for o in train)])==[float(i) for i in range(15)]
