@@ -187,13 +187,13 @@ def default_lr(
     lr = inspect.signature(f).parameters.get('lr')
     return lr.default if lr is not None and isinstance(lr.default, (int,float)) else None
 
-# %% ../../nbs/evidence/03_compare.ipynb #dccde9e2
+# %% ../../nbs/evidence/03_compare.ipynb #1785379b
 def _state_mb(opt):
     "What the optimizer keeps beside the weights, in MB"
     states = getattr(opt, 'opt', opt).state.values()
     return round(sum(t.numel()*t.element_size() for st in states for t in _flat_tensors(st))/2**20, 3)
 
-def _remove_checkpoint(ckpt): [o.unlink() for o in ckpt.parent.glob(f'{ckpt.name}*')] # And the one before
+def _remove_checkpoint(ckpt): [o.unlink(missing_ok=True) for o in ckpt.parent.glob(f'{ckpt.name}*')] # And the one before
 
 def _go_on_from(learn, ckpt):
     "Go on from `ckpt`, if it is there and fits"
@@ -297,7 +297,7 @@ def run_records(
     for o in read_json_lines(Path(out)/'runs.jsonl', _flaw_of_run): found.setdefault(o['key'], o)
     return found
 
-# %% ../../nbs/evidence/03_compare.ipynb #e3e57f17
+# %% ../../nbs/evidence/03_compare.ipynb #751eab95
 class Runs:
     "Runs of one `learn_fn`, each done once and kept in the folder `out`"
     def __init__(self, learn_fn, out, epochs, fit, show=True):
@@ -322,6 +322,7 @@ class Runs:
     def __call__(self, plans):
         "Do those of `plans` that are not done, first those that nobody else is at; the records of all, in their order"
         plans,order = dict(plans),[k for k,_ in plans] # Two entries may want the same run
+        for key in {*plans} & {*run_records(self.out)}: _remove_checkpoint(self.out/'unfinished'/key) # Its process was killed after the record
         for wait in (False,True):
             for key in [k for k in plans if k not in run_records(self.out)]:
                 with exclusive_lock(self.out/'locks'/key, wait) as ours:

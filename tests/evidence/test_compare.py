@@ -109,7 +109,16 @@ def test_kill_at_a_random_moment(seed):
     pd.testing.assert_frame_equal(table(res), table(whole))
     pd.testing.assert_frame_equal(res.comparisons, whole.comparisons)
     assert len(lines())==len({o['key'] for o in lines()})==9 and done<=9 and res.verdict==whole.verdict
-    assert not os.listdir('out/unfinished') and not os.listdir('out/locks')
+    assert not os.listdir('out/unfinished')
+
+def test_a_kill_just_after_the_record_leaves_no_checkpoint(monkeypatch):
+    def die(ckpt): raise KeyboardInterrupt
+    with monkeypatch.context() as m:
+        m.setattr(C, '_remove_checkpoint', die)
+        with pytest.raises(KeyboardInterrupt): go(['adamw'], seeds=1)
+    assert len(lines())==1 and os.listdir('out/unfinished')
+    go(['adamw'], seeds=1)
+    assert len(lines())==1 and not os.listdir('out/unfinished')
 
 def test_stopped_in_an_epoch_it_goes_on_from_there():
     class Stop(Callback):
