@@ -59,6 +59,7 @@ from fastopt.training.schedules import (switch_opt as switch_opt, Schedule as Sc
     explore as explore, cos_restarts as cos_restarts, demon as demon, sgd_rates as sgd_rates, SwitchOpt as SwitchOpt)
 from fastopt.evidence.adaptive_rates import (RateHistogram as RateHistogram, plot_rates as plot_rates)
 from fastopt.evidence.animations import (animate_paths as animate_paths, surface_html as surface_html)
+from fastopt.evidence.compare import (compare as compare)
 from fastopt.evidence.conformance import (check_optimizer as check_optimizer, wd_report as wd_report)
 from fastopt.evidence.landscapes import (plot_landscape as plot_landscape, plot_paths as plot_paths)
 from fastopt.evidence.loss_plane import (WeightPath as WeightPath, plot_loss_plane as plot_loss_plane)

@@ -6,14 +6,15 @@ Docs: https://fastopt.github.io/fastopt/training/records.html.md"""
 
 # %% auto #0
 __all__ = ['check_numbers', 'abbreviate', 'exclusive_lock', 'sync_to_disk', 'atomic_write', 'jsonable', 'save_record',
-           'command_line', 'git_commit', 'device_name', 'package_versions', 'interruptible', 'use_threads',
-           'is_interactive']
+           'parse_json_line', 'read_json_lines', 'repair_json_lines', 'append_json_line', 'command_line', 'git_commit',
+           'device_name', 'package_versions', 'interruptible', 'use_threads', 'is_interactive']
 
 # %% ../../nbs/training/10_records.ipynb #73ce9d37
 import fastopt, json, math, os, platform, shlex, signal, sys, tempfile, threading, torch
 from contextlib import contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
+from warnings import warn
 from fastai.callback.core import Callback
 from fastai.torch_core import default_device
 from fastcore.foundation import L
@@ -81,6 +82,75 @@ def jsonable(o):
 def save_record(record, path):
     "Write dict `record` to `path` as JSON"
     with atomic_write(path) as p: p.write_text(json.dumps(jsonable(record), indent=1)+'\n')
+
+# %% ../../nbs/training/10_records.ipynb #549c44da
+def _too_deep(o, n=20): return not n or any(_too_deep(v, n-1) for v in (o.values() if isinstance(o, dict) else o if isinstance(o, list) else ()))
+
+def _no_flaw(rec): return None
+
+def parse_json_line(
+    line:bytes, # With its end of line
+    flaw=_no_flaw # From a dict to what is wrong with it, or `None`
+):
+    "The record in `line` and `None`, or `None` and what is wrong with it"
+    try: rec = json.loads(line)
+    except (ValueError, RecursionError): return None,'it is no JSON'
+    if not line.endswith(b'\n'): return None,'it is cut short'
+    if not isinstance(rec, dict) or _too_deep(rec): return None,'it is no dict, or nested too deeply'
+    why = flaw(rec)
+    return (None,why) if why else (rec,None)
+
+# %% ../../nbs/training/10_records.ipynb #13cdc10d
+def _json_lines(path): return path.read_bytes().splitlines(True) if path.exists() else []
+
+def read_json_lines(
+    path:Path, # File of JSON Lines; none is as good as an empty one
+    flaw=_no_flaw # As `parse_json_line` takes it
+):
+    "The records of `path`; damaged lines are named and left out"
+    recs = []
+    for i,line in enumerate(_json_lines(path), 1):
+        rec,why = parse_json_line(line, flaw)
+        if rec is not None: recs.append(rec)
+        else: warn(f'line {i} of {path} is damaged and left out: {why}: {line[:40]!r}')
+    return recs
+
+def repair_json_lines(path, flaw=_no_flaw):
+    "Move damaged lines of `path` to a file beside it; only for who holds the lock"
+    lines = _json_lines(path)
+    bad = [(i,o) for i,o in enumerate(lines, 1) if parse_json_line(o, flaw)[1]]
+    if not bad: return
+    aside = path.with_name(f'{path.name}.damaged')
+    with open(aside, 'ab') as f: f.writelines(o.rstrip(b'\n')+b'\n' for _,o in bad)
+    with atomic_write(path) as p, open(p, 'wb') as f:
+        f.writelines(o for o in lines if not parse_json_line(o, flaw)[1])
+        f.flush()
+        os.fsync(f.fileno()) # Else a power cut could leave the new name with nothing in it
+    warn(f"damaged lines of {path} are kept aside in {aside}: {', '.join(str(i) for i,_ in bad)}")
+
+# %% ../../nbs/training/10_records.ipynb #df3f3c4a
+def _append(f, line):
+    "Write `line` at the end of `f` and force it to disk, or leave `f` as it was"
+    size = f.seek(0, 2)
+    try:
+        if f.write(line)<len(line): raise OSError('no room for the whole line')
+        os.fsync(f.fileno())
+    except OSError:
+        f.truncate(size)
+        raise
+
+def append_json_line(
+    rec:dict, # What becomes a line
+    path:Path, # File of JSON Lines
+    flaw=_no_flaw # As `parse_json_line` takes it; lines that have one are moved away
+):
+    "Add `rec` to `path`, as a whole or not at all"
+    line = (json.dumps(jsonable(rec), ensure_ascii=False)+'\n').encode()
+    try:
+        with exclusive_lock(path.with_name(f'{path.name}.lock')):
+            repair_json_lines(path, flaw)
+            with open(path, 'ab', buffering=0) as f: _append(f, line)
+    except OSError as e: raise CliError(f'Cannot write {path}: {e}. Nothing is lost: make room, and give the same command again') from e
 
 # %% ../../nbs/training/10_records.ipynb #476bd19a
 def command_line(prog, args):

@@ -6,6 +6,8 @@ from types import SimpleNamespace
 import numpy as np, pandas as pd, pytest, torch
 from PIL import Image
 from scipy import stats
+from fastopt.training.pages import COLOURS
+from fastopt.training.statistics import welch_test
 from fastopt.vision import leaderboard as B
 from hypothesis import HealthCheck, given, settings, strategies as st
 
@@ -197,7 +199,7 @@ def test_record_cannot_be_written(imgs, monkeypatch):
     "A run that ended on a full disk is recorded later, without training again"
     def full(*args): raise OSError(28, 'No space left on device')
     with monkeypatch.context() as m:
-        m.setattr('fastopt.vision.results._append', full)
+        m.setattr('fastopt.training.records._append', full)
         with pytest.raises(SystemExit): go(imgs, '--runs', 1)
     go(imgs, '--runs', 1)
     assert lines()[0]['resumed'] and len(lines()[0]['epochs'])==3
@@ -242,9 +244,9 @@ def test_table(board):
     assert df.loc['dddd'].verdict=='unofficial' and np.isnan(df.loc['dddd'].published)
 
 def test_unknown_spread():
-    diff,least,p = B.welch_test(90, .3, 5, 91.57, None, 5)
-    assert least==pytest.approx(stats.t.ppf(.975, 4)*.3*(2/5)**.5) and p<.05 and B.welch_test(90, .3, 5, 90.1, None, 1)[1]>least
-    assert B.verdict(*B.welch_test(99, float('nan'), 1, 50, .3, 5)[:2], 1)=='not resolvable with 1 run'
+    diff,least,p = welch_test(90, .3, 5, 91.57, None, 5)
+    assert least==pytest.approx(stats.t.ppf(.975, 4)*.3*(2/5)**.5) and p<.05 and welch_test(90, .3, 5, 90.1, None, 1)[1]>least
+    assert B.verdict(*welch_test(99, float('nan'), 1, 50, .3, 5)[:2], 1)=='not resolvable with 1 run'
 
 def test_published():
     assert len(B.PUBLISHED)==60 and not B.PUBLISHED.duplicated(['dataset','noise','size','epochs']).any()
@@ -257,12 +259,6 @@ def test_compare(board, capsys):
     assert (df.low<df.difference).all() and (df.difference<df.high).all() and (df.p_holm>=df.p).all()
     lb('compare', 'aaaa', 'bbbb')
     assert 'bbbb' in capsys.readouterr().out
-
-@pytest.mark.parametrize('ps', [[.01],[.02,.01],[.04,.001,.03,.5],[.9,.8]])
-def test_holm(ps):
-    want,order = [0]*len(ps),sorted(range(len(ps)), key=ps.__getitem__)
-    for j,k in enumerate(order): want[k] = min(1, max((len(ps)-i)*ps[o] for i,o in enumerate(order[:j+1])))
-    assert B.holm_correction(ps)==pytest.approx(want)
 
 def test_show(board, capsys):
     lb('show')
@@ -305,13 +301,13 @@ def test_page_in_a_browser(board, tmp_path):
     pixels = np.array(Image.open(tmp_path/'page.png').convert('RGB'))
     assert pixels.shape==(1000,1280,3)
     # Each entry's dots and lines
-    for c in B.COLOURS[:3]: assert (abs(pixels.astype(int)-[int(c[i:i+2], 16) for i in (1,3,5)]).sum(2)<30).sum()>50
+    for c in COLOURS[:3]: assert (abs(pixels.astype(int)-[int(c[i:i+2], 16) for i in (1,3,5)]).sum(2)<30).sum()>50
 
 def test_colours(board):
     "The best entries in the colours, in their order and on top, those after them in grey"
-    n,recs = len(B.COLOURS),board[:1]
+    n,recs = len(COLOURS),board[:1]
     means = [o.get_color() for o in B.score_figure({f'name {i}': recs for i in range(n+2)}).axes[1].lines if o.get_marker()=='o']
-    assert means[::-1]==[*B.COLOURS, '#bbb', '#bbb']
+    assert means[::-1]==[*COLOURS, '#bbb', '#bbb']
 
 def test_page_escapes(board):
     for o in board: o['name'] = o['name'].replace('name', '<script>alert(1)</script>')
@@ -489,7 +485,7 @@ TAG = re.compile(r'<(/?[^\s>/]+)')
 def test_any_text(board, capsys, monkeypatch):
     "Texts are shown as text: no control character gets through, no markup, no formula, no further column"
     few = [o for o in board if o['seed']<2 and o['entry']!='cccc']
-    monkeypatch.setattr('fastopt.vision.results._svg', lambda fig: '<svg></svg>')
+    monkeypatch.setattr('fastopt.vision.results.svg_text', lambda fig: '<svg></svg>')
     monkeypatch.setattr('fastopt.vision.results.score_figure', lambda *args: None)
     known = {*TAG.findall(B.html_page(few))}
     @settings(max_examples=25, deadline=None, database=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -1,0 +1,430 @@
+"`compare`: pairs that are pairs, runs that are done once, budgets that are equal, and a sentence that claims no more than they show"
+import json, math, numpy as np, os, pandas as pd, pytest, random, re, signal, time, torch
+from functools import partial
+from fastai.callback.core import Callback
+from fastai.callback.tracker import EarlyStoppingCallback
+from fastai.data.core import DataLoaders, Datasets
+from fastai.data.load import DataLoader
+from fastai.learner import Learner
+from fastai.metrics import accuracy
+from fastai.optimizer import Adam
+from fastcore.script import CliError
+from fasttransform import Transform
+from sklearn.datasets import load_digits
+from torch import nn
+from fastopt.evidence import compare as C
+from fastopt.optim.adam import adam, adamw
+from fastopt.optim.diffgrad import diffgrad
+from fastopt.optim.sgd import sgd
+
+DIGITS = load_digits()
+ITEMS = [(torch.tensor(x/16, dtype=torch.float32), int(y)) for x,y in zip(DIGITS.data[:400], DIGITS.target[:400])]
+needs_fork = pytest.mark.skipif(not hasattr(os, 'fork') or torch.cuda.is_available(), reason='forks, which a GPU in use does not survive')
+
+def loaders(): return DataLoaders(DataLoader(ITEMS[:320], bs=32, shuffle=True), DataLoader(ITEMS[320:], bs=80))
+def learn_fn(opt_func): return Learner(loaders(), nn.Linear(64, 10), loss_func=nn.CrossEntropyLoss(), opt_func=opt_func, metrics=accuracy)
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch): monkeypatch.chdir(tmp_path)
+
+def go(rules=('adamw','diffgrad'), seeds=2, epochs=1, lrs=3e-3, out='out', f=learn_fn, **kwargs):
+    return C.compare(f, rules, seeds=seeds, epochs=epochs, lrs=lrs, out=out, show=False, **kwargs)
+
+def lines(out='out'): return [json.loads(o) for o in open(f'{out}/runs.jsonl')]
+
+# ---- pairs
+
+class Seen(Callback):
+    "Writes down what trains"
+    runs = []
+    def before_fit(self): self.runs.append([self.model.weight.detach().clone()])
+    def before_batch(self):
+        if self.training: self.runs[-1].append(self.xb[0].clone())
+
+SHARED = loaders()
+
+@pytest.mark.parametrize('dls', [loaders, lambda: SHARED], ids=['own loaders', 'shared loaders'])
+def test_same_seed_same_weights_and_batches(dls):
+    Seen.runs = []
+    go(seeds=[3,4], epochs=2, f=lambda o: Learner(dls(), nn.Linear(64, 10), loss_func=nn.CrossEntropyLoss(), opt_func=o, metrics=accuracy, cbs=Seen))
+    one,other = Seen.runs[:3],Seen.runs[3:] # adamw, diffgrad and its control
+    for runs in (one,other): assert len(runs[0])==21 and all(torch.equal(a, b) for o in runs[1:] for a,b in zip(runs[0], o, strict=True))
+    assert not any(torch.equal(a, b) for a,b in zip(one[0], other[0]))
+    assert len({(o['weights'],o['batch']) for o in lines()})==2
+
+def test_a_shared_model_is_refused():
+    model = nn.Linear(64, 10)
+    with pytest.raises(CliError, match='not paired: with seed 0 they differ in the first weights'):
+        go(f=lambda o: Learner(loaders(), model, loss_func=nn.CrossEntropyLoss(), opt_func=o, metrics=accuracy))
+
+def test_other_batches_are_refused():
+    turn = []
+    def f(opt_func):
+        turn.append(0)
+        return Learner(DataLoaders(DataLoader(ITEMS[len(turn):300], bs=32), DataLoader(ITEMS[320:], bs=80)), nn.Linear(64, 10),
+            loss_func=nn.CrossEntropyLoss(), opt_func=opt_func, metrics=accuracy)
+    with pytest.raises(CliError, match='differ in the first batch'): go(f=f)
+
+def test_against_itself_nothing_differs():
+    res = go(dict(a=adamw, b=adamw), seeds=3)
+    assert res.comparisons.difference[0]==0 and res.comparisons.p[0]==1 and 'b is in every run the same as a.' in res.verdict
+    assert len(lines())==3 # One run is enough for both
+
+def test_a_run_is_a_plain_fit():
+    "Of the `Learner`, the schedule and the seed, with nothing else in between"
+    res = go(['adamw'], seeds=[5], epochs=2)
+    learn,_ = C.make_learner_of(learn_fn, C.as_entry(adamw), 5)
+    with learn.no_bar(), learn.no_logging(): learn.fit_fc(2, 3e-3)
+    assert res.scores('adamw')[0]==learn.recorder.values[-1][2] and res.curves.valid_loss.tolist()==[o[1] for o in learn.recorder.values]
+
+# ---- once
+
+class Forked:
+    "A process that calls `f`: to start Python and load fastai anew takes longer than most of what is tried here"
+    def __init__(self, f):
+        self.pid = os.fork()
+        if self.pid: return
+        try:
+            f()
+            os._exit(0)
+        finally: os._exit(1)
+    def kill(self): os.kill(self.pid, signal.SIGKILL)
+    def wait(self): return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+
+def table(res): return res.table.drop(columns='seconds')
+
+@needs_fork
+@pytest.mark.parametrize('seed', range(2))
+def test_kill_at_a_random_moment(seed):
+    start = time.time()
+    whole = go(seeds=3, epochs=2, out='whole')
+    took,rng = time.time()-start,random.Random(seed)
+    for _ in range(2):
+        p = Forked(lambda: go(seeds=3, epochs=2))
+        time.sleep(rng.uniform(0, took))
+        p.kill()
+        p.wait()
+    done = len(lines()) if os.path.exists('out/runs.jsonl') else 0
+    res = go(seeds=3, epochs=2)
+    pd.testing.assert_frame_equal(table(res), table(whole))
+    pd.testing.assert_frame_equal(res.comparisons, whole.comparisons)
+    assert len(lines())==len({o['key'] for o in lines()})==9 and done<=9 and res.verdict==whole.verdict
+    assert not os.listdir('out/unfinished')
+
+def test_a_kill_just_after_the_record_leaves_no_checkpoint(monkeypatch):
+    def die(ckpt): raise KeyboardInterrupt
+    with monkeypatch.context() as m:
+        m.setattr(C, '_remove_checkpoint', die)
+        with pytest.raises(KeyboardInterrupt): go(['adamw'], seeds=1)
+    assert len(lines())==1 and os.listdir('out/unfinished')
+    go(['adamw'], seeds=1)
+    assert len(lines())==1 and not os.listdir('out/unfinished')
+
+def test_stopped_in_an_epoch_it_goes_on_from_there():
+    class Stop(Callback):
+        order = 2000
+        at = 13
+        def after_batch(self):
+            if self.training and self.train_iter==Stop.at: raise KeyboardInterrupt
+    f = lambda o: Learner(loaders(), nn.Linear(64, 10), loss_func=nn.CrossEntropyLoss(), opt_func=o, metrics=accuracy, cbs=Stop)
+    with pytest.raises(KeyboardInterrupt): go(['adamw'], seeds=1, epochs=2, f=f)
+    Stop.at = None
+    res = go(['adamw'], seeds=1, epochs=2, f=f)
+    assert lines()[0]['resumed'] and res.scores('adamw').tolist()==go(['adamw'], seeds=1, epochs=2, out='whole', f=f).scores('adamw').tolist()
+    assert lines()[0]['batch']==lines('whole')[0]['batch'] and len(lines()[0]['epochs'])==2
+
+@needs_fork
+def test_two_processes_share_the_runs():
+    assert [p.wait() for p in [Forked(lambda: go(seeds=4)) for _ in range(2)]]==[0,0]
+    assert len(lines())==12 and len({o['key'] for o in lines()})==12
+
+def test_nothing_runs_twice(monkeypatch):
+    go(seeds=2)
+    with monkeypatch.context() as m:
+        m.setattr(C, 'train_entry', lambda *args: pytest.fail('it trained'))
+        assert len(go(seeds=2).records)==6
+    go(seeds=3)
+    assert len(lines())==9
+
+@pytest.mark.parametrize('change', [dict(epochs=2), dict(lrs=1e-3), dict(fit='fit_one_cycle'), dict(f=lambda o: Learner(loaders(), nn.Linear(64, 10),
+    loss_func=nn.CrossEntropyLoss(), opt_func=o, metrics=accuracy, wd=.1)), dict(rules=[partial(adamw, mom=.8)])], ids=lambda o: [*o][0])
+def test_what_decides_a_result_is_in_its_key(change):
+    go(['adamw'], seeds=1)
+    go(**dict(dict(rules=['adamw']), seeds=1, **change) if 'rules' not in change else dict(change, seeds=1))
+    assert len({o['key'] for o in lines()})==2
+
+def test_a_damaged_line_is_trained_again():
+    go(['adamw'], seeds=2)
+    text = open('out/runs.jsonl').read()
+    open('out/runs.jsonl', 'w').write(text[:-20])
+    with pytest.warns(UserWarning, match='damaged'): res = go(['adamw'], seeds=2)
+    assert np.isfinite(res.scores('adamw')).all() and len(lines())==2
+
+# ---- who takes part
+
+def test_controls_are_there():
+    for name,controls in C.CONTROLS.items():
+        es = [e for e in C.entries_of(['adamw', name]) if e.of]
+        assert [e.name for e in es]==[c.name for c in controls] and all(e.of==name and e.why for e in es)
+    assert [e.of for e in C.entries_of([partial(diffgrad, version=1)])]==['','diffgrad version=1']
+
+def test_the_controls_of_the_protocol():
+    half,warm,floor = (C.CONTROLS[k][0] for k in ('diffgrad','adamod','adabelief'))
+    assert half.rule is adam and half.factor==.5 and warm.rule is adam and warm.warmup==2000 and floor.rule is adam and floor.hypers==dict(eps=3e-3)
+    chains = [c.rule.chain for c in C.CONTROLS['ranger']]
+    assert ['lookahead' in o for o in chains]==[False,True,False] and ['centralize' in o for o in chains]==[False,False,True]
+
+def test_a_control_trains_as_it_says():
+    go(['diffgrad'], seeds=1, epochs=2)
+    go([partial(adam)], seeds=1, epochs=2, lrs=1.5e-3, out='plain')
+    mine,plain = [o for o in lines() if o['of']][0],lines('plain')[0]
+    assert mine['epochs'][-1]['valid_loss']==plain['epochs'][-1]['valid_loss'] and mine['hypers']['lr']==1.5e-3
+
+def test_warm_up():
+    "The rate of step t is t/steps of the schedule's, which is as it was after the step"
+    rates = []
+    class Look(Callback):
+        order = 1002
+        def before_step(self): rates.append(self.opt.hypers[-1]['lr'])
+    learn = learn_fn(sgd)
+    with learn.no_bar(), learn.no_logging(): learn.fit(1, 1., cbs=[C.WarmUpRate(4), Look()])
+    assert rates==[.25,.5,.75]+[1.]*7 and learn.opt.hypers[-1]['lr']==1
+
+def test_default_rates():
+    assert [C.default_lr(C.as_entry(o)) for o in (adamw, 'lion', partial(sgd, lr=.3), partial(Adam, lr=.1), Adam)]==[1e-3,1e-4,.3,.1,None]
+    res = go(['adamw', partial(Adam)], seeds=1, lrs=None)
+    assert [o['hypers']['lr'] for o in res.records]==[1e-3,None] and np.isfinite(res.scores('Adam')).all()
+
+def test_a_record_has_the_source(tmp_path):
+    go(['diffgrad'], seeds=1)
+    rec = lines()[0]
+    assert 'def friction' in rec['source'] and rec['chain']=='decay, adam, friction, descend' and rec['versions']['torch']==torch.__version__ and rec['device']
+    assert rec['state_mb']==pytest.approx(3*650*4/2**20, abs=1e-3) # Three numbers a weight
+
+# ---- divergence
+
+def test_divergence_is_counted():
+    res = go(dict(adamw=adamw, boom=partial(sgd, mom=.9)), seeds=2, lrs=dict(adamw=3e-3, boom=3e38))
+    row = res.table.set_index('name').loc['boom']
+    assert row.diverged==2 and row.n==2 and np.isnan(row['mean']) and row.outcome=='diverged' and '2 of 2 runs of boom diverged' in res.verdict
+    assert all(o['diverged']>0 for o in lines() if o['name']=='boom') and np.isnan(res.scores('boom')).all()
+    res.save_html('page.html')
+    assert 'nan' not in re.sub(r'<style.*?</style>|<svg.*?</svg>|<script.*?</script>', '', open('page.html').read(), flags=re.S).lower()
+
+def test_no_rate_wins_by_diverging():
+    res,trials = C.tune_rates(C.Runs(learn_fn, 'out', 1, 'fit_fc', False), [C.as_entry(sgd)], dict(sgd=[1e-9,1e-2,3e38]), 'valid_loss', True, (.2,''))
+    assert res['sgd'][0]==1e-2 and trials.score.tolist()[-1]==math.inf
+
+# ---- what is said
+
+def made(scores, lower=False, metric='accuracy', of={}):
+    "A comparison of made-up `scores`"
+    def rec(k, i, x): return dict(name=k, of=of.get(k, ''), seed=i, diverged=int(math.isnan(x)), epochs=[{metric:x, 'step':1}], seconds=1., state_mb=1., peak_mb=None,
+        device='d', versions=dict(torch='2'), commit='c', key=f'{k}{i}', hypers=dict(lr=.1))
+    es = [C.Entry(k, adamw, of=of.get(k, ''), why='why' if k in of else '') for k in scores]
+    return C.Comparison([rec(k, i, x) for k,xs in scores.items() for i,x in enumerate(xs)], es, [*range(len(next(iter(scores.values()))))], metric, lower, 1, 'out')
+
+def test_two_and_three_pairs_by_hand():
+    "Student's distribution has a closed form for 1 and 2 degrees of freedom"
+    d = C.paired_difference([1,4], [0,1])
+    assert d['difference']==2 and d['p']==pytest.approx(1-2/math.pi*math.atan(2/1)) # t = mean/(sd/√2) = 2
+    assert d['high']-2==pytest.approx(math.tan(.475*math.pi)*1)
+    x = np.array([1.,2,6])
+    t = x.mean()/(x.std(ddof=1)/3**.5)
+    assert C.paired_difference(x, [0,0,0])['p']==pytest.approx(1-t/math.sqrt(2+t*t))
+
+def test_better_and_worse_by_direction():
+    a,b = [.5,.51,.52,.53],[.6,.612,.619,.631]
+    assert made(dict(a=a, b=b)).comparisons.outcome[0]=='better' and made(dict(a=a, b=b), True, 'valid_loss').comparisons.outcome[0]=='worse'
+    said = made(dict(a=a, b=b)).verdict
+    assert 'b is better than a (by 0.100, 95% interval 0.098 to 0.103, p=' in said and 'with 4 paired seeds:' in said
+
+@pytest.mark.parametrize('n', [2,3,5,10])
+def test_an_interval_around_zero_claims_nothing(n):
+    rng,claims = np.random.default_rng(n),0
+    for _ in range(60):
+        res = made(dict(a=rng.normal(size=n), b=rng.normal(size=n), c=rng.normal(size=n)+.5))
+        for c in res.comparisons.to_dict('records'):
+            claimed = c['outcome'] in ('better','worse')
+            claims += claimed and c['name']=='b'
+            if claimed: assert not c['low']<=0<=c['high'] and c['p_holm']<.05
+            else: assert c['p_holm']>=.05
+        told = res.verdict
+        if 'undecided' in set(res.comparisons.outcome): assert 'not distinguishable' in told and 'could have been found' in told
+        if not {'better'} & set(res.comparisons.outcome): assert 'better' not in told
+    assert claims<=60*.05+3*(60*.05*.95)**.5 # False alarms
+
+def test_one_seed_says_nothing():
+    res = go(seeds=1)
+    assert set(res.comparisons.outcome)=={'undecided'} and 'n=1 pair has no spread' in res.verdict and 'with 1 paired seed:' in res.verdict
+
+def test_ahead_by_diverging_is_not_better():
+    nan = math.nan
+    assert made(dict(a=[.5,.51,.52,.53], b=[.6,.612,.619,nan])).comparisons.outcome[0]=='undecided'
+    res = made(dict(a=[.5,.51,.52,nan], b=[.6,.612,.619,.63]))
+    assert res.comparisons.outcome[0]=='better' and '1 of 4 runs of a diverged' in res.verdict and res.comparisons.n[0]==3
+
+def test_a_lead_that_a_control_explains():
+    res = made(dict(a=[.5,.51,.52,.53], b=[.6,.612,.619,.631], c=[.601,.611,.62,.63]), of=dict(c='b'))
+    assert res.comparisons.outcome.tolist()==['better','undecided'] and 'better than a' in res.verdict and 'not distinguishable from its control c' in res.verdict
+
+def test_holm_over_all_questions():
+    rng = np.random.default_rng(0)
+    res = made(dict(a=rng.normal(size=8), **{f'b{i}':rng.normal(size=8)+i/2 for i in range(4)}))
+    ps = res.comparisons.p.to_numpy()
+    want = np.maximum.accumulate(np.minimum(1, np.sort(ps)*np.arange(4, 0, -1)))
+    assert np.sort(res.comparisons.p_holm)==pytest.approx(want)
+
+def test_detectable_difference():
+    "More pairs see less; for many pairs it is that of the normal distribution"
+    found = [C.detectable_difference(1., n) for n in (2,3,5,10,100)]
+    assert found==sorted(found, reverse=True) and C.detectable_difference(1., 10**5)*10**2.5==pytest.approx(1.959964+.841621, rel=1e-3)
+    assert C.detectable_difference(1., 10, 4)>C.detectable_difference(1., 10)
+    assert C.detectable_difference(2., 10)==pytest.approx(2*C.detectable_difference(1., 10))
+    assert C.detectable_difference(math.nan, 1)==math.inf
+
+# ---- budgets
+
+def test_rates_are_tuned_on_a_hold_out():
+    res = go(seeds=2, lrs=[1e-5,1e-2,1e3], metric='valid_loss', controls=False)
+    tune,report = ([o for o in lines() if o['track']==k] for k in ('tune','report'))
+    assert len(tune)==6 and res.tuned.groupby('name').size().tolist()==[3,3] and {o['hypers']['lr'] for o in report}=={1e-2}
+    assert not {o['seed'] for o in tune} & {o['seed'] for o in report}
+
+def test_an_optimum_on_an_edge_is_refused():
+    with pytest.raises(CliError, match=r'adamw at 0.001, the largest of its rates; diffgrad at 0.001.*Give lrs that go further'): go(lrs=[1e-5,1e-4,1e-3], metric='valid_loss', controls=False)
+    n = len(lines())
+    assert n==6 and {o['track'] for o in lines()}=={'tune'}
+    go(lrs=[1e-5,1e-4,1e-3,1e-2,1e3], metric='valid_loss', controls=False)
+    assert len(lines())==n+4+4 # What had been tried is not tried again
+
+@pytest.mark.parametrize('lrs,why', [([], 'one or more numbers above 0'), ([0.,1e-3], 'above 0'), ([-1.], 'above 0'), ([math.inf], 'above 0'), ({}, 'lrs has no rates of adamw'),
+    (dict(adamw=[1e-3]), 'no rates of diffgrad'), (dict(adamw=[1e-3], diffgrad=[1e-3,1e-2]), 'budgets must be equal, and lrs has 1 rates for adamw, 2 rates for diffgrad'),
+    (dict(adamw=1e-3, difgrad=1e-3), "did you mean 'diffgrad'")])
+def test_rates_that_are_refused(lrs, why):
+    with pytest.raises(CliError, match=re.escape(why)): go(lrs=lrs)
+    assert not os.path.exists('out/runs.jsonl')
+
+class Noise(Transform):
+    "Says which transforms an item has seen"
+    split_idx = 0
+    def encodes(self, x:float): return x+.5
+
+def test_a_hold_out_is_read_without_augmentation():
+    dsets = Datasets([float(i) for i in range(20)], [[Noise()]], splits=[[*range(15)], [*range(15, 20)]])
+    cut = C.holdout_loaders(dsets.dataloaders(bs=2, num_workers=0), .2)
+    train,held = ([o[0] for o in dl.dataset] for dl in cut.loaders)
+    assert len(held)==3 and all(o%1==0 for o in held) and len(train)==12 and all(o%1==.5 for o in train)
+    assert sorted([*held, *(o-.5 for o in train)])==[float(i) for i in range(15)]
+    assert [o[0].tolist() for o in cut.valid]==[o[0].tolist() for o in cut.valid] # In one order
+
+def test_a_hold_out_of_ones_own():
+    def own(opt_func): return Learner(DataLoaders(DataLoader(ITEMS[:200], bs=50, shuffle=True), DataLoader(ITEMS[200:320], bs=120)), nn.Linear(64, 10),
+        loss_func=nn.CrossEntropyLoss(), opt_func=opt_func, metrics=accuracy)
+    go(['adamw'], seeds=1, lrs=[1e-5,1e-2,1e3], metric='valid_loss', holdout=own)
+    assert {(o['track'],o['epochs'][-1]['step']) for o in lines()}=={('tune',4),('report',10)}
+
+def test_loaders_that_cannot_be_cut():
+    f = lambda o: Learner(DataLoaders(torch.utils.data.DataLoader(ITEMS[:64], batch_size=32), torch.utils.data.DataLoader(ITEMS[320:], batch_size=80)),
+        nn.Linear(64, 10), loss_func=nn.CrossEntropyLoss(), opt_func=o, metrics=accuracy)
+    with pytest.raises(CliError, match='cannot be cut.*a function like learn_fn'): go(lrs=[1e-3,1e-2], f=f)
+    with pytest.raises(CliError, match='holdout=0 sets no share'): go(lrs=[1e-3,1e-2], holdout=0)
+
+# ---- Optuna
+
+def test_without_optuna(monkeypatch):
+    def missing(name): raise ImportError(name)
+    monkeypatch.setattr(C, 'import_module', missing)
+    with pytest.raises(CliError, match=r"pip install 'fastopt\[tune\]'.*lrs="): go(lrs=None, trials=5)
+
+WIDE = dict(lr=C.Span(1e-9, 1e6))
+
+def optuna(): pytest.importorskip('optuna', reason='the tuned track is an extra, fastopt[tune]')
+
+def test_tuned_track():
+    optuna()
+    res = go(seeds=1, lrs=None, trials=5, space=WIDE, metric='valid_loss', controls=False)
+    tune = [o for o in lines() if o['track']=='tune']
+    assert res.tuned.groupby('name').size().tolist()==[5,5] and len(tune)==10
+    assert sorted(o['hypers']['lr'] for o in tune if o['name']=='adamw')==sorted(o['hypers']['lr'] for o in tune if o['name']=='diffgrad') # The same draw for all
+    best = res.tuned.sort_values('score').groupby('name').lr.first()
+    assert {o['name']:o['hypers']['lr'] for o in lines() if o['track']=='report'}==best.to_dict()
+    again = go(seeds=1, lrs=None, trials=5, space=WIDE, metric='valid_loss', controls=False)
+    assert len(lines())==12 and again.verdict==res.verdict
+
+@needs_fork
+def test_tuning_is_shared_and_goes_on():
+    optuna()
+    f = partial(go, ['adamw'], seeds=1, lrs=None, trials=6, space=WIDE, metric='valid_loss')
+    ps = [Forked(f) for _ in range(2)]
+    time.sleep(1.5)
+    ps[0].kill()
+    ps[0].wait()
+    assert ps[1].wait()==0
+    keys = [o['key'] for o in lines() if o['track']=='tune']
+    assert len(keys)==len({*keys})==6 and f().tuned.trial.tolist()==[*range(6)]
+
+def test_an_optimum_near_an_edge_of_a_space_is_refused():
+    optuna()
+    with pytest.raises(CliError, match=r'adamw: lr=.*the high end of what was tried.*wider ranges'): go(['adamw'], seeds=1, lrs=None, trials=3, metric='valid_loss', space=dict(lr=C.Span(1e-9, 1e-6)))
+    assert {o['track'] for o in lines()}=={'tune'}
+
+def test_the_same_space_for_all_but_what_is_specific():
+    spaces = {k:C.space_of(C.as_entry(k)) for k in ('adamw','sgd','adabelief','prodigy')}
+    assert spaces['adamw']==spaces['sgd']==C.SPACE and {*spaces['adabelief']}=={*C.SPACE,'eps'} and spaces['prodigy']['lr'].high==100.
+    assert 'eps' not in C.space_of(C.Entry('x', adam, dict(eps=3e-3)), dict(eps=C.Span(1e-8, 1)))
+
+# ---- what is refused
+
+@pytest.mark.parametrize('kwargs,why', [(dict(rules=['difgrad']), "did you mean 'diffgrad'"), (dict(rules=[]), 'nobody to compare'), (dict(rules=[3]), '3 makes no optimizer'),
+    (dict(rules=[adamw, 'adamw']), "two optimizers are called 'adamw'"), (dict(seeds=0), 'seeds=[] must be 1 or more'), (dict(seeds=[1,1]), 'different numbers'),
+    (dict(seeds=[C.TUNING_SEED]), 'below 1000000'), (dict(epochs=0), 'epochs=0 must be'), (dict(trials=-1), 'trials=-1'), (dict(trials=5), 'not both'), (dict(tune_seeds=0), 'tune_seeds=0'),
+    (dict(metric='acuracy'), "did you mean 'accuracy'"), (dict(f=lambda o: None), 'learn_fn gave a NoneType'),
+    (dict(f=lambda o: learn_fn(adam)), 'pass on what it is given')])
+def test_refused(kwargs, why):
+    with pytest.raises(CliError, match=re.escape(why)): go(**kwargs)
+    assert not os.path.exists('out/runs.jsonl')
+
+def strange(a, b): return (a-a).sum()
+
+def test_metrics():
+    bare = lambda o, ms=None: Learner(loaders(), nn.Linear(64, 10), loss_func=nn.CrossEntropyLoss(), opt_func=o, metrics=ms)
+    with pytest.raises(CliError, match='has no metric: give it metrics=accuracy'): go(f=bare)
+    with pytest.raises(CliError, match="is more of 'strange' better"): go(f=lambda o: bare(o, strange))
+    assert go(f=bare, metric='valid_loss', seeds=1).lower and not go(f=lambda o: bare(o, strange), lower=False, seeds=1).lower
+
+def test_stopping_early_is_refused():
+    f = lambda o: Learner(loaders(), nn.Linear(64, 10), loss_func=nn.CrossEntropyLoss(), opt_func=o, metrics=accuracy,
+        cbs=EarlyStoppingCallback('valid_loss', min_delta=9., patience=1))
+    with pytest.raises(CliError, match='stopped after 2 of 3 epochs'): go(f=f, epochs=3)
+
+# ---- reports
+
+def test_page():
+    res = go(dict(zip(['<b>x', 'a\nb'], [adamw, diffgrad])), seeds=2)
+    res.save_html('page.html')
+    text = open('page.html').read()
+    assert text.count('<svg')==1 and text.count('<table>')==2 and '<b>x' not in text and '&lt;b&gt;x' in text and 'a\\nb' in text
+    assert not re.search(r'src=|href="[^#]|url\((?!#)|@import|fetch\(', text) # It asks for nothing but itself
+    assert '2 paired seeds' in res._repr_html_() and 'paired' in repr(res) and set(res.runs.columns)>={'name','seed','accuracy','lr'}
+
+def test_steps_to_target():
+    res = go(seeds=3, epochs=3, controls=False)
+    df = res.steps_to_target(0.).set_index('name')
+    assert df.median_steps.tolist()==[10,10] and df.claim['diffgrad']=='not found' and df.p['diffgrad']==1
+    assert res.steps_to_target(2.).median_steps.tolist()==[math.inf]*2 and res.target()==np.median(res.scores('adamw'))
+
+def test_steps_claims_by_signs():
+    "Six pairs that are all earlier have p = 2/2⁶, five have 2/2⁵; who never arrives is later than any"
+    for n,claim in ((6,'found'), (5,'not found')):
+        res = made(dict(a=[0.]*n, b=[1.]*n))
+        df = res.steps_to_target(.5).set_index('name')
+        assert df.p['b']==pytest.approx(2/2**n) and df.claim['b']==claim and df.reached.tolist()==[0,n]
+    assert made(dict(a=[1.]*6, b=[0.]*6)).steps_to_target(.5).claim[1]=='later'
+
+@pytest.mark.parametrize('lower', [False,True])
+def test_expected_best_against_all_subsets(lower):
+    from itertools import combinations
+    xs = np.random.default_rng(0).normal(size=6).tolist()
+    want = [np.mean([(min if lower else max)(o) for o in combinations(xs, k)]) for k in range(1, 7)]
+    assert C.expected_best(xs, lower)==pytest.approx(want)
