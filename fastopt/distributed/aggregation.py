@@ -122,7 +122,7 @@ class Timeline:
     ):
         m = len(taus)
         if not m: raise ValueError('There are no clients')
-        if bad := first(i for i,t in enumerate(taus) if not t>=1e-6): raise ValueError(f"Client {bad} needs tau={taus[bad]} units of time: give more than 0")
+        if (bad := first(i for i,t in enumerate(taus) if not t>=1e-6)) is not None: raise ValueError(f"Client {bad} needs tau={taus[bad]} units of time: give more than 0")
         if sample is not None and not 1<=sample<=m: raise ValueError(f"sample={sample} of {m} clients: give 1 to {m}")
         self.strategy,self.taus,self.sample,self.rng = strategy,[to_ticks(t) for t in taus],sample or m,random.Random(seed)
         self.clock,self.number,self.working,self.absent,self.turn = VirtualClock(),0,{},set(),[0]*m
