@@ -6,7 +6,8 @@ Docs: https://fastopt.github.io/fastopt/distributed/data.html.md"""
 
 # %% auto #0
 __all__ = ['READERS', 'NETWORKS', 'SETTINGS', 'split_dirichlet', 'read_idx', 'digits_tensors', 'mnist_tensors', 'cifar10_tensors',
-           'image_tensors', 'tensor_dls', 'mnist_cnn', 'cifar_cnn', 'digits_mlp', 'hyperbolic', 'drop_at', 'polyak']
+           'image_tensors', 'Examples', 'tensor_dls', 'mnist_cnn', 'cifar_cnn', 'digits_mlp', 'hyperbolic', 'drop_at',
+           'polyak']
 
 # %% ../../nbs/distributed/04_data.ipynb #aaa613c4
 import gzip, numpy as np, tarfile, torch
@@ -98,7 +99,14 @@ def image_tensors(
     if data!='digits' and path is None: raise InputError(f'{data} is not downloaded: say where its files are with --data-path')
     return READERS[data](path)
 
-# %% ../../nbs/distributed/04_data.ipynb #18f4711b
+# %% ../../nbs/distributed/04_data.ipynb #ef1110ab
+class Examples:
+    "The examples of `ds` at the places `at`; an exported `Learner` keeps none of them"
+    def __init__(self, ds, at): self.ds,self.at = ds,list(at)
+    def __len__(self): return len(self.at)
+    def __getitem__(self, i): return self.ds[self.at[i]]
+    def new_empty(self): return Examples([], [])
+
 def tensor_dls(
     x, y, # To train on
     xv, yv, # To validate
@@ -106,7 +114,8 @@ def tensor_dls(
     **kwargs # Of `DataLoaders.from_dsets`
 ):
     "`DataLoaders` of tensors in memory"
-    return DataLoaders.from_dsets(list(zip(x, y)), list(zip(xv, yv)), bs=bs, num_workers=0, device='cpu', drop_last=False, **kwargs)
+    sets = [Examples(list(zip(*o)), range(len(o[0]))) for o in ((x, y), (xv, yv))]
+    return DataLoaders.from_dsets(*sets, bs=bs, num_workers=0, device='cpu', drop_last=False, **kwargs)
 
 # %% ../../nbs/distributed/04_data.ipynb #e26e44dd
 def mnist_cnn():
