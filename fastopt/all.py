@@ -44,4 +44,6 @@ from fastopt.training.schedules import (
     demon, sgd_rates, SwitchOpt)
 from fastopt.evidence.conformance import check_optimizer, wd_report
 from fastopt.evidence.landscapes import plot_paths
+from fastopt.distributed.federated import Federated
+from fastopt.distributed.monna import MoNNA
 import fastopt.training.lr_find # Patches `Learner`

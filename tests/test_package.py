@@ -89,7 +89,7 @@ WORDS = set("""Rule Route route matrices term each Across Borrowed Memo Range On
     unbias_root at_least norm mean row_mean decay shrink descend maximize centralize lookahead friction trust cautious agc stabilize heavy_ball clip_norm clip_value
     clip_coords opts check_optimizer wd_report stepper flat_cos fc_scheds plot_fc Schedule save_schedules load_schedules plot_schedule plateau warmup_steps
     warmup_fc wsd explore cos_restarts demon sgd_rates SwitchOpt switch_opt SaveResume ScheduleFree SAM Closure ReleaseGrads PureBF16 SophiaHessian
-    learn_curvature exp_betas aggmo_of plot_paths""".split())
+    learn_curvature exp_betas aggmo_of plot_paths MoNNA Federated""".split())
 
 def test_a_star_import_brings_rules_classes_and_what_is_typed():
     classes = {k for k,o in exported.items() if isinstance(o, type) and issubclass(o, torch.optim.Optimizer)}

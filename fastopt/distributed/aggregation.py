@@ -8,12 +8,12 @@ Docs: https://fastopt.github.io/fastopt/distributed/aggregation.html.md"""
 __all__ = ['STRATEGIES', 'check_update', 'delta', 'aggregate', 'FedAvg', 'FedAsync', 'FedBuff', 'FedFix', 'find_strategy',
            'Window', 'Timeline', 'participation', 'surrogate']
 
-# %% ../../nbs/distributed/03_aggregation.ipynb #0a7fe262
-import pandas as pd, random, torch
+# %% ../../nbs/distributed/03_aggregation.ipynb #9888ab19
+import random, torch
 from dataclasses import dataclass
 from math import ceil
 from typing import NamedTuple
-from fastcore.basics import first
+from fastcore.basics import first, patch
 from .clock import VirtualClock, to_ticks
 from ..names import unknown_name
 
@@ -70,6 +70,7 @@ class FedAsync:
     def ends(self, delivered, working): return delivered>0
     def weights(self, p, taus): return [1.]*len(p) if self.identical else [pi*t*sum(1/o for o in taus) for pi,t in zip(p, taus)]
 
+# %% ../../nbs/distributed/03_aggregation.ipynb #f157b5e8
 @dataclass(frozen=True)
 class FedBuff:
     "Wait for `c` deliveries"
@@ -92,6 +93,7 @@ class FedFix:
     def ends(self, delivered, working): return False
     def weights(self, p, taus): return [pi*ceil(to_ticks(t)/to_ticks(self.dt)) for pi,t in zip(p, taus)]
 
+# %% ../../nbs/distributed/03_aggregation.ipynb #bea8f254
 STRATEGIES = dict(fedavg=FedAvg, fedasync=FedAsync, fedbuff=FedBuff, fedfix=FedFix)
 
 def find_strategy(
@@ -111,6 +113,7 @@ class Window(NamedTuple):
     clients:list # Who has delivered, in order
     versions:list # The version that each started from: the number of the window after which it was sent
 
+# %% ../../nbs/distributed/03_aggregation.ipynb #04b1585d
 class Timeline:
     "Clients that work, deliver, leave and return, on a virtual clock"
     def __init__(self,
@@ -134,40 +137,51 @@ class Timeline:
                 self.clock.put(to_ticks(b), 'back', i, rank=0)
         while self.clock.queue and self.clock.queue[0].rank==-2: self.absent.add(self.clock.next().who)
         self.start()
-    def start(self, who=None):
-        "Send the present version to idle clients, all or those of `who`, until enough are at work"
-        idle = [i for i in (range(len(self.taus)) if who is None else who) if i not in self.working and i not in self.absent]
-        want = max(0, self.sample-len(self.working))
-        for i in sorted(self.rng.sample(idle, want)) if want<len(idle) else idle:
-            self.working[i] = self.number
-            self.clock.put(self.taus[i], 'deliver', i, rank=1, tag=self.turn[i])
-    def next_window(self):
-        "The next `Window`"
-        got = []
-        if self.strategy.dt: self.clock.put(to_ticks(self.strategy.dt), 'end', rank=3)
-        while not self.strategy.ends(len(got), len(self.working)):
-            if not (self.working or got or any(e.kind=='back' for e in self.clock.queue)): raise RuntimeError(
-                f"No client is left at time {self.clock.time:g}, and none will return: nothing can be learned any more")
-            e = self.clock.next()
-            if e.kind=='end': break
-            elif e.kind=='leave':
-                self.absent.add(e.who)
-                self.working.pop(e.who, None)
-                self.turn[e.who] += 1
-            elif e.kind=='back':
-                self.absent.discard(e.who)
-                if e.who not in [i for i,_ in got]: self.start([e.who])
-            elif e.tag==self.turn[e.who] and e.who in self.working: got.append((e.who, self.working.pop(e.who)))
-        self.number += 1
-        window = Window(self.number, self.clock.time, [i for i,_ in got], [v for _,v in got])
-        self.start()
-        return window
-    def state_dict(self): return dict(clock=self.clock.state_dict(), number=self.number, working=list(self.working.items()), absent=sorted(self.absent),
-        turn=self.turn, rng=self.rng.getstate())
-    def load_state_dict(self, sd):
-        self.clock.load_state_dict(sd['clock'])
-        self.number,self.working,self.absent,self.turn = sd['number'],{i:v for i,v in sd['working']},set(sd['absent']),list(sd['turn'])
-        self.rng.setstate((sd['rng'][0], tuple(sd['rng'][1]), sd['rng'][2]))
+
+# %% ../../nbs/distributed/03_aggregation.ipynb #4f1a4ba4
+@patch
+def start(self:Timeline, who=None):
+    "Send the present version to idle clients, all or those of `who`, until enough are at work"
+    idle = [i for i in (range(len(self.taus)) if who is None else who) if i not in self.working and i not in self.absent]
+    want = max(0, self.sample-len(self.working))
+    for i in sorted(self.rng.sample(idle, want)) if want<len(idle) else idle:
+        self.working[i] = self.number
+        self.clock.put(self.taus[i], 'deliver', i, rank=1, tag=self.turn[i])
+
+# %% ../../nbs/distributed/03_aggregation.ipynb #d59dd1d0
+@patch
+def next_window(self:Timeline):
+    "The next `Window`"
+    got = []
+    if self.strategy.dt: self.clock.put(to_ticks(self.strategy.dt), 'end', rank=3)
+    while not self.strategy.ends(len(got), len(self.working)):
+        if not (self.working or got or any(e.kind=='back' for e in self.clock.queue)): raise RuntimeError(
+            f"No client is left at time {self.clock.time:g}, and none will return: nothing can be learned any more")
+        e = self.clock.next()
+        if e.kind=='end': break
+        elif e.kind=='leave':
+            self.absent.add(e.who)
+            self.working.pop(e.who, None)
+            self.turn[e.who] += 1
+        elif e.kind=='back':
+            self.absent.discard(e.who)
+            if e.who not in [i for i,_ in got]: self.start([e.who])
+        elif e.tag==self.turn[e.who] and e.who in self.working: got.append((e.who, self.working.pop(e.who)))
+    self.number += 1
+    window = Window(self.number, self.clock.time, [i for i,_ in got], [v for _,v in got])
+    self.start()
+    return window
+
+# %% ../../nbs/distributed/03_aggregation.ipynb #a94933cf
+@patch
+def state_dict(self:Timeline): return dict(clock=self.clock.state_dict(), number=self.number, working=list(self.working.items()), absent=sorted(self.absent),
+    turn=self.turn, rng=self.rng.getstate())
+
+@patch
+def load_state_dict(self:Timeline, sd):
+    self.clock.load_state_dict(sd['clock'])
+    self.number,self.working,self.absent,self.turn = sd['number'],{i:v for i,v in sd['working']},set(sd['absent']),list(sd['turn'])
+    self.rng.setstate((sd['rng'][0], tuple(sd['rng'][1]), sd['rng'][2]))
 
 # %% ../../nbs/distributed/03_aggregation.ipynb #0564c2ea
 def participation(

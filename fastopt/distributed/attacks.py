@@ -8,10 +8,9 @@ Docs: https://fastopt.github.io/fastopt/distributed/attacks.html.md"""
 __all__ = ['ATTACKS', 'line_search', 'displacement', 'alie', 'foe', 'sign_flip', 'mimic', 'label_flip', 'flip_labels',
            'TimingFault', 'find_attack', 'lie']
 
-# %% ../../nbs/distributed/01_attacks.ipynb #65a649b7
+# %% ../../nbs/distributed/01_attacks.ipynb #d55e8e4c
 import torch
 from dataclasses import dataclass
-from functools import partial
 from inspect import signature
 from math import inf
 from .mixing import COLUMNS, find_mixing, squared_distances
@@ -96,6 +95,7 @@ def foe(
     "Fall of empires: the mean, less `z` times the mean"
     return _lie(xs, f, -xs.mean(0), z, mixing, evals)
 
+# %% ../../nbs/distributed/01_attacks.ipynb #de7c5f13
 def sign_flip(xs, f):
     "The mean with its sign turned round"
     return -xs.mean(0).expand(f, -1)
@@ -117,6 +117,7 @@ def label_flip(
     "A step from the mean along the mean gradient of flipped labels"
     return (xs.mean(0) - lr*flipped.mean(0)).expand(f, -1)
 
+# %% ../../nbs/distributed/01_attacks.ipynb #78f50761
 def flip_labels(
     y, # Classes
     c # How many there are
@@ -131,6 +132,7 @@ class TimingFault:
     delay:float=inf # How late, in time units; for ever by default
     after:int=0 # Steps before it begins
 
+# %% ../../nbs/distributed/01_attacks.ipynb #102ee779
 ATTACKS = dict(alie=alie, foe=foe, sf=sign_flip, lf=label_flip, mimic=mimic, silent=TimingFault(), crash=TimingFault(after=100), slow=TimingFault(delay=10.))
 
 def find_attack(

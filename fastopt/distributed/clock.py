@@ -7,8 +7,8 @@ Docs: https://fastopt.github.io/fastopt/distributed/clock.html.md"""
 # %% auto #0
 __all__ = ['UNIT', 'NEVER', 'to_ticks', 'Event', 'VirtualClock', 'hardware', 'first_heard']
 
-# %% ../../nbs/distributed/02_clock.ipynb #9cde76a0
-import random, torch
+# %% ../../nbs/distributed/02_clock.ipynb #e97caad6
+import torch
 from heapq import heappop, heappush
 from math import inf, isnan
 from typing import NamedTuple

@@ -71,6 +71,7 @@ def mnist_tensors(
     def image(o): return (torch.from_numpy(o.copy()).float()[:,None]/255 - 0.1307)/0.3081
     return image(x),torch.from_numpy(y.astype(np.int64)),image(xv),torch.from_numpy(yv.astype(np.int64))
 
+# %% ../../nbs/distributed/04_data.ipynb #a5ab66fb
 def cifar10_tensors(
     path # Archive with cifar10/train/CLASS/*.jpg or .png, and test
 ):
@@ -88,6 +89,7 @@ def cifar10_tensors(
     def label(o): return torch.tensor([names.index(k) for k,_ in o])
     return image(got['train']),label(got['train']),image(got['test']),label(got['test'])
 
+# %% ../../nbs/distributed/04_data.ipynb #9c8bd5b3
 READERS = dict(digits=digits_tensors, mnist=mnist_tensors, cifar10=cifar10_tensors)
 
 def image_tensors(

@@ -137,6 +137,7 @@ def _krum_scores(d, heard, f):
     total = near.where(torch.arange(n, device=d.device)<k[:,None,None], 0).sum(2)
     return total.where(heard, torch.inf)
 
+# %% ../../nbs/distributed/00_mixing.ipynb #18998adc
 @by_distances
 def krum(d, heard, f):
     "Krum: the one vector that has its `m-f-2` nearest closest"
@@ -173,6 +174,7 @@ def _median_vertex(d, heard):
     pull,there = torch.einsum('kij,wi,wj->wk', inner, h, h).clamp(min=0).sqrt(),h@(d==0).double()
     return heard & (pull <= there*(1+1e-12))
 
+# %% ../../nbs/distributed/00_mixing.ipynb #ec0aa793
 @by_distances
 def gm(d, heard, f, *,
     tol=1e-9, # Share of the coordinates that may still change
@@ -189,6 +191,7 @@ def gm(d, heard, f, *,
     first = vertex & (vertex.cumsum(1)==1)
     return first.double().where(vertex.any(1, True), c)
 
+# %% ../../nbs/distributed/00_mixing.ipynb #76880e0c
 @by_distances
 def gm3(d, heard, f, *,
     norms=None, # Squared lengths of the vectors [n]
@@ -203,6 +206,7 @@ def gm3(d, heard, f, *,
         reach = _reach(c, d)
     return c
 
+# %% ../../nbs/distributed/00_mixing.ipynb #48f04911
 @by_distances
 def scc(d, heard, f, *,
     tau=2., # τ: the farthest that a vector can pull, in the units of the weights
@@ -235,6 +239,7 @@ def _coordinate_mixing(xs, f, heard, trim, name):
     y,same = _middle(xs, heard, trim(heard.sum(1)))
     return y.repeat(len(heard), 1) if same else y
 
+# %% ../../nbs/distributed/00_mixing.ipynb #1cc5a389
 def cwtm(
     xs, # Vectors [n, d]
     f=0, # Faulty ones to withstand
@@ -251,6 +256,7 @@ def median(
     "The coordinate-wise median, the mean of the two in the middle if there are two"
     return _coordinate_mixing(xs, f, heard, lambda m: (m-1)//2, 'median')
 
+# %% ../../nbs/distributed/00_mixing.ipynb #f59b4192
 MIXINGS = dict(mean=mean_mixing, nna=nna, cwtm=cwtm, median=median, gm=gm, gm3=gm3, scc=scc, krum=krum, multikrum=multikrum)
 
 def find_mixing(

@@ -13,7 +13,6 @@ from copy import deepcopy
 from fastai.callback.core import TrainEvalCallback
 from fastai.callback.progress import ProgressCallback
 from fastai.learner import CastToTensor, Learner, Recorder
-from fastai.optimizer import Optimizer
 from fastai.torch_core import norm_bias_params
 from contextlib import contextmanager
 from fastcore.basics import first, patch
@@ -27,7 +26,7 @@ from warnings import warn
 from .attacks import TimingFault, find_attack, flip_labels, lie
 from .clock import NEVER, UNIT, first_heard, to_ticks
 from .data import split_dirichlet
-from .mixing import check_heard, find_mixing, variance_of
+from .mixing import find_mixing, variance_of
 from ..optim.schedulefree import _modes
 from ..training.records import is_interactive
 
@@ -69,6 +68,7 @@ def place(self:Workers):
     for ps,x in zip(self.params, self.xs):
         for p,o in zip(ps, self.views(x).values()): p.data = o
 
+# %% ../../nbs/distributed/05_monna.ipynb #23f567ce
 @patch
 def make_opts(self:Workers):
     "One optimizer for all, or one for each where a rule has numbers about all weights"
@@ -113,6 +113,7 @@ def gradients(self:Workers, xb, yb):
         for p,name in zip(ps, self.names): p.grad = grads[name][i]
     return losses.detach()
 
+# %% ../../nbs/distributed/05_monna.ipynb #b097cc47
 @patch
 def flat_gradients(self:Workers, k):
     "The gradients of the first `k` workers as rows"
@@ -190,6 +191,7 @@ def batch(self:MoNNA, i):
     epoch,k = divmod(self.t, each)
     return part[torch.randperm(len(part), generator=_generator(self.seed, i, epoch))[k*self.bs:(k+1)*self.bs]]
 
+# %% ../../nbs/distributed/05_monna.ipynb #1c53ac15
 @patch
 def hear(self:MoNNA):
     "Who hears whom in this step; time goes on"
@@ -224,6 +226,7 @@ def one_step(self:MoNNA, lr=None):
     self.t += 1
     return losses[:h].mean().item()
 
+# %% ../../nbs/distributed/05_monna.ipynb #d819c2a7
 @patch
 def fit(self:MoNNA,
     steps:int, # Steps of each worker
@@ -266,6 +269,7 @@ def validate(self:MoNNA):
     return dict(step=self.t, time=self.times[:self.honest].max().item()/UNIT, train_loss=sum(recent)/max(len(recent), 1),
         valid_loss=sum(losses)/len(losses), accuracy=sum(right)/len(right), worst=min(right), spread=variance_of(self.workers.xs[:self.honest])**0.5)
 
+# %% ../../nbs/distributed/05_monna.ipynb #cb3405a5
 @patch
 def to_learner(self:MoNNA,
     i:int=0 # Worker
@@ -274,6 +278,7 @@ def to_learner(self:MoNNA,
     with self.workers.with_averages(): self.learn.model.load_state_dict(self.workers.models[i].state_dict())
     return self.learn
 
+# %% ../../nbs/distributed/05_monna.ipynb #d1fb619c
 @patch
 def state_dict(self:MoNNA):
     "All that a training needs to go on"
