@@ -38,6 +38,7 @@ def new_folder(out, name):
         except OSError as e: raise InputError(f'Cannot make a folder in --out {out}: {e.strerror}. Choose another') from e
         else: return path
 
+# %% ../../nbs/distributed/07_commands.ipynb #1edab8ad
 @contextmanager
 def recorded(
     prog, # Name of the program
@@ -92,7 +93,8 @@ def run_federated(
     own = dict(fedbuff=dict(c=args.c), fedfix=dict(dt=args.dt)).get(args.strategy, {})
     with use_threads(1 if args.data=='digits' else None):
         learn = simulated_learner(args, partial(named_rule(args.opt), lr=args.lr))
-        fed = _made(Federated, learn, args.clients, args.strategy, args.steps, args.lr, percent=args.percent, sample=args.sample, alpha=args.alpha, seed=args.seed, **own)
+        shared = {k:args[k] for k in ('percent', 'sample', 'alpha', 'seed')}
+        fed = _made(Federated, learn, args.clients, args.strategy, args.steps, args.lr, **shared, **own)
         with recorded('fastopt-federate', f'{args.strategy}-{args.data}', args, fed) as (path,record):
             fed.fit(args.time, args.every)
             record['clients'] = fed.fairness_report().reset_index().to_dict('records')

@@ -7,14 +7,14 @@ Docs: https://fastopt.github.io/fastopt/distributed/federated.html.md"""
 # %% auto #0
 __all__ = ['StepsOf', 'KeepLosses', 'rule_name', 'Federated', 'share_out']
 
-# %% ../../nbs/distributed/06_federated.ipynb #00440d6a
-import pandas as pd, random, torch
+# %% ../../nbs/distributed/06_federated.ipynb #66f24ab3
+import pandas as pd, random
 from copy import deepcopy
 from fastai.callback.core import Callback
 from fastai.data.core import DataLoaders
 from fastai.learner import Learner
 from fastai.torch_core import no_random
-from fastcore.basics import first, patch
+from fastcore.basics import patch
 from fastprogress.fastprogress import progress_bar
 from functools import partial
 from matplotlib.figure import Figure
@@ -104,6 +104,7 @@ def share_out(
     def part(at): return dl.new(Examples(dl.dataset, at.tolist()), shuffle=True, drop_last=False, bs=min(dl.bs, len(at)))
     return [DataLoaders(part(o), learn.dls.valid, device=learn.dls.device) for o in split_dirichlet(y, n, alpha, seed)]
 
+# %% ../../nbs/distributed/06_federated.ipynb #3eaa327f
 @patch
 def check_client(self:Federated, i):
     "Refuse client i if its model, its optimizer or its data cannot take part; how many examples it has"
@@ -116,6 +117,7 @@ def check_client(self:Federated, i):
     if not len(dl): raise ValueError(f"Client {i} has no batch to train on: leave it out, or give it data (or drop_last=False)")
     return getattr(dl, 'n', None) or len(dl)
 
+# %% ../../nbs/distributed/06_federated.ipynb #848a27ab
 @patch
 def train_client(self:Federated, i, sent):
     "What client `i` makes of the tensors that it was sent, in its next K steps"
@@ -158,6 +160,7 @@ def validate(self:Federated, time=None):
     return dict(time=self.time if time is None else time, window=max(self.versions), deliveries=sum(self.counts), train_loss=sum(recent)/max(len(recent), 1),
         valid_loss=values[0], **{m.name:v for m,v in zip(self.learn.metrics, values[1:])})
 
+# %% ../../nbs/distributed/06_federated.ipynb #f6b38384
 @patch
 def to_learner(self:Federated)->Learner:
     "`learn` with the server's model, to predict, validate or export with"
@@ -183,6 +186,7 @@ def fit(self:Federated,
     self.to_learner()
     return self
 
+# %% ../../nbs/distributed/06_federated.ipynb #6cba91e2
 @patch
 def time_now(self:Federated): return self.history[-1]['time'] if self.history else 0.
 

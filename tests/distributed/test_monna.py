@@ -1,6 +1,5 @@
 "Workers in one matrix step as if each were alone, under every rule; the simulation mixes what it should, and goes on where it stopped"
 import pytest, torch
-from fastai.data.core import DataLoaders
 from fastai.learner import Learner
 from fastai.losses import CrossEntropyLossFlat
 from fastopt.distributed.attacks import TimingFault
