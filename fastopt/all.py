@@ -50,4 +50,6 @@ from fastopt.evidence.landscapes import plot_landscape, plot_paths
 from fastopt.evidence.loss_plane import WeightPath, plot_loss_plane
 from fastopt.evidence.problems import Problem
 from fastopt.evidence.sweeps import lr_sweep, lr_wd_sweep
+from fastopt.distributed.federated import Federated
+from fastopt.distributed.monna import MoNNA
 import fastopt.training.lr_find # Patches `Learner`

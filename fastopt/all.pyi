@@ -65,3 +65,5 @@ from fastopt.evidence.landscapes import (plot_landscape as plot_landscape, plot_
 from fastopt.evidence.loss_plane import (WeightPath as WeightPath, plot_loss_plane as plot_loss_plane)
 from fastopt.evidence.problems import (Problem as Problem)
 from fastopt.evidence.sweeps import (lr_sweep as lr_sweep, lr_wd_sweep as lr_wd_sweep)
+from fastopt.distributed.federated import (Federated as Federated)
+from fastopt.distributed.monna import (MoNNA as MoNNA)

@@ -30,7 +30,8 @@ def script(name, *args):
 
 def test_every_script_is_declared(): assert list(ENTRIES)==list(cli.SCRIPTS)
 
-HELP = {'fastopt-train':'--arch', 'fastopt-bench-step':'--shapes', 'fastopt-check':'spec', 'fastopt-leaderboard':'compare'}
+HELP = {'fastopt-train':'--arch', 'fastopt-bench-step':'--shapes', 'fastopt-check':'spec', 'fastopt-leaderboard':'compare', 'fastopt-federate':'--strategy',
+    'fastopt-collaborate':'--attack'}
 
 @pytest.mark.parametrize('name', ENTRIES)
 @pytest.mark.parametrize('args,code', [('--help', 0), ('--version', 0), ('--hepl', 2)])
@@ -51,7 +52,8 @@ def test_answered_at_once(name, args, code, record_property):
     ('fastopt-leaderboard run --noise 2', 'invalid choice: 2'), ('fastopt-leaderboard run skript', "did you mean 'script'"),
     ('fastopt-leaderboard tune --opt difgrad', "did you mean 'diffgrad'"),
     ('fastopt-leaderboard run --opt fastai.adm', "did you mean 'fastai.adam'"),
-    ('fastopt-leaderboard speed --dataset imagenete', "did you mean 'imagenette'"), ('fastopt-leaderboard export', 'required: path')])
+    ('fastopt-leaderboard speed --dataset imagenete', "did you mean 'imagenette'"), ('fastopt-leaderboard export', 'required: path'),
+    ('fastopt-federate --strategy fedfx', "did you mean 'fedfix'"), ('fastopt-collaborate --mixing nan', "did you mean 'nna'")])
 def test_mistyped(args, says):
     code,out,err,slow,_ = script(*args.split())
     assert (code, out, slow)==(2, '', '[]') and says in err
@@ -83,6 +85,11 @@ def test_other_warnings_are_seen(name, monkeypatch):
 def test_names():
     assert cli.OPTS==sorted(recipe.named_rules()) and cli.ARCHS==list(T.archs)
     assert set(cli.ENGINES)==set(engine.engines) and cli.RECIPES==list(recipe.PRESETS)
+
+def test_names_of_machines():
+    from fastopt.distributed import aggregation, attacks, data, mixing
+    assert cli.STRATEGIES_BY_NAME==list(aggregation.STRATEGIES) and cli.MIXINGS_BY_NAME==list(mixing.MIXINGS)
+    assert cli.ATTACKS_BY_NAME==list(attacks.ATTACKS) and cli.IMAGES_BY_NAME==list(data.READERS)==list(data.NETWORKS)==list(data.SETTINGS)
 
 @pytest.mark.parametrize('name', ['DATASETS','PIPELINES','SCHEDS','ACTS','POOLS','FASTAI_OPTS'])
 def test_names_of_recipes(name): assert getattr(cli, name)==list(getattr(recipe, name))

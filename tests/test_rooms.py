@@ -5,7 +5,7 @@ from pathlib import Path
 root = Path(__file__).parents[1]/'fastopt'
 BELOW = dict(names={'names'}, core={'names', 'core'}, cli={'names', 'cli'}, optim={'names', 'core', 'optim'},
     training={'names', 'core', 'optim', 'training'})
-BELOW |= {room: {*BELOW['training'], 'cli', room} for room in ('evidence', 'vision')}
+BELOW |= {room: {*BELOW['training'], 'cli', room} for room in ('evidence', 'vision', 'distributed')}
 ROOF = 'all' # It imports all floors, and no floor imports it
 
 def name_of(path): return '.'.join(('fastopt', *path.relative_to(root).with_suffix('').parts)).removesuffix('.__init__')

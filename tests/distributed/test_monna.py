@@ -1,0 +1,117 @@
+"Workers in one matrix step as if each were alone, under every rule; the simulation mixes what it should, and goes on where it stopped"
+import pytest, torch
+from fastai.learner import Learner
+from fastai.losses import CrossEntropyLossFlat
+from fastopt.distributed.attacks import TimingFault
+from fastopt.distributed.data import polyak, tensor_dls
+from fastopt.distributed.mixing import MIXINGS, nna
+from fastopt.distributed.monna import MoNNA, Workers
+from functools import partial
+from rules_under_test import RULES
+from torch import nn
+
+torch.manual_seed(0)
+X,Y = torch.randn(120, 6),torch.randint(3, (120,))
+DLS = tensor_dls(X[:90], Y[:90], X[90:], Y[90:], bs=5)
+
+def mlp(): return nn.Sequential(nn.Linear(6, 5), nn.Tanh(), nn.LayerNorm(5), nn.Linear(5, 3))
+def normed(): return nn.Sequential(nn.Linear(6, 5), nn.BatchNorm1d(5), nn.ReLU(), nn.Linear(5, 3))
+
+def learner(rule=polyak(0.9), model=mlp, **kwargs):
+    torch.manual_seed(1)
+    return Learner(DLS, model(), loss_func=CrossEntropyLossFlat(), opt_func=rule, **kwargs)
+
+def batches(t, n): return [torch.arange(5)+15*t+5*i for i in range(n)]
+
+def together(rule, steps=4, n=3, how='loop', **kwargs):
+    ws = Workers(learner(rule, **kwargs), n, how)
+    for t in range(steps):
+        at = batches(t, n)
+        ws.gradients([X[o] for o in at], [Y[o] for o in at])
+        ws.step(0.05)
+    return ws.xs
+
+def alone(rule, i, steps=4, n=3, **kwargs):
+    learn = learner(rule, **kwargs)
+    learn.create_opt()
+    if learn.wd is not None: learn.opt.set_hypers(wd=learn.wd)
+    learn.opt.set_hypers(lr=0.05)
+    for t in range(steps):
+        at = batches(t, n)[i]
+        learn.loss_func(learn.model(X[at]), Y[at]).backward()
+        learn.opt.step()
+        learn.opt.zero_grad()
+    return torch.cat([p.detach().flatten() for p in learn.model.parameters()])
+
+@pytest.mark.parametrize('name', RULES)
+def test_workers_do_not_meet(name):
+    "Norms, rows, routes and numbers about all weights are those of one worker"
+    rule = partial(RULES[name], how='foreach')
+    xs = together(rule, wd=0.1 if 'wd' in RULES[name].hypers else None)
+    for i in range(3): torch.testing.assert_close(xs[i], alone(rule, i, wd=0.1 if 'wd' in RULES[name].hypers else None), rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(together(rule, 1, how='stacked'), together(rule, 1), rtol=1e-3, atol=1e-4)
+
+def test_batch_norm_and_convolutions_take_the_loop():
+    assert Workers(learner(), 2).stacked and not Workers(learner(model=normed), 2).stacked
+    torch.testing.assert_close(together(polyak(0.9), model=normed)[1], alone(polyak(0.9), 1, model=normed))
+    with pytest.raises(ValueError, match='without buffers'): Workers(learner(model=normed), 2, 'stacked')
+
+def test_marks_of_fastai_are_kept():
+    "Biases and norms are not decayed, groups have rates of their own, frozen weights stay and are not sent"
+    for kwargs in (dict(wd=0.5), dict(wd=0.5, wd_bn_bias=True), dict(splitter=lambda m: [list(m[:2].parameters()), list(m[2:].parameters())])):
+        torch.testing.assert_close(together(polyak(0.9), **kwargs)[2], alone(polyak(0.9), 2, **kwargs))
+    learn = learner()
+    learn.model[0].requires_grad_(False)
+    ws = Workers(learn, 2)
+    assert ws.xs.shape==(2, 5+5+18) and ws.names[0]=='2.weight'
+
+def test_a_round_is_step_exchange_mixture():
+    m = MoNNA(learner(), n=7, f=2, attack='sf', alpha=100., bs=5)
+    ws = Workers(learner(), 5)
+    at = [m.batch(i) for i in range(5)]
+    ws.gradients([m.x[o] for o in at], [m.y[o] for o in at])
+    ws.step(0.1)
+    sent = torch.cat([ws.xs, -ws.xs.mean(0).expand(2, -1)])
+    heard = m.hear()
+    assert (heard.sum(1)==5).all() and heard[:,5:].all() and heard.diagonal().all()
+    m = MoNNA(learner(), n=7, f=2, attack='sf', alpha=100., bs=5).fit(1, 0.1)
+    torch.testing.assert_close(m.workers.xs, nna(sent, 2, heard))
+
+@pytest.mark.parametrize('attack', ['alie', 'foe', 'sf', 'lf', 'mimic', 'silent', 'crash', 'slow', TimingFault(after=2), None])
+@pytest.mark.parametrize('mixing', MIXINGS)
+def test_every_attack_on_every_rule_runs_and_goes_on(attack, mixing):
+    def sim(seed=0):
+        torch.manual_seed(seed)
+        return MoNNA(learner(), n=8, f=1, mixing=mixing, attack=attack, alpha=100., bs=5)
+    a,b = sim(),sim(3)
+    sd = a.fit(2, 0.1).state_dict()
+    a.fit(2, 0.1)
+    b.load_state_dict(sd)
+    assert torch.equal(b.fit(2, 0.1).workers.xs, a.workers.xs) and a.losses==b.losses and a.history==b.history
+
+def test_a_batch_is_seen_once_an_epoch():
+    m = MoNNA(learner(), n=2, f=0, parts=[range(15), range(15, 90)], bs=5)
+    seen = []
+    for m.t in range(3): seen.append(m.batch(0))
+    assert torch.equal(torch.cat(seen).sort()[0], torch.arange(15))
+
+def test_the_learner_has_the_result(tmp_path):
+    learn = learner(model=normed)
+    learn.path = tmp_path
+    m = MoNNA(learn, n=5, f=1, attack='foe', alpha=100., bs=5).fit(5, 0.1)
+    want = m.workers.models[0].state_dict()
+    assert all(torch.equal(v, want[k]) for k,v in learn.model.state_dict().items())
+    learn.model(X) # It trains on alone
+    assert m.history[-1]['step']==5 and 0<=m.history[-1]['worst']<=m.history[-1]['accuracy']<=1
+
+@pytest.mark.parametrize('kwargs,says', [(dict(n=4, f=2), 'f=2 faulty of n=4'), (dict(mixing='nan'), "did you mean"), (dict(attack='foo'), 'did you mean'),
+    (dict(work=[1, 2]), 'work gives 2 times for n=7'), (dict(how='warp'), "must be 'auto'"), (dict(parts=[[0]]*7), 'Worker 0 has 1 images'), (dict(alpha=0), 'alpha=0')])
+def test_errors(kwargs, says):
+    with pytest.raises(ValueError, match=says): MoNNA(learner(), **{**dict(n=7, f=1, alpha=100., bs=5), **kwargs})
+
+def test_a_diverged_worker_is_named():
+    with pytest.raises(ValueError, match='Worker 0 has no finite vector of its own'): MoNNA(learner(), n=3, f=0, alpha=100., bs=5).fit(30, 1e30)
+
+def test_callbacks_are_not_dropped_in_silence():
+    from fastai.callback.mixup import MixUp
+    with pytest.warns(UserWarning, match='MixUp has no effect'): MoNNA(learner(cbs=MixUp()), n=3, f=0, alpha=100., bs=5)
