@@ -218,7 +218,7 @@ class Rule:
     def __name__(self): return self.named or f'Rule({self.chain})'
     def _collect(self, t):
         if not isinstance(t, Term): raise TypeError(f"A Rule is made of terms; {t!r} is a {type(t).__name__}. Put @term above the function")
-        if both := first(self.state.keys() & t.state.keys()): raise ValueError(f"Two terms keep a state called {both!r}: "
+        if both := first(k for k in t.state if k in self.state): raise ValueError(f"Two terms keep a state called {both!r}: "
             f"{first(o for o in self.terms if both in o.state)} and {t}. If these are of two rules, they cannot be one; rename the parameter {both!r} in a term of your own")
         needs = [*t.borrowed, *(o for a in t.across.values() for o in a.given if o not in (*TERM_ARGS, *t.state))]
         if lack := first(b for b in needs if b not in self.state and b not in self.asked): raise ValueError(f"{t} borrows {lack!r}, which no term before it keeps")

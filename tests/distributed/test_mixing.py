@@ -1,7 +1,8 @@
 "Mixing rules against their definitions in float64, whatever liars send; NNA's bound; attacks that know the rule"
 import pytest, torch
 from fastopt.distributed.attacks import ATTACKS, TimingFault, displacement, lie
-from fastopt.distributed.mixing import COLUMNS, MIXINGS, cwtm, finite_rows, find_mixing, median, nna, nna_bound, reduction, squared_distances
+from fastopt.distributed.mixing import (COLUMNS, MIXINGS, cwtm, finite_rows, find_mixing, median, nna, nna_bound, reduction,
+    squared_distances)
 from hypothesis import given, settings, strategies as st
 
 D = COLUMNS+5000 # Two pieces
@@ -69,8 +70,8 @@ def test_clusters_within_clusters_are_resolved():
     torch.testing.assert_close(ours, exact, rtol=1e-4, atol=0)
 
 @settings(max_examples=150, deadline=None)
-@given(f=st.integers(1, 4), more=st.integers(0, 12), seed=st.integers(0, 10**6), kind=st.sampled_from(['alie', 'foe', 'sf', 'mimic', 'near', 'far']),
-    tail=st.sampled_from([1., 3., 30.]), d=st.sampled_from([1, 2, 7]))
+@given(f=st.integers(1, 4), more=st.integers(0, 12), seed=st.integers(0, 10**6),
+    kind=st.sampled_from(['alie', 'foe', 'sf', 'mimic', 'near', 'far']), tail=st.sampled_from([1., 3., 30.]), d=st.sampled_from([1, 2, 7]))
 def test_the_bound_of_nna_holds(f, more, seed, kind, tail, d):
     "For n >= 11f, and for the two settings of the experiments, in which it holds and promises nothing"
     gen = torch.Generator().manual_seed(seed)

@@ -47,8 +47,9 @@ def alone(rule, i, steps=4, n=3, **kwargs):
 def test_workers_do_not_meet(name):
     "Norms, rows, routes and numbers about all weights are those of one worker"
     rule = partial(RULES[name], how='foreach')
-    xs = together(rule, wd=0.1 if 'wd' in RULES[name].hypers else None)
-    for i in range(3): torch.testing.assert_close(xs[i], alone(rule, i, wd=0.1 if 'wd' in RULES[name].hypers else None), rtol=1e-5, atol=1e-6)
+    wd = 0.1 if 'wd' in RULES[name].hypers else None
+    xs = together(rule, wd=wd)
+    for i in range(3): torch.testing.assert_close(xs[i], alone(rule, i, wd=wd), rtol=1e-5, atol=1e-6)
     torch.testing.assert_close(together(rule, 1, how='stacked'), together(rule, 1), rtol=1e-3, atol=1e-4)
 
 def test_batch_norm_and_convolutions_take_the_loop():
@@ -58,7 +59,8 @@ def test_batch_norm_and_convolutions_take_the_loop():
 
 def test_marks_of_fastai_are_kept():
     "Biases and norms are not decayed, groups have rates of their own, frozen weights stay and are not sent"
-    for kwargs in (dict(wd=0.5), dict(wd=0.5, wd_bn_bias=True), dict(splitter=lambda m: [list(m[:2].parameters()), list(m[2:].parameters())])):
+    def halves(m): return [list(m[:2].parameters()), list(m[2:].parameters())]
+    for kwargs in (dict(wd=0.5), dict(wd=0.5, wd_bn_bias=True), dict(splitter=halves)):
         torch.testing.assert_close(together(polyak(0.9), **kwargs)[2], alone(polyak(0.9), 2, **kwargs))
     learn = learner()
     learn.model[0].requires_grad_(False)
@@ -104,13 +106,15 @@ def test_the_learner_has_the_result(tmp_path):
     learn.model(X) # It trains on alone
     assert m.history[-1]['step']==5 and 0<=m.history[-1]['worst']<=m.history[-1]['accuracy']<=1
 
-@pytest.mark.parametrize('kwargs,says', [(dict(n=4, f=2), 'f=2 faulty of n=4'), (dict(mixing='nan'), "did you mean"), (dict(attack='foo'), 'did you mean'),
-    (dict(work=[1, 2]), 'work gives 2 times for n=7'), (dict(how='warp'), "must be 'auto'"), (dict(parts=[[0]]*7), 'Worker 0 has 1 images'), (dict(alpha=0), 'alpha=0')])
+@pytest.mark.parametrize('kwargs,says', [(dict(n=4, f=2), 'f=2 faulty of n=4'), (dict(mixing='nan'), "did you mean"),
+    (dict(attack='foo'), 'did you mean'), (dict(work=[1, 2]), 'work gives 2 times for n=7'), (dict(how='warp'), "must be 'auto'"),
+    (dict(parts=[[0]]*7), 'Worker 0 has 1 images'), (dict(alpha=0), 'alpha=0')])
 def test_errors(kwargs, says):
     with pytest.raises(ValueError, match=says): MoNNA(learner(), **{**dict(n=7, f=1, alpha=100., bs=5), **kwargs})
 
 def test_a_diverged_worker_is_named():
-    with pytest.raises(ValueError, match='Worker 0 has no finite vector of its own'): MoNNA(learner(), n=3, f=0, alpha=100., bs=5).fit(30, 1e30)
+    m = MoNNA(learner(), n=3, f=0, alpha=100., bs=5)
+    with pytest.raises(ValueError, match='Worker 0 has no finite vector of its own'): m.fit(30, 1e30)
 
 def test_callbacks_are_not_dropped_in_silence():
     from fastai.callback.mixup import MixUp

@@ -3,10 +3,12 @@ import math, warnings
 from itertools import product
 import pytest, torch
 import fastopt.all as every
+from fastopt.core import fused
 from fastopt.core.engine import Engine, StandIn, TensorList
 from fastopt.core.program import record
 from fastopt.core.registry import OVERFLOWS
 from fastopt.core.rules import Rule, descend, each, ema_, ema_sqr_, term
+from fastopt.optim.lookahead import centralize
 from rules_under_test import RULES, far
 
 pytestmark = pytest.mark.usefixtures('usual_kernels')
@@ -227,3 +229,19 @@ def test_edges_of_other_clips(name, edges):
         hypers = dict(zip(edges, values))
         cases = [(g, FEW+LONG) for g in (noise, nothing, burst(1e30, 1))] + [(noise, [()]), (noise, [(0,), (2, 0)])]
         for g,shapes in cases: assert after(rule, how, g, 3, shapes, lr=1e-9, **hypers)[0].isfinite().all(), (how, hypers)
+
+@pytest.mark.parametrize('launcher', ['cpp', 'numba'])
+def test_an_infinite_gradient_reaches_no_other_number_of_a_vector(launcher, monkeypatch):
+    "The mean of a row of a vector is 0 by definition, also where a kernel sums it up"
+    from fastopt.core.backends.cpp import CppLauncher
+    from fastopt.core.backends.numba import NumbaLauncher
+    monkeypatch.setitem(fused.backends, 'cpu', dict(cpp=CppLauncher, numba=NumbaLauncher)[launcher])
+    rule,ends = Rule(centralize, descend),[]
+    for how in ('eager', 'foreach', 'fused'):
+        p = torch.ones(40_000, requires_grad=True) # Of several blocks
+        p.grad = torch.ones(40_000)
+        p.grad[[1, 30_000]] = torch.tensor([float('inf'), float('nan')])
+        Engine(rule, how=how).step([([p], rule.hypers)], {})
+        ends.append(p.detach())
+    for o in ends[1:]: torch.testing.assert_close(o, ends[0], equal_nan=True, rtol=0, atol=0)
+    assert ends[0].isfinite().sum()==39_998

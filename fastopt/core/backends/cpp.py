@@ -48,17 +48,18 @@ static inline float log_(float x) {
         + 2.0000714765e-1f)*f - 2.4999993993e-1f)*f + 3.3333331174e-1f)*f*z - 2.12194440e-4f*n - 0.5f*z;
     r = f + r + 0.693359375f*n;
     r = x < INFINITY ? r : x; r = x == 0 ? -INFINITY : r; return x < 0 ? NAN : r; }
+static inline double scaled(double part, double scale) { return scale ? part*scale : 0; } // A mean that is 0 by definition, also of infinity
 template <typename F> struct Sum { F *out; int64_t n; double scale, *edge, part; bool open; // Of rows of n numbers: out if they begin and end in the block
     Sum(int64_t out, int64_t n, double scale, double *edge): out((F *)out), n(n), scale(scale), edge(edge), part(0), open(false) { edge[0] = edge[1] = 0; }
     void add(double a, int64_t s, int64_t e) { part += a; open |= s % n == 0; if (e % n) return;
-        if (open) out[s / n] = part*scale; else edge[0] = part;
+        if (open) out[s / n] = scaled(part, scale); else edge[0] = part;
         part = 0; open = false; }
     void leave() { edge[open] += part; } };
 template <typename F> static void join(const int64_t *sizes, const int32_t *tid, const int64_t *off, int64_t blocks, int64_t BLOCK,
     int ns, const int64_t *outs, const int64_t *lens, const double *scales, const double *edges) { // Rows that go on in the next block
     for (int j = 0; j < ns; j++) { double part = 0;
         for (int64_t b = 0; b < blocks; b++) { const int64_t t = tid[b], n = lens[t*ns + j], s = off[b], e = s + BLOCK < sizes[t] ? s + BLOCK : sizes[t];
-            if (s % n) { part += edges[(b*ns + j)*2]; if ((s / n + 1)*n > e) continue; ((F *)outs[t*ns + j])[s / n] = part*scales[t*ns + j]; }
+            if (s % n) { part += edges[(b*ns + j)*2]; if ((s / n + 1)*n > e) continue; ((F *)outs[t*ns + j])[s / n] = scaled(part, scales[t*ns + j]); }
             part = edges[(b*ns + j)*2 + 1]; } } }
 template <typename F> static inline F largest(F a, F b) { const F m = a > b ? a : b; return a != a ? a : m; } // No `||`: a branch would stop vectorization
 template <typename F> static inline F lerp(F a, F b, F w) { return std::abs(w) < F(0.5) ? a + (b - a) * w : b - (b - a) * (1 - w); }

@@ -113,6 +113,8 @@ def nb_sign(a): return nb_where(a > F(0), F(1), nb_where(a < F(0), F(-1), a*F(0)
 def nb_largest(a, b): return nb_where(a != a, a, nb_where(a > b, a, b))
 ''', nb_least='''
 def nb_least(a, b): return nb_where(a != a, a, nb_where(a < b, a, b))
+''', nb_scaled='''
+def nb_scaled(part, scale): return nb_where(scale != 0., part*scale, 0.) # A mean that is 0 by definition, also of infinity
 ''', nb_dither='''
 def nb_dither(x, i, seed, drop):
     h,low = uint32(uint32(uint32(i)*uint32(0x9E3779B1)) + uint32(uint32(seed)*uint32(0x85EBCA77))),uint32((1 << drop) - 1)
@@ -173,7 +175,7 @@ def _loops(k, lines, results):
     L += [f'                store_{c}(at_{c}, _i, {_write(k.dtypes[c], o)})' for c,o in results.items() if type(c) is str]
     L += [f'                _a{j} = nb_plus(_a{j}, float64({results[c]}))' for j,c in sums]
     for j,_ in sums: L += [f'            _s{j} += _a{j}',f'            if _s % _n{j} == 0: _open{j} = 1',f'            if _e % _n{j} == 0:',
-        f'                if _open{j}: store_sum(_outs[_t, {j}], _s//_n{j}, F(_s{j}*_scales[_t, {j}]))',f'                else: _edges[_b, {j}, 0] = _s{j}',
+        f'                if _open{j}: store_sum(_outs[_t, {j}], _s//_n{j}, F(nb_scaled(_s{j}, _scales[_t, {j}])))',f'                else: _edges[_b, {j}, 0] = _s{j}',
         f'                _s{j},_open{j} = 0.,0']
     return [*L, '            _s = _e', *(f'        _edges[_b, {j}, _open{j}] += _s{j}' for j,_ in sums)]
 
@@ -188,7 +190,7 @@ _NUMBA_JOIN = '''
                 if _s % _n:
                     _part += _edges[_b, _j, 0]
                     if (_s//_n + 1)*_n > _e: continue
-                    store_sum(_outs[_t, _j], _s//_n, F(_part*_scale))
+                    store_sum(_outs[_t, _j], _s//_n, F(nb_scaled(_part, _scale)))
                 _part = _edges[_b, _j, 1]
 '''
 
