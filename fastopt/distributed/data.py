@@ -16,7 +16,6 @@ from io import BytesIO
 from pathlib import Path
 from PIL import Image
 from fastai.data.core import DataLoaders
-from sklearn.datasets import load_digits
 from torch import nn
 from ..names import InputError, unknown_name
 from ..optim.qhm import qhm
@@ -55,6 +54,7 @@ def read_idx(
 
 def digits_tensors(path=None):
     "scikit-learn's digits: 1,437 to train on, 360 to validate, each [1, 8, 8]"
+    from sklearn.datasets import load_digits # `fastopt.all` imports nothing that fastai has not
     x,y = load_digits(return_X_y=True)
     order = torch.from_numpy(np.random.default_rng(0).permutation(len(y)))
     x,y = torch.from_numpy(x).float().view(-1, 1, 8, 8)[order]/16,torch.from_numpy(y)[order]

@@ -21,7 +21,6 @@ from fastcore.foundation import L
 from fastcore.imports import IN_NOTEBOOK
 from fastcore.script import CliError
 from fastcore.xtras import run
-from filelock import FileLock, Timeout
 from ..names import InputError
 
 # %% ../../nbs/training/10_records.ipynb #2f5029ca
@@ -42,6 +41,7 @@ def exclusive_lock(
     wait:bool=True # Until another process has left? Else that one's presence gives `False`
 ):
     "Inside, no other process is in a block with the same `path`; if it dies there, the next one may enter"
+    from filelock import FileLock, Timeout # `fastopt.all` imports nothing that fastai has not
     path.parent.mkdir(parents=True, exist_ok=True)
     lock,ours = FileLock(path),True
     try: lock.acquire(blocking=wait)

@@ -52,6 +52,9 @@ about('rules', 'Rules: the maths, and nothing else', 'terms', 'rule',
 about('memory', 'Memory: where tensors lie, and whether that is still so', 'gradient weights', 'batch grad state p',
     'A batch keeps addresses, shapes and strides of p, g and all state. They are compared at each step, before anything is written.',
     'Memory: no element is read or written here, only what describes the tensors.')
+about('memory_reader', 'Memory reader: all tensors of a list in one call', 'gradient kernel weights', 'batch grad state p',
+    'It is compiled with the kernels of a batch, and looks at each tensor of the batch at each step, before anything is written.',
+    'Memory: no element is read or written here. What describes a tensor lies in its object, and the objects are read one after another.')
 about('engine', 'Engines: who steps together, and how', 'gradient terms weights', 'grad u question batch engine state p',
     'The engine makes state at the first step with a gradient, and keeps a batch until something about its weights has changed.',
     'Memory, eager and foreach: each operation reads its arguments and writes a temporary; foreach works in pieces of 2 MiB.', direct=True)
