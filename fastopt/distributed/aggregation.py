@@ -24,10 +24,13 @@ def check_update(
     who # Its name, for errors
 ):
     "Refuse a client's tensors that do not fit the server's; `False` if one is not finite"
-    if missing := first(k for k in x if k not in update): raise ValueError(f"{who} sent no {missing!r}: its model is not the server's; give all clients the same model")
-    if extra := first(k for k in update if k not in x): raise ValueError(f"{who} sent {extra!r}, which the server's model does not have; give all clients the same model")
+    if missing := first(k for k in x if k not in update): raise ValueError(f"{who} sent no {missing!r}: its model is not the server's; "
+        "give all clients the same model")
+    if extra := first(k for k in update if k not in x): raise ValueError(f"{who} sent {extra!r}, which the server's model does not have; "
+        "give all clients the same model")
     for k,t in x.items():
-        if update[k].shape!=t.shape: raise ValueError(f"{who} sent {k!r} of shape {tuple(update[k].shape)}, and the server's is {tuple(t.shape)}; give all clients the same model")
+        if update[k].shape!=t.shape: raise ValueError(f"{who} sent {k!r} of shape {tuple(update[k].shape)}, "
+            f"and the server's is {tuple(t.shape)}; give all clients the same model")
     return all(bool(update[k].isfinite().all()) for k,t in x.items() if t.is_floating_point())
 
 def delta(
@@ -43,7 +46,8 @@ def aggregate(
     weights, # Dict of client to its weight
     server_lr=1. # η_g
 ):
-    "The server's next tensors, and the clients whose changes are not finite and were left out. Counters are the largest, for no mean of them makes sense"
+    """The server's next tensors, and the clients whose changes are not finite and were left out.
+    Counters are the largest, for no mean of them makes sense"""
     bad = [i for i,o in deltas.items() if not check_update(x, o, f'Client {i}')]
     good = {i:o for i,o in deltas.items() if i not in bad}
     new = {}
@@ -78,7 +82,8 @@ class FedBuff:
     identical:bool=True # All deliveries count 1/c, whoever sends them?
     dt = None
     def __post_init__(self):
-        if not (isinstance(self.c, int) and self.c>=1): raise ValueError(f"FedBuff: c={self.c!r} must be a whole number of deliveries, 1 or more")
+        if not (isinstance(self.c, int) and self.c>=1): raise ValueError(
+            f"FedBuff: c={self.c!r} must be a whole number of deliveries, 1 or more")
     def ends(self, delivered, working): return delivered>=self.c or (delivered and not working)
     def weights(self, p, taus):
         if self.identical: return [1/self.c]*len(p)
@@ -125,7 +130,8 @@ class Timeline:
     ):
         m = len(taus)
         if not m: raise ValueError('There are no clients')
-        if (bad := first(i for i,t in enumerate(taus) if not t>=1e-6)) is not None: raise ValueError(f"Client {bad} needs tau={taus[bad]} units of time: give more than 0")
+        if (bad := first(i for i,t in enumerate(taus) if not t>=1e-6)) is not None: raise ValueError(
+            f"Client {bad} needs tau={taus[bad]} units of time: give more than 0")
         if sample is not None and not 1<=sample<=m: raise ValueError(f"sample={sample} of {m} clients: give 1 to {m}")
         self.strategy,self.taus,self.sample,self.rng = strategy,[to_ticks(t) for t in taus],sample or m,random.Random(seed)
         self.clock,self.number,self.working,self.absent,self.turn = VirtualClock(),0,{},set(),[0]*m
@@ -174,8 +180,8 @@ def next_window(self:Timeline):
 
 # %% ../../nbs/distributed/03_aggregation.ipynb #a94933cf
 @patch
-def state_dict(self:Timeline): return dict(clock=self.clock.state_dict(), number=self.number, working=list(self.working.items()), absent=sorted(self.absent),
-    turn=self.turn, rng=self.rng.getstate())
+def state_dict(self:Timeline): return dict(clock=self.clock.state_dict(), number=self.number, working=list(self.working.items()),
+    absent=sorted(self.absent), turn=self.turn, rng=self.rng.getstate())
 
 @patch
 def load_state_dict(self:Timeline, sd):

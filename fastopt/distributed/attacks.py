@@ -133,7 +133,8 @@ class TimingFault:
     after:int=0 # Steps before it begins
 
 # %% ../../nbs/distributed/01_attacks.ipynb #102ee779
-ATTACKS = dict(alie=alie, foe=foe, sf=sign_flip, lf=label_flip, mimic=mimic, silent=TimingFault(), crash=TimingFault(after=100), slow=TimingFault(delay=10.))
+ATTACKS = dict(alie=alie, foe=foe, sf=sign_flip, lf=label_flip, mimic=mimic,
+    silent=TimingFault(), crash=TimingFault(after=100), slow=TimingFault(delay=10.))
 
 def find_attack(
     attack # Name in `ATTACKS`, function of (xs, f, …), `TimingFault`, or `None` for no faulty workers
@@ -152,5 +153,6 @@ def lie(
     "What `f` liars send [f, d]"
     ps = signature(attack).parameters
     got = attack(xs, f, **{k:v for k,v in known.items() if k in ps})
-    if got.shape!=(f, xs.shape[1]): raise ValueError(f"The attack made vectors of shape {tuple(got.shape)}: it must make ({f}, {xs.shape[1]}), one for each of the faulty workers")
+    if got.shape!=(f, xs.shape[1]): raise ValueError(f"The attack made vectors of shape {tuple(got.shape)}: "
+        f"it must make ({f}, {xs.shape[1]}), one for each of the faulty workers")
     return got.to(xs.dtype)

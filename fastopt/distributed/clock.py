@@ -83,5 +83,6 @@ def first_heard(
     last = at.gather(1, order[:,m-1:m])[:,0]
     if (last>=NEVER).any():
         i = (last>=NEVER).nonzero()[0,0].item()
-        raise RuntimeError(f"Worker {i} waits for {m} vectors and will only ever hear {(at[i]<NEVER).sum()}: more workers are silent than f allows for; give a larger f")
+        raise RuntimeError(f"Worker {i} waits for {m} vectors and will only ever hear {(at[i]<NEVER).sum()}: "
+            "more workers are silent than f allows for; give a larger f")
     return rank<m, torch.maximum(last, sent[:w])

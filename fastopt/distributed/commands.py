@@ -48,8 +48,8 @@ def recorded(
 ):
     "Keep record and picture of what happens inside, however it ends; the folder"
     path,start = new_folder(args.out, name),time.time()
-    record = dict(name=name, command=command_line(prog, args), args=dict(args), started=time.strftime('%Y-%m-%d %H:%M:%S %z'), device=device_name(),
-        versions=package_versions(), commit=git_commit(), status='running')
+    record = dict(name=name, command=command_line(prog, args), args=dict(args), started=time.strftime('%Y-%m-%d %H:%M:%S %z'),
+        device=device_name(), versions=package_versions(), commit=git_commit(), status='running')
     save_record(record, path/'record.json')
     try:
         yield path,record
@@ -99,7 +99,8 @@ def run_federated(
             fed.fit(args.time, args.every)
             record['clients'] = fed.fairness_report().reset_index().to_dict('records')
             learn.export((path/'model.pkl').absolute())
-    print(f'{fed.history[-1]["accuracy"]:.2%} of {learn.dls.valid.n} validation images right after {args.time:g} units of time and {sum(fed.counts)} deliveries. In {path}:')
+    print(f'{fed.history[-1]["accuracy"]:.2%} of {learn.dls.valid.n} validation images right '
+        f'after {args.time:g} units of time and {sum(fed.counts)} deliveries. In {path}:')
     print('  record.json  curves.png  model.pkl')
     return path
 
@@ -118,12 +119,14 @@ def run_collaborative(
     lr = setting['lr'] if args.lr is None else args.lr
     with use_threads(1 if args.data=='digits' else None):
         learn = simulated_learner(args, opt)
-        monna = _made(MoNNA, learn, args.n, args.f, args.mixing, None if args.attack=='none' else args.attack, args.alpha, bs=args.bs, seed=args.seed)
+        monna = _made(MoNNA, learn, args.n, args.f, args.mixing,
+            None if args.attack=='none' else args.attack, args.alpha, bs=args.bs, seed=args.seed)
         with recorded('fastopt-collaborate', f'{args.mixing}-{args.attack}-{args.data}', args, monna) as (path,record):
             monna.fit(args.steps, lr, args.every)
             learn.export((path/'model.pkl').absolute())
     end = monna.history[-1]
-    print(f'{end["accuracy"]:.2%} of {len(monna.yv)} validation images right, {end["worst"]:.2%} by the worst of {monna.honest} honest workers. In {path}:')
+    print(f'{end["accuracy"]:.2%} of {len(monna.yv)} validation images right, '
+        f'{end["worst"]:.2%} by the worst of {monna.honest} honest workers. In {path}:')
     print('  record.json  curves.png  model.pkl')
     return path
 

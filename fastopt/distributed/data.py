@@ -40,7 +40,8 @@ def split_dirichlet(
             cuts = (rng.dirichlet([alpha]*n).cumsum()[:-1]*len(at)).round().astype(int)
             for part,o in zip(parts, np.split(at, cuts)): part.append(o)
         if min(sum(map(len, o)) for o in parts)>=least: return [torch.from_numpy(np.sort(np.concatenate(o))) for o in parts]
-    raise ValueError(f"In 100 draws some machine always had fewer than {least} examples: take fewer machines, a larger alpha (it is {alpha}), or a smaller `least`")
+    raise ValueError(f"In 100 draws some machine always had fewer than {least} examples: "
+        f"take fewer machines, a larger alpha (it is {alpha}), or a smaller `least`")
 
 # %% ../../nbs/distributed/04_data.ipynb #6d5b8ee4
 def read_idx(
@@ -66,7 +67,8 @@ def mnist_tensors(
     "MNIST: 60,000 to train on, 10,000 to validate, each [1, 28, 28] with mean 0 and deviation 1"
     path = Path(path)
     files = [path/f'{part}-{kind}-ubyte.gz' for part in ('train', 't10k') for kind in ('images-idx3', 'labels-idx1')]
-    if lack := [o.name for o in files if not o.is_file()]: raise InputError(f'{path} has no {lack[0]}: give the folder with the four files of MNIST')
+    if lack := [o.name for o in files if not o.is_file()]: raise InputError(f'{path} has no {lack[0]}: '
+        'give the folder with the four files of MNIST')
     x,y,xv,yv = map(read_idx, files)
     def image(o): return (torch.from_numpy(o.copy()).float()[:,None]/255 - 0.1307)/0.3081
     return image(x),torch.from_numpy(y.astype(np.int64)),image(xv),torch.from_numpy(yv.astype(np.int64))
@@ -128,8 +130,8 @@ def mnist_cnn():
 def cifar_cnn():
     "The network that MoNNA's authors train on CIFAR-10"
     def block(a, b): return [nn.Conv2d(a, b, 3, padding=1), nn.ReLU(), nn.BatchNorm2d(b)]
-    return nn.Sequential(*block(3, 64), *block(64, 64), nn.MaxPool2d(2), nn.Dropout(0.25), *block(64, 128), *block(128, 128), nn.MaxPool2d(2), nn.Dropout(0.25),
-        nn.Flatten(), nn.Linear(8192, 128), nn.ReLU(), nn.Dropout(0.25), nn.Linear(128, 10))
+    return nn.Sequential(*block(3, 64), *block(64, 64), nn.MaxPool2d(2), nn.Dropout(0.25), *block(64, 128), *block(128, 128),
+        nn.MaxPool2d(2), nn.Dropout(0.25), nn.Flatten(), nn.Linear(8192, 128), nn.ReLU(), nn.Dropout(0.25), nn.Linear(128, 10))
 
 def digits_mlp():
     "A small network for the digits"

@@ -146,7 +146,8 @@ def apply(self:Federated, w:Window):
     self.x,bad = aggregate(self.x, deltas, self.weights, self.server_lr)
     for i in bad:
         self.excluded.append((w.number, i))
-        warn(f'The change of client {i} in window {w.number} is not finite and was left out; give a smaller lr (it is {self.lr or self.learn.lr:g})')
+        warn(f'The change of client {i} in window {w.number} is not finite and was left out; '
+            f'give a smaller lr (it is {self.lr or self.learn.lr:g})')
     self.versions[w.number],self.time = self.x,w.time
     kept = {w.number, *self.timeline.working.values()}
     self.versions = {k:o for k,o in self.versions.items() if k in kept}
@@ -157,8 +158,8 @@ def validate(self:Federated, time=None):
     self.to_learner()
     with self.learn.no_bar(), self.learn.no_logging(): values = self.learn.validate()
     recent = self.losses[-len(self.clients):]
-    return dict(time=self.time if time is None else time, window=max(self.versions), deliveries=sum(self.counts), train_loss=sum(recent)/max(len(recent), 1),
-        valid_loss=values[0], **{m.name:v for m,v in zip(self.learn.metrics, values[1:])})
+    return dict(time=self.time if time is None else time, window=max(self.versions), deliveries=sum(self.counts),
+        train_loss=sum(recent)/max(len(recent), 1), valid_loss=values[0], **{m.name:v for m,v in zip(self.learn.metrics, values[1:])})
 
 # %% ../../nbs/distributed/06_federated.ipynb #f6b38384
 @patch
@@ -201,7 +202,8 @@ def state_dict(self:Federated):
 def load_state_dict(self:Federated, sd):
     "Go on from `sd`, which a simulation with the same settings gave"
     check_update(self.x, sd['x'], 'The state_dict')
-    if len(sd['counts'])!=len(self.clients): raise ValueError(f"Saved with {len(sd['counts'])} clients, to be loaded into {len(self.clients)}")
+    if len(sd['counts'])!=len(self.clients): raise ValueError(
+        f"Saved with {len(sd['counts'])} clients, to be loaded into {len(self.clients)}")
     sd = deepcopy(sd)
     self.timeline.load_state_dict(sd.pop('timeline'))
     self.pending = (o := sd.pop('pending')) and Window(*o)
@@ -227,7 +229,8 @@ def fairness_report(self:Federated):
     p = [o/sum(self.p) for o in self.p]
     e = [self.weights[i]*n for i,n in enumerate(self.counts)]
     got = [o/sum(e) if sum(e) else float('nan') for o in e]
-    df = pd.DataFrame(dict(examples=self.sizes, time=self.taus, deliveries=self.counts, weight=[self.weights[i] for i in range(len(p))], wanted=p, had=got))
+    df = pd.DataFrame(dict(examples=self.sizes, time=self.taus, deliveries=self.counts,
+        weight=[self.weights[i] for i in range(len(p))], wanted=p, had=got))
     df['ratio'] = df.had/df.wanted
     left_out = [sum(i==o for _,o in self.excluded) for i in range(len(p))]
     return df.assign(left_out=left_out).rename_axis('client')

@@ -61,16 +61,18 @@ def check_heard(
     finite=None # Bool [n]: which vectors are finite? By default it is found out
 ):
     "Who has heard what, without vectors that are not finite; refuses what no rule can do"
-    if xs.ndim!=2 or not xs.is_floating_point(): raise ValueError(f"What is mixed must be floating point vectors [n, d]; this has the shape {tuple(xs.shape)} and dtype {xs.dtype}")
+    if xs.ndim!=2 or not xs.is_floating_point(): raise ValueError("What is mixed must be floating point vectors [n, d]; "
+        f"this has the shape {tuple(xs.shape)} and dtype {xs.dtype}")
     n,w = len(xs),len(xs) if heard is None else len(heard)
     if not (isinstance(f, int) and f>=0): raise ValueError(f"f={f!r} must be a whole number of faulty workers, 0 or more")
     if n<=2*f: raise ValueError(f"f={f} faulty of n={n} workers are no minority: no rule can tell who is right; give f <= {(n-1)//2}")
     heard = torch.ones(w, n, dtype=torch.bool, device=xs.device) if heard is None else heard.to(xs.device, torch.bool)
-    if heard.shape[1]!=n or w>n: raise ValueError(f"heard has the shape {tuple(heard.shape)}; {n} vectors need [workers, {n}], with {n} workers or fewer")
+    if heard.shape[1]!=n or w>n: raise ValueError(f"heard has the shape {tuple(heard.shape)}; "
+        f"{n} vectors need [workers, {n}], with {n} workers or fewer")
     heard = heard & (finite_rows(xs) if finite is None else finite)
     if deaf := (~heard.diagonal()).nonzero()[:,0].tolist(): raise ValueError(
-        f"Worker {deaf[0]} has no finite vector of its own, or does not hear itself: its training has diverged, its row of `heard` is wrong, "
-        "or it is a faulty one: give `heard` with rows for the honest workers alone")
+        f"Worker {deaf[0]} has no finite vector of its own, or does not hear itself: its training has diverged, "
+        "its row of `heard` is wrong, or it is a faulty one: give `heard` with rows for the honest workers alone")
     return heard
 
 def check_enough(
@@ -81,8 +83,8 @@ def check_enough(
 ):
     "Refuse if a worker has heard fewer vectors than a rule needs"
     m = heard.sum(1)
-    if (m<least).any(): raise ValueError(f"{name}: worker {m.argmin()} has heard {m.min()} finite vectors, its own included, and needs {least} against f={f} faulty ones; "
-        "give a smaller f, or wait for more vectors")
+    if (m<least).any(): raise ValueError(f"{name}: worker {m.argmin()} has heard {m.min()} finite vectors, its own included, "
+        f"and needs {least} against f={f} faulty ones; give a smaller f, or wait for more vectors")
 
 # %% ../../nbs/distributed/00_mixing.ipynb #9c488590
 def average_rows(weights, xs):
@@ -277,9 +279,11 @@ def reduction(
     mixing, # Function from the honest vectors [h, d] to what the honest workers make of them [h, d]; what liars add is its affair
     inputs # Honest vectors [h, d]
 ):
-    "The (α, λ) that `mixing` has on these `inputs`: how much of their variance is left, and how far their mean has moved, squared, in units of it"
+    """The (α, λ) that `mixing` has on these `inputs`: how much of their variance is left,
+    and how far their mean has moved, squared, in units of it"""
     ys,before = mixing(inputs),variance_of(inputs)
-    if ys.shape!=inputs.shape: raise ValueError(f"mixing made {tuple(ys.shape)} of {tuple(inputs.shape)}: it must give the honest workers' vectors, and no others")
+    if ys.shape!=inputs.shape: raise ValueError(f"mixing made {tuple(ys.shape)} of {tuple(inputs.shape)}: "
+        "it must give the honest workers' vectors, and no others")
     if before==0: raise ValueError("All inputs are the same: there is no variance to reduce")
     moved = (_compute(ys).double().mean(0) - _compute(inputs).double().mean(0)).square().sum().item()
     return variance_of(ys)/before,moved/before

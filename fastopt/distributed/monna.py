@@ -43,10 +43,12 @@ class Workers:
         how='auto' # 'loop', 'stacked', or what suits the model
     ):
         if how not in ('auto', 'loop', 'stacked'): raise ValueError(f"how={how!r} must be 'auto', 'loop' or 'stacked'")
-        if how=='stacked' and list(learn.model.buffers()): raise ValueError("how='stacked' is for models without buffers, such as batch norm has; use 'auto' or 'loop'")
+        if how=='stacked' and list(learn.model.buffers()): raise ValueError("how='stacked' is for models without buffers, "
+            "such as batch norm has; use 'auto' or 'loop'")
         named = [(k, p) for k,p in learn.model.named_parameters() if p.requires_grad]
         if not named: raise ValueError('The model has no weights to train: unfreeze it')
-        if len({(p.dtype, p.device) for _,p in named})>1: raise ValueError('The weights that are trained must have one dtype and one device')
+        if len({(p.dtype, p.device) for _,p in named})>1: raise ValueError(
+            'The weights that are trained must have one dtype and one device')
         self.learn,self.n,self.stacked = learn,n,how=='stacked' or (how=='auto' and _stackable(learn.model))
         self.names,self.shapes = [k for k,_ in named],[p.shape for _,p in named]
         self.xs = torch.cat([p.detach().flatten() for _,p in named]).repeat(n, 1)
@@ -117,7 +119,8 @@ def gradients(self:Workers, xb, yb):
 @patch
 def flat_gradients(self:Workers, k):
     "The gradients of the first `k` workers as rows"
-    return torch.stack([torch.cat([torch.zeros_like(p).flatten() if p.grad is None else p.grad.flatten() for p in ps]) for ps in self.params[:k]])
+    return torch.stack([torch.cat([torch.zeros_like(p).flatten() if p.grad is None else p.grad.flatten() for p in ps])
+        for ps in self.params[:k]])
 
 @patch
 def step(self:Workers, lr=None):
@@ -154,7 +157,8 @@ class MoNNA:
         how='auto', # Gradients in a 'loop', 'stacked', or as it suits the model
         seed:int=0 # Of all that is drawn
     ):
-        if not 0<=2*f<n: raise ValueError(f"f={f} faulty of n={n} workers are no minority: no rule can tell who is right; give f <= {(n-1)//2}")
+        if not 0<=2*f<n: raise ValueError(f"f={f} faulty of n={n} workers are no minority: "
+            f"no rule can tell who is right; give f <= {(n-1)//2}")
         self.learn,self.n,self.f,self.seed,self.delay = learn,n,f,seed,to_ticks(delay)
         self.mixing,self.attack = find_mixing(mixing),find_attack(attack)
         self.timing = isinstance(self.attack, TimingFault)
@@ -162,7 +166,8 @@ class MoNNA:
         self.computing = n if self.timing else self.honest
         self.work = torch.tensor([to_ticks(o) for o in (work if hasattr(work, '__len__') else [work]*n)])
         if len(self.work)!=n: raise ValueError(f"work gives {len(self.work)} times for n={n} workers")
-        if extra := first(cb for cb in learn.cbs if not isinstance(cb, _QUIET)): warn(f"MoNNA runs no callbacks: {extra} has no effect on the workers")
+        if extra := first(cb for cb in learn.cbs if not isinstance(cb, _QUIET)):
+            warn(f"MoNNA runs no callbacks: {extra} has no effect on the workers")
         (self.x,self.y),(self.xv,self.yv) = all_examples(learn.dls.train),all_examples(learn.dls.valid)
         self.share(alpha, parts, bs or learn.dls.train.bs)
         self.workers = Workers(learn, self.computing, how)
@@ -173,10 +178,11 @@ class MoNNA:
 def share(self:MoNNA, alpha, parts, bs):
     "Share out the training images"
     self.bs = bs
-    self.parts = split_dirichlet(self.y, self.computing, alpha, self.seed, least=bs) if parts is None else [torch.as_tensor(o) for o in parts]
+    self.parts = (split_dirichlet(self.y, self.computing, alpha, self.seed, least=bs) if parts is None
+        else [torch.as_tensor(o) for o in parts])
     if len(self.parts)!=self.computing: raise ValueError(f"parts has {len(self.parts)} lists for {self.computing} computing workers")
-    if (few := first(i for i,o in enumerate(self.parts) if len(o)<bs)) is not None: raise ValueError(f"Worker {few} has {len(self.parts[few])} images, fewer than a batch of {bs}: "
-        "give a smaller bs, or other parts")
+    if (few := first(i for i,o in enumerate(self.parts) if len(o)<bs)) is not None: raise ValueError(
+        f"Worker {few} has {len(self.parts[few])} images, fewer than a batch of {bs}: give a smaller bs, or other parts")
 
 def _generator(*numbers):
     "Random numbers that depend on `numbers` alone, so that a training can go on anywhere"
@@ -267,7 +273,8 @@ def validate(self:MoNNA):
             losses.append(self.learn.loss_func(pred, self.yv).item())
     recent = self.losses[-25:]
     return dict(step=self.t, time=self.times[:self.honest].max().item()/UNIT, train_loss=sum(recent)/max(len(recent), 1),
-        valid_loss=sum(losses)/len(losses), accuracy=sum(right)/len(right), worst=min(right), spread=variance_of(self.workers.xs[:self.honest])**0.5)
+        valid_loss=sum(losses)/len(losses), accuracy=sum(right)/len(right), worst=min(right),
+        spread=variance_of(self.workers.xs[:self.honest])**0.5)
 
 # %% ../../nbs/distributed/05_monna.ipynb #cb3405a5
 @patch
@@ -283,14 +290,15 @@ def to_learner(self:MoNNA,
 def state_dict(self:MoNNA):
     "All that a training needs to go on"
     ws = self.workers
-    return deepcopy(dict(t=self.t, times=self.times, history=self.history, losses=self.losses, xs=ws.xs, opts=[o.state_dict() for o in ws.opts],
-        buffers=[dict(m.named_buffers()) for m in ws.models]))
+    return deepcopy(dict(t=self.t, times=self.times, history=self.history, losses=self.losses, xs=ws.xs,
+        opts=[o.state_dict() for o in ws.opts], buffers=[dict(m.named_buffers()) for m in ws.models]))
 
 @patch
 def load_state_dict(self:MoNNA, sd):
     "Go on from `sd`, which a simulation with the same settings gave"
     ws = self.workers
-    if sd['xs'].shape!=ws.xs.shape: raise ValueError(f"Saved with workers and weights {tuple(sd['xs'].shape)}, to be loaded into {tuple(ws.xs.shape)}: give the same model, n, f and attack")
+    if sd['xs'].shape!=ws.xs.shape: raise ValueError(f"Saved with workers and weights {tuple(sd['xs'].shape)}, "
+        f"to be loaded into {tuple(ws.xs.shape)}: give the same model, n, f and attack")
     sd = deepcopy(sd)
     ws.xs.copy_(sd['xs'])
     for opt,o in zip(ws.opts, sd['opts']): opt.load_state_dict(o)

@@ -25,7 +25,8 @@ class RateHistogram(Callback):
         self.seen += 1
         if self.before is None: return
         rows = [(a, p.detach(), self.opt.state[p]) for a,(p,*_) in zip(self.before, self.opt.all_params()) if p.grad is not None]
-        if any('m' not in st for *_,st in rows): raise ValueError(f"{self.opt.rule.__name__ if hasattr(self.opt, 'rule') else type(self.opt).__name__} "
+        if any('m' not in st for *_,st in rows): raise ValueError(
+            f"{self.opt.rule.__name__ if hasattr(self.opt, 'rule') else type(self.opt).__name__} "
             "keeps no mean of gradients `m`, so there are no rates to look at; adam, adamod and their kin do")
         r = torch.cat([((a-p)/st['m'])[st['m']!=0].flatten() for a,p,st in rows]).double()
         r = r[r>0].log10()
@@ -40,8 +41,10 @@ def plot_rates(
 ): # The axes
     "Histograms of adaptive rates over time, as columns of colour, with their medians"
     if not records: raise ValueError("nothing to draw: give a dict of a title to a RateHistogram")
-    if empty := [k for k,o in records.items() if not o.counts]: raise ValueError(f"{empty[0]!r} has recorded no step; fit with the callback first")
-    if axs is None: _,axs = plt.subplots(1, len(records), figsize=(3.8*len(records) + 0.7, 3.5), dpi=80, layout='constrained', sharey=True, squeeze=False)
+    if empty := [k for k,o in records.items() if not o.counts]: raise ValueError(f"{empty[0]!r} has recorded no step; "
+        "fit with the callback first")
+    if axs is None: _,axs = plt.subplots(1, len(records), figsize=(3.8*len(records) + 0.7, 3.5), dpi=80,
+        layout='constrained', sharey=True, squeeze=False)
     axs = axs.flatten() if hasattr(axs, 'flatten') else list(axs)
     shares = {k: torch.stack(o.counts).T/torch.stack(o.counts).sum(1).clamp(min=1) for k,o in records.items()}
     most,edges = max(o.max().item() for o in shares.values()),10**torch.linspace(_LOW, _HIGH, _BINS+1)

@@ -60,7 +60,8 @@ def _gif(file, fig, ax, ways, n, frames, fps):
             head.set_data(*xy[:i+1][-1:].T)
         ax.set_title(ax.get_title().split(',')[0] + f', step {i} of {n}')
     steps = np.unique(np.linspace(0, n, min(frames, n+1)).round().astype(int)).tolist()
-    FuncAnimation(fig, _frame, frames=[*steps, *[n]*fps], cache_frame_data=False).save(file, writer=PillowWriter(fps)) # The end stays for a second
+    # The end stays for a second
+    FuncAnimation(fig, _frame, frames=[*steps, *[n]*fps], cache_frame_data=False).save(file, writer=PillowWriter(fps))
 
 # %% ../../nbs/evidence/04_animations.ipynb #6c692e36
 _PAGE = '''<!DOCTYPE html>
@@ -69,7 +70,8 @@ _PAGE = '''<!DOCTYPE html>
 <body><canvas id="c"></canvas>
 <button id="b">pause</button> <input id="s" type="range" min="0" value="0" aria-label="step"> <span id="t"></span>
 <script>
-const D = DATA, c = document.getElementById('c'), x = c.getContext('2d'), s = document.getElementById('s'), b = document.getElementById('b');
+const D = DATA, c = document.getElementById('c'), x = c.getContext('2d'), \
+s = document.getElementById('s'), b = document.getElementById('b');
 const land = new Image(); let on = true, at = 0;
 function draw() {
   x.drawImage(land, 0, 0); x.save(); x.beginPath(); x.rect(...D.box); x.clip();
@@ -125,7 +127,8 @@ def animate_paths(
     if not n>=1: raise ValueError(f"n={n} steps are nothing to draw; give 1 or more")
     ways = walks(p, rules, lr, n, named)
     fig,ax = _stage(p, ways, n)
-    try: _gif(file, fig, ax, ways, n, frames, fps) if file.suffix=='.gif' else _html(file, fig, ax, ways, n, frames/fps, f'Paths on {p.name}')
+    try: _gif(file, fig, ax, ways, n, frames, fps) if file.suffix=='.gif' else _html(file, fig, ax, ways, n, frames/fps,
+        f'Paths on {p.name}')
     finally: plt.close(fig)
     return file
 
@@ -170,12 +173,13 @@ def surface_html(
     drawn,label = relief(z)
     lift = 0.01*(drawn(z).max() - drawn(z).min())
     ways = walks(p, rules, lr, n, named)
-    surface = dict(type='surface', x=x[0].tolist(), y=y[:,0].tolist(), z=drawn(z).tolist(), colorscale='Cividis', opacity=0.95, showscale=False,
-        contours=dict(z=dict(show=True, usecolormap=True, width=1)))
+    surface = dict(type='surface', x=x[0].tolist(), y=y[:,0].tolist(), z=drawn(z).tolist(), colorscale='Cividis', opacity=0.95,
+        showscale=False, contours=dict(z=dict(show=True, usecolormap=True, width=1)))
     axes = dict(xaxis=dict(title=dict(text='x')), yaxis=dict(title=dict(text='y')), zaxis=dict(title=dict(text=label)))
     layout = dict(title=dict(text=f'{p.name}, {n} steps'), scene=axes, legend=dict(x=0, y=1), margin=dict(l=0, r=0, b=0, t=40))
     data = json.dumps(dict(data=[surface, *(_trace(p, drawn, lift, *o) for o in ways)], layout=layout))
-    file.write_text(_SURFACE_PAGE.replace('TITLE', escape(f'{p.name} as a surface')).replace('DATA', data.replace('</', '<\\/')), encoding='utf-8')
+    file.write_text(_SURFACE_PAGE.replace('TITLE', escape(f'{p.name} as a surface')).replace('DATA', data.replace('</', '<\\/')),
+        encoding='utf-8')
     shared = file.parent/'plotly.min.js'
     if not shared.exists() or shared.stat().st_size!=len(script.encode()): shared.write_text(script, encoding='utf-8')
     return file

@@ -33,7 +33,8 @@ from ..core.rules import Rule
 from ..names import InputError, check_choice
 from ..training.flat_anneal import fit_fc # chkstyle: ignore - the schedule by default
 from ..training.pages import COLOURS, escape_unprintable, html_document, sortable_table, svg_text
-from ..training.records import append_json_line, device_name, exclusive_lock, git_commit, interruptible, package_versions, read_json_lines
+from ..training.records import (append_json_line, device_name, exclusive_lock, git_commit, interruptible,
+    package_versions, read_json_lines)
 from ..training.resume import SaveResume, _own
 from ..training.statistics import holm_correction, mean_interval
 import fastopt.training.schedule_free # chkstyle: ignore - the callback of schedule-free rules
@@ -75,15 +76,17 @@ class Control(NamedTuple):
     hypers:dict = {} # As of an `Entry`
 
 _ranger = {k:every.ranger.hypers[k] for k in ('mom','eps','k','alpha')}
-_slow = Control('adam, lr/2', every.adam, factor=.5,
-    why='where gradients change little, diffGrad halves the step (ξ = ½), and the code of its first results always did: arXiv 1909.11015, notebook optim/07_diffgrad')
+_slow = Control('adam, lr/2', every.adam, factor=.5, why='where gradients change little, diffGrad halves the step (ξ = ½), '
+    'and the code of its first results always did: arXiv 1909.11015, notebook optim/07_diffgrad')
 _warm = Control('adam, warm-up', every.adam, warmup=round(2/(1-every.adamod.hypers['mom3'])),
     why='rates bounded by their own average from 0 are a warm-up of some 2/(1-β₃) steps: arXiv 1910.12249, notebook optim/08_adamod')
 _floor = Control('adam, eps=3e-3', every.adam, hypers=dict(eps=3e-3),
     why='its eps of 1e-8 adds up inside the mean square, to a denominator of at least 3e-3: arXiv 2010.07468, notebook optim/09_adabelief')
-_ablations = [Control('radam', every.radam, hypers={k:_ranger[k] for k in ('mom','eps')}, why='Ranger without Lookahead and centralization'),
+_ablations = [Control('radam', every.radam, hypers={k:_ranger[k] for k in ('mom','eps')},
+    why='Ranger without Lookahead and centralization'), # Ranger is RAdam with both
     Control('radam + lookahead', Rule(*every.radam, every.lookahead), hypers=_ranger, why='Ranger without centralization'),
-    Control('radam + centralize', Rule(every.centralize, *every.radam), hypers={k:_ranger[k] for k in ('mom','eps')}, why='Ranger without Lookahead')]
+    Control('radam + centralize', Rule(every.centralize, *every.radam), hypers={k:_ranger[k] for k in ('mom','eps')},
+        why='Ranger without Lookahead')]
 CONTROLS = dict(diffgrad=[_slow], diffmod=[_slow, _warm], adamod=[_warm], ranger=_ablations,
     **dict.fromkeys(('adabelief','adabelief_plain','adabelief_ams'), [_floor]))
 
@@ -224,11 +227,13 @@ def train_entry(
     went_on = _go_on_from(learn, ckpt) if ckpt else False
     cbs = [log, *([WarmUpRate(e.warmup)] if e.warmup else []), *([SaveResume(ckpt, 500)] if ckpt else [])]
     run = partial(getattr(learn, fit)) if isinstance(fit, str) else partial(fit, learn)
-    with learn.no_bar(), learn.no_logging(), interruptible() as stop: run(epochs, (learn.lr if lr is None else lr)*e.factor, cbs=[*cbs, stop])
+    with learn.no_bar(), learn.no_logging(), interruptible() as stop:
+        run(epochs, (learn.lr if lr is None else lr)*e.factor, cbs=[*cbs, stop])
     if not log.diverged and len(log.rows)<epochs: raise InputError(
         f'{e.name} stopped after {len(log.rows)} of {epochs} epochs, and budgets must be equal: leave out what stops a training early')
-    return dict(epochs=log.rows, diverged=log.diverged, weights=weights, batch=log.batch, seconds=round(sum(o['seconds'] for o in log.rows), 3),
-        state_mb=_state_mb(learn.opt), peak_mb=round(torch.cuda.max_memory_allocated()/2**20) if cuda else None, resumed=bool(went_on))
+    return dict(epochs=log.rows, diverged=log.diverged, weights=weights, batch=log.batch,
+        seconds=round(sum(o['seconds'] for o in log.rows), 3), state_mb=_state_mb(learn.opt),
+        peak_mb=round(torch.cuda.max_memory_allocated()/2**20) if cuda else None, resumed=bool(went_on))
 
 # %% ../../nbs/evidence/08_compare.ipynb #83c9ea9d
 class PartOfItems:
@@ -248,7 +253,8 @@ def holdout_loaders(
     if not 0<share<1: raise InputError(f'holdout={share} sets no share of the training items aside: give one between 0 and 1, such as 0.2')
     try: n,news = len(dls.train.dataset),[o.new for o in dls.loaders[:2]]
     except (AttributeError, TypeError) as e: raise InputError(
-        f'these loaders cannot be cut into training items and a hold-out ({e}): give holdout=… a function like learn_fn, whose validation items are the hold-out') from e
+        f'these loaders cannot be cut into training items and a hold-out ({e}): '
+        'give holdout=… a function like learn_fn, whose validation items are the hold-out') from e
     order = np.random.default_rng(seed).permutation(n).tolist()
     k = max(1, round(share*n))
     parts = [PartOfItems(dls.train.dataset, sorted(order[k:]), 0), PartOfItems(dls.train.dataset, sorted(order[:k]), 1)]
@@ -263,7 +269,8 @@ def rule_source(
     fs = [o for t in f.terms for o in (t.f, *(a.f for a in t.across.values()))] if isinstance(f, Rule) else [f]
     def text(f):
         try: return inspect.getsource(f)
-        except (OSError, TypeError): return f"{getattr(f, '__qualname__', type(f).__qualname__)} {code_digest(f)}" # Typed at a prompt, or an object
+        # Typed at a prompt, or an object
+        except (OSError, TypeError): return f"{getattr(f, '__qualname__', type(f).__qualname__)} {code_digest(f)}"
     return '\n'.join(dict.fromkeys(map(text, fs)))
 
 # %% ../../nbs/evidence/08_compare.ipynb #8872935e
@@ -305,7 +312,8 @@ class Runs:
         self.where = dict(device=device_name(), versions=package_versions(), commit=git_commit())
     def plan(self, e, seed, lr=None, hypers={}, holdout=None):
         "A run, and its key"
-        told = dict(spec=_spec(e, lr, hypers), seed=seed, epochs=self.epochs, fit=_told(self.fit), holdout=holdout and [holdout[0], _told(holdout[1])])
+        told = dict(spec=_spec(e, lr, hypers), seed=seed, epochs=self.epochs, fit=_told(self.fit),
+            holdout=holdout and [holdout[0], _told(holdout[1])])
         key = _digest([told, _digest(rule_source(e.opt_func)), code_digest(self.learn_fn)])
         return key,dict(e=e, seed=seed, lr=lr, hypers=hypers, holdout=holdout, told=told)
     def do(self, key, e, seed, lr, hypers, holdout, told):
@@ -318,11 +326,13 @@ class Runs:
             time=time.strftime('%Y-%m-%d %H:%M:%S %z'), **self.where, source=rule_source(e.opt_func))
         append_json_line(rec, self.out/'runs.jsonl', _flaw_of_run)
         _remove_checkpoint(ckpt)
-        if self.show: print(f"{rec['track']}  {e.name}  lr {rec['hypers']['lr']}  seed {seed}  {'diverged' if res['diverged'] else res['epochs'][-1]}", flush=True)
+        if self.show: print(f"{rec['track']}  {e.name}  lr {rec['hypers']['lr']}  seed {seed}  "
+            f"{'diverged' if res['diverged'] else res['epochs'][-1]}", flush=True)
     def __call__(self, plans):
         "Do those of `plans` that are not done, first those that nobody else is at; the records of all, in their order"
         plans,order = dict(plans),[k for k,_ in plans] # Two entries may want the same run
-        for key in {*plans} & {*run_records(self.out)}: _remove_checkpoint(self.out/'unfinished'/key) # Its process was killed after the record
+        # Its process was killed after the record
+        for key in {*plans} & {*run_records(self.out)}: _remove_checkpoint(self.out/'unfinished'/key)
         for wait in (False,True):
             for key in [k for k in plans if k not in run_records(self.out)]:
                 with exclusive_lock(self.out/'locks'/key, wait) as ours:
@@ -332,7 +342,8 @@ class Runs:
 
 # %% ../../nbs/evidence/08_compare.ipynb #38f73224
 LOWER = 'train_loss valid_loss error_rate mae mse msle rmse exp_rmspe perplexity hamming_loss brier_score brier_score_multi'.split()
-HIGHER = '''accuracy accuracy_multi top_k_accuracy foreground_acc dice dice_multi jaccard_coeff jaccard_coeff_multi balanced_accuracy cohen_kappa f1_score fbeta_score
+HIGHER = '''accuracy accuracy_multi top_k_accuracy foreground_acc dice dice_multi jaccard_coeff jaccard_coeff_multi \
+balanced_accuracy cohen_kappa f1_score fbeta_score
     precision_score recall_score roc_auc_score average_precision_score matthews_corrcoef r2_score explained_variance_score'''.split()
 
 def resolve_metric(
@@ -399,7 +410,8 @@ def _clause(c, lower):
     lost = [f"{c[k]} of {c['seeds']} runs of {who} diverged" for k,who in (('diverged',c['name']), ('other_diverged',c['against'])) if c[k]]
     low,high = sorted((-c['low'], -c['high']) if c['difference']<0 else (c['low'], c['high']))
     if c['n']<2: said,why = 'not compared with','' if lost else 'n=1 pair has no spread'
-    elif what!='undecided': said,why = f'{what} than',f"by {_round(abs(c['difference']))}, 95% interval {_round(low)} to {_round(high)}, p={c['p_holm']:.2g}"
+    elif what!='undecided':
+        said,why = f'{what} than',f"by {_round(abs(c['difference']))}, 95% interval {_round(low)} to {_round(high)}, p={c['p_holm']:.2g}"
     elif not c['sd'] and not c['difference']: said,why = 'in every run the same as',''
     else:
         said = 'not distinguishable from'
@@ -415,7 +427,8 @@ def _clauses(cs, lower):
 class Comparison:
     "What `compare` found"
     def __init__(self, records, entries, seeds, metric, lower, epochs, out, tuned=None):
-        self.records,self.entries,self.seeds,self.metric,self.lower,self.epochs,self.out,self.tuned = records,entries,seeds,metric,lower,epochs,out,tuned
+        (self.records,self.entries,self.seeds,self.metric,
+            self.lower,self.epochs,self.out,self.tuned) = records,entries,seeds,metric,lower,epochs,out,tuned
     def scores(self, name):
         "The last value of the metric of entry `name`, seed by seed; NaN for runs that diverged"
         return np.array([_score(o, self.metric) for o in self._runs(name)])
@@ -446,7 +459,8 @@ def comparisons(self:Comparison):
     lost = {e.name: int(np.isnan(self.scores(e.name)).sum()) for e in self.entries}
     rows = [dict(name=a, against=b, control=bool(why), **paired_difference(self.scores(a), self.scores(b)), seeds=len(self.seeds),
         diverged=lost[a], other_diverged=lost[b], why=why) for a,b,why in pairs]
-    for o,p in zip(rows, holm_correction([o['p'] for o in rows])): o.update(p_holm=p, detectable=detectable_difference(o['sd'], o['n'], len(rows)))
+    for o,p in zip(rows, holm_correction([o['p'] for o in rows])):
+        o.update(p_holm=p, detectable=detectable_difference(o['sd'], o['n'], len(rows)))
     for o in rows: o['outcome'] = outcome(o, self.lower)
     cols = 'name against control n difference low high sd p p_holm detectable outcome diverged other_diverged seeds why'.split()
     return pd.DataFrame(rows, columns=cols)
@@ -461,9 +475,11 @@ def table(self:Comparison):
         good = xs[np.isfinite(xs)]
         mean,sd,half = mean_interval(good) if len(good) else (math.nan,)*3
         role = f'control of {e.of}' if e.of else 'baseline' if e.name==self.baseline else ''
-        told = dict(name=e.name, role=role, lr=runs[0]['hypers']['lr'], n=len(xs), diverged=len(xs)-len(good), mean=mean, sd=sd, low=mean-half, high=mean+half)
+        told = dict(name=e.name, role=role, lr=runs[0]['hypers']['lr'], n=len(xs), diverged=len(xs)-len(good),
+            mean=mean, sd=sd, low=mean-half, high=mean+half)
         peak = max((o['peak_mb'] or math.nan for o in runs))
-        vs = {k:c[k].iloc[0] for k in ('difference','p_holm','outcome')} if len(c) else dict(difference=math.nan, p_holm=math.nan, outcome='')
+        vs = ({k:c[k].iloc[0] for k in ('difference','p_holm','outcome')} if len(c)
+            else dict(difference=math.nan, p_holm=math.nan, outcome=''))
         return told|vs|dict(seconds=np.mean([o['seconds'] for o in runs]), state_mb=runs[0]['state_mb'], peak_mb=peak)
     return pd.DataFrame([*map(row, self.entries)]).sort_values('mean', ascending=self.lower, ignore_index=True)
 
@@ -473,7 +489,8 @@ def verdict(self:Comparison):
     "One sentence that claims no more than the runs show"
     df,n,lost = self.comparisons,len(self.seeds),int(np.isnan(self.scores(self.baseline)).sum())
     said = {e.name: _clauses(df[df.name==e.name].to_dict('records'), self.lower) for e in self.entries}
-    told = '; '.join(f'{k} is {v}' for k,v in said.items() if v) or f'{self.baseline} was compared with nobody' + f' ({lost} of {n} runs diverged)'*bool(lost)
+    told = ('; '.join(f'{k} is {v}' for k,v in said.items() if v)
+        or f'{self.baseline} was compared with nobody' + f' ({lost} of {n} runs diverged)'*bool(lost))
     return f"By {self.metric} after {self.epochs} epoch{'s'*(self.epochs!=1)}, with {n} paired seed{'s'*(n!=1)}: {told}."
 
 # %% ../../nbs/evidence/08_compare.ipynb #0325a3e6
@@ -519,7 +536,8 @@ def tune_rates(
         scores = {lr: _trial_score([done[k] for k,_ in ps], metric, lower) for lr,ps in plans.items()}
         trials += [dict(name=e.name, trial=i, lr=lr*e.factor, score=s) for i,(lr,s) in enumerate(scores.items())]
         res[e.name] = (min if lower else max)(scores, key=scores.get),{}
-    edges = [f"{k} at {lr:g}, the {end} of its rates" for k,(lr,_) in res.items() for i,end in ((0,'smallest'),(-1,'largest')) if lr==rates[k][i]]
+    edges = [f"{k} at {lr:g}, the {end} of its rates" for k,(lr,_) in res.items()
+        for i,end in ((0,'smallest'),(-1,'largest')) if lr==rates[k][i]]
     if edges: raise InputError(f"the best rate may lie beyond those tried: {'; '.join(edges)}. "
         'Give lrs that go further on that side; what was tried is kept')
     return res,pd.DataFrame(trials)
@@ -557,7 +575,8 @@ def space_of(
 # %% ../../nbs/evidence/08_compare.ipynb #844a6f1a
 def _optuna():
     try: optuna = import_module('optuna')
-    except ImportError as e: raise InputError("trials needs Optuna: `pip install 'fastopt[tune]'`, or give lrs=[…], which needs nothing") from e
+    except ImportError as e: raise InputError("trials needs Optuna: "
+        "`pip install 'fastopt[tune]'`, or give lrs=[…], which needs nothing") from e
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     return optuna
 
@@ -597,7 +616,8 @@ def tune_entry(
     spans = space_of(e, space)
     points = draw_settings(spans, trials)
     settings = [{k:spans[k].value(x) for k,x in xs.items()} for xs in points]
-    plans = [[runs.plan(e, TUNING_SEED+j, o.get('lr'), {k:v for k,v in o.items() if k!='lr'}, holdout) for j in range(seeds)] for o in settings]
+    plans = [[runs.plan(e, TUNING_SEED+j, o.get('lr'), {k:v for k,v in o.items() if k!='lr'}, holdout) for j in range(seeds)]
+        for o in settings]
     runs([o for ps in plans for o in ps])
     done = run_records(runs.out)
     scores = [_trial_score([done[k] for k,_ in ps], metric, lower) for ps in plans]
@@ -627,19 +647,24 @@ def check_pairs(
     records:list # Of one comparison
 ):
     "Refuse records of the same seed that did not start from the same weights and the same batch"
-    for k,what,cure in (('weights','first weights','make the model inside learn_fn'), ('batch','first batch','use the same loaders and transforms for all')):
+    for k,what,cure in (('weights','first weights','make the model inside learn_fn'),
+        ('batch','first batch','use the same loaders and transforms for all')):
         seen = {}
         for o in records:
             a = seen.setdefault(o['seed'], o)
-            if a[k] and o[k] and a[k]!=o[k]: raise InputError(f"{a['name']} and {o['name']} are not paired: with seed {o['seed']} they differ in the {what}. Let learn_fn do the same "
-                f"each time ({cure}); if data or machine changed since, or learn_fn uses something that did, choose another folder than that of the old runs")
+            if a[k] and o[k] and a[k]!=o[k]: raise InputError(
+                f"{a['name']} and {o['name']} are not paired: with seed {o['seed']} they differ in the {what}. "
+                f"Let learn_fn do the same each time ({cure}); if data or machine changed since, or learn_fn uses something that did, "
+                "choose another folder than that of the old runs")
 
 def compare(
     learn_fn, # From an opt_func to a fresh `Learner`; makes its model itself
     rules, # A list of rules, their names or other opt_funcs, or a dict from names to them; the first is the baseline
     seeds:int=10, # Pairs, or a list of seeds
     epochs:int=5, # Of each run
-    lrs=None, # Rates that each is tried at on a hold-out: a list, or a dict from names to lists; one number is the rate of all; `None` takes documented defaults
+    # Rates that each is tried at on a hold-out: a list, or a dict from names to lists;
+    # one number is the rate of all; `None` takes documented defaults
+    lrs=None,
     trials:int=0, # Trials of Optuna for each, in place of `lrs`, such as 5 or 25
     space:dict=None, # Ranges for Optuna; by default `SPACE`
     fit='fit_fc', # Name of a method of `Learner` that takes epochs and rate, or a function of learner, epochs and rate, that takes `cbs`
@@ -651,7 +676,8 @@ def compare(
     out='runs/compare', # Folder of the records
     show:bool=True # Print a line for each run?
 )->Comparison:
-    "Train with each of `rules` from the same starts on the same batches, and say what the difference is; the same call goes on where it stopped"
+    """Train with each of `rules` from the same starts on the same batches, and say what the difference is;
+    the same call goes on where it stopped"""
     seeds,entries = [*(range(seeds) if isinstance(seeds, int) else seeds)],entries_of(rules, controls)
     _check_budget(seeds, epochs, tune_seeds, trials, lrs)
     metric,lower = resolve_metric(make_learner_of(learn_fn, entries[0], seeds[0])[0], metric, lower)
@@ -711,9 +737,10 @@ def plot(self:Comparison):
     return fig
 
 # %% ../../nbs/evidence/08_compare.ipynb #d3909ac0
-HEADINGS = dict(name='optimizer', role='role', lr='lr', n='runs', diverged='diverged', mean='mean', low='95% interval', difference='to baseline', p_holm='p (Holm)', outcome='outcome',
-    seconds='s a run', state_mb='state, MB', peak_mb='peak, MB')
-QUESTIONS = dict(name='optimizer', against='against', n='pairs', difference='difference', low='95% interval', p_holm='p (Holm)', detectable='detectable', outcome='outcome', why='why')
+HEADINGS = dict(name='optimizer', role='role', lr='lr', n='runs', diverged='diverged', mean='mean', low='95% interval',
+    difference='to baseline', p_holm='p (Holm)', outcome='outcome', seconds='s a run', state_mb='state, MB', peak_mb='peak, MB')
+QUESTIONS = dict(name='optimizer', against='against', n='pairs',
+    difference='difference', low='95% interval', p_holm='p (Holm)', detectable='detectable', outcome='outcome', why='why')
 
 def _cell_of(k, r):
     "The cell of column `k` in row `r`, as `sortable_table` takes it"
@@ -740,7 +767,8 @@ def save_html(self:Comparison,
     made = '; '.join(f'on {d} with PyTorch {v}, fastopt at {c}' for d,v,c in who)
     lr = 'without tuning' if self.tuned is None else f'tuned with {self.tuned.groupby("name").size().max()} trials each on a hold-out'
     parts = [*p(self.verdict), svg_text(self.plot()), _table_of(self.table, HEADINGS), '<h2>Questions</h2>',
-        *p('Difference: the optimizer less the other, seed by seed. Detectable: the true difference that would have been found in 4 of 5 such experiments.'),
+        *p('Difference: the optimizer less the other, seed by seed. '
+            'Detectable: the true difference that would have been found in 4 of 5 such experiments.'),
         _table_of(self.comparisons, QUESTIONS) if len(self.comparisons) else '', *p(f'{len(self.records)} runs {lr}, {made}.')]
     Path(path).write_text(html_document(title, parts), encoding='utf-8')
 

@@ -68,7 +68,8 @@ def filter_direction(
         if p.ndim<2: return torch.zeros_like(p)
         d = torch.randn(p.shape, generator=rng).to(p)
         long = tuple(range(1, p.ndim))
-        return d*(torch.linalg.vector_norm(p.detach(), dim=long, keepdim=True)/torch.linalg.vector_norm(d, dim=long, keepdim=True).clamp(min=1e-30))
+        return d*(torch.linalg.vector_norm(p.detach(), dim=long, keepdim=True)
+            /torch.linalg.vector_norm(d, dim=long, keepdim=True).clamp(min=1e-30))
     return torch.cat([_one(p).flatten() for p in model.parameters()])
 
 def plane_through(
@@ -128,7 +129,8 @@ def _vector(model, o):
             f"the checkpoint has no weight {lack!r} of the shape in the model; give state dicts of this very model")
         o = torch.cat([o[k].flatten() for k,_ in model.named_parameters()])
     n,p = sum(o.numel() for o in model.parameters()),first(model.parameters())
-    if not isinstance(o, torch.Tensor) or o.shape!=(n,): raise TypeError(f"a checkpoint is a state dict, or a vector of all {n} weights; this is {type(o).__name__}")
+    if not isinstance(o, torch.Tensor) or o.shape!=(n,): raise TypeError(f"a checkpoint is a state dict, or a vector of all {n} weights; "
+        f"this is {type(o).__name__}")
     return o.to(p).detach()
 
 # %% ../../nbs/evidence/06_loss_plane.ipynb #dfa5826b
@@ -137,7 +139,8 @@ def _three_points(model, directions, points):
     if isinstance(directions, str):
         if directions not in ('random', 'path'): raise ValueError(unknown_name('loss_plane: directions', directions, ['random', 'path']))
         if directions=='random': return
-        if len(points)<3: raise ValueError(f"directions='path' needs a path of 3 points or more; this one has {len(points)}: fit with cbs=WeightPath()")
+        if len(points)<3: raise ValueError("directions='path' needs a path of 3 points or more; "
+            f"this one has {len(points)}: fit with cbs=WeightPath()")
         return [points[0], points[len(points)//2], points[-1]]
     three = [_vector(model, o) for o in directions]
     if len(three)!=3: raise ValueError(f"a plane goes through three checkpoints; {len(three)} were given")
@@ -215,8 +218,11 @@ def plot_loss_plane(
         ax.legend(fontsize=8, loc='upper right')
     if plane.three is None: ax.plot(0, 0, 'k*', ms=12, mfc='w')
     else:
-        for i,(x,y) in enumerate(plane.three.tolist(), 1): ax.text(x, y, f'{i}', ha='center', va='center', fontsize=8, zorder=6, bbox=dict(boxstyle='circle', fc='w', ec='k'))
-    if isinstance(directions, str) and directions=='random': ax.set(xlabel='first direction, filters as long as the weights\'', ylabel='second')
+        for i,(x,y) in enumerate(plane.three.tolist(), 1):
+            ax.text(x, y, f'{i}', ha='center', va='center', fontsize=8, zorder=6, bbox=dict(boxstyle='circle', fc='w', ec='k'))
+    if isinstance(directions, str) and directions=='random':
+        ax.set(xlabel='first direction, filters as long as the weights\'', ylabel='second')
     else: ax.set(xlabel='first direction', ylabel='second, at right angles')
-    ax.set(title=f'{type(learn.model).__name__}, {len(flat_weights(learn.model)):,} weights', xlim=(plane.xs[0], plane.xs[-1]), ylim=(plane.ys[0], plane.ys[-1]))
+    ax.set(title=f'{type(learn.model).__name__}, {len(flat_weights(learn.model)):,} weights',
+        xlim=(plane.xs[0], plane.xs[-1]), ylim=(plane.ys[0], plane.ys[-1]))
     return ax

@@ -35,9 +35,11 @@ class Problem:
         *xs # Coordinates: tensors of one shape, or numbers
     ):
         "Heights, in double precision where `xs` are numbers"
-        if len(xs)!=self.dims: raise TypeError(f"{self.name} is a function of {self.dims} coordinate{'s'*(self.dims>1)}; it was given {len(xs)}")
+        if len(xs)!=self.dims: raise TypeError(f"{self.name} is a function of {self.dims} coordinate{'s'*(self.dims>1)}; "
+            f"it was given {len(xs)}")
         return self.f(*(x if isinstance(x, torch.Tensor) else torch.tensor(x, dtype=torch.float64) for x in xs))
-    def __repr__(self): return f"{self.name}, a function of {self.dims} coordinate{'s'*(self.dims>1)}{f' ({self.note})' if self.note else ''}"
+    def __repr__(self):
+        return f"{self.name}, a function of {self.dims} coordinate{'s'*(self.dims>1)}{f' ({self.note})' if self.note else ''}"
 
 # %% ../../nbs/evidence/03_problems.ipynb #f16c9b3d
 def _ravine(x, y): return 0.5*x**2 + 10*y**2
@@ -51,10 +53,10 @@ def _quadratic(x, y): return 0.5*(x**2 + 4*y**2)
 # %% ../../nbs/evidence/03_problems.ipynb #b5d2e97e
 ravine  = Problem('ravine', _ravine, ((-4.5, 1.5), (-1.5, 1.5)), ((-4., 1.),), ((0., 0.),))
 valley  = Problem('valley', _valley, ((-2., 2.), (-1., 3.)), ((-1.5, 0.),), ((1., 1.),), note="Rosenbrock's, a tenth as steep")
-_smooth = (ravine, valley,
-    Problem('rosenbrock', _rosenbrock, ((-2., 2.), (-1., 3.)), ((-1.5, 2.), (-1.5, 0.)), ((1., 1.),)),
+_smooth = (ravine, valley, Problem('rosenbrock', _rosenbrock, ((-2., 2.), (-1., 3.)), ((-1.5, 2.), (-1.5, 0.)), ((1., 1.),)),
     Problem('saddle', _saddle, ((-2., 2.), (-1.8, 1.8)), ((1.5, 1e-3), (-1.5, -0.1)), ((0., -1.), (0., 1.))),
-    Problem('noisy', _quadratic, ((-3., 3.), (-2., 2.)), ((-2.5, 1.5),), ((0., 0.),), noise=1., note='a quadratic; an optimizer gets its gradient with noise'))
+    Problem('noisy', _quadratic, ((-3., 3.), (-2., 2.)), ((-2.5, 1.5),), ((0., 0.),), noise=1.,
+        note='a quadratic; an optimizer gets its gradient with noise'))
 
 # %% ../../nbs/evidence/03_problems.ipynb #139d1050
 def _ackley(x, y):
@@ -74,7 +76,8 @@ _classics = (Problem('ackley', _ackley, ((-3., 3.), (-3., 3.)), ((-2., -2.), (2.
     Problem('beale', _beale, ((-4.5, 4.5), (-4.5, 4.5)), ((1., 1.5), (-2., -1.)), ((3., 0.5),)),
     Problem('himmelblau', _himmelblau, ((-5., 5.), (-5., 5.)), ((-0.5, -0.5), (0., 4.)), ((3., 2.), (-2.80511808695274, 3.13131251825057),
         (-3.77931025337775, -3.28318599128617), (3.58442834033049, -1.8481265269644))),
-    Problem('styblinski_tang', _styblinski_tang, ((-4., 4.), (-4., 4.)), ((0., 0.), (3.5, -0.5)), ((_lo, _lo),), ((_lo, _hi), (_hi, _lo), (_hi, _hi))))
+    Problem('styblinski_tang', _styblinski_tang, ((-4., 4.), (-4., 4.)), ((0., 0.), (3.5, -0.5)), # Its lowest minimum, then the others
+        ((_lo, _lo),), ((_lo, _hi), (_hi, _lo), (_hi, _hi))))
 
 # %% ../../nbs/evidence/03_problems.ipynb #6befc31f
 def _f1(x): return torch.where(x<=0, (x+0.3)**2, (x-0.2)**2 + 0.05)
@@ -84,8 +87,8 @@ def _f3(x):
     return torch.where((x<=-0.5) | (x>0.5), x**2, torch.where(a>0.4, 0.75-a, 7*a/8))
 
 _diffgrad = [Problem(f'F{i}', f, ((-1.1, 1.1),), ((-1.,),), minima, others, smooth, note="diffGrad's, recalled")
-    for i,(f,minima,others,smooth) in enumerate(((_f1, ((-0.3,),), ((0.2,),), False), (_f2, ((-0.642918598915262,),), ((0.,), (0.588053476079246,)), False),
-        (_f3, ((0.,),), ((-0.5,), (0.5,)), False)), 1)]
+    for i,(f,minima,others,smooth) in enumerate(((_f1, ((-0.3,),), ((0.2,),), False),
+        (_f2, ((-0.642918598915262,),), ((0.,), (0.588053476079246,)), False), (_f3, ((0.,),), ((-0.5,), (0.5,)), False)), 1)]
 
 # %% ../../nbs/evidence/03_problems.ipynb #85cf244a
 _kinked = {1: lambda x, y: x.abs() + y.abs(), 2: lambda x, y: (x+y).abs() + (x-y).abs()/10,
@@ -94,7 +97,8 @@ _adabelief = [Problem(f'adabelief{i}', f, ((-3., 3.), (-3., 3.)), ((-2.5, 1.3),)
     note="AdaBelief's, recalled" + (', with β₁ = β₂ = 0.3' if i==4 else '')) for i,f in _kinked.items()]
 
 PROBLEMS = {o.name: o for o in (*_smooth, *_classics, *_diffgrad, *_adabelief)} # Name -> `Problem`
-for _i,_k in ((5, 'beale'), (6, 'rosenbrock')): PROBLEMS[f'adabelief{_i}'] = replace(PROBLEMS[_k], name=f'adabelief{_i}', note="AdaBelief's, recalled")
+for _i,_k in ((5, 'beale'), (6, 'rosenbrock')):
+    PROBLEMS[f'adabelief{_i}'] = replace(PROBLEMS[_k], name=f'adabelief{_i}', note="AdaBelief's, recalled")
 
 # %% ../../nbs/evidence/03_problems.ipynb #eaac808f
 def find_problem(
@@ -102,7 +106,8 @@ def find_problem(
 )->Problem:
     "The problem called `o`"
     if isinstance(o, Problem): return o
-    if not isinstance(o, str): raise TypeError(f"{o!r} is no problem: give the name of one ({', '.join(PROBLEMS)}), or a `Problem` of your own")
+    if not isinstance(o, str): raise TypeError(f"{o!r} is no problem: "
+        f"give the name of one ({', '.join(PROBLEMS)}), or a `Problem` of your own")
     if o not in PROBLEMS: raise ValueError(unknown_name('the list of problems', o, list(PROBLEMS)))
     return PROBLEMS[o]
 

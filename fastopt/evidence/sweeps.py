@@ -22,7 +22,8 @@ def _plain_rule(opt_func):
     "The `Rule` and the hypers that `opt_func` stands for, if each weight goes its own way in it; else `None`"
     given = {}
     while isinstance(opt_func, partial) and not opt_func.args: opt_func,given = opt_func.func,{**opt_func.keywords, **given}
-    if not isinstance(opt_func, Rule) or isinstance(opt_func, Route) or not opt_func.elementwise or any(t.across for t in opt_func.terms): return
+    if (not isinstance(opt_func, Rule) or isinstance(opt_func, Route) or not opt_func.elementwise
+        or any(t.across for t in opt_func.terms)): return
     if any(k not in opt_func.ranges and k not in opt_func.spellings for k in given): return # `how`, `variants` and the like
     return opt_func,given
 
@@ -40,12 +41,14 @@ def sweep_together(
     n=300, # Steps
     seed=0 # Of the noise
 ):
-    "(ends, of shape (rates, coordinates); the step at which each had diverged, or -1) in one run; `None` if `opt_func` needs a run for each rate"
+    """(ends, of shape (rates, coordinates); the step at which each had diverged, or -1) in one run;
+    `None` if `opt_func` needs a run for each rate"""
     if not (plain := _plain_rule(opt_func)): return
     rule,(hypers,options) = plain[0],plain[0].settle({**plain[1], 'lr': first(lrs)})
     if not hypers.get('wd', 0.): rule = _without_decay(rule)
     p = torch.tensor([first(problem.starts)]*len(lrs), dtype=torch.float64)
-    knobs = {**hypers, **options, 'lr': torch.tensor(lrs, dtype=torch.float64)[:,None], **{k: AttrDict(deepcopy(v)) for k,v in rule.memos.items()}}
+    knobs = {**hypers, **options, 'lr': torch.tensor(lrs, dtype=torch.float64)[:,None],
+        **{k: AttrDict(deepcopy(v)) for k,v in rule.memos.items()}}
     state,rng = {k: f(p) for k,f in rule.starts({**hypers, **options}).items()},torch.Generator().manual_seed(seed)
     end,stopped = p.clone(),torch.full((len(lrs),), -1)
     try:
@@ -79,8 +82,9 @@ class Sweep:
         "For each optimizer: how many rates arrived, between which rates, how many diverged, and the rate that ended lowest"
         def _row(t):
             ok,best = t[t.arrived],t.loc[t.height.idxmin()] if t.height.notna().any() else None
-            return pd.Series({'arrived': f'{len(ok)} of {len(t)}', 'between': f'{ok.lr.min():.2g} and {ok.lr.max():.2g}' if len(ok) else '-',
-                'diverged': int(t.diverged.notna().sum()), 'best lr': np.nan if best is None else best.lr, 'lowest': np.nan if best is None else best.height})
+            return pd.Series({'arrived': f'{len(ok)} of {len(t)}',
+                'between': f'{ok.lr.min():.2g} and {ok.lr.max():.2g}' if len(ok) else '-', 'diverged': int(t.diverged.notna().sum()),
+                'best lr': np.nan if best is None else best.lr, 'lowest': np.nan if best is None else best.height})
         return pd.DataFrame({k: _row(self.table[self.table.optimizer==k]) for k in self.styles}).T
     def _repr_html_(self): return self.summary._repr_html_()
     def __repr__(self): return f"{self.problem.name}:\n{self.summary}"
@@ -98,10 +102,12 @@ def plot(self:Sweep, ax=None):
         y = t.x.clip(floor, top) if flat else (t.height - lowest).clip(lower=floor)
         fine = t.diverged.isna().to_numpy()
         ax.plot(t.lr, y.where(fine), **style, ms=4, lw=0.8, label=f"{k}: {t.arrived.sum()} of {len(t)}")
-        if (~fine).any(): ax.plot(t.lr[~fine], np.full((~fine).sum(), 0.97), 'x', color=style['color'], ms=5, transform=ax.get_xaxis_transform())
+        if (~fine).any():
+            ax.plot(t.lr[~fine], np.full((~fine).sum(), 0.97), 'x', color=style['color'], ms=5, transform=ax.get_xaxis_transform())
     for m in p.minima if flat else (): ax.axhline(m[0], color='k', lw=0.8)
     for m in p.others if flat else (): ax.axhline(m[0], color='0.6', lw=0.8, ls=':')
-    ax.set(xscale='log', xlabel='learning rate', title=p.name, ylabel='ends at $x$' if flat else 'height over the lowest', **({} if flat else dict(yscale='log')))
+    ax.set(xscale='log', xlabel='learning rate', title=p.name,
+        ylabel='ends at $x$' if flat else 'height over the lowest', **({} if flat else dict(yscale='log')))
     if flat: ax.set_ylim(*p.domain[0])
     ax.legend(fontsize=8, title=f'arrived within {self.within:g}', title_fontsize=8)
     return ax
@@ -121,7 +127,8 @@ def lr_sweep(
     lrs = np.geomspace(1e-3, 1, 60).tolist() if lrs is None else list(lrs)
     if not lrs: raise ValueError("no rates to sweep over: give lrs, for example np.geomspace(1e-3, 1, 60)")
     for lr in lrs:
-        if not 0<as_number(lr)<float('inf'): raise ValueError(f"lr={lr!r} must be a finite number above 0, for rates are spread on a logarithmic scale")
+        if not 0<as_number(lr)<float('inf'): raise ValueError(f"lr={lr!r} must be a finite number above 0, "
+            "for rates are spread on a logarithmic scale")
     if not n>=1: raise ValueError(f"n={n} steps lead nowhere; give 1 or more")
     lrs,rows = sorted(map(as_number, lrs)),[]
     for k,o,_ in opts:
@@ -146,7 +153,8 @@ def lr_wd_sweep(
     "Train with every learning rate and weight decay, and draw the scores"
     opts = list_optimizers(rules)
     decays = {k: wds[k] if isinstance(wds, dict) else wds for k,*_ in opts}
-    if not len(lrs) or not all(map(len, decays.values())): raise ValueError("nothing to sweep over: give at least one learning rate and one weight decay")
+    if not len(lrs) or not all(map(len, decays.values())): raise ValueError("nothing to sweep over: "
+        "give at least one learning rate and one weight decay")
     def _table(k, o):
         scores = [[score(o, lr, wd) for lr in lrs] for wd in decays[k]]
         return pd.DataFrame(scores, index=pd.Index(decays[k], name='wd'), columns=pd.Index(lrs, name='lr'))
