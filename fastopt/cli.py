@@ -36,7 +36,8 @@ PIPELINES = ['fast','classic']
 SCHEDS = ['flat_cos','fc','one_cycle','warmup_fc','explore','wsd','cos_restarts','constant']
 ACTS,POOLS,FASTAI_OPTS = ['Mish','ReLU','SiLU','GELU'],['AvgPool','MaxPool'],['fastai.adam','fastai.rms','fastai.sgd','fastai.ranger']
 STRATEGIES_BY_NAME = ['fedavg','fedasync','fedbuff','fedfix']
-MIXINGS_BY_NAME,ATTACKS_BY_NAME = ['mean','nna','cwtm','median','gm','gm3','scc','krum','multikrum'],['alie','foe','sf','lf','mimic','silent','crash','slow']
+MIXINGS_BY_NAME,ATTACKS_BY_NAME = (['mean','nna','cwtm','median','gm','gm3','scc','krum','multikrum'],
+    ['alie','foe','sf','lf','mimic','silent','crash','slow'])
 IMAGES_BY_NAME = ['digits','mnist','cifar10']
 
 # %% ../nbs/cli.ipynb #f17fd374
@@ -227,13 +228,14 @@ def collaborate(
     "Train a network on simulated workers without a server, some of which may lie, and keep record, curves and model"
 
 # %% ../nbs/cli.ipynb #3f1f65a8
-SCRIPTS = {'fastopt-train':train, 'fastopt-bench-step':bench_step, 'fastopt-check':check,
-    'fastopt-leaderboard':[run, tune, speed, show, compare, export, presets], 'fastopt-federate':federate, 'fastopt-collaborate':collaborate}
+SCRIPTS = {'fastopt-train':train, 'fastopt-bench-step':bench_step, 'fastopt-check':check, 'fastopt-leaderboard':[run, tune, speed,
+    show, compare, export, presets], 'fastopt-federate':federate, 'fastopt-collaborate':collaborate}
 WORK = dict(federate='fastopt.distributed.commands:federate_command', collaborate='fastopt.distributed.commands:collaborate_command',
     train='fastopt.vision.train:train_command', bench_step='fastopt.evidence.step_bench:bench_command',
-    check='fastopt.evidence.conformance:check_command', run='fastopt.vision.leaderboard:run_command', tune='fastopt.vision.leaderboard:tune_command',
-    speed='fastopt.vision.leaderboard:speed_command', presets='fastopt.vision.leaderboard:presets_command',
-    show='fastopt.vision.results:show_command', compare='fastopt.vision.results:compare_command', export='fastopt.vision.results:export_command')
+    check='fastopt.evidence.conformance:check_command', run='fastopt.vision.leaderboard:run_command',
+    tune='fastopt.vision.leaderboard:tune_command', speed='fastopt.vision.leaderboard:speed_command',
+    presets='fastopt.vision.leaderboard:presets_command', show='fastopt.vision.results:show_command',
+    compare='fastopt.vision.results:compare_command', export='fastopt.vision.results:export_command')
 
 # %% ../nbs/cli.ipynb #617959ce
 def worker(

@@ -33,22 +33,28 @@ def check_label(rule, sd):
     name = rule.__name__
     if not isinstance(sd, dict): raise TypeError(f"{name}: a state_dict is a dict; this is a {type(sd).__name__}")
     if (saved := sd.get('fastopt')) is None: return
-    bad = not isinstance(saved, dict) or first(k for k in label(rule) if k not in saved) or ('format' if isnan(as_number(saved['format'])) else None)
-    if bad: raise ValueError(f"{name}: the state_dict's 'fastopt' says {saved!r:.80}, and not what rule and version wrote it; load a whole one")
+    bad = (not isinstance(saved, dict) or first(k for k in label(rule) if k not in saved)
+        or ('format' if isnan(as_number(saved['format'])) else None))
+    if bad:
+        raise ValueError(f"{name}: the state_dict's 'fastopt' says {saved!r:.80}, and not what rule and version wrote it; load a whole one")
     if as_number(saved['format'])>FORMAT: raise ValueError(
         f"{name}: saved by fastopt {saved['version']}, which this fastopt {_version()} cannot read; upgrade with `pip install -U fastopt`")
     if saved['terms']!=rule.chain: raise ValueError(
-        f"{name}: the state_dict is of {saved['rule']!r}, a chain of {saved['terms']}; {name} is one of {rule.chain}. Load it with the rule it is of")
+        f"{name}: the state_dict is of {saved['rule']!r}, a chain of {saved['terms']}; "
+        f"{name} is one of {rule.chain}. Load it with the rule it is of")
 
-def foreign_state_error(rule, has): return ValueError(f"{rule.__name__}: this state_dict was not saved by a fastopt optimizer; it has {', '.join(map(str, has))}")
+def foreign_state_error(rule, has):
+    return ValueError(f"{rule.__name__}: this state_dict was not saved by a fastopt optimizer; it has {', '.join(map(str, has))}")
 
 # %% ../../nbs/core/06_checkpoints.ipynb #2ee384d3
 def _like(engine, p, k, v):
     "The saved tensor `v` of the state `k` as a copy on the device of the weight `p`"
     f = engine.starts(p).get(k, lambda _: p) # `comp` and `y` are like the weight
     own,name = f(p.detach().to(compute_dtype(p.dtype))),engine.rule.__name__
-    if not isinstance(v, torch.Tensor): raise ValueError(f"{name}: saved {k!r} is a {type(v).__name__} and no tensor; load a whole state_dict")
-    if own.shape!=v.shape: raise ValueError(f"{name}: saved {k!r} has shape {tuple(v.shape)}, the weight {tuple(p.shape)}; is it the same model?")
+    if not isinstance(v, torch.Tensor):
+        raise ValueError(f"{name}: saved {k!r} is a {type(v).__name__} and no tensor; load a whole state_dict")
+    if own.shape!=v.shape:
+        raise ValueError(f"{name}: saved {k!r} has shape {tuple(v.shape)}, the weight {tuple(p.shape)}; is it the same model?")
     if v.layout!=torch.strided or v.is_floating_point()!=own.is_floating_point() or v.is_complex(): raise ValueError(
         f"{name}: saved {k!r} is {v.dtype}, {v.layout}, where {own.dtype} is needed; load the state_dict as it was saved")
     return v.detach().clone().to(p.device, v.dtype if f is zeros and v.dtype==torch.bfloat16 and own.dtype==torch.float32 else own.dtype)
@@ -64,9 +70,11 @@ def _memo(rule, k, start, v):
 # %% ../../nbs/core/06_checkpoints.ipynb #b6c1b7c4
 def flatten_memos(st):
     "The state dict `st` with its memos as numbers and tensors: `memo.product` for the number `product` of `memo`"
-    memos = {k:v for k,v in st.items() if isinstance(v, dict)} if isinstance(st, dict) else {} # What users keep for no weight may be anything
+    # What users keep for no weight may be anything
+    memos = {k:v for k,v in st.items() if isinstance(v, dict)} if isinstance(st, dict) else {}
     if not memos: return st # As PyTorch does
-    flat = {f'{k}.{o}': torch.tensor(v, dtype=torch.float64) if isinstance(v, list) else v for k,memo in memos.items() for o,v in memo.items()}
+    flat = {f'{k}.{o}': torch.tensor(v, dtype=torch.float64) if isinstance(v, list) else v
+        for k,memo in memos.items() for o,v in memo.items()}
     return {**{k:v for k,v in st.items() if k not in memos}, **flat}
 
 def unflatten_memos(rule, st):
@@ -74,7 +82,8 @@ def unflatten_memos(rule, st):
     st = dict(st)
     for k,start in rule.memos.items():
         if k not in st and all(f'{k}.{o}' in st for o in start): st[k] = {o: st.pop(f'{k}.{o}') for o in start}
-        if isinstance(st.get(k), dict): st[k] = {o: v.tolist() if isinstance(v, torch.Tensor) and v.layout==torch.strided else v for o,v in st[k].items()}
+        if isinstance(st.get(k), dict):
+            st[k] = {o: v.tolist() if isinstance(v, torch.Tensor) and v.layout==torch.strided else v for o,v in st[k].items()}
     return st
 
 # %% ../../nbs/core/06_checkpoints.ipynb #fca748fd
@@ -85,8 +94,10 @@ def load_state(engine, p, st, labelled=True):
     if not isinstance(st, dict): raise TypeError(f"{name}: the state of a weight is a dict; saved is a {type(st).__name__}")
     st,needs = unflatten_memos(own, st),['step', *own.state, *own.memos]
     if (lack := first(k for k in needs if k not in st)) and any(k in st for k in needs): raise ValueError(
-        f"{name}: the state saved for a weight of shape {tuple(p.shape)} has no {lack!r}, only {', '.join(map(str, st))}; load a whole state_dict")
-    if not labelled and (alien := first(k for k in st if k not in (*needs, 'do_wd', 'force_train', 'comp', 'y', 'y_mom'))): raise foreign_state_error(rule, st)
+        f"{name}: the state saved for a weight of shape {tuple(p.shape)} has no {lack!r}, "
+        f"only {', '.join(map(str, st))}; load a whole state_dict")
+    if not labelled and (alien := first(k for k in st if k not in (*needs, 'do_wd', 'force_train', 'comp', 'y', 'y_mom'))):
+        raise foreign_state_error(rule, st)
     return {k: _entry(engine, p, k, v) for k,v in st.items()}
 
 def _entry(engine, p, k, v):
@@ -94,7 +105,9 @@ def _entry(engine, p, k, v):
     own = rule.rule_of(p)
     if k in (*own.state, 'comp', 'y'): return _like(engine, p, k, v)
     if k in own.memos: return _memo(rule, k, own.memos[k], v)
-    if k=='step' and (isnan(n) or n<0 or n%1): raise ValueError(f"{rule.__name__}: saved 'step' is {v!r}, and no number of steps; load a whole state_dict")
-    if k in ('do_wd', 'force_train') and n not in (0, 1): raise ValueError(f"{rule.__name__}: saved {k!r} is {v!r}, which must be True or False")
+    if k=='step' and (isnan(n) or n<0 or n%1):
+        raise ValueError(f"{rule.__name__}: saved 'step' is {v!r}, and no number of steps; load a whole state_dict")
+    if k in ('do_wd', 'force_train') and n not in (0, 1):
+        raise ValueError(f"{rule.__name__}: saved {k!r} is {v!r}, which must be True or False")
     if k in ('step', 'do_wd', 'force_train'): return int(n) if k=='step' else bool(n)
     return v.detach().clone().to(p.device) if isinstance(v, torch.Tensor) else deepcopy(v)

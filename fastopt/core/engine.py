@@ -18,8 +18,8 @@ from typing import NamedTuple
 import numpy as np, torch
 from torch import Tensor
 from fastcore.basics import AttrDict, chunked, first, groupby, listify, patch, risinstance
-from .memory import (MemoryCheck, MemorySpans, addresses, byte_span, flat_view, is_dense, is_plain, is_sharded, lacks_memory, overlaps_itself,
-    place_like, same_order, share_memory)
+from .memory import (MemoryCheck, MemorySpans, addresses, byte_span, flat_view, is_dense, is_plain, is_sharded, lacks_memory,
+    overlaps_itself, place_like, same_order, share_memory)
 from .rules import Question, clone, unknown_name, zeros
 
 # %% ../../nbs/core/02_engine.ipynb #5ea1d0b7
@@ -108,14 +108,16 @@ def _op(nm):
 def _on_lists(nm, *args, **kwargs):
     "Operation `nm` on lists: `torch._foreach_{nm}` where it takes these arguments, else tensor by tensor"
     writes = nm.endswith('_') and not nm.endswith('__')
-    if writes and args and not getattr(args[0], 'own', True): raise TypeError(f'{nm} would write into what a term was lent; only its own state may be written to')
+    if writes and args and not getattr(args[0], 'own', True):
+        raise TypeError(f'{nm} would write into what a term was lent; only its own state may be written to')
     lone = args and isinstance(args[0], TensorList) and args[0].pool and len(args[0].ts)==1
     if lone and (res := _on_one(nm, *args, **kwargs)) is not None: return res
     lists = [o for o in (*args, *kwargs.values()) if isinstance(o, TensorList)]
     if not lists: raise unavailable(f'`{nm}`') # It was given a list of stand-ins, as `torch.stack` is
     if writes and not isinstance(args[0], TensorList): raise TypeError(f'{nm} would write into something that is not a list')
     fast = getattr(torch, f'_foreach_{nm}', None) if nm not in ('norm', 'max') else None # These two are of whole tensors
-    if fast and isinstance(args[0], TensorList) and _alike(args, kwargs): res = fast(*[getattr(o, 'ts', o) for o in _shared(nm, args)], **kwargs)
+    if fast and isinstance(args[0], TensorList) and _alike(args, kwargs):
+        res = fast(*[getattr(o, 'ts', o) for o in _shared(nm, args)], **kwargs)
     else:
         res = [_op(nm)(*[_nth(o, i) for o in args], **{k: _nth(o, i) for k,o in kwargs.items()}) for i in range(len(lists[0].ts))]
         if any(not isinstance(o, Tensor) or 0<o.numel()<t.numel() for o,t in zip(res, lists[0].ts)): raise unavailable(f'`{nm}`')
@@ -123,7 +125,8 @@ def _on_lists(nm, *args, **kwargs):
 TensorList.do = staticmethod(_on_lists)
 
 # %% ../../nbs/core/02_engine.ipynb #8d52e6b1
-_INTO = frozenset('add sub mul div neg abs sqrt exp log sigmoid sign maximum minimum pow reciprocal square rsqrt tanh addcmul addcdiv lerp'.split())
+_INTO = frozenset(
+    'add sub mul div neg abs sqrt exp log sigmoid sign maximum minimum pow reciprocal square rsqrt tanh addcmul addcdiv lerp'.split())
 
 _IN_PLACE = frozenset('add_ sub_ mul_ div_ addcmul_ addcdiv_ copy_ sqrt_ lerp_'.split())
 
@@ -169,7 +172,8 @@ def call_each(
     "The results of `f`, which is given tensors of one shape in a stack where it takes one and that is faster"
     def form(i): return *((o.shape, o.dtype) if isinstance(o, Tensor) else repr(o) for o in calls[i]),repr(kwargs[i])
     def most(i):
-        n,on_cpu = max(o.numel() for o in calls[i] if isinstance(o, Tensor)),any(o.device.type=='cpu' for o in calls[i] if isinstance(o, Tensor))
+        n,on_cpu = (max(o.numel() for o in calls[i] if isinstance(o, Tensor)),
+            any(o.device.type=='cpu' for o in calls[i] if isinstance(o, Tensor)))
         return 1 if not n or (on_cpu and n>LARGEST_STACKED) else max(1, LARGEST_STACK//n)
     if not getattr(f, 'batched', False): return [f(*args, **kws) for args,kws in zip(calls, kwargs)]
     res = {}
@@ -177,7 +181,8 @@ def call_each(
         for some in chunked(alike, most(alike[0])):
             i,kws = some[0],kwargs[some[0]]
             if len(some)==1: res[i] = f(*calls[i], **kws)
-            else: res |= zip(some, f(*[torch.stack(os) if isinstance(os[0], Tensor) else os[0] for os in zip(*[calls[i] for i in some])], lead=1, **kws))
+            else: res |= zip(some, f(*[torch.stack(os) if isinstance(os[0], Tensor) else os[0]
+                for os in zip(*[calls[i] for i in some])], lead=1, **kws))
     return [res[i] for i in range(len(calls))]
 
 # %% ../../nbs/core/02_engine.ipynb #fed13bea
@@ -251,7 +256,8 @@ class Batch:
         self.forms = [(g.dtype, g.stride()) for g in gs]
         self.looks = {k: MemoryCheck(ts) for k,ts in columns.items()}
         self.at = {k: look(columns[k]) for k,look in self.looks.items()} # Addresses, one for each weight
-        self.copied = [i for i,(p,g) in enumerate(zip(self.ps, gs)) if g.is_neg() or (self.dense and not same_order(g, p))] # Gradients that must be copied
+        # Gradients that must be copied
+        self.copied = [i for i,(p,g) in enumerate(zip(self.ps, gs)) if g.is_neg() or (self.dense and not same_order(g, p))]
 
 # %% ../../nbs/core/02_engine.ipynb #3e61b8d7
 @patch
@@ -265,8 +271,10 @@ def arrange(self:Batch, missing):
     which = [seen.setdefault(keys[i], len(seen)) for i in self.active]
     self.which = np.zeros(len(self.ps), dtype=np.int32)
     self.which[self.places] = which
-    self.sets = [self.active[which.index(j)] for j in range(len(seen))] if len(seen)<len(which) else list(self.active) # The first weight of each
-    memos = [deepcopy(self.memos_of(j)) for j in range(len(seen))] if self.rule.memos else () # One for all of a set; who makes no step keeps the old one
+    # The first weight of each
+    self.sets = [self.active[which.index(j)] for j in range(len(seen))] if len(seen)<len(which) else list(self.active)
+    # One for all of a set; who makes no step keeps the old one
+    memos = [deepcopy(self.memos_of(j)) for j in range(len(seen))] if self.rule.memos else ()
     for i in self.active if memos else (): self.sts[i].update(memos[self.which[i]])
     self.memos = {k: [st[k] for st in self.sts] for k in self.rule.memos}
 
@@ -317,7 +325,8 @@ class Part:
         self.ids = np.flatnonzero(self.which>=0)
         self.places = None if len(self.ids)==len(batch.ps) else self.ids # Of its weights in the batch, if they are not all
         self.ps,self.bufs = self.of(batch.ps),{k: self.of(ts) for k,ts in batch.bufs.items()}
-        self.own,self.size = self.which[self.ids].tolist(),sum(p.numel() for p in self.ps) # The set of each of its weights, and their numbers
+        # The set of each of its weights, and their numbers
+        self.own,self.size = self.which[self.ids].tolist(),sum(p.numel() for p in self.ps)
     def __getattr__(self, k): return getattr(self.batch, k)
     def of(self, ts):
         "Those of `ts`, one for each weight of the batch, that belong to its own weights"
@@ -420,7 +429,8 @@ def run_to_end(run):
 def by_set(f):
     "An engine that goes from set to set: it runs `f` on the part of the batch that has the set"
     @wraps(f)
-    def run(rule, b, hypers, sets=None): return run_together(f(rule, b.part([j]), hypers[j]) for j in (range(len(hypers)) if sets is None else sets))
+    def run(rule, b, hypers, sets=None):
+        return run_together(f(rule, b.part([j]), hypers[j]) for j in (range(len(hypers)) if sets is None else sets))
     return run
 
 # %% ../../nbs/core/02_engine.ipynb #e1b52615
@@ -521,12 +531,16 @@ def refuse_weight(rule, p):
 def refuse_memory(rule, p):
     "Raise if the weight `p` and its gradient do not lie as a step needs them"
     what,g = describe_weight(rule, p),p.grad
-    if g.shape!=p.shape: raise ValueError(f"{what} has a gradient of shape {tuple(g.shape)}; call `zero_grad` before changing a weight's shape")
+    if g.shape!=p.shape:
+        raise ValueError(f"{what} has a gradient of shape {tuple(g.shape)}; call `zero_grad` before changing a weight's shape")
     if g.device!=p.device: raise ValueError(f"{what} is on {p.device}, its gradient on {g.device}; call `zero_grad` before moving a weight")
-    if not g.is_floating_point(): raise TypeError(f"{what} has a gradient of dtype {g.dtype}; only floating point gradients can be followed")
+    if not g.is_floating_point():
+        raise TypeError(f"{what} has a gradient of dtype {g.dtype}; only floating point gradients can be followed")
     for o,whose in ((p, ''), (g, ', in its gradient')):
-        if lacks_memory(o): raise ValueError(f"{what} has no memory behind it{whose}: its storage was resized; give it memory, or leave it out of the step")
-    if is_plain(p) and overlaps_itself(p): raise ValueError(f"{what} has elements that share memory, as `expand` makes them; train its `.contiguous()`")
+        if lacks_memory(o):
+            raise ValueError(f"{what} has no memory behind it{whose}: its storage was resized; give it memory, or leave it out of the step")
+    if is_plain(p) and overlaps_itself(p):
+        raise ValueError(f"{what} has elements that share memory, as `expand` makes them; train its `.contiguous()`")
 
 # %% ../../nbs/core/02_engine.ipynb #57dc9aec
 def refuse_sharded(engine, p):
@@ -537,7 +551,8 @@ def refuse_sharded(engine, p):
         if engine.skip_nonfinite: yield 'looks at all gradients at once (skip_nonfinite)'
         if engine.lowp=='stochastic' or engine.state_dtype: yield 'rounds at random by the place in the whole weight (lowp, state_dtype)'
     if is_sharded(p) and (why := first(needs())): raise TypeError(
-        f"{what} is one part of several that other processes hold, and this optimizer {why}; use another rule or setting, or do not shard the weights")
+        f"{what} is one part of several that other processes hold, and this optimizer {why}; "
+        "use another rule or setting, or do not shard the weights")
     if not (is_plain(p) and is_plain(p.grad)) and engine.how not in ('auto', 'eager'): raise TypeError(
         f"{what} is a {type(p).__name__} on {p.device}, whose memory how={engine.how!r} cannot reach; use how='auto' or 'eager'")
 
@@ -545,14 +560,18 @@ def refuse_sharded(engine, p):
 def refuse_state(rule, p, st, starts):
     "Raise if `st` cannot be the state dict of the weight `p`, whose state the functions `starts` make"
     what,own = describe_weight(rule, p),{**starts, 'comp': zeros}
-    if not (type(st.get('step', 0)) is int and st.get('step', 0)>=0): raise ValueError(f"{what} has counted step={st['step']!r}, which is no whole number from 0 on")
+    if not (type(st.get('step', 0)) is int and st.get('step', 0)>=0):
+        raise ValueError(f"{what} has counted step={st['step']!r}, which is no whole number from 0 on")
     for k in own.keys() & st.keys():
         t,f = st[k],own[k]
-        if not (isinstance(t, Tensor) and t.is_floating_point()): raise TypeError(f"{what} has a state {k!r} that is no floating point tensor: {t!r:.60}")
+        if not (isinstance(t, Tensor) and t.is_floating_point()):
+            raise TypeError(f"{what} has a state {k!r} that is no floating point tensor: {t!r:.60}")
         want = p.shape if f in (zeros, clone) else f(torch.empty(p.shape, device='meta')).shape
         if t.shape!=want: raise ValueError(f"{what} has a state {k!r} of shape {tuple(t.shape)}, which should be {tuple(want)}; "
             "after changing a weight's shape make a new optimizer, or drop the state of the weight: `opt.state.pop(weight)`")
-        if lacks_memory(t): raise ValueError(f"{what} has a state {k!r} without memory behind it: its storage was resized; `opt.state.pop(weight)` starts anew")
+        if lacks_memory(t):
+            raise ValueError(f"{what} has a state {k!r} without memory behind it: its storage was resized; "
+                "`opt.state.pop(weight)` starts anew")
 
 # %% ../../nbs/core/02_engine.ipynb #2fb395d8
 class Engine:
@@ -572,7 +591,8 @@ class Engine:
         if 'lr' not in rule.hypers: raise ValueError(f"{rule.__name__} never multiplies by `lr`: end it with `descend`")
         self.rule,self.options,self.how,self.lowp = rule,rule.options if options is None else options,how,lowp
         self.skip_nonfinite,self.skipped,self.plans,self.state_dtype,self.written = skip_nonfinite,0,{},state_dtype,None
-    def __getstate__(self): return {**self.__dict__, 'plans':{}, 'groups':[], 'written':None} # Compiled kernels are not copied; they are found again
+    # Compiled kernels are not copied; they are found again
+    def __getstate__(self): return {**self.__dict__, 'plans':{}, 'groups':[], 'written':None}
     @torch.no_grad()
     def step(self,
         groups, # List of (parameters, hypers)
@@ -622,7 +642,8 @@ def finite(self:Engine, groups):
     for p in ps:
         if p.grad.layout!=torch.strided or lacks_memory(p.grad): refuse_weight(self.rule, p) or refuse_memory(self.rule, p)
     gs = [p.grad for p in ps]
-    return all(bool(torch.stack(torch._foreach_norm(o, float('inf'))).isfinite().all()) for o in groupby(gs, lambda g: (g.device, g.dtype)).values())
+    return all(bool(torch.stack(torch._foreach_norm(o, float('inf'))).isfinite().all())
+        for o in groupby(gs, lambda g: (g.device, g.dtype)).values())
 
 @patch
 def starts(self:Engine, p):
@@ -680,7 +701,8 @@ def sort(self:Engine, fresh, held, place, groups, state):
         b = known.pop(kind, None)
         gs = {p: p.grad for p in ps} | ({p: b.stand_in(i) if i in b.missing else p.grad for i,p in enumerate(b.ps)} if b else {})
         ps = sorted(gs, key=place.get)
-        return Batch(self.rule.rule_of(ps[0]), ps, [state[p] for p in ps], self.lowp, total, [groups[place[p]] for p in ps], [gs[p] for p in ps], kind)
+        return Batch(self.rule.rule_of(ps[0]), ps, [state[p] for p in ps], self.lowp, total,
+            [groups[place[p]] for p in ps], [gs[p] for p in ps], kind)
     new = [batch(*o) for o in groupby(fresh, kind).items()]
     return sorted([*known.values(), *new], key=lambda b: place[b.ps[0]])
 
@@ -696,8 +718,10 @@ def apart(self:Engine, written, ps, at, sizes):
 @patch
 def refuse_shared(self:Engine, a, b, what='another'):
     "Say that a weight or state and `what` share memory"
-    raise ValueError(f"{self.rule.__name__}: a weight or state of shape {tuple(a.shape)} and {what} of shape {tuple(b.shape)} share memory, "
-        "so that one would be written while the other is read; give each its own with `.clone()`, or make weights that are the same one `Parameter`")
+    raise ValueError(
+        f"{self.rule.__name__}: a weight or state of shape {tuple(a.shape)} and {what} of shape {tuple(b.shape)} share memory, "
+        "so that one would be written while the other is read; "
+        "give each its own with `.clone()`, or make weights that are the same one `Parameter`")
 
 # %% ../../nbs/core/02_engine.ipynb #61d9451a
 def makes_step(p):
@@ -725,13 +749,15 @@ def batches(self:Engine,
     old = self.plans.get(key)
     if old is None or of!=old.groups or not same_objects(every, old.every): old = Sorting(every, of, [], every)
     held = [b for b in old.batches if b.holds(state)]
-    fresh = list(filter(makes_step, old.others if len(held)==len(old.batches) else [*old.others, *(p for b in old.batches if b not in held for p in b.ps)]))
+    fresh = list(filter(makes_step,
+        old.others if len(held)==len(old.batches) else [*old.others, *(p for b in old.batches if b not in held for p in b.ps)]))
     if fresh or len(held)<len(old.batches) or key not in self.plans:
         def look(held, fresh): self.look(fresh, [*fresh, *(p for b in held for p in b.ps)], state)
         try: look(held, fresh)
         except ValueError:
             if not any(b.missing for b in held): raise
-            held,fresh = [],list(filter(makes_step, every)) # It may be one without a gradient that is in the way: they all leave their batches
+            # It may be one without a gradient that is in the way: they all leave their batches
+            held,fresh = [],list(filter(makes_step, every))
             look(held, fresh)
         bs = self.sort(fresh, held, {p:i for i,p in enumerate(every)}, of, state)
         sorted_in = {p for b in bs for p in b.ps}

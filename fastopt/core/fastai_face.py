@@ -70,7 +70,8 @@ def set_hyper(self:FastOptimizer, k, v):
     "Set the hyper `k` of all groups to `v`, or of each to its own of a list, or spread the slice `v` over them"
     n,name = len(self.param_lists),self.rule.__name__
     if isinstance(v, slice):
-        if any(isnan(as_number(o)) for o in (v.start or 0, v.stop)): raise ValueError(f"{name}: {k}={v} must be a slice of numbers, as slice(1e-5, 1e-3)")
+        if any(isnan(as_number(o)) for o in (v.start or 0, v.stop)):
+            raise ValueError(f"{name}: {k}={v} must be a slice of numbers, as slice(1e-5, 1e-3)")
     elif not _many(v): v = [v]
     elif len(v) not in (1, n): raise ValueError(f"{name}: {len(v)} values of {k} for {n} groups; give one, one for each group, or a slice")
     Optimizer.set_hyper(self, k, v if isinstance(v, slice) else list(v))
@@ -119,7 +120,8 @@ def _read(self:FastOptimizer, group):
 @patch
 def write(self:FastOptimizer, groups):
     "Write what `groups` says, a dict of group number to dict of `params`, hypers and other keys, or raise and write nothing"
-    new = {i: {**self._read({k:v for k,v in g.items() if k!='params'}), **{k:L(v) for k,v in g.items() if k=='params'}} for i,g in groups.items()}
+    new = {i: {**self._read({k:v for k,v in g.items() if k!='params'}), **{k:L(v) for k,v in g.items() if k=='params'}}
+        for i,g in groups.items()}
     lists = [new[i]['params'] if i in new and 'params' in new[i] else ps for i,ps in enumerate(self.param_lists)]
     if not all(map(same_objects, lists, self.param_lists)): check_weights(self.rule, sum(map(list, lists), []))
     self.param_lists = L(lists)
@@ -133,7 +135,8 @@ def param_groups(self:FastOptimizer): return [LiveGroup(self, i) for i in range(
 @patch(set_prop=True)
 def param_groups(self:FastOptimizer, groups):
     n,name = len(self.param_lists),self.rule.__name__
-    if len(groups)!=n or not all(map(risinstance(dict), groups)): raise ValueError(f"{name}: param_groups must be {n} dicts, as many as there are groups")
+    if len(groups)!=n or not all(map(risinstance(dict), groups)):
+        raise ValueError(f"{name}: param_groups must be {n} dicts, as many as there are groups")
     self.write(dict(enumerate(groups)))
 
 # %% ../../nbs/core/07_fastai_face.ipynb #9009ac94
@@ -144,8 +147,8 @@ def freeze_to(self:FastOptimizer, n):
 
 @patch
 def state_dict(self:FastOptimizer):
-    return dict(state=[dict(self.state[p]) for p,*_ in self.all_params()], hypers=[dict(h) for h in self.hypers], frozen_idx=self.frozen_idx,
-        fastopt=label(self.rule))
+    return dict(state=[dict(self.state[p]) for p,*_ in self.all_params()], hypers=[dict(h) for h in self.hypers],
+        frozen_idx=self.frozen_idx, fastopt=label(self.rule))
 
 # %% ../../nbs/core/07_fastai_face.ipynb #9e1a6c38
 @patch
@@ -158,9 +161,11 @@ def _check_saved(self:FastOptimizer, sd):
         f"{name}: the state_dict's {bad!r} is a {type(sd.get(bad)).__name__} and no list; load a whole state_dict")
     if len(sd['state'])!=n or len(sd['hypers'])!=m: raise ValueError(f"{name}: saved with {len(sd['state'])} weights "
         f"in {len(sd['hypers'])} groups, to be loaded into {n} in {m}; use the same model and splitter")
-    if not all(map(risinstance(dict), sd['hypers'])): raise TypeError(f"{name}: the state_dict's 'hypers' are no list of dicts; load a whole state_dict")
+    if not all(map(risinstance(dict), sd['hypers'])):
+        raise TypeError(f"{name}: the state_dict's 'hypers' are no list of dicts; load a whole state_dict")
     i = as_number(sd.get('frozen_idx', 0))
-    if not 0<=i<=m or i%1: raise ValueError(f"{name}: the state_dict's frozen_idx={sd['frozen_idx']!r} must be a number of groups, 0 to {m}")
+    if not 0<=i<=m or i%1:
+        raise ValueError(f"{name}: the state_dict's frozen_idx={sd['frozen_idx']!r} must be a number of groups, 0 to {m}")
 
 # %% ../../nbs/core/07_fastai_face.ipynb #896ed48c
 @patch
@@ -173,7 +178,8 @@ def load_state_dict(self:FastOptimizer, sd):
     for p,st in zip(ps, states): self.state[p] = st
     if idx==self.frozen_idx: return
     if not self.chosen: return Optimizer.freeze_to(self, idx)
-    warn(f"{name}: saved with {idx} groups frozen, loaded with {self.frozen_idx}, which stays as it is; `learn.freeze_to({idx})` freezes as it was saved")
+    warn(f"{name}: saved with {idx} groups frozen, loaded with {self.frozen_idx}, which stays as it is; "
+        f"`learn.freeze_to({idx})` freezes as it was saved")
 
 # %% ../../nbs/core/07_fastai_face.ipynb #0a1b6e72
 Rule.manner = dict(how='auto', lowp='plain', skip_nonfinite=False, state_dtype=None)

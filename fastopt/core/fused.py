@@ -79,7 +79,8 @@ class Plan:
         (self.phases,self.wholes),self.launchers,self.dtype = split_phases(prog, self.late),{},compute_dtype(b.dtype)
         self.due = [[i for i in self.wholes if prog.ready[i]==k] for k in range(len(self.phases))]
         self.Launcher = launcher_for(b.device)
-        self.sums = {i: [p.new_zeros(rows_shape(p, *prog.nodes[i][2:]), dtype=self.dtype) for p in b.ps] for o in self.phases for i in o.sums}
+        self.sums = {i: [p.new_zeros(rows_shape(p, *prog.nodes[i][2:]), dtype=self.dtype) for p in b.ps]
+            for o in self.phases for i in o.sums}
     def whole(self, i, b, prog, columns):
         "Run the whole-tensor function of node `i` on the tensors"
         def arg(a, t): return columns[a][t].detach().to(self.dtype) if a in columns else of_set(prog.extras[int(a[1:])], b.own[t])
@@ -118,7 +119,8 @@ class Plan:
             if c not in columns: mine[c] = columns[c] = [torch.empty_like(p, dtype=self.dtype) for p in b.ps]
         for i in phase.sums: mine[f'r{i}'] = columns[f'r{i}'] = b.of(self.sums[i])
         key = k,*rows
-        if key not in self.launchers: self.launchers[key] = self.Launcher(Kernel(prog, phase, {c:ts[0].dtype for c,ts in mine.items()}, rows), b, mine)
+        if key not in self.launchers:
+            self.launchers[key] = self.Launcher(Kernel(prog, phase, {c:ts[0].dtype for c,ts in mine.items()}, rows), b, mine)
         self.launchers[key](b, prog.table, mine)
         self.wrote = True
 
@@ -127,7 +129,8 @@ class Plan:
 def ahead(self:Plan, b, prog):
     "Build kernels whose columns are known before any of them writes: a compiler that fails must fail here"
     for phase in self.phases:
-        rows = [c for c,i in phase.loads.items() if prog.nodes[i][0] in COLUMN_OPS[1:] or (c in self.small and all(map(is_per_row, b.bufs[c], b.ps)))]
+        rows = [c for c,i in phase.loads.items() if prog.nodes[i][0] in COLUMN_OPS[1:]
+            or (c in self.small and all(map(is_per_row, b.bufs[c], b.ps)))]
         known = not any(prog.nodes[phase.loads[c]][0]=='each' for c in rows)
         dtypes = {c: self.dtype for c in (*phase.loads, *phase.stores)} | {c: ts[0].dtype for c,ts in b.bufs.items() if c not in self.small}
         if known and (phase.stores or phase.sums): self.Launcher.build(Kernel(prog, phase, dict(dtypes, p=b.dtype, g=b.gs[0].dtype), rows))

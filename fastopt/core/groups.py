@@ -18,8 +18,11 @@ from .engine import refuse_weight
 # %% ../../nbs/core/05_groups.ipynb #1f497cf1
 def check_params(rule, params):
     "Raise unless `params` may hold weights of `rule`"
-    if params is None: raise TypeError(f"{rule.__name__}: no weights were given. To choose hypers for a Learner, write opt_func=partial({rule.__name__}, lr=1e-3)")
-    if isinstance(params, torch.nn.Module): raise TypeError(f"{rule.__name__}: a {type(params).__name__} is a model; pass its weights, `model.parameters()`")
+    if params is None:
+        raise TypeError(f"{rule.__name__}: no weights were given. To choose hypers for a Learner, "
+            f"write opt_func=partial({rule.__name__}, lr=1e-3)")
+    if isinstance(params, torch.nn.Module):
+        raise TypeError(f"{rule.__name__}: a {type(params).__name__} is a model; pass its weights, `model.parameters()`")
     if isinstance(params, torch.Tensor) or not hasattr(params, '__iter__'): raise TypeError(
         f"{rule.__name__}: a {type(params).__name__} is no list of weights; pass `model.parameters()` or a list of tensors")
 
@@ -30,20 +33,24 @@ def check_weights(rule, ps):
         if not isinstance(p, torch.Tensor): raise TypeError(
             f"{rule.__name__}: a {type(p).__name__} is no weight; pass tensors, as `model.parameters()` gives them, or lists of them")
         refuse_weight(rule, p)
-        if id(p) in seen: raise ValueError(f"{rule.__name__}: a weight of shape {tuple(p.shape)} is listed twice, and would be stepped twice; list it once. "
-            "A splitter puts a tied weight into one group only: `[p for p in params(head) if all(p is not q for q in params(body))]`")
+        if id(p) in seen:
+            raise ValueError(f"{rule.__name__}: a weight of shape {tuple(p.shape)} is listed twice, "
+                "and would be stepped twice; list it once. "
+                "A splitter puts a tied weight into one group only: `[p for p in params(head) if all(p is not q for q in params(body))]`")
         seen.add(id(p))
 
 def warn_frozen_gradient(rule, ps):
     "Warn if one of `ps` has a gradient that will not be used"
     p = first(p for p in ps if not p.requires_grad and p.grad is not None)
-    if p is not None: warn(f"{rule.__name__}: a weight of shape {tuple(p.shape)} has a gradient and `requires_grad=False`; it is frozen, and left "
-        "as it is. `requires_grad_()` lets it train")
+    if p is not None:
+        warn(f"{rule.__name__}: a weight of shape {tuple(p.shape)} has a gradient and `requires_grad=False`; it is frozen, and left "
+            "as it is. `requires_grad_()` lets it train")
 
 # %% ../../nbs/core/05_groups.ipynb #18317a2b
 FOREIGN = frozenset(('initial_lr', 'max_lr', 'min_lr', 'base_momentum', 'max_momentum', 'swa_lr', # PyTorch's schedulers
     'lr_scale', 'lr_mult', 'layer_decay', 'rho', 'adaptive', 'use_muon', 'name', 'param_names', # Layer decay, SAM, Muon
-    'foreach', 'fused', 'capturable', 'differentiable', 'maximize', 'amsgrad', 'centered', 'nesterov', 'decoupled_weight_decay')) # PyTorch's optimizers
+    # PyTorch's optimizers
+    'foreach', 'fused', 'capturable', 'differentiable', 'maximize', 'amsgrad', 'centered', 'nesterov', 'decoupled_weight_decay'))
 
 def edit_distance(a, b):
     "Letters to be put in, left out or changed on the way from `a` to `b`"
@@ -62,8 +69,10 @@ def check_foreign(name, k, known):
 # %% ../../nbs/core/05_groups.ipynb #3f14f029
 def torch_keys(rule, **own):
     "What PyTorch calls the hypers of `rule`: dict of key to hyper, or to hypers if the key stands for several"
-    names = dict(wd='weight_decay', alpha='la_alpha', mom='momentum', damp='dampening', **{k:o for o,(k,f) in rule.spellings.items() if f is float})
-    if all(k in rule.hypers for k in ('mom', 'sqr_mom')) and not ('sqr_mom' in names or 'other_mom' in rule.hypers): own = {'betas': ('mom', 'sqr_mom'), **own}
+    names = dict(wd='weight_decay', alpha='la_alpha', mom='momentum', damp='dampening',
+        **{k:o for o,(k,f) in rule.spellings.items() if f is float})
+    if all(k in rule.hypers for k in ('mom', 'sqr_mom')) and not ('sqr_mom' in names or 'other_mom' in rule.hypers):
+        own = {'betas': ('mom', 'sqr_mom'), **own}
     taken = {o:(k, hs) for k,hs in own.items() for o in ([hs] if isinstance(hs, str) else hs)}
     return dict(taken.get(h, (names.get(h, h), h)) for h in rule.hypers)
 

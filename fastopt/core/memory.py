@@ -65,7 +65,8 @@ def _guarded(ts):
 def layout_check():
     "`python_layout_check` in C++ where PyTorch has it, else in Python"
     a = torch.zeros(2, 3)
-    others = a.t(), a.view(3, 2), a[:1], a.double(), a.bfloat16(), torch._neg_view(a), a[:,:1].expand(2, 3), a.to_sparse(), torch.nn.Parameter(a), a.to('meta')
+    others = (a.t(), a.view(3, 2), a[:1], a.double(), a.bfloat16(), torch._neg_view(a), a[:,:1].expand(2, 3), a.to_sparse(),
+        torch.nn.Parameter(a), a.to('meta'))
     try:
         fits = _guarded([a])
         return _guarded if fits(a.clone()) and not any(map(fits, others)) else python_layout_check
@@ -79,7 +80,8 @@ def byte_span(t):
 def storage_ends(ts):
     "Where the memory ends that the tensors `ts` have a part of, as an array"
     storages = list(map(Tensor.untyped_storage, ts))
-    return np.fromiter(map(UntypedStorage.data_ptr, storages), np.int64, len(ts)) + np.fromiter(map(UntypedStorage.nbytes, storages), np.int64, len(ts))
+    return (np.fromiter(map(UntypedStorage.data_ptr, storages), np.int64, len(ts))
+        + np.fromiter(map(UntypedStorage.nbytes, storages), np.int64, len(ts)))
 
 def lacks_memory(t):
     "Has the memory of the tensor `t` been freed, or cut short?"
@@ -125,7 +127,8 @@ def overlaps_itself(t):
 def share_memory(a, b):
     "Do the tensors `a` and `b` share memory?"
     (x,y),(m,n) = addresses([a, b]),(byte_span(a), byte_span(b))
-    return a.device==b.device and bool(x<y+n and y<x+m) and (is_gapless(a) and is_gapless(b) or len(np.intersect1d(byte_addresses(a), byte_addresses(b)))>0)
+    return a.device==b.device and bool(x<y+n and y<x+m) and (
+        is_gapless(a) and is_gapless(b) or len(np.intersect1d(byte_addresses(a), byte_addresses(b)))>0)
 
 # %% ../../nbs/core/01_memory.ipynb #65363f89
 class MemorySpans:
@@ -137,12 +140,14 @@ class MemorySpans:
         self.reach = np.maximum.accumulate(self.at + sizes[order]) # How far the blocks up to each one go
     def clash(self):
         "The first two tensors that share memory, or `None`"
-        begins = np.flatnonzero(np.concatenate([[True], self.at[1:]>=self.reach[:-1], [True]])) # Of runs of blocks that reach into each other
+        # Of runs of blocks that reach into each other
+        begins = np.flatnonzero(np.concatenate([[True], self.at[1:]>=self.reach[:-1], [True]]))
         for i,j in zip(begins, begins[1:]):
             run = self.ts[i:j]
             if j-i==1: continue
             touched,size = list(map(byte_addresses, run)) if not all(map(is_gapless, run)) else None,sum(t.nbytes for t in run)
-            if touched is None or len(np.unique(np.concatenate(touched)))<size: return first(combinations(run, 2), lambda ab: share_memory(*ab))
+            if touched is None or len(np.unique(np.concatenate(touched)))<size:
+                return first(combinations(run, 2), lambda ab: share_memory(*ab))
     def hits(self, at, sizes):
         "Which of the blocks of `sizes` at the addresses `at` reach into these"
         if not len(self.at): return np.zeros(0, int)

@@ -45,7 +45,8 @@ def _on_numbers(nm, f):
 
 for _nm in 'add sub mul truediv floordiv mod pow lshift rshift lt le gt ge eq ne'.split(): _on_numbers(_nm, getattr(operator, _nm))
 for _nm in ('and', 'or', 'xor'): _on_numbers(_nm, getattr(operator, f'{_nm}_' if _nm!='xor' else _nm))
-for _nm,_f in dict(bool=bool, float=float, int=int, index=operator.index, hash=hash).items(): setattr(NumberList, f'__{_nm}__', lambda self, f=_f: self.agree(f))
+for _nm,_f in dict(bool=bool, float=float, int=int, index=operator.index, hash=hash).items():
+    setattr(NumberList, f'__{_nm}__', lambda self, f=_f: self.agree(f))
 
 # %% ../../nbs/core/03_program.ipynb #06d68428
 SUMS = ('sum', 'mean', 'row_mean') # What a kernel can sum up while it passes over a tensor
@@ -85,7 +86,8 @@ class Program:
     def key(self): return tuple(self.nodes),tuple(self.out.items())
 
 # %% ../../nbs/core/03_program.ipynb #ea7afffb
-OPS = 'add sub mul div neg gt lt ge le eq ne madd lerp full abs sqrt exp log sigmoid sign maximum minimum where round dither dither_bf16'.split()
+OPS = ('add sub mul div neg gt lt ge le eq ne madd lerp full '
+    'abs sqrt exp log sigmoid sign maximum minimum where round dither dither_bf16').split()
 
 # %% ../../nbs/core/03_program.ipynb #d7a16d0d
 ALIAS = dict(truediv='div', true_divide='div', multiply='mul', subtract='sub', negative='neg', absolute='abs')
@@ -95,11 +97,13 @@ COMPOSED = dict(square=lambda x: x*x, rsqrt=lambda x: 1/x.sqrt(), reciprocal=lam
     softplus=lambda x, beta=1., threshold=20.: torch.where(x*beta>threshold, x, (1 + (x*beta).exp()).log()/beta),
     clamp=lambda x, min=-inf, max=inf: _record('minimum', _record('maximum', x, min), max))
 
-POWERS = {2: lambda x: x*x, 3: lambda x: x*x*x, -1: lambda x: 1/x, -2: lambda x: 1/(x*x), 0.5: lambda x: x.sqrt(), -0.5: lambda x: 1/x.sqrt()}
+POWERS = {2: lambda x: x*x, 3: lambda x: x*x*x, -1: lambda x: 1/x, -2: lambda x: 1/(x*x),
+    0.5: lambda x: x.sqrt(), -0.5: lambda x: 1/x.sqrt()}
 
 def _record(nm, *args, **kwargs):
     "Write down the operation `nm`"
-    s = args[0] if args and isinstance(args[0], SymbolicTensor) else first([o for o in (*args, *kwargs.values()) if isinstance(o, SymbolicTensor)])
+    s = (args[0] if args and isinstance(args[0], SymbolicTensor)
+        else first([o for o in (*args, *kwargs.values()) if isinstance(o, SymbolicTensor)]))
     if s is None: raise unavailable(f'`{nm}`') # It was given a list of stand-ins, as `torch.stack` is
     name = nm[:-1] if nm.endswith('_') and not nm.endswith('__') else nm
     op = ALIAS.get(name, name)
@@ -108,10 +112,12 @@ def _record(nm, *args, **kwargs):
     elif op in COMPOSED: new = COMPOSED[op](*args, **kwargs)
     elif op=='pow' and args[1] in POWERS: new = POWERS[args[1]](args[0])
     elif op=='div' and not isinstance(args[1], SymbolicTensor): new = args[0]*(1/args[1] if args[1] else inf) # Multiplying is cheaper
-    elif op not in OPS or kwargs: raise NotImplementedError(f"No kernel for {nm!r}({', '.join(kwargs)}); use how='foreach', or an operation among {', '.join(OPS)}")
+    elif op not in OPS or kwargs:
+        raise NotImplementedError(f"No kernel for {nm!r}({', '.join(kwargs)}); use how='foreach', or an operation among {', '.join(OPS)}")
     else: new = SymbolicTensor(s.prog, s.prog.add(op, *map(s.prog.arg, args)))
     if name==nm: return new
-    if not getattr(args[0], 'own', False): raise TypeError(f"{nm} would write into what a term was lent; only its own state may be written to")
+    if not getattr(args[0], 'own', False):
+        raise TypeError(f"{nm} would write into what a term was lent; only its own state may be written to")
     args[0].i = new.i
     return args[0]
 
@@ -161,10 +167,12 @@ def record(
 ):
     "The `Program` of one step of `rule`"
     prog,hyper = Program(sums),{**{k: AttrDict(deepcopy(v)) for k,v in rule.memos.items()}, **hyper}
-    env = {n: SymbolicTensor(prog, prog.add('load', n), n not in 'pg') for n in ('p', 'g', *rule.state, *(['comp'] if how=='kahan' else []))}
+    env = {n: SymbolicTensor(prog, prog.add('load', n), n not in 'pg')
+        for n in ('p', 'g', *rule.state, *(['comp'] if how=='kahan' else []))}
     start = {n:s.i for n,s in env.items()}
     u = _follow(prog, rule.run(env['p'], env['g'], env, hyper))
-    land = dict(plain=lambda x: x, kahan=partial(_record, 'round'), stochastic=lambda x: _record('dither', x, dither_seed(hyper['step'])))[how]
+    land = dict(plain=lambda x: x, kahan=partial(_record, 'round'),
+        stochastic=lambda x: _record('dither', x, dither_seed(hyper['step'])))[how]
     new,comp = write_back(env['p'], u, env.get('comp'), land, how)
     if comp is not None: env['comp'].copy_(comp)
     for n in low:
@@ -235,7 +243,8 @@ class _Split:
         self.phases = [Phase() for _ in range(last+1)]
         self.stored = {n: last if self.op(i) in COLUMN_OPS else self.need[i] for n,i in prog.out.items() if n not in small}
         live = [(i, o) for i,o in enumerate(prog.nodes) if o[0] in BARRIERS and self.need[i]<inf]
-        self.wholes = {i: [self.column(a, prog.ready[i]-1) if type(a) is int else a for a in args] for i,(op,_,*args) in live if op not in SUMS}
+        self.wholes = {i: [self.column(a, prog.ready[i]-1) if type(a) is int else a for a in args]
+            for i,(op,_,*args) in live if op not in SUMS}
         for i,(op,*args) in live:
             if op in SUMS: self.store(i, args[0], prog.ready[i]-1)
         for n,k in self.stored.items(): self.store(n, prog.out[n], k)

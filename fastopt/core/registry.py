@@ -63,10 +63,10 @@ def registry_row(
     "What there is to say of `rule`, as a dict"
     knobs,(title,year,link) = {**rule.hypers, **rule.options},rule.told['paper'] or ('', None, '')
     good,total = replayed_cases().get(name, (0, 0))
-    return dict(name=name, idea=rule.told['doc'], terms=rule.chain, hypers=', '.join(f'{k}={_number(v)} {rule.ranges[k]!r}' for k,v in knobs.items()),
-        state=round(state_floats(rule), 3), elementwise=rule.elementwise, engines=' '.join(runs_on(rule)), bits16='plain kahan stochastic',
-        overflow='NaN from {:.2g} in float32: {}'.format(*OVERFLOWS[name]) if name in OVERFLOWS else '', paper=title, year=year, link=link,
-        faithful_to=rule.told['code'], cases=f'{good}/{total}' if total else '')
+    return dict(name=name, idea=rule.told['doc'], terms=rule.chain, hypers=', '.join(f'{k}={_number(v)} {rule.ranges[k]!r}'
+        for k,v in knobs.items()), state=round(state_floats(rule), 3), elementwise=rule.elementwise, engines=' '.join(runs_on(rule)),
+        bits16='plain kahan stochastic', overflow='NaN from {:.2g} in float32: {}'.format(*OVERFLOWS[name]) if name in OVERFLOWS else '',
+        paper=title, year=year, link=link, faithful_to=rule.told['code'], cases=f'{good}/{total}' if total else '')
 
 # %% ../../nbs/core/09_registry.ipynb #98cec2ed
 COMPARE = dict(lt=op.lt, le=op.le, gt=op.gt, ge=op.ge, eq=op.eq, ne=op.ne, has=lambda a, b: a.str.contains(b, regex=False))
@@ -100,7 +100,8 @@ def opts(
     "The optimizers of fastopt, as far as they are imported, as a DataFrame, by name"
     if not set('*?[') & set(like) and like not in (known := sorted(_rules())):
         near = get_close_matches(like, known, 3, 0.5)
-        raise ValueError(f"opts() has no {like!r}{'; did you mean ' + ' or '.join(map(repr, near)) + '?' if near else '.'} opts() lists all {len(known)}, opts('ada*') those that begin so")
+        raise ValueError(f"opts() has no {like!r}{'; did you mean ' + ' or '.join(map(repr, near)) + '?' if near else '.'} "
+            f"opts() lists all {len(known)}, opts('ada*') those that begin so")
     rows,columns = [registry_row(k, o) for k,o in sorted(_rules().items()) if fnmatch(k, like)],list(registry_row('', Rule(decay, descend)))
     df = Opts(rows, columns=columns).set_index('name').astype(dict(year='Int64'))
     for k,v in conditions.items(): df = df[_holds(df, k, v)]

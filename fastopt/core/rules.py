@@ -74,7 +74,8 @@ def clone(p): return p.detach().clone()
 class Borrowed: "Annotates state that an earlier term of the chain declares"
 
 TERM_ARGS,HOST = ('u', 'g', 'p'),('step',)
-RESERVED = ('step', 'do_wd', 'force_train', 'comp') # State that engines and fastai keep under these names; kernels have c0, r0, t0 and so on
+# State that engines and fastai keep under these names; kernels have c0, r0, t0 and so on
+RESERVED = ('step', 'do_wd', 'force_train', 'comp')
 
 # %% ../../nbs/core/00_rules.ipynb #95a314e6
 class Memo:
@@ -110,16 +111,20 @@ class Term:
         try: self.docs = {k:v or '' for h in (f, *(a.f for a in self.across.values())) for k,v in docments(h).items() if k in self.ranges}
         except OSError: self.docs = {} # A function typed at a prompt has no source to read
         for o in (*self.state, *self.memos):
-            if o in RESERVED or fullmatch('[crt][0-9]+', o): raise ValueError(f"Term {self.__name__}: no state can be called {o!r}; engines keep that name")
+            if o in RESERVED or fullmatch('[crt][0-9]+', o):
+                raise ValueError(f"Term {self.__name__}: no state can be called {o!r}; engines keep that name")
     def _check(self, ps):
         "Raise unless each of the parameters `ps` can be read as a tensor, a hyper or an option"
         for o in ps:
             what = f"Term {self.__name__}: the parameter {o.name!r}"
-            if o.kind in (o.VAR_POSITIONAL, o.VAR_KEYWORD): raise TypeError(f"{what} stands for any number of arguments; name each: tensors before `*`, hypers after it")
+            if o.kind in (o.VAR_POSITIONAL, o.VAR_KEYWORD):
+                raise TypeError(f"{what} stands for any number of arguments; name each: tensors before `*`, hypers after it")
             if o.kind!=o.KEYWORD_ONLY and o.default is not o.empty and not callable(o.default): raise TypeError(
-                f"{what} stands before `*`, so it is a state, but its default is {o.default!r}; put a hyper after `*`: def {self.__name__}(u, *, {o.name}={o.default!r})")
+                f"{what} stands before `*`, so it is a state, but its default is {o.default!r}; "
+                f"put a hyper after `*`: def {self.__name__}(u, *, {o.name}={o.default!r})")
             given = o.name in HOST or isinstance(o.annotation, Memo)
-            if o.kind==o.KEYWORD_ONLY and o.default is o.empty and not given: raise TypeError(f"{what} is a hyper without a default; give it one: {o.name}=0.9")
+            if o.kind==o.KEYWORD_ONLY and o.default is o.empty and not given:
+                raise TypeError(f"{what} is a hyper without a default; give it one: {o.name}=0.9")
     def __call__(self, *args, **kwargs): return self.f(*args, **kwargs)
     def __repr__(self): return self.__name__
     def __reduce__(self): return _find_term, (self.__module__, self.__qualname__)
@@ -179,7 +184,8 @@ class Rule:
         code='', # Whose code it is faithful to: 'owner/repository@commit' or 'package version'
         **defaults # New defaults of hypers and options
     ):
-        if not terms and type(self) is Rule: raise TypeError("A Rule is made of terms, and none was given; for example Rule(adam, decay, descend)")
+        if not terms and type(self) is Rule:
+            raise TypeError("A Rule is made of terms, and none was given; for example Rule(adam, decay, descend)")
         self.terms = [t for o in terms for t in (o.core if isinstance(o, Rule) else [o])]
         self.state,self.memos,self.hypers,self.options,self.ranges,self.docs,self.defaults = {},{},{},{},{},{},defaults
         self.__module__,self.told = sys._getframe(1).f_globals.get('__name__', '__main__'),dict(doc=doc, paper=paper, code=code)
@@ -187,15 +193,16 @@ class Rule:
         for t in self.terms: self._collect(t)
         self._override(defaults)
     def _override(self, defaults):
-        if bad := first(k for k in defaults if k not in self.ranges): raise TypeError(unknown_name(f'Rule({self.chain})', bad, list(self.ranges)))
+        if bad := first(k for k in defaults if k not in self.ranges):
+            raise TypeError(unknown_name(f'Rule({self.chain})', bad, list(self.ranges)))
         for k,v in defaults.items(): (self.hypers if k in self.hypers else self.options)[k] = v
         for k,v in {**self.hypers, **self.options}.items(): self.check(k, v)
         kinds,knobs = inspect.Parameter,{**self.knobs, **self.manner}
         placed = dict(params=kinds.empty, **{k:knobs.pop(k) for k in ('lr',) if k in knobs})
         def __call__(*args, **kwargs): return type(self).__call__(self, *args, **kwargs)
         self.__doc__,self.__call__ = self.about(),__call__ # IPython asks `diffgrad.__call__` too, which has nothing else to say
-        self.__signature__ = __call__.__signature__ = inspect.Signature([*(kinds(k, kinds.POSITIONAL_OR_KEYWORD, default=v) for k,v in placed.items()),
-            *(kinds(k, kinds.KEYWORD_ONLY, default=v) for k,v in knobs.items())])
+        self.__signature__ = __call__.__signature__ = inspect.Signature([*(kinds(k, kinds.POSITIONAL_OR_KEYWORD, default=v)
+            for k,v in placed.items()), *(kinds(k, kinds.KEYWORD_ONLY, default=v) for k,v in knobs.items())])
     @property
     def knobs(self):
         "All hypers and options with their defaults, `lr` first"
@@ -219,9 +226,11 @@ class Rule:
     def _collect(self, t):
         if not isinstance(t, Term): raise TypeError(f"A Rule is made of terms; {t!r} is a {type(t).__name__}. Put @term above the function")
         if both := first(k for k in t.state if k in self.state): raise ValueError(f"Two terms keep a state called {both!r}: "
-            f"{first(o for o in self.terms if both in o.state)} and {t}. If these are of two rules, they cannot be one; rename the parameter {both!r} in a term of your own")
+            f"{first(o for o in self.terms if both in o.state)} and {t}. If these are of two rules, they cannot be one; "
+            f"rename the parameter {both!r} in a term of your own")
         needs = [*t.borrowed, *(o for a in t.across.values() for o in a.given if o not in (*TERM_ARGS, *t.state))]
-        if lack := first(b for b in needs if b not in self.state and b not in self.asked): raise ValueError(f"{t} borrows {lack!r}, which no term before it keeps")
+        if lack := first(b for b in needs if b not in self.state and b not in self.asked):
+            raise ValueError(f"{t} borrows {lack!r}, which no term before it keeps")
         self.asked |= t.across.keys()
         self.learnt |= {o.name for a in t.across.values() for o in a.knobs if o.name in t.memos}
         if both := first(self.learnt & set(t.knobs)): raise ValueError(
@@ -296,8 +305,9 @@ def unknown(self:Rule, name):
     "The message for a hyper or option called `name`, which this rule does not have"
     ours = THEIRS.get(name, ())
     if name=='lr': return f"{self.__name__} never multiplies by `lr`: end it with `descend`"
-    if ours and all(k in self.ranges for k in ours): return (f"{self.__name__} has no {name!r}, which is {' and '.join(ours)} here, and is called "
-        f"{name!r} by the classes of PyTorch's kind. It has: {', '.join(self.ranges)}")
+    if ours and all(k in self.ranges for k in ours):
+        return (f"{self.__name__} has no {name!r}, which is {' and '.join(ours)} here, and is called "
+            f"{name!r} by the classes of PyTorch's kind. It has: {', '.join(self.ranges)}")
     return unknown_name(self.__name__, name, [*self.ranges, *self.spellings])
 
 @patch
@@ -354,8 +364,9 @@ def run(self:Rule,
         try: env['u'] = t(*[env[o] for o in t.given], **{k:hyper[k] for k in t.knobs})
         except NotImplementedError as e: raise NotImplementedError(f'{t}: {e}') from e
         if env['u'] is None: raise TypeError(f"Term {t} returned nothing; end it with `return u`, or with what the update is now")
-        if k := first(k for k,o,n in lent if _writes(o)!=n): raise TypeError(f"Term {t} wrote into {k!r}, which it was only lent, by a method that ends in `_` "
-            f"or by an assignment such as `{k} *= 2`; write `{k} = {k}*2`. Only its own state may be written to")
+        if k := first(k for k,o,n in lent if _writes(o)!=n):
+            raise TypeError(f"Term {t} wrote into {k!r}, which it was only lent, by a method that ends in `_` "
+                f"or by an assignment such as `{k} *= 2`; write `{k} = {k}*2`. Only its own state may be written to")
         if fresh: env['g'] = env['u']
     return env['u']
 
@@ -398,7 +409,8 @@ class Route(Rule):
         for o in ('state', 'memos', 'hypers', 'options', 'ranges', 'docs'):
             new = {self.names.get(k, k):v for k,v in getattr(other, o).items()}
             getattr(self, o).update(getattr(one, o) | {k:v for k,v in new.items() if k not in getattr(one, o)})
-        self.hypers['lr_ratio'],self.ranges['lr_ratio'],self.docs['lr_ratio'] = its['lr']/mine['lr'],NonNeg,'What `lr` is multiplied by for the other rule'
+        (self.hypers['lr_ratio'], self.ranges['lr_ratio'],
+            self.docs['lr_ratio']) = its['lr']/mine['lr'],NonNeg,'What `lr` is multiplied by for the other rule'
         self._override(defaults)
 
 # %% ../../nbs/core/00_rules.ipynb #f3ec67b9

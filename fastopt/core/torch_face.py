@@ -14,7 +14,8 @@ from fastcore.basics import first, patch, risinstance
 from .checkpoints import check_label, label, load_state, foreign_state_error, flatten_memos
 from .engine import Engine
 import fastopt.core.fastai_face # chkstyle: ignore - whoever has one face has both
-from .groups import FOREIGN, torch_names, check_foreign, check_params, check_weights, from_torch, warn_frozen_gradient, to_torch, torch_keys
+from .groups import (FOREIGN, torch_names, check_foreign, check_params, check_weights, from_torch,
+    warn_frozen_gradient, to_torch, torch_keys)
 from .rules import Route, Rule, as_number, maximize, unknown_name
 
 # %% ../../nbs/core/08_torch_face.ipynb #517b5adf
@@ -23,11 +24,13 @@ def _told(rule, hypers):
     names = [t.__name__ for t in rule.terms]
     late = 'decay' not in names or any(t.state for t in rule.terms[:names.index('decay')])
     res = dict(capturable=(False, 'a step reads numbers on the host'), differentiable=(False, 'a step is not recorded for autograd'),
-        maximize=('maximize' in names, 'it is one for all groups; give it to the optimizer'), amsgrad=('amsgrad' in names, 'AMSGrad is a class of its own'),
-        centered=('standardize' in names, 'RMSpropCentered is a class of its own'))
-    if hypers.get('wd'): res['decoupled_weight_decay'] = late,'where decay stands in the chain decides, see Adam and AdamW, NAdam and NAdamW'
+        maximize=('maximize' in names, 'it is one for all groups; give it to the optimizer'), amsgrad=('amsgrad' in names,
+            'AMSGrad is a class of its own'), centered=('standardize' in names, 'RMSpropCentered is a class of its own'))
+    if hypers.get('wd'):
+        res['decoupled_weight_decay'] = late,'where decay stands in the chain decides, see Adam and AdamW, NAdam and NAdamW'
     if 'orthogonalize' in names: res['ns_coefficients'] = (3.4445, -4.775, 2.0315),'other coefficients need a term of their own'
-    if 'most' in hypers: res['step_sizes'] = tuple(hypers[k]*hypers['lr'] for k in ('least', 'most')),'give least and most, as multiples of lr'
+    if 'most' in hypers:
+        res['step_sizes'] = tuple(hypers[k]*hypers['lr'] for k in ('least', 'most')),'give least and most, as multiples of lr'
     return res
 
 def check_torch_keys(rule, hypers, given):
@@ -35,7 +38,8 @@ def check_torch_keys(rule, hypers, given):
     for k,(only,way) in _told(rule, hypers).items():
         if k not in given: continue
         v = given[k]
-        fits = isinstance(v, (tuple, list)) and len(v)==len(only) and all(map(isclose, v, only)) if isinstance(only, tuple) else bool(v)==only
+        fits = (isinstance(v, (tuple, list)) and len(v)==len(only) and all(map(isclose, v, only)) if isinstance(only, tuple)
+            else bool(v)==only)
         if not fits: raise ValueError(f"{rule.__name__}: {k}={v!r} is not to be had, only {only}: {way}")
 
 # %% ../../nbs/core/08_torch_face.ipynb #3834da6c
@@ -53,7 +57,8 @@ def maximizing(rule)->Rule:
     return Rule(maximize, *rule.terms, **rule.told, **rule.hypers, **rule.options)
 
 # %% ../../nbs/core/08_torch_face.ipynb #8e4f895e
-FASTAI_CALLS = ('set_hyper', 'set_hypers', 'hypers', 'all_params', 'param_lists', 'freeze_to', 'freeze', 'unfreeze', 'clear_state') # Of a Learner
+# Of a Learner
+FASTAI_CALLS = ('set_hyper', 'set_hypers', 'hypers', 'all_params', 'param_lists', 'freeze_to', 'freeze', 'unfreeze', 'clear_state')
 
 class TorchOptimizer(torch.optim.Optimizer):
     "PyTorch's `Optimizer` running the `rule` of its class"
@@ -88,7 +93,8 @@ class TorchOptimizer(torch.optim.Optimizer):
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {k!r}")
     @property
     def skipped(self): return self.engine.skipped
-    def __getstate__(self): return {**super().__getstate__(), **{k:vars(self)[k] for k in ('engine', 'manner', 'rule', 'keys', 'called') if k in vars(self)}}
+    def __getstate__(self):
+        return {**super().__getstate__(), **{k:vars(self)[k] for k in ('engine', 'manner', 'rule', 'keys', 'called') if k in vars(self)}}
     @torch.no_grad()
     def step(self, closure=None):
         loss = closure and torch.enable_grad()(closure)()
@@ -106,8 +112,10 @@ def _kept(v):
 def _placed(self:TorchOptimizer, args, hypers):
     "`hypers` with those that were given without a name"
     name = self.rule.__name__
-    if len(args)>len(self.order): raise TypeError(f"{name} takes params, lr{''.join(f', {k}' for k in self.order)} by place; give the rest by name")
-    if both := first(k for k in self.order[:len(args)] if k in hypers): raise TypeError(f"{name}: {both!r} is given twice, by place and by name")
+    if len(args)>len(self.order):
+        raise TypeError(f"{name} takes params, lr{''.join(f', {k}' for k in self.order)} by place; give the rest by name")
+    if both := first(k for k in self.order[:len(args)] if k in hypers):
+        raise TypeError(f"{name}: {both!r} is given twice, by place and by name")
     return {**dict(zip(self.order, args)), **hypers}
 
 # %% ../../nbs/core/08_torch_face.ipynb #a7ac314e
@@ -116,7 +124,8 @@ def _sort(self:TorchOptimizer, given):
     "The hypers and options in `given`, in the rule's names and checked, and all other keys"
     rule = self.rule
     given = {k: _kept(v) for k,v in given.items() if v is not None or k not in rule.options} # PyTorch's Muon has `adjust_lr_fn=None`
-    if isinstance(v := given.get('eps'), (tuple, list)) and v and v[0] is None: given['eps'] = 0.,*v[1:] # PyTorch's Adafactor has None there
+    # PyTorch's Adafactor has None there
+    if isinstance(v := given.get('eps'), (tuple, list)) and v and v[0] is None: given['eps'] = 0.,*v[1:]
     said = dict(rule.translate(k, v) for k,v in from_torch(rule, given, {**torch_keys(rule), **self.keys}).items())
     mine = {k:v for k,v in said.items() if k in rule.ranges}
     for k,v in mine.items(): rule.check(k, v, self.called.get(k))
@@ -127,7 +136,8 @@ def _sort(self:TorchOptimizer, given):
 def _group(self:TorchOptimizer, given, beside):
     "The dict `given` as the keys of a group: hypers in PyTorch's names, those it lacks from `beside`, and the rest as it is"
     rule,own = self.rule,{**self.engine.options, **self.manner}
-    theirs = {k:v for k,v in given.items() if k in FOREIGN and k not in self.keys and k not in own} # Ranger21's hyper `min_lr` has another key
+    # Ranger21's hyper `min_lr` has another key
+    theirs = {k:v for k,v in given.items() if k in FOREIGN and k not in self.keys and k not in own}
     mine,rest = self._sort({k:v for k,v in given.items() if k not in theirs})
     rest |= theirs
     if bad := first(k for k,v in {**mine, **rest}.items() if k in own and v!=own[k]): raise TypeError(
@@ -141,9 +151,11 @@ def _group(self:TorchOptimizer, given, beside):
 @patch
 def add_param_group(self:TorchOptimizer, param_group):
     name = self.rule.__name__
-    if not isinstance(param_group, dict) or 'params' not in param_group: raise TypeError(f"{name}: a group is a dict with `params`; this is {param_group!r:.60}")
+    if not isinstance(param_group, dict) or 'params' not in param_group:
+        raise TypeError(f"{name}: a group is a dict with `params`; this is {param_group!r:.60}")
     ps = param_group['params']
-    if isinstance(ps, set): raise TypeError(f"{name}: the params of a group must be in order, for checkpoints number them, and a set has none; give a list")
+    if isinstance(ps, set):
+        raise TypeError(f"{name}: the params of a group must be in order, for checkpoints number them, and a set has none; give a list")
     param_group['params'] = ps = [ps] if isinstance(ps, torch.Tensor) else list(ps)
     check_weights(self.rule, [*(p for pg in self.param_groups for p in pg['params']), *(p[1] if isinstance(p, tuple) else p for p in ps)])
     group = self._group({k:v for k,v in param_group.items() if k!='params'}, self.defaults)
@@ -172,16 +184,23 @@ def _check_saved(self:TorchOptimizer, sd):
     "Raise unless the state dict `sd` has the form of this optimizer's own"
     check_label(self.rule, sd)
     state,groups,name = sd.get('state'),sd.get('param_groups'),self.rule.__name__
-    whole = isinstance(state, dict) and isinstance(groups, (list, tuple)) and all(isinstance(g, dict) and isinstance(g.get('params'), (list, tuple)) for g in groups)
-    if not whole: raise ValueError(f"{name}: a state_dict has a dict 'state' and a list 'param_groups' of dicts with 'params'; this one has {', '.join(map(str, sd))}")
+    whole = (isinstance(state, dict) and isinstance(groups, (list, tuple))
+        and all(isinstance(g, dict) and isinstance(g.get('params'), (list, tuple)) for g in groups))
+    if not whole:
+        raise ValueError(f"{name}: a state_dict has a dict 'state' and a list 'param_groups' of dicts with 'params'; "
+            f"this one has {', '.join(map(str, sd))}")
     lens = [[len(g['params']) for g in o] for o in (groups, self.param_groups)]
-    if lens[0]!=lens[1]: raise ValueError(f"{name}: saved with {lens[0]} weights in groups, to be loaded into {lens[1]}; use the same model and groups")
+    if lens[0]!=lens[1]:
+        raise ValueError(f"{name}: saved with {lens[0]} weights in groups, to be loaded into {lens[1]}; use the same model and groups")
     ids = [i for g in groups for i in g['params']]
-    if not all(map(risinstance((int, str)), ids)) or len(set(ids))<len(ids): raise ValueError(f"{name}: the weights of the groups are called {ids!r:.80}; "
-        "they need a number or a name each")
-    if not all(isinstance(v, dict) for v in state.values()): raise TypeError(f"{name}: the state of a weight is a dict, and not so in this state_dict")
+    if not all(map(risinstance((int, str)), ids)) or len(set(ids))<len(ids):
+        raise ValueError(f"{name}: the weights of the groups are called {ids!r:.80}; "
+            "they need a number or a name each")
+    if not all(isinstance(v, dict) for v in state.values()):
+        raise TypeError(f"{name}: the state of a weight is a dict, and not so in this state_dict")
     for own,g in zip(self.param_groups, groups):
-        alien = first(k for k in ('foreach', 'amsgrad', 'capturable', 'maximize') if k in g and k not in own) or first(k for k in self.keys if k not in g)
+        alien = (first(k for k in ('foreach', 'amsgrad', 'capturable', 'maximize') if k in g and k not in own)
+            or first(k for k in self.keys if k not in g))
         if 'fastopt' not in sd and alien: raise foreign_state_error(self.rule, g)
 
 # %% ../../nbs/core/08_torch_face.ipynb #d2e09b53
@@ -190,8 +209,8 @@ def _take(self:TorchOptimizer, sd):
     "The state dict `sd` without state, checked and in this optimizer's terms, and the state of each weight"
     self._check_saved(sd)
     pairs = list(zip([i for g in sd['param_groups'] for i in g['params']], [p for g in self.param_groups for p in g['params']]))
-    groups = [{**self._group({k:v for k,v in g.items() if k!='params' and k not in self.manner}, {**self.defaults, **own}), 'params': list(g['params'])}
-        for own,g in zip(self.param_groups, sd['param_groups'])]
+    groups = [{**self._group({k:v for k,v in g.items() if k!='params' and k not in self.manner}, {**self.defaults, **own}),
+        'params': list(g['params'])} for own,g in zip(self.param_groups, sd['param_groups'])]
     states = {p: load_state(self.engine, p, sd['state'][i], 'fastopt' in sd) for i,p in pairs if i in sd['state']}
     ids = [i for i,_ in pairs]
     return {**sd, 'param_groups': groups, 'state': {k:v for k,v in sd['state'].items() if k not in ids}},states

@@ -68,10 +68,12 @@ def wrap_opt_func(
     "`opt_func` as a `Learner` wants it: what makes PyTorch's optimizers is put into `OptimWrapper`"
     if isinstance(opt_func, (torch.optim.Optimizer, Optimizer, OptimWrapper)): raise TypeError(
         f"This {type(opt_func).__name__} is made already, for the weights of one model; give its class, or a function that makes one")
-    if not callable(opt_func): raise TypeError(f"{opt_func!r} makes no optimizer; give a fastai opt_func, a PyTorch class, or a function that makes one")
+    if not callable(opt_func):
+        raise TypeError(f"{opt_func!r} makes no optimizer; give a fastai opt_func, a PyTorch class, or a function that makes one")
     cls = getattr(opt_func, 'func', opt_func)
     if cls is OptimWrapper or isinstance(cls, type) and issubclass(cls, Optimizer): return opt_func
-    try: torchy = issubclass(cls, torch.optim.Optimizer) if isinstance(cls, type) else isinstance(opt_func(_flat(), lr=1e-3), torch.optim.Optimizer)
+    try: torchy = (issubclass(cls, torch.optim.Optimizer) if isinstance(cls, type)
+        else isinstance(opt_func(_flat(), lr=1e-3), torch.optim.Optimizer))
     except Exception: return opt_func # Why it cannot be made is told by the first check
     return partial(OptimWrapper, opt=opt_func) if torchy else opt_func
 
@@ -89,7 +91,8 @@ class CheckFixture:
         torch.manual_seed(0)
         model = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3), nn.Linear(3, 1))
         data = Batches((torch.randn(4, 2), torch.randn(4, 1)) for _ in range(4))
-        dls = DataLoaders(*[DataLoader(o, bs=None, device=torch.device('cpu')) for o in (data, Batches(data[:1]))], device=torch.device('cpu'))
+        dls = DataLoaders(*[DataLoader(o, bs=None, device=torch.device('cpu')) for o in (data, Batches(data[:1]))],
+            device=torch.device('cpu'))
         return Learner(dls, model, nn.MSELoss(), self.opt_func, lr=self.lr, splitter=body_and_head, path=Path(self.path), **kwargs)
     def fitted(self, learn, *args, how='fit', **kwargs):
         with learn.no_bar(), learn.no_logging(): getattr(learn, how)(*args, **kwargs)
@@ -153,12 +156,17 @@ def suggest_fix(e, lab):
     key = text.split('\n\t')[-1].strip("'\" ")
     if isinstance(e, KeyError) and key in ('lr', 'mom', 'sqr_mom', 'eps', 'wd'):
         has = ', '.join(k for k,v in lab.bare()[1].hypers[0].items() if is_number(v))
-        return f"Let `set_hyper` pass over {key!r} with a warning; or, if one of {has} is {key!r} by another name, say so in the `hp_map` of `OptimWrapper`."
-    if 'closure' in text: return "Make `closure` optional, as a `Learner` calls `step()` without, or run forward and backward again from a callback."
+        return (f"Let `set_hyper` pass over {key!r} with a warning; "
+            f"or, if one of {has} is {key!r} by another name, say so in the `hp_map` of `OptimWrapper`.")
+    if 'closure' in text:
+        return "Make `closure` optional, as a `Learner` calls `step()` without, or run forward and backward again from a callback."
     if 'train mode' in text: return "Call the optimizer's `train()` and `eval()` from a callback, for a `Learner` calls neither."
-    if 'Weights only load failed' in text: return "Put only tensors, numbers, strings, lists and dicts into `state_dict`, and no objects of classes of your own."
-    if raised_by(lambda: random_steps(*lab.bare(), n=1)): return "First let `step()` work on two matrices with dense gradients in float32, where it fails already."
-    if raised_by(lab.learner().create_opt): return "Take all weights of a network, vectors like biases and norms included, or leave those to a second optimizer inside."
+    if 'Weights only load failed' in text:
+        return "Put only tensors, numbers, strings, lists and dicts into `state_dict`, and no objects of classes of your own."
+    if raised_by(lambda: random_steps(*lab.bare(), n=1)):
+        return "First let `step()` work on two matrices with dense gradients in float32, where it fails already."
+    if raised_by(lab.learner().create_opt):
+        return "Take all weights of a network, vectors like biases and norms included, or leave those to a second optimizer inside."
 
 def is_number(v): return isinstance(v, Real) and not isinstance(v, bool)
 
@@ -214,8 +222,10 @@ def check_optimizer(
     lr=1e-2 # Learning rate
 )->Report: # Columns: check, passed (or NA), what happened, how to mend
     "Try what fastai promises of optimizers on `opt_func`"
-    opt_func,names,made = wrap_opt_func(opt_func),list(checks) if only is None else [only] if isinstance(only, str) else list(only),first(checks)
-    if bad := first(o for o in names if o not in checks): raise ValueError(f"There is no check {bad!r}{did_you_mean(bad, checks)} There are: {', '.join(checks)}")
+    opt_func,names,made = (wrap_opt_func(opt_func),
+        list(checks) if only is None else [only] if isinstance(only, str) else list(only), first(checks))
+    if bad := first(o for o in names if o not in checks):
+        raise ValueError(f"There is no check {bad!r}{did_you_mean(bad, checks)} There are: {', '.join(checks)}")
     with TemporaryDirectory() as path:
         lab,rows = CheckFixture(opt_func, lr, path),{}
         rows[made] = run_check(lab, made)
@@ -238,7 +248,8 @@ def _made(lab):
     return n==2 and lr==lab.lr, f"2 lists of weights made {n} groups; lr={lab.lr} is read as {lr}"
 
 # %% ../../nbs/evidence/01_conformance.ipynb #cb9e5b73
-@register_check('set_hyper', "Inherit `set_hyper` from fastai's `Optimizer`, and let `_set_hyper(k, v)` write one value of the list `v` into each group.")
+@register_check('set_hyper', "Inherit `set_hyper` from fastai's `Optimizer`, "
+    "and let `_set_hyper(k, v)` write one value of the list `v` into each group.")
 def _set_hyper(lab):
     _,opt = lab.bare()
     saw = []
@@ -252,7 +263,8 @@ def _set_hyper(lab):
 
 _still = "Give `check_optimizer` a rate at which it moves, as lr=1 for those that find their own, if it is not at fault."
 
-@register_check('discriminative rates', "Read `lr` from the group of each weight in `step`, not from the first group or from the constructor.")
+@register_check('discriminative rates',
+    "Read `lr` from the group of each weight in `step`, not from the first group or from the constructor.")
 def _discriminative(lab):
     ps,opt = lab.bare(torch.float64) # Some begin with steps too small for float32
     opt.set_hyper('lr', [lab.lr/10, lab.lr])
@@ -260,7 +272,8 @@ def _discriminative(lab):
     random_steps(ps, opt)
     a,b = ((p.detach()-start).norm().item() for p in ps)
     if not b: return False,f"12 steps at lr={lab.lr:.4g} moved nothing",_still
-    return 3*a < b < float('inf'),f"at a tenth of the rate, the same weight with the same gradients went {a:.3g}, and {b:.3g} at the full rate"
+    return 3*a < b < float('inf'),(f"at a tenth of the rate, the same weight with the same gradients went {a:.3g}, "
+        f"and {b:.3g} at the full rate")
 
 # %% ../../nbs/evidence/01_conformance.ipynb #7ffdb3a3
 _live = "Return the dicts that `step` reads from `hypers` and `param_groups`, or views that write through to them, and no copies."
@@ -292,11 +305,13 @@ def nearby_value(opt, k, v):
     return first(near, lambda o: not raised_by(take, o)) or near[0]
 
 # %% ../../nbs/evidence/01_conformance.ipynb #c6e3d44d
-@register_check('only numbers in hypers', "Keep switches, `None`, step counts and tensors in `state` or on the optimizer, so that `hypers` has only what can be scheduled.")
+@register_check('only numbers in hypers',
+    "Keep switches, `None`, step counts and tensors in `state` or on the optimizer, so that `hypers` has only what can be scheduled.")
 def _numbers(lab):
     learn = lab.learner()
     lab.fitted(learn, 1)
-    odd = {k: v.item() if isinstance(v, torch.Tensor) and v.numel()==1 else v for k,v in learn.opt.hypers[0].items() if not is_number(v) or k=='step'}
+    odd = {k: v.item() if isinstance(v, torch.Tensor) and v.numel()==1 else v for k,v in learn.opt.hypers[0].items()
+        if not is_number(v) or k=='step'}
     if odd: return False,f"{len(odd)} of {len(learn.opt.hypers[0])} are no hypers: {', '.join(f'{k}={v!r}' for k,v in odd.items())}"
     return True,f"all {len(learn.opt.hypers[0])} are numbers: {', '.join(learn.opt.hypers[0])}"
 
@@ -307,7 +322,8 @@ def _any_hyper(lab):
     learn = lab.learner()
     learn.create_opt()
     names = list(getattr(learn.opt, 'fwd_map', {}).values())
-    if twice := first(o for o in names if names.count(o)>1): return False,f"two hypers are both called {twice!r}; a schedule of it reaches one", _map
+    if twice := first(o for o in names if names.count(o)>1):
+        return False,f"two hypers are both called {twice!r}; a schedule of it reaches one", _map
     start = {k:v for k,v in learn.opt.hypers[0].items() if is_number(v) and k!='step'}
     ends = {k: nearby_value(lab.bare()[1], k, v) for k,v in start.items()}
     after = lab.fitted(learn, 2, cbs=ParamScheduler({k: _steps(v, ends[k]) for k,v in start.items()}))
@@ -318,7 +334,8 @@ def _any_hyper(lab):
 def _steps(a, b): return lambda pct: b if pct>0.5 else a
 
 # %% ../../nbs/evidence/01_conformance.ipynb #8c709828
-@register_check('misspelt hyper', "Raise in `set_hyper` for names that no group has, with the name, the nearest valid one and a list of all.")
+@register_check('misspelt hyper',
+    "Raise in `set_hyper` for names that no group has, with the name, the nearest valid one and a list of all.")
 def _misspelt(lab):
     ps,opt = lab.bare()
     good = first(k for k in ('mom', 'wd', 'lr') if k in opt.hypers[0])
@@ -352,7 +369,8 @@ def _lr_find(lab):
     with learn.no_bar(): found = learn.lr_find(end_lr=1, num_it=20, stop_div=False, show_plot=False)
     return found.valley>0,f"suggests lr={found.valley:.2g} from {len(learn.recorder.losses)} batches"
 
-@register_check('lr_find leaves no trace', "Put all that `step` reads and writes into `state_dict`, and draw no random numbers from the global generators.")
+@register_check('lr_find leaves no trace',
+    "Put all that `step` reads and writes into `state_dict`, and draw no random numbers from the global generators.")
 def _trace(lab):
     a,b = lab.learner(),lab.learner()
     for o in (a, b): start = lab.fitted(o, 2)
@@ -365,8 +383,8 @@ def _trace(lab):
     rngs = torch.get_rng_state(),random.getstate()
     random_steps(ps, opt)
     drew = not torch.equal(rngs[0], torch.get_rng_state()) or rngs[1]!=random.getstate()
-    return not (back or moved or off or drew),(f"weights off by {back:.2g}, {'hypers ' + ', '.join(moved) if moved else 'no hyper'} changed, after 8 more batches off by "
-        f"{off:.2g}, {'random' if drew else 'no random'} numbers drawn")
+    return not (back or moved or off or drew),(f"weights off by {back:.2g}, {'hypers ' + ', '.join(moved) if moved else 'no hyper'} "
+        f"changed, after 8 more batches off by {off:.2g}, {'random' if drew else 'no random'} numbers drawn")
 
 # %% ../../nbs/evidence/01_conformance.ipynb #c0835fa3
 def step_one_weight(learn, p, **hypers):
@@ -396,11 +414,13 @@ def _wd(lab):
     return n==6,f"with wd=10 in place of 0, {n} of 6 weights went another way"
 
 # %% ../../nbs/evidence/01_conformance.ipynb #e52a580b
-@register_check('wd_bn_bias=False', "Skip decay where `state[p].get('do_wd', True)` is false; `OptimWrapper` never shows that mark to the optimizer inside.")
+@register_check('wd_bn_bias=False', "Skip decay where `state[p].get('do_wd', True)` is false; "
+    "`OptimWrapper` never shows that mark to the optimizer inside.")
 def _wd_bn_bias(lab):
     names = decayed_names(lab, wd_bn_bias=False)
     odd = [n for n in names if n not in ('0.weight', '2.weight')]
-    return not odd,f"decayed: {', '.join(names) or 'nothing'}" + (f"; to be spared were {', '.join(odd)}" if odd else '; norm and biases were spared')
+    return not odd,f"decayed: {', '.join(names) or 'nothing'}" + (
+        f"; to be spared were {', '.join(odd)}" if odd else '; norm and biases were spared')
 
 # %% ../../nbs/evidence/01_conformance.ipynb #885f7c0c
 @register_check('train_bn', "Let `freeze_to` leave `requires_grad` on where `state[p]['force_train']` is set.")
@@ -414,7 +434,8 @@ def _train_bn(lab):
         start = flatten_weights(ps)
         lab.fitted(learn, 2)
         moved[flag] = max_difference(start, flatten_weights(ps))
-    return moved[True]>0 and moved[False]==0,f"frozen batch norm moved by {moved[True]:.2g} with train_bn=True, by {moved[False]:.2g} with False"
+    return moved[True]>0 and moved[False]==0,(f"frozen batch norm moved by {moved[True]:.2g} with train_bn=True, "
+        f"by {moved[False]:.2g} with False")
 
 @register_check('frozen weights rest', "Skip weights with `requires_grad=False` in `step`, also those that still hold a gradient.")
 def _rest(lab):
@@ -431,7 +452,8 @@ def _rest(lab):
     return not any(saw.values()),'frozen weights moved by ' + ', '.join(f'{v:.2g} {k}' for k,v in saw.items())
 
 # %% ../../nbs/evidence/01_conformance.ipynb #6589de63
-@register_check('freeze resets state', "Let `clear_state` reset all that `step` has written, also what is kept in groups or on the optimizer, as step counts and slow weights.")
+@register_check('freeze resets state', "Let `clear_state` reset all that `step` has written, "
+    "also what is kept in groups or on the optimizer, as step counts and slow weights.")
 def _reset(lab):
     a,b = lab.learner(),lab.learner()
     lab.fitted(a, 2)
@@ -453,7 +475,8 @@ def _frozen_idx(lab):
     a.save('frozen')
     b.load('frozen')
     on = [p.requires_grad for p in b.model[0].parameters()]
-    return b.opt.frozen_idx==1 and not any(on),f"saved with 1 group frozen, loaded with {b.opt.frozen_idx}; {sum(on)} of {len(on)} frozen weights can be trained"
+    return b.opt.frozen_idx==1 and not any(on),(f"saved with 1 group frozen, loaded with {b.opt.frozen_idx}; "
+        f"{sum(on)} of {len(on)} frozen weights can be trained")
 
 # %% ../../nbs/evidence/01_conformance.ipynb #488a2f18
 class StepRecorder(Callback):
@@ -473,14 +496,16 @@ def _clip(lab):
     learn,peek = lab.learner(),StepRecorder()
     lab.fitted(learn, 2, cbs=[GradientClip(1e-3), peek])
     ok = all(0 < o <= 1.001e-3 for o in peek.norms) and not peek.early and peek.updates
-    return ok,f"clipped to 0.001, gradients had norms up to {max(peek.norms):.2g} in {len(peek.norms)} steps; {peek.early} updates came before `step`"
+    return ok,(f"clipped to 0.001, gradients had norms up to {max(peek.norms):.2g} in {len(peek.norms)} steps; "
+        f"{peek.early} updates came before `step`")
 
 @register_check('GradientAccumulation', "Move weights in `step` only, for on most batches a `Learner` does not call it.")
 def _accumulate(lab):
     plain,twice = StepRecorder(),StepRecorder()
     lab.fitted(lab.learner(), 2, cbs=plain)
     lab.fitted(lab.learner(), 4, cbs=[GradientAccumulation(8), twice])
-    return twice.updates==plain.updates>0,f"{twice.updates} updates in 16 batches of 4 accumulated to 8; 8 batches gave {plain.updates} without"
+    return twice.updates==plain.updates>0,(f"{twice.updates} updates in 16 batches of 4 accumulated to 8; "
+        f"8 batches gave {plain.updates} without")
 
 # %% ../../nbs/evidence/01_conformance.ipynb #d91a346e
 class CpuScaler(MixedPrecision):
@@ -499,11 +524,13 @@ class OverflowAt(Callback):
         for p in self.model.parameters():
             if p.grad is not None: p.grad.fill_(float('inf'))
 
-@register_check('MixedPrecision', "Keep real gradients in `p.grad` and all weights in `param_groups`, where a GradScaler unscales them, and step only when `step` is called.")
+@register_check('MixedPrecision', "Keep real gradients in `p.grad` and all weights in `param_groups`, where a GradScaler unscales them, "
+    "and step only when `step` is called.")
 def _scaler(lab):
     a = lab.fitted(lab.learner(), 2, cbs=[CpuScaler(), OverflowAt(6)])
     b = lab.fitted(lab.learner(), 2, cbs=OverflowAt(6, leave_out=True))
-    return max_difference(a, b)<1e-6,f"8 batches, one with infinite gradients: weights are off by {max_difference(a, b):.2g} from a run in float32 without that step"
+    return max_difference(a, b)<1e-6,("8 batches, one with infinite gradients: "
+        f"weights are off by {max_difference(a, b):.2g} from a run in float32 without that step")
 
 # %% ../../nbs/evidence/01_conformance.ipynb #eb22971f
 @register_check('MixUp', _sched)
@@ -521,7 +548,8 @@ def raise_load_error(lab, file):
         raise RuntimeError("the state was refused the first time")
     return learn
 
-@register_check('weights_only', "Put only tensors, numbers, strings, lists and dicts into `state_dict`: fastai loads with `weights_only=True`.")
+@register_check('weights_only', "Put only tensors, numbers, strings, lists and dicts into `state_dict`: "
+    "fastai loads with `weights_only=True`.")
 def _weights_only(lab):
     learn = lab.learner()
     lab.fitted(learn, 2)
@@ -543,7 +571,8 @@ def state_dtypes(opt, ps):
     state = getattr(opt, 'opt', opt).state
     return {f'{k}': v.dtype for p in ps for k,v in state[p].items() if isinstance(v, torch.Tensor) and v.ndim}
 
-@register_check('bf16 weights', "Override `load_state_dict` so that it keeps each state tensor's own dtype; PyTorch's casts it to the dtype of the weight.")
+@register_check('bf16 weights', "Override `load_state_dict` so that it keeps each state tensor's own dtype; "
+    "PyTorch's casts it to the dtype of the weight.")
 def _bf16(lab):
     ps,opt = lab.bare(torch.bfloat16)
     random_steps(ps, opt)
@@ -558,7 +587,8 @@ def _bf16(lab):
     return not cast and not off,f"loading cast {', '.join(cast) or 'nothing'}; after 12 more steps weights are off by {off:.2g}"
 
 # %% ../../nbs/evidence/01_conformance.ipynb #a6e96125
-@register_check('export', "Let `opt_func` and `state_dict` be pickled, and let `load_state_dict` take what `state_dict` gave: `export` makes the optimizer anew.")
+@register_check('export', "Let `opt_func` and `state_dict` be pickled, and let `load_state_dict` take what `state_dict` gave: "
+    "`export` makes the optimizer anew.")
 def _export(lab):
     a,b = lab.learner(),lab.learner()
     for o in (a, b): lab.fitted(o, 2)
@@ -567,7 +597,8 @@ def _export(lab):
     same = torch.equal(new.model.eval()(x), a.model.eval()(x))
     new.create_opt()
     off = max_difference(lab.fitted(a, 2), lab.fitted(b, 2))
-    return same and not off,f"the loaded learner predicts {'the same' if same else 'something else'}; the exported one goes on, off by {off:.2g}"
+    return same and not off,(f"the loaded learner predicts {'the same' if same else 'something else'}; "
+        f"the exported one goes on, off by {off:.2g}")
 
 # %% ../../nbs/evidence/01_conformance.ipynb #37158d8f
 def copy_continues(lab, copied):
@@ -578,9 +609,11 @@ def copy_continues(lab, copied):
     ends = random_steps(qs, again, 1)
     touched,off = max_difference(start, flatten_weights(ps)),max_difference(ends, random_steps(ps, opt, 1))
     copied(lab.opt_func)([ps], lr=lab.lr)
-    return not (touched or off),f"12 steps of the copy moved the original by {touched:.2g}, and are off by {off:.2g} from 12 steps of the original"
+    return not (touched or off),(f"12 steps of the copy moved the original by {touched:.2g}, "
+        f"and are off by {off:.2g} from 12 steps of the original")
 
-_copy = "Return all attributes that `step` reads from `__getstate__` (PyTorch's leaves out all but defaults, state and groups), and keep no lambdas among them."
+_copy = ("Return all attributes that `step` reads from `__getstate__` (PyTorch's leaves out all but defaults, state and groups), "
+    "and keep no lambdas among them.")
 
 @register_check('pickle', _copy)
 def _pickle(lab): return copy_continues(lab, lambda o: pickle.loads(pickle.dumps(o)))
@@ -589,7 +622,8 @@ def _pickle(lab): return copy_continues(lab, lambda o: pickle.loads(pickle.dumps
 def _deepcopy(lab): return copy_continues(lab, deepcopy)
 
 # %% ../../nbs/evidence/01_conformance.ipynb #c41833ec
-@register_check('gradients in place', "Copy a gradient that is kept for the next step, as in `state['prev'].copy_(p.grad)`; a reference changes with it.")
+@register_check('gradients in place',
+    "Copy a gradient that is kept for the next step, as in `state['prev'].copy_(p.grad)`; a reference changes with it.")
 def _in_place(lab):
     a,b = lab.bare(),lab.bare()
     off = max_difference(random_steps(*a), random_steps(*b, in_place=True))
@@ -614,7 +648,8 @@ def wd_report(
     names,norms_and_biases = {p:n for n,p in learn.model.named_parameters()},{*norm_bias_params(learn.model)}
     for i,(ps,group) in enumerate(zip(opt.param_lists, opt.hypers)):
         for p in ps:
-            own = opt.rule.hyper_of(p, {**opt.engine.options, **group}) if isinstance(opt, FastOptimizer) else group # A `route` may have two decays
+            # A `route` may have two decays
+            own = opt.rule.hyper_of(p, {**opt.engine.options, **group}) if isinstance(opt, FastOptimizer) else group
             wd = own.get('wd', group.get('weight_decay'))
             marked = p in opt.state and not opt.state[p].get('do_wd', True)
             decayed,why = _decayed(p, wd, marked, isinstance(opt, OptimWrapper), p in norms_and_biases)

@@ -129,35 +129,41 @@ nets = dict(xresnet50=xresnet50_shapes, # 167 tensors, 23.5 million weights
 
 # %% ../../nbs/evidence/02_step_bench.ipynb #23d41310
 competitors = {k:o for k,o in sorted(vars(every).items()) if isinstance(o, Rule)}
-competitors |= dict(sgd=Rule(*every.sgd, mom=0.9), lookahead=Rule(*every.sgd, every.lookahead, mom=0.9), rprop=Rule(every.rprop, every.descend, lr=0.01))
+competitors |= dict(sgd=Rule(*every.sgd, mom=0.9), lookahead=Rule(*every.sgd, every.lookahead, mom=0.9),
+    rprop=Rule(every.rprop, every.descend, lr=0.01))
 choice = 'sgd adam adamw radam diffgrad diffrgrad adamod diffmod deepmemory ranger lookahead lamb lars stableadamw cautious_adamw'.split()
 
 # %% ../../nbs/evidence/02_step_bench.ipynb #b4480917
 homes = dict(torch='torch.optim', fastai='fastai.optimizer', optimi='optimi', pytorch_optimizer='pytorch_optimizer')
 L2 = dict(decouple_wd=False)
-_torch = dict(sgd=dict(cls='SGD', momentum=0.9), nesterov=dict(cls='SGD', momentum=0.9, nesterov=True), adam=dict(cls='Adam'), adamw=dict(cls='AdamW'),
-    radam=dict(cls='RAdam', decoupled_weight_decay=True), amsgrad=dict(cls='Adam', amsgrad=True), adagrad=dict(cls='Adagrad'), adadelta=dict(cls='Adadelta'),
-    rmsprop=dict(cls='RMSprop'), rmsprop_centered=dict(cls='RMSprop', centered=True), rprop=dict(cls='Rprop'), adamax=dict(cls='Adamax'), nadam=dict(cls='NAdam'),
+_torch = dict(sgd=dict(cls='SGD', momentum=0.9), nesterov=dict(cls='SGD', momentum=0.9, nesterov=True), adam=dict(cls='Adam'),
+    adamw=dict(cls='AdamW'), radam=dict(cls='RAdam', decoupled_weight_decay=True), amsgrad=dict(cls='Adam', amsgrad=True),
+    adagrad=dict(cls='Adagrad'), adadelta=dict(cls='Adadelta'), rmsprop=dict(cls='RMSprop'),
+    rmsprop_centered=dict(cls='RMSprop', centered=True), rprop=dict(cls='Rprop'), adamax=dict(cls='Adamax'), nadam=dict(cls='NAdam'),
     nadamw=dict(cls='NAdam', decoupled_weight_decay=True), asgd=dict(cls='ASGD'), adafactor=dict(cls='Adafactor'), muon=dict(cls='Muon'))
-_fastai = dict(sgd=dict(cls='SGD', mom=0.9, **L2), adam=dict(cls='Adam', **L2), adamw=dict(cls='Adam'), radam=dict(cls='RAdam'), ranger=dict(cls='ranger'),
-    ranger19=dict(cls='ranger'), lookahead=dict(cls='SGD', mom=0.9, around='Lookahead', **L2), rmsprop=dict(cls='RMSProp', **L2),
-    qhadam=dict(cls='QHAdam', mom=0.995, **L2), qhadamw=dict(cls='QHAdam', mom=0.995), lamb_debiased=dict(cls='Lamb', sqr_mom=0.999, eps=1e-6))
+_fastai = dict(sgd=dict(cls='SGD', mom=0.9, **L2), adam=dict(cls='Adam', **L2), adamw=dict(cls='Adam'), radam=dict(cls='RAdam'),
+    ranger=dict(cls='ranger'), ranger19=dict(cls='ranger'), lookahead=dict(cls='SGD', mom=0.9, around='Lookahead', **L2),
+    rmsprop=dict(cls='RMSProp', **L2), qhadam=dict(cls='QHAdam', mom=0.995, **L2), qhadamw=dict(cls='QHAdam', mom=0.995),
+    lamb_debiased=dict(cls='Lamb', sqr_mom=0.999, eps=1e-6))
 _optimi = dict(sgd=dict(cls='SGD', momentum=0.9), adam=dict(cls='Adam'), adamw=dict(cls='AdamW'), radam=dict(cls='RAdam', decouple_wd=True),
-    ranger=dict(cls='Ranger'), adan=dict(cls='Adan'), adan_no_prox=dict(cls='Adan', adam_wd=True), lion=dict(cls='Lion'), stableadamw=dict(cls='StableAdamW'))
+    ranger=dict(cls='Ranger'), adan=dict(cls='Adan'), adan_no_prox=dict(cls='Adan', adam_wd=True), lion=dict(cls='Lion'),
+    stableadamw=dict(cls='StableAdamW'))
 peers = dict(torch=_torch, fastai=_fastai, optimi=_optimi)
 
 # %% ../../nbs/evidence/02_step_bench.ipynb #81238d83
 QH,late_decay = dict(betas=(0.995, 0.999), nus=(0.7, 1.)),dict(weight_decouple=True)
-peers['pytorch_optimizer'] = dict(radam=dict(cls='RAdam'), diffgrad=dict(cls='DiffGrad', weight_decouple=False), diffrgrad=dict(cls='DiffGrad', rectify=True),
-    adamod=dict(cls='AdaMod'), ranger=dict(cls='Ranger'), lookahead=dict(cls='SGD', momentum=0.9, around='Lookahead'),
-    adabelief=dict(cls='AdaBelief', rectify=True), adabelief_plain=dict(cls='AdaBelief'), adabelief_ams=dict(cls='AdaBelief', ams_bound=True),
-    yogi=dict(cls='Yogi', weight_decouple=False), qhadam=dict(cls='QHAdam', **QH), qhadamw=dict(cls='QHAdam', **QH, **late_decay),
-    qhm=dict(cls='QHM', momentum=0.999, nu=0.7), aggmo=dict(cls='AggMo'), laprop=dict(cls='LaProp'), lars=dict(cls='LARS'), lion=dict(cls='Lion'),
-    lamb=dict(cls='Lamb', max_grad_norm=0.), adan=dict(cls='Adan'), adan_no_prox=dict(cls='Adan', **late_decay), adopt=dict(cls='ADOPT'),
-    adoptw=dict(cls='ADOPT', **late_decay), adamax=dict(cls='AdaMax'), adadelta=dict(cls='AdaDelta'), stableadamw=dict(cls='StableAdamW', kahan_sum=False),
-    prodigy=dict(cls='Prodigy'), dadapt_adam=dict(cls='DAdaptAdam'), dadapt_adamw=dict(cls='DAdaptAdam', **late_decay), dadapt_sgd=dict(cls='DAdaptSGD', momentum=0.),
-    schedulefree_adamw=dict(cls='ScheduleFreeAdamW'), schedulefree_sgd=dict(cls='ScheduleFreeSGD'), schedulefree_radam=dict(cls='ScheduleFreeRAdam'),
-    mars_adamw=dict(cls='MARS', optimize_1d=True), mars_lion=dict(cls='MARS', mars_type='lion', optimize_1d=True), shampoo=dict(cls='Shampoo', matrix_eps=1e-4), soap=dict(cls='SOAP'))
+peers['pytorch_optimizer'] = dict(radam=dict(cls='RAdam'), diffgrad=dict(cls='DiffGrad', weight_decouple=False),
+    diffrgrad=dict(cls='DiffGrad', rectify=True), adamod=dict(cls='AdaMod'), ranger=dict(cls='Ranger'), lookahead=dict(cls='SGD',
+        momentum=0.9, around='Lookahead'), adabelief=dict(cls='AdaBelief', rectify=True), adabelief_plain=dict(cls='AdaBelief'),
+    adabelief_ams=dict(cls='AdaBelief', ams_bound=True), yogi=dict(cls='Yogi', weight_decouple=False), qhadam=dict(cls='QHAdam', **QH),
+    qhadamw=dict(cls='QHAdam', **QH, **late_decay), qhm=dict(cls='QHM', momentum=0.999, nu=0.7), aggmo=dict(cls='AggMo'),
+    laprop=dict(cls='LaProp'), lars=dict(cls='LARS'), lion=dict(cls='Lion'), lamb=dict(cls='Lamb', max_grad_norm=0.), adan=dict(cls='Adan'),
+    adan_no_prox=dict(cls='Adan', **late_decay), adopt=dict(cls='ADOPT'), adoptw=dict(cls='ADOPT', **late_decay), adamax=dict(cls='AdaMax'),
+    adadelta=dict(cls='AdaDelta'), stableadamw=dict(cls='StableAdamW', kahan_sum=False), prodigy=dict(cls='Prodigy'),
+    dadapt_adam=dict(cls='DAdaptAdam'), dadapt_adamw=dict(cls='DAdaptAdam', **late_decay), dadapt_sgd=dict(cls='DAdaptSGD', momentum=0.),
+    schedulefree_adamw=dict(cls='ScheduleFreeAdamW'), schedulefree_sgd=dict(cls='ScheduleFreeSGD'),
+    schedulefree_radam=dict(cls='ScheduleFreeRAdam'), mars_adamw=dict(cls='MARS', optimize_1d=True), mars_lion=dict(cls='MARS',
+        mars_type='lion', optimize_1d=True), shampoo=dict(cls='Shampoo', matrix_eps=1e-4), soap=dict(cls='SOAP'))
 
 # %% ../../nbs/evidence/02_step_bench.ipynb #3d00ff92
 def why_missing(home):
@@ -193,7 +199,8 @@ def family_makers(name, gpu=False):
     given = {k:v for k,v in dict(lr=1e-3, wd=1e-2).items() if k in competitors[name].hypers}
     ours = {(name, 'fastopt', how): partial(competitors[name], **given, how=how) for how in engines}
     known = {home: kws[name] for home,kws in peers.items() if name in kws and not why_missing(home)}
-    theirs = {(name, home, how): partial(peer, home=home, how=how, **kw) for home,kw in known.items() for how in peer_engines(home, kw['cls'], gpu)}
+    theirs = {(name, home, how): partial(peer, home=home, how=how, **kw) for home,kw in known.items()
+        for how in peer_engines(home, kw['cls'], gpu)}
     products = {PRODUCTS: Products} if name=='muon' else {}
     return {COPY: Copy, TORCH: partial(peer, home='torch', how='fused', cls='AdamW'), **ours, **theirs, **products}
 
@@ -331,8 +338,8 @@ def measure_family(
     family,k,weights = family_makers(name, field.device.type!='cpu'),period(rule),sum(p.numel() for p in field.ps)
     opts,firsts = _enter_all(family, field, steps_to_settle(rule)+k, left_out, 30/k)
     times = time_interleaved(opts, field, k, **kwargs)
-    rows = [dict(bench_row(key, times, bytes_moved(rule, shapes), weights), first_ms=firsts[key], shapes=net, **profile_gpu(opts[key], field, k))
-        for key in opts if key[0]==name]
+    rows = [dict(bench_row(key, times, bytes_moved(rule, shapes), weights), first_ms=firsts[key], shapes=net,
+        **profile_gpu(opts[key], field, k)) for key in opts if key[0]==name]
     opts.clear() # Its memory is needed
     for o in rows:
         if (o['library'], o['engine'])!=('fastopt', 'fused'): continue
@@ -372,7 +379,8 @@ def first_steps(code=FIRST_STEP):
 class Face:
     "Takes part as an optimizer whose step is all that a `Learner` asks of `opt` on a batch; in `inside`, the milliseconds of the step under the face"
     def __init__(self, opt):
-        self.opt,self.lrs,self.inside,under = opt,np.full(len(opt.param_lists), 1e-3),[],opt.opt if isinstance(opt, OptimWrapper) else opt.engine
+        (self.opt, self.lrs, self.inside,
+            under) = opt,np.full(len(opt.param_lists), 1e-3),[],opt.opt if isinstance(opt, OptimWrapper) else opt.engine
         under.step = partial(self.timed, under.step, first(opt.all_params())[0].device)
     def timed(self, step, device, *args, **kwargs):
         start = synchronized_time(device)
@@ -400,7 +408,8 @@ def overhead(n_groups, device='cpu', **kwargs):
 def overheads(device='cpu', **kwargs):
     "Rows of what faces add, for each of `faced` and of `groups`"
     cols = {(who, n): us for n in groups for who,us in overhead(n, device, **kwargs).items()}
-    return [dict(face=who, groups=n, median_us=us.median(), spread=us.quantile([0.25, 0.75]).tolist(), n=len(us)) for (who,n),us in cols.items()]
+    return [dict(face=who, groups=n, median_us=us.median(), spread=us.quantile([0.25, 0.75]).tolist(), n=len(us))
+        for (who,n),us in cols.items()]
 
 # %% ../../nbs/evidence/02_step_bench.ipynb #4ab83f6e
 def own_groups(ps): return [dict(params=[p], lr=1e-3*(1 + i/len(ps))) for i,p in enumerate(ps)]
@@ -419,9 +428,11 @@ class NewEachStep:
 
 _ours,_theirs = partial(AdamW, how='fused'),partial(torch.optim.AdamW, fused=True)
 corners = { # What is measured and against what: shapes, the makers of both, the most that their ratio may be
-    '1,000 groups of one tensor, vs torch AdamW fused': (lambda: [(1000,)]*1000, lambda ps: _ours(own_groups(ps)), lambda ps: _theirs(own_groups(ps)), 1.),
+    '1,000 groups of one tensor, vs torch AdamW fused': (lambda: [(1000,)]*1000,
+        lambda ps: _ours(own_groups(ps)), lambda ps: _theirs(own_groups(ps)), 1.),
     'another gradient missing at each step, vs none': (lambda: xresnet50_shapes()[:160], OneMissing, _ours, 1.3),
-    'first step of 100 million weights, vs torch AdamW fused': (nets['huge'], partial(NewEachStep, _ours), partial(NewEachStep, _theirs), 1.2)}
+    'first step of 100 million weights, vs torch AdamW fused': (nets['huge'],
+        partial(NewEachStep, _ours), partial(NewEachStep, _theirs), 1.2)}
 
 # %% ../../nbs/evidence/02_step_bench.ipynb #7d05f3b2
 def corner(name, device='cpu', n=20):
@@ -452,7 +463,8 @@ def bar(where, what, sign, limit, x):
 # %% ../../nbs/evidence/02_step_bench.ipynb #e4c12df8
 def per_byte(rows):
     "For each rule of one phase that the table `rows` knows: times of fused steps on an xresnet50, per byte, over those of PyTorch's fused AdamW"
-    known = {k: find_value(rows, 'vs_torch_fused', shapes='xresnet50', library='fastopt', engine='fused', name=k) for k in dict.fromkeys(rows.name)}
+    known = {k: find_value(rows, 'vs_torch_fused', shapes='xresnet50', library='fastopt', engine='fused', name=k)
+        for k in dict.fromkeys(rows.name)}
     return {k: x*state_numbers(adamw)/state_numbers(competitors[k]) for k,x in known.items() if x is not None and phases(competitors[k])==1}
 
 def cpu_bars(rows, warm):
@@ -461,12 +473,14 @@ def cpu_bars(rows, warm):
     yield bar(here, 'fused adamw vs torch AdamW fused', '<=', 1.25, ratios.get('adamw'))
     yield bar(here, 'fused diffgrad vs torch AdamW fused, per byte', '<=', 1.25, ratios.get('diffgrad'))
     worst = max(ratios, key=ratios.get, default='?')
-    yield bar(here, f'the worst of {len(ratios)} rules of one phase, {worst}, vs torch AdamW fused, per byte', '<=', 1.25, ratios.get(worst))
+    yield bar(here, f'the worst of {len(ratios)} rules of one phase, {worst}, vs torch AdamW fused, per byte',
+        '<=', 1.25, ratios.get(worst))
     auto,theirs = rows[(rows.library=='fastopt') & (rows.engine=='auto')],rows[rows.library.isin(homes)]
     for name in filter({o for known in peers.values() for o in known}.__contains__, choice):
         ms = [find_value(o, 'median_ms', shapes='xresnet50', name=name) for o in (auto, theirs)]
         yield bar(here, f'auto {name} vs its fastest peer', '<', 1, ratio(*ms))
-    ms = find_value(auto, 'median_ms', shapes='small', name='adamw'),find_value(theirs, 'median_ms', shapes='small', name='adamw', library='fastai')
+    ms = (find_value(auto, 'median_ms', shapes='small', name='adamw'),
+        find_value(theirs, 'median_ms', shapes='small', name='adamw', library='fastai'))
     yield bar('CPU, small', 'auto adamw vs fastai Adam', '<=', 1, ratio(*ms))
     yield bar('CPU', 'first fused step, warm cache, seconds', '<=', 3, max(warm.values(), default=None))
 
@@ -581,7 +595,8 @@ def bench(
 ):
     "Measure the families of `rules` on the weights of `models`, print what is found, return the record"
     info = dict(device=device_name(), versions=all_versions())
-    record = dict(info, commit=git_commit(), left_out={o: why for o in homes if (why := why_missing(o))}, first_step={}, rows=[], faces=[], corners=[], bars=[])
+    record = dict(info, commit=git_commit(), left_out={o: why for o in homes if (why := why_missing(o))}, first_step={}, rows=[],
+        faces=[], corners=[], bars=[])
     for net in models:
         for name in rules:
             new = [dict(o, **info) for o in measure_family(name, net, default_device(), record['left_out'], **kwargs)]
@@ -598,7 +613,8 @@ def bench(
 @cli.declared(cli.bench_step)
 def bench_command(only, shapes, out, plot, quick):
     os.environ.setdefault('KINETO_LOG_LEVEL', '9') # Else the profiler talks to the terminal
-    rules = list(competitors) if only=='all' else parse_names(only or ','.join(['adamw', 'diffgrad'] if quick else choice), competitors, 'The list of rules')
+    rules = list(competitors) if only=='all' else parse_names(only or ','.join(['adamw', 'diffgrad'] if quick else choice),
+        competitors, 'The list of rules')
     models = parse_names(shapes, nets, 'The list of shapes')
     if 'giant' in models and default_device().type=='cpu': raise InputError('--shapes giant needs a GPU with 80 GB: take huge instead')
     out,plot = check_file(out, '--out'),check_file(plot, '--plot', Figure().canvas.get_supported_filetypes())

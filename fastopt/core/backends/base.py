@@ -15,9 +15,12 @@ from ..memory import addresses
 
 # %% ../../../nbs/core/backends/00_base.ipynb #09c91418
 _SIGNS = dict(add='+', sub='-', mul='*', div='/', gt='>', lt='<', ge='>=', le='<=', eq='==', ne='!=')
-ARITHMETIC = {op: f'{{0}} {sign} {{1}}' for op,sign in _SIGNS.items()} | dict(neg='-{0}', madd='{0} + {1} * {2}') # So spelt in all languages
-BINDS = dict(add=1, sub=1, madd=1, full=1, mul=2, div=2, sigmoid=2, neg=2, gt=0, lt=0, ge=0, le=0, eq=0, ne=0) # How tightly; a call, the default, 3
-NEEDS = dict(add=(1, 2), sub=(1, 2), mul=(2, 3), div=(2, 3), madd=(1, 2, 3), **dict.fromkeys(('gt', 'lt', 'ge', 'le', 'eq', 'ne'), (1, 1))) # To go without brackets
+# So spelt in all languages
+ARITHMETIC = {op: f'{{0}} {sign} {{1}}' for op,sign in _SIGNS.items()} | dict(neg='-{0}', madd='{0} + {1} * {2}')
+# How tightly; a call, the default, 3
+BINDS = dict(add=1, sub=1, madd=1, full=1, mul=2, div=2, sigmoid=2, neg=2, gt=0, lt=0, ge=0, le=0, eq=0, ne=0)
+# To go without brackets
+NEEDS = dict(add=(1, 2), sub=(1, 2), mul=(2, 3), div=(2, 3), madd=(1, 2, 3), **dict.fromkeys(('gt', 'lt', 'ge', 'le', 'eq', 'ne'), (1, 1)))
 
 # %% ../../../nbs/core/backends/00_base.ipynb #265b55a5
 class Expr(NamedTuple):
@@ -78,11 +81,13 @@ class Launcher:
         columns # Dict of column name to a list of tensors, one for each weight of the part
     ):
         self.k,self.f,self.ps = k,self.build(k),b.batch.ps
-        still = {c: at for c,at in b.at.items() if c=='p' or columns.get(c) is b.bufs.get(c)} # Addresses that the batch knows, and checks at each step
+        # Addresses that the batch knows, and checks at each step
+        still = {c: at for c,at in b.at.items() if c=='p' or columns.get(c) is b.bufs.get(c)}
         self.moving = [j for j,c in enumerate(k.table) if c not in still] # Columns of the table that each launch fills anew
         at = [still.get(c, np.zeros(len(self.ps), dtype=np.int64)) for c in k.table]
         self.table = np.array(at, dtype=np.int64).reshape(len(k.table), len(self.ps)).T.copy() # Address by [weight, column]
-        self.rows = np.zeros((len(self.ps), len(k.rows)), dtype=np.int64) # Numbers in a row by [weight, column that is read by row]; 0 if not known yet
+        # Numbers in a row by [weight, column that is read by row]; 0 if not known yet
+        self.rows = np.zeros((len(self.ps), len(k.rows)), dtype=np.int64)
         if ('blocks', self.BLOCK) not in b.cache: b.cache['blocks', self.BLOCK] = self.blocks()
         self.sizes,self.tid,self.off = b.cache['blocks', self.BLOCK] # One copy for all kernels of the batch with blocks of this size
         self.place(columns)

@@ -77,27 +77,34 @@ def cpp_source(k):
     "The C++ source of `Kernel` `k`"
     lines,results = formulas(k.prog, k.phase, SPELLING)
     def at(c): return 'grads[t]' if c=='g' else f'table[t*{len(k.table)} + {k.table.index(c)}]'
-    def put(c, o): return f'at_{c}[i].b = bf16({o}).b' if k.dtypes[c]==torch.bfloat16 else f'at_{c}[i] = {o}' # g++ 12 vectorizes no copy of a struct
+    # g++ 12 vectorizes no copy of a struct
+    def put(c, o): return f'at_{c}[i].b = bf16({o}).b' if k.dtypes[c]==torch.bfloat16 else f'at_{c}[i] = {o}'
     nr,ns,stores = len(k.rows),len(k.phase.sums),[c for c in k.columns if c in results]
     L = [_CPP_HEAD + f'typedef {_CT[k.dtype]} F; typedef {_CT[k.wdtype]} W; enum {{ DROP = {DROP.get(k.wdtype, 0)} }};',
         'extern "C" void kernel(const int64_t *table, const int64_t *grads, const int64_t *rows, const int64_t *sizes, const int32_t *tid, '
-        'const int64_t *off, int64_t blocks, int64_t BLOCK, const double *numbers, const int32_t *which, int threads, const int64_t *outs, const int64_t *lens, '
-        'const double *scales, double *edges) {']
+        'const int64_t *off, int64_t blocks, int64_t BLOCK, const double *numbers, const int32_t *which, int threads, '
+        'const int64_t *outs, const int64_t *lens, const double *scales, double *edges) {']
     L += ['    #pragma omp parallel for schedule(static) num_threads(threads)','    for (int64_t b = 0; b < blocks; b++) {',
         '        const int64_t t = tid[b], end = off[b] + BLOCK < sizes[t] ? off[b] + BLOCK : sizes[t];']
-    if k.consts: L += [f'        const double *c = numbers + which[t]*{len(k.consts)};',*(f'        const F {c} = c[{j}];' for j,c in enumerate(k.consts))]
-    L += [f"        {'const ' if c not in stores else ''}{_CT[k.dtypes[c]]} *__restrict at_{c} = ({_CT[k.dtypes[c]]} *){at(c)};" for c in k.columns]
+    if k.consts:
+        L += [f'        const double *c = numbers + which[t]*{len(k.consts)};',
+            *(f'        const F {c} = c[{j}];' for j,c in enumerate(k.consts))]
+    L += [f"        {'const ' if c not in stores else ''}{_CT[k.dtypes[c]]} *__restrict at_{c} = ({_CT[k.dtypes[c]]} *){at(c)};"
+        for c in k.columns]
     L += [f'        const int64_t n_{c} = rows[t*{nr} + {j}];' for j,c in enumerate(k.rows)]
-    L += [f'        Sum<F> s{j}(outs[t*{ns} + {j}], lens[t*{ns} + {j}], scales[t*{ns} + {j}], edges + (b*{ns} + {j})*2);' for j in range(ns)]
+    L += [f'        Sum<F> s{j}(outs[t*{ns} + {j}], lens[t*{ns} + {j}], scales[t*{ns} + {j}], edges + (b*{ns} + {j})*2);'
+        for j in range(ns)]
     L += ['        for (int64_t s = off[b], e; s < end; s = e) {','            e = end;']
     L += [f'            if ((s / s{j}.n + 1) * s{j}.n < e) e = (s / s{j}.n + 1) * s{j}.n;\n            double a{j} = 0;' for j in range(ns)]
-    L += [f'            if ((s / n_{c} + 1) * n_{c} < e) e = (s / n_{c} + 1) * n_{c};\n            const F {c} = at_{c}[s / n_{c}];' for c in k.rows]
+    L += [f'            if ((s / n_{c} + 1) * n_{c} < e) e = (s / n_{c} + 1) * n_{c};\n            const F {c} = at_{c}[s / n_{c}];'
+        for c in k.rows]
     over = f" reduction(+:{','.join(f'a{j}' for j in range(ns))})" if ns else ''
     L += [f'            #pragma omp simd{over}','            for (int64_t i = s; i < e; i++) {']
     L += [f'                const F {c} = at_{c}[i];' for c in k.phase.loads if c not in k.rows]
     L += [f'                const F {o};' for o in lines] + [f'                {put(c, o)};' for c,o in results.items() if type(c) is str]
     L += [f'                a{j} += {results[c]};' for j,c in enumerate(k.phase.sums)]
-    L += ['            }', *(f'            s{j}.add(a{j}, s, e);' for j in range(ns)), '        }', *(f'        s{j}.leave();' for j in range(ns)), '    }']
+    L += ['            }', *(f'            s{j}.add(a{j}, s, e);' for j in range(ns)), '        }',
+        *(f'        s{j}.leave();' for j in range(ns)), '    }']
     if ns: L += [f'    join<F>(sizes, tid, off, blocks, BLOCK, {ns}, outs, lens, scales, edges);']
     return '\n'.join([*L, '}', ''])
 
@@ -152,12 +159,14 @@ def _make(source, key, folder):
     with TemporaryDirectory(prefix='fastopt-', ignore_cleanup_errors=True) as d: # Windows removes no library that is in use
         lib = _compile(source, Path(d))
         try: return _load(keep(lib, folder, key) if folder else lib)
-        except (OSError, AttributeError) as e: raise RuntimeError(f'{compiler()} made what cannot be loaded: {e}; set CXX to another compiler') from e
+        except (OSError, AttributeError) as e:
+            raise RuntimeError(f'{compiler()} made what cannot be loaded: {e}; set CXX to another compiler') from e
 
 @lru_cache(maxsize=None)
 def cpp_build(source):
     "The function `kernel` of the C++ `source`, compiled or taken from the cache"
-    if not compiler(): raise RuntimeError("no C++ compiler was found; install g++ or clang++, or set CXX, or install Numba: pip install 'fastopt[numba]'")
+    if not compiler():
+        raise RuntimeError("no C++ compiler was found; install g++ or clang++, or set CXX, or install Numba: pip install 'fastopt[numba]'")
     key = hashlib.sha256('|'.join([source, compiler(), *FLAGS, _processor()]).encode()).hexdigest()[:24]
     folder = trusted_folder()
     if folder and (f := load_kept(folder, key, _load)): return f

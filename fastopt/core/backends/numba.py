@@ -23,7 +23,8 @@ from ..engine import DROP
 SPELLING = ARITHMETIC | {op: f'F({ARITHMETIC[op]})' for op in ('gt', 'lt', 'ge', 'le', 'eq', 'ne')} | dict(
     lerp='nb_lerp({0}, {1}, {2})', full='{1}', abs='nb_abs({0})', sqrt='nb_sqrt({0})', exp='nb_exp({0})', log='nb_log({0})',
     sigmoid='F(1) / (F(1) + nb_exp(-{0}))', sign='nb_sign({0})', maximum='nb_largest({0}, {1})', minimum='nb_least({0}, {1})',
-    where='nb_where({0} != F(0), F({1}), F({2}))', round='nb_round({0})', dither='nb_dither({0}, _i, {1}, DROP)', dither_bf16='nb_dither({0}, _i, {1}, 16)')
+    where='nb_where({0} != F(0), F({1}), F({2}))', round='nb_round({0})', dither='nb_dither({0}, _i, {1}, DROP)',
+    dither_bf16='nb_dither({0}, _i, {1}, 16)')
 
 # %% ../../../nbs/core/backends/05_numba.ipynb #113fefbd
 _NUMBA_HEAD = '''
@@ -161,7 +162,8 @@ def _loops(k, lines, results):
     "The loops over blocks, stretches and elements, as in C++"
     def at(c): return '_grads[_t]' if c=='g' else f'_table[_t, {k.table.index(c)}]'
     sums,rows = list(enumerate(k.phase.sums)),list(enumerate(k.rows))
-    L = ['    for _b in range(_first, _last):','        _t,_s = int64(_tid[_b]),_off[_b]','        _end = nb_where(_s + _BLOCK < _sizes[_t], _s + _BLOCK, _sizes[_t])']
+    L = ['    for _b in range(_first, _last):','        _t,_s = int64(_tid[_b]),_off[_b]',
+        '        _end = nb_where(_s + _BLOCK < _sizes[_t], _s + _BLOCK, _sizes[_t])']
     L += ['        _set = int64(_which[_t])']*bool(k.consts) + [f'        {c} = F(_numbers[_set, {j}])' for j,c in enumerate(k.consts)]
     L += [f'        at_{c} = {at(c)}' for c in k.columns] + [f'        n_{c} = _rows[_t, {j}]' for j,c in rows]
     L += [f'        _edges[_b, {j}, 0] = _edges[_b, {j}, 1] = _s{j} = 0.\n        _n{j},_open{j} = _lens[_t, {j}],0' for j,_ in sums]
@@ -175,8 +177,8 @@ def _loops(k, lines, results):
     L += [f'                store_{c}(at_{c}, _i, {_write(k.dtypes[c], o)})' for c,o in results.items() if type(c) is str]
     L += [f'                _a{j} = nb_plus(_a{j}, float64({results[c]}))' for j,c in sums]
     for j,_ in sums: L += [f'            _s{j} += _a{j}',f'            if _s % _n{j} == 0: _open{j} = 1',f'            if _e % _n{j} == 0:',
-        f'                if _open{j}: store_sum(_outs[_t, {j}], _s//_n{j}, F(nb_scaled(_s{j}, _scales[_t, {j}])))',f'                else: _edges[_b, {j}, 0] = _s{j}',
-        f'                _s{j},_open{j} = 0.,0']
+        f'                if _open{j}: store_sum(_outs[_t, {j}], _s//_n{j}, F(nb_scaled(_s{j}, _scales[_t, {j}])))',
+        f'                else: _edges[_b, {j}, 0] = _s{j}', f'                _s{j},_open{j} = 0.,0']
     return [*L, '            _s = _e', *(f'        _edges[_b, {j}, _open{j}] += _s{j}' for j,_ in sums)]
 
 # %% ../../../nbs/core/backends/05_numba.ipynb #5fe5ebb6
@@ -197,7 +199,8 @@ _NUMBA_JOIN = '''
 def numba_source(k):
     "The Python source for Numba of the `Kernel` `k`"
     lines,results = formulas(k.prog, k.phase, SPELLING)
-    L = ['def kernel(_table, _grads, _rows, _sizes, _tid, _off, _first, _last, _BLOCK, _numbers, _which, _outs, _lens, _scales, _edges, _join):']
+    L = ['def kernel(_table, _grads, _rows, _sizes, _tid, _off, _first, _last, _BLOCK, '
+        '_numbers, _which, _outs, _lens, _scales, _edges, _join):']
     L += _loops(k, lines, results)
     kinds = ['uint16' if k.dtypes[c] in DROP else _NT[k.dtypes[c]] for c in k.columns]
     columns = [f'load_{c},store_{c} = nb_column({kind}, {j}, {len(kinds)})' for j,(c,kind) in enumerate(zip(k.columns, kinds))]
@@ -205,7 +208,8 @@ def numba_source(k):
     if k.wdtype in DROP: columns += [f'@njit(**inner)\ndef nb_round(x): return {_read(k.wdtype, None, _write(k.wdtype, "x"))}']
     text,tools = '\n'.join([*columns, '', *L]) + _NUMBA_JOIN*bool(k.phase.sums),{**_NUMBA_MATH, **_NUMBA_HALVES}
     head = f'{_NUMBA_HEAD}\nF,DROP = {_NT[k.dtype]},{DROP.get(k.wdtype, 0)}\n'
-    if k.dtype==torch.float64: head,tools = head + 'nb_exp,nb_log = math.exp,math.log\n',{n:o for n,o in tools.items() if n not in ('nb_exp', 'nb_log')}
+    if k.dtype==torch.float64:
+        head,tools = head + 'nb_exp,nb_log = math.exp,math.log\n',{n:o for n,o in tools.items() if n not in ('nb_exp', 'nb_log')}
     return head + ''.join(f'\n@njit(**inner){o}' for n,o in tools.items() if f'{n}(' in text) + f'\n{text}\n'
 
 # %% ../../../nbs/core/backends/05_numba.ipynb #b29fe2cc
@@ -257,7 +261,8 @@ def numba_build(source):
     key = hashlib.sha256('|'.join([source, *map(str, on)]).encode()).hexdigest()[:24]
     if key not in _failed:
         try: return _compile(source, key)
-        except Exception as e: _failed[key] = f'Numba {numba.__version__} failed: {type(e).__name__}: {str(e)[:500]}' # Its errors have no kind in common
+        # Its errors have no kind in common
+        except Exception as e: _failed[key] = f'Numba {numba.__version__} failed: {type(e).__name__}: {str(e)[:500]}'
     raise RuntimeError(_failed[key])
 
 # %% ../../../nbs/core/backends/05_numba.ipynb #10c84fd6
@@ -287,7 +292,8 @@ class NumbaLauncher(CppLauncher):
     def build(k): return numba_build(numba_source(k))
     def launch(self, b, numbers, grads, tid, off):
         n,threads = len(tid),self.threads(b, tid)
-        def run(first, last, join): self.f(self.table, grads, self.rows, self.sizes, tid, off, first, last, self.BLOCK, numbers, b.which, *self.summing, join)
+        def run(first, last, join):
+            self.f(self.table, grads, self.rows, self.sizes, tid, off, first, last, self.BLOCK, numbers, b.which, *self.summing, join)
         if threads==1: return run(0, n, True)
         cuts = [n*i//threads for i in range(threads+1)]
         run_in_threads([partial(run, a, z, False) for a,z in zip(cuts, cuts[1:])])

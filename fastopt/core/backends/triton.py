@@ -117,20 +117,26 @@ def triton_source(k):
     def ptr(c): return f'{at(c)}.to(tl.pointer_type({_TL[k.dtypes[c]]}))'
     def load(c):
         if c not in k.rows: return f'tl.load(at_{c}, _mask)'
-        if k.prog.nodes[k.phase.loads[c]][0] in ('sum', 'mean', 'number'): return f'tl.broadcast_to(tl.load({ptr(c)}), [BLOCK])' # One for each tensor
+        # One for each tensor
+        if k.prog.nodes[k.phase.loads[c]][0] in ('sum', 'mean', 'number'): return f'tl.broadcast_to(tl.load({ptr(c)}), [BLOCK])'
         return f'tl.load(row_of({ptr(c)}, _first, tl.load(_rows + _t*{len(k.rows)} + {k.rows.index(c)}), BLOCK), _mask)'
-    L = ['@triton.jit',f'def block(_table, _grads, _rows, _t, _first, _i, _mask, _numbers, _which, BLOCK: tl.constexpr, ALIGN: tl.constexpr):']
-    if k.consts: L += [f'    _set = tl.load(_which + _t)*{len(k.consts)}',*(f'    {c} = tl.load(_numbers + _set + {j})' for j,c in enumerate(k.consts))]
+    L = ['@triton.jit',
+        f'def block(_table, _grads, _rows, _t, _first, _i, _mask, _numbers, _which, BLOCK: tl.constexpr, ALIGN: tl.constexpr):']
+    if k.consts:
+        L += [f'    _set = tl.load(_which + _t)*{len(k.consts)}',
+            *(f'    {c} = tl.load(_numbers + _set + {j})' for j,c in enumerate(k.consts))]
     L += [f'    at_{c} = tl.multiple_of({ptr(c)}, ALIGN) + _i' for c in k.columns if c not in k.rows]
     L += [f'    {c} = {load(c)}' + ('' if k.dtypes[c]==k.dtype else '.to(F)') for c in sorted(k.phase.loads, key=lambda c: c not in k.rows)]
     L += [f'    {o}' for o in lines] + [f'    tl.store(at_{c}, {o}, _mask)' for c,o in results.items() if type(c) is str]
     if found: L.append(f"    return {', '.join(f'within({results[i]}, _mask, BLOCK)' for i in k.phase.sums)}")
     L += ['','@triton.jit',f'def kernel(table, grads, rows, sizes, full, tid, off, {sums}numbers, which, BLOCK: tl.constexpr):',
-        '    _b = tl.program_id(0)','    _t = tl.load(tid + _b)','    _size = tl.load(sizes + _t)','    _first = tl.multiple_of(tl.load(off + _b), BLOCK)',
-        '    _i = _first + tl.arange(0, BLOCK)',
-        f'    if tl.load(full + _b) != 0: {found}{" = "*bool(found)}block(table, grads, rows, _t, _first, _i, None, numbers, which, BLOCK, 16)',
-        f'    else: {found}{" = "*bool(found)}block(table, grads, rows, _t, _first, _i, _i < _size, numbers, which, BLOCK, 1)',*(f'    {o}' for o in _sum_lines(k)),'']
-    text = '\n'.join(L).replace('.to(F)', f'.to({_TL[k.dtype]})').replace('.to(W)', f'.to({_TL[k.wdtype]})').replace('DROP)', f'{DROP.get(k.wdtype)})')
+        '    _b = tl.program_id(0)','    _t = tl.load(tid + _b)','    _size = tl.load(sizes + _t)',
+        '    _first = tl.multiple_of(tl.load(off + _b), BLOCK)','    _i = _first + tl.arange(0, BLOCK)',
+        f'    if tl.load(full + _b) != 0: {found}{" = "*bool(found)}block(table, grads, rows, _t, _first, _i, None, '
+        'numbers, which, BLOCK, 16)',f'    else: {found}{" = "*bool(found)}block(table, grads, rows, _t, '
+        '_first, _i, _i < _size, numbers, which, BLOCK, 1)',*(f'    {o}' for o in _sum_lines(k)),'']
+    text = ('\n'.join(L).replace('.to(F)', f'.to({_TL[k.dtype]})').replace('.to(W)', f'.to({_TL[k.wdtype]})')
+        .replace('DROP)', f'{DROP.get(k.wdtype)})'))
     for w,o in _TRITON_HELPERS.items(): text = f'@triton.jit{o}\n'*(f'{w}(' in text) + text
     return f'\n{text}'
 
@@ -226,7 +232,8 @@ class TritonLauncher(Launcher):
         self.part,self.given,self.sent,self.aligned,self.grads = b,None,self.table.copy(),*[np.array([-1])]*2
     def sum_tables(self, b, blocks):
         "What sums need: by [weight, sum, what] how long a row is and where its sums go; places for partial sums; what `join` adds up"
-        by_row,joined = [(s, at) for s,at in zip(partial_sums(self.k), self.outs) if s.by_row],stretches(self.k, b.ps, self.outs, self.BLOCK)
+        by_row,joined = ([(s, at) for s,at in zip(partial_sums(self.k), self.outs) if s.by_row],
+            stretches(self.k, b.ps, self.outs, self.BLOCK))
         def row(s, p, at): return (s.rows(p)[0] if s.rows(p)[1] else 0, at)
         table = np.zeros((len(self.ps), 2*len(by_row)), dtype=np.int64)
         table[b.ids] = np.array([[row(s, p, at[t]) for s,at in by_row] for t,p in enumerate(b.ps)], dtype=np.int64).reshape(len(b.ps), -1)
@@ -243,14 +250,16 @@ class TritonLauncher(Launcher):
             super().__call__(b, numbers, columns)
     def launch(self, b, numbers, grads, tid, off):
         if b is not self.part: self.place_part(b, tid, off)
-        elif self.moving and not np.array_equal(self.table, self.sent): self.sent,self.on['table'] = self.table.copy(),send(self.table, b.device)
+        elif self.moving and not np.array_equal(self.table, self.sent):
+            self.sent,self.on['table'] = self.table.copy(),send(self.table, b.device)
         aligned = (np.bitwise_or.reduce(self.table, 1) | grads) & 15 == 0
         if not np.array_equal(aligned, self.aligned):
             full = aligned[tid] & (off+self.BLOCK <= self.sizes[tid])
             self.aligned,self.on['full'] = aligned,send(full.astype(np.int8), b.device)
         if not np.array_equal(grads, self.grads): self.grads,self.on['grads'] = grads,send(grads, b.device)
         if self.given is None or not np.array_equal(numbers, self.given): self.place_numbers(numbers, b.device)
-        tables = [self.on[o] for o in ('table', 'grads', 'rows', 'sizes', 'full', 'tid', 'off', *(('sums', 'parts') if self.k.phase.sums else ()), 'numbers', 'which')]
+        tables = [self.on[o] for o in ('table', 'grads', 'rows', 'sizes', 'full', 'tid', 'off',
+            *(('sums', 'parts') if self.k.phase.sums else ()), 'numbers', 'which')]
         self.f[(len(tid),)](*tables, BLOCK=self.BLOCK, **{'num_warps':warps(self.k), **self.OPTIONS})
         if self.k.phase.sums and self.joins:
             many,join = 2048//self.tile,triton_build(join_source(self.k.dtype))
