@@ -85,8 +85,8 @@ def yogi(u, m, v=millionth, *,
 
 # %% ../../nbs/optim/09_adabelief.ipynb #3ee192a4
 yogi = Rule(decay, yogi, descend, lr=1e-2, doc='Adam whose mean square falls slowly where gradients are small',
-    paper=('Adaptive Methods for Nonconvex Optimization', 2018, 'https://papers.nips.cc/paper/8186-adaptive-methods-for-nonconvex-optimization'),
-    code='tensorflow/addons@23bd494')
+    paper=('Adaptive Methods for Nonconvex Optimization', 2018,
+        'https://papers.nips.cc/paper/8186-adaptive-methods-for-nonconvex-optimization'), code='tensorflow/addons@23bd494')
 Yogi = yogi.torch('Yogi')
 
 # %% ../../nbs/optim/09_adabelief.ipynb #9b708a02
@@ -103,6 +103,6 @@ def laprop(u, v, m, *,
     return unbias(m, mom, step)
 
 # %% ../../nbs/optim/09_adabelief.ipynb #51f7e2dc
-laprop = Rule(laprop, decay, descend, lr=4e-4, doc='Momentum of normalised gradients',
-    paper=('LaProp: Separating Momentum and Adaptivity in Adam', 2020, 'https://arxiv.org/abs/2002.04839'), code='Z-T-WANG/LaProp-Optimizer@9373f13')
+laprop = Rule(laprop, decay, descend, lr=4e-4, doc='Momentum of normalised gradients', paper=('LaProp: '
+    'Separating Momentum and Adaptivity in Adam', 2020, 'https://arxiv.org/abs/2002.04839'), code='Z-T-WANG/LaProp-Optimizer@9373f13')
 LaProp = laprop.torch('LaProp')

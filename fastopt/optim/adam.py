@@ -110,7 +110,8 @@ def rectified(u, *,
     return u*rectification(sqr_mom, step, n_min)
 
 # %% ../../nbs/optim/01_adam.ipynb #7b83c148
-_told = dict(paper=('On the variance of the adaptive learning rate and beyond', 2019, 'https://arxiv.org/abs/1908.03265'), code='LiyuanLucasLiu/RAdam@d9fd30a')
+_told = dict(paper=('On the variance of the adaptive learning rate and beyond', 2019, 'https://arxiv.org/abs/1908.03265'),
+    code='LiyuanLucasLiu/RAdam@d9fd30a')
 radam = Rule(adapt, rectify, decay, descend, doc='Rectified Adam: momentum until the mean square can be trusted', **_told)
 radam_hold = Rule(*radam, hold, doc="Rectified Adam that stands still meanwhile, the default of the authors' code", **_told)
 RAdam = radam.torch('RAdam')

@@ -41,7 +41,8 @@ def prox(u, p, *,
     return (u + p*wd)/(1+lr*wd)
 
 # %% ../../nbs/optim/14_adan.ipynb #5b619288
-_adan = dict(paper=('Adan: Adaptive Nesterov Momentum Algorithm for Faster Optimizing Deep Models', 2022, 'https://arxiv.org/abs/2208.06677'), code='sail-sg/Adan@2c65bea')
+_adan = dict(paper=('Adan: Adaptive Nesterov Momentum Algorithm for Faster Optimizing Deep Models', 2022,
+    'https://arxiv.org/abs/2208.06677'), code='sail-sg/Adan@2c65bea')
 adan_no_prox = Rule(adan, decay, descend, doc='Adan with decoupled decay', **_adan)
 adan = Rule(adan, prox, descend, doc='Adam that looks ahead along the change of the gradient', **_adan)
 Adan = adan.torch('Adan')
@@ -70,7 +71,8 @@ def look_first(u, *, step):
     return u if step>1 else torch.zeros_like(u)
 
 # %% ../../nbs/optim/14_adan.ipynb #a8884c31
-_adopt = dict(paper=('ADOPT: Modified Adam Can Converge with Any β₂ with the Optimal Rate', 2024, 'https://arxiv.org/abs/2411.02853'), code='iShohei220/adopt@6468572')
+_adopt = dict(paper=('ADOPT: Modified Adam Can Converge with Any β₂ with the Optimal Rate', 2024, 'https://arxiv.org/abs/2411.02853'),
+    code='iShohei220/adopt@6468572')
 adoptw = Rule(adopt, decay, look_first, descend, doc='ADOPT with decoupled weight decay', **_adopt)
 adopt = Rule(decay, adopt, descend, doc='Adam that divides by the mean square before this gradient', **_adopt)
 ADOPT,ADOPTW = adopt.torch('ADOPT'),adoptw.torch('ADOPTW')
@@ -93,8 +95,11 @@ def two_dims(p):
     "Does the weight `p` have exactly two dimensions? Kernels of convolutions have four"
     return p.ndim==2
 
-_mars = dict(paper=('MARS: Unleashing the Power of Variance Reduction for Training Large Models', 2024, 'https://arxiv.org/abs/2411.10438'), code='AGI-Arena/MARS@4831e28')
+_mars = dict(paper=('MARS: Unleashing the Power of Variance Reduction for Training Large Models', 2024, 'https://arxiv.org/abs/2411.10438'),
+    code='AGI-Arena/MARS@4831e28')
 mars_adamw = Rule(mars, adam, decay, descend, lr=3e-3, mom=0.95, sqr_mom=0.99, doc='AdamW on gradients corrected by their change', **_mars)
 mars_lion = Rule(mars, lion, decay, descend, lr=3e-3, mom=0.95, sqr_mom=0.95, doc='Lion on gradients corrected by their change', **_mars)
-mars = route(two_dims, mars_adamw, Rule(adam, decay, descend, lr=3e-3, sqr_mom=0.95, wd=0.1), doc='mars_adamw for matrices, AdamW for the rest', **_mars)
-MARS,MARSAdamW,MARSLion = mars.torch('MARS', betas=('mom', 'sqr_mom'), betas_1d=('other_mom', 'other_sqr_mom'), weight_decay_1d='other_wd'),mars_adamw.torch('MARSAdamW'),mars_lion.torch('MARSLion')
+mars = route(two_dims, mars_adamw, Rule(adam, decay, descend, lr=3e-3, sqr_mom=0.95, wd=0.1),
+    doc='mars_adamw for matrices, AdamW for the rest', **_mars)
+MARS,MARSAdamW,MARSLion = mars.torch('MARS', betas=('mom', 'sqr_mom'), betas_1d=('other_mom', 'other_sqr_mom'),
+    weight_decay_1d='other_wd'),mars_adamw.torch('MARSAdamW'),mars_lion.torch('MARSLion')

@@ -14,7 +14,8 @@ __all__ = ['rprop', 'Rprop', 'Start', 'adagrad', 'Adagrad', 'Rho', 'adadelta', '
 from math import inf, sqrt
 import torch
 from .lion import sign
-from ..core.rules import Memo, NonNeg, Pos, Range, Rule, Unit, at_least, unbias, decay, descend, each, ema_, ema_sqr_, mean, shrink, term
+from ..core.rules import (Memo, NonNeg, Pos, Range, Rule, Unit, at_least, unbias, decay, descend,
+    each, ema_, ema_sqr_, mean, shrink, term)
 from .sgd import heavy_ball
 
 # %% ../../nbs/optim/02_adaptive.ipynb #83ba86af
@@ -35,7 +36,8 @@ def rprop(u, prev, size=torch.ones_like, *,
 
 # %% ../../nbs/optim/02_adaptive.ipynb #d9a42b97
 rprop = Rule(rprop, decay, descend, lr=1e-2, doc='Only signs count; steps grow while they agree',
-    paper=('A direct adaptive method for faster backpropagation learning: the RPROP algorithm', 1993, 'https://doi.org/10.1109/ICNN.1993.298623'), code='torch 2.15.0')
+    paper=('A direct adaptive method for faster backpropagation learning: the RPROP algorithm', 1993,
+        'https://doi.org/10.1109/ICNN.1993.298623'), code='torch 2.15.0')
 Rprop = rprop.torch('Rprop', etas=('drop', 'grow'))
 
 # %% ../../nbs/optim/02_adaptive.ipynb #e9edad1f
@@ -54,7 +56,8 @@ def adagrad(u, v, *,
 
 # %% ../../nbs/optim/02_adaptive.ipynb #5e81f8be
 adagrad = Rule(decay, adagrad, descend, lr=1e-2, doc='Rates fall with the squares seen so far',
-    paper=('Adaptive subgradient methods for online learning and stochastic optimization', 2011, 'https://jmlr.org/papers/v12/duchi11a.html'), code='torch 2.15.0')
+    paper=('Adaptive subgradient methods for online learning and stochastic optimization', 2011,
+        'https://jmlr.org/papers/v12/duchi11a.html'), code='torch 2.15.0')
 Adagrad = adagrad.torch('Adagrad')
 
 # %% ../../nbs/optim/02_adaptive.ipynb #227f8157
@@ -102,7 +105,8 @@ def standardize(u, v, m, *,
 rmsprop_centered = Rule(decay, standardize, heavy_ball, descend, lr=1e-2, doc='Gradients over their standard deviation, rolling if wanted',
     paper=('Generating sequences with recurrent neural networks', 2013, 'https://arxiv.org/abs/1308.0850'), code='torch 2.15.0')
 rmsprop = Rule(decay, rmsprop, heavy_ball, descend, lr=1e-2, doc='Gradients over their root mean square, rolling if wanted',
-    paper=('Neural networks for machine learning, lecture 6e', 2012, 'https://www.cs.toronto.edu/~tijmen/csc321/slides/lecture_slides_lec6.pdf'), code='torch 2.15.0')
+    paper=('Neural networks for machine learning, lecture 6e', 2012,
+        'https://www.cs.toronto.edu/~tijmen/csc321/slides/lecture_slides_lec6.pdf'), code='torch 2.15.0')
 RMSprop,RMSpropCentered = rmsprop.torch('RMSprop'),rmsprop_centered.torch('RMSpropCentered')
 
 # %% ../../nbs/optim/02_adaptive.ipynb #44d73074
@@ -148,7 +152,8 @@ def nadam(u, m, v, *,
     return d / (unbias(v, sqr_mom, step).sqrt() + eps)
 
 # %% ../../nbs/optim/02_adaptive.ipynb #3e616d85
-_told = dict(paper=('Incorporating Nesterov momentum into Adam', 2016, 'https://openreview.net/forum?id=OM0jvwB8jIp57ZJjtNEZ'), code='torch 2.15.0')
+_told = dict(paper=('Incorporating Nesterov momentum into Adam', 2016, 'https://openreview.net/forum?id=OM0jvwB8jIp57ZJjtNEZ'),
+    code='torch 2.15.0')
 nadamw = Rule(nadam, decay, descend, lr=2e-3, doc='NAdam with decoupled weight decay', **_told)
 nadam = Rule(decay, nadam, descend, lr=2e-3, doc='Adam that looks one step of its mean ahead', **_told)
 NAdam,NAdamW = nadam.torch('NAdam'),nadamw.torch('NAdamW')

@@ -44,7 +44,8 @@ def aggmo_of(
     "The rule `aggmo` with other velocities"
     if not betas: raise ValueError("aggmo: no betas; give a decay rate for each velocity, as betas=[0, 0.9, 0.99]")
     return Rule(decay, Velocities(*betas), descend, doc='The mean of velocities that forget at different rates',
-        paper=('Aggregated momentum: stability through passive damping', 2018, 'https://arxiv.org/abs/1804.00325'), code='AtheMathmo/AggMo@f91730d')
+        paper=('Aggregated momentum: stability through passive damping', 2018, 'https://arxiv.org/abs/1804.00325'),
+        code='AtheMathmo/AggMo@f91730d')
 
 # %% ../../nbs/optim/04_aggmo.ipynb #2ee84874
 aggmo = aggmo_of(*exp_betas())

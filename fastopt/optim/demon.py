@@ -66,8 +66,11 @@ def damped_demon(u, m, v, *,
 
 # %% ../../nbs/optim/05_demon.ipynb #c5350402
 _paper = ('Demon: improved neural network training with momentum decay', 2019, 'https://arxiv.org/abs/1910.04952')
-demon_sgdm = Rule(decay, demon_ball, descend, doc='Momentum that decays to 0 over the training', paper=_paper, code='wolfecameron/optimizers@1f547d8')
-demon_adam_wolfe = Rule(decay, demon_adam, descend, eps_in=True, doc='Demon Adam with ε under the root', paper=_paper, code='wolfecameron/optimizers@1f547d8')
-demon_adam_damped = Rule(damped_demon, decay, descend, t0=1, doc='Adam whose momentum decays to 0', paper=_paper, code='JRC1995/DemonRangerOptimizer@5abd21a')
+demon_sgdm = Rule(decay, demon_ball, descend, doc='Momentum that decays to 0 over the training', paper=_paper,
+    code='wolfecameron/optimizers@1f547d8')
+demon_adam_wolfe = Rule(decay, demon_adam, descend, eps_in=True, doc='Demon Adam with ε under the root', paper=_paper,
+    code='wolfecameron/optimizers@1f547d8')
+demon_adam_damped = Rule(damped_demon, decay, descend, t0=1, doc='Adam whose momentum decays to 0', paper=_paper,
+    code='JRC1995/DemonRangerOptimizer@5abd21a')
 demon_adam = Rule(decay, demon_adam, descend, doc='Adam with a sum of gradients that fades over the training', paper=_paper)
 DemonSGDM,DemonAdam = demon_sgdm.torch('DemonSGDM'),demon_adam.torch('DemonAdam')

@@ -27,7 +27,8 @@ def friction(u, g, prev, *,
     return u*ξ
 
 # %% ../../nbs/optim/07_diffgrad.ipynb #81d55e9f
-diffgrad = Rule(decay, adam, friction, descend, eps_hat=True, doc='Adam that brakes where the gradient stopped changing', code='shivram1987/diffGrad@73233ba',
+diffgrad = Rule(decay, adam, friction, descend, eps_hat=True,
+    doc='Adam that brakes where the gradient stopped changing', code='shivram1987/diffGrad@73233ba',
     paper=('diffGrad: An Optimization Method for Convolutional Neural Networks', 2019, 'https://arxiv.org/abs/1909.11015'))
 DiffGrad = diffgrad.torch('DiffGrad')
 

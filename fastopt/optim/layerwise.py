@@ -47,7 +47,8 @@ def biased_adam(u, m, v, *,
 
 # %% ../../nbs/optim/10_layerwise.ipynb #f34ba84b
 _lamb = 'Large Batch Optimization for Deep Learning: Training BERT in 76 minutes',2019,'https://arxiv.org/abs/1904.00962'
-lamb = Rule(biased_adam, decay, trust, descend, doc='Adam whose steps are a share of each tensor', paper=_lamb, code='cybertronai/pytorch-lamb@d3ab8dc')
+lamb = Rule(biased_adam, decay, trust, descend, doc='Adam whose steps are a share of each tensor', paper=_lamb,
+    code='cybertronai/pytorch-lamb@d3ab8dc')
 lamb_debiased = Rule(adam, decay, trust, descend, eps=1e-6, doc='LAMB on the debiased direction of Adam', paper=_lamb)
 LAMB = lamb.torch('LAMB')
 
@@ -69,5 +70,6 @@ def local_rate(u, p, *,
 
 # %% ../../nbs/optim/10_layerwise.ipynb #a97385f9
 lars = Rule(local_rate, heavy_ball, descend, lr=1., mom=0.9, wd=5e-4, doc='Momentum with a rate for each tensor',
-    paper=('Large Batch Training of Convolutional Networks', 2017, 'https://arxiv.org/abs/1708.03888'), code='huggingface/pytorch-image-models@aa4b585')
+    paper=('Large Batch Training of Convolutional Networks', 2017, 'https://arxiv.org/abs/1708.03888'),
+    code='huggingface/pytorch-image-models@aa4b585')
 LARS = lars.torch('LARS')

@@ -15,7 +15,8 @@ import fastopt.core.torch_face # chkstyle: ignore - a rule is called through its
 from functools import partial
 from math import inf, sqrt
 from fastcore.basics import first
-from ..core.rules import Across, Borrowed, Flag, Memo, NonNeg, Pos, Range, Rule, Unit, Whole, as_number, clone, decay, each, ema_, ema_sqr_, term
+from ..core.rules import (Across, Borrowed, Flag, Memo, NonNeg, Pos, Range, Rule, Unit, Whole,
+    as_number, clone, decay, each, ema_, ema_sqr_, term)
 
 # %% ../../nbs/optim/23_learning_rate_free.ipynb #894d7ffb
 class Factor(Range):
@@ -138,7 +139,8 @@ def evidence_sliced(u, p, known:Across(_known, 2), m, v, s=pth_zeros, x0=every_p
     return w*way(x0, p, slice_p)
 
 # %% ../../nbs/optim/23_learning_rate_free.ipynb #433be12a
-_told = dict(paper=('Prodigy: an expeditiously adaptive parameter-free learner', 2023, 'https://arxiv.org/abs/2306.06101'), code='konstmish/prodigy@3efb213')
+_told = dict(paper=('Prodigy: an expeditiously adaptive parameter-free learner', 2023, 'https://arxiv.org/abs/2306.06101'),
+    code='konstmish/prodigy@3efb213')
 prodigy_l2 = Rule(decay, evidence, prodigy, doc='Prodigy with L2 weight decay', **_told)
 prodigy = Rule(evidence, prodigy, shrink_d, doc='Adam that finds its rate from the way it goes', **_told)
 Prodigy = prodigy.torch('Prodigy')
@@ -183,7 +185,8 @@ def dadapt_adam(u, m:Borrowed, v:Borrowed, d:Across(_farther_adam), *,
     return m/(v.sqrt() + eps)
 
 # %% ../../nbs/optim/23_learning_rate_free.ipynb #0f34d9bd
-_dadapt = dict(paper=('Learning-rate-free learning by D-Adaptation', 2023, 'https://arxiv.org/abs/2301.07733'), code='facebookresearch/dadaptation@c984980')
+_dadapt = dict(paper=('Learning-rate-free learning by D-Adaptation', 2023, 'https://arxiv.org/abs/2301.07733'),
+    code='facebookresearch/dadaptation@c984980')
 dadapt_adamw = Rule(evidence_adam, dadapt_adam, shrink_d, doc='Adam by D-Adaptation, with decoupled weight decay', **_dadapt)
 dadapt_adam = Rule(decay, evidence_adam, dadapt_adam, doc='Adam that bounds the distance to the goal from below', **_dadapt)
 DAdaptAdam = dadapt_adam.torch('DAdaptAdam')

@@ -35,8 +35,10 @@ def cautious(u, g):
     return u*ϕ / mean(ϕ).clamp(min=1e-3)
 
 # %% ../../nbs/optim/13_lion.ipynb #72c1bfc8
-_cautious = dict(paper=('Cautious Optimizers: Improving Training with One Line of Code', 2024, 'https://arxiv.org/abs/2411.16085'), code='kyleliang919/C-Optim@2c0517c')
-cautious_adamw = Rule(adam, cautious, decay, descend, eps=1e-6, eps_hat=True, doc='AdamW that skips what the gradient no longer wants', **_cautious)
+_cautious = dict(paper=('Cautious Optimizers: Improving Training with One Line of Code', 2024, 'https://arxiv.org/abs/2411.16085'),
+    code='kyleliang919/C-Optim@2c0517c')
+cautious_adamw = Rule(adam, cautious, decay, descend, eps=1e-6, eps_hat=True,
+    doc='AdamW that skips what the gradient no longer wants', **_cautious)
 cautious_lion = Rule(lion, cautious, decay, descend, lr=1e-4, doc='Lion that skips what the gradient no longer wants', **_cautious)
 lion = Rule(lion, decay, descend, lr=1e-4, doc='The sign of the mean gradient',
     paper=('Symbolic Discovery of Optimization Algorithms', 2023, 'https://arxiv.org/abs/2302.06675'), code='google/automl@6a54c87')

@@ -19,7 +19,7 @@ from ..core.rules import Borrowed, Count, Flag, OneOf, Rule, Share, clone, decay
 def lookahead(u, p, slow=clone, *,
     k:Count=5, # Fast steps between two merges
     alpha:Share=0.8, # α: how far the slow weights follow the fast ones; 1 is no lookahead
-    slow_from:OneOf('start', 'step', 'merge')='start', # Slow weights begin as the first weights, or those after the first step, or at the first merge
+    slow_from:OneOf('start', 'step', 'merge')='start', # Slow weights begin as the first, those after the first step, or at the first merge
     step
 ):
     "Lookahead: every `k` steps fast weights return to slow ones that have come to meet them"
@@ -58,8 +58,10 @@ def centralize(u, *,
 
 # %% ../../nbs/optim/11_lookahead.ipynb #66323880
 _ranger = dict(k=6, alpha=0.5, code='lessw2020/Ranger-Deep-Learning-Optimizer@c82a304')
-ranger = Rule(centralize, radam, decay, descend, lookahead, mom=0.95, eps=1e-5, doc='RAdam with lookahead and centralized gradients', **_ranger)
-ranger20 = Rule(centralize, adapt, decay, rectify, descend, lookahead, mom=0.95, eps=1e-5, doc='Ranger of September 2020: decay is rectified too', **_ranger)
+ranger = Rule(centralize, radam, decay, descend, lookahead, mom=0.95, eps=1e-5,
+    doc='RAdam with lookahead and centralized gradients', **_ranger)
+ranger20 = Rule(centralize, adapt, decay, rectify, descend, lookahead, mom=0.95, eps=1e-5,
+    doc='Ranger of September 2020: decay is rectified too', **_ranger)
 rangerqh = Rule(decay, qhadam, descend, lookahead, doc='QHAdam with lookahead', **_ranger)
 Ranger,RangerQH = ranger.torch('Ranger'),rangerqh.torch('RangerQH')
 

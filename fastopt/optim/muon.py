@@ -67,5 +67,6 @@ def orthogonalize(u, p, *,
 
 # %% ../../nbs/optim/19_muon.ipynb #18382714
 muon = Rule(mean_ahead, orthogonalize, decay, descend, lr=0.02, doc='Momentum with all singular values made about 1',
-    paper=('Muon: An optimizer for hidden layers in neural networks', 2024, 'https://kellerjordan.github.io/posts/muon/'), code='KellerJordan/Muon@857d1ad')
+    paper=('Muon: An optimizer for hidden layers in neural networks', 2024, 'https://kellerjordan.github.io/posts/muon/'),
+    code='KellerJordan/Muon@857d1ad')
 Muon = muon.torch('Muon', eps='ns_eps')

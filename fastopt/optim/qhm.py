@@ -23,5 +23,6 @@ def qhm(u, m, *,
 
 # %% ../../nbs/optim/03_qhm.ipynb #4b029a9e
 qhm = Rule(decay, qhm, descend, doc='Momentum with a long memory, and the present gradient beside it',
-    paper=('Quasi-hyperbolic momentum and Adam for deep learning', 2018, 'https://arxiv.org/abs/1810.06801'), code='facebookresearch/qhoptim@e81dea3')
+    paper=('Quasi-hyperbolic momentum and Adam for deep learning', 2018, 'https://arxiv.org/abs/1810.06801'),
+    code='facebookresearch/qhoptim@e81dea3')
 QHM = qhm.torch('QHM')

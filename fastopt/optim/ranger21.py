@@ -12,7 +12,8 @@ __all__ = ['ranger21', 'Ranger21', 'unit_norm', 'agc', 'deviation', 'normalize_g
 import torch
 from math import ceil, sqrt
 from .lookahead import centralize, lookahead
-from ..core.rules import Borrowed, Flag, NonNeg, Pos, Rule, Share, Steps, Unit, unbias, unbias_root, descend, each, ema_, ema_sqr_, term
+from ..core.rules import (Borrowed, Flag, NonNeg, Pos, Rule, Share, Steps, Unit, unbias,
+    unbias_root, descend, each, ema_, ema_sqr_, term)
 
 # %% ../../nbs/optim/12_ranger21.ipynb #d777e98a
 @each

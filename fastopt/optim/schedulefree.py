@@ -91,7 +91,8 @@ def schedulefree_late(u, p, z=clone, *,
 _paper = 'The Road Less Scheduled', 2024, 'https://arxiv.org/abs/2405.15682'
 _told = dict(paper=_paper, code='facebookresearch/schedule_free@70785b5')
 schedulefree_sgd = Rule(decay, schedulefree, doc='Gradient descent whose average needs no schedule', **_told)
-schedulefree_adamw = Rule(over_rms, decay, schedulefree, lr=0.0025, doc='Adam whose average needs no schedule and replaces momentum', **_told)
+schedulefree_adamw = (
+    Rule(over_rms, decay, schedulefree, lr=0.0025, doc='Adam whose average needs no schedule and replaces momentum', **_told))
 schedulefree_radam = Rule(over_late_rms, decay, schedulefree_late, doc='Schedule-free Adam that warms up by rectification', **_told)
 
 # %% ../../nbs/optim/21_schedulefree.ipynb #b4b5a40d
@@ -105,7 +106,8 @@ def averages(rule):
 
 def _groups(opt):
     "Pairs of weights and hypers"
-    return [(pg['params'], opt._hyper(pg)) for pg in opt.param_groups] if isinstance(opt, TorchOptimizer) else zip(opt.param_lists, opt.hypers)
+    return ([(pg['params'], opt._hyper(pg)) for pg in opt.param_groups] if isinstance(opt, TorchOptimizer)
+        else zip(opt.param_lists, opt.hypers))
 
 # %% ../../nbs/optim/21_schedulefree.ipynb #1d25ad00
 @patch

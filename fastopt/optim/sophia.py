@@ -54,6 +54,6 @@ class SophiaHessian(Callback):
 
 # %% ../../nbs/optim/18_sophia.ipynb #44b4c9e8
 sophia = Rule(sophia, decay, descend, lr=1e-4, wd=0.1, doc='The mean gradient over the curvature, cut at 1',
-    paper=('Sophia: A Scalable Stochastic Second-order Optimizer for Language Model Pre-training', 2023, 'https://arxiv.org/abs/2305.14342'),
-    code='Liuhong99/Sophia@a7e1572')
+    paper=('Sophia: A Scalable Stochastic Second-order Optimizer for Language Model Pre-training', 2023,
+        'https://arxiv.org/abs/2305.14342'), code='Liuhong99/Sophia@a7e1572')
 Sophia = sophia.torch('Sophia')

@@ -52,11 +52,13 @@ def before_backward(self:ReleaseGrads):
     opt,done = self.opt,set()
     opt.engine.groups = list(zip(opt.param_lists, opt.hypers))
     def release(hyper, p):
-        if p in done: raise RuntimeError(f'{self}: a weight of shape {tuple(p.shape)} got its gradient in two parts; use `checkpoint(…, use_reentrant=False)`')
+        if p in done: raise RuntimeError(f'{self}: a weight of shape {tuple(p.shape)} got its gradient in two parts; '
+            'use `checkpoint(…, use_reentrant=False)`')
         done.add(p)
         opt.engine.step_one(p, hyper, opt.state)
     hooks = [p.register_post_accumulate_grad_hook(partial(release, h)) for ps,h in opt.engine.groups for p in ps if p.requires_grad]
-    self.learn.loss_grad = self.loss_grad.as_subclass(torch.Tensor) # The backward pass of fastai's tensors would hide stand-ins from PyTorch
+    # The backward pass of fastai's tensors would hide stand-ins from PyTorch
+    self.learn.loss_grad = self.loss_grad.as_subclass(torch.Tensor)
     try: self.learn._backward()
     finally:
         for h in hooks: h.remove()
@@ -67,7 +69,8 @@ def before_backward(self:ReleaseGrads):
 def obstacles(self:ReleaseGrads):
     "Pairs: is it in the way, and what to do"
     opt,mixed = self.opt,first(self.learn._grab_cbs(MixedPrecision))
-    yield not isinstance(opt, FastOptimizer), f'{type(opt).__name__} cannot step one weight alone; use `opt_func=adamw` or another rule of fastopt'
+    yield not isinstance(opt, FastOptimizer), (f'{type(opt).__name__} cannot step one weight alone; '
+        'use `opt_func=adamw` or another rule of fastopt')
     yield mixed and mixed.amp_mode==AMPMode.FP16, f'the scaler of {mixed} looks at all gradients before the step; use `learn.to_bf16()`'
     yield isinstance(self.model, DistributedDataParallel), 'processes exchange gradients after the backward pass; train in one'
     yield opt.engine.skip_nonfinite, '`skip_nonfinite` looks at all gradients before the step; leave it off'

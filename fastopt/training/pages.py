@@ -85,4 +85,5 @@ def html_document(
 ):
     "The page of all `parts`, with its style and script inside"
     return '\n'.join(['<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">',
-        f'<title>{html.escape(title)}</title><style>{STYLE}</style><h1>{html.escape(title)}</h1>', *parts, f'<script>{SORT}</script></html>\n'])
+        f'<title>{html.escape(title)}</title><style>{STYLE}</style><h1>{html.escape(title)}</h1>', *parts,
+        f'<script>{SORT}</script></html>\n'])

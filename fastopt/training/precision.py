@@ -80,7 +80,8 @@ def to_pure_bf16(self:Learner,
     "Keep the weights in bfloat16, but for those of batch norm"
     f,now = self.opt_func,self._grab_cbs(PureBF16)
     if lowp not in LOWP: raise ValueError(unknown_name('to_pure_bf16: lowp', lowp, list(LOWP)))
-    if not callable(f) or 'lowp' not in signature(f).parameters: raise TypeError(_no_rule(getattr(getattr(f, 'func', f), '__name__', type(f).__name__)))
+    if not callable(f) or 'lowp' not in signature(f).parameters:
+        raise TypeError(_no_rule(getattr(getattr(f, 'func', f), '__name__', type(f).__name__)))
     _alone(self)
     if now and now[0].lowp==lowp: return self
     if now: self.to_fp32()

@@ -31,7 +31,8 @@ def check_numbers(args, **least):
 
 def abbreviate(files, n=3):
     "The first `n` of `files` by name, and how many more there are"
-    names = ', '.join(str(o) for o in files[:n]).encode(errors='backslashreplace').decode() # Not all that a disk takes for a name can be shown
+    # Not all that a disk takes for a name can be shown
+    names = ', '.join(str(o) for o in files[:n]).encode(errors='backslashreplace').decode()
     return names + (f' and {len(files)-n} more' if len(files)>n else '')
 
 # %% ../../nbs/training/10_records.ipynb #e5e2feb6
@@ -49,7 +50,8 @@ def exclusive_lock(
     try: yield ours
     finally:
         if ours:
-            with suppress(OSError): path.unlink() # Who waits for this file sees that it is gone. Windows removes none that is open, and filelock it then
+            # Who waits for this file sees that it is gone. Windows removes none that is open, and filelock it then
+            with suppress(OSError): path.unlink()
             lock.release()
 
 # %% ../../nbs/training/10_records.ipynb #2a85dc46
@@ -84,7 +86,8 @@ def save_record(record, path):
     with atomic_write(path) as p: p.write_text(json.dumps(jsonable(record), indent=1)+'\n')
 
 # %% ../../nbs/training/10_records.ipynb #549c44da
-def _too_deep(o, n=20): return not n or any(_too_deep(v, n-1) for v in (o.values() if isinstance(o, dict) else o if isinstance(o, list) else ()))
+def _too_deep(o, n=20):
+    return not n or any(_too_deep(v, n-1) for v in (o.values() if isinstance(o, dict) else o if isinstance(o, list) else ()))
 
 def _no_flaw(rec): return None
 

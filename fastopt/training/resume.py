@@ -87,7 +87,8 @@ def _rngs(dls):
     "The state of every random number generator that a training on `dls` draws from"
     name,keys,*rest = np.random.get_state()
     return dict(python=_get(random), numpy=(name, torch.tensor(keys.astype(int)), *rest), torch=torch.get_rng_state(),
-        cuda=torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [], loaders=[[_get(o) for o in _own(dl)] for dl in dls.loaders])
+        cuda=torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+        loaders=[[_get(o) for o in _own(dl)] for dl in dls.loaders])
 
 def _set_rngs(dls, saved):
     "Put every generator back to where `_rngs` found it"
@@ -247,7 +248,8 @@ def _set_recorded(rec, saved):
     rec.values,rec.log,rec.start_epoch = L(now['values']).map(L).items,L(now.get('log')),time.time()-now['spent']
 
 # %% ../../nbs/training/02_resume.ipynb #cb85b29c
-_KNOWS = ('pct_train', 'train_iter', 'iter', 'n_iter', 'n_epoch', 'epoch', 'training', 'loss', 'smooth_loss', 'final_record') # Of a `Learner`, from batch to batch
+# Of a `Learner`, from batch to batch
+_KNOWS = ('pct_train', 'train_iter', 'iter', 'n_iter', 'n_epoch', 'epoch', 'training', 'loss', 'smooth_loss', 'final_record')
 
 def _tried(dl): return '_types' in vars(dl)
 
@@ -341,7 +343,8 @@ class SaveResume(Callback):
     def __call__(self, event_name):
         if self.learn and not _aside(self.learn): return super().__call__(event_name)
     def before_fit(self):
-        if num_distrib()>1: raise NotImplementedError('SaveResume: the random numbers of several processes do not fit in one file; train in one process')
+        if num_distrib()>1:
+            raise NotImplementedError('SaveResume: the random numbers of several processes do not fit in one file; train in one process')
         self.origin,self.drawn,self.began,self.terms,self.number,self.done = None,None,_known(self.learn),_terms(self.learn),0,0
         self.learn.first_opt = getattr(self.learn, 'first_opt', None) or _maker(self.opt)
         _target(self.path).parent.mkdir(parents=True, exist_ok=True)
@@ -349,7 +352,8 @@ class SaveResume(Callback):
     def before_epoch(self): self.seen = None
     def before_train(self):
         opt = {k:_plain(v) for k,v in self.opt.state_dict().items() if k!='state'}
-        if self.origin is None: self.origin = dict(number=getattr(self.learn, 'fits_done', 0), terms=self.terms, opt=opt, optimizer=_maker(self.opt))
+        if self.origin is None:
+            self.origin = dict(number=getattr(self.learn, 'fits_done', 0), terms=self.terms, opt=opt, optimizer=_maker(self.opt))
         self.drawn,self.seen = _rngs(self.dls),-1
     def after_batch(self):
         if self.seen is None: return # Of the validation
@@ -435,7 +439,8 @@ def _chosen(learn, path):
         if ck and reasons: warn(f'{reasons[0]}; going on from {file}')
         if ck: return ck,file
         if why: reasons.append(f'{file} is refused: {why}')
-    raise ValueError(f"{'; '.join(reasons)}. Mend that, take a whole copy of the file, or remove {path} and its .prev to train from the beginning")
+    raise ValueError(f"{'; '.join(reasons)}. Mend that, take a whole copy of the file, "
+        f"or remove {path} and its .prev to train from the beginning")
 
 @patch
 def resume(self:Learner,

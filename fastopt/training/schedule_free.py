@@ -43,7 +43,8 @@ def _part(learn, trains):
         _place(learn)
 
 # %% ../../nbs/training/05_schedule_free.ipynb #fd747916
-def _quiet(cb): return getattr(cb, 'remove_on_fetch', False) or isinstance(cb, (TrainEvalCallback, GatherPredsCallback, ProgressCallback, ScheduleFree))
+def _quiet(cb):
+    return getattr(cb, 'remove_on_fetch', False) or isinstance(cb, (TrainEvalCallback, GatherPredsCallback, ProgressCallback, ScheduleFree))
 
 @contextmanager
 def _only_shaping(learn):
@@ -77,7 +78,8 @@ def _measure(learn, norms, n):
 # %% ../../nbs/training/05_schedule_free.ipynb #1fe10b84
 def _norms(learn):
     "The normalizers of `learn` that are training"
-    return [] if hasattr(learn, 'lr_finder') else [m for m in learn.model.modules() if getattr(m, 'running_mean', None) is not None and m.training]
+    return ([] if hasattr(learn, 'lr_finder') else
+        [m for m in learn.model.modules() if getattr(m, 'running_mean', None) is not None and m.training])
 
 def _mark(learn):
     "Remember which normalizers of `learn` have the statistics of y"

@@ -42,15 +42,19 @@ def _numbers(v):
 def _piece(i, o):
     "Piece `i`, `(share, kind, start, end)`, with plain floats; `ValueError` says what is wrong with it"
     what = f'piece {i} of the schedule, {o!r},'
-    if not isinstance(o, (tuple, list)) or len(o) not in (3, 4): raise ValueError(f'{what} is no (share, kind, start, end); `flat` needs no end')
+    if not isinstance(o, (tuple, list)) or len(o) not in (3, 4):
+        raise ValueError(f'{what} is no (share, kind, start, end); `flat` needs no end')
     share,kind,start,*end = o
-    if not isinstance(kind, str) or kind not in KINDS: raise ValueError(f'{what}: {unknown_name("the list of kinds", str(kind), list(KINDS))}')
+    if not isinstance(kind, str) or kind not in KINDS:
+        raise ValueError(f'{what}: {unknown_name("the list of kinds", str(kind), list(KINDS))}')
     if kind!='flat' and not end: raise ValueError(f'{what} goes nowhere: give (share, {kind!r}, start, end)')
     try: share,a,b = float(share),_numbers(start),_numbers(start if kind=='flat' else end[0])
-    except (TypeError, ValueError): raise ValueError(f'{what} holds what is no number: give numbers, or lists of one number per group') from None
+    except (TypeError, ValueError):
+        raise ValueError(f'{what} holds what is no number: give numbers, or lists of one number per group') from None
     both = np.concatenate([np.ravel(a), np.ravel(b)])
     for ok,why in ((0<=share<math.inf, 'has an impossible share: give 0 or more, in any unit'),
-        (np.isfinite(both).all() and np.size(a) and np.size(b) and max(np.ndim(a), np.ndim(b))<2, 'must run between finite numbers, or lists of one per group'),
+        (np.isfinite(both).all() and np.size(a) and np.size(b) and max(np.ndim(a), np.ndim(b))<2,
+            'must run between finite numbers, or lists of one per group'),
         (kind!='demon' or ((0<=both) & (both<1)).all(), 'decays a momentum: give values from 0 to below 1')):
         if not ok: raise ValueError(f'{what} {why}')
     return share,kind,a,b
@@ -99,7 +103,8 @@ def load_schedules(
     try: d = json.loads(Path(path).read_text(encoding='utf-8'))
     except ValueError as e: raise ValueError(f'{path} is no JSON ({e}): give a file that `save_schedules` wrote') from None
     form = d.pop('fastopt_schedules', None) if isinstance(d, dict) else None
-    if form!=1: raise ValueError(f'{path} holds no schedules that this fastopt reads (format {form}): give a file that `save_schedules` wrote')
+    if form!=1:
+        raise ValueError(f'{path} holds no schedules that this fastopt reads (format {form}): give a file that `save_schedules` wrote')
     try: return {k:Schedule(*v) for k,v in d.items()}
     except (TypeError, ValueError) as e: raise ValueError(f'{path} was changed since `save_schedules` wrote it: {e}') from None
 
@@ -112,7 +117,8 @@ def plot_schedule(
     "Draw the value of every batch, one picture per hyper, and return the axes"
     scheds = scheds if isinstance(scheds, dict) else dict(value=scheds)
     n = round(n_epoch*n_batches)
-    if n<1 or not scheds: raise ValueError(f'n_epoch={n_epoch} of n_batches={n_batches} for {len(scheds)} schedules is nothing to draw: give 1 or more')
+    if n<1 or not scheds:
+        raise ValueError(f'n_epoch={n_epoch} of n_batches={n_batches} for {len(scheds)} schedules is nothing to draw: give 1 or more')
     cols,rows = min(3, len(scheds)),math.ceil(len(scheds)/3)
     axs = plt.subplots(rows, cols, figsize=(4*cols, 2.5*rows), squeeze=False, layout='constrained')[1].ravel()
     for ax in axs[len(scheds):]: ax.remove()
@@ -153,7 +159,8 @@ def fit_sched(self:Learner,
     if not isinstance(scheds, dict): raise TypeError(f'scheds={scheds!r} names no hyper: give a dict, as dict(lr=…, mom=…)')
     for k,f in scheds.items():
         if not callable(f): raise TypeError(f'the schedule of {k!r} is {f!r}: give a Schedule; a constant is Schedule((1, "flat", {f!r}))')
-        if dict(lr=lr, wd=wd).get(k) is not None: raise ValueError(f'{k} is given twice, as a number and as a schedule: leave one of them out')
+        if dict(lr=lr, wd=wd).get(k) is not None:
+            raise ValueError(f'{k} is given twice, as a number and as a schedule: leave one of them out')
     if reset_opt or self.opt is None: self.create_opt()
     scheds = _known(self.opt, scheds)
     with _kept(self.opt, *set(scheds)-{'lr'}): self.fit(n_epoch, lr, wd=wd, cbs=ParamScheduler(scheds)+L(cbs), start_epoch=start_epoch)
@@ -198,7 +205,8 @@ def wsd(
     div_final:float=1e5, # It decays towards `1/div_final`
 ):
     "Warmup, stable, decay: the decay is short and linear"
-    if not 0<=pct_decay<=1: raise ValueError(f'pct_decay={pct_decay} is no share of the training: give 0 (never decay) to 1 (decay at once)')
+    if not 0<=pct_decay<=1:
+        raise ValueError(f'pct_decay={pct_decay} is no share of the training: give 0 (never decay) to 1 (decay at once)')
     return plateau('linear', 1-pct_decay, div_final, warmup, n_batch)
 
 # %% ../../nbs/training/01_schedules.ipynb #7b486bc3
@@ -217,7 +225,8 @@ def cos_restarts(
     "Cosine annealing that starts over `n_cycle-1` times"
     _check_fc(1, 0, div_final, None)
     for k,v in dict(n_cycle=n_cycle, mult=mult).items():
-        if not 0<v<math.inf or k=='n_cycle' and v!=int(v): raise ValueError(f'{k}={v} makes no cycles: give n_cycle 1, 2, … and mult above 0')
+        if not 0<v<math.inf or k=='n_cycle' and v!=int(v):
+            raise ValueError(f'{k}={v} makes no cycles: give n_cycle 1, 2, … and mult above 0')
     return Schedule(*((mult**i, 'cos', 1, 1/div_final) for i in range(n_cycle)))
 
 def demon(
@@ -242,7 +251,8 @@ def _fit_warm(self, n_epoch, make, warmup, lr, reset_opt=False, start_epoch=0, *
     make(1 if warmup is None else warmup, n_batch) # What it refuses is refused before an optimizer is made
     if reset_opt or self.opt is None: self.create_opt()
     sqrs = [h.get('sqr_mom') for h in self.opt.hypers]
-    if warmup is None and None in sqrs: raise ValueError('warmup=None takes its length from sqr_mom, which this optimizer lacks: give warmup=…, in batches')
+    if warmup is None and None in sqrs:
+        raise ValueError('warmup=None takes its length from sqr_mom, which this optimizer lacks: give warmup=…, in batches')
     shape = make(warmup_steps(max(sqrs)) if warmup is None else warmup, n_batch)
     _fit_shape(self, n_epoch, shape, lr, start_epoch=start_epoch, **kwargs)
 
@@ -360,13 +370,15 @@ def make(self:SwitchOpt, learn):
     try: learn.create_opt()
     finally: learn.opt_func,learn.lr = func,lr
     learn.opt.frozen_idx,learn.opt.switched = opt.frozen_idx,True
-    if all(isinstance(o, FastOptimizer) for o in (opt, learn.opt)) and learn.opt.engine.lowp=='plain': learn.opt.engine.lowp = opt.engine.lowp
+    if all(isinstance(o, FastOptimizer) for o in (opt, learn.opt)) and learn.opt.engine.lowp=='plain':
+        learn.opt.engine.lowp = opt.engine.lowp
 
 @patch
 def switch(self:SwitchOpt):
     "Change the optimizer now"
     now = [float(h['lr']) for h in self.opt.hypers]
-    if not all(now): raise RuntimeError(f'switch_opt: the rate is 0 at={self.at}, which no factor can bring to that of `to`: choose another `at`')
+    if not all(now):
+        raise RuntimeError(f'switch_opt: the rate is 0 at={self.at}, which no factor can bring to that of `to`: choose another `at`')
     if self.given and len(self.given) not in (1, len(now)): raise ValueError(
         f'switch_opt: {len(self.given)} rates for {len(now)} groups: give lr=… one rate for each, or one for all')
     self.make(self.learn)
@@ -379,8 +391,9 @@ def switch(self:SwitchOpt):
 @patch
 def before_batch(self:SwitchOpt):
     done = self.pct_train>=self.at-1e-9
-    if done and self.factor is None: raise ValueError(f'switch_opt: the training goes on at {self.pct_train:.3g}, after the switch at={self.at}, '
-        'whose factor is not known: give this callback its saved state with `load_state_dict`')
+    if done and self.factor is None:
+        raise ValueError(f'switch_opt: the training goes on at {self.pct_train:.3g}, after the switch at={self.at}, '
+            'whose factor is not known: give this callback its saved state with `load_state_dict`')
     if not done and self.factor is not None: self.load_state_dict(dict(factor=None, moves=[])) # A second training
     if self.factor is None: return
     self.base = [float(h['lr']) for h in self.opt.hypers]

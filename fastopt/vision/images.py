@@ -43,7 +43,8 @@ def _size_guard(fname, dest):
     def weigh(n):
         nonlocal taken
         taken += max(n, 4096) # A disk gives no less to a file
-        if taken>free: raise InputError(f'{fname} needs more than the {free:,} bytes that are free in {dest}. Make room, or unpack it elsewhere and give the folder')
+        if taken>free: raise InputError(f'{fname} needs more than the {free:,} bytes that are free in {dest}. '
+            'Make room, or unpack it elsewhere and give the folder')
         if taken>most: raise InputError(f'{fname} has {size:,} bytes and would unpack to more than {most:,}, as no archive of images does. '
             'If you trust it, unpack it yourself and give the folder')
     return weigh
@@ -77,7 +78,8 @@ def _untar(fname, dest, weigh):
         t.extractall(dest, filter=partial(_safe_member, weigh=weigh))
         end,f = t.offset,t.fileobj
         if f.tell()<end+tarfile.BLOCKSIZE: raise tarfile.ReadError('its end is missing') # For tarfile that is as good as an end
-        if isinstance(f, io.BufferedReader) and f.seek(end)==end and any(f.read(tarfile.BLOCKSIZE)): raise tarfile.ReadError('a header is damaged')
+        if isinstance(f, io.BufferedReader) and f.seek(end)==end and any(f.read(tarfile.BLOCKSIZE)):
+            raise tarfile.ReadError('a header is damaged')
         while n := len(f.read(2**20)): weigh(n) # The checksum of a compressed archive comes after the last byte
 
 # %% ../../nbs/vision/00_images.ipynb #3ab50bea
@@ -107,9 +109,10 @@ def _unzip(fname, dest, weigh):
                 with z.open(o) as f, open(path, 'wb') as g: shutil.copyfileobj(f, g)
 
 # %% ../../nbs/vision/00_images.ipynb #95312481
-_DAMAGE_ERRORS = (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, ValueError, LookupError, ArithmeticError,
-    RuntimeError)
-_NAME_ERRNOS = (None, errno.EINVAL, errno.EEXIST, errno.EISDIR, errno.ENOTDIR, errno.ENAMETOOLONG, errno.EILSEQ, errno.ELOOP) # Not the disk's fault
+_DAMAGE_ERRORS = (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error,
+    EOFError, ValueError, LookupError, ArithmeticError, RuntimeError)
+# Not the disk's fault
+_NAME_ERRNOS = (None, errno.EINVAL, errno.EEXIST, errno.EISDIR, errno.ENOTDIR, errno.ENAMETOOLONG, errno.EILSEQ, errno.ELOOP)
 
 def _digest(fname):
     "First 16 hex digits of the SHA-256 of file `fname`"
@@ -147,8 +150,9 @@ def extract_archive(
             'pack it again without such members, or give the folder itself') from e
     except (*_DAMAGE_ERRORS, OSError) as e:
         why = first(str(e).splitlines()) or type(e).__name__ # Of tarfile's, the other lines say what each compression thinks of it
-        if isinstance(e, OSError) and e.errno not in _NAME_ERRNOS: raise InputError(f'{fname} cannot be unpacked in {cache}: {why}. Make room there, '
-            'or unpack it elsewhere and give the folder') from e
+        if isinstance(e, OSError) and e.errno not in _NAME_ERRNOS:
+            raise InputError(f'{fname} cannot be unpacked in {cache}: {why}. Make room there, '
+                'or unpack it elsewhere and give the folder') from e
         raise InputError(f'{fname} is damaged, or no tar archive and no zip ({why}). Fetch it again, or give the folder itself') from e
     finally: shutil.rmtree(part, ignore_errors=True)
     return dest
@@ -170,7 +174,8 @@ def check_images(
     "The `files` that can be decoded, those that cannot, and a fingerprint of names and contents"
     marks = parallel(image_digest, files, threadpool=True, progress=len(files)>=many and is_interactive())
     good,bad = (L(f for f,m in zip(files, marks) if bool(m)==ok) for ok in (True,False))
-    return good,bad,hashlib.sha256('\n'.join(f'{f.relative_to(root).as_posix()} {m}' for f,m in zip(files, marks)).encode(errors='surrogateescape')).hexdigest()
+    return good,bad,hashlib.sha256('\n'.join(f'{f.relative_to(root).as_posix()} {m}'
+        for f,m in zip(files, marks)).encode(errors='surrogateescape')).hexdigest()
 
 # %% ../../nbs/vision/00_images.ipynb #8949cc01
 def check_classes(trn, val, train, valid):
@@ -211,7 +216,8 @@ def folder_source(
     found = L(o for d in (train,valid) for o in get_image_files(d).sorted() if o.parent.parent==d)
     good,bad,mark = check_images(found, train.parent)
     bad = bad.map(lambda o: str(o.relative_to(train.parent)))
-    if bad and strict: raise InputError(f'{len(bad)} images cannot be decoded: {abbreviate(bad)}. Mend or remove them, or leave out --strict')
+    if bad and strict:
+        raise InputError(f'{len(bad)} images cannot be decoded: {abbreviate(bad)}. Mend or remove them, or leave out --strict')
     trn,val = (good.filter(lambda o: o.parent.parent==d) for d in (train,valid))
     check_classes(trn, val, train, valid)
     return AttrDict(train=trn, valid=val, label=parent_label, block=photo_block, size=64, c_in=3, arch='xresnet18',
@@ -286,7 +292,8 @@ def resolve_data(
                 else: path = digits_folder(home/'digits-32') if str(data)=='digits' else _download(archives[str(data)][size>224])
         return find_splits(path)[0].parent
     except OSError as e:
-        raise InputError(f'Cannot get, read or unpack {data}: {e}. Give a folder or an archive that is there, with --data in a command') from e
+        raise InputError(f'Cannot get, read or unpack {data}: {e}. '
+            'Give a folder or an archive that is there, with --data in a command') from e
 
 # %% ../../nbs/vision/00_images.ipynb #d670a35e
 # Images to train and to validate on, mark of their names
@@ -313,7 +320,8 @@ def noisy_labels(
 ):
     "From 'split/class/name' to a label, as the official file has them"
     file = first(sorted(path.glob('noisy_*.csv')))
-    if not file: raise InputError(f'{path} has no noisy_*.csv, which says the labels with {noise}% noise: take the archive of the official data set')
+    if not file:
+        raise InputError(f'{path} has no noisy_*.csv, which says the labels with {noise}% noise: take the archive of the official data set')
     with file.open(newline='') as f: rows = list(csv.DictReader(f))
     levels = [k.removeprefix('noisy_labels_') for k in (rows[0] if rows else {}) if k.startswith('noisy_labels_')]
     if str(noise) not in levels: raise InputError(f'{file} has no labels with {noise}% noise: give {", ".join(levels) or "another file"}')
@@ -388,8 +396,10 @@ class ImageStore:
         self.starts,self.nbytes = ends-self.sizes.prod(1)*3,int(ends[-1])
         have = (self.path/'pixels').stat().st_size
         if have!=self.nbytes: raise ValueError(f'its file `pixels` has {have:,} bytes, and should have {self.nbytes:,}')
-        self.pixels = torch.from_numpy(np.memmap(self.path/'pixels', dtype=np.uint8, mode='c')) if have else torch.empty(0, dtype=torch.uint8)
-        with ThreadPoolExecutor(defaults.cpus) as ex: wrong = [k for k,ok in zip(self.names, ex.map(self.is_valid, range(len(self)))) if not ok]
+        self.pixels = (torch.from_numpy(np.memmap(self.path/'pixels', dtype=np.uint8, mode='c')) if have else
+            torch.empty(0, dtype=torch.uint8))
+        with ThreadPoolExecutor(defaults.cpus) as ex:
+            wrong = [k for k,ok in zip(self.names, ex.map(self.is_valid, range(len(self)))) if not ok]
         if wrong: raise ValueError(f'its checksum is wrong for {abbreviate(wrong)}')
     def __len__(self): return len(self.names)
     def __getitem__(self, i):
@@ -397,7 +407,8 @@ class ImageStore:
         return self.pixels[self.starts[i]:self.starts[i]+w*h*3].view(h, w, 3)
     def index_of(self, o):
         "The row of item `o`, -1 if it is no file in `root`, or not one from here"
-        return self.row.get(Path(o).relative_to(self.root).as_posix(), -1) if isinstance(o, (str,Path)) and Path(o).is_relative_to(self.root) else -1
+        return (self.row.get(Path(o).relative_to(self.root).as_posix(), -1)
+            if isinstance(o, (str,Path)) and Path(o).is_relative_to(self.root) else -1)
     def is_valid(self, i): return zlib.crc32(self[i].numpy())==self.crcs[i]
     @property
     def skipped(self): return [k for k,(w,_) in zip(self.names, self.sizes) if not w]
@@ -428,9 +439,11 @@ def open_store(
         with exclusive_lock(dest.with_suffix('.lock')):
             if dest.exists():
                 try: return _open(dest, root)
-                except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as e: warn(f'{dest} is damaged and made again: {e}')
+                except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as e:
+                    warn(f'{dest} is damaged and made again: {e}')
                 shutil.rmtree(dest)
             L(dest.parent.glob(f'part-{dest.name}-*')).map(shutil.rmtree)
             write_store(files, root, dest, side)
             return _open(dest, root)
-    except OSError as e: raise InputError(f'Cannot keep decoded images in {dest.parent}: {e}. Make room, or choose another folder with cache') from e
+    except OSError as e:
+        raise InputError(f'Cannot keep decoded images in {dest.parent}: {e}. Make room, or choose another folder with cache') from e

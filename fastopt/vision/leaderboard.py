@@ -37,8 +37,8 @@ def unofficial_reasons(
     "Why runs of `cfg` do not belong on the board; nothing if they do"
     checks = ((cfg['size'] in SIZES and cfg['epochs'] in EPOCHS, f"{cfg['size']} pixels and {cfg['epochs']} epochs are not listed"),
         (cfg['noise'] in NOISES.get(cfg['dataset'], (0,)), f"there is no board of {cfg['dataset']} with {cfg['noise']}% noise"),
-        (not cfg['holdout'], f"validated on {cfg['holdout']:.0%} of the training images"), (not cfg['limit'], f"trained on {cfg['limit']} images"),
-        (facts['official']==cfg['dataset'], f"the files are not those of {cfg['dataset']}"),
+        (not cfg['holdout'], f"validated on {cfg['holdout']:.0%} of the training images"), (not cfg['limit'],
+            f"trained on {cfg['limit']} images"), (facts['official']==cfg['dataset'], f"the files are not those of {cfg['dataset']}"),
         (not (facts['official'] and facts['squashed']), 'the images were squashed to squares'),
         (facts['side']>=cfg['size'], f"the images have {facts['side']:g} pixels on their shorter side, less than {cfg['size']}"))
     return [why for ok,why in checks if not ok]
@@ -213,7 +213,8 @@ def run_seeds(
             elif missing_seeds(board, entry, [seed]):
                 told = train_one(cfg, seed, path, ckpt, [RunProgress(clock, seed, len(left)-i-1, mbar)], **kwargs)
                 reasons = about['reasons'] + [f"{told['left_out']} images cannot be decoded"]*bool(told['left_out'])
-                where = dict(time=time.strftime('%Y-%m-%d %H:%M:%S %z'), device=device_name(), versions=package_versions(), commit=git_commit())
+                where = dict(time=time.strftime('%Y-%m-%d %H:%M:%S %z'), device=device_name(),
+                    versions=package_versions(), commit=git_commit())
                 add_record(about|dict(seed=seed, reasons=reasons, official=not reasons, **told, **where), board)
                 gc.collect() # A learner and its callbacks hold each other, and the memory of the device
                 torch.cuda.empty_cache()
@@ -273,7 +274,8 @@ def tune_command(preset, lrs, runs, out, **given):
         about,path = plan_runs(preset, given|dict(lr=lr, runs=runs))
         if not found: warn_unofficial(about)
         seeds = range(given['seed'], given['seed']+runs)
-        board,found[lr] = run_seeds(about, seeds, path, Path(out), is_interactive() and not several, every=given['every'], **about['ran']),about['entry']
+        board,found[lr] = run_seeds(about, seeds, path, Path(out), is_interactive() and not several,
+            every=given['every'], **about['ran']),about['entry']
     recs = read_records(board)
     found = {k:[100*o['accuracy'] for o in recs if o['entry']==e and o['seed'] in seeds] for k,e in found.items()}
     late = [f'{k:g}' for k,v in found.items() if len(v)<runs]

@@ -13,8 +13,8 @@ import math
 from fastai.vision.all import *
 from ..names import InputError
 from ..training.records import abbreviate
-from fastopt.vision.images import (balanced_subset, check_classes, data_root, find_splits, fingerprint, image_to_array, make_labeller, open_store,
-    resolve_data)
+from .images import (balanced_subset, check_classes, data_root, find_splits, fingerprint,
+    image_to_array, make_labeller, open_store, resolve_data)
 
 # %% ../../nbs/vision/01_loaders.ipynb #ce7fa9e8
 def rrc_boxes(
@@ -56,8 +56,9 @@ class CropBoxes:
     "What fastai's `item_tfms` ask of each image with a shorter side of at most `side`, as a table"
     def __init__(self, item_tfms, side=None):
         self.side,(self.crop,*rest) = side,L(item_tfms)
-        if not self._supports(self.crop, rest): raise InputError(f'fast_dls can do RandomResizedCrop or Resize (bilinear, no padding), then FlipItem, not {L(item_tfms)}: '
-            'use classic_dls, or batch_tfms')
+        if not self._supports(self.crop, rest):
+            raise InputError(f'fast_dls can do RandomResizedCrop or Resize (bilinear, no padding), then FlipItem, not {L(item_tfms)}: '
+                'use classic_dls, or batch_tfms')
         self.flip,self.size = first(rest),tuple(self.crop.size)
     def _supports(self, crop, rest):
         known = type(crop)==RandomResizedCrop or type(crop)==Resize and crop.method!=ResizeMethod.Pad
@@ -65,7 +66,8 @@ class CropBoxes:
     def draw(self, sizes, rng, train):
         "Boxes, and whether to flip, for each of `sizes`; `rng` is asked only to `train`"
         rrc,n = isinstance(self.crop, RandomResizedCrop),len(sizes)
-        boxes = resize_boxes(self.crop, sizes, rng if train else None) if not rrc else rrc_boxes(self.crop, sizes, rng) if train else _whole_images(sizes)
+        boxes = (resize_boxes(self.crop, sizes, rng if train else None) if not rrc else
+            rrc_boxes(self.crop, sizes, rng) if train else _whole_images(sizes))
         return boxes,rng.random(n)<self.flip.p if train and self.flip else np.zeros(n, bool)
     def zoom(self, train):
         "The size that boxes are resized to, before the middle of `size` is taken"
@@ -132,7 +134,8 @@ class BatchDL(TfmdDL):
         self.ys = [torch.stack(list(tl)) for tl in dataset.tls[1:]] if len(dataset) else []
         super().__init__(dataset, **{**kwargs, 'num_workers':0})
         self._draw()
-    def new(self, dataset=None, cls=None, **kwargs): return super().new(dataset, cls, **{**dict(boxes=self.boxes, store=self.store), **kwargs})
+    def new(self, dataset=None, cls=None, **kwargs):
+        return super().new(dataset, cls, **{**dict(boxes=self.boxes, store=self.store), **kwargs})
     def randomize(self):
         super().randomize()
         self._draw()
@@ -163,7 +166,8 @@ class BatchDL(TfmdDL):
         if self.device.type=='cuda': i = i.pin_memory() # From other memory the host would wait for the copy
         starts,widths,boxes,flips,*ys = (o[i] for i in [i.to(self.device, non_blocking=True)] for o in self.there)
         most = tuple((-(-self.table[0][b,2:].max(0)//32)*32).tolist()) # Rounded up, so that memory is used again
-        return resize_batch(kept.pixels_on(self.device), starts, widths, boxes, flips, most, self.boxes.zoom(self.random), self.boxes.size),*ys
+        return resize_batch(kept.pixels_on(self.device), starts, widths, boxes, flips, most,
+            self.boxes.zoom(self.random), self.boxes.size),*ys
 
 # %% ../../nbs/vision/01_loaders.ipynb #1be703c3
 class NormalizeInPlace(Normalize):
@@ -227,7 +231,8 @@ def classic_dls(
     fp = fingerprint(resolve_data(data, size, cache))
     if batch_tfms is None: batch_tfms = [Normalize.from_stats(*imagenet_stats)]
     trn,val = (split or split_holdout)(fp.train, fp.valid)
-    dls = image_datasets(trn, val, make_labeller(fp.train, noise)).dataloaders(bs=bs, after_item=[*L(_item_tfms(size, item_tfms)), ToTensor()],
+    dls = image_datasets(trn, val, make_labeller(fp.train, noise)).dataloaders(
+        bs=bs, after_item=[*L(_item_tfms(size, item_tfms)), ToTensor()],
         after_batch=[IntToFloatTensor(), *L(batch_tfms)], num_workers=ifnone(num_workers, min(8, defaults.cpus)), **kwargs)
     return _add_fingerprint(dls, fp, 'classic')
 

@@ -72,8 +72,9 @@ def parse_hypers(text):
 # %% ../../nbs/vision/02_recipe.ipynb #7c9877de
 def _check_settings(cfg):
     "`cfg`, if it can be done"
-    for k,names in (('dataset',DATASETS), ('opt',[*FASTAI_OPTS, *named_rules()]), ('sched',SCHEDS), ('arch',ARCHS), ('act',ACTS), ('pool',POOLS),
-        ('crop',('random','resize')), ('precision',('fp32','fp16','bf16')), ('pipeline',PIPELINES)): check_choice(cfg[k], list(names), f'--{k}')
+    for k,names in (('dataset',DATASETS), ('opt',[*FASTAI_OPTS, *named_rules()]), ('sched',SCHEDS), ('arch',ARCHS), ('act',ACTS),
+        ('pool',POOLS), ('crop',('random','resize')), ('precision',('fp32','fp16','bf16')), ('pipeline',PIPELINES)):
+        check_choice(cfg[k], list(names), f'--{k}')
     check_numbers(cfg, size=1, epochs=1, bs=2, lr=0, holdout=0, limit=cfg['bs'], pct_start=0, mixup=0, sh=0, smoothing=0)
     for k,hi in dict(holdout=.9, pct_start=1, sh=1, smoothing=1).items():
         if cfg[k] is not None and cfg[k]>hi: raise InputError(f'--{k} {cfg[k]} is too large: give {hi} or less')
@@ -94,7 +95,8 @@ def recipe_settings(
     if 'mixup' in given: cfg['mixup_from'] = 0
     if given.get('opt', '').startswith('schedulefree') and 'sched' not in given: cfg |= dict(sched='constant', pct_start=None)
     idle = ('act','sa','sym','pool') if given.get('arch')=='small' else ('mom',) if given.get('sched')=='one_cycle' else ()
-    if bad := first(k for k in idle if k in given): raise InputError(f'--{bad} would do nothing: the network small has none, one_cycle sets its own mom')
+    if bad := first(k for k in idle if k in given):
+        raise InputError(f'--{bad} would do nothing: the network small has none, one_cycle sets its own mom')
     return _check_settings(cfg|given)
 
 # %% ../../nbs/vision/02_recipe.ipynb #50b24b9a
@@ -157,7 +159,8 @@ class DeviceMixedPrecision(MixedPrecision):
     "fastai's `MixedPrecision` on the device that the loaders have"
     def before_fit(self):
         kind,half = self.dls.device.type,self.amp_mode==AMPMode.FP16
-        if kind=='cuda' and not half and not torch.cuda.is_bf16_supported(): raise InputError('This GPU has no bfloat16: take --precision fp16')
+        if kind=='cuda' and not half and not torch.cuda.is_bf16_supported():
+            raise InputError('This GPU has no bfloat16: take --precision fp16')
         self.learn.scaler,self.scales = GradScaler(kind, **{**self.kwargs, 'enabled':half}),L()
         self.autocast = autocast(kind, dtype=torch.float16 if half else torch.bfloat16)
 

@@ -41,10 +41,10 @@ def _is_list_of(v, ok): return isinstance(v, list) and all(map(ok, v))
 def _is_epoch(v): return isinstance(v, dict) and (v.get('accuracy') is None or _is_share(v['accuracy']))
 
 _KINDS = {'text':_is_text, 'a whole number':_is_integer, 'a number':_is_number, 'a share from 0 to 1':_is_share,
-    'a dict':lambda v: isinstance(v, dict), 'text or null':lambda v: v is None or _is_text(v), 'a list of texts':lambda v: _is_list_of(v, _is_text),
-    'a list of epochs':lambda v: _is_list_of(v, _is_epoch) and v!=[]}
-FIELDS = dict(entry='text', seed='a whole number', accuracy='a share from 0 to 1', name='text', seconds='a number', images_s='a number', device='text',
-    reasons='a list of texts', epochs='a list of epochs', args='a dict', data='a dict')
+    'a dict':lambda v: isinstance(v, dict), 'text or null':lambda v: v is None or _is_text(v), 'a list of texts':
+    lambda v: _is_list_of(v, _is_text), 'a list of epochs':lambda v: _is_list_of(v, _is_epoch) and v!=[]}
+FIELDS = dict(entry='text', seed='a whole number', accuracy='a share from 0 to 1', name='text', seconds='a number',
+    images_s='a number', device='text', reasons='a list of texts', epochs='a list of epochs', args='a dict', data='a dict')
 ARGS = dict(dataset='text', noise='a whole number', size='a whole number', epochs='a whole number')
 
 # %% ../../nbs/vision/05_results.ipynb #74d29eaa
@@ -110,11 +110,11 @@ def _grid(dataset, noise, who, **rows):
     told = dict(dataset=dataset, noise=noise, who=who)
     return [dict(told, size=int(k[1:]), epochs=e, published=v) for k,vs in rows.items() for e,v in zip(EPOCHS, vs)]
 
-PUBLISHED = pd.concat([PUBLISHED, pd.DataFrame([
-    *_grid('imagenette', 5, 'baseline 2021, or SESEMI', s128=(83.44,89.53,89.30,90.04), s192=(84.13,90.65,91.01,91.08), s256=(88.87,91.39,92.95,93.96)),
-    *_grid('imagenette', 50, 'baseline 2021, or SESEMI', s128=(66.60,79.36,50.80,52.18), s192=(67.54,79.34,52.51,53.71), s256=(76.72,79.21,57.76,61.48)),
-    *_grid('imagewang', 0, 'SwAV or SESEMI', s128=(72.94,72.18,69.53,66.04), s192=(77.07,77.81,74.9,71.77), s256=(79.56,79.2,78.41,79.27))])],
-    ignore_index=True)
+PUBLISHED = pd.concat([PUBLISHED, pd.DataFrame([*_grid('imagenette', 5, 'baseline 2021, or SESEMI', s128=(83.44,89.53,89.30,90.04),
+    s192=(84.13,90.65,91.01,91.08), s256=(88.87,91.39,92.95,93.96)), *_grid('imagenette', 50, 'baseline 2021, or SESEMI',
+        s128=(66.60,79.36,50.80,52.18), s192=(67.54,79.34,52.51,53.71), s256=(76.72,79.21,57.76,61.48)),
+    *_grid('imagewang', 0, 'SwAV or SESEMI', s128=(72.94,72.18,69.53,66.04), s192=(77.07,77.81,74.9,71.77),
+        s256=(79.56,79.2,78.41,79.27))])], ignore_index=True)
 
 # %% ../../nbs/vision/05_results.ipynb #36ff11a6
 def verdict(
@@ -180,7 +180,8 @@ SHORT = ['entry','name','dataset','size','epochs','n','mean','sd','low','high','
 
 def markdown_table(df):
     "`df` as a table in Markdown"
-    rows = [[str(c) for c in df.columns], ['--']*len(df.columns), *[[_cell_text(v).translate(ENTITIES) for v in r] for r in df.itertuples(index=False)]]
+    rows = [[str(c) for c in df.columns], ['--']*len(df.columns),
+        *[[_cell_text(v).translate(ENTITIES) for v in r] for r in df.itertuples(index=False)]]
     return '\n'.join(f"|{'|'.join(r)}|" for r in rows)
 
 @cli.declared(cli.show)
@@ -295,7 +296,8 @@ def html_page(
     df,runs = leaderboard_table(recs),groupby(escape_unprintable(recs), itemgetter('entry'))
     groups = sorted(df.groupby([*DISCIPLINE,'note'], sort=False), key=lambda o: len(o[0][-1])) # Official ones first, those of tries last
     last = html.escape(escape_unprintable(max(o.get('time', '')[:10] for o in recs)))
-    said = f'{len(recs)} runs of {len(df)} entries, until {last}. Accuracy in percent after the last epoch; the interval is that of the mean.'
+    said = (f'{len(recs)} runs of {len(df)} entries, until {last}. Accuracy in percent after the last epoch; '
+        'the interval is that of the mean.')
     return html_document(title, [f'<p>{said}</p>', *(_section(k, o, runs) for k,o in groups)])
 
 # %% ../../nbs/vision/05_results.ipynb #e731fc7a
@@ -306,8 +308,10 @@ def submission_table(
     "A table in the format of Imagenette's README for the official entries of each data set"
     df,parts = leaderboard_table([o for o in recs if not o['reasons']]),[]
     for (dataset,noise),part in df.groupby(['dataset','noise'], sort=False):
-        rows = [f"|{r.size}|{r.epochs}|[{r.name.translate(ENTITIES)}]({url})|{r.mean:.2f}%|{r.n}{', mean'*(r.n>1)}|" for r in part.itertuples()]
-        parts += [f"## {dataset.translate(ENTITIES)}{f' with {noise}% noise'*bool(noise)}", '', '|Size (px)|Epochs|URL|Accuracy|# Runs|', '|--|--|--|--|--|', *rows, '']
+        rows = [f"|{r.size}|{r.epochs}|[{r.name.translate(ENTITIES)}]({url})|{r.mean:.2f}%|{r.n}{', mean'*(r.n>1)}|"
+            for r in part.itertuples()]
+        parts += [f"## {dataset.translate(ENTITIES)}{f' with {noise}% noise'*bool(noise)}", '', '|Size (px)|Epochs|URL|Accuracy|# Runs|',
+            '|--|--|--|--|--|', *rows, '']
     return '\n'.join(parts or ['No run is official: `fastopt-leaderboard show` says why'])
 
 @cli.declared(cli.export)

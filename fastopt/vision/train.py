@@ -53,7 +53,8 @@ def make_opt_func(
 ):
     "The rule called `opt` with its hypers, as fastai's `Learner` wants it"
     hypers = dict(lr=default_lrs.get(opt, 8e-3) if lr is None else lr, wd=wd)
-    return partial(named_rules()[check_choice(opt, list(named_rules()), '--opt')], how=how, **{k:v for k,v in hypers.items() if v is not None})
+    return partial(named_rules()[check_choice(opt, list(named_rules()), '--opt')], how=how,
+        **{k:v for k,v in hypers.items() if v is not None})
 
 # %% ../../nbs/vision/03_train.ipynb #07ee983d
 def make_learner(
@@ -139,7 +140,8 @@ def record_run(
         if getattr(learn.recorder, 'losses', None):
             if record['status']!='failed':
                 with atomic_write(run/'model.pkl') as p: learn.export(p.absolute())
-            with atomic_write(run/'curves.png') as p: plot_curves(learn.recorder, f'{record["name"]}: {record["status"]}').savefig(p, dpi=110)
+            with atomic_write(run/'curves.png') as p:
+                plot_curves(learn.recorder, f'{record["name"]}: {record["status"]}').savefig(p, dpi=110)
 
 # %% ../../nbs/vision/03_train.ipynb #787b0ca3
 def make_run_folder(
@@ -167,9 +169,9 @@ def describe_run(
     info = dict(train=learn.dls.train.n, valid=learn.dls.valid.n, classes=list(learn.dls.vocab), skipped=len(src.skipped),
         skipped_first=src.skipped[:20], fingerprint=src.fingerprint)
     name = f'{args["opt"]}-{Path(args["data"]).resolve().name.split(".")[0]}'
-    return dict(name=name, command=command_line('fastopt-train', args), args=args, seed=args['seed'], started=time.strftime('%Y-%m-%d %H:%M:%S %z'),
-        device=device_name(), versions=package_versions(), commit=git_commit(), data=info, rule=repr(named_rules()[args['opt']]),
-        hypers=dict(learn.opt.hypers[0]), weights=sum(p.numel() for p in learn.model.parameters()))
+    return dict(name=name, command=command_line('fastopt-train', args), args=args, seed=args['seed'],
+        started=time.strftime('%Y-%m-%d %H:%M:%S %z'), device=device_name(), versions=package_versions(), commit=git_commit(), data=info,
+        rule=repr(named_rules()[args['opt']]), hypers=dict(learn.opt.hypers[0]), weights=sum(p.numel() for p in learn.model.parameters()))
 
 # %% ../../nbs/vision/03_train.ipynb #489d5bd4
 def fit_and_record(
