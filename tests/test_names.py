@@ -75,7 +75,7 @@ def test_links_between_notebooks(path):
 # ---- how long lines are
 
 WIDTH = 140
-LONGER = 661 # So many lines of notebooks and of modules are longer so far. Whoever wraps some lowers the number, and nobody raises it
+LONGER = 76 # So many lines of notebooks and of modules are longer so far. Whoever wraps some lowers the number, and nobody raises it
 
 def too_long(path):
     "The lines of code in a module or notebook that are longer than `WIDTH`, with their numbers"
