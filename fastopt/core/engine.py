@@ -472,11 +472,15 @@ def _pieces(rule, b):
     "Rows (weight, gradient, state …), cut and gathered into lists of at most `PIECE` bytes"
     size,piece,total = compute_dtype(b.dtype).itemsize,[],0
     alone = PIECE/16 if b.device.type=='cpu' else PIECE # From so many bytes on, a tensor is worth a piece of its own
+    in_order = any(t.across for t in rule.terms) # A function across all weights is given them in one order by all engines
     cut = _cutting(rule, PIECE//size) if b.dense and b.how!='stochastic' and not b.low else lambda row: [row]
     for row in zip(b.ps, b.gs, *b.bufs.values()):
         for r in cut(row) if row[0].numel()*size>PIECE else [row]:
             n = r[0].numel()*size
-            if n>alone: yield [r]
+            if n>alone:
+                if piece and in_order: yield piece
+                if in_order: piece,total = [],0
+                yield [r]
             elif piece and total+n>PIECE:
                 yield piece
                 piece,total = [r],n

@@ -8,7 +8,7 @@ from fastopt.core.backends import cpp
 from fastopt.core.backends.cpp import CppLauncher, cpp_build
 from fastopt.core.backends.inductor import TorchLauncher
 from fastopt.core.engine import Engine
-from fastopt.core.rules import Rule, decay, descend, each, ema_, row_mean, term
+from fastopt.core.rules import Across, Rule, decay, descend, each, ema_, row_mean, term
 from kernels import Ahead, EVERY, OTHER_KERNELS, STRONG, USUAL_KERNELS, usual
 from rules_under_test import RULES, far, trained, weights
 
@@ -241,3 +241,18 @@ def test_fused_needs_no_memory_beside_its_tables():
     launcher = next(iter(next(iter(engine.plans[None].batches[0].cache.values())).launchers.values()))
     assert isinstance(launcher, CppLauncher)
     assert sum(getattr(launcher, o).nbytes for o in ('table', 'rows', 'sizes', 'tid', 'off')) <= 0.01*p.numel()*4
+
+@pytest.mark.parametrize('how', ['foreach', 'fused'])
+def test_functions_across_all_weights_are_given_them_in_one_order(how):
+    "Small ones between large ones, and in several groups: a sample of them is the same on every engine"
+    def order(how):
+        seen = []
+        def first_numbers(u): return seen.extend(float(t.flatten()[0]) for t in u) or 0.
+        def asks(u, x:Across(first_numbers)): return u + 0*x
+        rule = Rule(term(asks), descend)
+        ps = [torch.ones(s, requires_grad=True) for s in ((3,), (700, 900), (2,), (5, 4), (600, 1000), (), (7,), (40_000,))]
+        for i,p in enumerate(ps): p.grad = torch.full(p.shape, float(i))
+        opt = rule([ps[:3], ps[3:5], ps[5:]], how=how)
+        opt.step()
+        return list(dict.fromkeys(seen))
+    assert order(how)==order('eager')==[float(i) for i in range(8)]
