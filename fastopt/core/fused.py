@@ -64,7 +64,8 @@ def is_per_row(r, p):
 
 def as_kernel_column(ts, b, dtype):
     "`ts`, results of a function or state, as a kernel reads them: (True, as they are) if by row, else (False, as large as the weights)"
-    if all(map(is_per_row, ts, b.ps)): return True,[t.to(dtype).contiguous() for t in ts]
+    smaller = any(t.numel()<p.numel() for t,p in zip(ts, b.ps)) # Else each row is one number, and to read it as a row takes longer
+    if smaller and all(map(is_per_row, ts, b.ps)): return True,[t.to(dtype).contiguous() for t in ts]
     def fits(t, p): return t.dtype==dtype and t.shape==p.shape and t.stride()==p.stride()
     return False,[t if fits(t, p) else torch.empty_like(p, dtype=dtype).copy_(t) for t,p in zip(ts, b.ps)]
 

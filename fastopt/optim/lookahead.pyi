@@ -40,7 +40,7 @@ class _ranger(Rule):
         wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))
         k: Fast steps between two merges (whole numbers in [1, inf))
         alpha: α: how far the slow weights follow the fast ones; 1 is no lookahead (in [0, 1])
-        slow_from: Slow weights begin as the first weights, or those after the first step, or at the first merge (one of 'start', 'step', 'merge')"""
+        slow_from: Slow weights begin as the first, those after the first step, or at the first merge (one of 'start', 'step', 'merge')"""
 ranger: _ranger
 """RAdam with lookahead and centralized gradients
 
@@ -55,7 +55,7 @@ ranger: _ranger
 | wd        | 0       | [0, inf)                        | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
 | k         | 6       | whole numbers in [1, inf)       | Fast steps between two merges |
 | alpha     | 0.5     | [0, 1]                          | α: how far the slow weights follow the fast ones; 1 is no lookahead |
-| slow_from | 'start' | one of 'start', 'step', 'merge' | Slow weights begin as the first weights, or those after the first step, or at the first merge |
+| slow_from | 'start' | one of 'start', 'step', 'merge' | Slow weights begin as the first, those after the first step, or at the first merge |
 
 Faithful to: lessw2020/Ranger-Deep-Learning-Optimizer@c82a304"""
 
@@ -90,7 +90,7 @@ class _ranger20(Rule):
         wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))
         k: Fast steps between two merges (whole numbers in [1, inf))
         alpha: α: how far the slow weights follow the fast ones; 1 is no lookahead (in [0, 1])
-        slow_from: Slow weights begin as the first weights, or those after the first step, or at the first merge (one of 'start', 'step', 'merge')"""
+        slow_from: Slow weights begin as the first, those after the first step, or at the first merge (one of 'start', 'step', 'merge')"""
 ranger20: _ranger20
 """Ranger of September 2020: decay is rectified too
 
@@ -105,7 +105,7 @@ ranger20: _ranger20
 | wd        | 0       | [0, inf)                        | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
 | k         | 6       | whole numbers in [1, inf)       | Fast steps between two merges |
 | alpha     | 0.5     | [0, 1]                          | α: how far the slow weights follow the fast ones; 1 is no lookahead |
-| slow_from | 'start' | one of 'start', 'step', 'merge' | Slow weights begin as the first weights, or those after the first step, or at the first merge |
+| slow_from | 'start' | one of 'start', 'step', 'merge' | Slow weights begin as the first, those after the first step, or at the first merge |
 
 Faithful to: lessw2020/Ranger-Deep-Learning-Optimizer@c82a304"""
 
@@ -140,7 +140,7 @@ class _rangerqh(Rule):
         eps: Keeps the division finite (in [0, inf))
         k: Fast steps between two merges (whole numbers in [1, inf))
         alpha: α: how far the slow weights follow the fast ones; 1 is no lookahead (in [0, 1])
-        slow_from: Slow weights begin as the first weights, or those after the first step, or at the first merge (one of 'start', 'step', 'merge')"""
+        slow_from: Slow weights begin as the first, those after the first step, or at the first merge (one of 'start', 'step', 'merge')"""
 rangerqh: _rangerqh
 """QHAdam with lookahead
 
@@ -155,7 +155,7 @@ rangerqh: _rangerqh
 | eps       | 1e-08   | [0, inf)                        | Keeps the division finite |
 | k         | 6       | whole numbers in [1, inf)       | Fast steps between two merges |
 | alpha     | 0.5     | [0, 1]                          | α: how far the slow weights follow the fast ones; 1 is no lookahead |
-| slow_from | 'start' | one of 'start', 'step', 'merge' | Slow weights begin as the first weights, or those after the first step, or at the first merge |
+| slow_from | 'start' | one of 'start', 'step', 'merge' | Slow weights begin as the first, those after the first step, or at the first merge |
 
 Faithful to: lessw2020/Ranger-Deep-Learning-Optimizer@c82a304"""
 
@@ -173,7 +173,7 @@ class Ranger(TorchOptimizer):
     | weight_decay | 0       | [0, inf)                        | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
     | k            | 6       | whole numbers in [1, inf)       | Fast steps between two merges |
     | la_alpha     | 0.5     | [0, 1]                          | α: how far the slow weights follow the fast ones; 1 is no lookahead |
-    | slow_from    | 'start' | one of 'start', 'step', 'merge' | Slow weights begin as the first weights, or those after the first step, or at the first merge |
+    | slow_from    | 'start' | one of 'start', 'step', 'merge' | Slow weights begin as the first, those after the first step, or at the first merge |
 
     Faithful to: lessw2020/Ranger-Deep-Learning-Optimizer@c82a304"""
     def __init__(
@@ -213,7 +213,7 @@ class Ranger(TorchOptimizer):
         weight_decay: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))
         k: Fast steps between two merges (whole numbers in [1, inf))
         la_alpha: α: how far the slow weights follow the fast ones; 1 is no lookahead (in [0, 1])
-        slow_from: Slow weights begin as the first weights, or those after the first step, or at the first merge (one of 'start', 'step', 'merge')"""
+        slow_from: Slow weights begin as the first, those after the first step, or at the first merge (one of 'start', 'step', 'merge')"""
 
 class RangerQH(TorchOptimizer):
     """QHAdam with lookahead
@@ -229,7 +229,7 @@ class RangerQH(TorchOptimizer):
     | eps          | 1e-08   | [0, inf)                        | Keeps the division finite |
     | k            | 6       | whole numbers in [1, inf)       | Fast steps between two merges |
     | la_alpha     | 0.5     | [0, 1]                          | α: how far the slow weights follow the fast ones; 1 is no lookahead |
-    | slow_from    | 'start' | one of 'start', 'step', 'merge' | Slow weights begin as the first weights, or those after the first step, or at the first merge |
+    | slow_from    | 'start' | one of 'start', 'step', 'merge' | Slow weights begin as the first, those after the first step, or at the first merge |
 
     Faithful to: lessw2020/Ranger-Deep-Learning-Optimizer@c82a304"""
     def __init__(
@@ -269,7 +269,7 @@ class RangerQH(TorchOptimizer):
         eps: Keeps the division finite (in [0, inf))
         k: Fast steps between two merges (whole numbers in [1, inf))
         la_alpha: α: how far the slow weights follow the fast ones; 1 is no lookahead (in [0, 1])
-        slow_from: Slow weights begin as the first weights, or those after the first step, or at the first merge (one of 'start', 'step', 'merge')"""
+        slow_from: Slow weights begin as the first, those after the first step, or at the first merge (one of 'start', 'step', 'merge')"""
 
 class _ranger19(Rule):
     def __call__(
@@ -300,7 +300,7 @@ class _ranger19(Rule):
         wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))
         k: Fast steps between two merges (whole numbers in [1, inf))
         alpha: α: how far the slow weights follow the fast ones; 1 is no lookahead (in [0, 1])
-        slow_from: Slow weights begin as the first weights, or those after the first step, or at the first merge (one of 'start', 'step', 'merge')"""
+        slow_from: Slow weights begin as the first, those after the first step, or at the first merge (one of 'start', 'step', 'merge')"""
 ranger19: _ranger19
 """Ranger of 2019 and of fastai: RAdam with lookahead
 
@@ -314,7 +314,7 @@ ranger19: _ranger19
 | wd        | 0.01    | [0, inf)                        | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
 | k         | 6       | whole numbers in [1, inf)       | Fast steps between two merges |
 | alpha     | 0.5     | [0, 1]                          | α: how far the slow weights follow the fast ones; 1 is no lookahead |
-| slow_from | 'start' | one of 'start', 'step', 'merge' | Slow weights begin as the first weights, or those after the first step, or at the first merge |
+| slow_from | 'start' | one of 'start', 'step', 'merge' | Slow weights begin as the first, those after the first step, or at the first merge |
 
 Faithful to: fastai 2.8.12"""
 

@@ -57,7 +57,7 @@ class _ranger21(Rule):
         min_lr: Towards this rate (in [0, inf))
         k: Fast steps between two merges (whole numbers in [1, inf))
         alpha: α: how far the slow weights follow the fast ones; 1 is no lookahead (in [0, 1])
-        slow_from: Slow weights begin as the first weights, or those after the first step, or at the first merge (one of 'start', 'step', 'merge')"""
+        slow_from: Slow weights begin as the first, those after the first step, or at the first merge (one of 'start', 'step', 'merge')"""
 ranger21: _ranger21
 """Clipped, centralized, normalized positive-negative Adam with lookahead
 
@@ -80,7 +80,7 @@ ranger21: _ranger21
 | min_lr      | 3e-05   | [0, inf)                        | Towards this rate |
 | k           | 5       | whole numbers in [1, inf)       | Fast steps between two merges |
 | alpha       | 0.5     | [0, 1]                          | α: how far the slow weights follow the fast ones; 1 is no lookahead |
-| slow_from   | 'start' | one of 'start', 'step', 'merge' | Slow weights begin as the first weights, or those after the first step, or at the first merge |
+| slow_from   | 'start' | one of 'start', 'step', 'merge' | Slow weights begin as the first, those after the first step, or at the first merge |
 
 Paper: Ranger21: a synergistic deep learning optimizer (2021), https://arxiv.org/abs/2106.13731
 Faithful to: lessw2020/Ranger21@1a96777"""
@@ -107,7 +107,7 @@ class Ranger21(TorchOptimizer):
     | warmdown_min_lr | 3e-05   | [0, inf)                        | Towards this rate |
     | k               | 5       | whole numbers in [1, inf)       | Fast steps between two merges |
     | la_alpha        | 0.5     | [0, 1]                          | α: how far the slow weights follow the fast ones; 1 is no lookahead |
-    | slow_from       | 'start' | one of 'start', 'step', 'merge' | Slow weights begin as the first weights, or those after the first step, or at the first merge |
+    | slow_from       | 'start' | one of 'start', 'step', 'merge' | Slow weights begin as the first, those after the first step, or at the first merge |
 
     Paper: Ranger21: a synergistic deep learning optimizer (2021), https://arxiv.org/abs/2106.13731
     Faithful to: lessw2020/Ranger21@1a96777"""
@@ -164,7 +164,7 @@ class Ranger21(TorchOptimizer):
         warmdown_min_lr: Towards this rate (in [0, inf))
         k: Fast steps between two merges (whole numbers in [1, inf))
         la_alpha: α: how far the slow weights follow the fast ones; 1 is no lookahead (in [0, 1])
-        slow_from: Slow weights begin as the first weights, or those after the first step, or at the first merge (one of 'start', 'step', 'merge')"""
+        slow_from: Slow weights begin as the first, those after the first step, or at the first merge (one of 'start', 'step', 'merge')"""
 
 def unit_norm(x: Any, whole: Any = False) -> Any:
     """The length of each unit of `x`: over all dimensions but the first, of three over the second alone if not `whole`; or of a vector as a whole"""
