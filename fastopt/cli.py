@@ -285,7 +285,9 @@ def start(
     args = vars(parser(script).parse_args(argv))
     declaration,prog = args.pop('declaration'),args.pop('prog')
     for k in ('command','pdb','xtra'): args.pop(k, None)
-    try: worker(declaration, own)(*args.pop('names', ()), **args)
+    try:
+        worker(declaration, own)(*args.pop('names', ()), **args)
+        sys.stdout.flush() # Else a closed pipe is noticed only as Python ends
     except BrokenPipeError: os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()) # Who reads, as `head`, has had enough
     except KeyboardInterrupt: raise SystemExit(130) from None
     except CliError as e:
