@@ -6,13 +6,15 @@ Docs: https://fastopt.github.io/fastopt/training/records.html.md"""
 
 # %% auto #0
 __all__ = ['check_numbers', 'abbreviate', 'exclusive_lock', 'sync_to_disk', 'atomic_write', 'jsonable', 'save_record',
-           'parse_json_line', 'read_json_lines', 'repair_json_lines', 'append_json_line', 'command_line', 'git_commit',
-           'device_name', 'package_versions', 'interruptible', 'use_threads', 'is_interactive']
+           'make_run_folder', 'running_record', 'parse_json_line', 'read_json_lines', 'repair_json_lines',
+           'append_json_line', 'command_line', 'git_commit', 'device_name', 'package_versions', 'interruptible',
+           'use_threads', 'is_interactive']
 
 # %% ../../nbs/training/10_records.ipynb #73ce9d37
-import fastopt, json, math, os, platform, shlex, signal, sys, tempfile, threading, torch
+import fastopt, json, math, os, platform, shlex, signal, sys, tempfile, threading, time, torch
 from contextlib import contextmanager, suppress
 from importlib import import_module
+from itertools import count
 from pathlib import Path
 from warnings import warn
 from fastai.callback.core import Callback
@@ -84,6 +86,41 @@ def jsonable(o):
 def save_record(record, path):
     "Write dict `record` to `path` as JSON"
     with atomic_write(path) as p: p.write_text(json.dumps(jsonable(record), indent=1)+'\n')
+
+# %% ../../nbs/training/10_records.ipynb #a5d17c40
+def make_run_folder(
+    out:Path, # Folder of all runs
+    name:str # What to call this one, after its time
+):
+    "A new folder in `out`"
+    stem = Path(out)/f'{time.strftime("%Y%m%d-%H%M%S")}-{name}'
+    try:
+        stem.parent.mkdir(parents=True, exist_ok=True)
+        for i in count(1):
+            path = stem if i==1 else stem.with_name(f'{stem.name}-{i}')
+            with suppress(FileExistsError):
+                path.mkdir()
+                return path
+    except OSError as e: raise InputError(f'Cannot make a folder in --out {out}: {e.strerror}. Choose another') from e
+
+# %% ../../nbs/training/10_records.ipynb #c06e9a31
+@contextmanager
+def running_record(
+    record, # Dict of what is known before; `status`, `seconds` and perhaps `error` are added
+    path # File of the record, written before and after
+):
+    "Keep the `record` of what happens inside, however it ends"
+    record['status'],start = 'running',time.time()
+    save_record(record, path)
+    try:
+        yield
+        record['status'] = 'done'
+    except BaseException as e:
+        record.update(status='interrupted' if isinstance(e, KeyboardInterrupt) else 'failed', error=repr(e))
+        raise
+    finally:
+        record['seconds'] = round(time.time()-start, 2)
+        save_record(record, path)
 
 # %% ../../nbs/training/10_records.ipynb #549c44da
 def _too_deep(o, n=20):

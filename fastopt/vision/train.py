@@ -6,11 +6,9 @@ Docs: https://fastopt.github.io/fastopt/vision/train.html.md"""
 
 # %% auto #0
 __all__ = ['archs', 'default_lrs', 'source_loaders', 'make_opt_func', 'make_learner', 'KeepRecord', 'PlainLog', 'plot_curves',
-           'record_run', 'make_run_folder', 'describe_run', 'fit_and_record', 'run_training', 'train_command']
+           'record_run', 'describe_run', 'fit_and_record', 'run_training', 'train_command']
 
 # %% ../../nbs/vision/03_train.ipynb #8528cf8c
-from contextlib import suppress
-from itertools import count
 from fastai.vision.all import *
 from fastcore.script import CliError
 from matplotlib.figure import Figure
@@ -19,7 +17,7 @@ from .. import cli
 from ..names import InputError, check_choice
 from ..training.flat_anneal import *
 from ..training.records import (abbreviate, atomic_write, check_numbers, command_line, device_name, git_commit,
-    interruptible, is_interactive, package_versions, save_record, use_threads)
+    interruptible, is_interactive, make_run_folder, package_versions, running_record, save_record, use_threads)
 from .images import balanced_subset, image_source
 from .recipe import named_rules, small_convnet
 
@@ -125,39 +123,15 @@ def record_run(
     learn:Learner # To be trained inside the `with`
 ):
     "Keep `record`, curves and model of what happens inside, however it ends"
-    record.update(status='running', epochs=[])
-    save_record(record, run/'record.json')
-    start = time.time()
+    record['epochs'] = []
     try:
-        yield [KeepRecord(record, run/'record.json')]
-        record['status'] = 'done'
-    except BaseException as e:
-        record.update(status='interrupted' if isinstance(e, KeyboardInterrupt) else 'failed', error=repr(e))
-        raise
+        with running_record(record, run/'record.json'): yield [KeepRecord(record, run/'record.json')]
     finally:
-        record['seconds'] = round(time.time()-start, 2)
-        save_record(record, run/'record.json')
         if getattr(learn.recorder, 'losses', None):
             if record['status']!='failed':
                 with atomic_write(run/'model.pkl') as p: learn.export(p.absolute())
             with atomic_write(run/'curves.png') as p:
                 plot_curves(learn.recorder, f'{record["name"]}: {record["status"]}').savefig(p, dpi=110)
-
-# %% ../../nbs/vision/03_train.ipynb #787b0ca3
-def make_run_folder(
-    out:Path, # Folder of all runs
-    name:str # What to call this one, after its time
-):
-    "A new folder in `out`"
-    stem = Path(out)/f'{time.strftime("%Y%m%d-%H%M%S")}-{name}'
-    try:
-        stem.parent.mkdir(parents=True, exist_ok=True)
-        for i in count(1):
-            path = stem if i==1 else stem.with_name(f'{stem.name}-{i}')
-            with suppress(FileExistsError):
-                path.mkdir()
-                return path
-    except OSError as e: raise InputError(f'Cannot make a folder in --out {out}: {e.strerror}. Choose another') from e
 
 # %% ../../nbs/vision/03_train.ipynb #192730e0
 def describe_run(
