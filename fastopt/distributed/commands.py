@@ -17,9 +17,9 @@ from fastai.metrics import accuracy
 from fastai.torch_core import set_seed
 from fastcore.basics import AttrDict
 from functools import partial
-from importlib import import_module
+import fastopt.optim.all # chkstyle: ignore - `named_rules` knows what is imported
 from .. import cli
-from ..core.rules import Rule
+from ..core.registry import named_rules
 from .data import NETWORKS, SETTINGS, image_tensors, polyak, tensor_dls
 from .federated import Federated
 from .monna import MoNNA
@@ -51,7 +51,7 @@ def recorded(
 # %% ../../nbs/distributed/07_commands.ipynb #34ae4efd
 def named_rule(opt):
     "The rule called `opt`"
-    rules = {k:o for k,o in vars(import_module('fastopt.optim.all')).items() if isinstance(o, Rule)}
+    rules = named_rules()
     return rules[check_choice(opt, list(rules), '--opt')]
 
 def simulated_learner(

@@ -17,6 +17,7 @@ from importlib import import_module
 from zlib import crc32
 from fastai.optimizer import Optimizer, OptimWrapper
 from fastcore.basics import first
+from ..core.registry import named_rules
 from ..core.rules import Rule, as_number
 from .problems import Problem, find_problem
 from ..names import unknown_name
@@ -76,7 +77,8 @@ def find_optimizer(
 ):
     "What makes the optimizer that `o` asks for"
     if isinstance(o, str):
-        rules = {k:v for k,v in vars(import_module('fastopt.optim.all')).items() if isinstance(v, Rule)}
+        import_module('fastopt.optim.all') # Only then all rules have names
+        rules = named_rules()
         if o not in rules: raise ValueError(unknown_name('the list of rules', o, sorted(rules)))
         return rules[o]
     if isinstance(o, (torch.optim.Optimizer, Optimizer, OptimWrapper)) or not callable(o): raise TypeError(

@@ -40,6 +40,7 @@ from ..core.engine import run_together, run_to_end, engines
 from ..core.fused import Plan, launcher_for
 from ..core.program import record, split_phases
 from ..optim.muon import as_matrix
+from ..core.registry import named_rules
 from ..core.rules import Rule
 from ..names import InputError, check_choice
 from ..training.records import atomic_write, device_name, git_commit, package_versions, save_record
@@ -128,7 +129,7 @@ nets = dict(xresnet50=xresnet50_shapes, # 167 tensors, 23.5 million weights
     giant=lambda: [(10_000, 10_000)]*5) # 5 tensors, 500 million weights
 
 # %% ../../nbs/evidence/02_step_bench.ipynb #23d41310
-competitors = {k:o for k,o in sorted(vars(every).items()) if isinstance(o, Rule)}
+competitors = dict(sorted(named_rules().items()))
 competitors |= dict(sgd=Rule(*every.sgd, mom=0.9), lookahead=Rule(*every.sgd, every.lookahead, mom=0.9),
     rprop=Rule(every.rprop, every.descend, lr=0.01))
 choice = 'sgd adam adamw radam diffgrad diffrgrad adamod diffmod deepmemory ranger lookahead lamb lars stableadamw cautious_adamw'.split()

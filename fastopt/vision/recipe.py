@@ -6,9 +6,9 @@ Docs: https://fastopt.github.io/fastopt/vision/recipe.html.md"""
 
 # %% auto #0
 __all__ = ['SCRIPT', 'BASE', 'PRESETS', 'DATASETS', 'PIPELINES', 'FASTAI_OPTS', 'HYPERS', 'PRESET_HYPERS', 'SCHEDS', 'ARCHS',
-           'ACTS', 'POOLS', 'preset_table', 'named_rules', 'small_convnet', 'parse_hypers', 'recipe_settings',
-           'supported_precision', 'recipe_loaders', 'recipe_network', 'recipe_optimizer', 'DeviceMixedPrecision',
-           'SmoothLoss', 'recipe_learner', 'fit_recipe', 'ThroughputTimer', 'measure_throughput', 'throughput_ratios']
+           'ACTS', 'POOLS', 'preset_table', 'small_convnet', 'parse_hypers', 'recipe_settings', 'supported_precision',
+           'recipe_loaders', 'recipe_network', 'recipe_optimizer', 'DeviceMixedPrecision', 'SmoothLoss',
+           'recipe_learner', 'fit_recipe', 'ThroughputTimer', 'measure_throughput', 'throughput_ratios']
 
 # %% ../../nbs/vision/02_recipe.ipynb #0989d20e
 import json, fastai.optimizer as native, pandas as pd
@@ -19,7 +19,8 @@ from fastai.vision.all import *
 from fastai.vision.models import xresnet
 from torch.amp import GradScaler, autocast
 from ..names import InputError, check_choice, unknown_name
-from ..core.rules import Rule
+import fastopt.optim.all # chkstyle: ignore - `named_rules` knows what is imported
+from ..core.registry import named_rules
 from ..training.flat_anneal import *
 import fastopt.training.schedule_free # chkstyle: ignore - the callback of schedule-free rules
 from ..training.records import check_numbers
@@ -40,10 +41,6 @@ def preset_table():
     return pd.DataFrame({k:SCRIPT|v for k,v in PRESETS.items()})
 
 # %% ../../nbs/vision/02_recipe.ipynb #61d9d42d
-def named_rules():
-    "Every named rule of fastopt"
-    return {k:o for k,o in vars(import_module('fastopt.optim.all')).items() if isinstance(o, Rule)}
-
 def small_convnet(
     c_in:int=3, # Channels of an image
     n_out:int=10 # Classes
