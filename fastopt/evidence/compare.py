@@ -27,13 +27,12 @@ from fastai.torch_core import set_seed
 from fastcore.basics import first, groupby, patch
 from fastcore.foundation import L
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 from scipy import optimize, stats
 from ..core.registry import named_rules
 from ..core.rules import Rule
 from ..names import InputError, check_choice
 from ..training.flat_anneal import fit_fc # chkstyle: ignore - the schedule by default
-from ..training.pages import COLOURS, escape_unprintable, html_document, sortable_table, svg_text
+from ..training.pages import COLOURS, escape_unprintable, html_document, label_scores, sortable_table, svg_text
 from ..training.records import (append_json_line, device_name, exclusive_lock, git_commit, interruptible,
     package_versions, read_json_lines)
 from ..training.resume import SaveResume, _own
@@ -724,13 +723,7 @@ def plot(self:Comparison):
         steps,mean,half = _band([o['epochs'] for o in self._runs(name) if not o['diverged']], self.metric)
         right.plot(steps, mean, 'o-', c=c, ms=3, label=name)
         right.fill_between(steps, mean-half, mean+half, color=c, alpha=.15, lw=0)
-    left.set(xlabel=f'{self.metric} after the last epoch', ylim=(len(names)-.5, -.5))
-    left.set_yticks(range(len(names)), [*map(escape_unprintable, names)], parse_math=False)
-    right.set(xlabel='epoch', ylabel=self.metric)
-    right.xaxis.set_major_locator(MaxNLocator(integer=True))
-    for ax in (left,right):
-        ax.grid(alpha=.25)
-        ax.spines[['top','right']].set_visible(False)
+    label_scores(left, right, [*map(escape_unprintable, names)], f'{self.metric} after the last epoch', self.metric)
     return fig
 
 # %% ../../nbs/evidence/08_compare.ipynb #d3909ac0

@@ -19,10 +19,9 @@ from operator import itemgetter
 from pathlib import Path
 from fastcore.basics import first, groupby
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 from .. import cli
 from ..names import InputError, check_choice, unknown_name
-from ..training.pages import COLOURS, escape_unprintable, html_document, sortable_table, svg_text
+from ..training.pages import COLOURS, escape_unprintable, html_document, label_scores, sortable_table, svg_text
 from ..training.records import append_json_line, atomic_write, read_json_lines
 from ..training.statistics import compare_scores, holm_correction, mean_interval, welch_test
 
@@ -249,13 +248,7 @@ def score_figure(
         right.plot(range(1, len(paths[0])+1), np.mean([o for o in paths if len(o)==len(paths[0])], 0), 'o-', c=c, ms=3)
     if published: left.axvline(published, c='#888', ls=':', label=f'published {published:.2f}')
     if published: left.legend(frameon=False, loc='upper left', bbox_to_anchor=(0,1.12))
-    left.set(xlabel='accuracy after the last epoch, %', ylim=(len(runs)-.5, -.5))
-    left.set_yticks(range(len(runs)), shorten_names([*map(escape_unprintable, runs)])[0], parse_math=False)
-    right.set(xlabel='epoch', ylabel='accuracy, %')
-    right.xaxis.set_major_locator(MaxNLocator(integer=True))
-    for ax in (left,right):
-        ax.grid(alpha=.25)
-        ax.spines[['top','right']].set_visible(False)
+    label_scores(left, right, shorten_names([*map(escape_unprintable, runs)])[0], 'accuracy after the last epoch, %', 'accuracy, %')
     return fig
 
 # %% ../../nbs/vision/05_results.ipynb #b9197f1d
