@@ -75,7 +75,7 @@ class Pool:
         return self.numbers[x]
 
 class TensorList(StandIn):
-    "A list `ts` of tensors that does arithmetic as if it were one tensor, with results in memory of the `pool`; `own` unless a term may only read it"
+    "A list `ts` of tensors that does arithmetic as one tensor, with results in memory of the `pool`; `own` unless a term may only read it"
     memory = keep = None # What goes back to the pool with this list, and lists that it shows the memory of
     def __init__(self, ts, pool=None, own=True): self.ts,self.pool,self.own = list(ts),pool,own
     def __del__(self):
@@ -665,7 +665,7 @@ def check(self:Engine, p, st):
 # %% ../../nbs/core/02_engine.ipynb #f1d168da
 @patch
 def ready(self:Engine, p, st):
-    "Give the state dict `st` of the weight `p` whatever the rule keeps and it lacks, in the dtype of the computation, where `p` is, as it lies"
+    "Give the state dict `st` of the weight `p` what the rule keeps and it lacks, in the computation's dtype and where and as `p` lies"
     rule,ct,kahan = self.rule.rule_of(p),compute_dtype(p.dtype),self.lowp=='kahan' and p.dtype in DROP
     st.setdefault('step', 0)
     for k,start in rule.memos.items(): st.setdefault(k, deepcopy(start))
@@ -713,7 +713,7 @@ def sort(self:Engine, fresh, held, place, groups, state):
 # %% ../../nbs/core/02_engine.ipynb #9988e5db
 @patch
 def apart(self:Engine, written, ps, at, sizes):
-    "Raise if a gradient of the weights that `ps()` gives, one of `sizes` at the addresses `at`, shares memory with the `MemorySpans` that are `written`"
+    "Raise if a gradient of the weights `ps()`, of `sizes` at addresses `at`, shares memory with the `MemorySpans` that are `written`"
     for i in written.hits(at, sizes):
         g = ps()[i].grad
         for t in written.ts:

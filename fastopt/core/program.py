@@ -54,12 +54,12 @@ BARRIERS = ('each', 'across', *SUMS) # Operations whose result later kernels rea
 COLUMN_OPS = ('load', 'each', 'number', *SUMS) # Nodes that kernels find in columns
 
 class Program:
-    "What a rule asked for: `nodes` are tuples (operation, arguments), `consts` the numbers it met, `extras` other arguments of whole-tensor functions"
+    "What a rule asked for: `nodes` (operation, arguments), `consts` the numbers it met, `extras` other arguments of whole-tensor functions"
     def __init__(self, sums=False):
         self.nodes,self.consts,self.extras,self.ready,self.out,self.asked,self.sums = [],[],[],[],{},{},sums
         self.sets = (0,) # The sets of numbers that it is for
     def add(self, op, *args):
-        "Append a node; `ready` is the phase from which it can be computed, one more than before for functions of whole tensors or of all weights"
+        "Append a node; `ready` is the first phase that can compute it, one later after a function of whole tensors or of all weights"
         at = max([self.ready[a] for a in args if type(a) is int], default=0)
         if op=='across': at = max([at, *(self.ready[i]-1 for i in self.asked)]) # Everybody asks in the same order
         self.nodes.append((op, *args))
@@ -237,7 +237,7 @@ def _needs(prog):
 
 # %% ../../nbs/core/03_program.ipynb #f496f8bc
 class _Split:
-    "The `phases` of `prog`, and in `wholes` for each function between them the columns of its arguments; `again`: rather compute than read a temporary"
+    "The `phases` of `prog`; in `wholes` the columns of each function between them; `again`: compute anew rather than read a temporary"
     def __init__(self, prog, small, again):
         self.prog,self.need,self.again,last = prog,_needs(prog),again,max(prog.ready)
         self.phases = [Phase() for _ in range(last+1)]

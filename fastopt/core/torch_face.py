@@ -104,7 +104,7 @@ class TorchOptimizer(torch.optim.Optimizer):
 
 # %% ../../nbs/core/08_torch_face.ipynb #bded0c11
 def _kept(v):
-    "`v` as it is to stand in a group: a number of numpy as Python's, which pickles plainly; a tensor as it is, for who holds it may write to it"
+    "`v` as a group keeps it: a number of numpy as Python's, which pickles plainly; a tensor itself, because its owner may write to it"
     if type(v) in (tuple, list): return type(v)(map(_kept, v))
     return v if isinstance(v, torch.Tensor) or getattr(v, 'ndim', 1) else v.item()
 
@@ -240,7 +240,7 @@ def _order(name, keys):
 
 @patch
 def torch(self:Rule, name, **keys)->type[TorchOptimizer]:
-    "The subclass of `torch.optim.Optimizer` that runs this rule, called `name`; `keys` are names of hypers there, as `etas=('drop', 'grow')`"
+    "The subclass of `torch.optim.Optimizer` that runs this rule, called `name`; `keys` name its hypers, as `etas=('drop', 'grow')`"
     kinds,module,keys = inspect.Parameter,sys._getframe(1).f_globals.get('__name__', '__main__'),torch_keys(self, **keys)
     knobs,order = {**to_torch(self.hypers, keys), **self.options},_order(name, keys)
     placed = ['lr', *(order[:first(i for i,k in enumerate([*order, None]) if k not in knobs)])]

@@ -1,4 +1,4 @@
-"""Is one optimizer better than another on your own training? Paired runs, controls, intervals, and a sentence that claims no more than they show
+"""Is one optimizer better than another on your own training? Paired runs, controls, intervals, and no claim beyond what they show
 
 Docs: https://fastopt.github.io/fastopt/evidence/compare.html.md"""
 

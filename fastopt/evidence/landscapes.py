@@ -27,10 +27,11 @@ from ..optim.diffgrad import friction
 STYLE_COLOURS = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#000000')
 LINES = ('-', '--', '-.', ':', (0, (5, 1, 1, 1, 1, 1)))
 MARKERS = 'os^DvPX*<>phdH8+x1'
-STYLED = '''adam sgd diffgrad momentum adamw adabelief adamod radam lion nesterov rmsprop muon adagrad soap ranger yogi adadelta laprop lamb qhadam adan
-    shampoo qhm prodigy aggmo adopt nadam mars schedulefree_adamw lars adamax stableadamw rprop adam_mini cautious_adamw amsgrad yellowfin deepmemory diffmod sophia
-    diffrgrad asgd adafactor rmsprop_centered nadamw radam_hold diffrgrad_hold qhadamw demon_sgdm demon_adam demon_adam_damped demon_adam_wolfe adabelief_plain adabelief_ams
-    lamb_debiased ranger19 ranger20 ranger21 rangerqh cautious_lion adan_no_prox adoptw mars_adamw mars_lion sgd_clip sgdm_clip adam_clip schedulefree_sgd schedulefree_radam
+STYLED = '''adam sgd diffgrad momentum adamw adabelief adamod radam lion nesterov rmsprop muon adagrad soap ranger yogi adadelta laprop lamb
+    qhadam adan shampoo qhm prodigy aggmo adopt nadam mars schedulefree_adamw lars adamax stableadamw rprop adam_mini cautious_adamw
+    amsgrad yellowfin deepmemory diffmod sophia diffrgrad asgd adafactor rmsprop_centered nadamw radam_hold diffrgrad_hold qhadamw
+    demon_sgdm demon_adam demon_adam_damped demon_adam_wolfe adabelief_plain adabelief_ams lamb_debiased ranger19 ranger20 ranger21
+    rangerqh cautious_lion adan_no_prox adoptw mars_adamw mars_lion sgd_clip sgdm_clip adam_clip schedulefree_sgd schedulefree_radam
     prodigy_l2 dadapt_adam dadapt_adamw dadapt_sgd'''.split() # In order of their styles: a new rule goes to the end
 
 def optimizer_name(
@@ -86,7 +87,8 @@ def find_optimizer(
     return o
 
 def _check_lr(lr):
-    if lr is not None and not 0<=as_number(lr)<float('inf'): raise ValueError(f"lr={lr!r} must be a finite number, 0 or more; for example lr=0.1")
+    if lr is not None and not 0<=as_number(lr)<float('inf'):
+        raise ValueError(f"lr={lr!r} must be a finite number, 0 or more; for example lr=0.1")
     return lr
 
 def list_optimizers(
@@ -95,8 +97,10 @@ def list_optimizers(
     named={} # More of them, by name in the legend
 )->list: # (name in the legend, what makes the optimizer, rate or `None`)
     "The optimizers that a picture is to show"
-    many = rules.items() if isinstance(rules, dict) else [] if rules is None else [(None, o) for o in (rules if isinstance(rules, (list, tuple)) else [rules])]
-    many = [*many, *named.items()]
+    if isinstance(rules, dict): many = [*rules.items()]
+    elif isinstance(rules, (list, tuple)): many = [(None, o) for o in rules]
+    else: many = [] if rules is None else [(None, rules)]
+    many += named.items()
     if not many: raise ValueError("no optimizer to draw: give rules, for example ['sgd', 'adam', 'diffgrad']")
     lrs = list(lr) if isinstance(lr, (list, tuple)) else [lr]*len(many)
     if len(lrs)!=len(many): raise ValueError(f"{len(lrs)} rates for {len(many)} optimizers; give one rate, or one for each")
@@ -119,7 +123,8 @@ def _made(opt_func, p, lr):
     try: return opt_func([p]) if lr is None else opt_func([p], lr=lr)
     except TypeError as e:
         if lr is None or 'lr' not in str(e): raise
-        raise TypeError(f"{optimizer_name(opt_func)} takes no lr ({e}); leave lr out, or give a function that makes the optimizer with the rate") from e
+        raise TypeError(f"{optimizer_name(opt_func)} takes no lr ({e}); leave lr out, "
+            "or give a function that makes the optimizer with the rate") from e
 
 def _remembered(opt, p):
     "The gradient before, as diffGrad keeps it"
@@ -245,7 +250,7 @@ def cut_path(
     domain, # (least, greatest) of each coordinate
     margin=3. # How far outside is still drawn, in widths of the domain
 ):
-    "The points of `d`; if it diverged, those up to the first that is too far outside, which is moved back along its step to where it can still be drawn"
+    "The points of `d`; if it diverged, up to the first one too far outside, which is moved back along its step to where it can be drawn"
     points = d.points
     if d.stopped is None: return points
     lo,hi = torch.tensor(domain, dtype=points.dtype).T
@@ -308,7 +313,7 @@ def _curve_paths(fig, spec, p, runs, styles, names, n):
 # %% ../../nbs/evidence/00_landscapes.ipynb #13d3fa5b
 def plot_paths(
     problems=('ravine', 'valley'), # Name of a problem or `Problem`, or a list of these: one picture each
-    rules=None, # Optimizers: a name, `Rule` or other opt_func, a list of these, or a dict of name in the legend to these; a tuple has one for each problem
+    rules=None, # A name, `Rule` or other opt_func, a list of these, or a dict with names for the legend; a tuple has one for each problem
     lr=None, # Learning rate of all, a list with one for each, or `None` for the optimizers' own
     n=100, # Steps
     **named # More optimizers, by name in the legend
@@ -319,7 +324,8 @@ def plot_paths(
     if not n>=1: raise ValueError(f"n={n} steps are nothing to draw; give 1 or more")
     opts = list_optimizers(rules, lr, named)
     for k,o,_ in opts:
-        if isinstance(o, tuple) and len(o)!=len(ps): raise ValueError(f"{k}: a tuple of {len(o)} optimizers for {len(ps)} problems; give one for each")
+        if isinstance(o, tuple) and len(o)!=len(ps):
+            raise ValueError(f"{k}: a tuple of {len(o)} optimizers for {len(ps)} problems; give one for each")
     names,styles = [k for k,*_ in opts],optimizer_styles([optimizer_name(o[0] if isinstance(o, tuple) else o) for _,o,_ in opts])
     tall = any(p.dims==1 for p in ps)
     fig = plt.figure(figsize=(4.5*len(ps) + (len(ps)==1), 5.5 if tall else 3.5 if len(ps)>1 else 4), dpi=80, layout='constrained')

@@ -253,7 +253,7 @@ def time_steps(opt, field, steps=1):
 
 # %% ../../nbs/evidence/02_step_bench.ipynb #e6920090
 def make_and_warm(make, field, warm=1, patience=30):
-    "The optimizer from `make`, warmed up by `warm` steps and more, and the milliseconds of the first one, if that takes no longer than `patience` seconds"
+    "The optimizer from `make` after at least `warm` steps, and the milliseconds of the first; an error if that takes `patience` seconds"
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')
         warnings.filterwarnings('error', '.*no fused kernel') # What runs on another engine must not be timed as `fused`
@@ -378,7 +378,7 @@ def first_steps(code=FIRST_STEP):
 
 # %% ../../nbs/evidence/02_step_bench.ipynb #4690fc64
 class Face:
-    "Takes part as an optimizer whose step is all that a `Learner` asks of `opt` on a batch; in `inside`, the milliseconds of the step under the face"
+    "An optimizer whose step is all that a `Learner` asks of `opt` on a batch; `inside`: milliseconds of the step under the face"
     def __init__(self, opt):
         (self.opt, self.lrs, self.inside,
             under) = opt,np.full(len(opt.param_lists), 1e-3),[],opt.opt if isinstance(opt, OptimWrapper) else opt.engine
@@ -463,7 +463,7 @@ def bar(where, what, sign, limit, x):
 
 # %% ../../nbs/evidence/02_step_bench.ipynb #e4c12df8
 def per_byte(rows):
-    "For each rule of one phase that the table `rows` knows: times of fused steps on an xresnet50, per byte, over those of PyTorch's fused AdamW"
+    "For each rule of one phase in the table `rows`: times of fused steps on an xresnet50, per byte, over those of PyTorch's fused AdamW"
     known = {k: find_value(rows, 'vs_torch_fused', shapes='xresnet50', library='fastopt', engine='fused', name=k)
         for k in dict.fromkeys(rows.name)}
     return {k: x*state_numbers(adamw)/state_numbers(competitors[k]) for k,x in known.items() if x is not None and phases(competitors[k])==1}

@@ -23,7 +23,7 @@ def as_matrices(x, flatten=False):
 
 @each(batched=True)
 def newton_schulz(x, steps, eps, norm, dtype, flatten=False, lead=0):
-    "Nearly the orthogonal matrix nearest to `x`, or in each entry of its `lead` dimensions: `steps` times a polynomial that sends singular values to about 1"
+    "Nearly the orthogonal matrix nearest to `x`, or to each in `lead` dimensions: a polynomial sends singular values to 1, `steps` times"
     M,(a,b,c) = x.reshape(-1, *as_matrices(x[(0,)*lead], flatten).shape[-2:]) if lead else as_matrices(x, flatten),(3.4445, -4.7750, 2.0315)
     bf16,tall = dtype=='bfloat16' or (dtype=='auto' and x.is_cuda),M.shape[-2]>M.shape[-1]
     X,add = (M.mT if tall else M).to(torch.bfloat16 if bf16 else x.dtype),torch.addmm if M.ndim==2 else torch.baddbmm

@@ -18,7 +18,7 @@ from ..core.rules import (Borrowed, Flag, NonNeg, Pos, Rule, Share, Steps, Unit,
 # %% ../../nbs/optim/12_ranger21.ipynb #d777e98a
 @each
 def unit_norm(x, whole=False):
-    "The length of each unit of `x`: over all dimensions but the first, of three over the second alone if not `whole`; or of a vector as a whole"
+    "The length of each unit of `x`: over all dimensions but the first, of three over the second unless `whole`; of a vector as a whole"
     dims = (1,) if x.ndim==3 and not whole else tuple(range(1, x.ndim))
     return torch.linalg.vector_norm(x, dim=dims or None, keepdim=True)
 

@@ -424,7 +424,7 @@ class ImageStore:
 def _open_cached(path, root, stamp): return ImageStore(path, root)
 
 def _open(path, root):
-    "The `ImageStore` in `path`, the one opened before if its files are as they were: its checksums are known, and a GPU may have its pixels"
+    "The `ImageStore` in `path`; the one opened before while its files are unchanged: it knows its checksums, and a GPU may have its pixels"
     return _open_cached(path, root, tuple((o.stat().st_mtime_ns, o.stat().st_size) for o in (path/'pixels', path/'index.npz')))
 
 def open_store(

@@ -36,7 +36,8 @@ static inline double exp_(double x) { return std::exp(x); }
 static inline float exp_(float x) {
     float y = x > 88.3762626f ? 88.3762626f : x < -87.3365447f ? -87.3365447f : x;
     float n = __builtin_rintf(y * 1.44269504f), r = y - n * 0.693359375f + n * 2.12194440e-4f;
-    float e = ((((1.9875691500e-4f*r + 1.3981999507e-3f)*r + 8.3334519073e-3f)*r + 4.1665795894e-2f)*r + 1.6666665459e-1f)*r + 5.0000001201e-1f;
+    float e = ((((1.9875691500e-4f*r + 1.3981999507e-3f)*r + 8.3334519073e-3f)*r + 4.1665795894e-2f)*r + 1.6666665459e-1f)*r
+        + 5.0000001201e-1f;
     int32_t bits = ((int32_t)n + 127) << 23; float two_n; memcpy(&two_n, &bits, 4);
     return (e*r*r + r + 1) * two_n; }
 static inline double log_(double x) { return std::log(x); }
@@ -44,13 +45,16 @@ static inline float log_(float x) {
     float s = x < 1.17549435e-38f ? x * 8388608.f : x, y; int32_t i; memcpy(&i, &s, 4);
     int32_t e = (i - 0x3F3504F3) >> 23; i -= e << 23; memcpy(&y, &i, 4);
     float f = y - 1, z = f*f, n = e - (x < 1.17549435e-38f ? 23.f : 0.f);
-    float r = ((((((((7.0376836292e-2f*f - 1.1514610310e-1f)*f + 1.1676998740e-1f)*f - 1.2420140846e-1f)*f + 1.4249322787e-1f)*f - 1.6668057665e-1f)*f
-        + 2.0000714765e-1f)*f - 2.4999993993e-1f)*f + 3.3333331174e-1f)*f*z - 2.12194440e-4f*n - 0.5f*z;
+    float r = ((((((((7.0376836292e-2f*f - 1.1514610310e-1f)*f + 1.1676998740e-1f)*f - 1.2420140846e-1f)*f + 1.4249322787e-1f)*f
+        - 1.6668057665e-1f)*f + 2.0000714765e-1f)*f - 2.4999993993e-1f)*f + 3.3333331174e-1f)*f*z - 2.12194440e-4f*n - 0.5f*z;
     r = f + r + 0.693359375f*n;
     r = x < INFINITY ? r : x; r = x == 0 ? -INFINITY : r; return x < 0 ? NAN : r; }
-static inline double scaled(double part, double scale) { return scale ? part*scale : 0; } // A mean that is 0 by definition, also of infinity
-template <typename F> struct Sum { F *out; int64_t n; double scale, *edge, part; bool open; // Of rows of n numbers: out if they begin and end in the block
-    Sum(int64_t out, int64_t n, double scale, double *edge): out((F *)out), n(n), scale(scale), edge(edge), part(0), open(false) { edge[0] = edge[1] = 0; }
+// A mean that is 0 by definition is 0 of infinity, too
+static inline double scaled(double part, double scale) { return scale ? part*scale : 0; }
+// Sums of rows of n numbers: into `out` if a row begins and ends in the block, else into `edge`
+template <typename F> struct Sum { F *out; int64_t n; double scale, *edge, part; bool open;
+    Sum(int64_t out, int64_t n, double scale, double *edge):
+        out((F *)out), n(n), scale(scale), edge(edge), part(0), open(false) { edge[0] = edge[1] = 0; }
     void add(double a, int64_t s, int64_t e) { part += a; open |= s % n == 0; if (e % n) return;
         if (open) out[s / n] = scaled(part, scale); else edge[0] = part;
         part = 0; open = false; }
@@ -58,10 +62,14 @@ template <typename F> struct Sum { F *out; int64_t n; double scale, *edge, part;
 template <typename F> static void join(const int64_t *sizes, const int32_t *tid, const int64_t *off, int64_t blocks, int64_t BLOCK,
     int ns, const int64_t *outs, const int64_t *lens, const double *scales, const double *edges) { // Rows that go on in the next block
     for (int j = 0; j < ns; j++) { double part = 0;
-        for (int64_t b = 0; b < blocks; b++) { const int64_t t = tid[b], n = lens[t*ns + j], s = off[b], e = s + BLOCK < sizes[t] ? s + BLOCK : sizes[t];
-            if (s % n) { part += edges[(b*ns + j)*2]; if ((s / n + 1)*n > e) continue; ((F *)outs[t*ns + j])[s / n] = scaled(part, scales[t*ns + j]); }
+        for (int64_t b = 0; b < blocks; b++) {
+            const int64_t t = tid[b], n = lens[t*ns + j], s = off[b], e = s + BLOCK < sizes[t] ? s + BLOCK : sizes[t];
+            if (s % n) {
+                part += edges[(b*ns + j)*2]; if ((s / n + 1)*n > e) continue;
+                ((F *)outs[t*ns + j])[s / n] = scaled(part, scales[t*ns + j]); }
             part = edges[(b*ns + j)*2 + 1]; } } }
-template <typename F> static inline F largest(F a, F b) { const F m = a > b ? a : b; return a != a ? a : m; } // No `||`: a branch would stop vectorization
+// No `||` here: a branch would stop vectorization
+template <typename F> static inline F largest(F a, F b) { const F m = a > b ? a : b; return a != a ? a : m; }
 template <typename F> static inline F lerp(F a, F b, F w) { return std::abs(w) < F(0.5) ? a + (b - a) * w : b - (b - a) * (1 - w); }
 template <typename F> static inline F sign(F a) { return a > 0 ? F(1) : a < 0 ? F(-1) : a * 0; }
 template <typename F> static inline F least(F a, F b) { const F m = a < b ? a : b; return a != a ? a : m; }

@@ -84,7 +84,7 @@ class PartialSum(NamedTuple):
 
     @property
     def by_row(self):
-        "Is there a sum for each row? A block needs two places then: for a row that began in an earlier block, and for one that goes on in the next"
+        "Is there a sum for each row? A block then needs two places, one for a row begun before it and one for a row that goes on after it"
         return self.op=='row_mean'
     def rows(self, p): return sum_rows(self.op, p, *self.above)
 
