@@ -124,3 +124,19 @@ def test_all_imports_little():
     code += 'print(*{o.partition(".")[0] for o in set(sys.modules)-before})'
     res = subprocess.run([sys.executable, '-W', 'ignore', '-c', code], capture_output=True, text=True, check=True)
     assert set(res.stdout.split())=={'fastopt'}
+
+def test_the_report_for_bugs_names_versions_and_no_home(capsys, monkeypatch):
+    from importlib.metadata import version
+    from fastopt.__main__ import main
+    monkeypatch.setenv('FASTOPT_CACHE', str(Path.home()/'kernels'))
+    main(['--env'])
+    lines = dict(o.split(maxsplit=1) for o in capsys.readouterr().out.splitlines())
+    assert (lines['fastopt'], lines['torch'], lines['kernels'])==(__version__, version('torch'), str(Path('~/kernels')))
+    assert str(Path.home()) not in '\n'.join(lines.values())
+    with pytest.raises(SystemExit, match='--nev is not known; it takes --env, --version or --help'): main(['--nev'])
+
+def test_commands_are_listed(capsys):
+    from fastopt.__main__ import main
+    main([])
+    out = capsys.readouterr().out
+    assert all(o in out for o in ENTRIES)
