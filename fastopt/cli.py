@@ -66,7 +66,9 @@ def train(
     how:Annotated[str, dict(choices=ENGINES)]='auto', # Engine
     limit:int=None, # Training images to use; by default all
     out:str='runs', # Folder for the folder of this run
-    strict:bool=False # Refuse a data set with images that cannot be decoded, where they would be left out?
+    strict:bool=False, # Refuse a data set with images that cannot be decoded, where they would be left out?
+    valid_pct:float=None, # Share of the images to validate on, for a folder of classes without `train` and `val`
+    resume:str=None # Folder of a run that was interrupted or killed, to go on with; all settings come from its record
 ):
     "Train a network on images with an optimizer of fastopt, and keep record, curves and model"
 
@@ -289,7 +291,9 @@ def start(
         worker(declaration, own)(*args.pop('names', ()), **args)
         sys.stdout.flush() # Else a closed pipe is noticed only as Python ends
     except BrokenPipeError: os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()) # Who reads, as `head`, has had enough
-    except KeyboardInterrupt: raise SystemExit(130) from None
+    except KeyboardInterrupt:
+        print(f'{prog}: interrupted', file=sys.stderr)
+        raise SystemExit(130) from None
     except CliError as e:
         print(f'{prog}: {e}', file=sys.stderr)
         raise SystemExit(1) from None

@@ -195,7 +195,8 @@ def append_json_line(
 # %% ../../nbs/training/10_records.ipynb #476bd19a
 def command_line(prog, args):
     "The command line of program `prog` that says all `args`"
-    flags = [[f'--{k}'] if v is True else [f'--{k}',str(v)] for k,v in args.items() if v is not None and v is not False]
+    options = {f"--{k.replace('_', '-')}":v for k,v in args.items() if v is not None and v is not False}
+    flags = [[k] if v is True else [k, str(v)] for k,v in options.items()]
     return shlex.join([prog, *(o for f in flags for o in f)])
 
 def git_commit():

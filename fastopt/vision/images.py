@@ -6,7 +6,7 @@ Docs: https://fastopt.github.io/fastopt/vision/images.html.md"""
 
 # %% auto #0
 __all__ = ['MAX_EXPANSION', 'ALWAYS_ALLOWED', 'archives_160', 'archives', 'official_splits', 'find_splits', 'extract_archive',
-           'image_digest', 'check_images', 'check_classes', 'grey_block', 'digits_source', 'photo_block',
+           'image_digest', 'check_images', 'check_classes', 'grey_block', 'digits_source', 'photo_block', 'hold_out',
            'folder_source', 'image_source', 'balanced_subset', 'digits_folder', 'resolve_data', 'fingerprint',
            'noisy_labels', 'make_labeller', 'data_root', 'image_to_array', 'decode_image', 'write_store', 'ImageStore',
            'open_store']
@@ -207,19 +207,45 @@ def photo_block(size):
     return DataBlock((ImageBlock, CategoryBlock), get_y=parent_label, item_tfms=[RandomResizedCrop(size, min_scale=.35), FlipItem()],
         batch_tfms=Normalize.from_stats(*imagenet_stats))
 
+def hold_out(
+    files:list, # Image files in folders of their classes
+    share:float, # Of each class, above 0 and below 1; at least one image
+    seed:int=42 # Which ones
+):
+    "The `files` to train on, and those to validate on"
+    rng,groups = random.Random(seed),groupby(files, parent_label)
+    held = {o for g in groups.values() for o in rng.sample(g, max(1, round(share*len(g))))}
+    return [[o for o in files if (o in held)==b] for b in (False,True)]
+
+def _class_folders(path):
+    "The folder of the folders of classes at `path`, or one level below"
+    try: train,valid = find_splits(path)
+    except InputError: # So there is no split
+        if (path/'train').is_dir(): return path/'train'
+    else: raise InputError(f'{train.parent} has the folders {train.name} and {valid.name} already: leave out --valid-pct')
+    inner = [o for o in path.iterdir() if o.is_dir()]
+    return inner[0] if len(inner)==1 and any(o.is_dir() for o in inner[0].iterdir()) else path
+
 def folder_source(
-    path:Path, # Folder with `train` and `val` (or `valid`, `test`) in it
-    strict:bool=False # Refuse images that cannot be decoded?
+    path:Path, # Folder with `train` and `val` (or `valid`, `test`) in it; with `valid_pct`, folder with a folder for each class
+    strict:bool=False, # Refuse images that cannot be decoded?
+    valid_pct:float=None, # Share of each class to validate on, above 0 and below 1, where there is no folder for it
+    seed:int=42 # Which images `valid_pct` takes
 ):
     "The source of the image files in `path`"
-    train,valid = find_splits(path)
-    found = L(o for d in (train,valid) for o in get_image_files(d).sorted() if o.parent.parent==d)
-    good,bad,mark = check_images(found, train.parent)
-    bad = bad.map(lambda o: str(o.relative_to(train.parent)))
+    if valid_pct is None:
+        try: dirs = find_splits(path)
+        except InputError as e: raise InputError(f'{e}. With a folder for each class alone, --valid-pct 0.2 holds out a fifth of each') from e
+    elif not 0<valid_pct<1: raise InputError(f'--valid-pct {valid_pct} is no share: give a number above 0 and below 1, as 0.2')
+    else: dirs = [_class_folders(path)]
+    root = dirs[0].parent if valid_pct is None else dirs[0]
+    found = L(o for d in dirs for o in get_image_files(d).sorted() if o.parent.parent==d)
+    good,bad,mark = check_images(found, root)
+    bad = bad.map(lambda o: str(o.relative_to(root)))
     if bad and strict:
         raise InputError(f'{len(bad)} images cannot be decoded: {abbreviate(bad)}. Mend or remove them, or leave out --strict')
-    trn,val = (good.filter(lambda o: o.parent.parent==d) for d in (train,valid))
-    check_classes(trn, val, train, valid)
+    trn,val = (good.filter(lambda o: o.parent.parent==d) for d in dirs) if valid_pct is None else map(L, hold_out(good, valid_pct, seed))
+    check_classes(trn, val, dirs[0], dirs[-1])
     return AttrDict(train=trn, valid=val, label=parent_label, block=photo_block, size=64, c_in=3, arch='xresnet18',
         threads=None, skipped=bad, fingerprint=mark)
 
@@ -228,15 +254,19 @@ archives_160 = dict(imagenette=URLs.IMAGENETTE_160, imagewoof=URLs.IMAGEWOOF_160
 
 def image_source(
     data:str, # Name of a data set, folder, or archive of one, tar or zip
-    strict:bool=False # Refuse images that cannot be decoded?
+    strict:bool=False, # Refuse images that cannot be decoded?
+    valid_pct:float=None, # Share to validate on, of a folder without a split, as `folder_source` takes it
+    seed:int=42 # Which images `valid_pct` takes
 ):
     "The source called `data`"
-    if data=='digits': return digits_source()
+    if data=='digits':
+        if valid_pct is not None: raise InputError('The digits have a split of their own: leave out --valid-pct')
+        return digits_source()
     path = Path(data).expanduser()
     try:
         if data in archives_160: path = untar_data(archives_160[data])
         elif not path.exists(): check_choice(data, ['digits', *archives_160], 'There is no such file or folder, and the list of data sets')
-        return folder_source(extract_archive(path) if path.is_file() else path, strict)
+        return folder_source(extract_archive(path) if path.is_file() else path, strict, valid_pct, seed)
     except OSError as e: raise InputError(f'Cannot read --data {data}: {e}') from e
 
 # %% ../../nbs/vision/00_images.ipynb #b9347161

@@ -14,7 +14,7 @@ from fastai.vision.all import *
 from ..names import InputError
 from ..training.records import abbreviate
 from .images import (balanced_subset, check_classes, data_root, find_splits, fingerprint,
-    image_to_array, make_labeller, open_store, resolve_data)
+    hold_out, image_to_array, make_labeller, open_store, resolve_data)
 
 # %% ../../nbs/vision/01_loaders.ipynb #ce7fa9e8
 def rrc_boxes(
@@ -192,9 +192,7 @@ def split_holdout(
 ):
     "Other files to train on and to validate on"
     if holdout:
-        rng,groups = random.Random(seed),groupby(train, parent_label)
-        held = {o for g in groups.values() for o in rng.sample(g, max(1, round(holdout*len(g))))}
-        train,valid = ([o for o in train if (o in held)==b] for b in (False,True))
+        train,valid = hold_out(train, holdout, seed)
     return train if limit is None else balanced_subset(train, parent_label, limit, seed),valid
 
 def image_datasets(

@@ -6,18 +6,21 @@ Docs: https://fastopt.github.io/fastopt/vision/train.html.md"""
 
 # %% auto #0
 __all__ = ['archs', 'default_lrs', 'source_loaders', 'make_opt_func', 'make_learner', 'KeepRecord', 'PlainLog', 'plot_curves',
-           'record_run', 'describe_run', 'fit_and_record', 'run_training', 'train_command']
+           'record_run', 'describe_run', 'fit_and_record', 'read_run', 'go_on', 'NothingLearnt', 'learnt_nothing',
+           'run_training', 'train_command']
 
 # %% ../../nbs/vision/03_train.ipynb #8528cf8c
 from fastai.vision.all import *
 from fastcore.script import CliError
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
+from inspect import signature
 from .. import cli
 from ..names import InputError, check_choice
 from ..training.flat_anneal import *
-from ..training.records import (abbreviate, atomic_write, check_numbers, command_line, device_name, git_commit,
+from ..training.records import (abbreviate, atomic_write, check_numbers, command_line, device_name, exclusive_lock, git_commit,
     interruptible, is_interactive, make_run_folder, package_versions, running_record, save_record, use_threads)
+from ..training.resume import *
 from .images import balanced_subset, image_source
 from .recipe import named_rules, small_convnet
 
@@ -69,14 +72,13 @@ def make_learner(
 
 # %% ../../nbs/vision/03_train.ipynb #ade8847c
 class KeepRecord(Callback):
-    "Add each epoch to `record` and save it to `path`"
+    "Collect a dict for each epoch in `rows`, and give them to the function `save`"
     order = Recorder.order+1
-    def __init__(self, record, path): store_attr()
-    def before_epoch(self): self.start = time.time()
+    def __init__(self, save): self.save,self.rows = save,[] # `learn.resume` puts `rows` back
     def after_epoch(self):
         row = dict(zip(self.recorder.metric_names[1:-1], self.recorder.values[-1]))
-        self.record['epochs'].append(dict(row, lr=self.recorder.lrs[-1], seconds=round(time.time()-self.start, 2)))
-        try: save_record(self.record, self.path)
+        self.rows.append(dict(row, lr=self.recorder.lrs[-1], seconds=round(time.time()-self.recorder.start_epoch, 2)))
+        try: self.save(self.rows)
         except CliError as e: warn(str(e))
 
 class PlainLog(Callback):
@@ -123,15 +125,20 @@ def record_run(
     learn:Learner # To be trained inside the `with`
 ):
     "Keep `record`, curves and model of what happens inside, however it ends"
-    record['epochs'] = []
+    def save(rows):
+        record['epochs'] = rows
+        save_record(record, run/'record.json')
+    record.setdefault('epochs', [])
     try:
-        with running_record(record, run/'record.json'): yield [KeepRecord(record, run/'record.json')]
+        with running_record(record, run/'record.json'): yield [KeepRecord(save)]
     finally:
         if getattr(learn.recorder, 'losses', None):
             if record['status']!='failed':
                 with atomic_write(run/'model.pkl') as p: learn.export(p.absolute())
             with atomic_write(run/'curves.png') as p:
-                plot_curves(learn.recorder, f'{record["name"]}: {record["status"]}').savefig(p, dpi=110)
+                with warnings.catch_warnings():
+                    warnings.filterwarnings('ignore', 'Glyph .* missing', UserWarning) # Names in a script that the font lacks are drawn as boxes
+                    plot_curves(learn.recorder, f'{record["name"]}: {record["status"]}').savefig(p, dpi=110)
 
 # %% ../../nbs/vision/03_train.ipynb #192730e0
 def describe_run(
@@ -153,34 +160,87 @@ def fit_and_record(
     record:dict, # From `describe_run`
     path:Path, # Folder of this run
     epochs:int, # Times to see each training image
-    lr:float # Learning rate while flat
+    lr:float, # Learning rate while flat
+    every:int=100 # Batches from one checkpoint to the next
 ):
-    "`fit_fc`, recorded, with a progress bar where somebody watches and plain lines elsewhere"
+    "`fit_fc`, recorded, with checkpoints, and with a progress bar where somebody watches and plain lines elsewhere"
     mute,logs = ([],[]) if is_interactive() else ([learn.no_bar(),learn.no_logging()], [PlainLog()])
     try:
         with record_run(path, record, learn) as cbs, ContextManagers(mute), interruptible() as stop:
-            learn.fit_fc(epochs, lr, cbs=[*cbs,*logs,stop])
+            learn.fit_fc(epochs, lr, cbs=[*cbs,*logs,SaveResume(path/'checkpoint.pth', every),stop])
     except KeyboardInterrupt:
-        print(f'\nInterrupted. What was done so far is in {path}')
+        print(f'\nInterrupted. What was done so far is in {path}\nTo go on: {shlex.join(["fastopt-train", "--resume", str(path)])}')
         raise
+    for o in path.glob('checkpoint.pth*'): o.unlink()
+
+# %% ../../nbs/vision/03_train.ipynb #0ad20e47
+def read_run(
+    run, # Folder of a run
+    args # Of the command that goes on with it: nothing but `resume` may be given
+):
+    "The record of the run in folder `run`, which another command is to go on with"
+    defaults = {k:o.default for k,o in signature(cli.train).parameters.items()}
+    if more := [f'--{k.replace("_", "-")}' for k,v in args.items() if k!='resume' and v!=defaults[k]]:
+        raise InputError(f'--resume takes all settings from {run}: leave out {", ".join(more)}, or start a new run')
+    try: record = json.loads((Path(run)/'record.json').read_text(encoding='utf-8'))
+    except (OSError, ValueError) as e:
+        raise InputError(f'--resume {run}: no record.json can be read there ({e}). Give the folder of a run, as the run printed it') from e
+    if not isinstance(record, dict) or not isinstance(record.get('args'), dict) or set(record['args'])-set(defaults):
+        raise InputError(f'--resume {run}: its record.json is not one of fastopt-train. Give the folder of a run')
+    if record.get('status')=='done': raise InputError(f'--resume {run}: this run has ended well. To train longer, start a new one with more --epochs')
+    return record
+
+def go_on(learn, path, began):
+    "Let the next fit of `learn` go on from the checkpoint in folder `path`; what is to be added to the record, which `began` so far"
+    try: at = learn.resume(path/'checkpoint.pth', quiet=True)
+    except ValueError as e: raise InputError(f'--resume {path}: {e}') from e
+    epoch = at and at['epoch'] + (at['batch'] is None)
+    print(f'Going on in epoch {epoch}' if at else 'There is no checkpoint yet: the training starts from the beginning')
+    seen = dict(at=time.strftime('%Y-%m-%d %H:%M:%S %z'), epoch=epoch or 0)
+    return dict(started=began['started'], epochs=began.get('epochs', [])[:epoch or 0], resumed=[*began.get('resumed', []), seen])
+
+# %% ../../nbs/vision/03_train.ipynb #2d4a690f
+class NothingLearnt(CliError):
+    "A run in folder `run` that ended no better than guessing"
+    def __init__(self, message, run):
+        super().__init__(message)
+        self.run = run
+
+def learnt_nothing(record, src):
+    "Why the run of `record` on source `src` is no better than guessing, or `None`"
+    last,shares = record['epochs'][-1],np.array([*Counter(map(src.label, src.valid)).values()])/len(src.valid)
+    loss,lr,usual = last['valid_loss'],record['args']['lr'],default_lrs.get(record['args']['opt'], 8e-3)
+    finite = loss is not None and math.isfinite(loss)
+    if finite and (loss < -(shares*np.log(shares)).sum() or last['accuracy']>shares.max()): return
+    what = f'is {loss:.3g}, and {last["accuracy"]:.1%} of the validation images are right' if finite else 'is not finite'
+    way = f'A lower --lr may help: {lr:g} was used, and {usual:g} is the default' if lr>usual else 'More --epochs or another --lr may help'
+    return f'The network has learnt nothing: its loss {what}, no better than guessing. {way}' if finite else f'The training diverged: its loss {what}. {way}'
 
 # %% ../../nbs/vision/03_train.ipynb #ca921a79
 def run_training(
     args:AttrDict # Of the command
 ):
     "Train as `args` say; the folder of the run"
+    path,began = (None,None) if args.resume is None else (Path(args.resume), read_run(args.resume, args))
+    if began: args = AttrDict(args, **began['args'], resume=args.resume)
     check_numbers(args, epochs=1, size=1, bs=2, limit=1)
-    opt,src = make_opt_func(args.opt, args.lr, args.wd, args.how),image_source(args.data, args.strict)
+    opt,src = make_opt_func(args.opt, args.lr, args.wd, args.how),image_source(args.data, args.strict, args.valid_pct, args.seed)
     if src.skipped: print(f'Left out {len(src.skipped)} images that cannot be decoded: {abbreviate(src.skipped)}')
-    args = AttrDict(args, size=args.size or src.size, arch=args.arch or src.arch, lr=opt.keywords['lr'])
+    if began and src.fingerprint!=began['data']['fingerprint']:
+        raise InputError(f'--resume {path}: the images in {args.data} have changed since. Put them back as they were, or start a new run')
+    args = AttrDict({k:v for k,v in args.items() if k!='resume'}, size=args.size or src.size, arch=args.arch or src.arch, lr=opt.keywords['lr'])
     set_seed(args.seed, reproducible=True)
     with use_threads(src.threads):
         learn = make_learner(src, source_loaders(src, args.size, args.bs, args.limit, args.seed), args.arch, opt)
         record = describe_run(learn, src, args)
-        path = make_run_folder(args.out, record['name'])
-        fit_and_record(learn, record, path, args.epochs, args.lr)
+        if not began: path = make_run_folder(args.out, record['name'])
+        with exclusive_lock(path/'training.lock', wait=False) as alone:
+            if not alone: raise InputError(f'--resume {path}: another process is training this run. Wait for its end')
+            if began: record |= go_on(learn, path, began)
+            fit_and_record(learn, record, path, args.epochs, args.lr)
     print(f'{record["epochs"][-1]["accuracy"]:.2%} of {len(src.valid)} validation images right, {record["seconds"]:.0f} s. In {path}:')
     print('  record.json  curves.png  model.pkl')
+    if why := learnt_nothing(record, src): raise NothingLearnt(why, path)
     return path
 
 # %% ../../nbs/vision/03_train.ipynb #c4f95910

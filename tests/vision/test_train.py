@@ -16,7 +16,11 @@ def pack(src, fname):
     with tarfile.open(fname, 'w:gz') as t: t.add(src, src.name)
     return fname
 
-def quick(path, **kw): return T.train_command(**dict(data=str(path), arch='small', size=12, bs=8, epochs=1, how='eager') | kw)
+def quick(path, **kw):
+    "The folder of a run so short that it may well have learnt nothing"
+    try: return T.train_command(**dict(data=str(path), arch='small', size=12, bs=8, epochs=1, how='eager') | kw)
+    except T.NothingLearnt as e: return e.run
+
 def record(run): return json.loads((run/'record.json').read_text())
 def names(run): return sorted(o.name for o in run.iterdir())
 def metrics(run): return [{k:v for k,v in o.items() if k!='seconds'} for o in record(run)['epochs']]
@@ -98,6 +102,108 @@ def test_diverged_run_is_valid_json(tree):
     rec = record(quick(tree, lr=1e30, epochs=2))
     assert rec['status']=='done' and rec['epochs'][-1]['valid_loss'] is None
 
+@pytest.mark.parametrize('lr,says', [(1e9, 'The network has learnt nothing: its loss is .*no better than guessing. A lower --lr may help: 1e.09 was used, and 0.008 is'),
+    (1e30, 'The training diverged: its loss is not finite. A lower --lr may help')])
+def test_a_run_that_learnt_nothing_says_so_and_is_kept(tree, lr, says, monkeypatch, capsys):
+    args = ['--data', tree, '--arch', 'small', '--size', 12, '--bs', 8, '--epochs', 2, '--how', 'eager', '--lr', lr]
+    assert cli(monkeypatch, *args)==1
+    assert re.search(f'fastopt-train: {says}', capsys.readouterr().err)
+    assert names(first(Path('runs').iterdir()))==['curves.png','model.pkl','record.json']
+
+def test_what_is_better_than_guessing_is_not_called_nothing():
+    src = T.AttrDict(valid=['a']*3 + ['b'], label=lambda o: o) # Guessing is right in three of four cases, at a loss of 0.562
+    def why(loss, acc): return T.learnt_nothing(dict(args=dict(lr=1e-3, opt='adamw'), epochs=[dict(valid_loss=loss, accuracy=acc)]), src)
+    assert why(.5, .7) is None and why(5., .8) is None # An overconfident network, and one that is right for most
+    assert 'More --epochs or another --lr' in why(.6, .75) and 'diverged' in why(float('nan'), .75) and 'diverged' in why(None, .75)
+
+# ---- going on
+
+def test_a_killed_run_goes_on_to_the_same_end(tree, tmp_path, monkeypatch):
+    "Of three epochs with a checkpoint at each batch, stopped in the second: the same rows, to the last bit"
+    fit,whole = T.fit_and_record,quick(tree, epochs=3, lr=1e-2)
+    monkeypatch.setattr(T, 'fit_and_record', lambda *args: fit(*args, every=1))
+    def stop(self): self.training and (self.epoch, self.iter)==(1, 1) and os.kill(os.getpid(), signal.SIGKILL)
+    pid = os.fork()
+    if not pid:
+        T.KeepRecord.before_batch = stop
+        try: quick(tree, epochs=3, lr=1e-2, out='killed')
+        finally: os._exit(0)
+    assert os.waitpid(pid, 0)[1]==signal.SIGKILL
+    run = first(Path('killed').iterdir())
+    assert record(run)['status']=='running' and len(record(run)['epochs'])==1
+    assert T.train_command(resume=str(run))==run
+    assert metrics(run)==metrics(whole) and record(run)['status']=='done'
+    assert [o['epoch'] for o in record(run)['resumed']]==[1] and names(run)==['curves.png','model.pkl','record.json']
+    one,two = [torch.load(o/'model.pkl', weights_only=False).model.state_dict() for o in (whole, run)]
+    assert all(torch.equal(one[k], two[k]) for k in one)
+
+def killed(tree, **kw):
+    "The folder of a run that was killed before its second epoch"
+    run = quick(tree, epochs=2, **kw)
+    rec = record(run)
+    (run/'record.json').write_text(json.dumps(rec | dict(status='running', epochs=rec['epochs'][:1])))
+    return run
+
+def test_a_run_without_a_checkpoint_starts_from_the_beginning(tree, capsys):
+    run = killed(tree, lr=1e-2)
+    before = metrics(run)
+    T.train_command(resume=str(run))
+    assert 'There is no checkpoint yet' in capsys.readouterr().out and metrics(run)[0]==before[0] and len(metrics(run))==2
+
+@pytest.mark.parametrize('spoil_run,kw,says', [(None, dict(lr=1.), 'leave out --lr'), (None, dict(valid_pct=.5, epochs=9), 'leave out --epochs, --valid-pct'),
+    (lambda run, tree: shutil.rmtree(run), {}, 'no record.json can be read there'),
+    (lambda run, tree: (run/'record.json').write_text('{'), {}, 'no record.json can be read there'),
+    (lambda run, tree: (run/'record.json').write_text('[]'), {}, 'not one of fastopt-train'),
+    (lambda run, tree: (run/'record.json').write_text(json.dumps(record(run) | dict(status='done'))), {}, 'has ended well.*more --epochs'),
+    (lambda run, tree: (run/'checkpoint.pth').write_bytes(b'no'), {}, 'checkpoint.pth is refused: it cannot be read'),
+    (lambda run, tree: (tree/'train'/'red'/'0.png').unlink(), {}, 'the images in .*have changed since')])
+def test_what_cannot_be_gone_on_with(tree, spoil_run, kw, says):
+    run = killed(tree, lr=1e-2)
+    if spoil_run: spoil_run(run, tree)
+    with pytest.raises(T.InputError, match=says): T.train_command(resume=str(run), **kw)
+
+def test_two_processes_do_not_train_one_run(tree):
+    run = killed(tree, lr=1e-2)
+    with T.exclusive_lock(run/'training.lock') as alone, pytest.raises(T.InputError, match='another process is training this run'):
+        assert alone
+        T.train_command(resume=str(run))
+
+# ---- class folders without a split
+
+@pytest.fixture
+def classes(tree): return (tree/'train').rename(tree.parent/'classes')
+
+def test_class_folders_without_a_split(classes):
+    run = quick(classes, valid_pct=.25)
+    data = record(run)['data']
+    assert (data['train'], data['valid'], data['classes'])==(12, 4, ['blue', 'red'])
+    assert '--valid-pct 0.25' in record(run)['command']
+
+@pytest.mark.parametrize('where', ['within a folder', 'as train alone', 'as an archive'])
+def test_where_class_folders_may_be(classes, tmp_path, where):
+    if where=='as an archive': path = pack(classes, tmp_path/'c.tgz')
+    else: path = (tmp_path/'d'/('train' if where=='as train alone' else 'photos')).parent
+    if where!='as an archive':
+        path.mkdir()
+        classes.rename(path/('train' if where=='as train alone' else 'photos'))
+    assert record(quick(path, valid_pct=.25))['data']['valid']==4
+
+@pytest.mark.parametrize('pct,says', [(None, 'no folder `train`.*--valid-pct 0.2 holds out'), (0., 'above 0 and below 1'), (20., 'above 0 and below 1')])
+def test_shares_that_are_none(classes, pct, says):
+    with pytest.raises(T.InputError, match=says): quick(classes, valid_pct=pct)
+
+def test_a_split_is_not_split_again(tree):
+    with pytest.raises(T.InputError, match='has the folders train and val already: leave out --valid-pct'): quick(tree, valid_pct=.2)
+    with pytest.raises(T.InputError, match='digits have a split of their own'): T.train_command(valid_pct=.2)
+
+def test_names_that_the_font_lacks(tree):
+    (tree/'train'/'red').rename(tree/'train'/'赤')
+    (tree/'val'/'red').rename(tree/'val'/'赤')
+    named = tree.rename(tree.parent/'色')
+    with warnings.catch_warnings():
+        warnings.filterwarnings('error', 'Glyph')
+        assert record(quick(named))['data']['classes']==['blue', '赤']
+
 # ---- what it survives
 
 def test_ctrl_c(tmp_path):
@@ -108,7 +214,7 @@ def test_ctrl_c(tmp_path):
     out,err = p.communicate(timeout=60)
     assert p.returncode==130 and 'Traceback' not in err and 'Interrupted' in out, err
     run = first((tmp_path/'runs').iterdir())
-    assert names(run)==['curves.png','model.pkl','record.json'] and str(run.name) in out
+    assert names(run)==['checkpoint.pth','checkpoint.pth.prev','curves.png','model.pkl','record.json'] and f'fastopt-train --resume runs/{run.name}' in out
     rec = record(run)
     assert rec['status']=='interrupted' and 2<=len(rec['epochs'])<500 and rec['seconds']>0
 
@@ -119,7 +225,7 @@ def test_ctrl_c_before_the_first_batch(tree, monkeypatch):
     assert names(run)==['record.json'] and record(run)['status']=='interrupted'
 
 def test_failure_is_recorded(tree, monkeypatch):
-    monkeypatch.setattr(T.KeepRecord, 'before_epoch', lambda self: 1/0 if self.epoch else setattr(self, 'start', time.time()))
+    monkeypatch.setattr(T.KeepRecord, 'before_epoch', lambda self: self.epoch and 1/0, raising=False)
     with pytest.raises(ZeroDivisionError): quick(tree, epochs=2)
     rec = record(first(Path('runs').iterdir()))
     assert rec['status']=='failed' and 'ZeroDivisionError' in rec['error'] and len(rec['epochs'])==1
