@@ -2,7 +2,7 @@
 from contextlib import nullcontext
 from functools import lru_cache
 import pytest, torch
-from cover import covering, met
+from cover import covering, in_turn, met
 from fastopt.core import engine, fused
 from fastopt.core.backends import cpp
 from fastopt.core.backends.cpp import CppLauncher, cpp_build
@@ -106,8 +106,7 @@ def test_300_million_weights_in_one_tensor():
         del p
 
 @pytest.mark.usefixtures('usual_kernels')
-@pytest.mark.parametrize('how', ['eager', 'foreach', 'fused'])
-@pytest.mark.parametrize('name', RULES)
+@pytest.mark.parametrize('name,how', in_turn(RULES, ['eager', 'foreach', 'fused']))
 def test_nan_passes_through_unless_skipped(name, how):
     rule = RULES[name]
     def step(skip):

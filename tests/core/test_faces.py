@@ -3,6 +3,7 @@ import pickle
 from copy import deepcopy
 from functools import partial
 import pytest, torch
+from cover import in_turn
 from fastai.callback.all import ReduceLROnPlateau
 from fastai.learner import Learner
 from fastai.optimizer import Optimizer, OptimWrapper
@@ -39,8 +40,7 @@ def run(make, n=7, in_place=False):
         opt.step()
     return torch.cat([p.detach().flatten() for p in ps])
 
-@pytest.mark.parametrize('how', ['eager', 'foreach', 'fused', 'auto'])
-@pytest.mark.parametrize('name', RULES)
+@pytest.mark.parametrize('name,how', in_turn(RULES, ['eager', 'foreach', 'fused', 'auto']))
 def test_three_faces_one_result(name, how):
     rule = RULES[name]
     a = run(partial(rule, how=how))
@@ -50,8 +50,7 @@ def test_three_faces_one_result(name, how):
         with pytest.raises(ValueError, match=f'{name}: .* needs all weights at once'): step_by_step()
     else: assert torch.equal(a, step_by_step()) or how=='auto'
 
-@pytest.mark.parametrize('how', ['eager', 'foreach', 'fused'])
-@pytest.mark.parametrize('name', RULES)
+@pytest.mark.parametrize('name,how', in_turn(RULES, ['eager', 'foreach', 'fused']))
 def test_gradients_zeroed_in_place_or_made_anew(name, how):
     assert torch.equal(run(partial(RULES[name], how=how)), run(partial(RULES[name], how=how), in_place=True))
 
