@@ -1,8 +1,8 @@
 """Which cases of a large matrix run by default: so many that every two values of different parameters meet
 
 `pytest -m full` runs the others. A matrix is a list of tuples, one for each case, with a value of each parameter. What is checked is a
-parameter as well: rules and engines meet in `core/test_engines.py`, so that elsewhere each check need only meet every rule and every engine,
-which `in_turn` sees to."""
+parameter as well: rules and engines meet in `core/test_engines.py`, so that elsewhere each check need only meet every rule and every
+engine, which `in_turn` sees to."""
 from itertools import combinations, product
 import pytest
 

@@ -80,5 +80,6 @@ EVERY = [(name, dtype, lowp) for name in RULES for dtype in DTYPES for lowp in (
 USUAL = {torch.float64:'plain', torch.float32:'plain', torch.bfloat16:'kahan', torch.float16:'stochastic'}
 usual = {o for o in EVERY if USUAL[o[1]]==o[2] or list(RULES).index(o[0])%16==0}
 
-def train(case): return trained(RULES[case[0]], 'fused', *case[1:], shapes=SOME, **STRONG) # Kernels do not depend on how many weights there are
+# Kernels do not depend on how many weights there are
+def train(case): return trained(RULES[case[0]], 'fused', *case[1:], shapes=SOME, **STRONG)
 USUAL_KERNELS,OTHER_KERNELS = (Ahead(train, [o for o in EVERY if (o in usual)==u]) for u in (True, False))

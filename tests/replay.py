@@ -90,7 +90,7 @@ def dtypes_of(case, engine):
 
 def replay(root, only=(), engine=None, trust=('primary',), turns=False):
     """Yields (optimizer, case, engine, dtype, error over tolerance, or a reason) for each case of that `trust`, those of an optimizer
-    together. With `turns` not every engine replays a case, but eager and one of the others, which take turns"""
+    together. With `turns` a case is replayed by eager and by one of the other engines, which take turns"""
     root = Path(root)
     index,grads = json.loads((root/'index.json').read_text()),arrays(root/'gradients.npz')
     for i,(name,case) in enumerate(sorted(index['cases'].items(), key=lambda o: o[1]['optimizer'].lower())):

@@ -9,8 +9,8 @@ TORCH = {n:o for n,o in vars(fastopt_all).items() if isinstance(o, type) and iss
 SOME = (7,), (6, 5), (3, 2, 3, 3) # Enough where it does not matter how weights lie in memory
 
 def weights(dtype=torch.float32, device='cpu', shapes=None):
-    """Vectors, matrices, convolutions, 0 to 5 dimensions, empty, channels last, transposed, at an odd address, with gaps; or ordinary ones of
-    `shapes`"""
+    """Vectors, matrices, convolutions, 0 to 5 dimensions, empty, channels last, transposed, at an odd address, with gaps; or ordinary ones
+    of `shapes`"""
     torch.manual_seed(0)
     def draw(*shape): return torch.randn(shape).to(device) # The same numbers everywhere
     if shapes: return [draw(*s).to(dtype).requires_grad_() for s in shapes]

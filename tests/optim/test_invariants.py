@@ -20,11 +20,11 @@ LR = dict(momentum=(0.1, 0.1), nesterov=(0.1, 0.1), sgdm_clip=(0.1, 0.1), demon_
     rmsprop_centered=(0.03, 0.03), lamb_debiased=(0.03, 0.03), diffmod=(0.6, 0.6), dadapt_sgd=(0.7, 0.7), adopt=(1., 1.), adoptw=(1., 1.),
     schedulefree_radam=(1., 1.), shampoo=(1., 1.8), adagrad=(3., 1.5), schedulefree_sgd=(3., 0.3), qhm=(5.6, 1.8), adadelta=(10., 1.8))
 # Which need more than 250 steps for the parabola, and more than 1,000 for the valley
-SLOW = set('''adadelta adamod adan adan_no_prox aggmo diffmod diffrgrad diffrgrad_hold lamb qhm radam_hold ranger ranger20 sgd_clip
-    schedulefree_radam'''.split())
-SLOW_IN_VALLEY = set('''adabelief adadelta adafactor adagrad adamax adamod adopt adoptw dadapt_sgd demon_adam demon_adam_wolfe diffmod
+SLOW = set('''adadelta adamod adan adan_no_prox aggmo asgd diffmod diffrgrad diffrgrad_hold lamb qhm radam_hold ranger ranger20
+    schedulefree_adamw schedulefree_radam sgd sgd_clip sophia yellowfin'''.split())
+SLOW_IN_VALLEY = set('''adabelief adadelta adafactor adagrad adamax adamod adopt adoptw asgd dadapt_sgd demon_adam demon_adam_wolfe diffmod
     diffrgrad diffrgrad_hold lamb_debiased nadam nadamw qhm radam radam_hold ranger ranger20 rangerqh rmsprop rmsprop_centered
-    schedulefree_radam schedulefree_sgd sgd_clip'''.split())
+    schedulefree_adamw schedulefree_radam schedulefree_sgd sgd sgd_clip shampoo'''.split())
 # Of a few weights the largest, clipped to the next, would stop where that one has arrived
 FEW = dict(sgd_clip=dict(q=0.), adam_clip=dict(q=0.))
 

@@ -245,7 +245,7 @@ def test_variant(tmp_path, name):
     run = {name: [args.pop(k) for k in ('make', 'fit', 'cbs')]}
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')
-        check(tmp_path, run, at_random(run, **{**dict(chains=2, kills=2, seed=seed_of(name)), **args}))
+        check(tmp_path, run, at_random(run, **{**dict(chains=1, kills=3, seed=seed_of(name)), **args}))
 
 def test_workers(tmp_path):
     "Loaders in processes of their own; a kill would leave them orphaned, so an exception"
