@@ -88,15 +88,14 @@ def dtypes_of(case, engine):
     except Exception: single = False # `judge` tells what is wrong
     return ['float32'] if single else WAYS.get(engine, ['float64'])
 
-def replay(root, only=(), engine=None, trust=('primary',), turns=False):
+def replay(root, only=(), engine=None, trust=('primary',)):
     """Yields (optimizer, case, engine, dtype, error over tolerance, or a reason) for each case of that `trust`, those of an optimizer
-    together. With `turns` a case is replayed by eager and by one of the other engines, which take turns"""
+    together"""
     root = Path(root)
     index,grads = json.loads((root/'index.json').read_text()),arrays(root/'gradients.npz')
-    for i,(name,case) in enumerate(sorted(index['cases'].items(), key=lambda o: o[1]['optimizer'].lower())):
-        ways = ['eager', ('foreach', 'fused')[i%2]] if turns else [engine] if engine else WAYS
+    for name,case in sorted(index['cases'].items(), key=lambda o: o[1]['optimizer'].lower()):
         if case['trust'] not in trust or (only and case['optimizer'] not in only): continue
-        for eng in [o for o in ways if engine in (None, o)]:
+        for eng in [engine] if engine else WAYS:
             for dtype in dtypes_of(case, eng):
                 if dtype not in case['dtypes']: continue
                 yield case['optimizer'],name,eng,dtype,judge(root, index, grads, name, eng, dtype)

@@ -24,9 +24,9 @@ NO_MOM = {'fit_one_cycle', 'fine_tune'} # They drive `mom`, and OptimWrapper rai
 CLASSES = {o.rule.named: o for o in TORCH.values()} | {f'torch.optim.{o.__name__}': o for o in (torch.optim.AdamW, torch.optim.Adagrad)}
 
 def engine_of(o, name):
-    """A face keeps its promises whatever engine steps: a quarter are tried with the engine that it chooses, the others with that of the
+    """A face keeps its promises whatever engine steps: an eighth are tried with the engine that it chooses, the others with that of the
     shortest steps"""
-    return 'auto' if o not in RULES or (list(RULES).index(o) + list(checks).index(name))%4==0 else 'eager'
+    return 'auto' if o not in RULES or (list(RULES).index(o) + list(checks).index(name))%8==0 else 'eager'
 
 ALL = [(o, name, way, how) for way,os in (('rule', RULES), ('class', CLASSES)) for o in os for name in checks
     for how in (('auto', 'eager') if o in RULES else ('auto',))]
