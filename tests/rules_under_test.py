@@ -18,10 +18,10 @@ def weights(dtype=torch.float32, device='cpu', shapes=None):
     ps += [draw(4, 8, 5, 5).to(memory_format=torch.channels_last), draw(10, 12).t(), draw(100)[1:96], draw(9, 9)[:,2:5]]
     return [p.to(dtype).requires_grad_() for p in ps]
 
-def trained(rule, how='eager', dtype=torch.float32, lowp='plain', steps=7, schedule=None, state_dtype=None, device='cpu', shapes=None, **hp):
-    "All weights after `steps` steps of `rule` with hypers `hp`, as one vector in float64 on the CPU; `schedule` maps a step to hypers"
+def trained(rule, how='eager', dtype=torch.float32, lowp='plain', steps=7, schedule=None, state_dtype=None, device='cpu', shapes=None, **h):
+    "All weights after `steps` steps of `rule` with hypers `h`, as one vector in float64 on the CPU; `schedule` maps a step to hypers"
     ps,state = weights(dtype, device, shapes),{}
-    hypers,options = rule.settle(hp)
+    hypers,options = rule.settle(h)
     engine = Engine(rule, options, how, lowp, state_dtype=state_dtype)
     for t in range(steps):
         for p in ps: p.grad = torch.randn(p.shape).to(device, dtype)
