@@ -2,6 +2,8 @@
 others compare to the bit."""
 import os
 os.environ['OMP_NUM_THREADS'] = '1' # PyTorch reads it as it is loaded. After work on several threads a fork hangs at its first such work
+# The processes that `torch.compile` would start to compile in take longer to begin than its kernels take to compile here
+os.environ.setdefault('TORCHINDUCTOR_COMPILE_THREADS', '1')
 import json, matplotlib, pytest
 from collections import Counter
 from datetime import date

@@ -7,6 +7,7 @@ second call, trains the leaderboard's recipes instead; `--tables FOLDER` writes 
 nothing. Without a GPU, or with `--tiny`, everything runs at the smallest size, with Triton's interpreter: a rehearsal, whose figures mean
 nothing, and whose record says so."""
 import argparse, json, os, subprocess, sys, time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -92,9 +93,13 @@ def main(argv=None):
     args.out.mkdir(parents=True, exist_ok=True)
     parts,tiny = ['board'] if args.board else args.part,args.tiny or not has_gpu()
     share,records = 60*args.minutes/sum(SECONDS[o] for o in parts),[]
+    pool = ThreadPoolExecutor(2 if tiny else 1) # A rehearsal need not have the device for itself
+    runs = [pool.submit(run_part, o, SECONDS[o]*share, args.out.resolve(), tiny) for o in parts]
     try:
-        for o in parts: records.append(run_part(o, SECONDS[o]*share, args.out.resolve(), tiny))
-    finally: print_table(records)
+        for o in runs: records.append(o.result())
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+        print_table(records)
     return int(any(r['reached'] is False for o in records for r in o['rows']))
 
 if __name__=='__main__': sys.exit(main())

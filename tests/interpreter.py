@@ -1,17 +1,57 @@
-"""Triton's interpreter, which runs kernels for GPUs on a CPU: `interpreted` starts Python for it, `begin` makes ready what it started
+"""Triton's interpreter, which runs kernels for GPUs on a CPU: `interpreted` gives code to a process that is made ready for it
 
-It has to be told before Triton is imported, so that it needs a process of its own."""
-import os, subprocess, sys
+It has to be told before Triton is imported, so that it needs a process of its own. One is started at the first call; it loads everything
+once, and runs each piece of code in a child that it forks."""
+import atexit, json, os, subprocess, sys, tempfile, traceback
+from functools import lru_cache
 
 def interpreted(code, *args):
     "What `code`, run with `args` where Triton interprets its kernels and `fused` uses them on the CPU, prints"
-    code = f'from interpreter import begin\nbegin()\n{code}'
-    res = subprocess.run([sys.executable, '-W', 'error::UserWarning', '-c', code, *map(str, args)],
-        env={**os.environ, 'TRITON_INTERPRET':'1'}, capture_output=True, text=True)
-    assert res.returncode==0, res.stderr[-2000:]
-    return res.stdout
+    p = server()
+    p.stdin.write(json.dumps([code, *map(str, args)])+'\n')
+    p.stdin.flush()
+    answer = p.stdout.readline()
+    assert answer, 'the process with the interpreter has ended'
+    status,out = json.loads(answer)
+    assert status==0, out[-2000:]
+    return out
+
+@lru_cache(maxsize=None)
+def server():
+    code,env = 'from interpreter import serve; serve()',{**os.environ, 'TRITON_INTERPRET':'1'}
+    p = subprocess.Popen([sys.executable, '-W', 'error::UserWarning', '-c', code], env=env, stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE, text=True)
+    def end():
+        p.stdin.close()
+        p.wait()
+    atexit.register(end)
+    return p
+
+def serve():
+    "Answer each line of input, code and arguments in JSON, with the exit status and what was printed"
+    begin()
+    for line in sys.stdin:
+        with tempfile.TemporaryFile('w+') as f:
+            if not (pid := os.fork()): run(f.fileno(), *json.loads(line))
+            status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+            f.seek(0)
+            print(json.dumps([status, f.read()]), flush=True)
+
+def run(file, code, *args):
+    "Run `code`, print into `file`, and end this process"
+    for o in (1, 2): os.dup2(file, o)
+    status,sys.argv = 1,['-c', *args]
+    try:
+        exec(compile(code, '<interpreted>', 'exec'), dict(__name__='__main__'))
+        status = 0
+    except BaseException: traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
 
 def begin():
+    import rules_under_test # chkstyle: ignore - loads the rules for all children
     from fastopt.core import fused
     from triton.runtime import interpreter
     fused.backends['cpu'] = fused.TritonLauncher

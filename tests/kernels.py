@@ -13,7 +13,7 @@ from filelock import FileLock
 from fastopt.core import fused
 from fastopt.core.backends import cpp
 from fastopt.core.engine import DROP, LOWP
-from rules_under_test import RULES, trained
+from rules_under_test import RULES, SOME, trained
 
 SIGNATURE = re.compile(r'extern "C" void kernel\((.*?)\) \{')
 
@@ -49,7 +49,7 @@ def compile_together(sources):
 
 class Ahead:
     "Lets tests find the kernels of `run(case)` compiled, together with those of the `cases` nearby"
-    def __init__(self, run, cases, size=12): self.run,self.cases,self.size = run,list(cases),size
+    def __init__(self, run, cases, size=20): self.run,self.cases,self.size = run,list(cases),size
     @lru_cache(maxsize=None)
     def chunk(self, n): return [*dict.fromkeys(s for c in self.cases[n*self.size:][:self.size] for s in asked(self.run, c))]
     @lru_cache(maxsize=None)
@@ -80,5 +80,6 @@ EVERY = [(name, dtype, lowp) for name in RULES for dtype in DTYPES for lowp in (
 USUAL = {torch.float64:'plain', torch.float32:'plain', torch.bfloat16:'kahan', torch.float16:'stochastic'}
 usual = {o for o in EVERY if USUAL[o[1]]==o[2] or list(RULES).index(o[0])%16==0}
 
-def train(case): return trained(RULES[case[0]], 'fused', *case[1:], **STRONG)
+# Kernels do not depend on how many weights there are
+def train(case): return trained(RULES[case[0]], 'fused', *case[1:], shapes=SOME, **STRONG)
 USUAL_KERNELS,OTHER_KERNELS = (Ahead(train, [o for o in EVERY if (o in usual)==u]) for u in (True, False))

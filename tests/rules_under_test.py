@@ -6,18 +6,22 @@ from fastopt.core.rules import Rule
 RULES = {n:o for n,o in vars(fastopt_all).items() if isinstance(o, Rule)}
 TORCH = {n:o for n,o in vars(fastopt_all).items() if isinstance(o, type) and issubclass(o, torch.optim.Optimizer) and o.rule}
 
-def weights(dtype=torch.float32, device='cpu'):
-    "Vectors, matrices, convolutions, 0 to 5 dimensions, empty, channels last, transposed, at an odd address, with gaps"
+SOME = (7,), (6, 5), (3, 2, 3, 3) # Enough where it does not matter how weights lie in memory
+
+def weights(dtype=torch.float32, device='cpu', shapes=None):
+    """Vectors, matrices, convolutions, 0 to 5 dimensions, empty, channels last, transposed, at an odd address, with gaps; or ordinary ones
+    of `shapes`"""
     torch.manual_seed(0)
     def draw(*shape): return torch.randn(shape).to(device) # The same numbers everywhere
+    if shapes: return [draw(*s).to(dtype).requires_grad_() for s in shapes]
     ps = [draw(*s) for s in ((7,), (40, 50), (3, 2, 3, 3), (), (0,), (17, 5), (64, 3, 3, 3), (3, 4, 5), (2, 3, 2, 2, 3))]
     ps += [draw(4, 8, 5, 5).to(memory_format=torch.channels_last), draw(10, 12).t(), draw(100)[1:96], draw(9, 9)[:,2:5]]
     return [p.to(dtype).requires_grad_() for p in ps]
 
-def trained(rule, how='eager', dtype=torch.float32, lowp='plain', steps=7, schedule=None, state_dtype=None, device='cpu', **hypers):
-    "All weights after `steps` steps of `rule`, as one vector in float64 on the CPU; `schedule` maps a step to hypers"
-    ps,state = weights(dtype, device),{}
-    hypers,options = rule.settle(hypers)
+def trained(rule, how='eager', dtype=torch.float32, lowp='plain', steps=7, schedule=None, state_dtype=None, device='cpu', shapes=None, **h):
+    "All weights after `steps` steps of `rule` with hypers `h`, as one vector in float64 on the CPU; `schedule` maps a step to hypers"
+    ps,state = weights(dtype, device, shapes),{}
+    hypers,options = rule.settle(h)
     engine = Engine(rule, options, how, lowp, state_dtype=state_dtype)
     for t in range(steps):
         for p in ps: p.grad = torch.randn(p.shape).to(device, dtype)

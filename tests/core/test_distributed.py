@@ -1,6 +1,6 @@
-"""Two processes with `learn.distrib_ctx()` train to the weights of one on the same batches; this file is also the script that `accelerate
-launch` runs"""
-import os, socket, subprocess, sys
+"""Two processes with `learn.distrib_ctx()` train to the weights of one on the same batches; this file is also the script that they run.
+`vision/test_leaderboard.py` starts its processes by `accelerate launch`"""
+import os, sys
 from pathlib import Path
 import pytest, torch
 from fastai.data.core import DataLoaders
@@ -9,6 +9,7 @@ from fastai.distributed import DistributedDL
 from fastai.learner import Learner
 from fastai.torch_core import rank_distrib
 from fastopt.all import adamw, diffgrad, lamb, ranger
+from ranks import ranks
 from torch import nn
 
 RULES = dict(adamw=adamw, diffgrad=diffgrad, lamb=lamb, ranger=ranger)
@@ -50,37 +51,27 @@ def main(path):
     torch.distributed.barrier()
     os._exit(0) # Without destructors: gloo's threads sometimes abort a process that ends as it should
 
-def port():
-    with socket.socket() as s:
-        s.bind(('127.0.0.1', 0))
-        return s.getsockname()[1]
-
 @pytest.fixture(scope='module')
-def ranks(tmp_path_factory):
-    "What each of two processes found, from one launch"
+def two(tmp_path_factory):
+    "What each of two processes found"
     path = tmp_path_factory.mktemp('ranks')
-    cmd = [sys.executable, '-m', 'accelerate.commands.launch', '--multi_gpu', '--num_processes', f'{WORLD}', '--num_machines', '1',
-        '--mixed_precision', 'no', '--dynamo_backend', 'no', '--main_process_ip', '127.0.0.1', '--main_process_port', f'{port()}', __file__,
-        path]
-    env = {**os.environ, 'ACCELERATE_USE_CPU':'true', 'CUDA_VISIBLE_DEVICES':'', 'GLOO_SOCKET_IFNAME':'lo'}
-    res = subprocess.run(list(map(str, cmd)), env=env, capture_output=True, text=True, timeout=300)
-    assert not res.returncode, res.stdout[-2000:] + res.stderr[-6000:]
+    ranks(__file__, main, path, world=WORLD)
     return [torch.load(path/f'{i}.pth') for i in range(WORLD)]
 
-def test_two_processes_were_there(ranks): assert [(o['backend'], o['world']) for o in ranks]==[('gloo', WORLD)]*WORLD
+def test_two_processes_were_there(two): assert [(o['backend'], o['world']) for o in two]==[('gloo', WORLD)]*WORLD
 
 @pytest.mark.parametrize('name', RULES)
-def test_as_in_one_process(ranks, name):
-    one,two = train(learner(RULES[name], 1)),ranks[0]['weights'][name]
+def test_as_in_one_process(two, name):
+    one,two = train(learner(RULES[name], 1)),two[0]['weights'][name]
     start = learner(RULES[name], 1).model.state_dict()
     for k in one:
         assert (one[k]-two[k]).abs().max()<1e-10
         assert (one[k]-start[k]).abs().max()>1e-4
 
 @pytest.mark.parametrize('name', [*RULES, 'stochastic'])
-def test_ranks_agree_to_the_bit(ranks, name):
+def test_ranks_agree_to_the_bit(two, name):
     "Also in what is drawn at random: rounding is seeded by the step"
-    a,b = (o['weights'][name] for o in ranks)
+    a,b = (o['weights'][name] for o in two)
     assert all(torch.equal(a[k], b[k]) for k in a)
 
 if __name__=='__main__': main(sys.argv[1])

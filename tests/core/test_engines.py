@@ -2,21 +2,21 @@
 from contextlib import nullcontext
 from functools import lru_cache
 import pytest, torch
-from cover import covering, met
+from cover import covering, in_turn, met
 from fastopt.core import engine, fused
 from fastopt.core.backends import cpp
 from fastopt.core.backends.cpp import CppLauncher, cpp_build
 from fastopt.core.backends.inductor import TorchLauncher
 from fastopt.core.engine import Engine
 from fastopt.core.rules import Across, Rule, decay, descend, each, ema_, row_mean, term
-from kernels import Ahead, EVERY, OTHER_KERNELS, STRONG, USUAL_KERNELS, usual
-from rules_under_test import RULES, far, trained, weights
+from kernels import Ahead, BUILT, EVERY, OTHER_KERNELS, STRONG, USUAL_KERNELS, usual
+from rules_under_test import RULES, SOME, far, trained, weights
 
 # Of 16-bit dtypes, two units in the last place
 TOLERANCE = {torch.float64: 1e-12, torch.float32: 3e-6, torch.bfloat16: 2**-6, torch.float16: 2**-9}
 
 ALL = [(*o, how) for o in EVERY for how in ('foreach', 'fused')]
-def by_default(name, dtype, lowp, how): return how=='foreach' or (name, dtype, lowp) in usual
+def by_default(name, dtype, lowp, how): return (name, dtype, lowp) in usual
 DEFAULT = {o for o in ALL if by_default(*o)}
 
 @lru_cache(maxsize=None)
@@ -45,7 +45,7 @@ def test_every_two_of_rule_dtype_landing_engine_and_check_meet_by_default():
     def checked(cases, alike): return [(*o, 'close') for o in cases] + [(n, torch.bfloat16, lowp, 'fused', 'alike') for n,lowp in alike]
     assert met(checked(DEFAULT, DEFAULT_BFLOAT16))==met(checked(ALL, BFLOAT16))
 
-LOW_STATE = Ahead(lambda name: trained(RULES[name], 'fused', state_dtype=torch.bfloat16, **STRONG), RULES)
+LOW_STATE = Ahead(lambda name: trained(RULES[name], 'fused', state_dtype=torch.bfloat16, shapes=SOME, **STRONG), RULES)
 
 @pytest.mark.parametrize('name', RULES)
 def test_engines_agree_with_state_in_bfloat16(name):
@@ -54,16 +54,18 @@ def test_engines_agree_with_state_in_bfloat16(name):
     with LOW_STATE(name):
         for how in ('foreach', 'fused'): assert far(trained(RULES[name], how, state_dtype=torch.bfloat16, **STRONG), want) <= 2**-8, how
 
+@pytest.mark.usefixtures('usual_kernels')
 @pytest.mark.parametrize('name', RULES)
 def test_moving_hypers_never_recompiles(name):
     rule = RULES[name]
     n = 2*rule.hypers.get('k', 1)*5 # Both branches of rectification and of lookahead are seen
     def move(t): return dict(lr=0.01/(t+1), wd=0.1/(t+1), **({'mom': 0.8+t/1000} if 'mom' in rule.hypers else {}))
-    trained(rule, 'fused', steps=n, schedule=lambda t: {})
-    before = cpp_build.cache_info().misses
-    moved = trained(rule, 'fused', steps=n, schedule=move)
-    assert cpp_build.cache_info().misses==before
-    assert far(moved, trained(rule, 'eager', steps=n, schedule=move)) < 1e-5
+    def run(how, schedule): return trained(rule, how, steps=n, schedule=schedule, shapes=SOME)
+    run('fused', lambda t: {})
+    before = set(BUILT)
+    moved = run('fused', move)
+    assert BUILT==before!=set()
+    assert far(moved, run('eager', move)) < 1e-5
 
 COMPILED = [(name, dtype) for name in ('adamw', 'diffgrad', 'ranger') for dtype in (torch.float32, torch.float64)]
 DEFAULT_COMPILED = COMPILED[::3] + COMPILED[4:5]
@@ -72,7 +74,8 @@ DEFAULT_COMPILED = COMPILED[::3] + COMPILED[4:5]
 @pytest.mark.parametrize('name,dtype', covering(COMPILED, DEFAULT_COMPILED), ids=str)
 def test_torch_compile_backend(name, dtype, monkeypatch):
     monkeypatch.setitem(fused.backends, 'cpu', TorchLauncher)
-    assert far(trained(RULES[name], 'fused', dtype, **STRONG), trained(RULES[name], 'eager', dtype, **STRONG)) < TOLERANCE[dtype]
+    def run(how): return trained(RULES[name], how, dtype, shapes=SOME, **STRONG)
+    assert far(run('fused'), run('eager')) < TOLERANCE[dtype]
 
 def test_every_rule_and_dtype_is_compiled_by_default():
     for i in range(2): assert {o[i] for o in DEFAULT_COMPILED}=={o[i] for o in COMPILED}
@@ -103,8 +106,8 @@ def test_300_million_weights_in_one_tensor():
         assert p[-4:].tolist()==[1., 0.5, 0., -1.] and p[0]==1
         del p
 
-@pytest.mark.parametrize('how', ['eager', 'foreach', 'fused'])
-@pytest.mark.parametrize('name', RULES)
+@pytest.mark.usefixtures('usual_kernels')
+@pytest.mark.parametrize('name,how', in_turn(RULES, ['eager', 'foreach', 'fused']))
 def test_nan_passes_through_unless_skipped(name, how):
     rule = RULES[name]
     def step(skip):

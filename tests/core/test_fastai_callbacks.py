@@ -15,6 +15,7 @@ from traces import quiet
 pytestmark = pytest.mark.filterwarnings('ignore:.*has no .*no effect', 'ignore:.*needs no schedule', 'ignore:numpy.core',
     'ignore:load_learner')
 FEW = {k: RULES[k] for k in ('adamw', 'diffgrad', 'ranger', 'sgd')}
+def eager(rule): return partial(rule, how='eager') # The engine of the shortest steps, for what does not depend on it
 
 # ---- Mixed precision, as it is called and as it would be on a GPU
 
@@ -43,7 +44,7 @@ class Half(MixedPrecision):
 @pytest.mark.parametrize('name', RULES)
 def test_mixed_precision(name, mode, tmp_path):
     "Batch 2 of 8 overflows: in float16 it is skipped, weights and state stay, the scale is halved"
-    lab,peek,half = CheckFixture(RULES[name], lr=1e-3, path=tmp_path),StepRecorder(),Half(mode)
+    lab,peek,half = CheckFixture(eager(RULES[name]), lr=1e-3, path=tmp_path),StepRecorder(),Half(mode)
     learn = lab.learner()
     ws = lab.fitted(learn, 2, cbs=[half, peek, *([OverflowAt(2)] if mode=='fp16' else [])])
     assert ws.isfinite().all() and {p.dtype for p in learn.model.parameters()}=={torch.float32}
@@ -54,7 +55,7 @@ def test_mixed_precision(name, mode, tmp_path):
 @pytest.mark.parametrize('name', RULES)
 def test_callbacks_together(name, tmp_path):
     "Mixed precision, accumulation, clipping and MixUp in one fit: 8 batches of 4 in steps of 8"
-    lab,peek = CheckFixture(RULES[name], lr=1e-3, path=tmp_path),StepRecorder()
+    lab,peek = CheckFixture(eager(RULES[name]), lr=1e-3, path=tmp_path),StepRecorder()
     learn = lab.learner()
     ws = lab.fitted(learn, 2, how='fit_one_cycle', cbs=[Half('fp16'), GradientAccumulation(8), GradientClip(1e-2), MixUp, peek])
     assert ws.isfinite().all() and all(o<=1.001e-2 for o in peek.norms) and not peek.early
@@ -96,7 +97,7 @@ def test_only_hypers_are_logged(which, tmp_path, logged):
     seen,cbs = logged
     for name,rule in RULES.items():
         seen.clear()
-        learn = CheckFixture(rule, path=tmp_path).learner()
+        learn = CheckFixture(eager(rule), path=tmp_path).learner()
         quiet(learn, 'fit_one_cycle', 2, cbs=cbs[which]())
         hypers = {f'{k}_{i}' for k in rule.hypers for i in range(2)}
         assert hypers <= seen.keys() <= hypers|{'train_loss', 'raw_loss', 'epoch', 'train_samples_per_sec', 'valid_loss'}, name

@@ -1,9 +1,9 @@
 """Weights that `fully_shard` spreads over two processes: trained as those of one, or refused by name; this file is also the script that is
 run"""
-import os, socket, subprocess, sys
+import os
 import pytest, torch
 from fastopt.all import adamw, diffgrad, prodigy, yellowfin
-from subprocess import PIPE
+from ranks import ranks
 from torch import nn
 
 def model():
@@ -24,9 +24,9 @@ def refusal(f):
     except TypeError as e: return str(e)
     return ''
 
-def main(rank, port):
+def main():
     from torch.distributed.fsdp import fully_shard
-    torch.distributed.init_process_group('gloo', init_method=f'tcp://127.0.0.1:{port}', rank=rank, world_size=2)
+    torch.distributed.init_process_group('gloo')
     mesh = torch.distributed.init_device_mesh('cpu', (2,))
     def sharded():
         m = model()
@@ -52,19 +52,10 @@ def main(rank, port):
     said = refusal(lambda: train(m, adamw(list(m.parameters()), state_dtype=torch.bfloat16)))
     assert 'rounds at random by the place in the whole weight' in said
     torch.distributed.destroy_process_group()
-    print('rank', rank, 'done', flush=True)
     os._exit(0) # PyTorch 2.14 aborts about one time in 25 as Python ends, under `torch.optim.SGD`, too
 
 def test_sharded_weights_are_trained_or_refused():
     pytest.importorskip('torch.distributed.fsdp', reason='this PyTorch has no fully_shard')
-    with socket.socket() as s:
-        s.bind(('127.0.0.1', 0))
-        port = s.getsockname()[1]
-    env = {**os.environ, 'OMP_NUM_THREADS':'1', 'GLOO_SOCKET_IFNAME':'lo'}
-    ranks = [subprocess.Popen([sys.executable, __file__, str(r), str(port)], stdout=PIPE, stderr=PIPE, text=True, env=env)
-        for r in range(2)]
-    for r,p in enumerate(ranks):
-        out,err = p.communicate(timeout=240)
-        assert p.returncode==0 and f'rank {r} done' in out, err[-3000:]
+    ranks(__file__, main)
 
-if __name__=='__main__': main(*map(int, sys.argv[1:]))
+if __name__=='__main__': main()

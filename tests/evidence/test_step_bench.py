@@ -1,5 +1,5 @@
 "What `fastopt-bench-step` says, counts, writes and refuses. Nothing here depends on how long a step takes."
-import errno, json, math, os, subprocess, sys
+import errno, json, math, os, runpy, sys
 import pytest, torch
 from fastcore.basics import first
 from fastopt.core import fused
@@ -195,9 +195,13 @@ def test_giant_needs_gpu(monkeypatch):
     monkeypatch.setattr(B, 'nets', {**B.nets, 'giant': None})
     with pytest.raises(B.InputError, match='needs a GPU'): B.bench_command(shapes='giant')
 
-def test_command_line():
-    res = subprocess.run([sys.executable, '-m', 'fastopt.evidence.step_bench', '--only', 'diffgard'], capture_output=True, text=True)
-    assert res.returncode and "did you mean 'diffgrad'" in res.stderr and 'Traceback' not in res.stderr
+@pytest.mark.filterwarnings('ignore:.*found in sys.modules')
+def test_command_line(monkeypatch, capsys):
+    "As a module that is run"
+    monkeypatch.setattr(sys, 'argv', ['fastopt-bench-step', '--only', 'diffgard'])
+    with pytest.raises(SystemExit) as e: runpy.run_module('fastopt.evidence.step_bench', run_name='__main__', alter_sys=True)
+    said = capsys.readouterr().err
+    assert e.value.code and "did you mean 'diffgrad'" in said and 'Traceback' not in said
 
 def test_interrupted_keeps_rows(monkeypatch, uncompiled):
     "Each family is saved when it is done; an older record stays until then"

@@ -1,5 +1,6 @@
 "Steps inside the backward pass together with whatever else acts in fastai's loop; and what callbacks for the step have in common"
 import copy, pickle, pytest, torch
+from cover import in_turn
 from fastai.basics import Callback, set_seed
 from fastai.callback.fp16 import MixedPrecision
 from fastai.callback.mixup import MixUp
@@ -24,7 +25,7 @@ def pair(opt_func, **kwargs):
     b.gradient_release()
     return a,b
 
-@pytest.mark.parametrize('rule,how', [(r, h) for r in RULES for h in ('eager', 'fused')] + [('ranger', 'foreach'), ('adamw', 'auto')])
+@pytest.mark.parametrize('rule,how', in_turn(RULES, ['eager', 'fused']) + [('ranger', 'foreach'), ('adamw', 'auto')])
 def test_released_is_ordinary(rule, how):
     a,b = pair(partial(RULES[rule], how=how))
     if any(t.across for t in RULES[rule].terms):

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.filterwarnings('ignore:.*has no .*no effect', 'ignore:.
 @pytest.mark.parametrize('name', RULES)
 def test_pure_bf16(name, tmp_path):
     "Weights in bfloat16 with what was rounded off, batch norm and state in float32; saved, loaded and gone on with to the bit"
-    lab = CheckFixture(RULES[name], lr=1e-3, path=tmp_path)
+    lab = CheckFixture(partial(RULES[name], how='eager'), lr=1e-3, path=tmp_path)
     def fresh(): return lab.learner().to_pure_bf16()
     learn = fresh()
     assert lab.fitted(learn, 2, how='fit_one_cycle').isfinite().all()

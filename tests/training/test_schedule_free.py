@@ -15,7 +15,7 @@ from fastopt.optim.schedulefree import ScheduleFreeAdamW, averaged, averages
 from fastopt.training.schedule_free import ScheduleFree
 from functools import partial
 from rules_under_test import RULES
-from test_resume import INNER, KILLS, After, Bf16, Killed, Nested
+from test_resume import INNER, After, Bf16, Killed, Nested
 from test_resume import at_random, check, differ, eager, make, net, plain, plain_fit, quiet, script, seed_of, state
 from test_resume import with_cbs
 from torch import nn
@@ -63,8 +63,8 @@ def test_where_the_weights_are():
 
 @pytest.mark.parametrize('name', FREE)
 def test_any_kill(tmp_path, name):
-    "20 kills, without an own callback, with two batches for the statistics, with none"
-    check(tmp_path/'auto', {name: (lambda: make(eager(RULES[name])), plain_fit, list)}, at_random([name], 4, KILLS//4, seed_of(name)))
+    "10 kills, without an own callback, with two batches for the statistics, with none"
+    check(tmp_path/'auto', {name: (lambda: make(eager(RULES[name])), plain_fit, list)}, at_random([name], 2, 5, seed_of(name)))
     runs = {f'{k}': (lambda k=k: make(eager(RULES[name]), cbs=ScheduleFree(k)), plain_fit, list) for k in (2, 0)}
     check(tmp_path/'own', runs, at_random(runs, 2, 2, seed_of(name)))
 

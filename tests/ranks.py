@@ -1,0 +1,56 @@
+"""Processes that train together: `ranks` starts them with what `accelerate launch` and `torchrun` tell each of them
+
+They are forked from this process, which has loaded everything; started anew, each would import PyTorch and fastai for some five seconds.
+A GPU in use does not survive a fork, and they are started anew there."""
+import os, socket, subprocess, sys, tempfile, time, traceback
+import torch
+
+def port():
+    "A port that nobody listens at"
+    with socket.socket() as s:
+        s.bind(('127.0.0.1', 0))
+        return s.getsockname()[1]
+
+def told(rank, world, at):
+    "What a launcher puts into the environment of process `rank` of `world`"
+    return dict(RANK=rank, LOCAL_RANK=rank, WORLD_SIZE=world, LOCAL_WORLD_SIZE=world, MASTER_ADDR='127.0.0.1', MASTER_PORT=at,
+        ACCELERATE_USE_CPU='true', ACCELERATE_MIXED_PRECISION='no', CUDA_VISIBLE_DEVICES='', GLOO_SOCKET_IFNAME='lo')
+
+def forked(main, args, env):
+    "The process id and the output file of a fork that runs `main(*args)`"
+    out = tempfile.TemporaryFile('w+')
+    sys.stdout.flush()
+    if pid := os.fork(): return pid,out
+    for o in (1, 2): os.dup2(out.fileno(), o)
+    status = 1
+    try:
+        os.environ.update(env)
+        with torch.enable_grad(): main(*args)
+        status = 0
+    except BaseException: traceback.print_exc(file=os.fdopen(2, 'w'))
+    finally: os._exit(status)
+
+def started(file, args, env):
+    "The same with a Python of its own, for which `file` is the script"
+    out = tempfile.TemporaryFile('w+')
+    return subprocess.Popen([sys.executable, file, *args], stdout=out, stderr=out, env={**os.environ, **env}).pid,out
+
+def ranks(file, main, *args, world=2, seconds=240):
+    "Run `main(*args)` of the script `file` in `world` processes; raises if one does not end with 0"
+    at,args,end = port(),list(map(str, args)),time.monotonic()+seconds
+    envs = [{k:str(v) for k,v in told(r, world, at).items()} for r in range(world)]
+    can_fork = hasattr(os, 'fork') and not torch.cuda.is_available()
+    ps = dict(forked(main, args, o) if can_fork else started(file, args, o) for o in envs)
+    left,ends = set(ps),{}
+    while left:
+        for pid in list(left):
+            got,status = os.waitpid(pid, os.WNOHANG)
+            if got: ends[pid] = os.waitstatus_to_exitcode(status)
+            if got: left.discard(pid)
+        if any(ends.values()) or time.monotonic()>end: # The others would wait for it
+            for pid in left: os.kill(pid, 9)
+        time.sleep(.02)
+    def said(out):
+        out.seek(0)
+        return out.read()[-4000:]
+    assert not any(ends.values()), '\n'.join(f'process {i} ended with {ends[pid]}:\n{said(out)}' for i,(pid,out) in enumerate(ps.items()))
