@@ -591,10 +591,18 @@ def keep_study(out, name, lower, spans, points, scores):
     "Add those trials to the study called `name` that it lacks; one that diverged has failed"
     optuna = _optuna()
     dists = {k:optuna.distributions.FloatDistribution(o.low, o.high, log=True) for k,o in spans.items()}
+    db,direction = out/'studies.sqlite3','minimize' if lower else 'maximize'
+    kept = f'Move {db} away: the scores are in runs.jsonl, and the study is written anew from them'
     with exclusive_lock(out/'locks'/'study'):
-        storage = optuna.storages.RDBStorage(f'sqlite:///{(out/"studies.sqlite3").resolve()}')
-        study = optuna.create_study(storage=storage, study_name=name, load_if_exists=True, direction='minimize' if lower else 'maximize')
-        for xs,s in [*zip(points, scores)][len(study.trials):]:
+        try:
+            storage = optuna.storages.RDBStorage(f'sqlite:///{db.resolve()}')
+            study = optuna.create_study(storage=storage, study_name=name, load_if_exists=True, direction=direction)
+            done = study.trials
+        except (RuntimeError, optuna.exceptions.OptunaError, import_module('sqlalchemy.exc').SQLAlchemyError) as e: raise InputError(
+            f'{db} is no database of this Optuna ({str(e).splitlines()[0]}). {kept}') from e
+        if study.direction.name.lower()!=direction or any(o.params!=xs for o,xs in zip(done, points)): raise InputError(
+            f'{db} has other trials under the name {name!r}, those of another study. {kept}')
+        for xs,s in [*zip(points, scores)][len(done):]:
             ended = dict(value=s) if math.isfinite(s) else dict(state=optuna.trial.TrialState.FAIL)
             study.add_trial(optuna.trial.create_trial(params=xs, distributions=dists, **ended))
 

@@ -115,23 +115,23 @@ SOURCES = dict(digits=Source(_read_digits),
         _fetch((FashionMNIST, {})), 30),
     words=Source(_read_words, _ptb), chars=Source(_read_chars, _ptb))
 
-# %% ../../nbs/evidence/12_tasks.ipynb #3af90a1d
+# %% ../../nbs/evidence/12_tasks.ipynb #e36105f9
 SYNTHETIC = 'SYNTHETIC' # A file of this name marks a folder of generated data
 
 def _patterns(rng, y, classes, shape):
-    "Images with a pattern for each class, and noise"
-    base = rng.integers(60, 196, (classes, *shape))
-    return np.clip(base[y] + rng.normal(0, 40, (len(y), *shape)), 0, 255).astype(np.uint8)
+    "Images with a coarse pattern for each class, which survives small shifts, and noise"
+    c,h,w = (1,*shape)[-3:]
+    base = np.kron(rng.integers(40, 216, (classes, c, 4, 4)), np.ones((h//4, w//4)))[y]
+    return np.clip(base + rng.normal(0, 30, base.shape), 0, 255).astype(np.uint8).reshape(len(y), *shape)
 
 def _write_pickles(folder, rng, n, n_test, cls, classes, key):
     at = folder/cls.base_folder
     at.mkdir(parents=True)
-    base = rng.integers(60, 196, (classes, 3072))
-    for files,k in ((cls.train_list, n), (cls.test_list, n_test)):
-        for name,_ in files:
-            y = rng.integers(classes, size=-(-k//len(files)))
-            x = np.clip(base[y] + rng.normal(0, 40, (len(y), 3072)), 0, 255).astype(np.uint8)
-            (at/name).write_bytes(pickle.dumps({'data':x, key:y.tolist()}))
+    y = rng.integers(classes, size=n+n_test)
+    x = _patterns(rng, y, classes, (3,32,32)).reshape(len(y), -1)
+    for files,part in ((cls.train_list, slice(n)), (cls.test_list, slice(n, None))):
+        for (name,_),i in zip(files, np.array_split(np.arange(n+n_test)[part], len(files))):
+            (at/name).write_bytes(pickle.dumps({'data':x[i], key:y[i].tolist()}))
     (at/cls.meta['filename']).write_bytes(pickle.dumps({cls.meta['key']:[str(i) for i in range(classes)]}))
 
 def _write_stl10(folder, rng, n, n_test):
@@ -331,7 +331,7 @@ def char_parts(s, train, test):
     "Texts of characters, in any order"
     return _text_parts(s, train, test, s['chars'], 1)
 
-# %% ../../nbs/evidence/12_tasks.ipynb #73b70322
+# %% ../../nbs/evidence/12_tasks.ipynb #2de65e0f
 class Task(NamedTuple):
     "What is trained, on what, and how it is judged"
     about:str # In one line
@@ -356,18 +356,18 @@ TASKS = {
     'cifar10-resnet18': Task('ResNet-18 on CIFAR-10, with its stem', 'cifar10', partial(class_parts, augment=4),
         lambda s: resnet18(s['classes'], s['blocks']), 'accuracy', False,
         dict(n=None, n_test=None, classes=10, px=32, blocks=2, bs=128, epochs=50),
-        dict(n=1000, n_test=500, blocks=1, bs=50, epochs=4), TUTORIAL),
+        dict(n=1000, n_test=500, blocks=1, bs=50, epochs=3), TUTORIAL),
     'cifar100-vgg16': Task('VGG-16 on CIFAR-100', 'cifar100', partial(class_parts, augment=4),
         lambda s: vgg16(s['classes'], s['width']), 'accuracy', False,
         dict(n=None, n_test=None, classes=100, px=32, width=64, bs=128, epochs=150),
-        dict(n=2000, n_test=500, width=16, bs=50, epochs=4), DEMON_PAPER),
+        dict(n=1000, n_test=250, classes=10, width=8, bs=50, epochs=6), DEMON_PAPER),
     'stl10-wrn16-8': Task('A wide ResNet, WRN-16-8, on STL-10', 'stl10', partial(class_parts, augment=12),
         lambda s: wide_resnet(s['classes'], 16, s['widen']), 'accuracy', False,
         dict(n=None, n_test=None, classes=10, px=96, widen=8, bs=64, epochs=100),
         dict(n=500, n_test=250, px=32, widen=1, bs=25, epochs=4), DEMON_PAPER),
     'fmnist-capsnet': Task('Capsules with routing by agreement on Fashion-MNIST', 'fashion', capsule_parts,
         lambda s: CapsNet(s['px'], 10, s['channels'], s['maps'], s['hidden']), 'accuracy', False,
-        dict(n=None, n_test=None, px=28, channels=256, maps=32, hidden=512, bs=128, epochs=50),
+        dict(n=None, n_test=None, classes=10, px=28, channels=256, maps=32, hidden=512, bs=128, epochs=50),
         dict(n=1000, n_test=500, channels=32, maps=4, hidden=64, bs=50, epochs=3), DEMON_PAPER),
     'ptb-lstm': Task('An LSTM of two layers on the words of the Penn Treebank', 'words', word_parts,
         lambda s: WordLSTM(s['words'], s['bs'], s['hidden'], 2, s['drop']), 'perplexity', True,
@@ -375,11 +375,11 @@ TASKS = {
         dict(n=40_000, n_test=10_000, words=2000, hidden=64, drop=.1, epochs=3), DEMON_PAPER),
     'mnist-vae': Task('A variational autoencoder on MNIST', 'mnist', vae_parts,
         lambda s: VAE(s['px']**2, s['hidden'], s['latent']), 'valid_loss', True,
-        dict(n=None, n_test=None, px=28, hidden=400, latent=20, bs=128, epochs=50),
+        dict(n=None, n_test=None, classes=10, px=28, hidden=400, latent=20, bs=128, epochs=50),
         dict(n=2000, n_test=500, hidden=64, latent=8, bs=50, epochs=5), DEMON_PAPER),
     'mnist-gan': Task('A small GAN on MNIST, judged by a Fréchet distance', 'mnist', gan_parts,
         lambda s: GAN(s['latent'], s['width']), 'frechet', True,
-        dict(n=None, n_test=None, px=28, latent=64, width=64, bs=64, epochs=25),
+        dict(n=None, n_test=None, classes=10, px=28, latent=64, width=64, bs=64, epochs=25),
         dict(n=2000, n_test=500, width=8, bs=50, epochs=5), ('adam','adabelief','rmsprop','momentum'), 'frechet', dict(mom=.5), .2),
     'ptb-transformer': Task('A transformer on the characters of the Penn Treebank', 'chars', char_parts,
         lambda s: CharTransformer(s['chars'], s['length'], s['dim'], s['layers'], s['heads'], s['drop']), 'valid_loss', True,
@@ -400,7 +400,7 @@ def task_settings(
     t = TASKS[check_choice(task, list(TASKS), 'The list of tasks')]
     return {**t.full, **(t.tiny if check_choice(size, SIZES, 'The list of sizes')=='tiny' else {})}
 
-# %% ../../nbs/evidence/12_tasks.ipynb #1ad6e6de
+# %% ../../nbs/evidence/12_tasks.ipynb #d1193a67
 class TaskData(NamedTuple):
     "The data of a task at a size"
     train:tuple # Images and classes, or numbers of words or characters
@@ -410,8 +410,9 @@ class TaskData(NamedTuple):
     synthetic:bool # Was it generated?
     digest:str # Of all of it
 
-def _sized(x, y, n, px, seed):
-    "`n` of the images, always the same ones, with `px` pixels a side"
+def _sized(x, y, n, px, classes, seed):
+    "`n` of the images of the first `classes`, always the same ones, with `px` pixels a side"
+    x,y = (o[y<classes] for o in (x, y))
     at = torch.from_numpy(np.random.default_rng(seed).permutation(len(x)))[:n]
     x,y = x[at],y[at]
     if x.shape[-1]>px: x = torch.cat([F.interpolate(o.float(), (px,px), mode='area').round().to(torch.uint8) for o in x.split(500)])
@@ -441,7 +442,7 @@ def task_data(
             if source.fetch else f'{task}: {folder} has no {source.need}. Give a folder that has with --data; {way}')
     if len(got)==3: train,held,test = got
     else:
-        train,test = (_sized(*o, s[n], s['px'], i) for i,(o,n) in enumerate(zip(got, ('n','n_test'))))
+        train,test = (_sized(*o, s[n], s['px'], s['classes'], i) for i,(o,n) in enumerate(zip(got, ('n','n_test'))))
         k = max(1, len(train[0])//10)
         held,rest = [tuple(o[at] for o in train) for at in (slice(k), slice(k, None))]
     if len(got)==3: rest = train
@@ -469,9 +470,9 @@ class TaskLearner:
     ): self.task,self.size,self.folder,self.holdout = task,size,data_folder(folder),holdout
     def __call__(self, opt_func):
         s,p = task_settings(self.task, self.size),task_parts(self.task, self.size, self.folder, self.holdout)
-        dls = DataLoaders(*(rows_loader(o, s['bs'], p.prepare, train, p.shuffle) for o,train in ((p.train,True), (p.test,False))),
-            device=default_device())
-        # A language model reads as many rows side by side in validation
+        # A language model reads as many rows side by side in both
+        loaders = [rows_loader(o, s['bs'], p.prepare, train, p.shuffle) for o,train in ((p.train,True), (p.test,False))]
+        dls = DataLoaders(*loaders, device=default_device())
         means = TrainMeans(p.score)
         metrics = [*([p.score] if p.score else []), *p.metrics(), *means.metrics()]
         net = TASKS[self.task].net(s)
