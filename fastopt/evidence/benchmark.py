@@ -29,9 +29,9 @@ from ..training.pages import escape_unprintable, html_document, sortable_table, 
 from ..training.records import atomic_write, check_numbers, command_line, jsonable, save_record
 from ..training.schedules import Schedule
 
-# %% ../../nbs/evidence/13_benchmark.ipynb #467b7512
+# %% ../../nbs/evidence/13_benchmark.ipynb #cc540fe0
 BASELINES = ('adamw','nadamw','nesterov','schedulefree_adamw') # The first is what others are compared with
-TINY_OPTS = ('adamw','diffgrad','adabelief','ranger')
+TINY_OPTS = ('adamw','diffgrad','adabelief','nadamw') # That get somewhere in a hundred steps; Ranger starts too slowly
 TRACKS = dict(default='documented defaults', tuned='equal budgets of tuning', target='steps to a target')
 TARGET_SEED = 100_000 # The first seed of the runs that set a target; those of reports begin with 0
 # Pieces of a `Schedule`, as shares of the learning rate
@@ -48,14 +48,15 @@ def benchmark_entries(
     task:str, # One of `TASKS`
     opts=(), # Names of rules; by default those of the task
     track='default', # One of `TRACKS`
-    bare=False # Neither baselines nor controls?
+    bare=False, # Neither baselines nor controls?
+    size='full' # 'full' or 'tiny'
 ):
     "Everybody who takes part in `task`"
-    t = TASKS[task]
+    t,faster = TASKS[task],task_settings(task, size).get('factor', 1.)
     es = entries_of([*dict.fromkeys([*(() if bare else BASELINES), *(opts or t.opts)])], controls=not bare)
     def own(e): # What a task changes about defaults
         hypers = {k:v for k,v in t.hypers.items() if k in getattr(e.opt_func, 'hypers', {})}
-        return e._replace(hypers={**hypers, **e.hypers}, factor=e.factor*t.factor)
+        return e._replace(hypers={**hypers, **e.hypers}, factor=e.factor*t.factor*faster)
     return [*map(own, es)] if track=='default' else es
 
 # %% ../../nbs/evidence/13_benchmark.ipynb #a5424c81
@@ -73,7 +74,7 @@ def claim_folder(
     if k := first(k for k in told if was.get(k)!=told[k]): raise InputError(
         f'{out} holds runs whose {k} is {was.get(k)}, and here it is {told[k]}: choose another folder with --out')
 
-# %% ../../nbs/evidence/13_benchmark.ipynb #41af8411
+# %% ../../nbs/evidence/13_benchmark.ipynb #637748d4
 class Result(NamedTuple):
     "What came of a task"
     task:str # One of `TASKS`
@@ -95,7 +96,7 @@ def run_task(
     d,epochs = task_data(task, size, data_folder(data)),epochs or s.pop('epochs')
     s.pop('epochs', None) # Of each run, as schedule and optimizer are
     claim_folder(at, dict(task=task, size=size, settings=s, synthetic=d.synthetic, data=d.digest))
-    entries,loss = benchmark_entries(task, opts, track, bare),track=='target'
+    entries,loss = benchmark_entries(task, opts, track, bare, size),track=='target'
     kwargs = dict(epochs=epochs, trials=0 if track=='default' else trials, fit=partial(fit_by_shape, shape=sched), controls=False,
         metric=t.loss if loss else t.metric, lower=True if loss else t.lower, out=at, show=show,
         holdout=TaskLearner(task, size, data, holdout=True))

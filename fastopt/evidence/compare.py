@@ -196,7 +196,7 @@ def _remove_checkpoint(ckpt): [o.unlink(missing_ok=True) for o in ckpt.parent.gl
 
 def _go_on_from(learn, ckpt):
     "Go on from `ckpt`, if it is there and fits"
-    try: return learn.resume(ckpt)
+    try: return learn.resume(ckpt, quiet=True)
     except ValueError as e: warn(f'{e}. The run begins anew')
     _remove_checkpoint(ckpt)
     return False

@@ -10,8 +10,8 @@ __all__ = ['SOURCES', 'SYNTHETIC', 'TUTORIAL', 'DEMON_PAPER', 'TASKS', 'SIZES', 
            'capsule_parts', 'vae_parts', 'gan_parts', 'word_parts', 'char_parts', 'Task', 'task_settings', 'TaskData',
            'data_folder', 'task_data', 'task_parts', 'TaskLearner']
 
-# %% ../../nbs/evidence/12_tasks.ipynb #a10c4033
-import math, numpy as np, pickle, torch, torch.nn.functional as F
+# %% ../../nbs/evidence/12_tasks.ipynb #04303787
+import math, numpy as np, pickle, tarfile, torch, torch.nn.functional as F
 from collections import Counter
 from functools import lru_cache, partial
 from pathlib import Path
@@ -34,7 +34,7 @@ from .networks import (CapsNet, CharTransformer, GAN, VAE, WordLSTM, feature_net
 from ..names import InputError, check_choice
 from ..training.image_files import read_idx, read_image_archive
 
-# %% ../../nbs/evidence/12_tasks.ipynb #765b1678
+# %% ../../nbs/evidence/12_tasks.ipynb #47dd6a79
 class Source(NamedTuple):
     "Where the data of a task come from"
     read:Callable # From a folder and the settings of a size to the data; `None` if they are not there
@@ -88,8 +88,8 @@ def _read_texts(folder):
             if all(o.is_file() for o in files): return [o.read_text(encoding='utf-8') for o in files]
 
 def _encode(parts, s, n):
-    "Numbers of the commonest `n` kinds of items of the first of `parts`; of others, the number of <unk>, or else the last"
-    known = [k for k,_ in sorted(Counter(parts[0]).items(), key=lambda o: (-o[1], o[0]))][:n]
+    "Numbers of the commonest `n` kinds of items that are trained on; of others, the number of <unk>, or else the last"
+    known = [k for k,_ in sorted(Counter(parts[0][:s['n']]).items(), key=lambda o: (-o[1], o[0]))][:n]
     at = {k:i for i,k in enumerate(known)}
     other = at.get('<unk>', n-1)
     return [torch.tensor([at.get(o, other) for o in part[:k]]) for part,k in zip(parts, (s['n'], s['n_test'], s['n_test']))]
@@ -262,7 +262,7 @@ def train_features(
             opt.zero_grad()
     return net[:-1].eval().requires_grad_(False)
 
-# %% ../../nbs/evidence/12_tasks.ipynb #c1f5708b
+# %% ../../nbs/evidence/12_tasks.ipynb #fdfb0310
 class Parts(NamedTuple):
     "What the `Learner` of a task is made of"
     train:tuple # Tensors, an item a row
@@ -320,6 +320,8 @@ def gan_parts(s, train, test):
     return Parts(train, test, prepare, gan_loss, frechet_distance(real, same), metrics=lambda: [Frechet(features, real, len(real))])
 
 def _text_parts(s, train, test, n, bs, **kwargs):
+    if (short := min(len(train), len(test)))<=bs*s['length']: raise InputError(
+        f'a text of {short} words or characters is too short for {bs} rows of {s["length"]}: give the whole data set')
     rows = [text_rows(o, bs, s['length']) for o in (train, test)]
     return Parts(*rows, lambda b, training: b, CrossEntropyLossFlat(), _guess(train, rows[1][1], n), metrics=lambda: [Perplexity()], **kwargs)
 
@@ -331,7 +333,7 @@ def char_parts(s, train, test):
     "Texts of characters, in any order"
     return _text_parts(s, train, test, s['chars'], 1)
 
-# %% ../../nbs/evidence/12_tasks.ipynb #2de65e0f
+# %% ../../nbs/evidence/12_tasks.ipynb #a62f2b15
 class Task(NamedTuple):
     "What is trained, on what, and how it is judged"
     about:str # In one line
@@ -360,35 +362,35 @@ TASKS = {
     'cifar100-vgg16': Task('VGG-16 on CIFAR-100', 'cifar100', partial(class_parts, augment=4),
         lambda s: vgg16(s['classes'], s['width']), 'accuracy', False,
         dict(n=None, n_test=None, classes=100, px=32, width=64, bs=128, epochs=150),
-        dict(n=1000, n_test=250, classes=10, width=8, bs=50, epochs=6), DEMON_PAPER),
+        dict(n=1000, n_test=250, classes=10, width=8, bs=50, epochs=6, factor=3.), DEMON_PAPER),
     'stl10-wrn16-8': Task('A wide ResNet, WRN-16-8, on STL-10', 'stl10', partial(class_parts, augment=12),
         lambda s: wide_resnet(s['classes'], 16, s['widen']), 'accuracy', False,
         dict(n=None, n_test=None, classes=10, px=96, widen=8, bs=64, epochs=100),
-        dict(n=500, n_test=250, px=32, widen=1, bs=25, epochs=4), DEMON_PAPER),
+        dict(n=500, n_test=250, px=32, widen=1, bs=25, epochs=4, factor=3.), DEMON_PAPER),
     'fmnist-capsnet': Task('Capsules with routing by agreement on Fashion-MNIST', 'fashion', capsule_parts,
         lambda s: CapsNet(s['px'], 10, s['channels'], s['maps'], s['hidden']), 'accuracy', False,
         dict(n=None, n_test=None, classes=10, px=28, channels=256, maps=32, hidden=512, bs=128, epochs=50),
-        dict(n=1000, n_test=500, channels=32, maps=4, hidden=64, bs=50, epochs=3), DEMON_PAPER),
+        dict(n=1000, n_test=500, channels=32, maps=4, hidden=64, bs=50, epochs=3, factor=2.), DEMON_PAPER),
     'ptb-lstm': Task('An LSTM of two layers on the words of the Penn Treebank', 'words', word_parts,
         lambda s: WordLSTM(s['words'], s['bs'], s['hidden'], 2, s['drop']), 'perplexity', True,
         dict(n=None, n_test=None, words=10_000, length=35, hidden=650, drop=.5, bs=20, epochs=40),
-        dict(n=40_000, n_test=10_000, words=2000, hidden=64, drop=.1, epochs=3), DEMON_PAPER),
+        dict(n=40_000, n_test=10_000, words=2000, hidden=64, drop=.1, epochs=3, factor=5.), DEMON_PAPER),
     'mnist-vae': Task('A variational autoencoder on MNIST', 'mnist', vae_parts,
         lambda s: VAE(s['px']**2, s['hidden'], s['latent']), 'valid_loss', True,
         dict(n=None, n_test=None, classes=10, px=28, hidden=400, latent=20, bs=128, epochs=50),
-        dict(n=2000, n_test=500, hidden=64, latent=8, bs=50, epochs=5), DEMON_PAPER),
+        dict(n=2000, n_test=500, hidden=64, latent=8, bs=50, epochs=5, factor=5.), DEMON_PAPER),
     'mnist-gan': Task('A small GAN on MNIST, judged by a Fréchet distance', 'mnist', gan_parts,
         lambda s: GAN(s['latent'], s['width']), 'frechet', True,
         dict(n=None, n_test=None, classes=10, px=28, latent=64, width=64, bs=64, epochs=25),
-        dict(n=2000, n_test=500, width=8, bs=50, epochs=5), ('adam','adabelief','rmsprop','momentum'), 'frechet', dict(mom=.5), .2),
+        dict(n=2000, n_test=500, width=8, bs=50, epochs=5, factor=5.), ('adam','adabelief','rmsprop','momentum'), 'frechet', dict(mom=.5), .2),
     'ptb-transformer': Task('A transformer on the characters of the Penn Treebank', 'chars', char_parts,
         lambda s: CharTransformer(s['chars'], s['length'], s['dim'], s['layers'], s['heads'], s['drop']), 'valid_loss', True,
         dict(n=None, n_test=None, chars=50, length=256, dim=256, layers=6, heads=4, drop=.1, bs=64, epochs=10),
-        dict(n=60_000, n_test=10_000, length=32, dim=32, layers=2, heads=2, drop=0., bs=32, epochs=3),
+        dict(n=60_000, n_test=10_000, length=32, dim=32, layers=2, heads=2, drop=0., bs=32, epochs=3, factor=5.),
         ('adam','momentum','sgdm_clip','sgd_clip','lion','adabelief')),
     'digits': Task('A network of two layers on scikit-learn\'s digits', 'digits', class_parts, _mlp, 'accuracy', False,
         dict(n=None, n_test=None, classes=10, px=8, hidden=64, bs=64, epochs=20),
-        dict(n=500, n_test=200, hidden=32, bs=50, epochs=8), ('adam','diffgrad','adamod','adabelief','ranger'))}
+        dict(n=500, n_test=200, hidden=32, bs=50, epochs=8, factor=5.), ('adam','diffgrad','adamod','adabelief','ranger'))}
 
 SIZES = ('tiny','full')
 
@@ -400,7 +402,7 @@ def task_settings(
     t = TASKS[check_choice(task, list(TASKS), 'The list of tasks')]
     return {**t.full, **(t.tiny if check_choice(size, SIZES, 'The list of sizes')=='tiny' else {})}
 
-# %% ../../nbs/evidence/12_tasks.ipynb #d1193a67
+# %% ../../nbs/evidence/12_tasks.ipynb #fde7fd94
 class TaskData(NamedTuple):
     "The data of a task at a size"
     train:tuple # Images and classes, or numbers of words or characters
@@ -434,12 +436,12 @@ def task_data(
     s,name = task_settings(task, size),TASKS[task].source
     source = SOURCES[name]
     try: got = source.read(folder, s)
-    except (OSError, ValueError, KeyError, EOFError, RuntimeError, pickle.UnpicklingError) as e: raise InputError(
-        f'{task}: the data in {folder} cannot be read ({type(e).__name__}: {e}). Replace the damaged files, or give another folder with --data') from e
+    except (InputError, OSError, ValueError, KeyError, EOFError, RuntimeError, pickle.UnpicklingError, tarfile.TarError) as e:
+        why = str(e) if isinstance(e, InputError) else f'{type(e).__name__}: {e}'
+        raise InputError(f'{task}: the data in {folder} cannot be read ({why}). Replace what is damaged, or give another folder with --data') from e
     if got is None:
-        way = f'let --download fetch {source.mb} MB with torchvision' if source.fetch else 'it is not downloaded'
-        raise InputError(f'{task}: {folder} has no {source.need}. Give a folder that has with --data, or {way}'
-            if source.fetch else f'{task}: {folder} has no {source.need}. Give a folder that has with --data; {way}')
+        way = f', or let --download fetch {source.mb} MB with torchvision' if source.fetch else '; it is not downloaded'
+        raise InputError(f'{task}: {folder} has no {source.need}. Give a folder that has with --data{way}')
     if len(got)==3: train,held,test = got
     else:
         train,test = (_sized(*o, s[n], s['px'], s['classes'], i) for i,(o,n) in enumerate(zip(got, ('n','n_test'))))
