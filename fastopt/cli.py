@@ -40,7 +40,8 @@ STRATEGIES_BY_NAME = ['fedavg','fedasync','fedbuff','fedfix']
 MIXINGS_BY_NAME,ATTACKS_BY_NAME = (['mean','nna','cwtm','median','gm','gm3','scc','krum','multikrum'],
     ['alie','foe','sf','lf','mimic','silent','crash','slow'])
 IMAGES_BY_NAME = ['digits','mnist','cifar10']
-TASKS_BY_NAME = ['cifar10-resnet18','cifar100-vgg16','stl10-wrn16-8','fmnist-capsnet','ptb-lstm','mnist-vae','mnist-gan','ptb-transformer','digits']
+TASKS_BY_NAME = '''cifar10-resnet18 cifar100-vgg16 stl10-wrn16-8 fmnist-capsnet ptb-lstm mnist-vae mnist-gan ptb-transformer
+    digits'''.split()
 TRACKS_BY_NAME,SHAPES_BY_NAME = ['default','tuned','target'],['constant','flat_cos','one_cycle','cosine','warmup_cosine']
 
 # %% ../nbs/cli.ipynb #f17fd374
@@ -97,8 +98,11 @@ def bench_step(
 
 # %% ../nbs/cli.ipynb #dcec29fc
 def bench(
-    tasks:several(['all']+TASKS_BY_NAME, 'The list of tasks')='all', # Tasks, with commas between: cifar10-resnet18, cifar100-vgg16, stl10-wrn16-8, fmnist-capsnet, ptb-lstm, mnist-vae, mnist-gan, ptb-transformer, digits; or all
-    opts:several(OPTS, 'The list of optimizers')='', # Optimizers beside the baselines, with commas between; by default those that belong to each task
+    # With commas between: cifar10-resnet18, cifar100-vgg16, stl10-wrn16-8, fmnist-capsnet, ptb-lstm, mnist-vae, mnist-gan,
+    # ptb-transformer, digits; or all
+    tasks:several(['all']+TASKS_BY_NAME, 'The list of tasks')='all',
+    # Optimizers beside the baselines, with commas between; by default those that belong to each task
+    opts:several(OPTS, 'The list of optimizers')='',
     tiny:bool=False, # Small sizes for two cores, which show that everything works, and prove nothing
     track:Annotated[str, dict(choices=TRACKS_BY_NAME)]='default', # Documented defaults, tuned on a hold-out, or steps to a target
     trials:int=25, # Trials of each optimizer where it is tuned, such as 5 or 25
@@ -261,9 +265,11 @@ def collaborate(
 
 # %% ../nbs/cli.ipynb #3f1f65a8
 SCRIPTS = {'fastopt-train':train, 'fastopt-bench':bench, 'fastopt-bench-step':bench_step, 'fastopt-check':check,
-    'fastopt-leaderboard':[run, tune, speed, show, compare, export, presets], 'fastopt-federate':federate, 'fastopt-collaborate':collaborate}
+    'fastopt-leaderboard':[run, tune, speed, show, compare, export, presets],
+    'fastopt-federate':federate, 'fastopt-collaborate':collaborate}
 WORK = dict(federate='fastopt.distributed.commands:federate_command', collaborate='fastopt.distributed.commands:collaborate_command',
-    bench='fastopt.evidence.benchmark:bench_tasks_command', train='fastopt.vision.train:train_command', bench_step='fastopt.evidence.step_bench:bench_command',
+    bench='fastopt.evidence.benchmark:bench_tasks_command',
+    train='fastopt.vision.train:train_command', bench_step='fastopt.evidence.step_bench:bench_command',
     check='fastopt.evidence.conformance:check_command', run='fastopt.vision.leaderboard:run_command',
     tune='fastopt.vision.leaderboard:tune_command', speed='fastopt.vision.leaderboard:speed_command',
     presets='fastopt.vision.leaderboard:presets_command', show='fastopt.vision.results:show_command',
@@ -333,7 +339,8 @@ def _console(script):
         start(script)
     return f
 
-fastopt_train,fastopt_bench,fastopt_bench_step,fastopt_check,fastopt_leaderboard,fastopt_federate,fastopt_collaborate = map(_console, SCRIPTS)
+(fastopt_train,fastopt_bench,fastopt_bench_step,fastopt_check,fastopt_leaderboard,fastopt_federate,
+    fastopt_collaborate) = map(_console, SCRIPTS)
 
 # %% ../nbs/cli.ipynb #2e9c82b1
 def declared(

@@ -74,7 +74,7 @@ def claim_folder(
     if k := first(k for k in told if was.get(k)!=told[k]): raise InputError(
         f'{out} holds runs whose {k} is {was.get(k)}, and here it is {told[k]}: choose another folder with --out')
 
-# %% ../../nbs/evidence/13_benchmark.ipynb #637748d4
+# %% ../../nbs/evidence/13_benchmark.ipynb #26d45fce
 class Result(NamedTuple):
     "What came of a task"
     task:str # One of `TASKS`
@@ -106,7 +106,8 @@ def run_task(
         if show: print(f'{task}: the target is {t.loss} {target:.4g}, the median of {entries[0].name}', flush=True)
     res = compare(learn_fn, entries, seeds=seeds, **kwargs)
     goal = res.target() if target is None else target
-    return Result(task, res, task_parts(task, size, data_folder(data)).constant, d.synthetic, res.steps_to_target(goal), goal, target is not None)
+    constant = task_parts(task, size, data_folder(data)).constant
+    return Result(task, res, constant, d.synthetic, res.steps_to_target(goal), goal, target is not None)
 
 def _missing_data(task, size, data):
     "What `task` has no data for, or `None`"
@@ -126,7 +127,8 @@ def download_data(
         if not source.fetch or source.read(folder, s) is not None: continue
         print(f'Fetching {source.mb} MB of {name} into {folder}', flush=True)
         try: source.fetch(folder)
-        except (OSError, RuntimeError) as e: raise InputError(f'{name} cannot be fetched ({e}): try again, or give its folder with --data') from e
+        except (OSError, RuntimeError) as e: raise InputError(
+            f'{name} cannot be fetched ({e}): try again, or give its folder with --data') from e
 
 def run_benchmark(
     tasks='all', # Names of tasks, as a list or with commas between
@@ -172,7 +174,7 @@ def run_benchmark(
         if show and task in {**missing, **failed}: print(f'{task}: not done. {missing.get(task) or failed[task]}', flush=True)
     return Benchmark(results, missing, failed, args)
 
-# %% ../../nbs/evidence/13_benchmark.ipynb #7f34c30d
+# %% ../../nbs/evidence/13_benchmark.ipynb #2ab7393b
 TINY_COLUMNS = 'task name lr n diverged mean sd low high seconds state_mb peak_mb'.split()
 
 class Benchmark:
@@ -231,11 +233,12 @@ def best_of_k(self:Benchmark):
 @patch
 def learnt_nothing(self:Benchmark):
     "The runs whose loss is not below that of a constant prediction, each as a line"
-    return [f"{o.task}: {r['name']} with seed {r['seed']}: {TASKS[o.task].loss} {r['epochs'][-1][TASKS[o.task].loss]:.4g}, {o.constant:.4g} of a constant"
-        for o in self.results for r in o.comparison.records
-        if not r['diverged'] and not (r['epochs'][-1][TASKS[o.task].loss] or np.inf)<o.constant]
+    ends = [(o, r, TASKS[o.task].loss) for o in self.results for r in o.comparison.records if not r['diverged']]
+    ends = [(o, r, k, np.inf if r['epochs'][-1][k] is None else r['epochs'][-1][k]) for o,r,k in ends]
+    return [f"{o.task}: {r['name']} with seed {r['seed']} ends at a {k} of {x:.4g}, and a constant has {o.constant:.4g}"
+        for o,r,k,x in ends if not x<o.constant]
 
-# %% ../../nbs/evidence/13_benchmark.ipynb #3a06c9b1
+# %% ../../nbs/evidence/13_benchmark.ipynb #1bea95c8
 CURVES = dict(train_loss_mean='training loss', valid_loss='test loss', train_accuracy='training accuracy', accuracy='test accuracy',
     perplexity='test perplexity', frechet='Fréchet distance')
 
@@ -298,9 +301,10 @@ def plot_best_of_k(self:Benchmark,
 ):
     "The expected best of `k` trials"
     df = self.best_of_k()
-    return _lines(df[df.task==task], 'k', 'score', 'trials', f'{first(o for o in self.results if o.task==task).comparison.metric}, hold-out')
+    metric = first(o for o in self.results if o.task==task).comparison.metric
+    return _lines(df[df.task==task], 'k', 'score', 'trials', f'{metric}, hold-out')
 
-# %% ../../nbs/evidence/13_benchmark.ipynb #67e9632c
+# %% ../../nbs/evidence/13_benchmark.ipynb #4aa99635
 STEPS = dict(name='optimizer', reached='reached', n='runs', median_steps='median steps', earlier='pairs earlier', later='pairs later',
     p_holm='p (Holm)', claim='earlier than the baseline?')
 
@@ -336,7 +340,8 @@ def _sections(self:Benchmark, o):
     yield svg_text(res.plot())
     if len(res.comparisons): yield from [*_p('Questions, and what could have been found:'), _table_of(res.comparisons, QUESTIONS)]
     if res.tuned is not None: yield from [*_p('Expected best of k trials:'), svg_text(self.plot_best_of_k(o.task))]
-    how = 'set beforehand by other runs of the baseline' if o.ahead else 'the median of the baseline in these runs, so that the table only describes them'
+    how = ('set beforehand by other runs of the baseline' if o.ahead else
+        'the median of the baseline in these runs, so that the table only describes them')
     yield from [*_p(f'Steps until {res.metric} is at {_round(o.target)}, {how}:'), _plain_table(o.steps, STEPS, ('name','claim'))]
 
 @patch
@@ -351,9 +356,9 @@ def save_html(self:Benchmark,
             for o in self.reported)+'.'), _plain_table(df, {'name':'optimizer', **{k:k for k in df.columns[1:]}}, ('name',))]
     if len(self.reported)>1 and self.profile().shape[1]>1:
         ahead = all(o.ahead for o in self.reported)
-        parts += [_h('Performance profile'), *_p('How many tasks each optimizer brings to the target within τ times the steps of the fastest. ' + (
-            'Targets were set beforehand.' if ahead else 'The target is the median of the baseline in the same runs: a description, and no test.')),
-            svg_text(self.plot_profile())]
+        which = 'Targets were set beforehand.' if ahead else 'The target is the median of the baseline in the same runs: a description, and no test.'
+        parts += [_h('Performance profile'), *_p(
+            f'How many tasks each optimizer brings to the target within τ times the steps of the fastest. {which}'), svg_text(self.plot_profile())]
     if not tiny: parts += self._skeptical()
     for o in self.reported: parts += self._sections(o)
     lost = {**self.missing, **self.failed, **{o.task:'ran on generated data, which is no result' for o in self.results if o.synthetic}}
@@ -366,9 +371,10 @@ def _skeptical(self:Benchmark):
     df = self.not_found
     if not len(df): return []
     if 'claim' in df: heads = dict(task='task', name='optimizer', earlier='pairs earlier', later='pairs later', p_holm='p (Holm)')
-    else: heads = dict(task='task', name='optimizer', against='against', n='pairs', difference='difference', low='from', high='to', detectable='detectable')
-    return [_h('Tried and not found'), *_p('Differences that these runs do not show. That is a result as well: what could have been found stands beside each.'),
-        _plain_table(df, heads, ('task','name','against'))]
+    else: heads = dict(task='task', name='optimizer', against='against', n='pairs', difference='difference', low='from', high='to',
+        detectable='detectable')
+    return [_h('Tried and not found'), *_p('Differences that these runs do not show. That is a result as well, '
+        'and what could have been found stands beside each.'), _plain_table(df, heads, ('task','name','against'))]
 
 # %% ../../nbs/evidence/13_benchmark.ipynb #bd67a687
 def _write_files(res, out):

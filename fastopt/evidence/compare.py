@@ -322,8 +322,9 @@ class Runs:
             time=time.strftime('%Y-%m-%d %H:%M:%S %z'), **self.where, source=rule_source(e.opt_func))
         append_json_line(rec, self.out/'runs.jsonl', _flaw_of_run)
         _remove_checkpoint(ckpt)
-        if self.show: print(f"{rec['track']}  {e.name}  lr {rec['hypers']['lr']}  seed {seed}  "
-            f"{'diverged' if res['diverged'] else res['epochs'][-1]}", flush=True)
+        if not self.show: return
+        said = '  '.join(f'{k} {v:.4g}' for k,v in res['epochs'][-1].items()) if res['epochs'] and not res['diverged'] else 'diverged'
+        print(f"{rec['track']}  {e.name}  lr {rec['hypers']['lr']}  seed {seed}  {said}", flush=True)
     def __call__(self, plans):
         "Do those of `plans` that are not done, first those that nobody else is at; the records of all, in their order"
         plans,order = dict(plans),[k for k,_ in plans] # Two entries may want the same run

@@ -175,7 +175,7 @@ def vae_loss(
     drawn = F.binary_cross_entropy_with_logits(logits, x.flatten(1), reduction='none').sum(1)
     return (drawn - .5*(1 + logvar - mean**2 - logvar.exp()).sum(1)).mean()
 
-# %% ../../nbs/evidence/11_networks.ipynb #eec8cfbf
+# %% ../../nbs/evidence/11_networks.ipynb #c759ba1d
 class GAN(nn.Module):
     "A convolutional generator and discriminator for images [batch, 1, 28, 28] with values from -1 to 1"
     def __init__(self,
@@ -184,8 +184,8 @@ class GAN(nn.Module):
     ):
         super().__init__()
         self.latent = latent
-        self.gen = nn.Sequential(nn.Linear(latent, 2*width*49, bias=False), nn.Unflatten(1, (2*width, 7, 7)), nn.BatchNorm2d(2*width), nn.ReLU(),
-            nn.ConvTranspose2d(2*width, width, 4, 2, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU(),
+        self.gen = nn.Sequential(nn.Linear(latent, 2*width*49, bias=False), nn.Unflatten(1, (2*width, 7, 7)),
+            nn.BatchNorm2d(2*width), nn.ReLU(), nn.ConvTranspose2d(2*width, width, 4, 2, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU(),
             nn.ConvTranspose2d(width, 1, 4, 2, 1), nn.Tanh())
         self.dis = nn.Sequential(nn.Conv2d(1, width, 4, 2, 1), nn.LeakyReLU(.2), nn.Conv2d(width, 2*width, 4, 2, 1), nn.LeakyReLU(.2),
             nn.Flatten(), nn.Linear(2*width*49, 1))
@@ -203,7 +203,7 @@ def gan_loss(
     real,made,fooled = pred
     return F.softplus(-real).mean() + F.softplus(made).mean() + F.softplus(-fooled).mean()
 
-# %% ../../nbs/evidence/11_networks.ipynb #e40fe771
+# %% ../../nbs/evidence/11_networks.ipynb #1ab9a9c0
 def frechet_distance(
     a, # Features of real images [n, d]
     b # Of others
@@ -218,5 +218,5 @@ def feature_net(
     classes=10 # Of the images
 ):
     "A small classifier of images [batch, 1, 28, 28]; all but its last layer gives 32 features"
-    return nn.Sequential(nn.Conv2d(1, 8, 5, 2, 2), nn.ReLU(), nn.Conv2d(8, 16, 5, 2, 2), nn.ReLU(), nn.Flatten(), nn.Linear(784, 32), nn.ReLU(),
-        nn.Linear(32, classes))
+    return nn.Sequential(nn.Conv2d(1, 8, 5, 2, 2), nn.ReLU(), nn.Conv2d(8, 16, 5, 2, 2), nn.ReLU(),
+        nn.Flatten(), nn.Linear(784, 32), nn.ReLU(), nn.Linear(32, classes))

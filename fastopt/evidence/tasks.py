@@ -262,7 +262,7 @@ def train_features(
             opt.zero_grad()
     return net[:-1].eval().requires_grad_(False)
 
-# %% ../../nbs/evidence/12_tasks.ipynb #fdfb0310
+# %% ../../nbs/evidence/12_tasks.ipynb #f4c41133
 class Parts(NamedTuple):
     "What the `Learner` of a task is made of"
     train:tuple # Tensors, an item a row
@@ -323,7 +323,8 @@ def _text_parts(s, train, test, n, bs, **kwargs):
     if (short := min(len(train), len(test)))<=bs*s['length']: raise InputError(
         f'a text of {short} words or characters is too short for {bs} rows of {s["length"]}: give the whole data set')
     rows = [text_rows(o, bs, s['length']) for o in (train, test)]
-    return Parts(*rows, lambda b, training: b, CrossEntropyLossFlat(), _guess(train, rows[1][1], n), metrics=lambda: [Perplexity()], **kwargs)
+    return Parts(*rows, lambda b, training: b, CrossEntropyLossFlat(), _guess(train, rows[1][1], n),
+        metrics=lambda: [Perplexity()], **kwargs)
 
 def word_parts(s, train, test):
     "Words that follow one another from batch to batch"
@@ -333,7 +334,7 @@ def char_parts(s, train, test):
     "Texts of characters, in any order"
     return _text_parts(s, train, test, s['chars'], 1)
 
-# %% ../../nbs/evidence/12_tasks.ipynb #a62f2b15
+# %% ../../nbs/evidence/12_tasks.ipynb #1d0fb848
 class Task(NamedTuple):
     "What is trained, on what, and how it is judged"
     about:str # In one line
@@ -382,7 +383,8 @@ TASKS = {
     'mnist-gan': Task('A small GAN on MNIST, judged by a Fréchet distance', 'mnist', gan_parts,
         lambda s: GAN(s['latent'], s['width']), 'frechet', True,
         dict(n=None, n_test=None, classes=10, px=28, latent=64, width=64, bs=64, epochs=25),
-        dict(n=2000, n_test=500, width=8, bs=50, epochs=5, factor=5.), ('adam','adabelief','rmsprop','momentum'), 'frechet', dict(mom=.5), .2),
+        dict(n=2000, n_test=500, width=8, bs=50, epochs=5, factor=5.), ('adam','adabelief','rmsprop','momentum'), 'frechet',
+        dict(mom=.5), .2),
     'ptb-transformer': Task('A transformer on the characters of the Penn Treebank', 'chars', char_parts,
         lambda s: CharTransformer(s['chars'], s['length'], s['dim'], s['layers'], s['heads'], s['drop']), 'valid_loss', True,
         dict(n=None, n_test=None, chars=50, length=256, dim=256, layers=6, heads=4, drop=.1, bs=64, epochs=10),
@@ -402,7 +404,7 @@ def task_settings(
     t = TASKS[check_choice(task, list(TASKS), 'The list of tasks')]
     return {**t.full, **(t.tiny if check_choice(size, SIZES, 'The list of sizes')=='tiny' else {})}
 
-# %% ../../nbs/evidence/12_tasks.ipynb #fde7fd94
+# %% ../../nbs/evidence/12_tasks.ipynb #bbaf9893
 class TaskData(NamedTuple):
     "The data of a task at a size"
     train:tuple # Images and classes, or numbers of words or characters
@@ -438,7 +440,8 @@ def task_data(
     try: got = source.read(folder, s)
     except (InputError, OSError, ValueError, KeyError, EOFError, RuntimeError, pickle.UnpicklingError, tarfile.TarError) as e:
         why = str(e) if isinstance(e, InputError) else f'{type(e).__name__}: {e}'
-        raise InputError(f'{task}: the data in {folder} cannot be read ({why}). Replace what is damaged, or give another folder with --data') from e
+        raise InputError(f'{task}: the data in {folder} cannot be read ({why}). '
+            'Replace what is damaged, or give another folder with --data') from e
     if got is None:
         way = f', or let --download fetch {source.mb} MB with torchvision' if source.fetch else '; it is not downloaded'
         raise InputError(f'{task}: {folder} has no {source.need}. Give a folder that has with --data{way}')
@@ -449,7 +452,7 @@ def task_data(
         held,rest = [tuple(o[at] for o in train) for at in (slice(k), slice(k, None))]
     if len(got)==3: rest = train
     parts = [o for part in (train, test, held) for o in (part if isinstance(part, tuple) else [part])]
-    return TaskData(train, test, held, rest, (folder/SYNTHETIC).exists(), tensors_digest(parts))
+    return TaskData(train, test, held, rest, bool(source.need) and (folder/SYNTHETIC).exists(), tensors_digest(parts))
 
 @lru_cache(4)
 def task_parts(

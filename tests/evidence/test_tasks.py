@@ -13,7 +13,8 @@ from fastopt.training.resume import SaveResume
 
 needs_fork = pytest.mark.skipif(not hasattr(os, 'fork') or torch.cuda.is_available(), reason='forks, which a GPU in use does not survive')
 SMALL = dict(n=40, n_test=20, bs=20)
-LEAST = {'cifar10-resnet18':{}, 'cifar100-vgg16':dict(width=8, classes=100), 'stl10-wrn16-8':{}, 'fmnist-capsnet':dict(channels=8, maps=2, hidden=8),
+LEAST = {'cifar10-resnet18':{}, 'cifar100-vgg16':dict(width=8, classes=100), 'stl10-wrn16-8':{},
+    'fmnist-capsnet':dict(channels=8, maps=2, hidden=8),
     'ptb-lstm':dict(n=900, n_test=450, words=50, hidden=8, length=5), 'mnist-vae':dict(hidden=8), 'mnist-gan':dict(width=4),
     'ptb-transformer':dict(n=900, n_test=450, dim=8, length=8), 'digits':{}}
 
@@ -56,7 +57,8 @@ def test_words_and_characters(data):
     text = (data/'ptb/train.txt').read_text().replace('\n', ' <eos> ').split()[:100]
     assert (len(train), len(valid), len(test))==(100, 50, 50) and train.max()<20
     same = {w:int(i) for w,i in zip(text, train)}
-    assert all(same[w]==int(i) or int(i)==19 for w,i in zip(text, train)) and {*range(19)}<={*same.values()}|{19} and len({*same.values()})>=19
+    assert all(same[w]==int(i) or int(i)==19 for w,i in zip(text, train))
+    assert {*range(19)}<={*same.values()}|{19} and len({*same.values()})>=19
     chars = T.SOURCES['chars'].read(data, dict(n=100, n_test=50, chars=50))[0]
     assert len(chars)==100 and len(chars.unique())<15
 
@@ -153,7 +155,8 @@ def test_means_of_training():
     with learn.no_bar(), learn.no_logging(): learn.fit(1, 1e-2, cbs=Look())
     n,loss,acc = np.array(seen).T
     row = dict(zip(learn.recorder.metric_names[1:], learn.recorder.values[-1]))
-    assert row['train_loss_mean']==pytest.approx((n*loss).sum()/n.sum(), rel=1e-5) and row['train_accuracy']==pytest.approx((n*acc).sum()/n.sum(), rel=1e-5)
+    assert row['train_loss_mean']==pytest.approx((n*loss).sum()/n.sum(), rel=1e-5)
+    assert row['train_accuracy']==pytest.approx((n*acc).sum()/n.sum(), rel=1e-5)
 
 def test_features_leave_chance_alone():
     x,y = torch.rand(60, 1, 28, 28),torch.arange(60)%10
@@ -199,7 +202,7 @@ def test_who_takes_part():
 
 def test_the_target_is_set_by_other_runs():
     res = bench(opts='adamw,diffgrad', tiny=False, bare=True, track='target', trials=4)
-    if res.failed: assert 'of what was tried' in str(res.failed) or 'outside of the space' in str(res.failed) # Four trials may end at an edge
+    if res.failed: assert 'outside of the space' in str(res.failed) # Four trials may end at an edge
     else:
         o = res.results[0]
         assert o.ahead and o.comparison.metric=='valid_loss' and {*res.steps.name}=={'adamw','diffgrad'}
@@ -220,11 +223,12 @@ def test_what_is_not_found_is_a_row():
     res.save_html('page.html')
     page = open('page.html').read()
     assert ('Tried and not found' in page)==bool(len(df)) and 'Steps until' in page and page.count('<svg')==2
-    assert np.isfinite(res.overview.loc['adamw','digits']) and set(res.curves.columns)>={'train_loss_mean','valid_loss','train_accuracy','accuracy'}
+    assert np.isfinite(res.overview.loc['adamw','digits'])
+    assert set(res.curves.columns)>={'train_loss_mean','valid_loss','train_accuracy','accuracy'}
 
 def test_generated_data_are_never_reported(data):
     res = bench('mnist-vae,digits', data=data, seeds=1)
-    assert [o.task for o in res.results]==['mnist-vae','digits'] and res.results[0].synthetic and {*res.table.task}=={'digits'} or {*res.table.task}==set()
+    assert [o.task for o in res.results]==['mnist-vae','digits'] and [o.synthetic for o in res.results]==[True,False] and {*res.table.task}=={'digits'}
     assert 'mnist-vae' not in {*res.runs.task} | {*res.curves.task} | {*res.steps.task}
     res.save_html('page.html')
     assert 'ran on generated data, which is no result' in open('page.html').read()
@@ -232,7 +236,8 @@ def test_generated_data_are_never_reported(data):
 def test_a_profile_over_tasks():
     base = bench(seeds=1).results[0]
     def made(task, steps): return base._replace(task=task, steps=pd.DataFrame(dict(name=['adamw','diffgrad'], median_steps=steps)))
-    res = B.Benchmark([made('digits', [10.,20.]), made('mnist-vae', [30.,10.]), made('mnist-gan', [math.inf,10.])], {}, {}, dict(tiny=False))
+    results = [made('digits', [10.,20.]), made('mnist-vae', [30.,10.]), made('mnist-gan', [math.inf,10.])]
+    res = B.Benchmark(results, {}, {}, dict(tiny=False))
     prof = res.profile()
     assert prof.adamw.iloc[0]==pytest.approx(1/3) and prof.adamw.iloc[-1]==pytest.approx(2/3) and prof.diffgrad.iloc[-1]==1
 
@@ -298,7 +303,8 @@ def test_other_settings_need_another_folder(monkeypatch):
     Path('out/digits-tiny/task.json').write_text('{')
     assert 'task.json is damaged' in bench().failed['digits']
 
-@pytest.mark.parametrize('error', [RuntimeError('DataLoader worker (pid 7) is killed by signal: Killed.\nmore'), OSError('No space left'), MemoryError()])
+@pytest.mark.parametrize('error', [RuntimeError('DataLoader worker (pid 7) is killed by signal: Killed.\nmore'), OSError('No space'),
+    MemoryError()])
 def test_a_task_that_fails_stops_no_other(error, monkeypatch, data):
     own = B.compare
     def broken(f, *args, **kwargs):
@@ -306,7 +312,8 @@ def test_a_task_that_fails_stops_no_other(error, monkeypatch, data):
         return own(f, *args, **kwargs)
     monkeypatch.setattr(B, 'compare', broken)
     res = bench('mnist-vae,digits', seeds=1, data=data)
-    assert [o.task for o in res.results]==['digits'] and '\n' not in res.failed['mnist-vae'] and type(error).__name__ in res.failed['mnist-vae']
+    assert [o.task for o in res.results]==['digits']
+    assert '\n' not in res.failed['mnist-vae'] and type(error).__name__ in res.failed['mnist-vae']
     assert 'Traceback' in Path('out/mnist-vae-tiny/error.txt').read_text()
 
 def run(*argv, capsys):
@@ -325,7 +332,7 @@ def test_the_command(capsys):
     assert code==0 and 'report  adamw' not in out # It only reads
 
 def test_the_command_names_what_is_missing(capsys, tmp_path):
-    code,out,err = run('--tasks', 'ptb-lstm,digits', '--tiny', '--seeds', '1', '--epochs', '6', '--opts', 'adamw', '--data', str(tmp_path), capsys=capsys)
+    code,out,err = run(*'--tasks ptb-lstm,digits --tiny --seeds 1 --epochs 6 --opts adamw --data'.split(), str(tmp_path), capsys=capsys)
     assert code==1 and 'ptb-lstm: ' in out and 'has no ptb' in out and err.startswith('fastopt-bench: 1 of 2 tasks was not done: ptb-lstm.')
 
 def test_the_command_says_how_to_go_on(capsys, monkeypatch):
@@ -350,5 +357,5 @@ def test_a_study_of_others(what, tmp_path):
         keep_study(out, 'a', True, spans, [dict(lr=.1)], [1.])
     assert '\n' not in str(e.value)
     (out/'studies.sqlite3').unlink()
-    for n in (1,3,2): keep_study(out, 'a', True, spans, [dict(lr=.1*i) for i in range(1, n+1)], [1.]*n) # It grows, and is never written twice
+    for n in (1,3,2): keep_study(out, 'a', True, spans, [dict(lr=.1*i) for i in range(1, n+1)], [1.]*n) # It grows
     assert len(optuna.load_study(study_name='a', storage=f'sqlite:///{out}/studies.sqlite3').trials)==3
