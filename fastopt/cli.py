@@ -6,9 +6,10 @@ Docs: https://fastopt.github.io/fastopt/cli.html.md"""
 
 # %% auto #0
 __all__ = ['OPTS', 'ARCHS', 'ENGINES', 'RECIPES', 'DATASETS', 'PIPELINES', 'SCHEDS', 'ACTS', 'POOLS', 'FASTAI_OPTS',
-           'STRATEGIES_BY_NAME', 'MIXINGS_BY_NAME', 'ATTACKS_BY_NAME', 'IMAGES_BY_NAME', 'SCRIPTS', 'WORK',
-           'fastopt_train', 'fastopt_bench_step', 'fastopt_check', 'fastopt_leaderboard', 'fastopt_federate',
-           'fastopt_collaborate', 'listed', 'train', 'bench_step', 'check', 'run', 'tune', 'speed', 'show', 'compare',
+           'STRATEGIES_BY_NAME', 'MIXINGS_BY_NAME', 'ATTACKS_BY_NAME', 'IMAGES_BY_NAME', 'TASKS_BY_NAME',
+           'TRACKS_BY_NAME', 'SHAPES_BY_NAME', 'SCRIPTS', 'WORK', 'fastopt_train', 'fastopt_bench',
+           'fastopt_bench_step', 'fastopt_check', 'fastopt_leaderboard', 'fastopt_federate', 'fastopt_collaborate',
+           'listed', 'several', 'train', 'bench_step', 'bench', 'check', 'run', 'tune', 'speed', 'show', 'compare',
            'export', 'presets', 'federate', 'collaborate', 'worker', 'parser', 'start', 'declared']
 
 # %% ../nbs/cli.ipynb #076ce2ef
@@ -39,6 +40,9 @@ STRATEGIES_BY_NAME = ['fedavg','fedasync','fedbuff','fedfix']
 MIXINGS_BY_NAME,ATTACKS_BY_NAME = (['mean','nna','cwtm','median','gm','gm3','scc','krum','multikrum'],
     ['alie','foe','sf','lf','mimic','silent','crash','slow'])
 IMAGES_BY_NAME = ['digits','mnist','cifar10']
+TASKS_BY_NAME = '''cifar10-resnet18 cifar100-vgg16 stl10-wrn16-8 fmnist-capsnet ptb-lstm mnist-vae mnist-gan ptb-transformer
+    digits'''.split()
+TRACKS_BY_NAME,SHAPES_BY_NAME = ['default','tuned','target'],['constant','flat_cos','one_cycle','cosine','warmup_cosine']
 
 # %% ../nbs/cli.ipynb #f17fd374
 def listed(
@@ -51,6 +55,18 @@ def listed(
         __qualname__ = 'name'
         def __new__(cls, text): return check_choice(text, names, what)
     return Annotated[name, dict(choices=names) if shown else {}]
+
+def several(
+    valid:list, # What there is
+    what:str # What `valid` are
+):
+    "The type of an argument of some of `names`, with commas between, or none"
+    class names(str):
+        __qualname__ = 'names'
+        def __new__(cls, text):
+            for o in filter(None, text.split(',')): check_choice(o, valid, what)
+            return text
+    return names
 
 # %% ../nbs/cli.ipynb #a6233255
 def train(
@@ -80,7 +96,27 @@ def bench_step(
     plot:str='', # File for a bar chart
     quick:bool=False # Few rounds, and only adamw and diffgrad unless `only` says otherwise: less than a minute
 ):
-    "Time a step of fastopt's optimizers beside everybody else's"
+    "Time a step of fastopt's optimizers beside everybody else's; fastopt-bench compares what they learn"
+
+# %% ../nbs/cli.ipynb #dcec29fc
+def bench(
+    # With commas between: cifar10-resnet18, cifar100-vgg16, stl10-wrn16-8, fmnist-capsnet, ptb-lstm, mnist-vae, mnist-gan,
+    # ptb-transformer, digits; or all
+    tasks:several(['all']+TASKS_BY_NAME, 'The list of tasks')='all',
+    # Optimizers beside the baselines, with commas between; by default those that belong to each task
+    opts:several(OPTS, 'The list of optimizers')='',
+    tiny:bool=False, # Small sizes for two cores, which show that everything works, and prove nothing
+    track:Annotated[str, dict(choices=TRACKS_BY_NAME)]='default', # Documented defaults, tuned on a hold-out, or steps to a target
+    trials:int=25, # Trials of each optimizer where it is tuned, such as 5 or 25
+    sched:Annotated[str, dict(choices=SHAPES_BY_NAME)]='flat_cos', # Schedule of the learning rate
+    seeds:int=None, # Paired seeds; by default 10, and 2 at tiny sizes
+    epochs:int=None, # Of each run; by default those of the task
+    bare:bool=False, # Leave out baselines and controls? Tiny sizes have none
+    data:str=None, # Folder of the data sets; by default fastai's
+    download:bool=False, # Fetch what torchvision can fetch and is missing?
+    out:str='runs/bench' # Folder of records and report
+):
+    "Compare what optimizers learn on the tasks of papers; the same command goes on where it stopped. fastopt-bench-step times single steps"
 
 # %% ../nbs/cli.ipynb #e6a16a3b
 def check(
@@ -230,9 +266,11 @@ def collaborate(
     "Train a network on simulated workers without a server, some of which may lie, and keep record, curves and model"
 
 # %% ../nbs/cli.ipynb #3f1f65a8
-SCRIPTS = {'fastopt-train':train, 'fastopt-bench-step':bench_step, 'fastopt-check':check, 'fastopt-leaderboard':[run, tune, speed,
-    show, compare, export, presets], 'fastopt-federate':federate, 'fastopt-collaborate':collaborate}
+SCRIPTS = {'fastopt-train':train, 'fastopt-bench':bench, 'fastopt-bench-step':bench_step, 'fastopt-check':check,
+    'fastopt-leaderboard':[run, tune, speed, show, compare, export, presets],
+    'fastopt-federate':federate, 'fastopt-collaborate':collaborate}
 WORK = dict(federate='fastopt.distributed.commands:federate_command', collaborate='fastopt.distributed.commands:collaborate_command',
+    bench='fastopt.evidence.benchmark:bench_tasks_command',
     train='fastopt.vision.train:train_command', bench_step='fastopt.evidence.step_bench:bench_command',
     check='fastopt.evidence.conformance:check_command', run='fastopt.vision.leaderboard:run_command',
     tune='fastopt.vision.leaderboard:tune_command', speed='fastopt.vision.leaderboard:speed_command',
@@ -305,7 +343,8 @@ def _console(script):
         start(script)
     return f
 
-fastopt_train,fastopt_bench_step,fastopt_check,fastopt_leaderboard,fastopt_federate,fastopt_collaborate = map(_console, SCRIPTS)
+(fastopt_train,fastopt_bench,fastopt_bench_step,fastopt_check,fastopt_leaderboard,fastopt_federate,
+    fastopt_collaborate) = map(_console, SCRIPTS)
 
 # %% ../nbs/cli.ipynb #2e9c82b1
 def declared(

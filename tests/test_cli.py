@@ -30,8 +30,8 @@ def script(name, *args):
 
 def test_every_script_is_declared(): assert list(ENTRIES)==list(cli.SCRIPTS)
 
-HELP = {'fastopt-train':'--arch', 'fastopt-bench-step':'--shapes', 'fastopt-check':'spec', 'fastopt-leaderboard':'compare',
-    'fastopt-federate':'--strategy', 'fastopt-collaborate':'--attack'}
+HELP = {'fastopt-train':'--arch', 'fastopt-bench':'--tiny', 'fastopt-bench-step':'--shapes', 'fastopt-check':'spec',
+    'fastopt-leaderboard':'compare', 'fastopt-federate':'--strategy', 'fastopt-collaborate':'--attack'}
 
 @pytest.mark.parametrize('name', ENTRIES)
 @pytest.mark.parametrize('args,code', [('--help', 0), ('--version', 0), ('--hepl', 2)])
@@ -44,6 +44,10 @@ def test_answered_at_once(name, args, code, record_property):
     elif args=='--version': assert out==f'fastopt {__version__}\n' and not err
     else: assert not out and f'{name}: error: ' in err
 
+def test_alike_names_are_told_apart():
+    for a,b in (('fastopt-bench', 'fastopt-bench-step'), ('fastopt-bench-step', 'fastopt-bench ')):
+        assert b in ' '.join(script(a, '--help')[1].split())
+
 @pytest.mark.parametrize('args,says', [('fastopt-train --opt difgrad', "did you mean 'diffgrad'"),
     ('fastopt-train --arch xresnet81', "did you mean 'xresnet18'"), ('fastopt-train --epochs many', 'invalid int value'),
     ('fastopt-train --how warp', 'invalid choice'), ('fastopt-train --epoch-s 3', 'unrecognized arguments: --epoch-s'),
@@ -53,7 +57,10 @@ def test_answered_at_once(name, args, code, record_property):
     ('fastopt-leaderboard tune --opt difgrad', "did you mean 'diffgrad'"),
     ('fastopt-leaderboard run --opt fastai.adm', "did you mean 'fastai.adam'"),
     ('fastopt-leaderboard speed --dataset imagenete', "did you mean 'imagenette'"), ('fastopt-leaderboard export', 'required: path'),
-    ('fastopt-federate --strategy fedfx', "did you mean 'fedfix'"), ('fastopt-collaborate --mixing nan', "did you mean 'nna'")])
+    ('fastopt-bench --tasks digit,mnist-vae', "did you mean 'digits'"),
+    ('fastopt-bench --opts adamw,difgrad', "did you mean 'diffgrad'"),
+    ('fastopt-bench --track tune', 'invalid choice'), ('fastopt-federate --strategy fedfx', "did you mean 'fedfix'"),
+    ('fastopt-collaborate --mixing nan', "did you mean 'nna'")])
 def test_mistyped(args, says):
     code,out,err,slow,_ = script(*args.split())
     assert (code, out, slow)==(2, '', '[]') and says in err

@@ -196,7 +196,7 @@ def _remove_checkpoint(ckpt): [o.unlink(missing_ok=True) for o in ckpt.parent.gl
 
 def _go_on_from(learn, ckpt):
     "Go on from `ckpt`, if it is there and fits"
-    try: return learn.resume(ckpt)
+    try: return learn.resume(ckpt, quiet=True)
     except ValueError as e: warn(f'{e}. The run begins anew')
     _remove_checkpoint(ckpt)
     return False
@@ -322,8 +322,9 @@ class Runs:
             time=time.strftime('%Y-%m-%d %H:%M:%S %z'), **self.where, source=rule_source(e.opt_func))
         append_json_line(rec, self.out/'runs.jsonl', _flaw_of_run)
         _remove_checkpoint(ckpt)
-        if self.show: print(f"{rec['track']}  {e.name}  lr {rec['hypers']['lr']}  seed {seed}  "
-            f"{'diverged' if res['diverged'] else res['epochs'][-1]}", flush=True)
+        if not self.show: return
+        said = '  '.join(f'{k} {v:.4g}' for k,v in res['epochs'][-1].items()) if res['epochs'] and not res['diverged'] else 'diverged'
+        print(f"{rec['track']}  {e.name}  lr {rec['hypers']['lr']}  seed {seed}  {said}", flush=True)
     def __call__(self, plans):
         "Do those of `plans` that are not done, first those that nobody else is at; the records of all, in their order"
         plans,order = dict(plans),[k for k,_ in plans] # Two entries may want the same run
@@ -591,10 +592,18 @@ def keep_study(out, name, lower, spans, points, scores):
     "Add those trials to the study called `name` that it lacks; one that diverged has failed"
     optuna = _optuna()
     dists = {k:optuna.distributions.FloatDistribution(o.low, o.high, log=True) for k,o in spans.items()}
+    db,direction = out/'studies.sqlite3','minimize' if lower else 'maximize'
+    kept = f'Move {db} away: the scores are in runs.jsonl, and the study is written anew from them'
     with exclusive_lock(out/'locks'/'study'):
-        storage = optuna.storages.RDBStorage(f'sqlite:///{(out/"studies.sqlite3").resolve()}')
-        study = optuna.create_study(storage=storage, study_name=name, load_if_exists=True, direction='minimize' if lower else 'maximize')
-        for xs,s in [*zip(points, scores)][len(study.trials):]:
+        try:
+            storage = optuna.storages.RDBStorage(f'sqlite:///{db.resolve()}')
+            study = optuna.create_study(storage=storage, study_name=name, load_if_exists=True, direction=direction)
+            done = study.trials
+        except (RuntimeError, optuna.exceptions.OptunaError, import_module('sqlalchemy.exc').SQLAlchemyError) as e: raise InputError(
+            f'{db} is no database of this Optuna ({str(e).splitlines()[0]}). {kept}') from e
+        if study.direction.name.lower()!=direction or any(o.params!=xs for o,xs in zip(done, points)): raise InputError(
+            f'{db} has other trials under the name {name!r}, those of another study. {kept}')
+        for xs,s in [*zip(points, scores)][len(done):]:
             ended = dict(value=s) if math.isfinite(s) else dict(state=optuna.trial.TrialState.FAIL)
             study.add_trial(optuna.trial.create_trial(params=xs, distributions=dists, **ended))
 
