@@ -257,7 +257,7 @@ class Trials:
         best = max(found, key=found.get)
         return self(task, e, best, **kwargs),best
 
-# %% ../../nbs/evidence/15_trials.ipynb #6fec00d4
+# %% ../../nbs/evidence/15_trials.ipynb #32a19f87
 def by_measure(
     arms:dict # From an arm to a dict from a measure to numbers
 ):
@@ -273,7 +273,7 @@ def _ackley(t):
     return by_measure({k: {'updates':[len(o)-1], 'distance':[o[-1].norm().item()]} for k,o in paths.items()})
 
 def _curves(t):
-    "F1, F2 and F3 from -1 at a rate of 0.1 with β₁ = 0.95, 300 steps; the saddle from its first start, 2,000 steps at the default rate"
+    "F1, F2 and F3 from -1 at a rate of 0.1 with β₁ = 0.95, 300 steps; the saddle from its first start, 5,000 steps at the default rate"
     arms = dict(adam=(every.adam, .1), diffgrad=(every.diffgrad, .1))|{'adam, lr/2':(every.adam, .05)}
     def gap(o, p, **kw):
         end = descent(o, p, **kw).points[-1]
