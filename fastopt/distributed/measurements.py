@@ -7,9 +7,8 @@ Docs: https://fastopt.github.io/fastopt/distributed/measurements.html.md"""
 # %% auto #0
 __all__ = ['MEASUREMENTS', 'collaborate_scores', 'reduction_scores', 'federate_scores', 'one_scheme_scores']
 
-# %% ../../nbs/distributed/08_measurements.ipynb #e56de008
+# %% ../../nbs/distributed/08_measurements.ipynb #17d36eda
 import torch
-from collections.abc import Callable
 from fastai.learner import Learner
 from fastai.losses import CrossEntropyLossFlat
 from fastai.metrics import accuracy
@@ -73,7 +72,7 @@ def reduction_scores(
         return worst/nna_bound(n, f)
     return _rows([{('share of the bound', 'nna'): max(share(o, *s) for s in settings)} for o in seeds])
 
-# %% ../../nbs/distributed/08_measurements.ipynb #0a2a00ec
+# %% ../../nbs/distributed/08_measurements.ipynb #a041ca42
 _FED = dict(steps=5, lr=.05, percent=80, alpha=.3)
 _STRATEGIES = dict(fedavg={}, fedasync={}, fedfix=dict(dt=.5))
 
@@ -93,6 +92,7 @@ def federate_scores(
         return res
     return _rows([run(o) for o in seeds])
 
+# %% ../../nbs/distributed/08_measurements.ipynb #2c564ef7
 def one_scheme_scores(
     time=3. # Units of simulated time
 ):
@@ -106,5 +106,5 @@ def one_scheme_scores(
         return sum(v.double().abs().sum().item() for v in fed.x.values())
     return dict(weights={k:[size(o)] for k,o in ways.items()})
 
-MEASUREMENTS:dict[str,Callable] = {'collaborate':collaborate_scores, 'reduction':reduction_scores, 'federate':federate_scores,
+MEASUREMENTS = {'collaborate':collaborate_scores, 'reduction':reduction_scores, 'federate':federate_scores,
     'one scheme':one_scheme_scores} # Name of a plan -> function

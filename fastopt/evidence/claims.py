@@ -7,10 +7,8 @@ Docs: https://fastopt.github.io/fastopt/evidence/claims.html.md"""
 # %% auto #0
 __all__ = ['VERDICTS', 'LEAST_PAIRS', 'HOWS', 'SOURCES', 'CLAIMS', 'Question', 'answer', 'Claim', 'judge', 'find_claim']
 
-# %% ../../nbs/evidence/14_claims.ipynb #6e8754e2
-import math
+# %% ../../nbs/evidence/14_claims.ipynb #7cd3a1ed
 from typing import NamedTuple
-from fastcore.basics import first
 from .compare import _digest, detectable_difference, paired_difference
 from ..names import check_choice
 
@@ -86,146 +84,160 @@ def judge(
         else 'open' if 'open' in told else 'reproduced')
     return verdict,asks,controls
 
-# %% ../../nbs/evidence/14_claims.ipynb #1d3dcb7d
-SOURCES = dict(
-    diffgrad='Meet DiffGrad (article); S. Dubey et al., arXiv 1909.11015', adabelief='J. Zhuang et al., arXiv 2010.07468',
+# %% ../../nbs/evidence/14_claims.ipynb #dbe51417
+SOURCES = dict(diffgrad='Meet DiffGrad (article); S. Dubey et al., arXiv 1909.11015', adabelief='J. Zhuang et al., arXiv 2010.07468',
     sharpness='Y. Pan and Y. Li, arXiv 2306.00204', monna='S. Farhadkhani et al., arXiv 2209.10931',
     federated='Y. Fraboni et al., arXiv 2206.10189', adam='Recent improvements to the Adam optimizer (IPRally, 2019)',
     adamod='Meet AdaMod (article); J. Ding et al., arXiv 1910.12249', radam='L. Liu et al., arXiv 1908.03265',
     tutorial='A gradient-descent tutorial with benchmark (Paperspace)', demon='J. Chen et al., arXiv 1910.04952',
     yellowfin='J. Zhang and I. Mitliagkas, arXiv 1706.03471', imagenette="fastai's Imagenette leaderboard, and Meet DiffGrad (article)")
 
+CLAIMS = {} # Name -> `Claim`
+def _add(id, *args, **kwargs): CLAIMS[id] = Claim(id, *args, **kwargs)
+
 _point,_early = .01,.02
 def _acc(one, how, other, margin=_point): return Question(one, how, other, 'accuracy', margin)
 def _soon(one, how, other): return Question(one, how, other, 'early accuracy', _early)
 
-CLAIMS = {o.id: o for o in (
-    Claim('diffgrad-locks-in', 'Adam flies past the global minimum of three functions, and diffGrad locks in', 'diffgrad', 'curves',
-        (Question('diffgrad', 'above', 'adam', 'functions solved'),), (Question('diffgrad', 'above', 'adam, lr/2', 'functions solved'),),
-        'Adam at half the rate, which is what a friction of ½ makes of it', exact=True),
-    Claim('diffgrad-escapes', 'diffGrad still escapes saddles and local minima', 'diffgrad', 'curves',
-        (Question('diffgrad', 'below', .05, 'distance on saddle'), Question('diffgrad', 'below', .05, 'distance on F3')), exact=True),
-    Claim('diffgrad-beats-adam', 'diffGrad is better than Adam', 'diffgrad', 'fashion', (_acc('diffgrad', 'above', 'adam'),),
-        (_acc('diffgrad', 'above', 'adam, lr/2'),), 'Adam at half the rate: the friction stays near ½ in real networks'),
-    Claim('diffgrad-beats-sgdm', 'diffGrad is better than SGD with momentum', 'diffgrad', 'fashion',
-        (_acc('diffgrad, tuned', 'above', 'momentum, tuned'),), (_acc('diffgrad, tuned', 'above', 'adam, tuned'),), 'Adam, tuned equally'),
-    Claim('diffgrad-cifar-300', 'diffGrad is better than Adam and SGD with momentum on CIFAR-10 and CIFAR-100 at 300 epochs', 'diffgrad',
-        why='600 epochs of a deep network for each optimizer and seed need a GPU, and CIFAR-100 is not at hand',
-        command='fastopt-bench CIFAR100-VGG16'),
-    Claim('diffgrad-v1-beats-v0', 'version 1 of the friction is better than version 0', 'diffgrad', 'fashion',
-        (_acc('diffgrad, version 1', 'above', 'diffgrad'),)),
-    Claim('diffgrad-flat-anneal', 'flat and then annealed is the best of three schedules with diffGrad', 'diffgrad', 'schedules',
-        (_acc('flat and anneal', 'above', 'one cycle'), _acc('flat and anneal', 'above', 'flat'))),
-    Claim('diffgrad-near-record', 'diffGrad is within 1% of the record of 20 epochs of fastai without tuning', 'diffgrad',
-        why='Imagewoof at 128 px for 20 epochs and 5 seeds needs a GPU',
-        command='fastopt-leaderboard run --dataset imagewoof --size 128 --epochs 20 --opt diffgrad'),
-    Claim('diffgrad-activations', 'diffGrad performs uniformly well for networks with different activation functions', 'diffgrad',
-        'activations', (Question('diffgrad', 'below', 'adam', 'spread over activations', .005), Question('diffgrad', 'not below', 'adam',
-            'accuracy of the worst activation', _point)), (Question('diffgrad', 'below', 'adam, lr/2', 'spread over activations', .005),),
-        'Adam at half the rate'),
-    Claim('diffgrad-early-variance', 'diffGrad handles the variance of the first steps less well than AdaMod', 'adamod', 'long',
-        (_soon('diffgrad, lr 0.01', 'below', 'adamod, lr 0.01'),)),
-    Claim('adabelief-fast', 'AdaBelief converges as fast as adaptive methods', 'adabelief', 'fashion',
-        (_soon('adabelief', 'not below', 'adam'),), (_soon('adabelief', 'above', 'momentum, tuned'),),
-        'SGD with momentum, which is said to be slower; if it is not, speed is nothing special here'),
-    Claim('adabelief-generalizes', 'AdaBelief generalizes as SGD does', 'adabelief', 'fashion',
-        (_acc('adabelief, tuned', 'not below', 'momentum, tuned'),), (_acc('adabelief, tuned', 'above', 'adam, tuned'),),
-        'Adam, tuned equally, which is said to generalize less well; if it does not, AdaBelief is nothing special here'),
-    Claim('adabelief-eps', 'AdaBelief is better than Adam, and not only by its larger denominator', 'adabelief', 'fashion',
-        (_acc('adabelief', 'above', 'adam'),), (_acc('adabelief', 'above', 'adam, eps=3e-3'),),
-        'Adam with the eps that AdaBelief\'s adds up to'),
-    Claim('adabelief-gan', 'AdaBelief trains GANs stably', 'adabelief', why='a GAN and its scores over seeds need a GPU',
-        command='fastopt-bench MNIST-GAN'),
-    Claim('adabelief-samples', 'AdaBelief makes better samples than a well-tuned Adam on CIFAR-10', 'adabelief',
-        why='a GAN on CIFAR-10 and its FID need a GPU and an Inception network, which is not at hand', command='fastopt-bench MNIST-GAN'),
-    Claim('sharpness-sgd-adam', 'the directional sharpness of SGD is much larger than that of Adam', 'sharpness', 'sharpness',
-        (Question('sgd', 'above', 'adam', 'log10 of sharpness, step 50', .3, .3), Question('sgd', 'above', 'adam',
-            'log10 of sharpness, step 200', .3, .3))),
-    Claim('sharpness-few-coordinates', 'a small fraction of the coordinates causes the sharpness', 'sharpness', 'sharpness',
-        (Question('sgd, 10% clipped', 'below', 'sgd', 'log10 of sharpness, step 50', .3, .3), Question('sgd, 10% clipped', 'below', 'sgd',
-            'log10 of sharpness, step 200', .3, .3))),
-    Claim('clipping-lowers-sharpness', 'clipping coordinates lowers the sharpness of SGD and of Adam', 'sharpness', 'sharpness',
-        tuple(Question(f'{o}, 50% clipped', 'below', o, f'log10 of sharpness, step {k}', .05) for o in ('sgd','adam') for k in (50,200))),
-    Claim('clipping-helps', 'clipping coordinates helps SGD and other optimizers: a step of the best length lowers the loss more', 'sharpness',
-        'sharpness', tuple(Question(f'{o}, 50% clipped', 'above', o, f'log10 of the best decrease, step {k}', .05)
-            for o in ('sgd','adam') for k in (50,200))),
-    Claim('monna-attack-free', 'MoNNA under attack ends near the mean of honest workers alone', 'monna', 'collaborate',
-        (Question('nna', 'not below', 'attack-free mean', 'accuracy under the worst attack', _early),),
-        (Question('nna', 'above', 'mean', 'accuracy under the worst attack', _early),), 'the plain mean; if it withstands the attacks, they are harmless'),
-    Claim('monna-momentum', 'without momentum the same averaging collapses under attack', 'monna', 'collaborate',
-        (Question('nna', 'above', 'nna, no momentum', 'accuracy under the worst attack', .05, .05),)),
-    Claim('monna-reduction', 'nearest-neighbour averaging is an (α,λ)-reduction', 'monna', 'reduction',
-        (Question('nna', 'below', 1., 'share of the bound'),)),
-    Claim('monna-overhead', 'the overhead in gradients is linear in the share of faulty machines', 'monna',
-        why='a statement about rates of convergence: it needs tuned trainings for many shares of faulty machines',
-        command='fastopt-collaborate --data mnist --f 1 (and 2, 3, 4, 5)'),
-    Claim('federated-one-scheme', 'FedAvg, asynchronous FedAvg and FedBuff are cases of one scheme', 'federated', 'one scheme',
-        (Question('fedfix with windows of the slowest', 'alike', 'fedavg', 'weights', 1e-6),
-            Question('fedbuff of one delivery', 'alike', 'fedasync', 'weights', 1e-6)), exact=True),
-    Claim('federated-async-fast', 'asynchronous FedAvg is faster than FedAvg', 'federated', 'federate',
-        (Question('fedasync', 'above', 'fedavg', 'early accuracy', _early),)),
-    Claim('federated-async-unstable', 'asynchronous FedAvg is less stable than FedAvg', 'federated', 'federate',
-        (Question('fedasync', 'above', 'fedavg', 'unsteadiness', .005),)),
-    Claim('federated-fedfix', 'FedFix improves on both: faster than FedAvg, and stabler than asynchronous FedAvg', 'federated', 'federate',
-        (Question('fedfix', 'above', 'fedavg', 'early accuracy', _early), Question('fedfix', 'below', 'fedasync', 'unsteadiness', .005))),
-    Claim('adamw-separates', 'with AdamW, learning rate and weight decay can be tuned one after the other', 'adam', 'grid',
-        (Question('adamw', 'below', 'adam', 'accuracy lost by tuning separately', _point),)),
-    Claim('adamw-matches-sgdm', 'AdamW with annealing matches SGD with momentum on images', 'adam', 'fashion',
-        (_acc('adamw, tuned', 'not below', 'momentum, tuned'),), (_acc('adamw, tuned', 'above', 'adam, tuned'),),
-        'Adam with the same annealing; if it does the same, decoupled decay is not the reason'),
-    Claim('qhadam-generalizes', 'QHAdam generalizes better than Adam', 'adam', 'fashion', (_acc('qhadam', 'above', 'adam'),)),
-    Claim('qhadam-steadier', 'QHAdam trains more steadily than Adam', 'adam', 'fashion',
-        (Question('qhadam', 'below', 'adam', 'roughness', .005),)),
-    Claim('qhadamw-early', 'QHAdamW learns faster early than AdamW at the documented defaults, and ends alike', 'adam', 'fashion',
-        (_soon('qhadamw', 'above', 'adamw'), _acc('qhadamw', 'alike', 'adamw'))),
-    Claim('lamb-no-warm-up', 'LAMB needs no warm-up', 'adam', 'fashion', (_acc('lamb', 'not below', 'lamb, warm-up'),),
-        (_acc('adam, warm-up', 'above', 'adam'),), 'Adam with a warm-up; if it gains nothing, none is needed here by anybody'),
-    Claim('lamb-early', 'LAMB is faster than AdamW early, and slightly worse at the end', 'adam', 'fashion',
-        (_soon('lamb', 'above', 'adamw'), _acc('lamb', 'below', 'adamw'))),
-    Claim('lamb-large-batches', 'LAMB is right for very large batches', 'adam', why='batches of 32,000 need many times the data and the memory of this machine',
-        command='fastopt-bench CIFAR10-ResNet18 --bs 8192'),
-    Claim('adamod-no-warm-up', 'AdaMod needs no warm-up', 'adamod', 'long', (_acc('adamod, lr 0.01', 'not below', 'adamod, lr 0.01, warm-up'),),
-        (_acc('adam, lr 0.01, warm-up', 'above', 'adam, lr 0.01'),), 'Adam with a warm-up; if it gains nothing, none is needed here by anybody'),
-    Claim('adamod-rates', 'AdaMod ends at the same point over two orders of magnitude of the rate, where Adam and SGDM differ', 'adamod', 'long',
-        (Question('adamod', 'below', .02, 'spread over rates'), Question('adamod', 'below', 'adam', 'spread over rates', _point),
-            Question('adamod', 'below', 'momentum', 'spread over rates', _point)),
-        (Question('adamod', 'below', 'adam, warm-up', 'spread over rates', _point),),
-        'Adam with a warm-up of 2/(1-β₃) steps: AdaMod\'s bound scales with the rate, and is a warm-up'),
-    Claim('adamod-beats-warm-adam', 'AdaMod is better than Adam with a warm-up', 'adamod', 'long',
-        (_acc('adamod, lr 0.001', 'above', 'adam, lr 0.001, warm-up'),)),
-    Claim('adamod-sgdm-overtakes', 'SGD with momentum overtakes AdaMod in long training', 'adamod', 'long',
-        (_soon('adamod, lr 0.001', 'above', 'momentum, tuned'), _acc('momentum, tuned', 'above', 'adamod, lr 0.001'))),
-    Claim('adamod-then-sgdm', 'a training with AdaMod should be finished with SGD with momentum', 'adamod', 'long',
-        (_acc('adamod, then momentum', 'above', 'adamod, lr 0.001'),), (_acc('adamod, then momentum', 'above', 'momentum, tuned'),),
-        'SGD with momentum from the start'),
-    Claim('diffmod-combines', 'DiffMod combines what diffGrad and AdaMod are good at', 'adamod', 'long',
-        (_acc('diffmod, lr 0.01', 'not below', 'diffgrad, lr 0.01'), _acc('diffmod, lr 0.01', 'not below', 'adamod, lr 0.01')),
-        (_acc('diffmod, lr 0.01', 'above', 'adam, lr 0.005, warm-up'),), 'Adam at half the rate with a warm-up'),
-    Claim('top-five', 'AdaMod, Ranger and DeepMemory are among the five best optimizers', 'adamod', 'fashion',
-        tuple(Question(o, 'below', 5.5, 'rank') for o in ('adamod','ranger','deepmemory'))),
-    Claim('radam-no-warm-up', 'RAdam needs no warm-up', 'radam', 'fashion', (_acc('radam', 'not below', 'adam, warm-up'),),
-        (_acc('adam, warm-up', 'above', 'adam'),), 'Adam with and without a warm-up; if it gains nothing, none is needed here by anybody'),
-    Claim('ackley-iterations', "plain descent converges on Ackley's function in 139 updates, with momentum 0.1 in 127", 'tutorial', 'ackley',
-        (Question('plain', 'alike', 139, 'updates'), Question('momentum 0.1', 'alike', 127, 'updates')),
-        (Question('right derivative', 'below', .05, 'distance'),),
-        'the same with the parenthesis that the tutorial\'s difference lacks: it stops at once, far from the minimum', exact=True),
-    Claim('adamax-best-in-training', 'Adamax is best in training, before SGD, Adam, AdamW and the others', 'tutorial', 'cifar',
-        tuple(Question('adamax', 'below', o, 'training loss', .05) for o in ('sgd','adam','adamw','adagrad','adadelta','asgd'))),
-    Claim('four-alike', 'on unseen data Adamax, SGD, Adam and AdamW are alike', 'tutorial', 'cifar',
-        tuple(_acc('adamax', 'alike', o, .02) for o in ('sgd','adam','adamw'))),
-    Claim('adam-lowest-loss', 'Adam and AdamW have the lowest loss on unseen data', 'tutorial', 'cifar',
-        tuple(Question(a, 'below', b, 'loss', .02) for a in ('adam','adamw') for b in ('adamax','sgd'))),
-    Claim('adagrad-behind', 'Adagrad and Adadelta are behind', 'tutorial', 'cifar',
-        tuple(_acc(a, 'below', b, .02) for a in ('adagrad','adadelta') for b in ('adamax','sgd','adam','adamw'))),
-    Claim('demon-six-tasks', 'Demon tops the six tasks', 'demon', why='two of the six data sets are not at hand, and the networks need a GPU',
-        command='fastopt-bench'),
-    Claim('demon-late', 'Demon is better when the decay is delayed', 'tutorial', 'demon',
-        (_acc('demon, delayed', 'above', 'demon'),), (_acc('demon, delayed', 'above', 'momentum'),), 'momentum without any decay'),
-    Claim('yellowfin-tunes-itself', 'YellowFin tunes itself', 'yellowfin', 'fashion', (_acc('yellowfin', 'not below', 'momentum, tuned'),)),
-    Claim('imagenette-record', "Ranger with flat and anneal holds the record of Imagenette's leaderboard", 'imagenette',
-        why='the published sizes need a GPU', command='fastopt-leaderboard run --preset base-2020 --size 128 --epochs 5'),
-)}
+# %% ../../nbs/evidence/14_claims.ipynb #1967a08b
+_add('diffgrad-locks-in', 'Adam flies past the global minimum of three functions, and diffGrad locks in', 'diffgrad', 'curves',
+    (Question('diffgrad', 'above', 'adam', 'functions solved'),), (Question('diffgrad', 'above', 'adam, lr/2', 'functions solved'),),
+    'Adam at half the rate, which is what a friction of ½ makes of it', exact=True)
+_add('diffgrad-escapes', 'diffGrad still escapes saddles and local minima', 'diffgrad', 'curves',
+    (Question('diffgrad', 'below', .05, 'distance on saddle'), Question('diffgrad', 'below', .05, 'distance on F3')), exact=True)
+_add('diffgrad-beats-adam', 'diffGrad is better than Adam', 'diffgrad', 'fashion', (_acc('diffgrad', 'above', 'adam'),),
+    (_acc('diffgrad', 'above', 'adam, lr/2'),), 'Adam at half the rate: the friction stays near ½ in real networks')
+_add('diffgrad-beats-sgdm', 'diffGrad is better than SGD with momentum', 'diffgrad', 'fashion',
+    (_acc('diffgrad, tuned', 'above', 'momentum, tuned'),), (_acc('diffgrad, tuned', 'above', 'adam, tuned'),), 'Adam, tuned equally')
+_add('diffgrad-cifar-300', 'diffGrad is better than Adam and SGD with momentum on CIFAR-10 and CIFAR-100 at 300 epochs', 'diffgrad',
+    why='600 epochs of a deep network for each optimizer and seed need a GPU, and CIFAR-100 is not at hand',
+    command='fastopt-bench CIFAR100-VGG16')
+_add('diffgrad-v1-beats-v0', 'version 1 of the friction is better than version 0', 'diffgrad', 'fashion',
+    (_acc('diffgrad, version 1', 'above', 'diffgrad'),))
+_add('diffgrad-flat-anneal', 'flat and then annealed is the best of three schedules with diffGrad', 'diffgrad', 'schedules',
+    (_acc('flat and anneal', 'above', 'one cycle'), _acc('flat and anneal', 'above', 'flat')))
+_add('diffgrad-near-record', 'diffGrad is within 1% of the record of 20 epochs of fastai without tuning', 'diffgrad',
+    why='Imagewoof at 128 px for 20 epochs and 5 seeds needs a GPU',
+    command='fastopt-leaderboard run --dataset imagewoof --size 128 --epochs 20 --opt diffgrad')
+_add('diffgrad-activations', 'diffGrad performs uniformly well for networks with different activation functions', 'diffgrad',
+    'activations', (Question('diffgrad', 'below', 'adam', 'spread over activations', .005), Question('diffgrad', 'not below', 'adam',
+        'accuracy of the worst activation', _point)), (Question('diffgrad', 'below', 'adam, lr/2', 'spread over activations', .005),),
+    'Adam at half the rate')
 
+# %% ../../nbs/evidence/14_claims.ipynb #27f68405
+_add('adabelief-fast', 'AdaBelief converges as fast as adaptive methods', 'adabelief', 'fashion',
+    (_soon('adabelief', 'not below', 'adam'),), (_soon('adabelief', 'above', 'momentum, tuned'),),
+    'SGD with momentum, which is said to be slower; if it is not, speed is nothing special here')
+_add('adabelief-generalizes', 'AdaBelief generalizes as SGD does', 'adabelief', 'fashion',
+    (_acc('adabelief, tuned', 'not below', 'momentum, tuned'),), (_acc('adabelief, tuned', 'above', 'adam, tuned'),),
+    'Adam, tuned equally, which is said to generalize less well; if it does not, AdaBelief is nothing special here')
+_add('adabelief-eps', 'AdaBelief is better than Adam, and not only by its larger denominator', 'adabelief', 'fashion',
+    (_acc('adabelief', 'above', 'adam'),), (_acc('adabelief', 'above', 'adam, eps=3e-3'),),
+    'Adam with the eps that AdaBelief\'s adds up to')
+_add('adabelief-gan', 'AdaBelief trains GANs stably', 'adabelief', why='a GAN and its scores over seeds need a GPU',
+    command='fastopt-bench MNIST-GAN')
+_add('adabelief-samples', 'AdaBelief makes better samples than a well-tuned Adam on CIFAR-10', 'adabelief',
+    why='a GAN on CIFAR-10 and its FID need a GPU and an Inception network, which is not at hand', command='fastopt-bench MNIST-GAN')
+
+# %% ../../nbs/evidence/14_claims.ipynb #dca5886a
+_add('sharpness-sgd-adam', 'the directional sharpness of SGD is much larger than that of Adam', 'sharpness', 'sharpness',
+    (Question('sgd', 'above', 'adam', 'log10 of sharpness, step 50', .3, .3), Question('sgd', 'above', 'adam',
+        'log10 of sharpness, step 200', .3, .3)))
+_add('sharpness-few-coordinates', 'a small fraction of the coordinates causes the sharpness', 'sharpness', 'sharpness',
+    (Question('sgd, 10% clipped', 'below', 'sgd', 'log10 of sharpness, step 50', .3, .3), Question('sgd, 10% clipped', 'below', 'sgd',
+        'log10 of sharpness, step 200', .3, .3)))
+_add('clipping-lowers-sharpness', 'clipping coordinates lowers the sharpness of SGD and of Adam', 'sharpness', 'sharpness',
+    tuple(Question(f'{o}, 50% clipped', 'below', o, f'log10 of sharpness, step {k}', .05) for o in ('sgd','adam') for k in (50,200)))
+_add('clipping-helps', 'clipping coordinates helps SGD and other optimizers: a step of the best length lowers the loss more', 'sharpness',
+    'sharpness', tuple(Question(f'{o}, 50% clipped', 'above', o, f'log10 of the best decrease, step {k}', .05)
+        for o in ('sgd','adam') for k in (50,200)))
+
+# %% ../../nbs/evidence/14_claims.ipynb #55927371
+_add('monna-attack-free', 'MoNNA under attack ends near the mean of honest workers alone', 'monna', 'collaborate',
+    (Question('nna', 'not below', 'attack-free mean', 'accuracy under the worst attack', _early),),
+    (Question('nna', 'above', 'mean', 'accuracy under the worst attack', _early),), 'the plain mean; if it withstands the attacks, they are harmless')
+_add('monna-momentum', 'without momentum the same averaging collapses under attack', 'monna', 'collaborate',
+    (Question('nna', 'above', 'nna, no momentum', 'accuracy under the worst attack', .05, .05),))
+_add('monna-reduction', 'nearest-neighbour averaging is an (α,λ)-reduction', 'monna', 'reduction',
+    (Question('nna', 'below', 1., 'share of the bound'),))
+_add('monna-overhead', 'the overhead in gradients is linear in the share of faulty machines', 'monna',
+    why='a statement about rates of convergence: it needs tuned trainings for many shares of faulty machines',
+    command='fastopt-collaborate --data mnist --f 1 (and 2, 3, 4, 5)')
+_add('federated-one-scheme', 'FedAvg, asynchronous FedAvg and FedBuff are cases of one scheme', 'federated', 'one scheme',
+    (Question('fedfix with windows of the slowest', 'alike', 'fedavg', 'weights', 1e-6),
+        Question('fedbuff of one delivery', 'alike', 'fedasync', 'weights', 1e-6)), exact=True)
+_add('federated-async-fast', 'asynchronous FedAvg is faster than FedAvg', 'federated', 'federate',
+    (Question('fedasync', 'above', 'fedavg', 'early accuracy', _early),))
+_add('federated-async-unstable', 'asynchronous FedAvg is less stable than FedAvg', 'federated', 'federate',
+    (Question('fedasync', 'above', 'fedavg', 'unsteadiness', .005),))
+_add('federated-fedfix', 'FedFix improves on both: faster than FedAvg, and stabler than asynchronous FedAvg', 'federated', 'federate',
+    (Question('fedfix', 'above', 'fedavg', 'early accuracy', _early), Question('fedfix', 'below', 'fedasync', 'unsteadiness', .005)))
+
+# %% ../../nbs/evidence/14_claims.ipynb #d74fdc93
+_add('adamw-separates', 'with AdamW, learning rate and weight decay can be tuned one after the other', 'adam', 'grid',
+    (Question('adamw', 'below', 'adam', 'accuracy lost by tuning separately', _point),))
+_add('adamw-matches-sgdm', 'AdamW with annealing matches SGD with momentum on images', 'adam', 'fashion',
+    (_acc('adamw, tuned', 'not below', 'momentum, tuned'),), (_acc('adamw, tuned', 'above', 'adam, tuned'),),
+    'Adam with the same annealing; if it does the same, decoupled decay is not the reason')
+_add('qhadam-generalizes', 'QHAdam generalizes better than Adam', 'adam', 'fashion', (_acc('qhadam', 'above', 'adam'),))
+_add('qhadam-steadier', 'QHAdam trains more steadily than Adam', 'adam', 'fashion',
+    (Question('qhadam', 'below', 'adam', 'roughness', .005),))
+_add('qhadamw-early', 'QHAdamW learns faster early than AdamW at the documented defaults, and ends alike', 'adam', 'fashion',
+    (_soon('qhadamw', 'above', 'adamw'), _acc('qhadamw', 'alike', 'adamw')))
+_add('lamb-no-warm-up', 'LAMB needs no warm-up', 'adam', 'fashion', (_acc('lamb', 'not below', 'lamb, warm-up'),),
+    (_acc('adam, warm-up', 'above', 'adam'),), 'Adam with a warm-up; if it gains nothing, none is needed here by anybody')
+_add('lamb-early', 'LAMB is faster than AdamW early, and slightly worse at the end', 'adam', 'fashion',
+    (_soon('lamb', 'above', 'adamw'), _acc('lamb', 'below', 'adamw')))
+_add('lamb-large-batches', 'LAMB is right for very large batches', 'adam', why='batches of 32,000 need many times the data and the memory of this machine',
+    command='fastopt-bench CIFAR10-ResNet18 --bs 8192')
+
+# %% ../../nbs/evidence/14_claims.ipynb #24480728
+_add('diffgrad-early-variance', 'diffGrad handles the variance of the first steps less well than AdaMod', 'adamod', 'long',
+    (_soon('diffgrad, lr 0.01', 'below', 'adamod, lr 0.01'),))
+_add('adamod-no-warm-up', 'AdaMod needs no warm-up', 'adamod', 'long', (_acc('adamod, lr 0.01', 'not below', 'adamod, lr 0.01, warm-up'),),
+    (_acc('adam, lr 0.01, warm-up', 'above', 'adam, lr 0.01'),), 'Adam with a warm-up; if it gains nothing, none is needed here by anybody')
+_add('adamod-rates', 'AdaMod ends at the same point over two orders of magnitude of the rate, where Adam and SGDM differ', 'adamod', 'long',
+    (Question('adamod', 'below', .02, 'spread over rates'), Question('adamod', 'below', 'adam', 'spread over rates', _point),
+        Question('adamod', 'below', 'momentum', 'spread over rates', _point)),
+    (Question('adamod', 'below', 'adam, warm-up', 'spread over rates', _point),),
+    'Adam with a warm-up of 2/(1-β₃) steps: AdaMod\'s bound scales with the rate, and is a warm-up')
+_add('adamod-beats-warm-adam', 'AdaMod is better than Adam with a warm-up', 'adamod', 'long',
+    (_acc('adamod, lr 0.001', 'above', 'adam, lr 0.001, warm-up'),))
+_add('adamod-sgdm-overtakes', 'SGD with momentum overtakes AdaMod in long training', 'adamod', 'long',
+    (_soon('adamod, lr 0.001', 'above', 'momentum, tuned'), _acc('momentum, tuned', 'above', 'adamod, lr 0.001')))
+_add('adamod-then-sgdm', 'a training with AdaMod should be finished with SGD with momentum', 'adamod', 'long',
+    (_acc('adamod, then momentum', 'above', 'adamod, lr 0.001'),), (_acc('adamod, then momentum', 'above', 'momentum, tuned'),),
+    'SGD with momentum from the start')
+_add('diffmod-combines', 'DiffMod combines what diffGrad and AdaMod are good at', 'adamod', 'long',
+    (_acc('diffmod, lr 0.01', 'not below', 'diffgrad, lr 0.01'), _acc('diffmod, lr 0.01', 'not below', 'adamod, lr 0.01')),
+    (_acc('diffmod, lr 0.01', 'above', 'adam, lr 0.005, warm-up'),), 'Adam at half the rate with a warm-up')
+_add('top-five', 'AdaMod, Ranger and DeepMemory are among the five best optimizers', 'adamod', 'fashion',
+    tuple(Question(o, 'below', 5.5, 'rank') for o in ('adamod','ranger','deepmemory')))
+_add('radam-no-warm-up', 'RAdam needs no warm-up', 'radam', 'fashion', (_acc('radam', 'not below', 'adam, warm-up'),),
+    (_acc('adam, warm-up', 'above', 'adam'),), 'Adam with and without a warm-up; if it gains nothing, none is needed here by anybody')
+
+# %% ../../nbs/evidence/14_claims.ipynb #696935a9
+_add('ackley-iterations', "plain descent converges on Ackley's function in 139 updates, with momentum 0.1 in 127", 'tutorial', 'ackley',
+    (Question('plain', 'alike', 139, 'updates'), Question('momentum 0.1', 'alike', 127, 'updates')),
+    (Question('right derivative', 'below', .05, 'distance'),),
+    'the same with the parenthesis that the tutorial\'s difference lacks: it stops at once, far from the minimum', exact=True)
+_add('adamax-best-in-training', 'Adamax is best in training, before SGD, Adam, AdamW and the others', 'tutorial', 'cifar',
+    tuple(Question('adamax', 'below', o, 'training loss', .05) for o in ('sgd','adam','adamw','adagrad','adadelta','asgd')))
+_add('four-alike', 'on unseen data Adamax, SGD, Adam and AdamW are alike', 'tutorial', 'cifar',
+    tuple(_acc('adamax', 'alike', o, .02) for o in ('sgd','adam','adamw')))
+_add('adam-lowest-loss', 'Adam and AdamW have the lowest loss on unseen data', 'tutorial', 'cifar',
+    tuple(Question(a, 'below', b, 'loss', .02) for a in ('adam','adamw') for b in ('adamax','sgd')))
+_add('adagrad-behind', 'Adagrad and Adadelta are behind', 'tutorial', 'cifar',
+    tuple(_acc(a, 'below', b, .02) for a in ('adagrad','adadelta') for b in ('adamax','sgd','adam','adamw')))
+_add('demon-six-tasks', 'Demon tops the six tasks', 'demon', why='two of the six data sets are not at hand, and the networks need a GPU',
+    command='fastopt-bench')
+_add('demon-late', 'Demon is better when the decay is delayed', 'tutorial', 'demon',
+    (_acc('demon, delayed', 'above', 'demon'),), (_acc('demon, delayed', 'above', 'momentum'),), 'momentum without any decay')
+_add('yellowfin-tunes-itself', 'YellowFin tunes itself', 'yellowfin', 'fashion', (_acc('yellowfin', 'not below', 'momentum, tuned'),))
+_add('imagenette-record', "Ranger with flat and anneal holds the record of Imagenette's leaderboard", 'imagenette',
+    why='the published sizes need a GPU', command='fastopt-leaderboard run --preset base-2020 --size 128 --epochs 5')
+
+# %% ../../nbs/evidence/14_claims.ipynb #2ffa67eb
 def find_claim(
     id:str # Name of a claim
 )->Claim:

@@ -7,19 +7,19 @@ Docs: https://fastopt.github.io/fastopt/evidence/ledger.html.md"""
 # %% auto #0
 __all__ = ['read_ledger', 'record_of', 'settle', 'numbers_of', 'ledger_table', 'plot_ledger', 'save_ledger']
 
-# %% ../../nbs/evidence/16_ledger.ipynb #672e88c9
+# %% ../../nbs/evidence/16_ledger.ipynb #acd545e0
 import html, math, time, pandas as pd
 from pathlib import Path
 from fastcore.basics import first
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from .claims import CLAIMS, SOURCES, VERDICTS, Claim, find_claim, judge
-from .trials import PLANS, SEEDS, Trials
+from .trials import PLANS, Trials
 from ..names import InputError
 from ..training.pages import COLOURS, html_document, sortable_table, svg_text
 from ..training.records import append_json_line, device_name, git_commit, package_versions, read_json_lines
 
-# %% ../../nbs/evidence/16_ledger.ipynb #13975674
+# %% ../../nbs/evidence/16_ledger.ipynb #4cc2b3a8
 _KEYS = ('claim','says','source','verdict','protocol','values')
 
 def _flaw_of_record(rec):
@@ -41,6 +41,7 @@ def _asked(claim, values):
             if isinstance(arm, str): res.setdefault(q.measure, {})[arm] = values[q.measure][arm]
     return res
 
+# %% ../../nbs/evidence/16_ledger.ipynb #e9be3b45
 def record_of(
     claim:Claim, # What was settled
     values=None, # As `answer` takes it; `None` if nothing was run
@@ -57,6 +58,7 @@ def record_of(
         'command':claim.command or f"settle('{claim.id}')", 'setting':' '.join(setting.split()), 'values':values, 'seconds':round(seconds),
         'device':device_name(), 'versions':package_versions(), 'commit':git_commit(), 'date':time.strftime('%Y-%m-%d')}
 
+# %% ../../nbs/evidence/16_ledger.ipynb #e55d4ad8
 def settle(
     id:str, # Name of a claim
     data='.', # Folder of the data: FashionMNIST, cifar10, ptb

@@ -84,7 +84,7 @@ def one_cycle(
 SHAPES = dict(fc=lambda pos: dict(lr=flat_cos(pos, 1., 1e-5)), flat=lambda pos: {}, cycle=one_cycle,
     demon=lambda pos: dict(mom=fade(.9, pos, 1)), delayed=lambda pos: dict(mom=fade(.9, max(0, 2*pos-1), 1)))
 
-# %% ../../nbs/evidence/15_trials.ipynb #0c9fd8be
+# %% ../../nbs/evidence/15_trials.ipynb #5a7cd399
 def make_opts(
     e:Entry, # Who trains
     ws:list, # Weights [seeds, …]
@@ -103,6 +103,7 @@ def make_opts(
             if k%2: o.state[p]['do_wd'] = False # A bias, as `Learner` has it
     return sum(own, []),opts
 
+# %% ../../nbs/evidence/15_trials.ipynb #4873b56d
 def _scores(net, ws, x, y):
     "Accuracy and loss of each seed"
     s,right,loss = len(ws[0]),0.,0.
@@ -158,7 +159,7 @@ def train_stacked(
     def kept(k, v): return v if 'accuracy' in k else torch.nan_to_num(v, nan=2*chance, posinf=2*chance).clamp(max=2*chance)
     return {k: [round(o, 6) for o in kept(k, v).tolist()] for k,v in found.items()}
 
-# %% ../../nbs/evidence/15_trials.ipynb #4d9f18bb
+# %% ../../nbs/evidence/15_trials.ipynb #e1bdb8c4
 def _digits(root, n, nv):
     from sklearn.datasets import load_digits # `fastopt.all` imports nothing that fastai has not
     x,y = load_digits(return_X_y=True)
@@ -182,6 +183,7 @@ def _cifar10(root, n, nv):
 
 READ = dict(digits=_digits, fashion=_fashion, cifar10=_cifar10)
 
+# %% ../../nbs/evidence/15_trials.ipynb #1316372c
 @dataclass(frozen=True)
 class SmallTask:
     "What is trained, at a size that a CPU bears"
@@ -204,6 +206,8 @@ class SmallTask:
         return (x-m)/s,y,(xv-m)/s,yv
 
 _cnn = StackedNet(((8, 3, 2), (16, 3, 1)))
+
+# %% ../../nbs/evidence/15_trials.ipynb #23e4f55d
 SMALL_TASKS = dict(fashion=SmallTask('fashion', 1920, 2000, _cnn, 8, 64, 1, 2), cifar=SmallTask('cifar10', 1920, 2000, _cnn, 8, 64, 1, 2),
     digits=SmallTask('digits', 1437, 360, StackedNet(hidden=(32,)), 20, 64, 2), long=SmallTask('digits', 1437, 360, StackedNet(hidden=(32,)), 50, 32, 5))
 
@@ -257,7 +261,7 @@ class Trials:
         best = max(found, key=found.get)
         return self(task, e, best, **kwargs),best
 
-# %% ../../nbs/evidence/15_trials.ipynb #32a19f87
+# %% ../../nbs/evidence/15_trials.ipynb #8a374f66
 def by_measure(
     arms:dict # From an arm to a dict from a measure to numbers
 ):
@@ -281,11 +285,11 @@ def _curves(t):
     found = {}
     for k,(rule,lr) in arms.items():
         gaps = {p: gap(partial(rule, mom=.95), p, n=300, lr=lr) for p in ('F1','F2','F3')}
-        found[k] = {'functions solved':[float(sum(o<.05 for o in gaps.values()))], **{f'distance on {p}':[o] for p,o in gaps.items()},
+        found[k] = {f'distance on {p}':[o] for p,o in gaps.items()} | {'functions solved':[float(sum(o<.05 for o in gaps.values()))],
             'distance on saddle':[gap(rule, 'saddle', n=5000)]}
     return by_measure(found)
 
-# %% ../../nbs/evidence/15_trials.ipynb #f1353b50
+# %% ../../nbs/evidence/15_trials.ipynb #17e523fe
 def _fashion_arms(t):
     """1,920 images of Fashion-MNIST, halved to 14x14, and 2,000 to validate; a network of 2 convolutions with 8 and 16 channels; 8 epochs of 30 batches of 64,
     flat and annealed; documented rates, a warm-up of 60 steps, or tuned"""
@@ -304,6 +308,7 @@ def _fashion_arms(t):
     for k,o in zip(field, ranks.tolist()): arms[k] = {**arms[k], 'rank':o}
     return by_measure(arms)
 
+# %% ../../nbs/evidence/15_trials.ipynb #ebfa2f38
 def _schedule_arms(t):
     "As for `fashion`, diffGrad at its documented rate"
     ways = {'flat and anneal':'fc', 'one cycle':'cycle', 'flat':'flat'}
@@ -320,7 +325,7 @@ def _cifar_arms(t):
     es = [Entry('sgd', partial(every.momentum, lr=.01)), *(Entry(o, getattr(every, o)) for o in ('adam','adadelta','adagrad','adamw','adamax','asgd'))]
     return by_measure({e.name: t('cifar', e, shape='flat') for e in es})
 
-# %% ../../nbs/evidence/15_trials.ipynb #9a9e8d48
+# %% ../../nbs/evidence/15_trials.ipynb #16a4d08e
 ACTIVATIONS = ('relu','leaky_relu','elu','selu','gelu','silu','tanh','sigmoid')
 
 def _activation_arms(t):
@@ -334,6 +339,7 @@ def _activation_arms(t):
             **{f'accuracy with {a}':o for a,o in accs.items()}}
     return by_measure(arms)
 
+# %% ../../nbs/evidence/15_trials.ipynb #cf17bb96
 GRID_RATES,GRID_DECAYS = (1e-3, 3e-3, 1e-2, 3e-2),dict(adam=(0., 1e-3, 1e-2, 1e-1), adamw=(0., 1e-1, 1., 10.))
 
 def _grid_arms(t):
@@ -348,6 +354,7 @@ def _grid_arms(t):
         arms[k] = {'accuracy lost by tuning separately':(accs[best]-accs[i,j]).round(6).tolist(), 'accuracy at the best of the grid':accs[best].tolist()}
     return by_measure(arms)
 
+# %% ../../nbs/evidence/15_trials.ipynb #590adba4
 LONG_RATES,LONG_SGD_RATES = (1e-4, 1e-3, 1e-2),(3e-3, 3e-2, .3)
 
 def _long_arms(t):
@@ -370,7 +377,7 @@ def _long_arms(t):
     arms['adamod, then momentum'] = t('long', Entry('adamod', r.adamod), 1e-3, then=(Entry('momentum', partial(r.momentum, lr=lr)), .5))
     return by_measure(arms)
 
-# %% ../../nbs/evidence/15_trials.ipynb #e617ce78
+# %% ../../nbs/evidence/15_trials.ipynb #67907db4
 class CharTransformer(nn.Module):
     "A decoder of one layer with attention written out, for Hessians need its second derivative"
     def __init__(self, vocab, d=48, heads=4, length=32):
@@ -386,6 +393,7 @@ class CharTransformer(nn.Module):
         h = h + self.out((a@v).transpose(1, 2).flatten(2))
         return self.head(self.norms[2](h + self.mlp(self.norms[1](h))))
 
+# %% ../../nbs/evidence/15_trials.ipynb #cff3259e
 def clipped(
     u, # Vector
     q # Share of the entries, the largest ones, that is bounded by the largest of the others
@@ -409,6 +417,7 @@ def directional_sharpness(
         found[k] = h.item(),(slope.item()**2/(2*h.item()) if h>0 else math.inf)
     return found
 
+# %% ../../nbs/evidence/15_trials.ipynb #202144dc
 def _sharpness_of(text, seed, marks=(50, 200), bs=32, length=32):
     "Sharpness and best decrease of updates of SGD and Adam, clipped and not, at `marks` of a training of a transformer by Adam"
     chars = sorted({*text})
@@ -442,6 +451,7 @@ def _sharpness_of(text, seed, marks=(50, 200), bs=32, length=32):
                 at += p.numel()
     return found
 
+# %% ../../nbs/evidence/15_trials.ipynb #82a18751
 def _sharpness_arms(t):
     """A transformer of one layer with 48 units and 4 heads on the characters of the first 200,000 of the Penn Treebank, trained by Adam at 1e-3
     on 32 sequences of 32; updates of one batch, measured on 128 sequences; a curvature that is not positive counts as 1e-12"""
@@ -453,5 +463,6 @@ def _sharpness_arms(t):
         return {k: {m: [round(o[k][m], 5) if o[k][m] is not None else None for o in runs] for m in runs[0][k]} for k in runs[0]}
     return by_measure(t.kept(['sharpness', '', 1e-3, [*t.seeds], _digest(text)], make))
 
-PLANS = {'ackley':_ackley, 'curves':_curves, 'fashion':_fashion_arms, 'schedules':_schedule_arms, 'demon':_demon_arms, 'cifar':_cifar_arms,
-    'activations':_activation_arms, 'grid':_grid_arms, 'long':_long_arms, 'sharpness':_sharpness_arms} # Name -> function of `Trials`
+# %% ../../nbs/evidence/15_trials.ipynb #94031ad4
+PLANS = dict(ackley=_ackley, curves=_curves, fashion=_fashion_arms, schedules=_schedule_arms, demon=_demon_arms, cifar=_cifar_arms,
+    activations=_activation_arms, grid=_grid_arms, long=_long_arms, sharpness=_sharpness_arms) # Name -> function of `Trials`

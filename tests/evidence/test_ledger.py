@@ -4,7 +4,7 @@ from functools import partial
 from pathlib import Path
 from scipy.optimize import linprog
 import fastopt.optim.all as every
-from fastopt.evidence.claims import CLAIMS, LEAST_PAIRS, SOURCES, VERDICTS, Claim, Question, answer, judge
+from fastopt.evidence.claims import CLAIMS, LEAST_PAIRS, SOURCES, VERDICTS, Question, answer, judge
 from fastopt.evidence.compare import Entry
 from fastopt.evidence.ledger import ledger_table, numbers_of, plot_ledger, read_ledger, save_ledger, settle
 from fastopt.evidence.trials import PLANS, StackedNet, Trials, train_stacked
