@@ -7,13 +7,13 @@ Docs: https://fastopt.github.io/fastopt/evidence/ledger.html.md"""
 # %% auto #0
 __all__ = ['read_ledger', 'record_of', 'settle', 'numbers_of', 'ledger_table', 'plot_ledger', 'save_ledger']
 
-# %% ../../nbs/evidence/16_ledger.ipynb #acd545e0
+# %% ../../nbs/evidence/16_ledger.ipynb #1549c8d6
 import html, math, time, pandas as pd
 from pathlib import Path
 from fastcore.basics import first
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from .claims import CLAIMS, SOURCES, VERDICTS, Claim, find_claim, judge
+from .claims import CLAIMS, LITERATURE, VERDICTS, Claim, find_claim, judge
 from .trials import PLANS, Trials
 from ..names import InputError
 from ..training.pages import COLOURS, html_document, sortable_table, svg_text
@@ -41,7 +41,7 @@ def _asked(claim, values):
             if isinstance(arm, str): res.setdefault(q.measure, {})[arm] = values[q.measure][arm]
     return res
 
-# %% ../../nbs/evidence/16_ledger.ipynb #e9be3b45
+# %% ../../nbs/evidence/16_ledger.ipynb #bdb268ad
 def record_of(
     claim:Claim, # What was settled
     values=None, # As `answer` takes it; `None` if nothing was run
@@ -51,14 +51,14 @@ def record_of(
     "The record of a claim"
     values = values and _asked(claim, values)
     verdict,asks,controls = judge(claim, values)
-    told = dict(claim=claim.id, says=claim.says, source=SOURCES[claim.source], verdict=VERDICTS[verdict], protocol=claim.protocol)
+    told = dict(claim=claim.id, says=claim.says, source=LITERATURE[claim.source], verdict=VERDICTS[verdict], protocol=claim.protocol)
     if values is None: return {**told, 'why':claim.why, 'command':claim.command, 'values':None}
     n = min(o['n'] for o in asks)
     return {**told, 'asks':asks, 'controls':controls, 'explains':claim.explains, 'deterministic':claim.exact, 'n':n,
         'command':claim.command or f"settle('{claim.id}')", 'setting':' '.join(setting.split()), 'values':values, 'seconds':round(seconds),
         'device':device_name(), 'versions':package_versions(), 'commit':git_commit(), 'date':time.strftime('%Y-%m-%d')}
 
-# %% ../../nbs/evidence/16_ledger.ipynb #e55d4ad8
+# %% ../../nbs/evidence/16_ledger.ipynb #846412e3
 def settle(
     id:str, # Name of a claim
     data='.', # Folder of the data: FashionMNIST, cifar10, ptb
@@ -74,7 +74,8 @@ def settle(
         raise InputError(f'The record of {id} in {path} was judged by other questions: remove its line, or keep the questions')
     if claim.why: rec = record_of(claim)
     else:
-        t,f = Trials(data, out, show=show),PLANS.get(claim.plan) if measure is None else measure
+        wanted = {k for q in (*claim.asks, *claim.controls) for k in (q.one, q.other, q.measure)}
+        t,f = Trials(data, out, show=show, wanted=wanted),PLANS.get(claim.plan) if measure is None else measure
         if f is None: raise InputError(f"{id} is settled by another room: from fastopt.distributed.measurements import MEASUREMENTS, "
             f"and give measure=MEASUREMENTS['{claim.plan}']")
         values = f(t) if measure is None else t.kept(['measured', claim.plan], f)

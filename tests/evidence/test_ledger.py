@@ -4,7 +4,7 @@ from functools import partial
 from pathlib import Path
 from scipy.optimize import linprog
 import fastopt.optim.all as every
-from fastopt.evidence.claims import CLAIMS, LEAST_PAIRS, SOURCES, VERDICTS, Question, answer, judge
+from fastopt.evidence.claims import CLAIMS, LEAST_PAIRS, LITERATURE, VERDICTS, Ask, answer, judge
 from fastopt.evidence.compare import Entry
 from fastopt.evidence.ledger import ledger_table, numbers_of, plot_ledger, read_ledger, save_ledger, settle
 from fastopt.evidence.trials import PLANS, StackedNet, Trials, train_stacked
@@ -15,7 +15,7 @@ RECORDS = read_ledger(BOARD/'ledger.jsonl')
 PLACES = ('collaborate','reduction','federate','one scheme') # Plans of `fastopt.distributed`, which this room does not know
 
 # Every claim of the literature list, by its source
-LITERATURE = '''diffgrad-locks-in diffgrad-escapes diffgrad-beats-adam diffgrad-beats-sgdm diffgrad-cifar-300 diffgrad-v1-beats-v0
+LISTED = '''diffgrad-locks-in diffgrad-escapes diffgrad-beats-adam diffgrad-beats-sgdm diffgrad-cifar-300 diffgrad-v1-beats-v0
     diffgrad-flat-anneal diffgrad-near-record diffgrad-activations
     adabelief-fast adabelief-generalizes adabelief-eps adabelief-gan adabelief-samples
     sharpness-sgd-adam sharpness-few-coordinates clipping-lowers-sharpness clipping-helps
@@ -28,8 +28,8 @@ LITERATURE = '''diffgrad-locks-in diffgrad-escapes diffgrad-beats-adam diffgrad-
     imagenette-record'''.split()
 
 def test_no_claim_is_forgotten():
-    assert sorted(CLAIMS)==sorted(LITERATURE)==sorted({*LITERATURE})
-    assert sorted(o['claim'] for o in RECORDS)==sorted(LITERATURE)
+    assert sorted(CLAIMS)==sorted(LISTED)==sorted({*LISTED})
+    assert sorted(o['claim'] for o in RECORDS)==sorted(LISTED)
     assert {o.plan for o in CLAIMS.values() if o.plan}<={*PLANS, *PLACES}
 
 # ---- records
@@ -48,7 +48,7 @@ def test_each_verdict_follows_from_its_record(rec):
 @pytest.mark.parametrize('rec', RECORDS, ids=lambda o: o['claim'])
 def test_form_of_records(rec):
     claim = CLAIMS[rec['claim']]
-    assert (rec['says'], rec['source'])==(claim.says, SOURCES[claim.source]) and rec['command']
+    assert (rec['says'], rec['source'])==(claim.says, LITERATURE[claim.source]) and rec['command']
     if rec['values'] is None:
         assert rec['why']==claim.why and rec['verdict']==VERDICTS['untried']
         return
@@ -125,7 +125,7 @@ def test_each_rule_can_give_each_verdict(claim):
 def test_what_is_not_attempted_says_why(claim): assert judge(claim, None)[0]=='untried' and claim.why and claim.command
 
 def _judged(xs, **kwargs):
-    return answer(Question('a', 'above', 'b', 'score', .01), dict(score=dict(a=xs, b=[0.]*len(xs))), **kwargs)['answer']
+    return answer(Ask('a', 'above', 'b', 'score', .01), dict(score=dict(a=xs, b=[0.]*len(xs))), **kwargs)['answer']
 
 def test_few_pairs_and_lost_runs_resolve_nothing():
     ten = [.1+.001*i for i in range(10)]
@@ -137,8 +137,8 @@ def test_an_interval_decides_and_not_a_mean():
 
 def test_unknown_names_are_told():
     with pytest.raises(InputError, match="did you mean 'diffgrad-locks-in'"): settle('diffgrad-lock-in')
-    with pytest.raises(InputError, match="did you mean 'adam'"): answer(Question('adm', 'above', 0., 'x'), dict(x=dict(adam=[1.]*10)))
-    with pytest.raises(InputError, match='has no'): answer(Question('adam', 'over', 0., 'x'), dict(x=dict(adam=[1.]*10)))
+    with pytest.raises(InputError, match="did you mean 'adam'"): answer(Ask('adm', 'above', 0., 'x'), dict(x=dict(adam=[1.]*10)))
+    with pytest.raises(InputError, match='has no'): answer(Ask('adam', 'over', 0., 'x'), dict(x=dict(adam=[1.]*10)))
 
 # ---- settling
 
