@@ -153,13 +153,13 @@ _add('clipping-helps', 'clipping coordinates helps SGD and other optimizers: a s
     'sharpness', tuple(Ask(f'{o}, 50% clipped', 'above', o, f'log10 of the best decrease, step {k}', .05)
         for o in ('sgd','adam') for k in (50,200)))
 
-# %% ../../nbs/evidence/14_claims.ipynb #27d7b661
+# %% ../../nbs/evidence/14_claims.ipynb #f53da552
+_worst = 'accuracy under the worst attack'
 _add('monna-attack-free', 'MoNNA under attack ends near the mean of honest workers alone', 'monna', 'collaborate',
-    (Ask('nna', 'not below', 'attack-free mean', 'accuracy under the worst attack', _early),),
-    (Ask('nna', 'above', 'mean', 'accuracy under the worst attack', _early),),
+    (Ask('nna', 'not below', 'attack-free mean', _worst, _early),), (Ask('nna', 'above', 'mean', _worst, _early),),
     'the plain mean; if it withstands the attacks, they are harmless')
 _add('monna-momentum', 'without momentum the same averaging collapses under attack', 'monna', 'collaborate',
-    (Ask('nna', 'above', 'nna, no momentum', 'accuracy under the worst attack', .05, .05),))
+    (Ask('nna', 'above', 'nna, no momentum', _worst, .05, .05),))
 _add('monna-reduction', 'nearest-neighbour averaging is an (α,λ)-reduction', 'monna', 'reduction',
     (Ask('nna', 'below', 1., 'share of the bound'),))
 _add('monna-overhead', 'the overhead in gradients is linear in the share of faulty machines', 'monna',

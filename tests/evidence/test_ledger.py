@@ -6,7 +6,7 @@ from scipy.optimize import linprog
 import fastopt.optim.all as every
 from fastopt.evidence.claims import CLAIMS, LEAST_PAIRS, LITERATURE, VERDICTS, Ask, answer, judge
 from fastopt.evidence.compare import Entry
-from fastopt.evidence.ledger import ledger_table, numbers_of, plot_ledger, read_ledger, save_ledger, settle
+from fastopt.evidence.ledger import NOT_YET, ledger_table, note_untried, numbers_of, plot_ledger, read_ledger, save_ledger, settle
 from fastopt.evidence.trials import PLANS, StackedNet, Trials, train_stacked
 from fastopt.names import InputError
 
@@ -50,7 +50,7 @@ def test_form_of_records(rec):
     claim = CLAIMS[rec['claim']]
     assert (rec['says'], rec['source'])==(claim.says, LITERATURE[claim.source]) and rec['command']
     if rec['values'] is None:
-        assert rec['why']==claim.why and rec['verdict']==VERDICTS['untried']
+        assert rec['why']==(claim.why or NOT_YET) and rec['verdict']==VERDICTS['untried']
         return
     numbers = [v for arms in rec['values'].values() for v in arms.values()]
     assert {len(o) for o in numbers}=={1 if claim.exact else rec['n']} and rec['setting'] and rec['date'] and rec['device']
@@ -124,8 +124,8 @@ def test_each_rule_can_give_each_verdict(claim):
 @pytest.mark.parametrize('claim', [o for o in CLAIMS.values() if not o.plan], ids=lambda o: o.id)
 def test_what_is_not_attempted_says_why(claim): assert judge(claim, None)[0]=='untried' and claim.why and claim.command
 
-def _judged(xs, **kwargs):
-    return answer(Ask('a', 'above', 'b', 'score', .01), dict(score=dict(a=xs, b=[0.]*len(xs))), **kwargs)['answer']
+ABOVE = Ask('a', 'above', 'b', 'score', .01)
+def _judged(xs, **kwargs): return answer(ABOVE, dict(score=dict(a=xs, b=[0.]*len(xs))), **kwargs)['answer']
 
 def test_few_pairs_and_lost_runs_resolve_nothing():
     ten = [.1+.001*i for i in range(10)]
@@ -155,6 +155,15 @@ def test_a_claim_is_settled_once_and_by_the_same_questions(tmp_path, monkeypatch
     claim = CLAIMS['monna-attack-free']
     monkeypatch.setitem(CLAIMS, claim.id, claim._replace(asks=(claim.asks[0]._replace(margin=.5),)))
     with pytest.raises(InputError, match='judged by other questions'): go()
+
+def test_what_was_not_attempted_can_be_settled_later(tmp_path):
+    note_untried(tmp_path/'ledger.jsonl')
+    recs = read_ledger(tmp_path/'ledger.jsonl')
+    assert [o['claim'] for o in recs]==[*CLAIMS] and {o['verdict'] for o in recs}=={VERDICTS['untried']}
+    assert settle('ackley-iterations', out=tmp_path, show=False)['verdict']==VERDICTS['explained']
+    note_untried(tmp_path/'ledger.jsonl')
+    recs = {o['claim']: o for o in read_ledger(tmp_path/'ledger.jsonl')}
+    assert recs['ackley-iterations']['values'] and len((tmp_path/'ledger.jsonl').read_text().splitlines())==len(CLAIMS)+1
 
 def test_trainings_of_many_seeds_are_those_of_each(tmp_path):
     rng = torch.Generator().manual_seed(0)
