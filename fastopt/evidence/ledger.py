@@ -20,7 +20,7 @@ from ..names import InputError
 from ..training.pages import COLOURS, html_document, sortable_table, svg_text
 from ..training.records import append_json_line, device_name, git_commit, package_versions, read_json_lines
 
-# %% ../../nbs/evidence/16_ledger.ipynb #fdcd4067
+# %% ../../nbs/evidence/16_ledger.ipynb #107af307
 _KEYS = ('claim','says','source','verdict','protocol','values')
 
 def _flaw_of_record(rec):
@@ -32,7 +32,7 @@ def read_ledger(
     "The records of `path`, one a claim, in the order of `CLAIMS`"
     recs = {}
     for o in read_json_lines(Path(path), _flaw_of_record):
-        if recs.get(o['claim'], o)['values'] is None: recs[o['claim']] = o # The first that has numbers
+        if o['claim'] not in recs or recs[o['claim']]['values'] is None: recs[o['claim']] = o # The first that has numbers
     return [recs[k] for k in CLAIMS if k in recs]
 
 def _asked(claim, values):
