@@ -20,10 +20,11 @@ from .mixing import nna, nna_bound, reduction
 from .monna import MoNNA
 from ..optim.sgd import momentum
 
-# %% ../../nbs/distributed/08_measurements.ipynb #375b1473
+# %% ../../nbs/distributed/08_measurements.ipynb #6d70092e
 def _digits_learner(seed, opt_func, bs):
     set_seed(seed)
-    return Learner(tensor_dls(*digits_tensors(), bs=bs), digits_mlp(), loss_func=CrossEntropyLossFlat(), opt_func=opt_func, metrics=accuracy)
+    dls = tensor_dls(*digits_tensors(), bs=bs)
+    return Learner(dls, digits_mlp(), loss_func=CrossEntropyLossFlat(), opt_func=opt_func, metrics=accuracy)
 
 def _rows(runs):
     "From a list of dicts from (measure, arm) to a number"
@@ -38,8 +39,8 @@ def collaborate_scores(
     attacks=('alie','foe','sf'), # Names of attacks; the worst of them counts
     n=11, f=2 # Workers, and how many of them lie
 ):
-    """11 workers, 2 of them faulty, with shares of the digits by a Dirichlet distribution (α=1), 120 steps of batches of 25 at 0.75/(1+t/100),
-    momentum 0.9 or none; ALIE, FOE and sign flips. A training that diverges has the accuracy of chance"""
+    """11 workers, 2 of them faulty, with shares of the digits by a Dirichlet distribution (α=1), 120 steps of batches of 25 at
+    0.75/(1+t/100), momentum 0.9 or none; ALIE, FOE and sign flips. A training that diverges has the accuracy of chance"""
     def end(seed, mom, mixing, attack):
         learn = _digits_learner(seed, polyak(mom, 1e-4), 25)
         who = dict(n=n-f, f=0) if attack is None else dict(n=n, f=f)
@@ -72,7 +73,7 @@ def reduction_scores(
         return worst/nna_bound(n, f)
     return _rows([{('share of the bound', 'nna'): max(share(o, *s) for s in settings)} for o in seeds])
 
-# %% ../../nbs/distributed/08_measurements.ipynb #a041ca42
+# %% ../../nbs/distributed/08_measurements.ipynb #1fb7739c
 _FED = dict(steps=5, lr=.05, percent=80, alpha=.3)
 _STRATEGIES = dict(fedavg={}, fedasync={}, fedfix=dict(dt=.5))
 
@@ -88,16 +89,17 @@ def federate_scores(
         for k,kw in _STRATEGIES.items():
             fed = Federated(_digits_learner(seed, momentum, 32), clients, k, seed=seed, **_FED, **kw).fit(time, time/24)
             accs = torch.tensor([o['accuracy'] for o in fed.history])
-            res |= {('early accuracy', k):accs[5].item(), ('accuracy', k):accs[-8:].mean().item(), ('unsteadiness', k):accs[-8:].std().item()}
+            late = accs[-8:]
+            res |= {('early accuracy', k):accs[5].item(), ('accuracy', k):late.mean().item(), ('unsteadiness', k):late.std().item()}
         return res
     return _rows([run(o) for o in seeds])
 
-# %% ../../nbs/distributed/08_measurements.ipynb #2c564ef7
+# %% ../../nbs/distributed/08_measurements.ipynb #c443487e
 def one_scheme_scores(
     time=3. # Units of simulated time
 ):
-    """Servers of 6 clients of F-80 after 3 units of time: FedFix with windows as long as the slowest client needs beside FedAvg, and FedBuff
-    of one delivery beside asynchronous FedAvg, both with all deliveries alike; the sum of the sizes of their weights"""
+    """Servers of 6 clients of F-80 after 3 units of time: FedFix with windows as long as the slowest client needs beside FedAvg, and
+    FedBuff of one delivery beside asynchronous FedAvg, both with all deliveries alike; the sum of the sizes of their weights"""
     ways = {'fedavg':'fedavg', 'fedfix with windows of the slowest':dict(strategy='fedfix', dt=1.),
         'fedasync':FedAsync(identical=True), 'fedbuff of one delivery':FedBuff(1)}
     def size(o):

@@ -120,7 +120,7 @@ def ledger_table(
             setting=o['setting'] if run else '', command=o['command'], date=o['date'] if run else '')
     return pd.DataFrame([*map(row, recs)])
 
-# %% ../../nbs/evidence/16_ledger.ipynb #7f4ca261
+# %% ../../nbs/evidence/16_ledger.ipynb #37d81980
 _MARKS = {VERDICTS[k]:c for k,c in zip(('reproduced','explained','missed','open'), (COLOURS[3], COLOURS[2], COLOURS[1], '#888888'))}
 
 def _scaled(claim, recs_of, questions):
@@ -147,12 +147,14 @@ def plot_ledger(
     for i,(o,head,control,(text,mean,low,high)) in enumerate(rows):
         c = _MARKS[o['verdict']]
         if head and i: ax.axhline(i-.5, color='.85', lw=.6)
-        ax.errorbar(mean, i, xerr=[[mean-low],[high-mean]], fmt='D' if control else 'o', c=c, mfc='w' if control else c, ms=4.5, capsize=2.5, lw=1.3)
+        look = dict(fmt='D', mfc='w') if control else dict(fmt='o', mfc=c)
+        ax.errorbar(mean, i, xerr=[[mean-low],[high-mean]], c=c, ms=4.5, capsize=2.5, lw=1.3, **look)
         ax.text(1.01, i, f"{'control: ' if control else ''}{text}", va='center', fontsize=6.5, transform=ax.get_yaxis_transform())
     ax.axvspan(-1, 1, color='.93', zorder=0)
     ax.axvline(0, color='.4', lw=.8, zorder=1)
     ax.set_xscale('symlog', linthresh=2)
-    ax.set(ylim=(len(rows)-.5, -.5), xlabel='difference in margins: to the right, the claim (or more than the control); grey: less than a margin')
+    ax.set(ylim=(len(rows)-.5, -.5),
+        xlabel='difference in margins: to the right, the claim (or more than the control); grey: less than a margin')
     ax.set_yticks([i for i,r in enumerate(rows) if r[1]], [r[0]['claim'] for r in rows if r[1]], fontsize=7.5)
     ax.xaxis.set_major_formatter('{x:g}')
     for s in ('top','right','left'): ax.spines[s].set_visible(False)
@@ -162,9 +164,9 @@ def plot_ledger(
     fig.legend(handles=marks, loc='outside upper center', ncols=4, fontsize=8, frameon=False)
     return fig
 
-# %% ../../nbs/evidence/16_ledger.ipynb #88ead0cf
-_HEADS = dict(claim='claim', says='what is said', verdict='verdict', n='pairs', numbers='our numbers', setting='what was run', source='source',
-    command='settled by', date='date')
+# %% ../../nbs/evidence/16_ledger.ipynb #fc811399
+_HEADS = dict(claim='claim', says='what is said', verdict='verdict', n='pairs', numbers='our numbers', setting='what was run',
+    source='source', command='settled by', date='date')
 
 def save_ledger(
     recs:list, # From `read_ledger`
@@ -176,9 +178,10 @@ def save_ledger(
     run = [o for o in recs if o['values'] is not None]
     where = sorted({f"{o['device']}, PyTorch {o['versions']['torch']}, Python {o['versions']['python']}" for o in run})
     def p(o): return f'<p>{html.escape(o)}</p>'
+    def cell(k, v): return str(v),str(v),(kinds.get(v, '') if k=='verdict' else '')
+    rows = [{k: cell(k, r[k]) for k in _HEADS} for r in df.to_dict('records')]
     parts = [p(f"{len(recs)} claims: {', '.join(f'{count[v]} {v}' for v in VERDICTS.values() if v in count)}. "
         f"Run on {'; '.join(where)}; networks and data are small, and a verdict is one about them."),
         p('Differences are paired by seed, with 95% intervals; dots are what a claim asks, open diamonds are its controls.'),
-        svg_text(plot_ledger(recs)), sortable_table(_HEADS, [{k:(str(r[k]), str(r[k]), kinds.get(r[k], '') if k=='verdict' else '') for k in _HEADS}
-            for r in df.to_dict('records')], tuple(_HEADS))]
+        svg_text(plot_ledger(recs)), sortable_table(_HEADS, rows, tuple(_HEADS))]
     Path(path).write_text(html_document('Claims about optimizers', parts), encoding='utf-8')

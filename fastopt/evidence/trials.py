@@ -335,7 +335,7 @@ def _cifar_arms(t):
     es = [Entry('sgd', partial(every.momentum, lr=.01)), *(Entry(o, getattr(every, o)) for o in others)]
     return by_measure({e.name: t('cifar', e, shape='flat') for e in es})
 
-# %% ../../nbs/evidence/15_trials.ipynb #ee911b81
+# %% ../../nbs/evidence/15_trials.ipynb #63012374
 ACTIVATIONS = ('relu','leaky_relu','elu','selu','gelu','silu','tanh','sigmoid')
 
 def _activation_arms(t):
@@ -346,11 +346,12 @@ def _activation_arms(t):
     for e in es:
         accs = {a: t('digits', e, net=StackedNet(hidden=(32,), act=a))['accuracy'] for a in ACTIVATIONS}
         tab = np.array([*accs.values()])
-        arms[e.name] = {'spread over activations':(tab.max(0)-tab.min(0)).round(6).tolist(), 'accuracy of the worst activation':tab.min(0).tolist(),
+        spread,worst = (tab.max(0)-tab.min(0)).round(6).tolist(),tab.min(0).tolist()
+        arms[e.name] = {'spread over activations':spread, 'accuracy of the worst activation':worst,
             **{f'accuracy with {a}':o for a,o in accs.items()}}
     return by_measure(arms)
 
-# %% ../../nbs/evidence/15_trials.ipynb #cf17bb96
+# %% ../../nbs/evidence/15_trials.ipynb #47b1739b
 GRID_RATES,GRID_DECAYS = (1e-3, 3e-3, 1e-2, 3e-2),dict(adam=(0., 1e-3, 1e-2, 1e-1), adamw=(0., 1e-1, 1., 10.))
 
 def _grid_arms(t):
@@ -362,15 +363,16 @@ def _grid_arms(t):
         tab = accs.mean(2)
         i,j = tab[:,GRID_RATES.index(1e-3)].argmax(),tab[0].argmax()
         best = np.unravel_index(tab.argmax(), tab.shape)
-        arms[k] = {'accuracy lost by tuning separately':(accs[best]-accs[i,j]).round(6).tolist(), 'accuracy at the best of the grid':accs[best].tolist()}
+        lost = (accs[best]-accs[i,j]).round(6).tolist()
+        arms[k] = {'accuracy lost by tuning separately':lost, 'accuracy at the best of the grid':accs[best].tolist()}
     return by_measure(arms)
 
-# %% ../../nbs/evidence/15_trials.ipynb #6ddb026e
+# %% ../../nbs/evidence/15_trials.ipynb #fdf2803e
 LONG_RATES,LONG_SGD_RATES = (1e-4, 1e-3, 1e-2),(3e-3, 3e-2, .3)
 
 def _long_arms(t):
-    """scikit-learn's digits, a network with one layer of 32 units, 50 epochs of 44 batches of 32, flat and annealed; warm-ups of 2,000 steps,
-    which is 2/(1-β₃); momentum tuned, and taking over from AdaMod in the middle"""
+    """scikit-learn's digits, a network with one layer of 32 units, 50 epochs of 44 batches of 32, flat and annealed; warm-ups of 2,000
+    steps, which is 2/(1-β₃); momentum tuned, and taking over from AdaMod in the middle"""
     r,arms = every,{}
     def spread(name, e, rates):
         wide = t.wants('spread over rates')
@@ -380,7 +382,8 @@ def _long_arms(t):
         tab = np.array([o['accuracy'] for o in runs.values()])
         arms.setdefault(name, {})['spread over rates'] = (tab.max(0)-tab.min(0)).round(6).tolist()
         return runs
-    for name,e in (('adamod', Entry('adamod', r.adamod)), ('adam', Entry('adam', r.adam)), ('adam, warm-up', Entry('adam', r.adam, warmup=2000))):
+    es = {'adamod':Entry('adamod', r.adamod), 'adam':Entry('adam', r.adam), 'adam, warm-up':Entry('adam', r.adam, warmup=2000)}
+    for name,e in es.items():
         runs,(who,_,warm) = spread(name, e, LONG_RATES),name.partition(', ')
         for lr in {1e-3, 1e-2} & {*runs}: arms[f'{who}, lr {lr:g}' + f', {warm}'*bool(warm)] = runs[lr]
     spread('momentum', _sgdm, LONG_SGD_RATES)
@@ -467,12 +470,13 @@ def _sharpness_of(text, seed, marks=(50, 200), bs=32, length=32):
                 at += p.numel()
     return found
 
-# %% ../../nbs/evidence/15_trials.ipynb #82a18751
+# %% ../../nbs/evidence/15_trials.ipynb #835b9011
 def _sharpness_arms(t):
-    """A transformer of one layer with 48 units and 4 heads on the characters of the first 200,000 of the Penn Treebank, trained by Adam at 1e-3
-    on 32 sequences of 32; updates of one batch, measured on 128 sequences; a curvature that is not positive counts as 1e-12"""
+    """A transformer of one layer with 48 units and 4 heads on the characters of the first 200,000 of the Penn Treebank, trained by Adam
+    at 1e-3 on 32 sequences of 32; updates of one batch, measured on 128 sequences; a curvature that is not positive counts as 1e-12"""
     path = Path(t.root)/'ptb'/'train.txt'
-    if not path.is_file(): raise InputError(f'There is no {path}: give data=… the folder that has ptb/train.txt, the Penn Treebank of Mikolov')
+    if not path.is_file(): raise InputError(f'There is no {path}: '
+        'give data=… the folder that has ptb/train.txt, the Penn Treebank of Mikolov')
     text = path.read_text(encoding='utf-8')[:200_000]
     def make():
         runs = [_sharpness_of(text, s) for s in t.seeds]

@@ -1,4 +1,4 @@
-"The ledger of claims: none is forgotten, each verdict follows from its numbers by the rule that was fixed, and each rule can give each verdict"
+"The ledger of claims: none is forgotten, verdicts follow from their numbers by rules that were fixed, and each rule can give each verdict"
 import json, math, pytest, torch
 from functools import partial
 from pathlib import Path
