@@ -175,7 +175,7 @@ _add('federated-async-unstable', 'asynchronous FedAvg is less stable than FedAvg
 _add('federated-fedfix', 'FedFix improves on both: faster than FedAvg, and stabler than asynchronous FedAvg', 'federated', 'federate',
     (Ask('fedfix', 'above', 'fedavg', 'early accuracy', _early), Ask('fedfix', 'below', 'fedasync', 'unsteadiness', .005)))
 
-# %% ../../nbs/evidence/14_claims.ipynb #2224f0b5
+# %% ../../nbs/evidence/14_claims.ipynb #a0a3f170
 _add('adamw-separates', 'with AdamW, learning rate and weight decay can be tuned one after the other', 'adam', 'grid',
     (Ask('adamw', 'below', 'adam', 'accuracy lost by tuning separately', _point),))
 _add('adamw-matches-sgdm', 'AdamW with annealing matches SGD with momentum on images', 'adam', 'fashion',
@@ -190,8 +190,7 @@ _add('lamb-no-warm-up', 'LAMB needs no warm-up', 'adam', 'fashion', (_acc('lamb'
     (_acc('adam, warm-up', 'above', 'adam'),), 'Adam with a warm-up; if it gains nothing, none is needed here by anybody')
 _add('lamb-early', 'LAMB is faster than AdamW early, and slightly worse at the end', 'adam', 'fashion',
     (_soon('lamb', 'above', 'adamw'), _acc('lamb', 'below', 'adamw')))
-_add('lamb-large-batches', 'LAMB is right for very large batches', 'adam',
-    why='batches of 32,000 need many times the data and the memory of this machine',
+_add('lamb-large-batches', 'LAMB is right for very large batches', 'adam', why='batches of 32,000 do not fit in this machine',
     command='fastopt-bench cifar10-resnet18 --opts adamw,lamb, with a larger batch')
 
 # %% ../../nbs/evidence/14_claims.ipynb #79c2e1c6
