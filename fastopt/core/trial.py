@@ -8,7 +8,7 @@ Docs: https://fastopt.github.io/fastopt/core/trial.html.md"""
 __all__ = ['Trial']
 
 # %% ../../nbs/core/10_trial.ipynb #ff2ec64a
-import torch
+import numpy as np, torch
 from contextlib import contextmanager, ExitStack
 from copy import copy, deepcopy
 from typing import NamedTuple
@@ -16,12 +16,18 @@ from fastai.torch_core import get_random_states, set_random_states
 from fastcore.basics import patch
 from torch.autograd.grad_mode import _unsafe_preserve_version_counter
 from .engine import Engine, compute_dtype, makes_step
+from .memory import addresses, byte_span, is_plain, storage_ends
 
 # %% ../../nbs/core/10_trial.ipynb #d75bb038
 class Trial(NamedTuple):
     "What a step would do"
     updates: dict # Of each weight that would make the step what would be added to it, in the dtype of the computation
     state: dict # Of each weight that then has one its state dict
+
+def _lack_memory(ts):
+    "Has the memory of one of the tensors `ts` been freed, or cut short?"
+    ts = list(filter(is_plain, ts))
+    return bool((storage_ends(ts) < addresses(ts) + np.array(list(map(byte_span, ts)), dtype=np.int64)).any())
 
 def _copied(st): return {k: v.clone() if isinstance(v, torch.Tensor) else deepcopy(v) for k,v in st.items()}
 
@@ -40,19 +46,30 @@ def _put_back(ps):
 # %% ../../nbs/core/10_trial.ipynb #5822d3a0
 @patch
 @torch.no_grad()
+def stand(self:Engine,
+    groups, # List of (parameters, hypers), as for `step`
+    state # Dict of parameter to its state dict, filled where empty
+)->dict: # Weight to update, for weights that make a step
+    "A `step` for the state alone: it goes on, and the weights stay where they are"
+    ps = [p for group,_ in groups for p in group if makes_step(p)]
+    if _lack_memory([t for p in ps for t in (p, *state.get(p, {}).values()) if isinstance(t, torch.Tensor)]): self.look(ps, ps, state)
+    with _put_back(ps) as old:
+        self.step(groups, state)
+        return {p: p.detach().to(ct := compute_dtype(p.dtype)) - o.to(ct) for p,o in zip(ps, old)}
+
+@patch
+@torch.no_grad()
 def trial(self:Engine,
     groups, # List of (parameters, hypers), as for `step`
     state, # Dict of parameter to its state dict, which is read only
     **others # Hypers and options that are to be others than those of the groups and of the engine
 )->Trial:
     "What `step` would do, without doing it"
-    ps,rule = [p for group,_ in groups for p in group if makes_step(p)],self.rule
-    self.look(ps, ps, state)
-    engine,after = copy(self),{p: _copied(state[p]) for group,_ in groups for p in group if p in state}
+    every,rule = [p for group,_ in groups for p in group],self.rule
+    ps = [p for p in every if makes_step(p)]
+    if _lack_memory([t for p in ps for t in state.get(p, {}).values() if isinstance(t, torch.Tensor)]): self.look(ps, ps, state)
+    engine,after = copy(self),{p: _copied(state[p]) if makes_step(p) else dict(state[p]) for p in every if p in state}
     hypers = {k: rule.number(k, v) for k,v in others.items() if k in rule.hypers}
     engine.seen,engine.options = {},{**self.options, **{k:v for k,v in others.items() if k not in hypers}}
     for k,v in engine.options.items(): rule.check(k, v)
-    with _put_back(ps) as old:
-        engine.step([(group, {**hyper, **hypers}) for group,hyper in groups], after)
-        updates = {p: p.detach().to(ct := compute_dtype(p.dtype)) - o.to(ct) for p,o in zip(ps, old)}
-    return Trial(updates, after)
+    return Trial(engine.stand([(group, {**hyper, **hypers}) for group,hyper in groups], after), after)

@@ -8,7 +8,7 @@ Docs: https://fastopt.github.io/fastopt/evidence/diagnostics.html.md"""
 __all__ = ['layer_names', 'log_values', 'Watch', 'WatchUpdates', 'note_before', 'note_after', 'hand_ones', 'take_back',
            'WatchTerm', 'WatchFriction', 'WatchBound', 'WatchClip', 'doubling', 'Sharpness']
 
-# %% ../../nbs/evidence/09_diagnostics.ipynb #19732264
+# %% ../../nbs/evidence/09_diagnostics.ipynb #a09b936a
 import matplotlib.pyplot as plt, pandas as pd, sys, time, torch
 from collections import deque
 from contextlib import contextmanager
@@ -17,7 +17,7 @@ from fastai.callback.core import Callback
 from fastai.callback.mixup import MixHandler
 from fastai.learner import Learner
 from fastai.torch_core import apply, rank_distrib
-from fastcore.basics import first, patch
+from fastcore.basics import first, groupby, patch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.parallel import DataParallel, DistributedDataParallel
 from ..core.engine import Engine, compute_dtype, makes_step
@@ -94,26 +94,25 @@ class Watch(Callback):
         self.rows += [{'step':self.steps_seen, self.by:k, **o} for k,o in found.items()]
         log_values(self.learn, {f'{self.named}/{c}/{k}': o[c] for k,o in found.items() for c,*_ in self.panels})
 
-# %% ../../nbs/evidence/09_diagnostics.ipynb #9f0254f8
+# %% ../../nbs/evidence/09_diagnostics.ipynb #c32625ca
 @patch
 def measure(self:Watch):
     "The numbers of each layer and of all together, as the kind's `values` has them from the sums that it gives for each weight"
     found = list(self.sums())
     if not found: return {}
     table,device = [torch.stack([torch.as_tensor(o, dtype=torch.float64, device=p.device) for o in sums]) for p,sums in found],found[0][0].device
-    sums = {}
-    for name,row in zip(layer_names(self.model, [p for p,_ in found]), torch.stack([o.to(device) for o in table]).tolist()):
-        for k in (name, 'all'): sums[k] = [a+b for a,b in zip(sums.get(k, [0.]*len(row)), row)]
-    return {k: self.values(*o) for k,o in sums.items()}
+    table = torch.stack([o.to(device) for o in table]).cpu()
+    rows = groupby(zip(layer_names(self.model, [p for p,_ in found]), table), 0, 1) | dict(all=list(table))
+    return {k: self.values(*torch.stack(o).sum(0).tolist()) for k,o in rows.items()}
 
-# %% ../../nbs/evidence/09_diagnostics.ipynb #5615af12
+# %% ../../nbs/evidence/09_diagnostics.ipynb #c125a4ef
 def _lines(df, by):
     "Pairs of (label, look) for the lines of a picture"
     names = [o for o in df[by].unique() if o!='all']
     few,colour = len(names)<7,plt.get_cmap('cividis')
     for i,k in enumerate(names):
         label = k if few or i in (0, len(names)-1) else None
-        yield k,dict(color=colour(0.92*i/max(1, len(names)-1)), lw=1.2, linestyle=LINES[i%len(LINES)] if few else '-', label=label)
+        yield k,dict(color=colour(0.88*i/max(1, len(names)-1)), lw=1.2, linestyle=LINES[i%len(LINES)] if few else '-', label=label)
     yield 'all',dict(color='k', lw=2.2, linestyle='--', label='all')
 
 @patch
@@ -135,7 +134,7 @@ def plot(self:Watch,
             d = df[df[self.by]==k]
             ax.plot(d.step, d[col], **{'marker':'o' if few else None, 'ms':3.5, **look})
         ax.set(xlabel='step', ylabel=says, title=type(self).__name__, yscale=scale)
-    axs[0].legend(fontsize=7.5, framealpha=0.85)
+    axs[0].legend(fontsize=7.5, framealpha=0.85, title=self.by, title_fontsize=7.5)
     return axs
 
 # %% ../../nbs/evidence/09_diagnostics.ipynb #d87ae724
@@ -282,15 +281,12 @@ class Sharpness(Watch):
         self.began = time.perf_counter()
     def after_pred(self): self.kept.append((self.xb, self.yb))
 
-# %% ../../nbs/evidence/09_diagnostics.ipynb #a8fbffee
+# %% ../../nbs/evidence/09_diagnostics.ipynb #748a8930
 @patch
 def before_step(self:Sharpness):
     began,self.steps_seen = time.perf_counter(),self.steps_seen+1
     due,updates = self.due(self.steps_seen),{}
-    for k,o in self.others.items():
-        tried = o.engine.trial(*o.for_engine())
-        o.state.update(tried.state)
-        updates[k] = tried.updates
+    for k,o in self.others.items(): updates[k] = o.engine.stand(*o.for_engine())
     if due:
         self.note(self.along({self.own: self.opt.updates(), **updates}))
         self.measured += 1
