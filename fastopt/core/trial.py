@@ -31,9 +31,10 @@ def _lack_memory(ts):
 
 def _copied(st): return {k: v.clone() if isinstance(v, torch.Tensor) else deepcopy(v) for k,v in st.items()}
 
+# %% ../../nbs/core/10_trial.ipynb #6a8ae358
 @contextmanager
 def _put_back(ps):
-    "At the end of the block, give the weights `ps` the values that they came with, and all generators their random numbers; yields the values"
+    "At the end of the block, put back the values of the weights `ps`, which it yields, and all random numbers"
     rng,old = get_random_states(),[p.detach().clone() for p in ps]
     with ExitStack() as stack:
         for p in ps: # A graph that still needs them finds the same values

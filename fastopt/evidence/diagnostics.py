@@ -8,10 +8,11 @@ Docs: https://fastopt.github.io/fastopt/evidence/diagnostics.html.md"""
 __all__ = ['layer_names', 'log_values', 'Watch', 'WatchUpdates', 'note_before', 'note_after', 'hand_ones', 'take_back',
            'WatchTerm', 'WatchFriction', 'WatchBound', 'WatchClip', 'doubling', 'Sharpness']
 
-# %% ../../nbs/evidence/09_diagnostics.ipynb #a09b936a
+# %% ../../nbs/evidence/09_diagnostics.ipynb #8935d2a6
 import matplotlib.pyplot as plt, pandas as pd, sys, time, torch
 from collections import deque
 from contextlib import contextmanager
+from functools import partial
 from math import ceil, nan, sqrt
 from fastai.callback.core import Callback
 from fastai.callback.mixup import MixHandler
@@ -30,7 +31,7 @@ from ..training.closures import Closure
 from ..training.gradient_release import ReleaseGrads
 from ..training.replay import refuse_cbs
 
-# %% ../../nbs/evidence/09_diagnostics.ipynb #38773db4
+# %% ../../nbs/evidence/09_diagnostics.ipynb #d4e41cb9
 def _bare(model): return model.module if isinstance(model, (DataParallel, DistributedDataParallel)) else model
 
 def layer_names(
@@ -43,8 +44,8 @@ def layer_names(
 
 def _inner(opt): return getattr(opt, 'opt', opt)
 
+# %% ../../nbs/evidence/09_diagnostics.ipynb #d54f67de
 def _over(a, b): return a/b if b else nan
-
 def _sum(x): return x.sum(dtype=torch.float64)
 
 # %% ../../nbs/evidence/09_diagnostics.ipynb #7c8f1e96
@@ -62,7 +63,7 @@ def log_values(
         for k,v in values.items(): cb.writer.add_scalar(k, v, learn.train_iter+1)
     for cb in _recorders(learn, 'wandb', 'WandbCallback'): sys.modules['wandb'].log(values, step=cb._wandb_step+1)
 
-# %% ../../nbs/evidence/09_diagnostics.ipynb #d4866d76
+# %% ../../nbs/evidence/09_diagnostics.ipynb #bc03ae07
 class Watch(Callback):
     "Measures at the first step and then at every `every`th; its kinds say what"
     order,run_valid,by,named,panels = 70,False,'layer','',() # `panels`: (column, what the axis says, scale) of each picture
@@ -71,7 +72,8 @@ class Watch(Callback):
     def __init__(self,
         every=100 # Steps from one measurement to the next
     ):
-        if not (type(every) is int and every>0): raise ValueError(f'{type(self).__name__}: every={every!r} must be a whole number of steps, 1 or more')
+        if not (type(every) is int and every>0):
+            raise ValueError(f'{type(self).__name__}: every={every!r} must be a whole number of steps, 1 or more')
         self.every,self.steps_seen,self.rows = every,0,[]
     @property
     def frame(self): return pd.DataFrame(self.rows)
@@ -94,14 +96,14 @@ class Watch(Callback):
         self.rows += [{'step':self.steps_seen, self.by:k, **o} for k,o in found.items()]
         log_values(self.learn, {f'{self.named}/{c}/{k}': o[c] for k,o in found.items() for c,*_ in self.panels})
 
-# %% ../../nbs/evidence/09_diagnostics.ipynb #c32625ca
+# %% ../../nbs/evidence/09_diagnostics.ipynb #50367c80
 @patch
 def measure(self:Watch):
     "The numbers of each layer and of all together, as the kind's `values` has them from the sums that it gives for each weight"
     found = list(self.sums())
     if not found: return {}
-    table,device = [torch.stack([torch.as_tensor(o, dtype=torch.float64, device=p.device) for o in sums]) for p,sums in found],found[0][0].device
-    table = torch.stack([o.to(device) for o in table]).cpu()
+    device = found[0][0].device
+    table = torch.stack([torch.stack([torch.as_tensor(o, dtype=torch.float64, device=device) for o in sums]) for _,sums in found]).cpu()
     rows = groupby(zip(layer_names(self.model, [p for p,_ in found]), table), 0, 1) | dict(all=list(table))
     return {k: self.values(*torch.stack(o).sum(0).tolist()) for k,o in rows.items()}
 
@@ -153,12 +155,12 @@ def diagnose(self:Learner,
     for ax in free: ax.set_axis_off()
     return axs
 
-# %% ../../nbs/evidence/09_diagnostics.ipynb #0d0a6b75
+# %% ../../nbs/evidence/09_diagnostics.ipynb #854e25f4
 class WatchUpdates(Watch):
     "Measures how long updates are, beside weights and gradients, how much of them is decay, and whether they go on in the same way"
-    named,panels = 'updates',(('ratio', 'update / weight', 'log'), ('rate', 'update / gradient', 'log'), ('decay', 'share of decay', 'linear'),
+    panels = (('ratio', 'update / weight', 'log'), ('rate', 'update / gradient', 'log'), ('decay', 'share of decay', 'linear'),
         ('cosine', 'cosine to the last update', 'linear'))
-    last = None
+    named,last = 'updates',None
     def before_step(self):
         super().before_step()
         if self.due(self.steps_seen+1): self.last = {p: p.detach().clone() for p,*_ in self.opt.all_params() if makes_step(p)}
@@ -173,7 +175,7 @@ class WatchUpdates(Watch):
     def values(self, uu, ww, gg, dd, ul, ll):
         return dict(ratio=sqrt(_over(uu, ww)), rate=sqrt(_over(uu, gg)), decay=sqrt(_over(dd, uu)), cosine=_over(ul, sqrt(uu*ll)))
 
-# %% ../../nbs/evidence/09_diagnostics.ipynb #325c77a6
+# %% ../../nbs/evidence/09_diagnostics.ipynb #91540ef5
 def _noted(p): return torch.zeros_like(p) # Not `zeros`, which may be kept in 16 bits
 
 @term
@@ -186,6 +188,7 @@ def note_after(u, noted_after=_noted):
     noted_after.copy_(u)
     return u
 
+# %% ../../nbs/evidence/09_diagnostics.ipynb #3d0f21d4
 @term
 def hand_ones(u, noted_before=_noted):
     noted_before.copy_(u)
@@ -196,7 +199,7 @@ def take_back(u, noted_before:Borrowed, noted_after=_noted):
     noted_after.copy_(u)
     return noted_before*u
 
-# %% ../../nbs/evidence/09_diagnostics.ipynb #2be0d28b
+# %% ../../nbs/evidence/09_diagnostics.ipynb #971fcf58
 def _around(rule, terms, before, after):
     "`rule` with terms `before` and `after` the first of those that the names `terms` say"
     if isinstance(rule, Route):
@@ -218,7 +221,8 @@ class WatchTerm(Watch):
         engine,(groups,state) = opt.engine,opt.for_engine()
         rule = _around(opt.rule, self.terms, self.before, self.after)
         tried = Engine(rule, engine.options, 'eager', engine.lowp, engine.skip_nonfinite, engine.state_dtype).trial(groups, state, **others)
-        return {p: (st.get('noted_before'), st['noted_after']) for p,st in tried.state.items() if p in tried.updates and 'noted_after' in st}
+        sts = {p: tried.state[p] for p in tried.updates if p in tried.state}
+        return {p: (st.get('noted_before'), st['noted_after']) for p,st in sts.items() if 'noted_after' in st}
 
 # %% ../../nbs/evidence/09_diagnostics.ipynb #09a2a3af
 class WatchFriction(WatchTerm):
@@ -249,7 +253,7 @@ class WatchClip(WatchTerm):
         for p,(a,b) in self.noted().items(): yield p,[a.numel(),_sum(a!=b)]
     def values(self, n, clipped): return dict(q=_over(clipped, n))
 
-# %% ../../nbs/evidence/09_diagnostics.ipynb #9f448a66
+# %% ../../nbs/evidence/09_diagnostics.ipynb #4444baa4
 def doubling(step):
     "Is `step` a power of two?"
     return step & (step-1)==0
@@ -266,8 +270,9 @@ class Sharpness(Watch):
         batches=4 # So many of the last batches
     ):
         super().__init__()
-        if not (type(batches) is int and batches>0): raise ValueError(f'Sharpness: batches={batches!r} must be a whole number, 1 or more')
-        self.rules,self.due,self.kept,self.others = list_optimizers(rules),at if callable(at) else set(at).__contains__,deque(maxlen=batches),None
+        if not (type(batches) is int and batches>0): raise ValueError(f'Sharpness: batches={batches!r} must be 1 or more, a whole number')
+        self.rules,self.due = list_optimizers(rules),at if callable(at) else set(at).__contains__
+        self.kept,self.others = deque(maxlen=batches),None
         self.seconds,self.measured = 0.,0
     def look(self):
         own = _inner(self.opt)
@@ -276,8 +281,8 @@ class Sharpness(Watch):
         for k,o in self.others.items():
             if not isinstance(o, (FastOptimizer, TorchOptimizer)):
                 raise TypeError(f'Sharpness: {k} makes a {type(o).__name__}, which is no optimizer of fastopt; give rules, as adam')
-            if points := [s for s,f in o.rule.state.items() if f is clone]: raise ValueError(
-                f'Sharpness: {k} keeps points of its own path ({", ".join(points)}), which mean nothing on the path of {self.own}; leave it out')
+            if points := [s for s,f in o.rule.state.items() if f is clone]: raise ValueError(f'Sharpness: {k} keeps points '
+                f'of its own path ({", ".join(points)}), which mean nothing on the path of {self.own}; leave it out')
         self.began = time.perf_counter()
     def after_pred(self): self.kept.append((self.xb, self.yb))
 
@@ -298,7 +303,7 @@ def after_fit(self:Sharpness):
     if self.measured and rank_distrib()==0: print(f'Sharpness: {self.measured} measurements along {len(self.others)+1} rules took '
         f'{self.seconds:.1f} s, {100*self.seconds/(time.perf_counter()-self.began):.0f}% of the last fit')
 
-# %% ../../nbs/evidence/09_diagnostics.ipynb #c5b54777
+# %% ../../nbs/evidence/09_diagnostics.ipynb #caf71170
 @contextmanager
 def _twice_differentiable(model):
     "Inside, `model` computes without dropout, in its own precision, by operations that have second derivatives"
@@ -309,6 +314,12 @@ def _twice_differentiable(model):
         for m in norms: m.train()
         yield
 
+def _plain(o, dtype):
+    if not isinstance(o, torch.Tensor): return o
+    o = o.as_subclass(torch.Tensor)
+    return o.to(dtype) if o.is_floating_point() else o
+
+# %% ../../nbs/evidence/09_diagnostics.ipynb #e4ed91e3
 @patch
 def along(self:Sharpness, updates):
     "Slope and curvature along each of the `updates`, dict of rule to dict of weight to update"
@@ -318,10 +329,10 @@ def along(self:Sharpness, updates):
     vs = [torch.cat([u.get(p, torch.zeros_like(p)).to(ws.dtype).flatten() for p in model.parameters()]) for u in updates.values()]
     vs = [v/v.norm() for v in vs]
     found,total = torch.zeros(len(vs), 2, dtype=torch.float64, device=ws.device),sum(len(xb[0]) for xb,_ in self.kept)
-    def plain(o): return (o.as_subclass(torch.Tensor).to(ws.dtype) if o.is_floating_point() else o.as_subclass(torch.Tensor)) if isinstance(o, torch.Tensor) else o
     with _twice_differentiable(model):
         for xb,yb in self.kept:
-            g, = torch.autograd.grad(_loss_of(model, self.loss_func, apply(plain, xb), apply(plain, yb))(ws), ws, create_graph=True)
+            loss = _loss_of(model, self.loss_func, *apply(partial(_plain, dtype=ws.dtype), (xb, yb)))(ws)
+            g, = torch.autograd.grad(loss, ws, create_graph=True)
             for i,v in enumerate(vs):
                 Hv, = torch.autograd.grad(g@v, ws, retain_graph=True) if g.requires_grad else (torch.zeros_like(v),)
                 found[i] += torch.stack([-(g.detach()@v), v@Hv]).double()*(len(xb[0])/total)

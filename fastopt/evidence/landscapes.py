@@ -60,12 +60,13 @@ def optimizer_style(
 def optimizer_styles(
     names # Of the optimizers in a picture, some perhaps twice
 )->list: # A style for each
-    "Styles for a picture: each optimizer has its own line and marker, a repeated one the next that are free; no colour twice before all are used"
+    "Each optimizer has its own line and marker, a repeated one the next that are free; no colour is there twice before all are used"
     all_of,taken = len(LINES)*len(MARKERS),{}
     for i,name in enumerate(names):
         if name.lower().replace('-', '_') in STYLED and (k := style_number(name)) not in taken.values(): taken[i] = k
     for i,name in enumerate(names):
-        if i not in taken: taken[i] = first(k%all_of for k in range(style_number(name), style_number(name)+all_of) if k%all_of not in taken.values())
+        if i not in taken: taken[i] = first((style_number(name)+k)%all_of for k in range(all_of)
+            if (style_number(name)+k)%all_of not in taken.values())
     looks,used = [optimizer_style(taken[i]) for i in range(len(names))],set()
     spare = [c for c in STYLE_COLOURS if c not in {o['color'] for o in looks}]
     for i in sorted(taken, key=taken.get): # Who comes first on the list keeps its colour

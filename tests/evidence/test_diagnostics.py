@@ -7,14 +7,14 @@ import numpy as np, pytest, torch
 from fastai.basics import set_seed
 from fastai.callback.fp16 import MixedPrecision
 from fastai.callback.mixup import MixUp
-from fastai.callback.training import GradientAccumulation, GradientClip
+from fastai.callback.training import GradientAccumulation
 from fastai.data.core import DataLoaders
 from fastai.data.load import DataLoader
 from fastai.distributed import DistributedDL
 from fastai.learner import Learner
 from fastai.optimizer import Adam, OptimWrapper
 from fastai.torch_core import rank_distrib
-from fastopt.all import (adam, adamod, adamw, AdaMod, clip_value, DiffGrad, diffgrad, matrices, momentum, route, Rule, sgdm_clip,
+from fastopt.all import (adam, adamod, adamw, clip_value, DiffGrad, diffgrad, matrices, momentum, route, Rule, sgdm_clip,
     schedulefree_adamw, sgd)
 from fastopt.core.rules import descend
 from fastopt.evidence.diagnostics import Sharpness, WatchBound, WatchClip, WatchFriction, WatchUpdates
@@ -297,13 +297,16 @@ def test_attention_and_its_second_derivative():
 
 # ---- who cannot be watched
 
-CANNOT = [(adamw, lambda: WatchFriction(), ValueError, 'WatchFriction: adamw has no term friction or late_friction (adam → decay → descend)'),
-    (sgd, lambda: WatchBound(), ValueError, 'WatchBound: sgd has no term adamod'), (adam, lambda: WatchClip(), ValueError, 'has no term clip'),
+TORCHS = partial(OptimWrapper, opt=torch.optim.Adam)
+CANNOT = [(adamw, lambda: WatchFriction(), ValueError, 'adamw has no term friction or late_friction (adam → decay → descend)'),
+    (sgd, lambda: WatchBound(), ValueError, 'WatchBound: sgd has no term adamod'),
+    (adam, lambda: WatchClip(), ValueError, 'has no term clip'),
     (Adam, lambda: WatchUpdates(), TypeError, 'Optimizer is no optimizer of fastopt'),
-    (partial(OptimWrapper, opt=torch.optim.Adam), lambda: WatchUpdates(), TypeError, 'Adam is no optimizer of fastopt'),
+    (TORCHS, lambda: WatchUpdates(), TypeError, 'Adam is no optimizer of fastopt'),
     (adam, lambda: Sharpness(['ranger']), ValueError, 'ranger keeps points of its own path (slow)'),
-    (adam, lambda: Sharpness(['schedulefree_adamw']), ValueError, '(z)'), (adam, lambda: Sharpness(['adm']), ValueError, "did you mean 'adam'"),
-    (adam, lambda: Sharpness(batches=0), ValueError, 'batches=0 must be a whole number'),
+    (adam, lambda: Sharpness(['schedulefree_adamw']), ValueError, '(z)'),
+    (adam, lambda: Sharpness(['adm']), ValueError, "did you mean 'adam'"),
+    (adam, lambda: Sharpness(batches=0), ValueError, 'batches=0 must be 1 or more'),
     (adam, lambda: WatchUpdates(True), ValueError, 'every=True must be a whole number')]
 
 @pytest.mark.parametrize('opt_func,cb,error,says', CANNOT, ids=[o[3][:20] for o in CANNOT])
@@ -311,7 +314,8 @@ def test_one_clear_line(opt_func, cb, error, says):
     with pytest.raises(error, match=re.escape(says)) as e: fit(learner(opt_func), [cb()])
     assert '\n' not in str(e.value).split(':\n\t')[-1] # Before it fastai says where
 
-@pytest.mark.parametrize('cb,other,says', [(WatchUpdates, ReleaseGrads, 'gradients are gone'), (sharp, MixUp, 'its loss belongs to one batch')])
+@pytest.mark.parametrize('cb,other,says', [(WatchUpdates, ReleaseGrads, 'gradients are gone'),
+    (sharp, MixUp, 'its loss belongs to one batch')])
 def test_callbacks_that_do_not_go_together(cb, other, says):
     with pytest.raises(ValueError, match=says): fit(learner(adam), [cb(), other()])
 
