@@ -46,6 +46,7 @@ from fastopt.evidence.adaptive_rates import RateHistogram, plot_rates
 from fastopt.evidence.animations import animate_paths, surface_html
 from fastopt.evidence.compare import compare
 from fastopt.evidence.conformance import check_optimizer, wd_report
+from fastopt.evidence.diagnostics import Sharpness, WatchBound, WatchClip, WatchFriction, WatchUpdates
 from fastopt.evidence.landscapes import plot_landscape, plot_paths
 from fastopt.evidence.loss_plane import WeightPath, plot_loss_plane
 from fastopt.evidence.problems import Problem

@@ -61,6 +61,8 @@ from fastopt.evidence.adaptive_rates import (RateHistogram as RateHistogram, plo
 from fastopt.evidence.animations import (animate_paths as animate_paths, surface_html as surface_html)
 from fastopt.evidence.compare import (compare as compare)
 from fastopt.evidence.conformance import (check_optimizer as check_optimizer, wd_report as wd_report)
+from fastopt.evidence.diagnostics import (Sharpness as Sharpness, WatchBound as WatchBound, WatchClip as WatchClip, WatchFriction as
+    WatchFriction, WatchUpdates as WatchUpdates)
 from fastopt.evidence.landscapes import (plot_landscape as plot_landscape, plot_paths as plot_paths)
 from fastopt.evidence.loss_plane import (WeightPath as WeightPath, plot_loss_plane as plot_loss_plane)
 from fastopt.evidence.problems import (Problem as Problem)

@@ -19,6 +19,7 @@ from .checkpoints import check_label, label, load_state, foreign_state_error
 from .engine import Engine, same_objects
 from .groups import check_foreign, check_params, check_weights, from_torch, warn_frozen_gradient, torch_keys
 import fastopt.core.fused # chkstyle: ignore - it adds the engines `fused` and `auto`
+import fastopt.core.trial # chkstyle: ignore - it adds `Engine.trial`
 from .rules import Rule, as_number, unknown_name
 
 # %% ../../nbs/core/07_fastai_face.ipynb #3fe61627
@@ -61,8 +62,9 @@ class FastOptimizer(Optimizer):
     def step(self, closure=None):
         loss = closure and torch.enable_grad()(closure)()
         if not self.looked: self.looked = not warn_frozen_gradient(self.rule, self.all_params().itemgot(0))
-        self.engine.step(list(zip(self.param_lists, self.hypers)), self.state)
+        self.engine.step(*self.for_engine())
         return loss
+    def for_engine(self): return list(zip(self.param_lists, self.hypers)),self.state
 
 # %% ../../nbs/core/07_fastai_face.ipynb #455802fa
 @patch
@@ -86,6 +88,17 @@ def _set_hyper(self:FastOptimizer, k, v):
     elif k not in self.warned:
         self.warned.add(k)
         warn(f"{rule.__name__} has no {k!r}; what sets it (a schedule, or the Learner) has no effect")
+
+# %% ../../nbs/core/07_fastai_face.ipynb #7b3e6726
+@patch
+def updates(self:FastOptimizer,
+    **hypers # Hypers and options that are to be others than they are, in all groups
+)->dict: # Weight to its update, for weights with a gradient
+    "What `step` would add to each weight; afterwards all is as it was, to the bit"
+    given = dict(self.rule.translate(k, v) for k,v in hypers.items())
+    for k in given: # A hyper that fastai sets unasked is no exception here
+        if k not in self.rule.ranges: raise TypeError(self.rule.unknown(k))
+    return self.engine.trial(*self.for_engine(), **given).updates
 
 # %% ../../nbs/core/07_fastai_face.ipynb #0f022d73
 @patch

@@ -25,6 +25,7 @@ class FastOptimizer(fastai.optimizer.Optimizer):
     engine: Any
     def eval(self) -> Any:
         """Put the average in the place of the weights, of a rule that keeps one"""
+    def for_engine(self) -> Any: ...
     def freeze_to(self, n: Any) -> Any: ...
     frozen_idx: Any
     hypers: Any
@@ -42,6 +43,8 @@ class FastOptimizer(fastai.optimizer.Optimizer):
     def step(self, closure: Any = None) -> Any: ...
     def train(self) -> Any:
         """Put the weights back to where they are trained, after `eval`"""
+    def updates(self, **hypers: Any) -> dict:
+        """What `step` would add to each weight; afterwards all is as it was, to the bit"""
     warned: Any
     def write(self, groups: Any) -> Any:
         """Write what `groups` says, a dict of group number to dict of `params`, hypers and other keys, or raise and write nothing"""

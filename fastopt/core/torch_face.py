@@ -10,6 +10,7 @@ __all__ = ['FASTAI_CALLS', 'check_torch_keys', 'maximizing', 'TorchOptimizer']
 # %% ../../nbs/core/08_torch_face.ipynb #6d6e2f24
 import inspect, sys, torch
 from math import isclose
+from fastai.optimizer import OptimWrapper
 from fastcore.basics import first, patch, risinstance
 from .checkpoints import check_label, label, load_state, foreign_state_error, flatten_memos
 from .engine import Engine
@@ -99,8 +100,9 @@ class TorchOptimizer(torch.optim.Optimizer):
     def step(self, closure=None):
         loss = closure and torch.enable_grad()(closure)()
         if not self.looked: self.looked = not warn_frozen_gradient(self.rule, [p for pg in self.param_groups for p in pg['params']])
-        self.engine.step([(pg['params'], self._hyper(pg)) for pg in self.param_groups], self.state)
+        self.engine.step(*self.for_engine())
         return loss
+    def for_engine(self): return [(pg['params'], self._hyper(pg)) for pg in self.param_groups],self.state
 
 # %% ../../nbs/core/08_torch_face.ipynb #bded0c11
 def _kept(v):
@@ -169,6 +171,23 @@ def _hyper(self:TorchOptimizer, pg):
     "The hypers of the group `pg` in fastopt's names, unchecked"
     for k in pg: k in self.keys or check_foreign(self.rule.__name__, k, tuple(self.keys))
     return from_torch(self.rule, {k:pg[k] for k in self.keys if k in pg}, self.keys)
+
+# %% ../../nbs/core/08_torch_face.ipynb #3217d1cd
+@patch
+def updates(self:TorchOptimizer,
+    **hypers # Hypers and options that are to be others than they are, in all groups, in PyTorch's names
+)->dict: # Weight to its update, for weights with a gradient
+    "What `step` would add to each weight; afterwards all is as it was, to the bit"
+    given,rest = self._sort(hypers)
+    if bad := first(rest): raise TypeError(unknown_name(self.rule.__name__, bad, [*self.keys, *self.rule.options, *self.rule.spellings]))
+    return self.engine.trial(*self.for_engine(), **given).updates
+
+@patch
+def updates(self:OptimWrapper, **hypers)->dict:
+    "What `step` of an optimizer of fastopt would add to each weight; afterwards all is as it was, to the bit"
+    if not isinstance(self.opt, TorchOptimizer): raise TypeError(f"{type(self.opt).__name__} is no optimizer of fastopt, and cannot tell "
+        "what it would do without doing it; give the Learner a rule as opt_func, as adamw, or one of fastopt's classes, as AdamW")
+    return self.opt.updates(**hypers)
 
 # %% ../../nbs/core/08_torch_face.ipynb #b74bd0a7
 @patch

@@ -61,16 +61,19 @@ def optimizer_style(
 def optimizer_styles(
     names # Of the optimizers in a picture, some perhaps twice
 )->list: # A style for each
-    "Styles for a picture: each optimizer has its own, a repeated one the next that is free"
+    "Each optimizer has its own line and marker, a repeated one the next that are free; no colour is there twice before all are used"
     all_of,taken = len(LINES)*len(MARKERS),{}
     for i,name in enumerate(names):
-        if (k := style_number(name)) not in taken.values(): taken[i] = k
+        if name.lower().replace('-', '_') in STYLED and (k := style_number(name)) not in taken.values(): taken[i] = k
     for i,name in enumerate(names):
-        if i in taken: continue
-        free = [k%all_of for k in range(style_number(name)+1, style_number(name)+all_of) if k%all_of not in taken.values()]
-        used = {k%len(STYLE_COLOURS) for k in taken.values()}
-        taken[i] = first((k for k in free if k%len(STYLE_COLOURS) not in used), lambda o: True) if len(used)<len(STYLE_COLOURS) else free[0]
-    return [optimizer_style(taken[i]) for i in range(len(names))]
+        if i not in taken: taken[i] = first((style_number(name)+k)%all_of for k in range(all_of)
+            if (style_number(name)+k)%all_of not in taken.values())
+    looks,used = [optimizer_style(taken[i]) for i in range(len(names))],set()
+    spare = [c for c in STYLE_COLOURS if c not in {o['color'] for o in looks}]
+    for i in sorted(taken, key=taken.get): # Who comes first on the list keeps its colour
+        if looks[i]['color'] in used and spare: looks[i]['color'] = spare.pop(0)
+        used.add(looks[i]['color'])
+    return looks
 
 # %% ../../nbs/evidence/00_landscapes.ipynb #ba20c38a
 def find_optimizer(

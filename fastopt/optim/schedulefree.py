@@ -104,17 +104,12 @@ def averages(rule):
     "Does `rule` keep an average?"
     return any(t in (schedulefree, schedulefree_late) for t in rule.terms)
 
-def _groups(opt):
-    "Pairs of weights and hypers"
-    return ([(pg['params'], opt._hyper(pg)) for pg in opt.param_groups] if isinstance(opt, TorchOptimizer)
-        else zip(opt.param_lists, opt.hypers))
-
 # %% ../../nbs/optim/21_schedulefree.ipynb #1d25ad00
 @patch
 @torch.no_grad()
 def eval(self:FastOptimizer):
     "Put the average in the place of the weights, of a rule that keeps one"
-    for ps,hyper in _groups(self):
+    for ps,hyper in self.for_engine()[0]:
         for p in ps:
             st = self.state.get(p, {})
             if 'z' not in st or 'y' in st or not averages(self.rule.rule_of(p)): continue
@@ -145,17 +140,17 @@ def train(self:FastOptimizer):
     if new: warn(f"{self.rule.__name__}: {new} weights were replaced while they were the average, which starts again from them")
 
 # %% ../../nbs/optim/21_schedulefree.ipynb #dacf17f6
-def _checked(step):
-    "The method `step` of an optimizer, refused while its weights are the average"
-    @wraps(step)
-    def checked(self, closure=None):
+def _checked(f):
+    "The method `f` of an optimizer, refused while its weights are the average"
+    @wraps(f)
+    def checked(self, *args, **kwargs):
         if averages(self.rule) and any('y' in st for st in self.state.values()): raise RuntimeError(
-            f"{self.rule.__name__}: the weights are the average; call `train()` of the optimizer before `step()`")
-        return step(self, closure)
+            f"{self.rule.__name__}: the weights are the average; call `train()` of the optimizer before `{f.__name__}()`")
+        return f(self, *args, **kwargs)
     return checked
 
 TorchOptimizer.eval,TorchOptimizer.train = FastOptimizer.eval,FastOptimizer.train
-for o in (FastOptimizer, TorchOptimizer): o.step = _checked(o.step)
+for o in (FastOptimizer, TorchOptimizer): o.step,o.updates = _checked(o.step),_checked(o.updates)
 ScheduleFreeSGD = schedulefree_sgd.torch('ScheduleFreeSGD')
 ScheduleFreeAdamW = schedulefree_adamw.torch('ScheduleFreeAdamW')
 ScheduleFreeRAdam = schedulefree_radam.torch('ScheduleFreeRAdam')

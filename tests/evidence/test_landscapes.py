@@ -121,6 +121,18 @@ def test_a_picture_has_no_style_twice():
         looks = L.optimizer_styles(many)
         assert len({(o['linestyle'], o['marker']) for o in looks})==len(many)
 
+def test_a_picture_has_no_colour_twice_while_there_is_another():
+    "Of rules on the list, which keep line and marker, of others, and of one that is drawn several times"
+    names = [*L.STYLED, 'nothing known', 'another', 'a third']
+    for i in range(0, len(names), 3):
+        many = [names[(i + 7*j)%len(names)] for j in range(len(L.STYLE_COLOURS))] # All on the list have one colour, most often
+        for n in range(2, len(many)+1):
+            looks = L.optimizer_styles(many[:n])
+            assert len({o['color'] for o in looks})==n
+            for k,o in zip(many, looks):
+                if k in L.STYLED: assert {**L.optimizer_style(k), 'color':o['color']}==o
+    assert len({o['color'] for o in L.optimizer_styles(['nothing known']*5)})==5
+
 @pytest.mark.parametrize('o', [torch.optim.Adam, partial(torch.optim.Adam, lr=1.), partial(OptimWrapper, opt=torch.optim.Adam), adam,
     partial(adam, mom=0.5), partial(partial(adam, lr=1.), mom=0.5)])
 def test_one_style_however_an_optimizer_is_given(o): assert L.optimizer_style(L.optimizer_name(o))==L.optimizer_style('adam')

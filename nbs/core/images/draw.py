@@ -76,6 +76,9 @@ about('fastai_face', 'The face for fastai: the rule is the opt_func', '', 'group
 about('torch_face', 'The face for PyTorch: a class for each rule', '', 'groups engine state rule',
     'DiffGrad(model.parameters()) is a torch.optim.Optimizer with an engine inside. Class and rule live as long as the process.',
     'Memory: the face reads and writes no tensor. State lies in opt.state, weight by weight, as PyTorch’s users expect.', face=True)
+about('trial', 'A step that leaves no trace', 'weights', 'groups engine state p',
+    'A copy of the engine makes the step, with a copy of the state. Both live until it is made, and the weights are put back.',
+    'Memory: as much again as weights and state, and the updates. The optimizer’s own state is read, and never written to.', face=True)
 about('registry', 'Registry: every rule on one page', 'terms', 'rule checked',
     'The table is made from the rules when it is asked for. No step depends on it.',
     'Memory: the state of one weight is made, to count what each rule keeps: for diffgrad 3 numbers a weight.')
