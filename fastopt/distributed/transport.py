@@ -6,7 +6,7 @@ Docs: https://fastopt.github.io/fastopt/distributed/transport.html.md"""
 
 # %% auto #0
 __all__ = ['MAGIC', 'DATA', 'DONE', 'HELLO', 'WELCOME', 'FRAME', 'PROOF', 'SIGNED', 'CHUNK', 'NEWCOMERS', 'USELESS', 'KEPT',
-           'FAULTS', 'Fault', 'Broken', 'Heard', 'TCPLink', 'Subscriber']
+           'FAULTS', 'Fault', 'Broken', 'Heard', 'digest', 'TCPLink', 'Subscriber']
 
 # %% ../../nbs/distributed/08_transport.ipynb #8677053f
 import asyncio, hmac, secrets, struct, sys, threading, time, torch
@@ -16,7 +16,7 @@ from hashlib import sha256
 from typing import NamedTuple
 from fastcore.basics import first, patch
 
-# %% ../../nbs/distributed/08_transport.ipynb #7a5e8513
+# %% ../../nbs/distributed/08_transport.ipynb #e8f97a65
 MAGIC,DATA,DONE = b'fastopt1',b'data',b'done'
 HELLO,WELCOME,FRAME,PROOF = (struct.Struct(f'<{o}') for o in ('8sIIq16s16s32s', '8s16s16s32s32s', '4sQQ32s32s', '32s'))
 SIGNED = FRAME.size-32 # Bytes of a frame's header that its HMAC is of
@@ -33,16 +33,18 @@ class Fault(NamedTuple):
     kind:str # One of `FAULTS`
     detail:str # In words
 
-FAULTS = dict(unreachable='nobody listens at its address', left='it has closed the connection', silent='it has sent nothing for longer than the deadline',
-    slow='a message was begun and not finished in time', garbage='what it sent is not of this protocol', cut='a message ends in the middle',
+FAULTS = dict(unreachable='nobody listens at its address', left='it has closed the connection',
+    silent='it has sent nothing for longer than the deadline', slow='a message was begun and not finished in time',
+    garbage='what it sent is not of this protocol', cut='a message ends in the middle',
     shape='it announced another number of bytes than the vector has', nonfinite='its vector has numbers that are not finite',
     repeated='it sent a round that it had sent before', model='it trains another model', rule='it trains with another rule',
     key='it does not have the key', flood='strangers open more connections than there is room for')
 
-# %% ../../nbs/distributed/08_transport.ipynb #2ec34228
+# %% ../../nbs/distributed/08_transport.ipynb #b19cd25f
 class Broken(Exception):
     "A peer broke the protocol: the kind of fault, and details"
 
+# %% ../../nbs/distributed/08_transport.ipynb #400405cf
 class Heard(NamedTuple):
     "What came of a round"
     round:int # Which
@@ -51,15 +53,16 @@ class Heard(NamedTuple):
     next:int # The round to take part in next: others may be further
     over:bool=False # Have so many peers finished that no majority is left?
 
-def _digest(text): return sha256(text.encode()).digest()[:16]
+def digest(text): return sha256(text.encode()).digest()[:16]
 
+# %% ../../nbs/distributed/08_transport.ipynb #29395beb
 def _mac(key, *parts): return hmac.digest(key, b''.join(parts), 'sha256')
 
 def _as_bytes(x):
     "The memory of the vector `x` on the CPU"
     return memoryview(x.view(torch.uint8).numpy())
 
-# %% ../../nbs/distributed/08_transport.ipynb #9d442722
+# %% ../../nbs/distributed/08_transport.ipynb #2d6886cd
 class TCPLink:
     "The connections of one peer to all others, for vectors of one length"
     def __init__(self,
@@ -74,20 +77,23 @@ class TCPLink:
     ):
         self.rank,self.n,self.addresses = rank,len(addresses),[(h, int(p)) for h,p in addresses]
         if not 0<=rank<self.n: raise ValueError(f'rank={rank} of {self.n} peers: give 0 to {self.n-1}')
-        if not deadline>0 or not (stall is None or stall>0): raise ValueError(f'deadline={deadline}, stall={stall}: give seconds, more than 0')
+        if not deadline>0 or not (stall is None or stall>0): raise ValueError(
+            f'deadline={deadline}, stall={stall}: give seconds, more than 0')
         if ahead<1: raise ValueError(f'ahead={ahead}: give 1 or more, as fast peers are a round ahead')
-        if sys.byteorder!='little': raise ValueError('TCPLink sends numbers as they are in memory, and this machine has another byte order than its peers')
+        if sys.byteorder!='little': raise ValueError('TCPLink sends numbers as they are in memory, '
+            'and this machine has another byte order than its peers')
         keys = key if isinstance(key, (list, tuple)) else [key]*self.n
         if len(keys)!=self.n: raise ValueError(f'key has {len(keys)} entries for {self.n} peers: give one secret, or one for each pair')
         if host not in ('127.0.0.1', '::1', 'localhost') and not all(o for i,o in enumerate(keys) if i!=rank): raise ValueError(
             f'host={host!r} can be reached from other machines: give a key that only the peers have')
-        self.keys,self.deadline,self.stall,self.ahead,self.sock,self.host = [o or b'' for o in keys],deadline,stall or deadline,ahead,sock,host
+        self.keys,self.deadline,self.stall,self.ahead = [o or b'' for o in keys],deadline,stall or deadline,ahead
+        self.sock,self.host = sock,host
         self.faults,self.counts,self.thread = [],Counter(),None
 
     def __enter__(self): return self
     def __exit__(self, *args): self.close()
 
-# %% ../../nbs/distributed/08_transport.ipynb #061a0745
+# %% ../../nbs/distributed/08_transport.ipynb #572c85dd
 @patch
 def note(self:TCPLink, peer, kind, detail=''):
     "Keep a fault"
@@ -96,7 +102,8 @@ def note(self:TCPLink, peer, kind, detail=''):
     if not new or len(self.faults)>=KEPT: return
     self.said.add((peer, kind, self.round))
     who = f'peer {peer}' if peer>=0 else 'a stranger'
-    self.faults.append(Fault(round(time.monotonic()-self.began, 3), self.round, peer, kind, f'{who}: {FAULTS[kind]}{detail and ", "+detail}'))
+    text = f'{who}: {FAULTS[kind]}{detail and ", "+detail}'
+    self.faults.append(Fault(round(time.monotonic()-self.began, 3), self.round, peer, kind, text))
 
 @patch
 def open(self:TCPLink,
@@ -112,8 +119,8 @@ def open(self:TCPLink,
     if like.ndim!=1 or not like.numel(): raise ValueError(f'A link is for vectors [d], not for shape {tuple(like.shape)}')
     self.settings = (like.dtype, like.numel(), layout, rule, f)
     self.dtype,self.d,self.size,self.f = like.dtype,like.numel(),like.numel()*like.element_size(),f
-    self.model,self.rule = _digest(f'{like.dtype} {like.numel()} {layout}'),_digest(rule)
-    self.round,self.began,self.said = 0,time.monotonic(),set()
+    self.model,self.rule = digest(f'{like.dtype} {like.numel()} {layout}'),digest(rule)
+    self.round,self.began,self.said,self.closing = 0,time.monotonic(),set(),False
     self.inbox,self.latest,self.useless = ([{} for _ in range(self.n)], [-1]*self.n, [0]*self.n)
     self.seen,self.quiet,self.met,self.down,self.finished = [self.began]*self.n,set(),set(),set(),set()
     self.order,self.sent,self.subscribers,self.newcomers = {},None,{},{}
@@ -128,12 +135,13 @@ def _listening(host, port):
     try: return socket.create_server((host, port), family=socket.AF_INET6 if ':' in host else socket.AF_INET)
     except OSError as e: raise OSError(e.errno, f'Cannot listen on {host}:{port}: {e.strerror}. Give a free port of this machine') from e
 
+# %% ../../nbs/distributed/08_transport.ipynb #7812e4a0
 @patch
 def _check_same(self:TCPLink, like, layout, rule, f):
     if self.settings!=(like.dtype, like.numel(), layout, rule, f): raise ValueError(
         'This link is open for another model, rule or f: close it, and make one for each training')
 
-# %% ../../nbs/distributed/08_transport.ipynb #5d239bc7
+# %% ../../nbs/distributed/08_transport.ipynb #55e87c7b
 @patch
 def _run(self:TCPLink, ready):
     "The thread: a server, a reader for each peer"
@@ -147,10 +155,11 @@ def _run(self:TCPLink, ready):
 
 @patch
 def close(self:TCPLink,
-    linger:float=1. # Most seconds to wait until the last vector has been sent to all who listen
+    linger:float=None # Most seconds to wait until all who have not gone have the last vector; by default the deadline
 ):
     "Tell the peers that this one has finished, and end all connections"
     if not self.thread: return
+    linger = self.deadline if linger is None else linger
     with suppress(Exception): asyncio.run_coroutine_threadsafe(self._finish(linger), self.loop).result(linger+5)
     self.loop.call_soon_threadsafe(self.loop.stop)
     self.thread.join(5)
@@ -159,16 +168,18 @@ def close(self:TCPLink,
 
 @patch
 async def _finish(self:TCPLink, linger):
+    self.closing = True
     t = self.sent[0] if self.sent else -1
     self._publish(t+1, DONE, b'')
     until = self.loop.time()+linger
-    while self.loop.time()<until and any(o.last<=t for o in self.subscribers.values()): await asyncio.sleep(0.005)
+    def lacks(j): return j not in self.finished|self.down and (j not in self.subscribers or self.subscribers[j].last<=t)
+    while self.loop.time()<until and any(lacks(j) for j in self._others()): await asyncio.sleep(0.005)
     tasks = asyncio.all_tasks(self.loop) - {asyncio.current_task()}
     for o in tasks: o.cancel()
     self.server.close()
     await asyncio.gather(*tasks, return_exceptions=True)
 
-# %% ../../nbs/distributed/08_transport.ipynb #ba055413
+# %% ../../nbs/distributed/08_transport.ipynb #63a3a21f
 @patch
 def _publish(self:TCPLink, t, magic, data):
     "Offer bytes `data` of round `t` to all subscribers"
@@ -198,19 +209,21 @@ async def _serve(self:TCPLink, reader, writer):
         await self._send_all(sub, self.loop.create_task(reader.read(1)))
     except Broken as e: self.note(*e.args)
     except (asyncio.TimeoutError, asyncio.IncompleteReadError, OSError): pass # The reader of that peer names what is wrong with it
+    except asyncio.CancelledError: pass # The link is being closed, and asyncio's server would print it
     finally:
         self.newcomers.pop(writer, None)
         if sub and self.subscribers.get(sub.rank) is sub: del self.subscribers[sub.rank]
         writer.transport.abort()
 
-# %% ../../nbs/distributed/08_transport.ipynb #1ab1a62b
+# %% ../../nbs/distributed/08_transport.ipynb #d210b161
 @patch
 async def _admit(self:TCPLink, reader, writer):
     "Find out who has connected, and whether it may listen"
     hello = await reader.readexactly(HELLO.size)
     magic,j,whom,last,model,rule,nonce = HELLO.unpack(hello)
     if magic!=MAGIC: raise Broken(-1, 'garbage', 'in place of a hello')
-    if whom!=self.rank or j>=self.n or j==self.rank: raise Broken(-1, 'garbage', f'rank {j} asks for {whom}, and this is {self.rank} of {self.n}')
+    if whom!=self.rank or j>=self.n or j==self.rank: raise Broken(-1, 'garbage',
+        f'rank {j} asks for {whom}, and this is {self.rank} of {self.n}')
     mine = secrets.token_bytes(32)
     welcome = (MAGIC, self.model, self.rule, mine)
     writer.write(WELCOME.pack(*welcome, _mac(self.keys[j], b'welcome', hello, *welcome)))
@@ -243,7 +256,7 @@ async def _send(self:TCPLink, sub, t, magic, data, digest):
         sub.writer.write(data[i:i+CHUNK])
         await sub.writer.drain()
 
-# %% ../../nbs/distributed/08_transport.ipynb #a4bdcef0
+# %% ../../nbs/distributed/08_transport.ipynb #2c81d59d
 @patch
 async def _dial(self:TCPLink, j):
     "Connect to peer `j` again and again, and receive from it"
@@ -262,9 +275,9 @@ async def _dial(self:TCPLink, j):
             if j in self.met: self.note(j, 'cut' if e.partial else 'left')
         except OSError as e:
             if writer: self.note(j, 'left', str(e))
-            elif j not in self.down and (j in self.met or time.monotonic()-self.began>self.deadline):
+            elif j not in self.down and (self.closing or j in self.met or time.monotonic()-self.began>self.deadline):
                 self.down.add(j) # Once for each absence
-                self.note(j, 'unreachable', str(e))
+                if not self.closing: self.note(j, 'unreachable', str(e))
         finally:
             if writer: writer.transport.abort()
         self.change.set()
@@ -285,6 +298,7 @@ async def _greet(self:TCPLink, j, reader, writer):
     if rule!=self.rule: raise Broken(j, 'rule')
     return _mac(self.keys[j], b'frames', hello, theirs)
 
+# %% ../../nbs/distributed/08_transport.ipynb #32f585f9
 @patch
 async def _receive(self:TCPLink, j, reader, key):
     "Take the frames of peer `j`"
@@ -296,6 +310,7 @@ async def _receive(self:TCPLink, j, reader, key):
         if self.useless[j]>USELESS: raise Broken(j, 'repeated', f'{USELESS} frames in a row were of no use')
         await asyncio.sleep(0) # A peer that sends without end gets no more than its turn
 
+# %% ../../nbs/distributed/08_transport.ipynb #b840f681
 @patch
 async def _frame(self:TCPLink, j, begin, reader, key):
     head = begin + await reader.readexactly(FRAME.size-1)
@@ -335,7 +350,7 @@ def _done(self:TCPLink, j):
     self.finished.add(j)
     self.change.set()
 
-# %% ../../nbs/distributed/08_transport.ipynb #2d0d5114
+# %% ../../nbs/distributed/08_transport.ipynb #0a4458a2
 @patch
 def exchange(self:TCPLink,
     t:int, # Round, from 0
@@ -353,6 +368,8 @@ async def _exchange(self:TCPLink, t, data):
     self._publish(t, DATA, data)
     until,need,after,over = self.loop.time()+self.deadline,self.n-self.f-1,t+1,False
     while True:
+        for o in self.readers:
+            if o.done() and o.exception(): raise o.exception() # A mistake of ours, and no fault of a peer
         self.change.clear()
         got = self.order.get(t, [])[:need]
         if len(got)>=need: break
@@ -374,7 +391,7 @@ async def _exchange(self:TCPLink, t, data):
     self._enter(after)
     return Heard(t, [self.rank, *got], vectors, after, over)
 
-# %% ../../nbs/distributed/08_transport.ipynb #5f86ca2c
+# %% ../../nbs/distributed/08_transport.ipynb #dd46ee14
 @patch
 def _others(self:TCPLink): return [j for j in range(self.n) if j!=self.rank]
 
@@ -392,6 +409,7 @@ def _possible(self:TCPLink, t):
     "How many others' vectors of round `t` are there, or can still come"
     return sum(t in self.inbox[j] or (self.latest[j]<t and j not in self.finished) for j in self._others())
 
+# %% ../../nbs/distributed/08_transport.ipynb #ac8f8b14
 @patch
 async def _changed(self:TCPLink, until):
     "Wait until something has come; `False` if the time `until` came first"

@@ -1,4 +1,4 @@
-"""A peer that lies about sizes, sends garbage, floods or stalls is named, and neither stops the honest ones nor fills their memory"""
+"A peer that lies about sizes, sends garbage, floods or stalls is named, and neither stops the honest ones nor fills their memory"
 import asyncio, os, pickle, pytest, resource, socket, struct, threading, time, torch
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -75,19 +75,20 @@ def again(conn, key):
     for t in (0, 1, 1, 0): conn.sendall(frame(key, t, good))
     time.sleep(1)
 
-LIES = dict(oversized=('shape', lambda c,k: c.sendall(frame(k, 0, b'', size=1<<30) + b'x'*5000)),
-    impossible=('shape', lambda c,k: c.sendall(frame(k, 0, b'', size=(1<<64)-1))),
-    longer=('shape', lambda c,k: c.sendall(frame(k, 0, good+b'1234'))), shorter=('shape', lambda c,k: c.sendall(frame(k, 0, good[:-4]))),
-    garbage=('garbage', lambda c,k: c.sendall(os.urandom(4000))), text=('garbage', lambda c,k: c.sendall(b'GET / HTTP/1.1\r\n'*20)),
-    truncated=('cut', lambda c,k: c.sendall(frame(k, 0, good)[:-30])), header_cut=('cut', lambda c,k: c.sendall(frame(k, 0, good)[:7])),
-    nan=('nonfinite', lambda c,k: c.sendall(frame(k, 0, nan()))), repeated=('repeated', again), slow_loris=('slow', slowly),
-    forged=('key', lambda c,k: c.sendall(frame(b'guess', 0, good))),
-    changed=('key', lambda c,k: c.sendall(frame(k, 0, good, digest=sha256(b'other').digest()))),
-    gone=('left', lambda c,k: None))
+def announces(data, size=None): return lambda c,k: c.sendall(frame(k, 0, data, size))
+def sends(data): return lambda c,k: c.sendall(data)
 
-@pytest.mark.parametrize('name', LIES)
-def test_a_lie_is_named_and_the_honest_go_on(name):
-    kind,act = LIES[name]
+LIES = [('oversized', 'shape', announces(b'x'*5000, 1<<30)), ('impossible', 'shape', announces(b'', (1<<64)-1)),
+    ('longer', 'shape', announces(good+b'1234')), ('shorter', 'shape', announces(good[:-4])),
+    ('garbage', 'garbage', sends(os.urandom(4000))), ('text', 'garbage', sends(b'GET / HTTP/1.1\r\n'*20)),
+    ('truncated', 'cut', lambda c,k: c.sendall(frame(k, 0, good)[:-30])), ('no header', 'cut', sends(DATA)),
+    ('nan', 'nonfinite', announces(nan())), ('repeated', 'repeated', again), ('slow loris', 'slow', slowly),
+    ('forged', 'key', lambda c,k: c.sendall(frame(b'guess', 0, good))),
+    ('changed', 'key', lambda c,k: c.sendall(frame(k, 0, good, digest=sha256(b'other').digest()))),
+    ('gone', 'left', lambda c,k: None)]
+
+@pytest.mark.parametrize('name,kind,act', LIES, ids=[o[0] for o in LIES])
+def test_a_lie_is_named_and_the_honest_go_on(name, kind, act):
     socks = sockets(3)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with opened(socks, [0, 1]) as ls, ThreadPoolExecutor(2) as pool:
@@ -180,7 +181,7 @@ def test_a_peer_far_ahead_is_bounded_and_cannot_lead_others_away():
     socks = sockets(4)
     with opened(socks, [0, 1, 2]) as ls, ThreadPoolExecutor(3) as pool:
         Liar(socks[3], ls[0], lambda c,k: [c.sendall(frame(k, t, good)) for t in range(10, 20_000, 100)])
-        for hs in rounds(ls, range(10), pool):
+        for hs in rounds(ls, range(6), pool):
             assert all(h.next==h.round+1 and len(h.ranks)==3 and 3 not in h.ranks for h in hs)
             assert all(len(o.inbox[3])<=o.ahead+1 for o in ls)
 
