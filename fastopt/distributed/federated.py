@@ -136,13 +136,22 @@ def apply(self:Federated, w:Window):
     for i,v in zip(w.clients, w.versions):
         deltas[i] = _copy(delta(self.train_client(i, self.versions[v]), self.versions[v]))
         self.counts[i] += 1
-    self.x,bad = aggregate(self.x, deltas, self.weights, self.server_lr)
+    self.take(w, deltas, self.weights, {w.number, *self.timeline.working.values()})
+
+@patch
+def take(self:Federated,
+    w:Window, # Its clients are those of `deltas`
+    deltas, # Dict of client to its change
+    weights, # Dict of client to its weight
+    kept # Versions that somebody works on, or will
+):
+    "The server's step with the changes of a window"
+    self.x,bad = aggregate(self.x, deltas, weights, self.server_lr)
     for i in bad:
         self.excluded.append((w.number, i))
         warn(f'The change of client {i} in window {w.number} is not finite and was left out; '
             f'give a smaller lr (it is {self.lr or self.learn.lr:g})')
     self.versions[w.number],self.time = self.x,w.time
-    kept = {w.number, *self.timeline.working.values()}
     self.versions = {k:o for k,o in self.versions.items() if k in kept}
 
 @patch
@@ -178,6 +187,25 @@ def fit(self:Federated,
             self.apply(w)
         self.history.append(self.validate(until))
     self.to_learner()
+    return self
+
+# %% ../../nbs/distributed/06_federated.ipynb #362edf51
+@patch
+def replay(self:Federated,
+    schedule # List of dict(number=, time=, clients=, versions=, weights=), as a real training keeps it
+):
+    "Do again what a real training has done"
+    for k,o in enumerate(schedule):
+        deltas = {}
+        for i,v in zip(o['clients'], o['versions']):
+            if v not in self.versions: raise ValueError(f"Window {o['number']} uses version {v}, which no window before it has made: "
+                'give the whole schedule, from the first window on')
+            deltas[i] = _copy(delta(self.train_client(i, self.versions[v]), self.versions[v]))
+            self.counts[i] += 1
+        later = {v for p in schedule[k+1:] for v in p['versions']}
+        self.take(Window(o['number'], o['time'], o['clients'], o['versions']), deltas, dict(zip(o['clients'], o['weights'])),
+            {o['number'], *later})
+    self.history.append(self.validate())
     return self
 
 # %% ../../nbs/distributed/06_federated.ipynb #6cba91e2
