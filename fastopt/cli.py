@@ -227,7 +227,7 @@ def collaborate(
     every:int=None, # Steps between two validations; by default only at the end
     limit:int=None, # Training images to use; by default all
     seed:int=0, # Of all that is random
-    engine:Annotated[str, dict(choices=['simulated','processes','cluster'])]='simulated', # Real workers: processes here, or ranks of torchrun?
+    engine:Annotated[str, dict(choices=['simulated','processes','cluster'])]='simulated', # Real workers: processes, or ranks of torchrun?
     rank:int=None, # This worker, one of `peers`
     peers:str=None, # host:port of all workers on several machines, with commas between, this one's included
     key_file:str=None, # File with a secret that all peers have; needed beyond this machine

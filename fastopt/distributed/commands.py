@@ -11,7 +11,7 @@ __all__ = ['NEEDED', 'recorded', 'named_rule', 'simulated_learner', 'federated_o
 
 # %% ../../nbs/distributed/07_commands.ipynb #10678176
 import json, os, subprocess, sys, time, torch
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from fastai.learner import Learner
 from fastai.losses import CrossEntropyLossFlat
 from fastai.metrics import accuracy
@@ -163,6 +163,7 @@ def real_link(args):
         with _made(TCPLink, args.rank, at, key, args.deadline, host='127.0.0.1' if here else '0.0.0.0') as link: yield link
     else: yield None
 
+# %% ../../nbs/distributed/07_commands.ipynb #ecf29ce3
 def run_processes(args):
     "Start a process for each worker on this machine, and gather what they leave; the folder of the run"
     _made(MoNNA, simulated_learner(args, polyak()), args.n, args.f, args.mixing, None, args.alpha, bs=args.bs, seed=args.seed)
@@ -184,13 +185,14 @@ def run_processes(args):
         f'with {sum(len(o["faults"]) for o in ends)} faults. In {path}: record.json and a folder for each worker')
     return path
 
+# %% ../../nbs/distributed/07_commands.ipynb #bb511eb5
 def start_peer(args, i, at, path):
     "Worker i of a training on this machine, as a process of its own"
     own = dict(args, engine='simulated', rank=i, peers=at, out=str(path))
     words = [o for k,v in own.items() if v is not None for o in (f'--{k}', str(v))]
     code = 'from fastopt.cli import fastopt_collaborate; fastopt_collaborate()'
-    with open(path/f'peer{i}.log', 'wb') as f: return subprocess.Popen([sys.executable, '-c', code, *words], stdout=f, stderr=f,
-        env=dict(os.environ, OMP_NUM_THREADS='1'))
+    env = dict(os.environ, OMP_NUM_THREADS='1')
+    with open(path/f'peer{i}.log', 'wb') as f: return subprocess.Popen([sys.executable, '-c', code, *words], stdout=f, stderr=f, env=env)
 
 # %% ../../nbs/distributed/07_commands.ipynb #b61bfbe2
 def run_collaborative(

@@ -49,7 +49,7 @@ class FederatedServer:
         self.faults.append(dict(time=round(self.now(), 3), window=self.number+1, client=client, fault=text))
         self.log(f'client {client}: {text}')
 
-# %% ../../nbs/distributed/10_flower.ipynb #cf2dc1e3
+# %% ../../nbs/distributed/10_flower.ipynb #52f2c63a
 @patch
 def greet(self:FederatedServer):
     "Ask new nodes who they are; forget those that have gone"
@@ -82,6 +82,7 @@ def meet(self:FederatedServer, r):
     self.node_of[i] = node
     self.log(f'client {i} is there')
 
+# %% ../../nbs/distributed/10_flower.ipynb #5e44f1c4
 @patch
 def send_versions(self:FederatedServer, but=()):
     "Give the present version to whoever has none to work on"
@@ -91,7 +92,7 @@ def send_versions(self:FederatedServer, but=()):
         id = self.mail.send(node, 'train', self.fed.x, dict(count=self.fed.counts[i], version=self.number))
         self.working[id] = dict(client=i, version=self.number, at=self.now())
 
-# %% ../../nbs/distributed/10_flower.ipynb #0a816799
+# %% ../../nbs/distributed/10_flower.ipynb #2b06fc09
 @patch
 def receive(self:FederatedServer):
     "Put what has come into `ready`, as (client, version, change, loss)"
@@ -114,9 +115,10 @@ def check(self:FederatedServer, r, o):
     sent = self.fed.versions[o['version']]
     try: finite = check_update(sent, r.tensors, f"Client {o['client']}")
     except ValueError as e: return None,str(e)
-    return (delta({k: v.to(sent[k]) for k,v in r.tensors.items()}, sent),'') if finite else (None,'its change is not finite and was left out')
+    if not finite: return None,'its change is not finite and was left out'
+    return delta({k: v.to(sent[k]) for k,v in r.tensors.items()}, sent),''
 
-# %% ../../nbs/distributed/10_flower.ipynb #cf08667d
+# %% ../../nbs/distributed/10_flower.ipynb #d4ddfe6c
 @patch
 def window(self:FederatedServer):
     "Wait until the strategy ends a window; what was delivered"
@@ -133,6 +135,7 @@ def window(self:FederatedServer):
             f'No client has been there for {self.deadline:g} s: start the SuperNodes, and look at the faults')
         time.sleep(self.poll)
 
+# %% ../../nbs/distributed/10_flower.ipynb #ee76cd3f
 @patch
 def busy(self:FederatedServer):
     "How many may still deliver"
@@ -154,6 +157,7 @@ def idle(self:FederatedServer):
     elif getattr(self, 'empty', None) is None: self.empty = self.now()
     return self.empty is not None and self.now()-self.empty>self.deadline
 
+# %% ../../nbs/distributed/10_flower.ipynb #16fcbfaf
 @patch
 def run(self:FederatedServer,
     windows:int # Aggregations to make in all, those before a restart included
@@ -277,7 +281,7 @@ def flower_apps(
 
     return server,client
 
-# %% ../../nbs/distributed/10_flower.ipynb #cc906cf5
+# %% ../../nbs/distributed/10_flower.ipynb #7df10b86
 APP = """[build-system]
 requires = ["hatchling"]
 build-backend = "hatchling.build"
@@ -308,8 +312,9 @@ def write_app(
     import json
     folder.mkdir(parents=True, exist_ok=True)
     (folder/'pyproject.toml').write_text(APP + ''.join(f'{k} = {json.dumps(v)}\n' for k,v in config.items() if v is not None))
-    (folder/'fastopt_app.py').write_text(
-        f'from {module} import {name}\nfrom fastopt.distributed.flower import flower_apps\n\napps = flower_apps({name})\nserver = apps[0]\nclient = apps[1]\n')
+    lines = [f'from {module} import {name}', 'from fastopt.distributed.flower import flower_apps', '', f'apps = flower_apps({name})',
+        'server = apps[0]', 'client = apps[1]', '']
+    (folder/'fastopt_app.py').write_text('\n'.join(lines))
     return folder
 
 def free_ports(n):
@@ -349,7 +354,7 @@ class LocalFlower:
         self.start(f'supernode-{i}', 'flower-supernode', '--insecure', '--superlink', f'127.0.0.1:{self.link}', '--host', '127.0.0.1',
             '--port', str(self.ports[i]), '--node-config', f'partition-id={i} num-partitions={self.n}')
 
-# %% ../../nbs/distributed/10_flower.ipynb #89c288a9
+# %% ../../nbs/distributed/10_flower.ipynb #466f86b2
 @patch
 def kill(self:LocalFlower, name):
     "End one program at once, with what it has started"
@@ -366,6 +371,7 @@ def stop(self:LocalFlower):
     while time.monotonic()<until and any(p.poll() is None for p in self.procs.values()): time.sleep(0.05)
     for name in list(self.procs): self.kill(name)
 
+# %% ../../nbs/distributed/10_flower.ipynb #e6cb6f69
 @patch
 def submit(self:LocalFlower, app):
     "Let the SuperLink run `app`, a folder"
@@ -388,6 +394,7 @@ def wait(self:LocalFlower, state, windows, seconds=600):
         time.sleep(0.2)
     raise TimeoutError(f'{windows} windows were not made in {seconds:g} s: look at the logs in {self.folder}')
 
+# %% ../../nbs/distributed/10_flower.ipynb #e59516ef
 @contextmanager
 def local_flower(n, folder):
     "A SuperLink and `n` SuperNodes on this machine, which are gone afterwards"

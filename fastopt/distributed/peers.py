@@ -53,7 +53,7 @@ class ClusterLink:
         vectors = {j:o for j,o in enumerate(self.gather(x)) if j!=self.rank}
         return Heard(t, [self.rank, *vectors], vectors, t+1)
 
-# %% ../../nbs/distributed/09_peers.ipynb #71b128e1
+# %% ../../nbs/distributed/09_peers.ipynb #f03fcbf3
 class PeerMixing:
     "Mix the weights of one peer with those of others, in rounds"
     def __init__(self,
@@ -73,7 +73,8 @@ class PeerMixing:
     def mix(self, x):
         "What this round makes of the weights `x` [d]"
         if not x.isfinite().all(): raise ValueError(
-            f'The weights of peer {self.link.rank} are not finite after its step in round {self.t}: its training has diverged; give a smaller lr')
+            f'The weights of peer {self.link.rank} are not finite after its step in round {self.t}: '
+            'its training has diverged; give a smaller lr')
         h = self.link.exchange(self.t, x)
         self.schedule.append(dict(round=h.round, heard=h.ranks))
         self.t,self.over = h.next,h.over

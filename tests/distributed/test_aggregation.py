@@ -31,7 +31,7 @@ def test_a_short_window_is_asynchronous_with_gaps():
 
 def test_equal_clients_make_all_strategies_alike():
     want = [1/4]*4
-    for s in (FedAvg(), FedFix(.5), FedBuff(2), FedAsync()): torch.testing.assert_close(torch.tensor(surrogate(s, [1.]*4)), torch.tensor(want))
+    for s in (FedAvg(), FedFix(.5), FedBuff(2), FedAsync()): assert max(abs(a-b) for a,b in zip(surrogate(s, [1.]*4), want))<1e-6
 
 @pytest.mark.parametrize('s', [FedAvg(), FedAsync(), FedBuff(2, identical=False), FedFix(.15), FedFix(.3), FedFix(.7)], ids=repr)
 def test_weights_make_up_for_speed(s):
@@ -70,9 +70,11 @@ def test_work_that_is_left_behind_is_lost():
     assert ws[0].clients==[1] and [i for o in ws for i in o.clients].count(0)==0
     assert 0 in [i for o in windows(FedAvg(), 9, [1., .5], away={0: [(.9, 3.)]}) for i in o.clients]
 
-@pytest.mark.parametrize('make,says', [(lambda: Timeline(FedAvg(), []), 'no clients'), (lambda: Timeline(FedAvg(), [1, 0]), 'Client 1 needs'),
+@pytest.mark.parametrize('make,says', [(lambda: Timeline(FedAvg(), []), 'no clients'),
+    (lambda: Timeline(FedAvg(), [1, 0]), 'Client 1 needs'),
     (lambda: Timeline(FedAvg(), [1, float('nan')]), 'Client 1 needs'), (lambda: Timeline(FedAvg(), [1], sample=0), 'give 1 to 1'),
-    (lambda: Timeline(FedAvg(), [1], away={0: [(2, 1)]}), 'earlier time first'), (lambda: Timeline(FedAvg(), [1], away={1: []}), 'from 0 on'),
+    (lambda: Timeline(FedAvg(), [1], away={0: [(2, 1)]}), 'earlier time first'),
+    (lambda: Timeline(FedAvg(), [1], away={1: []}), 'from 0 on'),
     (lambda: FedBuff(0), '1 or more'), (lambda: FedBuff(1.5), '1 or more'), (lambda: FedFix(0), 'greater than 0'),
     (lambda: FedFix(float('nan')), 'greater than 0'), (lambda: find_strategy('fedbuf'), "did you mean 'fedbuff'")])
 def test_errors(make, says):

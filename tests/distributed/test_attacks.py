@@ -69,7 +69,8 @@ def test_nna_bounds_what_the_mean_does_not():
     far = [(rule(torch.cat([XS, bad]), 2, heard)[:9].mean(0)-honest).norm() for rule in (mean_mixing, nna)]
     assert far[1]<XS.std(0).norm() and far[0]>1000*far[1]
 
-@pytest.mark.parametrize('make,says', [(lambda: alie(XS, 2), 'give mixing, or a fixed z'), (lambda: find_attack('ali'), "did you mean 'alie'"),
+@pytest.mark.parametrize('make,says', [(lambda: alie(XS, 2), 'give mixing, or a fixed z'),
+    (lambda: find_attack('ali'), "did you mean 'alie'"),
     (lambda: lie(lambda xs, f: xs, XS, 2), r'must make \(2, 40\)')])
 def test_errors(make, says):
     with pytest.raises(ValueError, match=says): make()

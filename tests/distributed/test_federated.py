@@ -1,15 +1,14 @@
 "Clients, their failures, a server that is resumed or started again, and a real training that the simulation replays"
-import pytest, torch, warnings
-from fastai.data.core import DataLoaders
+import pytest, torch
 from fastai.learner import Learner
 from fastai.losses import CrossEntropyLossFlat
 from fastai.metrics import accuracy
-from fastopt.distributed.aggregation import FedAvg, FedFix
+from fastopt.distributed.aggregation import FedAvg
 from fastopt.distributed.data import tensor_dls
 from fastopt.distributed.federated import Federated, StepsOf
 from fastopt.distributed.flower import FederatedServer, Reply, client_answer
 from fastopt.optim.adam import adamw
-from fastopt.optim.sgd import momentum, sgd
+from fastopt.optim.sgd import momentum
 from torch import nn
 
 torch.manual_seed(0)
@@ -67,7 +66,8 @@ def test_shares_of_importance():
     (lambda: Federated(learner(), [learner(adamw)]), 'Client 0 trains with adamw'),
     (lambda: Federated(learner(), [tensor_dls(X[:0], Y[:0], X, Y)]), 'Client 0 has no batch'), (lambda: fed(steps=0), 'give 1 or more'),
     (lambda: fed(p=[1]), '4 numbers'), (lambda: fed(p=[1, 1, 1, -1]), '4 numbers'), (lambda: fed(taus=[1]), '1 times for 4 clients'),
-    (lambda: fed('fedfx'), "did you mean 'fedfix'"), (lambda: fed(n=200), 'cannot give 200 machines'), (lambda: fed(sample=9), 'give 1 to 4')])
+    (lambda: fed('fedfx'), "did you mean 'fedfix'"), (lambda: fed(n=200), 'cannot give 200 machines'),
+    (lambda: fed(sample=9), 'give 1 to 4')])
 def test_errors(make, says):
     with pytest.raises(ValueError, match=says): make()
 
