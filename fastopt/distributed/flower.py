@@ -234,7 +234,7 @@ class FlowerMail:
                 c = dict(m.content.get('config', {}))
                 yield Reply(id, m.content['model'].to_torch_state_dict() if 'model' in m.content else {}, c, c.get('error', ''))
 
-# %% ../../nbs/distributed/10_flower.ipynb #656252ec
+# %% ../../nbs/distributed/10_flower.ipynb #fbb28f3e
 def client_answer(
     fed:Federated, # As the server has it
     i:int, # This client
@@ -245,7 +245,7 @@ def client_answer(
     try:
         fed.counts[i] = count
         new = fed.train_client(i, sent)
-        return {k: v.detach().cpu() for k,v in new.items()},dict(loss=fed.losses[-1])
+        return {k: v.detach().cpu().clone() for k,v in new.items()},dict(loss=fed.losses[-1])
     except Exception as e: return {},dict(error=f'{type(e).__name__}: {e}'[:2000])
 
 def flower_apps(
