@@ -53,4 +53,6 @@ from fastopt.evidence.problems import Problem
 from fastopt.evidence.sweeps import lr_sweep, lr_wd_sweep
 from fastopt.distributed.federated import Federated
 from fastopt.distributed.monna import MoNNA
+from fastopt.distributed.peers import ClusterLink, MixWithPeers
+from fastopt.distributed.transport import TCPLink
 import fastopt.training.lr_find # Patches `Learner`

@@ -240,9 +240,13 @@ def federate(
     alpha:float=.3, # How equally classes are shared out: .1 is very unequal, 100 nearly equal
     limit:int=None, # Training images to use; by default all
     seed:int=0, # Of all that is random
+    engine:Annotated[str, dict(choices=['simulated','flower'])]='simulated', # Real clients with Flower, as processes of this machine?
+    windows:int=10, # Aggregations of flower's server, whose dt is in seconds
+    deadline:float=300., # Seconds after which flower's server does not wait for a client
+    resume:str=None, # Folder of a run of flower to go on with
     out:str='runs' # Folder for the folder of this run
 ):
-    "Train a network on images that simulated clients keep for themselves, and keep record, curves and model"
+    "Train a network on images that clients keep for themselves, and keep record, curves and model"
 
 # %% ../nbs/cli.ipynb #d157f0a3
 def collaborate(
@@ -261,9 +265,14 @@ def collaborate(
     every:int=None, # Steps between two validations; by default only at the end
     limit:int=None, # Training images to use; by default all
     seed:int=0, # Of all that is random
+    engine:Annotated[str, dict(choices=['simulated','processes','cluster'])]='simulated', # Real workers: processes, or ranks of torchrun?
+    rank:int=None, # This worker, one of `peers`
+    peers:str=None, # host:port of all workers on several machines, with commas between, this one's included
+    key_file:str=None, # File with a secret that all peers have; needed beyond this machine
+    deadline:float=30., # Most seconds that a round waits for real peers
     out:str='runs' # Folder for the folder of this run
 ):
-    "Train a network on simulated workers without a server, some of which may lie, and keep record, curves and model"
+    "Train a network on workers without a server, some of which may lie, and keep record, curves and model"
 
 # %% ../nbs/cli.ipynb #3f1f65a8
 SCRIPTS = {'fastopt-train':train, 'fastopt-bench':bench, 'fastopt-bench-step':bench_step, 'fastopt-check':check,

@@ -99,7 +99,8 @@ WORDS = set("""Rule Route route matrices term each Across Borrowed Memo Range On
     Schedule save_schedules load_schedules plot_schedule plateau warmup_steps warmup_fc wsd explore cos_restarts demon sgd_rates SwitchOpt
     switch_opt SaveResume ScheduleFree SAM Closure ReleaseGrads PureBF16 SophiaHessian learn_curvature exp_betas aggmo_of
     plot_landscape plot_paths animate_paths surface_html lr_sweep lr_wd_sweep Problem WeightPath plot_loss_plane RateHistogram
-    plot_rates compare WatchUpdates WatchFriction WatchBound WatchClip Sharpness MoNNA Federated""".split())
+    plot_rates compare WatchUpdates WatchFriction WatchBound WatchClip Sharpness MoNNA MixWithPeers
+    TCPLink ClusterLink Federated""".split())
 
 def test_a_star_import_brings_rules_classes_and_what_is_typed():
     classes = {k for k,o in exported.items() if isinstance(o, type) and issubclass(o, torch.optim.Optimizer)}

@@ -22,11 +22,13 @@ from inspect import signature
 from matplotlib.figure import Figure
 from torch import nn
 from torch.func import functional_call, grad_and_value, vmap
+from time import monotonic
 from warnings import warn
 from .attacks import TimingFault, find_attack, flip_labels, lie
 from .clock import NEVER, UNIT, first_heard, to_ticks
 from .data import split_dirichlet
 from .mixing import find_mixing, variance_of
+from .peers import PeerMixing, describe_model, fewest_heard, refuse_wrapped, rule_name
 from ..optim.schedulefree import _modes
 from ..training.records import is_interactive
 
@@ -97,22 +99,28 @@ def _make_opt(learn, groups, models):
 
 # %% ../../nbs/distributed/05_monna.ipynb #86200cfd
 @patch
-def gradients(self:Workers, xb, yb):
-    "Leave in the parameters the gradients of the batches `xb` and `yb`, one for each worker; the losses [n]"
-    lf,k = self.learn.loss_func,len(xb)
+def gradients(self:Workers, xb, yb, who=None, seeds=None):
+    """Leave in the parameters the gradients of the batches `xb` and `yb`, one for each worker, or for those of `who`; the losses [n].
+    In a loop each may have a seed"""
+    lf,who = self.learn.loss_func,range(len(xb)) if who is None else who
+    for i in range(self.n):
+        if i not in who:
+            for p in self.params[i]: p.grad = None
     if not self.stacked:
         losses = []
-        for m,ps,x,y in zip(self.models, self.params, xb, yb):
-            loss = lf(m(x), y)
+        for k,(i,x,y) in enumerate(zip(who, xb, yb)):
+            ps = self.params[i]
+            if seeds: torch.manual_seed(seeds[k])
+            loss = lf(self.models[i](x), y)
             for p,g in zip(ps, torch.autograd.grad(loss, ps, allow_unused=True)): p.grad = g
             losses.append(loss.detach())
         return torch.stack(losses)
     lf = getattr(lf, 'func', lf) if hasattr(lf, 'flatten') else lf # fastai's losses for flat predictions
     model = self.models[0]
     def loss(ps, x, y): return lf(functional_call(model, ps, (x,)), y)
-    grads,losses = vmap(grad_and_value(loss), randomness='different')(self.views(self.xs[:k]), torch.stack(xb), torch.stack(yb))
-    for i,ps in enumerate(self.params[:k]):
-        for p,name in zip(ps, self.names): p.grad = grads[name][i]
+    grads,losses = vmap(grad_and_value(loss), randomness='different')(self.views(self.xs[list(who)]), torch.stack(xb), torch.stack(yb))
+    for k,i in enumerate(who):
+        for p,name in zip(self.params[i], self.names): p.grad = grads[name][k]
     return losses.detach()
 
 # %% ../../nbs/distributed/05_monna.ipynb #b097cc47
@@ -142,7 +150,8 @@ def all_examples(
 _QUIET = (TrainEvalCallback, Recorder, ProgressCallback, CastToTensor)
 
 class MoNNA:
-    "Simulated collaborative learning: momentum steps of `n` workers, `f` of whom may be faulty, and robust mixing"
+    """Collaborative learning: momentum steps of `n` workers, `f` of whom may be faulty, and robust mixing.
+    All workers are simulated, unless there is a `link`: then this is one of them, and the others are real"""
     def __init__(self,
         learn:Learner, # What each worker starts from
         n:int=26, # Workers
@@ -155,8 +164,13 @@ class MoNNA:
         work=1., # Time that a step takes: a number, or one for each worker
         delay:float=0.1, # Most time that a vector is on its way
         how='auto', # Gradients in a 'loop', 'stacked', or as it suits the model
-        seed:int=0 # Of all that is drawn
+        seed:int=0, # Of all that is drawn
+        link=None # `TCPLink` or `ClusterLink` to real peers, who say how many there are
     ):
+        if link:
+            n = link.n
+            if attack is not None: raise ValueError('attack says what simulated workers do; with a link to real peers, leave it out')
+            refuse_wrapped(learn.model)
         if not 0<=2*f<n: raise ValueError(f"f={f} faulty of n={n} workers are no minority: "
             f"no rule can tell who is right; give f <= {(n-1)//2}")
         self.learn,self.n,self.f,self.seed,self.delay = learn,n,f,seed,to_ticks(delay)
@@ -170,8 +184,9 @@ class MoNNA:
             warn(f"MoNNA runs no callbacks: {extra} has no effect on the workers")
         (self.x,self.y),(self.xv,self.yv) = all_examples(learn.dls.train),all_examples(learn.dls.valid)
         self.share(alpha, parts, bs or learn.dls.train.bs)
-        self.workers = Workers(learn, self.computing, how)
+        self.workers = Workers(learn, 1 if link else self.computing, how)
         self.t,self.times,self.history,self.losses = 0,torch.zeros(n, dtype=torch.int64),[],[]
+        self.peers = PeerMixing(link, f, mixing) if link else None
 
 # %% ../../nbs/distributed/05_monna.ipynb #42a68531
 @patch
@@ -216,6 +231,7 @@ def hear(self:MoNNA):
 @patch
 def one_step(self:MoNNA, lr=None):
     "A local step of every worker, an exchange, a mixture; the mean loss of the honest workers"
+    if self.peers: return self.real_step(lr)
     ws,h,w = self.workers,self.honest,self.computing
     at = [self.batch(i) for i in range(w)]
     xb,yb = [self.x[o] for o in at],[self.y[o] for o in at]
@@ -232,6 +248,64 @@ def one_step(self:MoNNA, lr=None):
     self.t += 1
     return losses[:h].mean().item()
 
+# %% ../../nbs/distributed/05_monna.ipynb #43692644
+@patch
+def open_link(self:MoNNA):
+    "Connect to the peers, if that has not been done"
+    named = list(zip(self.workers.names, self.workers.params[0]))
+    self.peers.open(self.workers.xs[0], describe_model(named), rule_name(self.learn.opt_func))
+    self.began = monotonic() - self.times[0].item()/UNIT
+
+@patch
+def worker_seed(self:MoNNA, i):
+    "Of what worker i draws in this step"
+    return (self.seed*1_000_003 + self.t)*1009 + i
+
+@patch
+def real_step(self:MoNNA, lr):
+    "A local step of this worker, an exchange with its peers, a mixture; its loss"
+    ws,i = self.workers,self.peers.link.rank
+    at,seed = self.batch(i),self.worker_seed(i)
+    torch.manual_seed(seed)
+    loss = ws.gradients([self.x[at]], [self.y[at]], seeds=[seed])
+    ws.step(lr)
+    self.peers.t = self.t
+    ws.xs[0] = self.peers.mix(ws.xs[0])
+    self.t = self.peers.t
+    self.times[:] = to_ticks(monotonic()-self.began)
+    return loss.item()
+
+# %% ../../nbs/distributed/05_monna.ipynb #543cb11b
+@patch
+def replay(self:MoNNA,
+    schedules, # For each peer the list of its rounds, as dict(round=, heard=)
+    lr=None # Learning rate, or function of the round, as they had
+):
+    "Do again what real peers have done"
+    if self.peers or self.attack is not None: raise ValueError('A replay is for a simulation, without link and attack')
+    if len(schedules)!=self.n: raise ValueError(f'{len(schedules)} schedules for n={self.n} workers: give one for each, which may be empty')
+    enough = fewest_heard(self.mixing, self.n, self.f)
+    said = [{o['round']: o['heard'] for o in s} for s in schedules]
+    with torch.random.fork_rng(devices=[]):
+        for self.t in sorted({t for o in said for t in o}):
+            self.replay_round({i: o[self.t] for i,o in enumerate(said) if self.t in o}, enough, lr(self.t) if callable(lr) else lr)
+            self.t += 1
+    return self
+
+@patch
+def replay_round(self:MoNNA, heard, enough, lr):
+    "A step of whoever took part, and the mixture of whom each has `heard`"
+    ws,who = self.workers,sorted({*heard, *(j for o in heard.values() for j in o)})
+    at,seeds = [self.batch(i) for i in who],[self.worker_seed(i) for i in who]
+    torch.manual_seed(seeds[0])
+    self.losses.append(ws.gradients([self.x[o] for o in at], [self.y[o] for o in at], who, seeds).mean().item())
+    ws.step(lr)
+    rows = [i for i,o in heard.items() if len(o)>=enough]
+    if not rows: return
+    order = rows + [i for i in range(self.n) if i not in rows]
+    mask = torch.tensor([[j in heard[i] for j in order] for i in rows])
+    ws.xs[rows] = self.mixing(ws.xs[order], self.f, mask)
+
 # %% ../../nbs/distributed/05_monna.ipynb #d819c2a7
 @patch
 def fit(self:MoNNA,
@@ -240,11 +314,14 @@ def fit(self:MoNNA,
     every:int=None # Steps between two validations; by default only at the end
 ):
     "Train, and leave the weights of worker 0 in `learn`"
-    bar = progress_bar(range(steps)) if is_interactive() else range(steps)
+    bar,end = progress_bar(range(steps)) if is_interactive() else range(steps),self.t+steps
+    if self.peers: self.open_link()
     with torch.random.fork_rng(devices=[]):
         for k in bar:
             self.losses.append(self.one_step(lr(self.t) if callable(lr) else lr))
-            if (every and self.t%every==0) or k==steps-1: self.history.append(self.validate())
+            last = self.t>=end or bool(self.peers and self.peers.over)
+            if last or (every and self.t%every==0): self.history.append(self.validate())
+            if last: break
     self.to_learner()
     return self
 
@@ -290,8 +367,8 @@ def to_learner(self:MoNNA,
 def state_dict(self:MoNNA):
     "All that a training needs to go on"
     ws = self.workers
-    return deepcopy(dict(t=self.t, times=self.times, history=self.history, losses=self.losses, xs=ws.xs,
-        opts=[o.state_dict() for o in ws.opts], buffers=[dict(m.named_buffers()) for m in ws.models]))
+    return deepcopy(dict(t=self.t, schedule=self.peers and self.peers.schedule, times=self.times, history=self.history,
+        losses=self.losses, xs=ws.xs, opts=[o.state_dict() for o in ws.opts], buffers=[dict(m.named_buffers()) for m in ws.models]))
 
 @patch
 def load_state_dict(self:MoNNA, sd):
@@ -305,6 +382,7 @@ def load_state_dict(self:MoNNA, sd):
     for m,o in zip(ws.models, sd['buffers']):
         for k,b in m.named_buffers(): b.copy_(o[k])
     self.t,self.times,self.history,self.losses = sd['t'],sd['times'],sd['history'],sd['losses']
+    if self.peers: self.peers.schedule = sd['schedule'] or []
 
 # %% ../../nbs/distributed/05_monna.ipynb #1dcf0bc2
 @patch

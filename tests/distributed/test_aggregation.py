@@ -1,0 +1,132 @@
+"The four strategies are one sum: limits, unbiased weights, who is left out, who comes back; and a timeline that is saved goes on"
+import json, pytest, torch
+from fastopt.distributed.aggregation import (STRATEGIES, FedAsync, FedAvg, FedBuff, FedFix, Timeline, aggregate, check_update, delta,
+    find_strategy, participation, surrogate)
+from fastopt.distributed.clock import hardware
+from hypothesis import given, settings, strategies as st
+
+P = [.1, .3, .2, .25, .15]
+TAUS = hardware(5, 80)
+ALL = [FedAvg(), FedAsync(), FedAsync(identical=True), FedBuff(2), FedBuff(2, identical=False), FedFix(.3)]
+
+def windows(s, n=20, taus=TAUS, **kwargs):
+    line = Timeline(s, taus, **kwargs)
+    return [line.next_window() for _ in range(n)]
+
+def who(s, n=20, **kwargs): return [(o.clients, o.versions) for o in windows(s, n, **kwargs)]
+
+# ---- limits
+
+@pytest.mark.parametrize('dt', [1, 1.7, 10])
+def test_a_window_for_all_is_fedavg(dt):
+    assert who(FedFix(dt))==who(FedAvg()) and FedFix(dt).weights(P, TAUS)==FedAvg().weights(P, TAUS)==P
+
+def test_a_buffer_for_all_is_fedavg_and_for_one_asynchronous():
+    assert who(FedBuff(5))==who(FedBuff(99))==who(FedAvg()) and who(FedBuff(1))==who(FedAsync())
+    assert FedBuff(5).weights(P, TAUS)==[.2]*5
+
+def test_a_short_window_is_asynchronous_with_gaps():
+    a = [(i, v) for o in windows(FedFix(.01), 400) for i,v in zip(o.clients, o.versions)]
+    assert [i for i,_ in a][:8]==[i for o in windows(FedAsync(), 8) for i in o.clients]
+
+def test_equal_clients_make_all_strategies_alike():
+    want = [1/4]*4
+    for s in (FedAvg(), FedFix(.5), FedBuff(2), FedAsync()): assert max(abs(a-b) for a,b in zip(surrogate(s, [1.]*4), want))<1e-6
+
+@pytest.mark.parametrize('s', [FedAvg(), FedAsync(), FedBuff(2, identical=False), FedFix(.15), FedFix(.3), FedFix(.7)], ids=repr)
+def test_weights_make_up_for_speed(s):
+    "What is minimized is what was wanted, and its weights sum to one"
+    got = surrogate(s, TAUS, P)
+    assert abs(sum(got)-1)<1e-12 and max(abs(a-b) for a,b in zip(got, P))<0.02
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.floats(0.05, 1), min_size=1, max_size=6), st.floats(0.05, 2))
+def test_fedfix_is_unbiased_in_every_case(taus, dt):
+    q = participation(FedFix(dt), taus, windows=120)
+    for w,part in zip(FedFix(dt).weights([1/len(taus)]*len(taus), taus), q): assert abs(w*part*len(taus)-1)<0.3
+
+# ---- who delivers
+
+@settings(max_examples=40, deadline=None)
+@given(st.sampled_from(ALL), st.integers(1, 7), st.integers(0, 9), st.data())
+def test_windows(s, m, seed, data):
+    "Versions are of the past, nobody is in a window twice, time goes on, no more than `sample` are at work, and a saved one goes on"
+    sample,away = data.draw(st.integers(1, m)),{}
+    if m>1 and data.draw(st.booleans()): away = {0: [(0.3, 1.1), (1.6, 2.)]}
+    line = Timeline(s, hardware(m, 80), sample=sample, away=away, seed=seed)
+    got = []
+    for _ in range(12):
+        got.append(w := line.next_window())
+        assert len(w.clients)==len(set(w.clients))<=m and len(line.working)<=sample and all(v<w.number for v in w.versions)
+        assert all(not (0.3<w.time<1.1) or i!=0 or not away for i in line.working)
+    assert [w.number for w in got]==list(range(1, 13)) and all(a.time<=b.time for a,b in zip(got, got[1:]))
+    other = Timeline(s, hardware(m, 80), sample=sample, seed=seed+1)
+    other.load_state_dict(json.loads(json.dumps(line.state_dict())))
+    assert [line.next_window() for _ in range(8)]==[other.next_window() for _ in range(8)]
+
+def test_work_that_is_left_behind_is_lost():
+    "Client 0 leaves with nine tenths of its work done, and starts anew"
+    ws = windows(FedAvg(), 2, [1., .5], away={0: [(.9, 3.)]})
+    assert ws[0].clients==[1] and [i for o in ws for i in o.clients].count(0)==0
+    assert 0 in [i for o in windows(FedAvg(), 9, [1., .5], away={0: [(.9, 3.)]}) for i in o.clients]
+
+@pytest.mark.parametrize('make,says', [(lambda: Timeline(FedAvg(), []), 'no clients'),
+    (lambda: Timeline(FedAvg(), [1, 0]), 'Client 1 needs'),
+    (lambda: Timeline(FedAvg(), [1, float('nan')]), 'Client 1 needs'), (lambda: Timeline(FedAvg(), [1], sample=0), 'give 1 to 1'),
+    (lambda: Timeline(FedAvg(), [1], away={0: [(2, 1)]}), 'earlier time first'),
+    (lambda: Timeline(FedAvg(), [1], away={1: []}), 'from 0 on'),
+    (lambda: FedBuff(0), '1 or more'), (lambda: FedBuff(1.5), '1 or more'), (lambda: FedFix(0), 'greater than 0'),
+    (lambda: FedFix(float('nan')), 'greater than 0'), (lambda: find_strategy('fedbuf'), "did you mean 'fedbuff'")])
+def test_errors(make, says):
+    with pytest.raises(ValueError, match=says): make()
+
+def test_nobody_left_is_said():
+    line = Timeline(FedAvg(), [1., 1.], away={i: [(.5, float('inf'))] for i in range(2)})
+    with pytest.raises(RuntimeError, match='none will return'): line.next_window()
+
+def test_names(): assert [type(find_strategy(k)).__name__.lower() for k in STRATEGIES]==list(STRATEGIES)
+
+# ---- the sum
+
+def model(seed, **kwargs):
+    g = torch.Generator().manual_seed(seed)
+    return dict(w=torch.randn(3, 2, generator=g, dtype=torch.float64), b=torch.randn((), generator=g, dtype=torch.float64),
+        n=torch.tensor(seed), **kwargs)
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.floats(0, 2), min_size=1, max_size=5), st.floats(0.1, 2))
+def test_the_sum_is_that_of_the_paper(ws, server_lr):
+    x = model(0)
+    ys = [model(i+1) for i in range(len(ws))]
+    new,bad = aggregate(x, {i: delta(y, x) for i,y in enumerate(ys)}, dict(enumerate(ws)), server_lr)
+    want = x['w'] + server_lr*sum(w*(y['w']-x['w']) for w,y in zip(ws, ys))
+    torch.testing.assert_close(new['w'], want)
+    assert not bad and new['n']==len(ws) and new['n'].dtype==torch.int64 and x['n']==0
+
+def test_changes_count_from_the_version_that_was_sent():
+    "A client at rest moves nothing, however old its version"
+    x,old = model(0),model(7)
+    new,_ = aggregate(x, {0: delta(old, old)}, {0: 1.})
+    assert torch.equal(new['w'], x['w'])
+
+@pytest.mark.parametrize('value', [float('nan'), float('inf'), -float('inf')])
+def test_what_is_not_finite_is_left_out_with_its_counters(value):
+    x,y = model(0),model(5)
+    y['b'] = torch.tensor(value, dtype=torch.float64)
+    new,bad = aggregate(x, {3: delta(y, x), 4: delta(model(2), x)}, {3: .5, 4: .5})
+    assert bad==[3] and new['n']==2 and all(new[k].isfinite().all() for k in 'wb')
+    new,bad = aggregate(x, {3: delta(y, x)}, {3: .5})
+    assert bad==[3] and all(torch.equal(new[k], x[k]) for k in x)
+
+@pytest.mark.parametrize('change,says', [(lambda o: o.pop('b'), "sent no 'b'"), (lambda o: o.update(c=o['b']), "sent 'c'"),
+    (lambda o: o.update(w=o['w'].T), r"sent 'w' of shape \(2, 3\), and the server's is \(3, 2\)")])
+def test_another_model_is_refused_by_name(change, says):
+    y = model(1)
+    change(y)
+    with pytest.raises(ValueError, match=f'Client 9 {says}'): check_update(model(0), y, 'Client 9')
+    with pytest.raises(ValueError, match=says): aggregate(model(0), {9: y}, {9: 1.})
+
+def test_nothing_delivered_changes_nothing():
+    x = model(0)
+    new,bad = aggregate(x, {}, {})
+    assert not bad and all(torch.equal(new[k], x[k]) for k in x)

@@ -1,0 +1,155 @@
+"Clients, their failures, a server that is resumed or started again, and a real training that the simulation replays"
+import pytest, torch
+from fastai.learner import Learner
+from fastai.losses import CrossEntropyLossFlat
+from fastai.metrics import accuracy
+from fastopt.distributed.aggregation import FedAvg
+from fastopt.distributed.data import tensor_dls
+from fastopt.distributed.federated import Federated, StepsOf
+from fastopt.distributed.flower import FederatedServer, Reply, client_answer
+from fastopt.optim.adam import adamw
+from fastopt.optim.sgd import momentum
+from torch import nn
+
+torch.manual_seed(0)
+X = torch.randn(130, 6, dtype=torch.float64)
+Y = (X@torch.randn(6, 3, dtype=torch.float64)).argmax(1)
+DLS = tensor_dls(X[:100], Y[:100], X[100:], Y[100:], bs=8)
+
+def mlp(): return nn.Sequential(nn.Linear(6, 8), nn.Tanh(), nn.Linear(8, 3))
+def normed(): return nn.Sequential(nn.Linear(6, 8), nn.BatchNorm1d(8), nn.Tanh(), nn.Linear(8, 3))
+
+def learner(rule=momentum, model=mlp, seed=1, **kwargs):
+    torch.manual_seed(seed)
+    return Learner(DLS, model().double(), loss_func=CrossEntropyLossFlat(), opt_func=rule, metrics=accuracy, **kwargs)
+
+def fed(strategy='fedavg', n=4, steps=2, seed=1, rule=momentum, model=mlp, **kwargs):
+    return Federated(learner(rule, model, seed), n, strategy, steps=steps, lr=0.1, alpha=10., **kwargs)
+
+def flat(o): return torch.cat([v.flatten().double() for v in o.x.values()])
+
+# ---- the simulation
+
+@pytest.mark.parametrize('dt', [1, 30])
+def test_a_window_for_all_is_fedavg(dt):
+    a,b = fed(percent=80),fed('fedfix', percent=80, dt=dt)
+    a.fit(2)
+    b.fit(2*dt)
+    assert a.weights==b.weights and sum(a.weights.values())==1
+    torch.testing.assert_close(flat(a), flat(b), rtol=0, atol=1e-12)
+
+@pytest.mark.parametrize('strategy,kwargs', [('fedavg', {}), ('fedasync', {}), ('fedbuff', dict(c=2)), ('fedfix', dict(dt=.3))])
+def test_every_strategy_learns_and_is_resumed_to_the_bit(strategy, kwargs):
+    make = lambda seed: fed(strategy, percent=80, sample=3, away={0: [(.4, 1.2)]}, model=normed, seed=seed, **kwargs)
+    a,b = make(1),make(5)
+    before = a.validate()['valid_loss']
+    b.load_state_dict(a.fit(1.5).state_dict())
+    assert torch.equal(flat(a.fit(1.5)), flat(b.fit(1.5))) and a.history==b.history
+    assert a.history[-1]['valid_loss']<before and a.x['1.num_batches_tracked'].dtype==torch.int64
+
+def test_a_client_that_is_not_finite_is_left_out_and_its_window_counts():
+    ls = [learner(), learner()]
+    ls[1].loss_func = lambda pred, y: pred.sum()*float('inf')
+    f = Federated(learner(), ls, 'fedavg', steps=2, lr=0.1)
+    with pytest.warns(UserWarning, match='client 1 in window 1 is not finite and was left out'): f.fit(1)
+    want = Federated(learner(), [learner(), learner()], FedAvg(), steps=2, lr=0.1, p=[.5, 0.]).fit(1)
+    assert torch.equal(flat(f), flat(want)) and f.excluded==[(1, 1)]
+
+def test_shares_of_importance():
+    f = fed(n=3, p='size')
+    assert abs(sum(f.p)-1)<1e-12 and f.p==[n/sum(f.sizes) for n in f.sizes] and sum(f.sizes)==100
+    report = f.fit(1).fairness_report()
+    assert (report.ratio-1).abs().max()<1e-9 and report.deliveries.tolist()==[1]*3
+
+@pytest.mark.parametrize('make,says', [
+    (lambda: Federated(learner(), [learner(), learner(model=normed)]), 'Client 1 sent'),
+    (lambda: Federated(learner(), [learner(adamw)]), 'Client 0 trains with adamw'),
+    (lambda: Federated(learner(), [tensor_dls(X[:0], Y[:0], X, Y)]), 'Client 0 has no batch'), (lambda: fed(steps=0), 'give 1 or more'),
+    (lambda: fed(p=[1]), '4 numbers'), (lambda: fed(p=[1, 1, 1, -1]), '4 numbers'), (lambda: fed(taus=[1]), '1 times for 4 clients'),
+    (lambda: fed('fedfx'), "did you mean 'fedfix'"), (lambda: fed(n=200), 'cannot give 200 machines'),
+    (lambda: fed(sample=9), 'give 1 to 4')])
+def test_errors(make, says):
+    with pytest.raises(ValueError, match=says): make()
+
+def test_a_state_of_others_is_refused():
+    sd = fed(n=3).fit(1).state_dict()
+    with pytest.raises(ValueError, match='Saved with 3 clients, to be loaded into 4'): fed().load_state_dict(sd)
+    with pytest.raises(ValueError, match='The state_dict sent'): fed(n=3, model=normed).load_state_dict(sd)
+
+@pytest.mark.parametrize('n,k', [(3, 7), (5, 5), (4, 2), (1, 3)])
+def test_steps_of(n, k): assert [*StepsOf(range(n), k)]==[i%n for i in range(k)]
+
+# ---- the server of a real training, with a mail in this process
+
+class Mail:
+    "Clients in this process: each answers after `delay[i]` looks at the mail; some fail"
+    def __init__(self, make, n, delay=(1, 2, 5), fails=()):
+        self.feds,self.delay,self.fails,self.gone,self.due,self.count = [make() for _ in range(n)],delay,dict(fails),set(),{},0
+    def nodes(self): return [100+i for i in range(len(self.feds)) if i not in self.gone]
+    def send(self, node, kind, tensors, config):
+        self.count += 1
+        i = node-100
+        if kind=='query': r = ({}, dict(client=i))
+        else:
+            r = client_answer(self.feds[i], i, {k: v.clone() for k,v in tensors.items()}, config['count'])
+            if f := self.fails.pop(i, None): r = f(r)
+        self.due[str(self.count)] = [self.delay[i], i, *r]
+        return str(self.count)
+    def fetch(self, ids):
+        for id in list(self.due):
+            self.due[id][0] -= 1
+            if self.due[id][1] in self.gone: del self.due[id]
+            elif id in ids and self.due[id][0]<=0:
+                _,_,tensors,values = self.due.pop(id)
+                yield Reply(id, tensors, values, values.get('error', ''))
+
+def server(strategy, path=None, delay=(1, 2, 5), fails=(), **kwargs):
+    make = lambda: fed(strategy, n=3, **kwargs)
+    return FederatedServer(make(), Mail(make, 3, delay, fails), path, deadline=20, poll=0.001, log=lambda o: None)
+
+STRATEGIES = [('fedavg', {}), ('fedasync', {}), ('fedbuff', dict(c=2)), ('fedfix', dict(dt=.03))]
+
+@pytest.mark.parametrize('strategy,kwargs', STRATEGIES, ids=[o for o,_ in STRATEGIES])
+def test_a_real_training_is_replayed(strategy, kwargs):
+    s = server(strategy, **kwargs).run(6)
+    sim = fed(strategy, n=3, **kwargs).replay(s.schedule)
+    assert not s.faults and (flat(s.fed)-flat(sim)).abs().max()<1e-9 and (flat(sim)-flat(fed(n=3))).abs().max()>1e-3
+    assert [o['number'] for o in s.schedule]==[1, 2, 3, 4, 5, 6] and sum(s.fed.counts)==sum(len(o['clients']) for o in s.schedule)
+    if strategy=='fedavg': assert all(sorted(o['clients'])==[0, 1, 2] for o in s.schedule)
+    if strategy=='fedasync': assert max(o['number']-1-v for o in s.schedule for v in o['versions'])>=2, 'Some were stale'
+
+def raises(r): return {},dict(error='ZeroDivisionError: no luck')
+def empty(r): return {},{}
+def nan(r): return {k: v*float('nan') for k,v in r[0].items()},r[1]
+def reshaped(r): return {k: v[None] for k,v in r[0].items()},r[1]
+
+@pytest.mark.parametrize('fail,says', [(raises, 'failed: ZeroDivisionError: no luck'), (empty, 'its answer is empty'),
+    (nan, 'not finite and was left out'), (reshaped, 'of shape (1, 8, 6)')])
+def test_what_a_client_does_wrong_is_named_and_does_no_harm(fail, says):
+    s = server('fedavg', fails={1: fail}).run(3)
+    assert len(s.faults)==1 and s.faults[0]['client']==1 and says in s.faults[0]['fault']
+    assert (flat(s.fed)-flat(fed(n=3).replay(s.schedule))).abs().max()<1e-9 and flat(s.fed).isfinite().all()
+
+def test_a_client_that_is_gone_is_not_waited_for_and_may_come_back():
+    s = server('fedavg').run(2)
+    s.mail.gone.add(2)
+    s.run(4)
+    assert s.faults[-1]['client']==2 and s.faults[-1]['fault']=='its node is gone'
+    assert [sorted(o['clients']) for o in s.schedule[2:]]==[[0, 1]]*2
+    s.mail.gone.clear()
+    s.run(8)
+    assert sorted(s.schedule[-1]['clients'])==[0, 1, 2] and (flat(s.fed)-flat(fed(n=3).replay(s.schedule))).abs().max()<1e-9
+
+def test_a_server_that_is_started_again_goes_on_from_its_last_aggregate(tmp_path):
+    a = server('fedasync', tmp_path/'state.pt').run(3)
+    b = server('fedasync', tmp_path/'state.pt')
+    assert torch.equal(flat(b.fed), flat(a.fed)) and b.number==3 and b.fed.counts==a.fed.counts
+    b.run(7)
+    assert [o['number'] for o in b.schedule]==list(range(1, 8)) and b.schedule[3]['time']>=b.schedule[2]['time']
+    assert (flat(b.fed)-flat(fed('fedasync', n=3).replay(b.schedule))).abs().max()<1e-9
+    with pytest.raises(ValueError, match='with 3 clients, not 4'):
+        FederatedServer(fed(), Mail(fed, 4), tmp_path/'state.pt', log=lambda o: None)
+
+def test_a_replay_needs_the_whole_schedule():
+    s = server('fedasync').run(4)
+    with pytest.raises(ValueError, match='which no window before it has made'): fed('fedasync', n=3).replay(s.schedule[2:])

@@ -1,0 +1,213 @@
+"Real processes train together as the simulation says, and go on when one of them is killed, stalls, lies, or leaves and comes back"
+import fastai.callback.all, os, pytest, signal, time, torch # chkstyle: ignore - `fit_one_cycle`
+from fastai.learner import Learner
+from fastai.losses import CrossEntropyLossFlat
+from fastopt.distributed.data import polyak, tensor_dls
+from fastopt.distributed.monna import MoNNA
+from fastopt.distributed.peers import ClusterLink, MixWithPeers
+from fastopt.distributed.transport import TCPLink
+from fastopt.optim.adam import adamw
+from multiprocessing import get_context
+from peer_processes import peers
+from torch import distributed as dist, nn
+from torch.nn.parallel import DistributedDataParallel
+
+torch.manual_seed(0)
+N,F,STEPS = 4,1,50
+X,Y = torch.randn(150, 6),torch.randint(3, (150,))
+PARTS = [torch.arange(30*i, 30*i+30) for i in range(N)]
+def rate(t): return 0.2/(1+t/20)
+
+def mlp(): return nn.Sequential(nn.Linear(6, 8), nn.Tanh(), nn.Linear(8, 3))
+def normed(): return nn.Sequential(nn.Linear(6, 8), nn.BatchNorm1d(8), nn.Tanh(), nn.Dropout(0.2), nn.Linear(8, 3))
+
+def learner(dtype=torch.float64, rule=polyak(0.9), model=mlp):
+    torch.manual_seed(1)
+    x = X.to(dtype)
+    dls = tensor_dls(x[:120], Y[:120], x[120:], Y[120:], bs=5)
+    return Learner(dls, model().to(dtype), loss_func=CrossEntropyLossFlat(), opt_func=rule)
+
+def monna(link=None, n=N, **kwargs):
+    parts = PARTS if n==N else [torch.arange(24*i, 24*i+24) for i in range(n)]
+    return MoNNA(learner(**kwargs), n=n, f=F, parts=parts, bs=5, link=link)
+
+@pytest.fixture(scope='module', autouse=True)
+def warmed():
+    "What PyTorch imports at the first step is there when processes are forked"
+    for kw in ({}, dict(model=normed), dict(rule=adamw)): monna(**kw).fit(1, 0.1)
+
+# ---- without faults, real and simulated agree
+
+def by_tcp(i, sock, at, kwargs):
+    "One peer of a training over TCP: its weights, schedule and faults"
+    with TCPLink(i, at, sock=sock, deadline=20) as link: m = monna(link, **kwargs).fit(STEPS, rate)
+    return m.workers.xs[0],m.peers.schedule,link.faults
+
+def by_gloo(i, sock, at, kwargs, path):
+    "The same with torch.distributed"
+    os.environ['GLOO_SOCKET_IFNAME'] = 'lo'
+    dist.init_process_group('gloo', init_method=f'file://{path}', rank=i, world_size=N)
+    m = monna(ClusterLink(), **kwargs).fit(STEPS, rate)
+    dist.destroy_process_group()
+    return m.workers.xs[0],m.peers.schedule,[]
+
+KINDS = [('tcp', {}), ('gloo', dict(rule=adamw)), ('tcp', dict(model=normed))]
+
+@pytest.mark.skipif(not hasattr(os, 'fork'), reason='Processes are forked here, which this system cannot')
+@pytest.mark.parametrize('engine,kwargs', KINDS, ids=['tcp', 'gloo', 'loop'])
+def test_real_and_simulated_agree(engine, kwargs, tmp_path):
+    "50 steps of 4 processes in float64, replayed from their schedules"
+    work,more = (by_tcp, []) if engine=='tcp' else (by_gloo, [tmp_path/'store'])
+    with peers(N, work, kwargs, *more) as ps: res = [ps.result(i) for i in range(N)]
+    xs,schedules,faults = zip(*res)
+    assert not any(faults)
+    sim = monna(**kwargs).replay(schedules, rate)
+    apart = (torch.stack(xs)-sim.workers.xs).abs().max().item()
+    start = (monna(**kwargs).workers.xs-sim.workers.xs).abs().max()
+    assert apart<1e-9 and start>0.1
+    rounds = [{o['round'] for o in s} for s in schedules]
+    assert max(map(max, rounds))==STEPS-1
+    for i,s in enumerate(schedules):
+        assert all(o['heard'][0]==i and len(set(o['heard']))==len(o['heard']) for o in s)
+        if engine=='gloo': assert all(len(o['heard'])==N for o in s) and len(s)==STEPS
+        else: assert all(len(o['heard']) in (1, N-F) for o in s[:-1]) and sum(len(o['heard'])==N-F for o in s)>=STEPS//2
+
+def test_a_step_in_float32_agrees_from_equal_state():
+    def work(i, sock, at):
+        with TCPLink(i, at, sock=sock, deadline=20) as link: m = monna(link, dtype=torch.float32).fit(1, 0.3)
+        return m.workers.xs[0],m.peers.schedule
+    with peers(N, work) as ps: xs,schedules = zip(*[ps.result(i) for i in range(N)])
+    sim = monna(dtype=torch.float32).replay(schedules, 0.3)
+    assert (torch.stack(xs)-sim.workers.xs).abs().max()<1e-6
+
+def test_a_replay_refuses_what_it_cannot_do():
+    with pytest.raises(ValueError, match='2 schedules for n=4'): monna().replay([[], []])
+    m = MoNNA(learner(), n=7, f=1, attack='sf', alpha=100., bs=5)
+    with pytest.raises(ValueError, match='without link and attack'): m.replay([[]]*7)
+
+# ---- the callback
+
+def by_callback(i, sock, at):
+    "A Learner with a loader, a schedule and callbacks of its own"
+    torch.manual_seed(1)
+    part = PARTS[i]
+    learn = Learner(tensor_dls(X[part], Y[part], X[120:], Y[120:], bs=6), mlp(), loss_func=CrossEntropyLossFlat(), opt_func=adamw)
+    with TCPLink(i, at, sock=sock, deadline=20) as link, learn.no_bar(), learn.no_logging():
+        cb = MixWithPeers(link, f=F)
+        learn.fit_one_cycle(4, 0.1, cbs=cb)
+    states = [len(learn.opt.state[p]) for p in learn.model.parameters()]
+    return torch.cat([p.detach().flatten() for p in learn.model.parameters()]),cb.peers.schedule,min(states)
+
+def test_a_learner_trains_with_peers_and_keeps_its_own_momentum():
+    with peers(N, by_callback) as ps: xs,schedules,states = zip(*[ps.result(i) for i in range(N)])
+    xs = torch.stack(xs)
+    assert (xs-xs.mean(0)).norm(dim=1).max()<0.5*xs.mean(0).norm() and all(states)
+    assert all(len(s)>=10 and len(s[5]['heard'])==N-F for s in schedules)
+
+def test_a_model_that_is_wrapped_is_refused(tmp_path):
+    "In a process of its own: gloo leaves threads behind, after which no fork is safe"
+    def work(i, *_):
+        dist.init_process_group('gloo', init_method=f'file://{tmp_path}/store', rank=0, world_size=1)
+        learn,link,said = learner(),ClusterLink(),[]
+        learn.model = DistributedDataParallel(learn.model)
+        for train in (lambda: MoNNA(learn, f=0, link=link), lambda: learn.fit(1, cbs=MixWithPeers(link))):
+            try: train()
+            except ValueError as e: said.append(str(e))
+        return said
+    with peers(1, work) as ps: said = ps.result(0)
+    assert len(said)==2 and all('wrapped in DistributedDataParallel, which takes the plain mean' in o for o in said)
+
+def test_ranks_with_another_model_or_rule_are_named_before_anything_is_sent(tmp_path):
+    def work(i, *_):
+        os.environ['GLOO_SOCKET_IFNAME'] = 'lo'
+        dist.init_process_group('gloo', init_method=f'file://{tmp_path}/store', rank=i, world_size=2)
+        link,said = ClusterLink(),[]
+        for kw in (dict(model=[mlp, normed][i]), dict(rule=[adamw, polyak(0.9)][i])):
+            try: MoNNA(learner(**kw), f=0, link=link, bs=5, alpha=100.).fit(1)
+            except ValueError as e: said.append(str(e))
+        return said
+    with peers(2, work) as ps: said = [ps.result(i) for i in range(2)]
+    for i,o in enumerate(said): assert [f'Rank {1-i} trains {k}' in t for k,t in zip(('another model', 'with another rule'), o)]==[True]*2
+
+# ---- faults, with five processes
+
+M,BAD = 5,4
+SAID = dict(killed={'left', 'unreachable'}, nan={'nonfinite'}, shape={'model'}, stalled={'silent'}, returns={'left'})
+HEALS = ('stalled', 'returns')
+
+class Board:
+    "What processes tell each other: rounds, rounds with others' vectors, with that of `BAD`, has it been met, have its faults been named"
+    def __init__(self):
+        ctx = get_context('fork')
+        self.stop,self.rounds,self.mixed,self.heard,self.met,self.named = ctx.Event(),*(ctx.Array('l', M) for _ in range(5))
+    def wait(self, what, seconds=60):
+        until = time.monotonic()+seconds
+        while not what():
+            assert time.monotonic()<until, {k: list(o) for k,o in vars(self).items() if k!='stop'}
+            time.sleep(0.005)
+    def wait_rounds(self, n):
+        "Until all but `BAD` have done n more rounds"
+        before = list(self.rounds)
+        self.wait(lambda: all(self.rounds[i]>=before[i]+n for i in range(BAD)))
+    def wait_all(self, what): self.wait(lambda: all(what[i] for i in range(BAD)))
+
+def faulty_peer(i, sock, at, board, kind):
+    "A peer of five, of whom the last has the fault `kind`. Its weights, schedule and faults when `board.stop` is set"
+    link = TCPLink(i, at, sock=sock, deadline=0.3, stall=20)
+    m = monna(link, n=M)
+    if i==BAD and kind=='shape': m = MoNNA(learner(model=lambda: nn.Linear(6, 3)), n=M, f=F, bs=5, alpha=100., link=link)
+    if i==BAD and kind=='nan':
+        exchange = link.exchange
+        link.exchange = lambda t, x: exchange(t, torch.full_like(x, float('nan')))
+    m.peers.patience = 10_000 # This machine may be busy
+    with link:
+        while not board.stop.is_set():
+            m.fit(1, 0.1)
+            time.sleep(0.01)
+            heard = m.peers.schedule[-1]['heard']
+            board.rounds[i] += 1
+            board.mixed[i] += len(heard)>F
+            board.heard[i] += BAD in heard
+            board.met[i] = BAD in link.met
+            board.named[i] = SAID[kind]<={k for j,k in link.counts if j==BAD}
+        link.deadline = 0.1 # Some will not come to say goodbye
+    return m.workers.xs[0],m.peers.schedule,link.faults
+
+def train_with_a_fault(kind, stall=1.):
+    "Five processes, of whom one has a fault, until that is named and the others have gone on"
+    board = Board()
+    with peers(M, faulty_peer, board, kind) as ps:
+        if kind not in ('nan', 'shape'):
+            board.wait_rounds(5)
+            board.wait_all(board.met)
+        if kind in ('killed', 'returns'): ps.kill(BAD)
+        if kind=='stalled': ps.signal(BAD, signal.SIGSTOP)
+        start = time.monotonic()
+        board.wait_all(board.named)
+        board.wait_rounds(12)
+        if kind in HEALS:
+            time.sleep(max(0, stall-(time.monotonic()-start)) if kind=='stalled' else 0)
+            before,mixed = sum(board.heard[:BAD]),board.mixed[BAD]
+            if kind=='stalled': ps.signal(BAD, signal.SIGCONT)
+            else: ps.again(BAD)
+            board.wait(lambda: sum(board.heard[:BAD])>before+5 and board.mixed[BAD]>mixed+12)
+        board.stop.set()
+        return [ps.result(i) if i!=BAD or kind!='killed' else None for i in range(M)]
+
+def check_fault(kind, **kwargs):
+    res = train_with_a_fault(kind, **kwargs)
+    honest = res[:BAD]
+    for x,schedule,faults in honest:
+        assert {o.kind for o in faults if o.peer==BAD} >= SAID[kind] and all('peer 4: ' in o.detail for o in faults if o.peer==BAD)
+        if kind not in HEALS: assert all(BAD not in o['heard'] for o in schedule[-8:])
+    xs = torch.stack([o[0] for o in honest])
+    far = 0.5*xs.mean(0).norm()
+    assert xs.isfinite().all() and (xs-xs.mean(0)).norm(dim=1).max()<far, 'They have gone on together'
+    if kind in HEALS: assert (res[BAD][0]-xs.mean(0)).norm()<far, 'It is where the others are'
+
+@pytest.mark.skipif(not hasattr(os, 'fork'), reason='Processes are forked here, which this system cannot')
+@pytest.mark.parametrize('kind', SAID)
+def test_a_real_fault_is_named_and_the_honest_go_on(kind): check_fault(kind)
+
+@pytest.mark.full
+def test_a_stall_of_half_a_minute(): check_fault('stalled', stall=30.)

@@ -1,0 +1,238 @@
+"A peer that lies about sizes, sends garbage, floods or stalls is named, and neither stops the honest ones nor fills their memory"
+import asyncio, os, pickle, pytest, resource, socket, struct, threading, time, torch
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from fastopt.distributed import transport as T
+from fastopt.distributed.transport import DATA, FRAME, HELLO, MAGIC, SIGNED, TCPLink, WELCOME
+from hashlib import sha256
+from hypothesis import given, settings, strategies as st
+
+D = 50
+
+def sockets(n): return [socket.create_server(('127.0.0.1', 0)) for _ in range(n)]
+def here(socks): return [o.getsockname()[:2] for o in socks]
+
+@contextmanager
+def opened(socks, honest, f=1, like=torch.zeros(D), **kwargs):
+    "Links of the `honest` peers of all that listen on `socks`"
+    ls = [TCPLink(i, here(socks), sock=socks[i], **{'deadline':2, 'stall':0.3, **kwargs}) for i in honest]
+    for o in ls: o.open(like, f=f)
+    try: yield ls
+    finally:
+        for o in ls: o.close(0.1)
+
+def rounds(ls, ts, pool):
+    "What each link hears in the rounds `ts`"
+    return [list(pool.map(lambda o: o.exchange(t, torch.full((o.d,), 10.*o.rank+t, dtype=o.dtype)), ls)) for t in ts]
+
+def take(conn, n):
+    data = b''
+    while len(data)<n:
+        got = conn.recv(n-len(data))
+        if not got: raise ConnectionError
+        data += got
+    return data
+
+def frame(key, t, data, size=None, magic=DATA, digest=None):
+    head = FRAME.pack(magic, t, len(data) if size is None else size, digest or sha256(data).digest(), b'')[:SIGNED]
+    return head + T._mac(key, head) + data
+
+def numbers(x): return x.numpy().tobytes()
+
+class Liar:
+    "A peer of plain sockets, which keeps the protocol until it is asked, and then does what `act(conn, key)` does"
+    def __init__(self, sock, like, act, key=b'', model=None, rule=None):
+        self.sock,self.act,self.key,self.like,self.met = sock,act,key,like,0
+        self.model,self.rule = model or like.model,rule or like.rule
+        threading.Thread(target=self.run, daemon=True).start()
+    def run(self):
+        with suppress(OSError):
+            while True: threading.Thread(target=self.meet, args=(self.sock.accept()[0],), daemon=True).start()
+    def meet(self, conn):
+        with suppress(OSError), conn:
+            self.met += 1
+            hello = take(conn, HELLO.size)
+            mine = os.urandom(32)
+            welcome = (MAGIC, self.model, self.rule, mine)
+            conn.sendall(WELCOME.pack(*welcome, T._mac(self.key, b'welcome', hello, *welcome)))
+            take(conn, 32)
+            self.act(conn, T._mac(self.key, b'frames', hello, mine))
+
+class Touch:
+    "What a careless receiver would run"
+    def __init__(self, path): self.path = path
+    def __reduce__(self): return (open, (str(self.path), 'w'))
+
+good = numbers(torch.ones(D))
+def nan(): return numbers(torch.full((D,), float('nan')))
+
+def slowly(conn, key):
+    for b in frame(key, 0, good):
+        conn.sendall(bytes([b]))
+        time.sleep(0.05)
+
+def again(conn, key):
+    for t in (0, 1, 1, 0): conn.sendall(frame(key, t, good))
+    time.sleep(1)
+
+def announces(data, size=None): return lambda c,k: c.sendall(frame(k, 0, data, size))
+def sends(data): return lambda c,k: c.sendall(data)
+
+LIES = [('oversized', 'shape', announces(b'x'*5000, 1<<30)), ('impossible', 'shape', announces(b'', (1<<64)-1)),
+    ('longer', 'shape', announces(good+b'1234')), ('shorter', 'shape', announces(good[:-4])),
+    ('garbage', 'garbage', sends(os.urandom(4000))), ('text', 'garbage', sends(b'GET / HTTP/1.1\r\n'*20)),
+    ('truncated', 'cut', lambda c,k: c.sendall(frame(k, 0, good)[:-30])), ('no header', 'cut', sends(DATA)),
+    ('nan', 'nonfinite', announces(nan())), ('repeated', 'repeated', again), ('slow loris', 'slow', slowly),
+    ('forged', 'key', lambda c,k: c.sendall(frame(b'guess', 0, good))),
+    ('changed', 'key', lambda c,k: c.sendall(frame(k, 0, good, digest=sha256(b'other').digest()))),
+    ('gone', 'left', lambda c,k: None)]
+
+@pytest.mark.parametrize('name,kind,act', LIES, ids=[o[0] for o in LIES])
+def test_a_lie_is_named_and_the_honest_go_on(name, kind, act):
+    socks = sockets(3)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with opened(socks, [0, 1]) as ls, ThreadPoolExecutor(2) as pool:
+        Liar(socks[2], ls[0], act)
+        heard = rounds(ls, range(2), pool)
+        until = time.monotonic()+5
+        while not all((2, kind) in o.counts for o in ls) and time.monotonic()<until: time.sleep(0.005)
+        heard += rounds(ls, range(2, 5), pool)
+    for hs in heard:
+        for h in hs: assert all(v.isfinite().all() and len(v)==D for v in h.vectors.values())
+    assert all(h.ranks==[i, 1-i] for hs in heard[2:] for i,h in enumerate(hs)), 'The honest hear each other'
+    for o in ls: assert any(e.peer==2 and e.kind==kind and 'peer 2: ' in e.detail for e in o.faults), o.faults
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss-before<100_000, 'kilobytes; a gigabyte was announced'
+
+def test_pickles_are_numbers(tmp_path):
+    "Neither in place of a hello, nor of a frame, nor as the numbers of a frame are they more than bytes"
+    bomb = pickle.dumps(Touch(tmp_path/'run'))
+    data = bomb.ljust(4*D, b'\0')[:4*D]
+    socks = sockets(3)
+    with opened(socks, [0, 1]) as ls, ThreadPoolExecutor(2) as pool:
+        Liar(socks[2], ls[0], lambda c,k: [c.sendall(frame(k, 0, data)), c.sendall(bomb)])
+        with socket.create_connection(here(socks)[0]) as c:
+            c.sendall(bomb*20)
+            rounds(ls, range(3), pool)
+    assert not (tmp_path/'run').exists() and not any('pickle' in o for o in vars(T))
+
+@pytest.mark.parametrize('what', ['model', 'rule', 'key'])
+def test_a_peer_with_another_model_rule_or_key_is_named(what):
+    socks,other = sockets(3),dict(model=b'm'*16) if what=='model' else dict(rule=b'r'*16) if what=='rule' else dict(key=b'guess')
+    with opened(socks, [0, 1], key=b'secret') as ls, ThreadPoolExecutor(2) as pool:
+        Liar(socks[2], ls[0], lambda c,k: time.sleep(1), **{'key':b'secret', **other})
+        heard = rounds(ls, range(3), pool)
+        until = time.monotonic()+5
+        while not all((2, what) in o.counts for o in ls) and time.monotonic()<until: time.sleep(0.005)
+        for o in ls: assert (2, what) in o.counts
+    assert all(h.ranks==[i, 1-i] for hs in heard for i,h in enumerate(hs))
+
+def test_links_with_other_models_do_not_talk():
+    "Also if the vector is as long: [2, 25] is not [25, 2]"
+    socks = sockets(2)
+    ls = [TCPLink(i, here(socks), sock=socks[i], deadline=0.3) for i in range(2)]
+    for o,layout in zip(ls, ('w [2, 25]', 'w [25, 2]')): o.open(torch.zeros(D), layout)
+    with ThreadPoolExecutor(2) as pool: heard = rounds(ls, range(2), pool)
+    for o in ls: o.close(0)
+    assert all(len(h.ranks)==1 for hs in heard for h in hs) and all((1-o.rank, 'model') in o.counts for o in ls)
+    with pytest.raises(ValueError, match='50 numbers of torch.float32, and the vector is 3'): ls[0].exchange(2, torch.zeros(3))
+
+def test_an_impostor_without_the_key_displaces_nobody():
+    socks = sockets(3)
+    with opened(socks, [0, 1, 2], f=0, key=b'secret') as ls, ThreadPoolExecutor(3) as pool:
+        rounds(ls, [0], pool)
+        with socket.create_connection(here(socks)[0]) as c: # It says that it is peer 1
+            c.sendall(HELLO.pack(MAGIC, 1, 0, -1, ls[0].model, ls[0].rule, os.urandom(32)))
+            take(c, WELCOME.size)
+            c.sendall(os.urandom(32))
+            assert c.recv(1)==b''
+        assert ls[0].counts=={(-1, 'key'): 1}
+        assert {len(h.ranks) for hs in rounds(ls, range(1, 4), pool) for h in hs}=={3}
+
+def test_a_flood_of_connections_has_little_room():
+    socks = sockets(3)
+    with opened(socks, [0, 1], stall=5) as ls, ThreadPoolExecutor(2) as pool:
+        held = []
+        for _ in range(150):
+            held.append(socket.create_connection(here(socks)[0]))
+            assert len(ls[0].newcomers)<=T.NEWCOMERS
+        heard = rounds(ls, range(5), pool) # Here they may connect anew as well
+        assert ls[0].counts[-1,'flood']>=50 and len(ls[0].newcomers)<=T.NEWCOMERS and len(ls[0].faults)<10
+        for c in held: c.close()
+    assert all(h.ranks==[i, 1-i] for hs in heard for i,h in enumerate(hs))
+
+def test_who_does_not_read_costs_no_memory():
+    "Peer 2 listens to peer 0 and reads nothing; 100 rounds of 4 MB each are not kept for it"
+    socks,d = sockets(3),1_000_000
+    with opened(socks, [0], f=1, like=torch.zeros(d), deadline=0.01, stall=0.5) as (o,):
+        with socket.create_connection(here(socks)[0]) as c:
+            hello = HELLO.pack(MAGIC, 2, 0, -1, o.model, o.rule, os.urandom(32))
+            c.sendall(hello)
+            theirs = WELCOME.unpack(take(c, WELCOME.size))[3]
+            c.sendall(T._mac(b'', b'proof', hello, theirs))
+            before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+            for t in range(40): o.exchange(t, torch.zeros(d))
+            assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss-before<60_000, 'kilobytes'
+            until = time.monotonic()+5
+            while o.subscribers and time.monotonic()<until: time.sleep(0.01)
+            assert not o.subscribers, 'It was given its half second'
+
+def test_a_peer_far_ahead_is_bounded_and_cannot_lead_others_away():
+    "It sends thousands of rounds that nobody is in; a single liar cannot make the honest skip any"
+    socks = sockets(4)
+    with opened(socks, [0, 1, 2]) as ls, ThreadPoolExecutor(3) as pool:
+        Liar(socks[3], ls[0], lambda c,k: [c.sendall(frame(k, t, good)) for t in range(10, 20_000, 100)])
+        for hs in rounds(ls, range(6), pool):
+            assert all(h.next==h.round+1 and len(h.ranks)==3 and 3 not in h.ranks for h in hs)
+            assert all(len(o.inbox[3])<=o.ahead+1 for o in ls)
+
+def test_faults_are_bounded(monkeypatch):
+    monkeypatch.setattr(T, 'KEPT', 5)
+    with opened(sockets(2), [0], f=0) as (o,):
+        for o.round in range(20):
+            for _ in range(3): o.note(1, 'garbage')
+        assert len(o.faults)==5 and o.counts[1,'garbage']==60
+
+@pytest.fixture(scope='module')
+def reader():
+    with opened(sockets(2), [0], f=0) as (o,): yield o
+
+KEY,DATA_FRAME = b'k'*32,frame(b'k'*32, 3, good)
+
+def read(link, data):
+    "What `link` makes of the bytes `data` in place of a frame"
+    async def go():
+        r = asyncio.StreamReader()
+        r.feed_data(data)
+        r.feed_eof()
+        return await link._frame(1, await r.readexactly(1), r, KEY)
+    return asyncio.run(go())
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_only_the_frame_itself_is_taken(reader, data):
+    "Whatever bytes are changed, left out or put in"
+    b = bytearray(DATA_FRAME)
+    for _ in range(data.draw(st.integers(1, 3))):
+        i,kind = data.draw(st.integers(0, len(b)-1)),data.draw(st.sampled_from(['change', 'cut', 'put']))
+        if kind=='change': b[i] ^= data.draw(st.integers(1, 255))
+        elif kind=='cut': del b[i:i+data.draw(st.integers(1, 9))]
+        else: b[i:i] = data.draw(st.binary(min_size=1, max_size=9))
+        if not b: break
+    if bytes(b[:len(DATA_FRAME)])==DATA_FRAME: return
+    with pytest.raises((T.Broken, asyncio.IncompleteReadError)): read(reader, bytes(b) or b'x')
+
+def test_a_frame_is_what_was_sent(reader):
+    magic,t,x = read(reader, DATA_FRAME)
+    assert (magic, t)==(DATA, 3) and torch.equal(x, torch.ones(D))
+
+@pytest.mark.parametrize('dtype', [torch.float32, torch.float64, torch.bfloat16, torch.float16])
+def test_every_dtype_arrives_as_it_was(dtype):
+    x = torch.randn(D).to(dtype)
+    with opened(sockets(2), [0, 1], f=0, like=x) as ls, ThreadPoolExecutor(2) as pool:
+        a,b = pool.map(lambda o: o.exchange(0, x*(o.rank+1)), ls)
+    assert torch.equal(a.vectors[1], x*2) and torch.equal(b.vectors[0], x)
+
+def test_the_format_is_fixed():
+    "Peers with another version of fastopt would read something else"
+    assert (HELLO.size, WELCOME.size, FRAME.size, T.PROOF.size)==(88, 104, 84, 32)
+    assert struct.unpack_from('<4sQQ', DATA_FRAME)==(b'data', 3, 4*D)
