@@ -9,6 +9,7 @@ __all__ = ['COMPARED', 'SymbolicNumber', 'CapturableProgram', 'numbers_source', 
 
 # %% ../../nbs/core/10_capture.ipynb #e8e87c8c
 import numpy as np, torch
+from math import isfinite
 from torch import Tensor
 from fastcore.basics import first, patch
 from .backends.triton import on_device, send, triton_build
@@ -149,6 +150,8 @@ def _spelt(op, kind, args):
     if op=='floordiv': return f'({args[0]} - remainder({args[0]}, {args[1]})) // {args[1]}'
     return dict(mod='remainder({}, {})', pow='power({}, {})', root='tl.sqrt({})', neg='-{}', abs='tl.abs({})', where='tl.where({}, {}, {})')[op].format(*args)
 
+def _literal(x): return repr(x) if isfinite(x) else f"float('{x}')"
+
 def numbers_source(
     prog, # A `CapturableProgram`
     names # Of the hypers in the table
@@ -158,7 +161,7 @@ def numbers_source(
         f"    go = {'tl.load(found) == 0' if prog.scaled else 'tl.full([], 1, tl.int1)'}", '    step = tl.load(steps + s) + go.to(tl.int64)',
         '    tl.store(steps + s, step)']
     def write(op, kind, *args):
-        if op=='literal': return f'tl.full([], {args[0]!r}, {_KINDS[kind]})'.replace(' inf,', " float('inf'),").replace('-inf,', "-float('inf'),")
+        if op=='literal': return f'tl.full([], {args[0] if kind=="whole" else _literal(args[0])}, {_KINDS[kind]})'
         if op=='given' and args[0] in ('step', 'go'): return f'{args[0]}.to({_KINDS[kind]})'
         if op=='given' and args[0]=='scale': return '1. / tl.load(scale).to(tl.float64)'
         if op=='given':
@@ -213,7 +216,8 @@ class DeviceNumbers:
         def there(t, other): return other if t is None else t.to(self.device, torch.float32, non_blocking=True)
         scaler = (there(grad_scale, self.one), there(found_inf, self.zero)) if prog.scaled else ()
         with on_device(self.device):
-            triton_build(numbers_source(prog, self.names))[(len(self.hypers),)](self.at, self.wide, self.steps, self.tables[key], *scaler)
+            triton_build(numbers_source(prog, self.names))[(len(self.hypers),)](
+                self.at, self.wide, self.steps, self.tables[key], *scaler, num_warps=1)
         return self.tables[key]
 
 # %% ../../nbs/core/10_capture.ipynb #3345d3a1
