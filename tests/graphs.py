@@ -19,7 +19,9 @@ def storages(*os): return {t.untyped_storage().data_ptr() for t in tensors(*os)}
 
 class Noting(TorchDispatchMode):
     "Gives each operation to `note`, or refuses it if it waits for the device"
-    def __init__(self, note=None): super().__init__(); self.note = note
+    def __init__(self, note=None):
+        super().__init__()
+        self.note = note
     def __torch_dispatch__(self, f, types, args=(), kwargs=None):
         if f in WAITS: raise AssertionError(f'{f} waits for the device')
         return self.note(f, args, kwargs or {}) if self.note else f(*args, **(kwargs or {}))

@@ -13,7 +13,7 @@ from math import isfinite
 from torch import Tensor
 from fastcore.basics import first, patch
 from .backends.triton import on_device, send, triton_build
-from .engine import Engine, capturing, compute_dtype, describe_weight, run_to_end, run_together
+from .engine import Engine, capturing, describe_weight, run_to_end, run_together
 from .fused import Plan, launcher_for
 from .memory import is_dense, is_plain
 from .program import POWERS, Program, SymbolicTensor, record
@@ -36,6 +36,7 @@ class SymbolicNumber:
         return POWERS[o](self) if not isinstance(o, SymbolicNumber) and o in POWERS else self.prog.compute('pow', self, o)
     def __rpow__(self, o): return self.prog.compute('pow', o, self)
 
+# %% ../../nbs/core/10_capture.ipynb #70eb56a1
 def _is_number(o): return isinstance(o, (SymbolicNumber, int, float, np.number))
 
 def _operator(nm, op):
@@ -86,8 +87,7 @@ class CapturableProgram(Program):
     def given(self, name, whole=False):
         "A stand-in for the hyper `name`, or for 'step', 'do_wd', 'scale' or 'go'"
         return self._node('given', 'whole' if whole else 'float', name)
-    def _node(self, op, kind, *args):
-        return SymbolicNumber(self, self.numbers.setdefault((op, kind, *args), len(self.numbers)), kind)
+    def _node(self, op, kind, *args): return SymbolicNumber(self, self.numbers.setdefault((op, kind, *args), len(self.numbers)), kind)
     def number(self, o):
         "The number `o` as a stand-in"
         if isinstance(o, SymbolicNumber): return o
@@ -312,6 +312,7 @@ def launches(self:Engine, b, hypers, grad_scale, found_inf):
     if capturing(b.device): self.captured.append((b, numbers, grad_scale, found_inf))
     yield from plan(part, prog)
 
+# %% ../../nbs/core/10_capture.ipynb #10ede0a7
 @patch
 def run_capturable(self:Engine, batches, hypers, grad_scale=None, found_inf=None):
     "`run`, with numbers that the device computes"

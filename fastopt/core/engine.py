@@ -7,9 +7,9 @@ Docs: https://fastopt.github.io/fastopt/core/engine.html.md"""
 # %% auto #0
 __all__ = ['LARGEST_STACKED', 'LARGEST_STACK', 'LOWP', 'DROP', 'PIECE', 'engines', 'unavailable', 'StandIn', 'Pool', 'TensorList',
            'call_each', 'compute_dtype', 'write_back', 'dither_seed', 'dither', 'state_seed', 'same_objects', 'Batch',
-           'Part', 'run_together', 'cast_answers', 'run_to_end', 'by_set', 'eager', 'foreach', 'describe_weight',
-           'refuse_weight', 'refuse_memory', 'refuse_sharded', 'is_counter', 'refuse_state', 'Engine', 'Sorting',
-           'capturing', 'makes_step']
+           'copied', 'Part', 'run_together', 'cast_answers', 'run_to_end', 'by_set', 'eager', 'foreach',
+           'describe_weight', 'refuse_weight', 'refuse_memory', 'refuse_sharded', 'is_counter', 'refuse_state',
+           'Engine', 'Sorting', 'capturing', 'makes_step']
 
 # %% ../../nbs/core/02_engine.ipynb #81d899f6
 from copy import deepcopy
@@ -310,6 +310,7 @@ def fetch(self:Batch):
         self.gs[i] = self.place_of_copy(i, self.gs[i].dtype).copy_(self.gs[i])
         self.at['g'][i] = self.gs[i].data_ptr()
 
+# %% ../../nbs/core/02_engine.ipynb #311b24d5
 @patch
 def place_of_copy(self:Batch, i, dtype):
     "Memory for a copy in `dtype` of the gradient of weight `i`, as the weight lies"
@@ -324,6 +325,10 @@ def drop(self:Batch):
     for o in (self, *self.parts.values()): o.gs = None
 
 # %% ../../nbs/core/02_engine.ipynb #c1d8a6f3
+def copied(memo):
+    "A copy of the dict `memo`; its numbers, plain or on a device, are never written to"
+    return {k: [*v] if isinstance(v, list) else v for k,v in memo.items()}
+
 class Part:
     "Those weights of the `batch` that have one of the `sets` of numbers; what is not said here is as in the batch"
     def __init__(self, batch, sets):
@@ -345,7 +350,7 @@ class Part:
     def step(self): return self.steps[self.batch.sets[self.sets[0]]]
     def recall(self, hyper):
         "`hyper` with memos to write to"
-        return {**hyper, **{k: AttrDict(deepcopy(v)) for k,v in self.memos_of(self.sets[0]).items()}} if self.memos else hyper
+        return {**hyper, **{k: AttrDict(copied(v)) for k,v in self.memos_of(self.sets[0]).items()}} if self.memos else hyper
     def memorize(self, hyper):
         "Keep the memos of `hyper`"
         for k,v in self.memos_of(self.sets[0]).items(): v.update(hyper[k])
@@ -767,6 +772,7 @@ def refuse_capture(self:Engine, p):
         "make a step with the same weights and gradients before" if self.capturable else
         f"{self.rule.__name__}: a graph is being captured, and would replay this step with the numbers of today; give capturable=True")
 
+# %% ../../nbs/core/02_engine.ipynb #67bf2a5c
 def makes_step(p):
     "Does the weight `p` have a gradient that it may follow?"
     return p.grad is not None and p.requires_grad

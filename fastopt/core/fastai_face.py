@@ -36,6 +36,7 @@ def scaler_says(opt):
 
 def _many(v): return isinstance(v, (slice, list, tuple, L)) or getattr(v, 'ndim', 0)>0
 
+# %% ../../nbs/core/07_fastai_face.ipynb #ca7fb4fa
 class FastOptimizer(Optimizer):
     "fastai's `Optimizer` running `rule`"
     looked,chosen = False,False # Has a step looked for gradients of frozen weights? Has the user said what is frozen?

@@ -111,21 +111,24 @@ class Plan:
         for n,i in self.late.items():
             for j,t,r in zip(b.own, columns[n], columns[f'r{i}']): self.keep(t, r, j)
         increment_version(b.ps) # Kernels write behind autograd's back; a graph that still needs the old weights must notice
-    def launch(self, k, b, prog, columns):
-        phase,rows,mine = self.phases[k],[],dict(columns)
-        for c,i in phase.loads.items():
-            if prog.nodes[i][0] in COLUMN_OPS[1:] or c in self.small:
-                by_row,ts = as_kernel_column(columns[c], b, self.dtype)
-                mine[c] = self.settle(c, ts, b)
-                if by_row: rows.append(c)
-        for c in phase.stores:
-            if c not in columns: mine[c] = columns[c] = self.temporary(c, b)
-        for i in phase.sums: mine[f'r{i}'] = columns[f'r{i}'] = b.of(self.sums[i])
-        key = k,*rows
-        if key not in self.launchers:
-            self.launchers[key] = self.Launcher(Kernel(prog, phase, {c:ts[0].dtype for c,ts in mine.items()}, rows), b, mine)
-        self.launchers[key](b, self.table, mine)
-        self.wrote = True
+
+# %% ../../nbs/core/04_fused.ipynb #2275dc35
+@patch
+def launch(self:Plan, k, b, prog, columns):
+    phase,rows,mine = self.phases[k],[],dict(columns)
+    for c,i in phase.loads.items():
+        if prog.nodes[i][0] in COLUMN_OPS[1:] or c in self.small:
+            by_row,ts = as_kernel_column(columns[c], b, self.dtype)
+            mine[c] = self.settle(c, ts, b)
+            if by_row: rows.append(c)
+    for c in phase.stores:
+        if c not in columns: mine[c] = columns[c] = self.temporary(c, b)
+    for i in phase.sums: mine[f'r{i}'] = columns[f'r{i}'] = b.of(self.sums[i])
+    key = k,*rows
+    if key not in self.launchers:
+        self.launchers[key] = self.Launcher(Kernel(prog, phase, {c:ts[0].dtype for c,ts in mine.items()}, rows), b, mine)
+    self.launchers[key](b, self.table, mine)
+    self.wrote = True
 
 # %% ../../nbs/core/04_fused.ipynb #8392700c
 @patch
@@ -140,6 +143,8 @@ def extra(self:Plan, prog, i, j):
 def knobs(self:Plan, prog, i):
     "For each set what the function across all weights of node `i` is told beside tensors"
     return listify(prog.asked[i])
+
+# %% ../../nbs/core/04_fused.ipynb #7f01b76d
 @patch
 def temporary(self:Plan, c, b):
     "Memory for the column `c`, which a kernel leaves to later ones"

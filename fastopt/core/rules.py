@@ -8,7 +8,8 @@ Docs: https://fastopt.github.io/fastopt/core/rules.html.md"""
 __all__ = ['Finite', 'NonNeg', 'Pos', 'Unit', 'Share', 'Count', 'Steps', 'Flag', 'TERM_ARGS', 'HOST', 'RESERVED', 'THEIRS',
            'as_number', 'Range', 'OneOf', 'Whole', 'zeros', 'clone', 'Borrowed', 'Memo', 'Across', 'Term', 'term',
            'decay', 'shrink', 'descend', 'maximize', 'Rule', 'Question', 'Route', 'matrices', 'route', 'ema_',
-           'ema_sqr_', 'unbias', 'unbias_root', 'at_least', 'root', 'cond', 'each', 'norm', 'mean', 'row_mean']
+           'ema_sqr_', 'unbias', 'unbias_root', 'at_least', 'root', 'cond', 'larger', 'smaller', 'waits', 'number_of',
+           'each', 'norm', 'mean', 'row_mean']
 
 # %% ../../nbs/core/00_rules.ipynb #0ad06cd8
 import inspect, sys
@@ -485,7 +486,7 @@ def at_least(x, least):
 # %% ../../nbs/core/00_rules.ipynb #a75367cd
 def root(x):
     "The square root of the number `x`, or of what stands for one"
-    return x.root() if hasattr(type(x), 'root') else sqrt(x)
+    return x.root() if hasattr(type(x), 'root') else x.sqrt() if isinstance(x, torch.Tensor) else sqrt(x)
 
 def cond(
     pred, # A truth that numbers decide, as `step==1`, or what stands for one
@@ -493,9 +494,28 @@ def cond(
     other # What is wanted where it does not
 ):
     "`then` if `pred` holds, else `other`; of a function what it returns"
+    def value(o): return o() if callable(o) else o
     if hasattr(type(pred), 'cond'): return pred.cond(then, other)
-    chosen = then if pred else other
-    return chosen() if callable(chosen) else chosen
+    return torch.where(pred, value(then), value(other)) if isinstance(pred, torch.Tensor) else value(then if pred else other)
+
+# %% ../../nbs/core/00_rules.ipynb #c6034cce
+def larger(a, b):
+    "The larger of the numbers `a` and `b`, or of what stands for them, as `max` has it"
+    return cond(b>a, b, a)
+
+def smaller(a, b):
+    "The smaller of the numbers `a` and `b`, or of what stands for them, as `min` has it"
+    return cond(b<a, b, a)
+
+# %% ../../nbs/core/00_rules.ipynb #03f6104b
+def waits(device):
+    "Must the host wait for a number on `device`, which can go on with it itself in float64?"
+    return device.type=='cuda'
+
+def number_of(x):
+    "The number in the tensor `x`: plain, or in float64 on a device that `waits`; plain numbers stay as they are"
+    if not isinstance(x, torch.Tensor): return float(x)
+    return x.double() if waits(x.device) else x.item()
 
 # %% ../../nbs/core/00_rules.ipynb #9ded28c8
 def each(
@@ -542,6 +562,7 @@ def _whole(f):
     if not hasattr(f, '__code__') or f.__module__.split('.')[0] in ('torch', 'fastcore'): return set()
     return set().union(*[_whole(o) for o in map(f.__globals__.get, _names(f.__code__)) if callable(o) and o is not f])
 
+# %% ../../nbs/core/00_rules.ipynb #3ff29877
 @patch(as_prop=True)
 def elementwise(self:Rule):
     "Does no term need a whole tensor?"

@@ -13,6 +13,7 @@ import hashlib, linecache, numpy as np, torch
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import NamedTuple
+from fastcore.basics import patch
 from .base import ARITHMETIC, Launcher, formulas, sum_rows
 from ..engine import DROP, capturing
 from ..memory import addresses
@@ -219,6 +220,7 @@ def on_device(device):
         module = torch.get_device_module(device)
         with module.device(device): yield module.current_stream(device)
 
+# %% ../../../nbs/core/backends/03_triton.ipynb #f2925cc1
 PUT = 32 # Addresses that a launch of `put` takes
 
 def put_source():
@@ -270,29 +272,34 @@ class TritonLauncher(Launcher):
             # What was sent on another stream might not be there yet, but before a capture all is waited for
             if stream!=self.stream and not capturing(b.device): self.part,self.stream = None,stream
             super().__call__(b, numbers, columns)
-    def bring(self, b, grads, tid, off):
-        "Send what is not yet on the device, or no longer as it is there; the columns that a launch is given"
-        captured,moved = capturing(b.device),self.moving and not np.array_equal(self.table, self.sent) if b is self.part else True
-        aligned = (np.bitwise_or.reduce(self.table, 1) | grads) & 15 == 0
-        if captured and (moved or not np.array_equal(aligned, self.aligned)): raise RuntimeError("a graph is being captured of a step "
-            "whose tables are not on the GPU yet; make a step with these weights before, and with gradients as well aligned")
-        if b is not self.part: self.place_part(b, tid, off)
-        elif moved: self.sent,self.on['table'] = self.table.copy(),send(self.table, b.device)
-        if not np.array_equal(aligned, self.aligned):
-            full = aligned[tid] & (off+self.BLOCK <= self.sizes[tid])
-            self.aligned,self.on['full'] = aligned,send(full.astype(np.int8), b.device)
-        if np.array_equal(grads, self.grads): return self.on
-        if captured: return {**self.on, 'grads': put(grads, b.device)}
-        self.grads,self.on['grads'] = grads,send(grads, b.device)
-        return self.on
-    def launch(self, b, numbers, grads, tid, off):
-        on = self.bring(b, grads, tid, off)
-        if isinstance(numbers, torch.Tensor): on['numbers'] = numbers
-        elif self.given is None or not np.array_equal(numbers, self.given): self.place_numbers(numbers, b.device)
-        if capturing(b.device): self.captured.append(list(on.values())) # A graph reads them for as long as it is replayed
-        tables = [on[o] for o in ('table', 'grads', 'rows', 'sizes', 'full', 'tid', 'off',
-            *(('sums', 'parts') if self.k.phase.sums else ()), 'numbers', 'which')]
-        self.f[(len(tid),)](*tables, BLOCK=self.BLOCK, **{'num_warps':warps(self.k), **self.OPTIONS})
-        if self.k.phase.sums and self.joins:
-            many,join = 2048//self.tile,triton_build(join_source(self.k.dtype))
-            join[(-(-self.joins//many),)](on['parts'], on['joined'], self.joins, MANY=many, TILE=self.tile, num_warps=8)
+
+# %% ../../../nbs/core/backends/03_triton.ipynb #115501de
+@patch
+def bring(self:TritonLauncher, b, grads, tid, off):
+    "Send what is not yet on the device, or no longer as it is there; the columns that a launch is given"
+    captured,moved = capturing(b.device),self.moving and not np.array_equal(self.table, self.sent) if b is self.part else True
+    aligned = (np.bitwise_or.reduce(self.table, 1) | grads) & 15 == 0
+    if captured and (moved or not np.array_equal(aligned, self.aligned)): raise RuntimeError("a graph is being captured of a step "
+        "whose tables are not on the GPU yet; make a step with these weights before, and with gradients as well aligned")
+    if b is not self.part: self.place_part(b, tid, off)
+    elif moved: self.sent,self.on['table'] = self.table.copy(),send(self.table, b.device)
+    if not np.array_equal(aligned, self.aligned):
+        full = aligned[tid] & (off+self.BLOCK <= self.sizes[tid])
+        self.aligned,self.on['full'] = aligned,send(full.astype(np.int8), b.device)
+    if np.array_equal(grads, self.grads): return self.on
+    if captured: return {**self.on, 'grads': put(grads, b.device)}
+    self.grads,self.on['grads'] = grads,send(grads, b.device)
+    return self.on
+
+@patch
+def launch(self:TritonLauncher, b, numbers, grads, tid, off):
+    on = self.bring(b, grads, tid, off)
+    if isinstance(numbers, torch.Tensor): on['numbers'] = numbers
+    elif self.given is None or not np.array_equal(numbers, self.given): self.place_numbers(numbers, b.device)
+    if capturing(b.device): self.captured.append(list(on.values())) # A graph reads them for as long as it is replayed
+    tables = [on[o] for o in ('table', 'grads', 'rows', 'sizes', 'full', 'tid', 'off',
+        *(('sums', 'parts') if self.k.phase.sums else ()), 'numbers', 'which')]
+    self.f[(len(tid),)](*tables, BLOCK=self.BLOCK, **{'num_warps':warps(self.k), **self.OPTIONS})
+    if self.k.phase.sums and self.joins:
+        many,join = 2048//self.tile,triton_build(join_source(self.k.dtype))
+        join[(-(-self.joins//many),)](on['parts'], on['joined'], self.joins, MANY=many, TILE=self.tile, num_warps=8)
