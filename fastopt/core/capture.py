@@ -12,7 +12,7 @@ import numpy as np, torch
 from math import isfinite
 from torch import Tensor
 from fastcore.basics import first, patch
-from .backends.triton import on_device, send, triton_build
+from .backends.triton import on_device, put, send, triton_build
 from .engine import Engine, capturing, describe_weight, run_to_end, run_together
 from .fused import Plan, launcher_for
 from .memory import is_dense, is_plain
@@ -256,9 +256,9 @@ class CapturablePlan(Plan):
 @patch
 def program(self:Engine, p, how='plain', low=(), scaled=False):
     "The `CapturableProgram` of the rule that trains the weight `p`; the rest is as for `record`"
-    rule,kind,known = self.rule.rule_of(p),launcher_for(p.device),vars(self).setdefault('programs', {})
+    rule,kind = self.rule.rule_of(p),launcher_for(p.device)
     key = self.rule.path_of(p),how,tuple(low),scaled,kind
-    if key in known: return known[key]
+    if key in self.programs: return self.programs[key]
     prog = CapturableProgram(kind.can_sum(p.device), scaled)
     stand_ins = {k: prog.given(k, self.rule.ranges[k].whole) for k in self.rule.hypers}
     hyper = {**self.rule.hyper_of(p, {**self.options, **stand_ins}), 'step': prog.given('step', True)}
@@ -267,7 +267,7 @@ def program(self:Engine, p, how='plain', low=(), scaled=False):
         record(rule, hyper, how, prog.sums, low, prog)
         for knobs in prog.asked.values(): list(map(prog.extra, knobs.values()))
     except NotImplementedError as e: raise NotImplementedError(f'{self.rule.__name__}: capturable=True is not to be had. {e}') from None
-    known[key] = prog
+    self.programs[key] = prog
     return prog
 
 @patch
@@ -306,6 +306,7 @@ def launches(self:Engine, b, hypers, grad_scale, found_inf):
     if prog.key not in b.cache:
         self.refuse_capture(b.ps[0])
         b.cache[prog.key] = CapturablePlan(prog, b)
+        with on_device(b.device): put(np.full(1, 2**40), b.device) # A capture must not be what compiles it
     plan = b.cache[prog.key]
     plan.numbers,plan.go = numbers,prog.go and int(prog.go[1:])
     numbers.compute(prog, plan.dtype, grad_scale, found_inf)
@@ -327,6 +328,5 @@ def run_capturable(self:Engine, batches, hypers, grad_scale=None, found_inf=None
 def refresh(self:Engine, groups):
     "Send hypers that have changed to the device, where steps that were captured read them; `groups` as for `step`"
     hypers = [{**self.options, **self.numbers(i, hyper)} for i,(_,hyper) in enumerate(groups)]
-    for kept in self.plans.values():
-        for b in kept.batches:
-            if 'numbers' in b.cache: self.device_numbers(b).place(self.device_hypers(b, hypers))
+    for b in self.plans[None].batches if None in self.plans else ():
+        if 'numbers' in b.cache: self.device_numbers(b).place(self.device_hypers(b, hypers))

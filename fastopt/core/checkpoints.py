@@ -70,7 +70,7 @@ def _memo(rule, k, start, v):
 # %% ../../nbs/core/06_checkpoints.ipynb #b6c1b7c4
 def on_host(st):
     "The state dict `st` with its step and the numbers in its memos as plain ones, also where a GPU has them"
-    def plain(v): return v.item() if isinstance(v, torch.Tensor) else [*map(plain, v)] if isinstance(v, list) else v
+    def plain(v): return v.item() if isinstance(v, torch.Tensor) and not v.ndim else [*map(plain, v)] if isinstance(v, list) else v
     memos = {k: {o: plain(v) for o,v in memo.items()} for k,memo in st.items() if isinstance(memo, dict)}
     return {**st, **memos, **({'step': plain(st['step'])} if is_counter(st.get('step')) else {})} if memos or is_counter(st.get('step')) else st
 

@@ -618,10 +618,10 @@ class Engine:
         if capturable and skip_nonfinite: raise ValueError(f"{rule.__name__}: skip_nonfinite=True waits for the gradients, and a graph "
             "cannot; use a GradScaler, which tells a step with capturable=True by `found_inf` that it is to be skipped")
         self.rule,self.options,self.how,self.lowp = rule,rule.options if options is None else options,how,lowp
-        self.capturable,self.captured = capturable,[] # What graphs rely on
+        self.capturable,self.programs,self.captured = capturable,{},[] # What was recorded, and what graphs rely on
         self.skip_nonfinite,self.skipped,self.plans,self.state_dtype,self.written = skip_nonfinite,0,{},state_dtype,None
     # Compiled kernels are not copied; they are found again
-    def __getstate__(self): return {**self.__dict__, 'plans':{}, 'groups':[], 'written':None, 'captured':[]}
+    def __getstate__(self): return {**self.__dict__, 'plans':{}, 'groups':[], 'written':None, 'programs':{}, 'captured':[]}
     @torch.no_grad()
     def step(self,
         groups, # List of (parameters, hypers)

@@ -234,7 +234,7 @@ def put(x, device):
     t,f = torch.empty(x.shape, dtype=torch.int64, device=device),triton_build(put_source())
     for i in range(0, len(x), PUT):
         some = x[i:i+PUT].tolist()
-        f[(1,)](t[i:], len(some), *some, *[0]*(PUT-len(some)))
+        f[(1,)](t[i:], len(some), *some, *some[:1]*(PUT-len(some))) # All of one type, for which there is one kernel
     return t
 
 # %% ../../../nbs/core/backends/03_triton.ipynb #c64a5010
