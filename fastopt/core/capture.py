@@ -226,14 +226,14 @@ class CapturablePlan(Plan):
     def __init__(self, prog, b):
         super().__init__(prog, b)
         self.temporaries,self.results = {},{}
-    def table_of(self, b, prog): return self.numbers.tables[prog.key]
+    def table_of(self, b, prog): return self.known.tables[prog.key]
     def plain(self, prog, o, j):
         "The number `o` that stands for a hyper, in the set `j`, as a plain one"
         if not isinstance(o, SymbolicNumber): return o
         k = prog.hyper(o)
-        v = self.numbers.hypers[j][k]
-        if isinstance(v, Tensor): raise TypeError(f"{self.numbers.rule.__name__}: {k} is given to a function of whole tensors; let it be a plain number")
-        if capturing(self.numbers.device): self.numbers.fixed.setdefault(j, {})[k] = v
+        v = self.known.hypers[j][k]
+        if isinstance(v, Tensor): raise TypeError(f"{self.known.rule.__name__}: {k} is given to a function of whole tensors; let it be a plain number")
+        if capturing(self.known.device): self.known.fixed.setdefault(j, {})[k] = v
         return v
     def extra(self, prog, i, j): return self.plain(prog, prog.extras[i], j)
     def knobs(self, prog, i): return [{k: self.plain(prog, o, 0) for k,o in prog.asked[i].items()}]
@@ -308,7 +308,7 @@ def launches(self:Engine, b, hypers, grad_scale, found_inf):
         b.cache[prog.key] = CapturablePlan(prog, b)
         with on_device(b.device): put(np.full(1, 2**40), b.device) # A capture must not be what compiles it
     plan = b.cache[prog.key]
-    plan.numbers,plan.go = numbers,prog.go and int(prog.go[1:])
+    plan.known,plan.go = numbers,prog.go and int(prog.go[1:])
     numbers.compute(prog, plan.dtype, grad_scale, found_inf)
     if capturing(b.device): self.captured.append((b, numbers, grad_scale, found_inf))
     yield from plan(part, prog)

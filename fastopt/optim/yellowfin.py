@@ -34,8 +34,9 @@ def _exp(x): return x.exp() if isinstance(x, torch.Tensor) else exp(x)
 # %% ../../nbs/optim/22_yellowfin.ipynb #e771e402
 def _of(pick, xs):
     "The least or the largest of the numbers `xs`, `min` or `max` says which"
-    on_device = first(o for o in xs if isinstance(o, torch.Tensor))
-    return pick(xs) if on_device is None else pick(torch.stack([torch.as_tensor(o).to(on_device) for o in xs]))
+    there = first(o for o in xs if isinstance(o, torch.Tensor))
+    if there is None: return pick(xs)
+    return {min: torch.amin, max: torch.amax}[pick](torch.stack([torch.as_tensor(o).to(there) for o in xs]))
 
 # %% ../../nbs/optim/22_yellowfin.ipynb #3b0788b0
 def _curvature(tuned, β, debias, log_min, log_max):
