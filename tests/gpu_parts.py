@@ -323,7 +323,7 @@ def speed_of(report, net):
         gc.collect()
 
 def replay_speed(report, net, name, weights, ours):
-    "What a step costs whose numbers the device computes, and one that a graph replays, which leaves the host nothing to do; `ours`: without"
+    "What a step costs whose numbers the device computes, and one that a graph replays; `ours` are milliseconds without"
     opt,graph = RULES[name](weights.ps, lr=1e-3, how='fused', capturable=True),new_graph()
     with warming():
         for _ in range(2): opt.step()

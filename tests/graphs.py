@@ -27,7 +27,7 @@ class Noting(TorchDispatchMode):
         return self.note(f, args, kwargs or {}) if self.note else f(*args, **(kwargs or {}))
 
 class Function:
-    "A kernel that a graph which is being captured notes, and that else runs; what the interpreter does with arguments is none of PyTorch's operations"
+    "A kernel that a graph notes while it is captured, and that else runs; modes do not see what the interpreter does with arguments"
     def __init__(self, source, build=triton.triton_build): self.source,self.f = source,build(source)
     def __getitem__(self, grid):
         def launch(*args, **kwargs):

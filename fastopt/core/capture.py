@@ -19,8 +19,9 @@ from .memory import is_dense, is_plain
 from .program import POWERS, Program, SymbolicTensor, record
 
 # %% ../../nbs/core/10_capture.ipynb #7deb8794
-def _unknown(self, *args): raise NotImplementedError("the value of a number is asked for (by `if`, `min`, `int` or a function of `math`), and a graph "
-    "that is replayed asks nobody; write `cond(…)` and `root(…)` of fastopt.core.rules, or leave `capturable` off")
+def _unknown(self, *args): raise NotImplementedError(
+    "the value of a number is asked for (by `if`, `min`, `int` or a function of `math`), and a graph that is replayed asks nobody; "
+    "write `cond(…)` and `root(…)` of fastopt.core.rules, or leave `capturable` off")
 
 class SymbolicNumber:
     "A stand-in for a number that the GPU computes: node `i` of the `numbers` of `prog`, of the `kind` 'float', 'whole' or 'truth'"
@@ -76,7 +77,8 @@ def choose(self:SymbolicNumber, a, b):
 
 # %% ../../nbs/core/10_capture.ipynb #102e352b
 class CapturableProgram(Program):
-    "A `Program` whose `numbers`, a dict of (operation, kind, arguments) to place, the GPU computes; `cells`: of those that kernels read the names there"
+    """A `Program` whose `numbers`, a dict of (operation, kind, arguments) to place, the GPU computes; `cells` are the names in kernels of those
+    that they read"""
     def __init__(self,
         sums=False, # As of `Program`
         scaled=False # Does a `GradScaler` say what gradients are divided by, and whether the step is to be made?
@@ -112,8 +114,9 @@ class CapturableProgram(Program):
         if n.i not in self.tests: self.tests[n.i] = self.add('ne', self.arg(n), self.arg(0.))
         return SymbolicTensor(self, self.tests[n.i])
     def extra(self, o):
-        if isinstance(o, SymbolicNumber) and self.hyper(o) is None: raise NotImplementedError("a function of whole tensors is given a number "
-            "that depends on the step or on others, and it runs in Python; leave `capturable` off")
+        if isinstance(o, SymbolicNumber) and self.hyper(o) is None: raise NotImplementedError(
+            "a function of whole tensors is given a number that depends on the step or on others, and it runs in Python; "
+            "leave `capturable` off")
         return o
     def hyper(self, n):
         "The name of the hyper that `n` stands for, or `None`"
@@ -148,7 +151,8 @@ def _spelt(op, kind, args):
         n = f'tl.floor({args[0]} / {args[1]})'
         return n if op=='floordiv' else f'{args[0]} - {n}*{args[1]}'
     if op=='floordiv': return f'({args[0]} - remainder({args[0]}, {args[1]})) // {args[1]}'
-    return dict(mod='remainder({}, {})', pow='power({}, {})', root='tl.sqrt({})', neg='-{}', abs='tl.abs({})', where='tl.where({}, {}, {})')[op].format(*args)
+    form = dict(mod='remainder({}, {})', pow='power({}, {})', root='tl.sqrt({})', neg='-{}', abs='tl.abs({})', where='tl.where({}, {}, {})')
+    return form[op].format(*args)
 
 def _literal(x): return repr(x) if isfinite(x) else f"float('{x}')"
 
@@ -157,9 +161,9 @@ def numbers_source(
     names # Of the hypers in the table
 ):
     "The Triton source of the kernel that counts the step of a set, and computes its numbers"
-    L = [_HELPERS, '@triton.jit', f"def kernel(at, wide, steps, numbers{', scale, found'*prog.scaled}):", '    s = tl.program_id(0).to(tl.int64)',
-        f"    go = {'tl.load(found) == 0' if prog.scaled else 'tl.full([], 1, tl.int1)'}", '    step = tl.load(steps + s) + go.to(tl.int64)',
-        '    tl.store(steps + s, step)']
+    L = [_HELPERS, '@triton.jit', f"def kernel(at, wide, steps, numbers{', scale, found'*prog.scaled}):",
+        '    s = tl.program_id(0).to(tl.int64)', f"    go = {'tl.load(found) == 0' if prog.scaled else 'tl.full([], 1, tl.int1)'}",
+        '    step = tl.load(steps + s) + go.to(tl.int64)', '    tl.store(steps + s, step)']
     def write(op, kind, *args):
         if op=='literal': return f'tl.full([], {args[0] if kind=="whole" else _literal(args[0])}, {_KINDS[kind]})'
         if op=='given' and args[0] in ('step', 'go'): return f'{args[0]}.to({_KINDS[kind]})'
@@ -167,7 +171,8 @@ def numbers_source(
         if op=='given':
             i = f's*{len(names)} + {names.index(args[0])}'
             return f'value(at + {i}, wide + {i})' + '.to(tl.int64)'*(kind=='whole')
-        of = 'float' if kind=='float' or any(k=='float' for _,k in args) else 'truth' if kind=='truth' and all(k=='truth' for _,k in args) else 'whole'
+        kinds = {kind, *(k for _,k in args)}
+        of = 'float' if 'float' in kinds else 'truth' if kinds=={'truth'} else 'whole'
         def text(i, k, of): return f'n{i}' if k==of else f'n{i}.to({_KINDS[of]})'
         if op=='where': return _spelt(op, kind, [f'n{args[0][0]} != 0', *(text(*o, kind) for o in args[1:])])
         return _spelt(op, kind, [text(*o, of) for o in args])
@@ -200,15 +205,17 @@ class DeviceNumbers:
                 else: row[j] = v
         self.hypers,self.ts,new = hypers,ts,(given, at, wide)
         if self.sent is not None and all(map(np.array_equal, new, self.sent)): return
-        if bad := first(f'{k}={own[k]!r}' for own,old in zip(hypers, self.fixed.values()) for k in old if own[k]!=old[k]): raise RuntimeError(
-            f"{self.rule.__name__}: {bad} is given to a function of whole tensors, where a graph that was captured keeps what it was; capture again")
+        others = [f'{k}={hypers[j][k]!r}' for j,old in self.fixed.items() for k,v in old.items() if hypers[j][k]!=v]
+        if others: raise RuntimeError(f"{self.rule.__name__}: {others[0]} is given to a function of whole tensors, "
+            "where a graph that was captured keeps what it was; capture again")
         if capturing(self.device): raise RuntimeError(
             f"{self.rule.__name__}: a hyper changed, and a graph is being captured; call `refresh()` of the optimizer before the capture")
         for t,x in zip((self.values, self.at, self.wide), new): t.copy_(send(x, self.device))
         self.sent = new
     def _checked(self, k, v):
         if v.numel()==1 and v.dtype in (torch.float32, torch.float64): return v
-        raise TypeError(f"{self.rule.__name__}: {k} is a tensor of {tuple(v.shape)} in {v.dtype}; on a GPU it must be one number in float32 or float64")
+        raise TypeError(f"{self.rule.__name__}: {k} is a tensor of {tuple(v.shape)} in {v.dtype}; "
+            "on a GPU it must be one number in float32 or float64")
     def compute(self, prog, dtype, grad_scale=None, found_inf=None):
         "Count the step and compute the numbers of `prog`: a table in `dtype` by [set, number], which is always at the same place"
         key = prog.key
@@ -232,7 +239,8 @@ class CapturablePlan(Plan):
         if not isinstance(o, SymbolicNumber): return o
         k = prog.hyper(o)
         v = self.known.hypers[j][k]
-        if isinstance(v, Tensor): raise TypeError(f"{self.known.rule.__name__}: {k} is given to a function of whole tensors; let it be a plain number")
+        if isinstance(v, Tensor): raise TypeError(
+            f"{self.known.rule.__name__}: {k} is given to a function of whole tensors; let it be a plain number")
         if capturing(self.known.device): self.known.fixed.setdefault(j, {})[k] = v
         return v
     def extra(self, prog, i, j): return self.plain(prog, prog.extras[i], j)
@@ -275,7 +283,8 @@ def refuse_capturable(self:Engine, p):
     "Raise unless a step of the weight `p` can be captured"
     rule,what = self.rule.rule_of(p),describe_weight(self.rule, p)
     def reasons():
-        if rule.memos: yield f"{self.rule.__name__}: capturable=True is not to be had. It remembers numbers on the host ({', '.join(rule.memos)})"
+        if rule.memos:
+            yield f"{self.rule.__name__}: capturable=True is not to be had. It remembers numbers on the host ({', '.join(rule.memos)})"
         if not launcher_for(p.device).captures: yield f'{what} is on {p.device}, where there are no kernels that a graph could replay'
         if not (is_plain(p) and is_plain(p.grad) and is_dense(p)): yield f'{what} is a wrapper, or does not lie in one block of memory'
     if why := first(reasons()): raise NotImplementedError(f'{why}; leave `capturable` off')

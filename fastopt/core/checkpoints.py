@@ -72,7 +72,8 @@ def on_host(st):
     "The state dict `st` with its step and the numbers in its memos as plain ones, also where a GPU has them"
     def plain(v): return v.item() if isinstance(v, torch.Tensor) and not v.ndim else [*map(plain, v)] if isinstance(v, list) else v
     memos = {k: {o: plain(v) for o,v in memo.items()} for k,memo in st.items() if isinstance(memo, dict)}
-    return {**st, **memos, **({'step': plain(st['step'])} if is_counter(st.get('step')) else {})} if memos or is_counter(st.get('step')) else st
+    new = memos | ({'step': plain(st['step'])} if is_counter(st.get('step')) else {})
+    return {**st, **new} if new else st
 
 def flatten_memos(st):
     "The state dict `st` with its memos as numbers and tensors: `memo.product` for the number `product` of `memo`"

@@ -118,7 +118,8 @@ def _record(nm, *args, **kwargs):
     if op=='copy': new = args[1] if isinstance(args[1], SymbolicTensor) else _record('full', s, args[1])
     elif op in COMPOSED: new = COMPOSED[op](*args, **kwargs)
     elif op=='pow' and args[1] in POWERS: new = POWERS[args[1]](args[0])
-    elif op=='div' and not isinstance(args[1], SymbolicTensor): new = args[0]*cond(args[1]!=0, lambda: 1/args[1], inf) # Multiplying is cheaper
+    elif op=='div' and not isinstance(args[1], SymbolicTensor): # Multiplying is cheaper
+        new = args[0]*cond(args[1]!=0, lambda: 1/args[1], inf)
     elif op not in OPS or kwargs:
         raise NotImplementedError(f"No kernel for {nm!r}({', '.join(kwargs)}); use how='foreach', or an operation among {', '.join(OPS)}")
     else: new = SymbolicTensor(s.prog, s.prog.add(op, *map(s.prog.arg, args)))
