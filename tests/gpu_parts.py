@@ -1,5 +1,6 @@
 "The parts of `gpu.py`: what each tries and measures, and what it holds that against"
 import gc, json, os, tempfile, time, traceback
+from contextlib import contextmanager
 from itertools import cycle
 from multiprocessing import get_context
 from pathlib import Path
@@ -98,10 +99,10 @@ def grad_scaler(report):
     "Steps that a real `GradScaler` skips leave weights and state as they were"
     for name in ('adamw', 'lamb') if tiny else ('adamw', 'diffgrad', 'lamb', 'ranger', 'muon', 'sophia'):
         cls = {o.rule.__name__: o for o in TORCH.values()}[name]
-        def run(overflows):
+        def run(overflows, **kwargs):
             torch.manual_seed(0)
             ps = [torch.randn(20, 10).to(device).requires_grad_() for _ in range(2)]
-            opt,scaler = cls(ps, lr=0.01),torch.amp.GradScaler(device.type, init_scale=2.**10, growth_interval=10**6)
+            opt,scaler = cls(ps, lr=0.01, **kwargs),torch.amp.GradScaler(device.type, init_scale=2.**10, growth_interval=10**6)
             for t in range(6):
                 opt.zero_grad()
                 x = torch.randn(10, generator=torch.Generator().manual_seed(t)).to(device)
@@ -112,8 +113,77 @@ def grad_scaler(report):
                     scaler.step(opt)
                     scaler.update(2.**10)
             return torch.cat([p.detach().flatten() for p in ps])
-        same = torch.equal(run(True), run(False))
-        report.add(f'{name}: weights after two skipped steps as without them, to the bit', 'same' if same else 'other', 'same', same)
+        for kwargs in ({}, dict(capturable=True)):
+            same = torch.equal(run(True, **kwargs), run(False, **kwargs))
+            report.add(f"{name}{' capturable'*bool(kwargs)}: weights after two skipped steps as without them, to the bit",
+                'same' if same else 'other', 'same', same)
+
+class CudaGraph:
+    "A CUDA graph with the methods of `graphs.Graph`, which stands in for it in a rehearsal"
+    def __init__(self): self.graph = torch.cuda.CUDAGraph()
+    def capture(self): return torch.cuda.graph(self.graph)
+    def replay(self): self.graph.replay()
+
+def new_graph():
+    if device.type=='cuda': return CudaGraph()
+    from graphs import Graph
+    return Graph()
+
+@contextmanager
+def warming():
+    "A stream of its own, as PyTorch wants it for the steps before a capture"
+    if device.type!='cuda':
+        yield
+        return
+    stream = torch.cuda.Stream()
+    stream.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(stream): yield
+    torch.cuda.current_stream().wait_stream(stream)
+
+CAPTURED = 'adamw','lion','diffgrad','radam','lamb','ranger','sophia','muon'
+
+def replayed(name, scaled=False):
+    """How far weights are after steps that a graph replays, backward pass included, while the rate moves and a step is skipped, from those
+    of eager in float64 on the CPU"""
+    cls,gen = {o.rule.__name__: o for o in TORCH.values()}[name],torch.Generator().manual_seed(0)
+    qs = [torch.randn(s, generator=gen, dtype=torch.float64).requires_grad_() for s in ((20, 30), (7,), (8, 4, 3, 3))]
+    ps,xs = [q.detach().to(device, torch.float32).requires_grad_() for q in qs],[torch.zeros(q.shape, device=device) for q in qs]
+    lr = torch.tensor(0.01, device=device)
+    opt,ref,graph = cls(ps, lr=lr, capturable=True, how='fused'),cls(qs, how='eager'),new_graph()
+    if scaled: opt.grad_scale,opt.found_inf = torch.tensor(16., device=device),torch.zeros((), device=device)
+    def backward():
+        opt.zero_grad(set_to_none=True)
+        sum((p*x).sum() for p,x in zip(ps, xs)).backward()
+    def given(t):
+        for q,x in zip(qs, xs):
+            q.grad = torch.randn(q.shape, generator=gen, dtype=torch.float64)
+            x.copy_(q.grad*(16 if scaled else 1))
+        ref.param_groups[0]['lr'] = 0.01/(1+t)
+        lr.fill_(0.01/(1+t))
+        skip = scaled and t%5==4
+        if scaled: opt.found_inf.fill_(float(skip))
+        if not skip: ref.step()
+    with warming():
+        for t in range(3):
+            given(t)
+            backward()
+            opt.step()
+    with graph.capture():
+        backward()
+        opt.step()
+    for t in range(3, 9 if tiny else 103):
+        given(t)
+        graph.replay()
+    return far(*[torch.cat([p.detach().flatten() for p in ws]).cpu().double() for ws in (ps, qs)])
+
+def graph_capture(report):
+    "The recipe of PyTorch's notes: some steps, a capture of backward pass and step, replays"
+    for name in CAPTURED[:1] if tiny else CAPTURED:
+        bar = 0.02 if name=='muon' and device.type=='cuda' else 1e-4 # Muon iterates in bfloat16 there
+        err = replayed(name)
+        report.add(f'{name}: replays of a graph against eager in float64', err, f'<= {bar}', err<=bar)
+    err = replayed('lamb', True)
+    report.add('lamb: replays with a scaler, some of them skipped', err, '<= 0.0001', err<=1e-4)
 
 def exact_resume(report):
     "A training with dropout that ends after a batch and goes on in another process's place has the weights it would have had"
@@ -244,12 +314,24 @@ def speed_of(report, net):
             share = BYTES[name]*n/ours/(8*n/copy)
             big = net=='giant' or None
             report.add(f'{net}: {name}, share of the bandwidth of a copy', share, big and '>= 0.85', big and share>=.85)
+        if name in ('adamw', 'ranger'): replay_speed(report, net, name, weights, ours)
         if name=='adamw':
             for k in base:
                 if k!='copy': report.add(f'{net}: {k}, milliseconds a step', got[k]['ms'], spread=got[k]['spread'], host=got[k]['host'])
             report.add(f'{net}: copy, GB/s read and written', 8*n/copy/1e6)
         del opt
         gc.collect()
+
+def replay_speed(report, net, name, weights, ours):
+    "What a step costs whose numbers the device computes, and one that a graph replays; `ours` are milliseconds without"
+    opt,graph = RULES[name](weights.ps, lr=1e-3, how='fused', capturable=True),new_graph()
+    with warming():
+        for _ in range(2): opt.step()
+    with graph.capture(): opt.step()
+    got = medians({'capturable': opt.step, 'a graph replayed': graph.replay}, weights, 1 if tiny else 15)
+    for k,o in got.items():
+        report.add(f'{net}: {name} {k}, milliseconds a step', o['ms'], spread=o['spread'], host=o['host'])
+        report.add(f'{net}: {name} {k}, over {name}', o['ms']/ours)
 
 def speeds(report):
     for net in nets(): report.attempt(f'speed on {net}', speed_of, net, needs=0 if tiny else 8)
@@ -334,7 +416,7 @@ def best_rule():
 
 PARTS = dict( # What it is called, the function, and the seconds below which it is not begun
     correct=[('every rule on every engine', every_rule, 30), ('300 million weights', large_tensors, 10), ('GradScaler', grad_scaler, 5),
-        ('exact resume', exact_resume, 5)],
+        ('graph capture', graph_capture, 8), ('exact resume', exact_resume, 5)],
     memory=[('random changes', random_changes, 10)],
     speed=[('speed', speeds, 10), ('sweep', sweep, 10)],
     recipe=[('the recipe', recipes, 15)],

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[1]/'fastopt'
 MODULES = ['core.rules', 'core.fastai_face', 'core.torch_face',
     *(f'optim.{o.stem}' for o in sorted((ROOT/'optim').glob('[!_]*.py')) if o.stem!='all')]
 ALIASES = 'Hyper', 'How', 'LowP', 'Number', 'Params'
-MANNER = dict(how='How', lowp='LowP', skip_nonfinite='bool', state_dtype='torch.dtype | None')
+MANNER = dict(how='How', lowp='LowP', skip_nonfinite='bool', state_dtype='torch.dtype | None', capturable='bool')
 SPECIAL = ('__init__', '__call__', '__iter__', '__contains__', '__getitem__', '__setitem__')
 FLOORS = tuple(f'fastopt.{o}.' for o in ('core', 'optim', 'training')) # What `fastopt.all` loads
 

@@ -7,8 +7,9 @@ Docs: https://fastopt.github.io/fastopt/core/engine.html.md"""
 # %% auto #0
 __all__ = ['LARGEST_STACKED', 'LARGEST_STACK', 'LOWP', 'DROP', 'PIECE', 'engines', 'unavailable', 'StandIn', 'Pool', 'TensorList',
            'call_each', 'compute_dtype', 'write_back', 'dither_seed', 'dither', 'state_seed', 'same_objects', 'Batch',
-           'Part', 'run_together', 'cast_answers', 'run_to_end', 'by_set', 'eager', 'foreach', 'describe_weight',
-           'refuse_weight', 'refuse_memory', 'refuse_sharded', 'refuse_state', 'Engine', 'Sorting', 'makes_step']
+           'copied', 'Part', 'run_together', 'cast_answers', 'run_to_end', 'by_set', 'eager', 'foreach',
+           'describe_weight', 'refuse_weight', 'refuse_memory', 'refuse_sharded', 'is_counter', 'refuse_state',
+           'Engine', 'Sorting', 'capturing', 'makes_step']
 
 # %% ../../nbs/core/02_engine.ipynb #81d899f6
 from copy import deepcopy
@@ -240,6 +241,7 @@ class Batch:
         w,st = ps[0],sts[0] # What they share is read from the first
         self.rule,self.ps,self.sts,self.total,self.kind = rule,ps,sts,total,kind
         self.cache,self.gs = {},None # What engines want to find again at the next step: plans, tables; gradients in a step
+        self.copies = None # A dict of weight to memory for its gradient's copy, where that must stay at one place
         self.device,self.dtype = w.device,w.dtype
         self.groups,self.steps,self.do_wd = groups or [0]*len(ps),[o['step'] for o in sts],[o.get('do_wd', True) for o in sts]
         self.how = how if w.dtype in DROP else 'plain'
@@ -305,8 +307,17 @@ def fetch(self:Batch):
     if not self.plain: return
     for i in self.copied:
         if i in self.missing: continue
-        self.gs[i] = torch.empty_like(self.ps[i], dtype=self.gs[i].dtype).copy_(self.gs[i])
+        self.gs[i] = self.place_of_copy(i, self.gs[i].dtype).copy_(self.gs[i])
         self.at['g'][i] = self.gs[i].data_ptr()
+
+# %% ../../nbs/core/02_engine.ipynb #311b24d5
+@patch
+def place_of_copy(self:Batch, i, dtype):
+    "Memory for a copy in `dtype` of the gradient of weight `i`, as the weight lies"
+    def new(): return torch.empty_like(self.ps[i], dtype=dtype)
+    if self.copies is None: return new()
+    if i not in self.copies: self.copies[i] = new()
+    return self.copies[i]
 
 @patch
 def drop(self:Batch):
@@ -314,6 +325,10 @@ def drop(self:Batch):
     for o in (self, *self.parts.values()): o.gs = None
 
 # %% ../../nbs/core/02_engine.ipynb #c1d8a6f3
+def copied(memo):
+    "A copy of the dict `memo`; its numbers, plain or on a device, are never written to"
+    return {k: [*v] if isinstance(v, list) else v for k,v in memo.items()}
+
 class Part:
     "Those weights of the `batch` that have one of the `sets` of numbers; what is not said here is as in the batch"
     def __init__(self, batch, sets):
@@ -335,7 +350,7 @@ class Part:
     def step(self): return self.steps[self.batch.sets[self.sets[0]]]
     def recall(self, hyper):
         "`hyper` with memos to write to"
-        return {**hyper, **{k: AttrDict(deepcopy(v)) for k,v in self.memos_of(self.sets[0]).items()}} if self.memos else hyper
+        return {**hyper, **{k: AttrDict(copied(v)) for k,v in self.memos_of(self.sets[0]).items()}} if self.memos else hyper
     def memorize(self, hyper):
         "Keep the memos of `hyper`"
         for k,v in self.memos_of(self.sets[0]).items(): v.update(hyper[k])
@@ -561,10 +576,14 @@ def refuse_sharded(engine, p):
         f"{what} is a {type(p).__name__} on {p.device}, whose memory how={engine.how!r} cannot reach; use how='auto' or 'eager'")
 
 # %% ../../nbs/core/02_engine.ipynb #fdf40999
+def is_counter(step):
+    "Is `step` a count that a device keeps, as where a step is captured?"
+    return isinstance(step, Tensor) and step.ndim==0 and step.dtype==torch.int64
+
 def refuse_state(rule, p, st, starts):
     "Raise if `st` cannot be the state dict of the weight `p`, whose state the functions `starts` make"
     what,own = describe_weight(rule, p),{**starts, 'comp': zeros}
-    if not (type(st.get('step', 0)) is int and st.get('step', 0)>=0):
+    if not (is_counter(st.get('step')) or type(st.get('step', 0)) is int and st.get('step', 0)>=0):
         raise ValueError(f"{what} has counted step={st['step']!r}, which is no whole number from 0 on")
     for k in own.keys() & st.keys():
         t,f = st[k],own[k]
@@ -586,21 +605,29 @@ class Engine:
         how='auto', # One of `engines`
         lowp='plain', # How 16-bit weights are written back: 'plain', 'kahan' or 'stochastic'
         skip_nonfinite=False, # Leave weights and state untouched when a gradient holds NaN or Inf, and count it in `skipped`?
-        state_dtype=None # `torch.bfloat16` keeps state that starts from zero in half the memory
+        state_dtype=None, # `torch.bfloat16` keeps state that starts from zero in half the memory
+        capturable=False # Let the GPU compute all numbers, so that a CUDA graph can replay a step?
     ):
         for name,value,valid in (('how', how, engines), ('lowp', lowp, LOWP)):
             if value not in valid: raise ValueError(unknown_name(f'{rule.__name__}: {name}', value, list(valid)))
         if state_dtype not in (None, torch.bfloat16): raise ValueError(
             f"{rule.__name__}: state_dtype={state_dtype} must be None or torch.bfloat16; other dtypes lose small mean squares")
         if 'lr' not in rule.hypers: raise ValueError(f"{rule.__name__} never multiplies by `lr`: end it with `descend`")
+        if capturable and how not in ('auto', 'fused'): raise ValueError(
+            f"{rule.__name__}: capturable=True is for compiled kernels; use how='auto' or 'fused', not {how!r}")
+        if capturable and skip_nonfinite: raise ValueError(f"{rule.__name__}: skip_nonfinite=True waits for the gradients, and a graph "
+            "cannot; use a GradScaler, which tells a step with capturable=True by `found_inf` that it is to be skipped")
         self.rule,self.options,self.how,self.lowp = rule,rule.options if options is None else options,how,lowp
+        self.capturable,self.programs,self.captured = capturable,{},[] # What was recorded, and what graphs rely on
         self.skip_nonfinite,self.skipped,self.plans,self.state_dtype,self.written = skip_nonfinite,0,{},state_dtype,None
     # Compiled kernels are not copied; they are found again
-    def __getstate__(self): return {**self.__dict__, 'plans':{}, 'groups':[], 'written':None}
+    def __getstate__(self): return {**self.__dict__, 'plans':{}, 'groups':[], 'written':None, 'programs':{}, 'captured':[]}
     @torch.no_grad()
     def step(self,
         groups, # List of (parameters, hypers)
-        state # Dict of parameter to its state dict, filled where empty
+        state, # Dict of parameter to its state dict, filled where empty
+        grad_scale=None, # What gradients are divided by: a tensor of one float, for `capturable` only
+        found_inf=None # A tensor of one float, for `capturable` only: the step is skipped on the device if it is not 0
     ):
         "One step. `False` if it was skipped because of a gradient that is not finite"
         hypers = [{**self.options, **self.numbers(i, hyper)} for i,(_,hyper) in enumerate(groups)]
@@ -608,10 +635,12 @@ class Engine:
             self.skipped += 1
             return False
         self.groups = groups
-        self.run(self.batches([ps for ps,_ in groups], state), hypers)
+        self.run(self.batches([ps for ps,_ in groups], state), hypers, grad_scale, found_inf)
         return True
-    def run(self, batches, hypers):
-        "A step of `batches` with `hypers`, a dict of numbers for each group"
+    def run(self, batches, hypers, *scaler):
+        "A step of `batches` with `hypers`, a dict of numbers for each group, and what a `scaler` says"
+        if self.capturable: return self.run_capturable(batches, hypers, *scaler)
+        if batches: self.refuse_capture(batches[0].ps[0])
         for b in batches: b.advance()
         try: run_to_end(run_together([engines[self.how](b.rule, b, self.sets(b, hypers)) for b in batches]))
         finally:
@@ -634,7 +663,8 @@ def numbers(self:Engine, i, hyper):
     old,nums = seen.get(i, ([None]*len(given), {}))
     new = {k:v for k,v,o in zip(rule.hypers, given, old) if v is not o or type(v) not in (float, int)}
     if not new: return nums
-    nums = {**nums, **{k: rule.number(k, v, self.called.get(k)) for k,v in new.items()}}
+    def number(k, v): return v if self.capturable and isinstance(v, Tensor) else rule.number(k, v, self.called.get(k))
+    nums = {**nums, **{k: number(k, v) for k,v in new.items()}}
     seen[i] = given,nums
     return nums
 
@@ -660,6 +690,7 @@ def check(self:Engine, p, st):
     refuse_weight(self.rule, p)
     refuse_memory(self.rule, p)
     refuse_sharded(self, p)
+    if self.capturable: self.refuse_capturable(p)
     refuse_state(self.rule, p, st, self.starts(p))
 
 # %% ../../nbs/core/02_engine.ipynb #f1d168da
@@ -668,6 +699,7 @@ def ready(self:Engine, p, st):
     "Give the state dict `st` of the weight `p` what the rule keeps and it lacks, in the computation's dtype and where and as `p` lies"
     rule,ct,kahan = self.rule.rule_of(p),compute_dtype(p.dtype),self.lowp=='kahan' and p.dtype in DROP
     st.setdefault('step', 0)
+    if is_counter(st['step']) and not self.capturable: st['step'] = st['step'].item()
     for k,start in rule.memos.items(): st.setdefault(k, deepcopy(start))
     if not kahan: st.pop('comp', None)
     for k,f in {**self.starts(p), **({'comp': zeros} if kahan else {})}.items():
@@ -728,6 +760,19 @@ def refuse_shared(self:Engine, a, b, what='another'):
         "give each its own with `.clone()`, or make weights that are the same one `Parameter`")
 
 # %% ../../nbs/core/02_engine.ipynb #61d9451a
+def capturing(device):
+    "Is a CUDA graph being captured in the current stream of `device`?"
+    return device.type=='cuda' and torch.cuda.is_initialized() and torch.cuda.is_current_stream_capturing()
+
+@patch
+def refuse_capture(self:Engine, p):
+    "Raise if a graph is being captured of a step that does more than launch kernels; `p` is one of the weights"
+    if p is None or not capturing(p.device): return
+    raise RuntimeError(f"{self.rule.__name__}: a graph is being captured of a step that makes or sorts state; "
+        "make a step with the same weights and gradients before" if self.capturable else
+        f"{self.rule.__name__}: a graph is being captured, and would replay this step with the numbers of today; give capturable=True")
+
+# %% ../../nbs/core/02_engine.ipynb #67bf2a5c
 def makes_step(p):
     "Does the weight `p` have a gradient that it may follow?"
     return p.grad is not None and p.requires_grad
@@ -756,6 +801,7 @@ def batches(self:Engine,
     fresh = list(filter(makes_step,
         old.others if len(held)==len(old.batches) else [*old.others, *(p for b in old.batches if b not in held for p in b.ps)]))
     if fresh or len(held)<len(old.batches) or key not in self.plans:
+        self.refuse_capture(first([*fresh, *every]))
         def look(held, fresh): self.look(fresh, [*fresh, *(p for b in held for p in b.ps)], state)
         try: look(held, fresh)
         except ValueError:

@@ -2,12 +2,15 @@
 from typing import Any
 import fastai.optimizer
 
-__all__ = ['FASTAI_HYPERS', 'Hypers', 'FastOptimizer', 'LiveGroup', 'stepper']
+__all__ = ['FASTAI_HYPERS', 'Hypers', 'scaler_says', 'FastOptimizer', 'LiveGroup', 'stepper']
 
 FASTAI_HYPERS: Any
 
 class Hypers(dict):
     """The hypers of a group; those of `FASTAI_HYPERS` that the rule lacks read as NaN, for callbacks that record what they have set"""
+
+def scaler_says(opt: Any) -> Any:
+    """What a `GradScaler` has given to the optimizer `opt`, if that can make use of it: what gradients are divided by, and whether to skip"""
 
 class FastOptimizer(fastai.optimizer.Optimizer):
     """fastai's `Optimizer` running `rule`"""
@@ -19,6 +22,7 @@ class FastOptimizer(fastai.optimizer.Optimizer):
         lowp: Any = 'plain',
         skip_nonfinite: Any = False,
         state_dtype: Any = None,
+        capturable: Any = False,
         **hypers: Any,
     ) -> None: ...
     chosen: Any
@@ -33,6 +37,8 @@ class FastOptimizer(fastai.optimizer.Optimizer):
     looked: Any
     param_groups: Any
     param_lists: Any
+    def refresh(self) -> Any:
+        """Send hypers that have changed to the GPU, where a step that was captured reads them"""
     rule: Any
     def set_hyper(self, k: Any, v: Any) -> Any:
         """Set the hyper `k` of all groups to `v`, or of each to its own of a list, or spread the slice `v` over them"""

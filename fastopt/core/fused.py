@@ -84,14 +84,14 @@ class Plan:
             for o in self.phases for i in o.sums}
     def whole(self, i, b, prog, columns):
         "Run the whole-tensor function of node `i` on the tensors"
-        def arg(a, t): return columns[a][t].detach().to(self.dtype) if a in columns else of_set(prog.extras[int(a[1:])], b.own[t])
+        def arg(a, t): return columns[a][t].detach().to(self.dtype) if a in columns else self.extra(prog, int(a[1:]), b.own[t])
         f,args = prog.nodes[i][1],self.wholes[i]
         calls = [[arg(a, t) for a in args if isinstance(a, str)] for t in range(len(b.ps))]
         return call_each(f, calls, [{a[0]: arg(a[1], t) for a in args if not isinstance(a, str)} for t in range(len(b.ps))])
     def numbers(self, i, b, prog, columns):
         "Ask about all weights; yields the question of node `i`, returns the columns of the answer"
         a,lists = prog.nodes[i][1],[[o.detach().to(self.dtype) for o in columns[c]] for c in self.wholes[i]]
-        answer = yield Question(a, lists, listify(prog.asked[i]))
+        answer = yield Question(a, lists, self.knobs(prog, i))
         answer = [torch.as_tensor(o, dtype=self.dtype, device=b.device) for o in ([answer] if a.n==1 else answer)]
         return {f'r{j}': [answer[int(o[2][1:])]]*len(b.ps) for j,o in enumerate(prog.nodes) if o[:2]==('number', i)}
     def __call__(self,
@@ -99,6 +99,7 @@ class Plan:
         prog # A `Program` with the nodes of the plan's, and numbers for the sets of the part
     ):
         columns,self.wrote = dict(b.bufs, p=b.ps, g=b.gs),False
+        self.table = self.table_of(b, prog)
         if not self.launchers:
             self.ahead(b, prog)
             if self.Launcher is CppLauncher: b.batch.looks = speed_up(b.looks, b.batch.columns())
@@ -108,22 +109,54 @@ class Plan:
                 else: columns[f'r{i}'] = self.whole(i, b, prog, columns)
             if phase.stores or phase.sums: self.launch(k, b, prog, columns)
         for n,i in self.late.items():
-            for t,r in zip(columns[n], columns[f'r{i}']): t.copy_(r)
+            for j,t,r in zip(b.own, columns[n], columns[f'r{i}']): self.keep(t, r, j)
         increment_version(b.ps) # Kernels write behind autograd's back; a graph that still needs the old weights must notice
-    def launch(self, k, b, prog, columns):
-        phase,rows,mine = self.phases[k],[],dict(columns)
-        for c,i in phase.loads.items():
-            if prog.nodes[i][0] in COLUMN_OPS[1:] or c in self.small:
-                by_row,mine[c] = as_kernel_column(columns[c], b, self.dtype)
-                if by_row: rows.append(c)
-        for c in phase.stores:
-            if c not in columns: mine[c] = columns[c] = [torch.empty_like(p, dtype=self.dtype) for p in b.ps]
-        for i in phase.sums: mine[f'r{i}'] = columns[f'r{i}'] = b.of(self.sums[i])
-        key = k,*rows
-        if key not in self.launchers:
-            self.launchers[key] = self.Launcher(Kernel(prog, phase, {c:ts[0].dtype for c,ts in mine.items()}, rows), b, mine)
-        self.launchers[key](b, prog.table, mine)
-        self.wrote = True
+
+# %% ../../nbs/core/04_fused.ipynb #2275dc35
+@patch
+def launch(self:Plan, k, b, prog, columns):
+    phase,rows,mine = self.phases[k],[],dict(columns)
+    for c,i in phase.loads.items():
+        if prog.nodes[i][0] in COLUMN_OPS[1:] or c in self.small:
+            by_row,ts = as_kernel_column(columns[c], b, self.dtype)
+            mine[c] = self.settle(c, ts, b)
+            if by_row: rows.append(c)
+    for c in phase.stores:
+        if c not in columns: mine[c] = columns[c] = self.temporary(c, b)
+    for i in phase.sums: mine[f'r{i}'] = columns[f'r{i}'] = b.of(self.sums[i])
+    key = k,*rows
+    if key not in self.launchers:
+        self.launchers[key] = self.Launcher(Kernel(prog, phase, {c:ts[0].dtype for c,ts in mine.items()}, rows), b, mine)
+    self.launchers[key](b, self.table, mine)
+    self.wrote = True
+
+# %% ../../nbs/core/04_fused.ipynb #8392700c
+@patch
+def table_of(self:Plan, b, prog):
+    "The numbers of `prog` as kernels are given them, by [set, number]"
+    return prog.table
+@patch
+def extra(self:Plan, prog, i, j):
+    "The argument `i` of whole-tensor functions that is no tensor, in the set `j`"
+    return of_set(prog.extras[i], j)
+@patch
+def knobs(self:Plan, prog, i):
+    "For each set what the function across all weights of node `i` is told beside tensors"
+    return listify(prog.asked[i])
+
+# %% ../../nbs/core/04_fused.ipynb #7f01b76d
+@patch
+def temporary(self:Plan, c, b):
+    "Memory for the column `c`, which a kernel leaves to later ones"
+    return [torch.empty_like(p, dtype=self.dtype) for p in b.ps]
+@patch
+def settle(self:Plan, c, ts, b):
+    "The tensors `ts` of the column `c`, one for each weight of the part `b`, where kernels shall read them"
+    return ts
+@patch
+def keep(self:Plan, t, r, j):
+    "Let the state `t` of a weight of set `j` become `r`"
+    t.copy_(r)
 
 # %% ../../nbs/core/04_fused.ipynb #86a87764
 @patch

@@ -12,10 +12,10 @@ __all__ = ['SUMS', 'BARRIERS', 'COLUMN_OPS', 'OPS', 'ALIAS', 'COMPOSED', 'POWERS
 import numpy as np, operator, torch
 from copy import deepcopy
 from functools import partial
-from math import inf
+from math import inf, sqrt
 from fastcore.basics import AttrDict, first, groupby, patch
 from .engine import StandIn, dither_seed, write_back, state_seed, unavailable
-from .rules import mean, norm, row_mean
+from .rules import cond, mean, norm, row_mean
 
 # %% ../../nbs/core/03_program.ipynb #5b8e0c62
 class Disagreement(Exception):
@@ -32,6 +32,7 @@ class NumberList:
         answers = list(map(f, self.values))
         if len(set(map(repr, answers)))>1: raise Disagreement(answers)
         return answers[0]
+    def root(self): return NumberList(map(sqrt, self.values))
     def __neg__(self): return NumberList(map(operator.neg, self.values))
     def __abs__(self): return NumberList(map(abs, self.values))
 
@@ -57,7 +58,7 @@ class Program:
     "What a rule asked for: `nodes` (operation, arguments), `consts` the numbers it met, `extras` other arguments of whole-tensor functions"
     def __init__(self, sums=False):
         self.nodes,self.consts,self.extras,self.ready,self.out,self.asked,self.sums = [],[],[],[],{},{},sums
-        self.sets = (0,) # The sets of numbers that it is for
+        self.sets,self.go = (0,),None # The sets of numbers that it is for; the name of the number that is 0 for a step to be skipped
     def add(self, op, *args):
         "Append a node; `ready` is the first phase that can compute it, one later after a function of whole tensors or of all weights"
         at = max([self.ready[a] for a in args if type(a) is int], default=0)
@@ -75,6 +76,12 @@ class Program:
             f"A term met {o!r} where only tensors of its signature and plain numbers can be recorded; use how='eager'")
         self.consts.append(float(o))
         return f'c{len(self.consts)-1}'
+    def extra(self, o):
+        "The argument `o` of a function of whole tensors, which is no tensor itself"
+        return o
+    def gradient(self, g):
+        "What a rule is given as the gradient, where `g` is what kernels find"
+        return g
     @property
     def table(self):
         "The numbers by [set, number], as an array"
@@ -111,7 +118,8 @@ def _record(nm, *args, **kwargs):
     if op=='copy': new = args[1] if isinstance(args[1], SymbolicTensor) else _record('full', s, args[1])
     elif op in COMPOSED: new = COMPOSED[op](*args, **kwargs)
     elif op=='pow' and args[1] in POWERS: new = POWERS[args[1]](args[0])
-    elif op=='div' and not isinstance(args[1], SymbolicTensor): new = args[0]*(1/args[1] if args[1] else inf) # Multiplying is cheaper
+    elif op=='div' and not isinstance(args[1], SymbolicTensor): # Multiplying is cheaper
+        new = args[0]*cond(args[1]!=0, lambda: 1/args[1], inf)
     elif op not in OPS or kwargs:
         raise NotImplementedError(f"No kernel for {nm!r}({', '.join(kwargs)}); use how='foreach', or an operation among {', '.join(OPS)}")
     else: new = SymbolicTensor(s.prog, s.prog.add(op, *map(s.prog.arg, args)))
@@ -131,7 +139,7 @@ class SymbolicTensor(StandIn):
         if self.prog.sums and f in SUMMED_IN_KERNELS: return SUMMED_IN_KERNELS[f](*args, **kwargs)
         def arg(o):
             if isinstance(o, SymbolicTensor): return o.i
-            self.prog.extras.append(o)
+            self.prog.extras.append(self.prog.extra(o))
             return f'.{len(self.prog.extras)-1}' # No state can be called so
         return SymbolicTensor(self.prog, self.prog.add('each', f, *map(arg, args), *[(k, arg(v)) for k,v in kwargs.items()]))
 
@@ -163,14 +171,15 @@ def record(
     hyper, # Dict with all its hypers, options and `step`
     how='plain', # How 16-bit weights land, see `write_back`
     sums=False, # Can the kernels sum?
-    low=() # States that are kept in bfloat16
+    low=(), # States that are kept in bfloat16
+    prog=None # The `Program` to write it into, if not a new one
 ):
     "The `Program` of one step of `rule`"
-    prog,hyper = Program(sums),{**{k: AttrDict(deepcopy(v)) for k,v in rule.memos.items()}, **hyper}
+    prog,hyper = prog or Program(sums),{**{k: AttrDict(deepcopy(v)) for k,v in rule.memos.items()}, **hyper}
     env = {n: SymbolicTensor(prog, prog.add('load', n), n not in 'pg')
         for n in ('p', 'g', *rule.state, *(['comp'] if how=='kahan' else []))}
-    start = {n:s.i for n,s in env.items()}
-    u = _follow(prog, rule.run(env['p'], env['g'], env, hyper))
+    start,prog.states = {n:s.i for n,s in env.items()},[s for s in env.values() if s.own]
+    u = _follow(prog, rule.run(env['p'], prog.gradient(env['g']), env, hyper))
     land = dict(plain=lambda x: x, kahan=partial(_record, 'round'),
         stochastic=lambda x: _record('dither', x, dither_seed(hyper['step'])))[how]
     new,comp = write_back(env['p'], u, env.get('comp'), land, how)

@@ -8,14 +8,16 @@ Docs: https://fastopt.github.io/fastopt/core/rules.html.md"""
 __all__ = ['Finite', 'NonNeg', 'Pos', 'Unit', 'Share', 'Count', 'Steps', 'Flag', 'TERM_ARGS', 'HOST', 'RESERVED', 'THEIRS',
            'as_number', 'Range', 'OneOf', 'Whole', 'zeros', 'clone', 'Borrowed', 'Memo', 'Across', 'Term', 'term',
            'decay', 'shrink', 'descend', 'maximize', 'Rule', 'Question', 'Route', 'matrices', 'route', 'ema_',
-           'ema_sqr_', 'unbias', 'unbias_root', 'at_least', 'each', 'norm', 'mean', 'row_mean']
+           'ema_sqr_', 'unbias', 'unbias_root', 'at_least', 'root', 'cond', 'larger', 'smaller', 'waits', 'number_of',
+           'each', 'norm', 'mean', 'row_mean']
 
 # %% ../../nbs/core/00_rules.ipynb #0ad06cd8
 import inspect, sys
 from functools import partial, update_wrapper, wraps
-from math import inf, isfinite, isnan, nan
+from math import inf, isfinite, isnan, nan, sqrt
 from numbers import Real as AnyReal
 from re import fullmatch
+from types import CodeType
 from typing import NamedTuple
 import torch
 from fastcore.basics import first, patch
@@ -481,6 +483,40 @@ def at_least(x, least):
     "`x`, or `least` where `x` is less or NaN, as `max(least, x)` of numbers is"
     return torch.where(x>least, x, least)
 
+# %% ../../nbs/core/00_rules.ipynb #a75367cd
+def root(x):
+    "The square root of the number `x`, or of what stands for one"
+    return x.root() if hasattr(type(x), 'root') else x.sqrt() if isinstance(x, torch.Tensor) else sqrt(x)
+
+def cond(
+    pred, # A truth that numbers decide, as `step==1`, or what stands for one
+    then, # What is wanted where `pred` holds: a number, a tensor, or a function without arguments that returns one and may write to state
+    other # What is wanted where it does not
+):
+    "`then` if `pred` holds, else `other`; of a function what it returns"
+    def value(o): return o() if callable(o) else o
+    if hasattr(type(pred), 'cond'): return pred.cond(then, other)
+    return torch.where(pred, value(then), value(other)) if isinstance(pred, torch.Tensor) else value(then if pred else other)
+
+# %% ../../nbs/core/00_rules.ipynb #c6034cce
+def larger(a, b):
+    "The larger of the numbers `a` and `b`, or of what stands for them, as `max` has it"
+    return cond(b>a, b, a)
+
+def smaller(a, b):
+    "The smaller of the numbers `a` and `b`, or of what stands for them, as `min` has it"
+    return cond(b<a, b, a)
+
+# %% ../../nbs/core/00_rules.ipynb #03f6104b
+def waits(device):
+    "Must the host wait for a number on `device`, which can go on with it itself in float64?"
+    return device.type=='cuda'
+
+def number_of(x):
+    "The number in the tensor `x`: plain, or in float64 on a device that `waits`; plain numbers stay as they are"
+    if not isinstance(x, torch.Tensor): return float(x)
+    return x.double() if waits(x.device) else x.item()
+
 # %% ../../nbs/core/00_rules.ipynb #9ded28c8
 def each(
     f=None, # A function of tensors and of numbers
@@ -515,13 +551,18 @@ def row_mean(x, above=1):
     return (x/max(x.shape[1:].numel(), 1)).sum(tuple(range(1, x.ndim)), keepdim=True) # A sum of `x` itself may be too large for the dtype
 
 # %% ../../nbs/core/00_rules.ipynb #bd56f67e
+def _names(code):
+    "The names in `code`, and in the functions that it defines"
+    return {*code.co_names}.union(*[_names(o) for o in code.co_consts if isinstance(o, CodeType)])
+
 def _whole(f):
     "What the function `f`, and those that it names, need whole: a set of 'row' and 'tensor'"
     f = getattr(f, 'f', f)
     if known := getattr(f, 'whole', None): return {known}
     if not hasattr(f, '__code__') or f.__module__.split('.')[0] in ('torch', 'fastcore'): return set()
-    return set().union(*[_whole(o) for o in map(f.__globals__.get, f.__code__.co_names) if callable(o) and o is not f])
+    return set().union(*[_whole(o) for o in map(f.__globals__.get, _names(f.__code__)) if callable(o) and o is not f])
 
+# %% ../../nbs/core/00_rules.ipynb #3ff29877
 @patch(as_prop=True)
 def elementwise(self:Rule):
     "Does no term need a whole tensor?"

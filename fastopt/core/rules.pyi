@@ -5,8 +5,8 @@ import fastopt.core.torch_face
 
 __all__ = ['Finite', 'NonNeg', 'Pos', 'Unit', 'Share', 'Count', 'Steps', 'Flag', 'TERM_ARGS', 'HOST', 'RESERVED', 'THEIRS', 'as_number',
     'Range', 'OneOf', 'Whole', 'zeros', 'clone', 'Borrowed', 'Memo', 'Across', 'Term', 'term', 'decay', 'shrink', 'descend', 'maximize',
-    'Rule', 'Question', 'Route', 'matrices', 'route', 'ema_', 'ema_sqr_', 'unbias', 'unbias_root', 'at_least', 'each', 'norm', 'mean',
-    'row_mean']
+    'Rule', 'Question', 'Route', 'matrices', 'route', 'ema_', 'ema_sqr_', 'unbias', 'unbias_root', 'at_least', 'root', 'cond', 'larger',
+    'smaller', 'waits', 'number_of', 'each', 'norm', 'mean', 'row_mean']
 
 Finite: TypeAlias = float # in [-inf, inf]
 
@@ -120,6 +120,7 @@ class Rule(Any):
         lowp: Any = 'plain',
         skip_nonfinite: Any = False,
         state_dtype: Any = None,
+        capturable: Any = False,
         **hypers: Any,
     ) -> fastopt.core.fastai_face.FastOptimizer:
         """The fastai optimizer that runs this rule on `params`"""
@@ -251,6 +252,24 @@ def unbias_root(avg: Any, β: Any, t: Any) -> Any:
 
 def at_least(x: Any, least: Any) -> Any:
     """`x`, or `least` where `x` is less or NaN, as `max(least, x)` of numbers is"""
+
+def root(x: Any) -> Any:
+    """The square root of the number `x`, or of what stands for one"""
+
+def cond(pred: Any, then: Any, other: Any) -> Any:
+    """`then` if `pred` holds, else `other`; of a function what it returns"""
+
+def larger(a: Any, b: Any) -> Any:
+    """The larger of the numbers `a` and `b`, or of what stands for them, as `max` has it"""
+
+def smaller(a: Any, b: Any) -> Any:
+    """The smaller of the numbers `a` and `b`, or of what stands for them, as `min` has it"""
+
+def waits(device: Any) -> Any:
+    """Must the host wait for a number on `device`, which can go on with it itself in float64?"""
+
+def number_of(x: Any) -> Any:
+    """The number in the tensor `x`: plain, or in float64 on a device that `waits`; plain numbers stay as they are"""
 
 def each(f: Any = None, *, rows: Any = False, batched: Any = False) -> Any:
     """Mark `f` as needing whole tensors, or whole `rows`: stand-ins for tensors decide by their method `each` how to run it"""

@@ -14,7 +14,7 @@ from fastai.optimizer import OptimWrapper
 from fastcore.basics import first, patch, risinstance
 from .checkpoints import check_label, label, load_state, foreign_state_error, flatten_memos
 from .engine import Engine
-import fastopt.core.fastai_face # chkstyle: ignore - whoever has one face has both
+from .fastai_face import scaler_says
 from .groups import (FOREIGN, torch_names, check_foreign, check_params, check_weights, from_torch,
     warn_frozen_gradient, to_torch, torch_keys)
 from .rules import Route, Rule, as_number, maximize, unknown_name
@@ -24,7 +24,7 @@ def _told(rule, hypers):
     "What can be said by keys that are no hypers: dict of key to the only value, and the way out for others"
     names = [t.__name__ for t in rule.terms]
     late = 'decay' not in names or any(t.state for t in rule.terms[:names.index('decay')])
-    res = dict(capturable=(False, 'a step reads numbers on the host'), differentiable=(False, 'a step is not recorded for autograd'),
+    res = dict(differentiable=(False, 'a step is not recorded for autograd'),
         maximize=('maximize' in names, 'it is one for all groups; give it to the optimizer'), amsgrad=('amsgrad' in names,
             'AMSGrad is a class of its own'), centered=('standardize' in names, 'RMSpropCentered is a class of its own'))
     if hypers.get('wd'):
@@ -72,6 +72,7 @@ class TorchOptimizer(torch.optim.Optimizer):
         lowp='plain', # How 16-bit weights are written back: 'plain', 'kahan' or 'stochastic'
         skip_nonfinite=False, # Skip steps with NaN or Inf in a gradient, counted in `skipped`?
         state_dtype=None, # `torch.bfloat16` halves the memory of state that starts from zero
+        capturable=False, # Let the GPU compute all numbers, so that a CUDA graph can replay a step?
         **hypers # Hypers and options of the rule, in PyTorch's names
     ):
         check_params(self.rule, params)
@@ -84,8 +85,9 @@ class TorchOptimizer(torch.optim.Optimizer):
         if bad := first(k for k in told if k not in _told(self.rule, self.rule.hypers) and k!='decoupled_weight_decay'): raise TypeError(
             unknown_name(self.rule.__name__, bad, [*self.keys, *self.rule.options, *self.rule.spellings]))
         hypers,options = self.rule.settle(mine, self.called)
-        self.engine = Engine(self.rule, options, how, lowp, skip_nonfinite, state_dtype)
-        self.engine.called,self.manner = self.called,dict(how=how, lowp=lowp, skip_nonfinite=skip_nonfinite, state_dtype=state_dtype)
+        self.engine = Engine(self.rule, options, how, lowp, skip_nonfinite, state_dtype, capturable)
+        self.engine.called,self.manner = self.called,dict(
+            how=how, lowp=lowp, skip_nonfinite=skip_nonfinite, state_dtype=state_dtype, capturable=capturable)
         check_torch_keys(self.rule, hypers, told)
         super().__init__(params, to_torch(hypers, self.keys))
     def __getattr__(self, k):
@@ -100,8 +102,13 @@ class TorchOptimizer(torch.optim.Optimizer):
     def step(self, closure=None):
         loss = closure and torch.enable_grad()(closure)()
         if not self.looked: self.looked = not warn_frozen_gradient(self.rule, [p for pg in self.param_groups for p in pg['params']])
-        self.engine.step(*self.for_engine())
+        self.engine.step(*self.for_engine(), *scaler_says(self))
         return loss
+    @property
+    def _step_supports_amp_scaling(self): return self.engine.capturable # A `GradScaler` asks
+    def refresh(self):
+        "Send hypers that have changed to the GPU, where a step that was captured reads them"
+        self.engine.refresh(self.for_engine()[0])
     def for_engine(self): return [(pg['params'], self._hyper(pg)) for pg in self.param_groups],self.state
 
 # %% ../../nbs/core/08_torch_face.ipynb #bded0c11

@@ -24,6 +24,7 @@ class TorchOptimizer(torch.optim.optimizer.Optimizer):
         lowp: Any = 'plain',
         skip_nonfinite: Any = False,
         state_dtype: Any = None,
+        capturable: Any = False,
         **hypers: Any,
     ) -> None: ...
     def add_param_group(self, param_group: Any) -> Any: ...
@@ -37,6 +38,8 @@ class TorchOptimizer(torch.optim.optimizer.Optimizer):
     looked: Any
     manner: Any
     order: Any
+    def refresh(self) -> Any:
+        """Send hypers that have changed to the GPU, where a step that was captured reads them"""
     rule: Any
     @property
     def skipped(self) -> Any: ...

@@ -9,10 +9,9 @@ __all__ = ['adabelief', 'adabelief_plain', 'adabelief_ams', 'AdaBelief', 'yogi',
            'over_root', 'over_top', 'over_root_late', 'millionth']
 
 # %% ../../nbs/optim/09_adabelief.ipynb #f841be1f
-from math import sqrt
 import torch
 from .adam import Length, rectification, rectify
-from ..core.rules import Borrowed, Flag, NonNeg, Rule, Unit, unbias, unbias_root, decay, descend, ema_, ema_sqr_, term
+from ..core.rules import Borrowed, Flag, NonNeg, Rule, Unit, unbias, unbias_root, cond, decay, descend, ema_, ema_sqr_, root, term
 
 # %% ../../nbs/optim/09_adabelief.ipynb #ee1977f4
 @term
@@ -56,7 +55,7 @@ def over_root_late(u, s:Borrowed, *,
     step
 ):
     "Over the root of the mean square once that can be trusted; `rectify` debiases"
-    return u / (s.sqrt() + eps) if rectification(sqr_mom, step, n_min) else u
+    return cond(rectification(sqr_mom, step, n_min)!=0, lambda: u / (s.sqrt() + eps), u)
 
 # %% ../../nbs/optim/09_adabelief.ipynb #b2bd1bdf
 _paper = 'AdaBelief Optimizer: Adapting Stepsizes by the Belief in Observed Gradients',2020,'https://arxiv.org/abs/2010.07468'
@@ -80,7 +79,7 @@ def yogi(u, m, v=millionth, *,
     "Yogi: Adam whose mean square falls slowly where gradients are small"
     ema_(m, u, mom)
     v.sub_((v-u*u).sign()*(u*u)*(1-sqr_mom))
-    if eps_hat: eps = eps/sqrt(1-sqr_mom**step)
+    if eps_hat: eps = eps/root(1-sqr_mom**step)
     return unbias(m, mom, step) / (unbias_root(v, sqr_mom, step) + eps)
 
 # %% ../../nbs/optim/09_adabelief.ipynb #3ee192a4

@@ -25,6 +25,7 @@ class _adabelief(Rule):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> FastOptimizer:
         """Adam over the surprise in gradients, rectified
 
@@ -63,6 +64,7 @@ class _adabelief_plain(Rule):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> FastOptimizer:
         """Adam over the surprise in gradients
 
@@ -99,6 +101,7 @@ class _adabelief_ams(Rule):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> FastOptimizer:
         """Adam over the largest surprise so far
 
@@ -146,7 +149,6 @@ class AdaBelief(TorchOptimizer):
         weight_decay: Annotated[Number, 'in [0, inf)'] = 0.0,
         foreach: bool | None = None,
         fused: bool | None = None,
-        capturable: bool = False,
         differentiable: bool = False,
         maximize: bool = False,
         amsgrad: bool = False,
@@ -156,6 +158,7 @@ class AdaBelief(TorchOptimizer):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> None:
         """Adam over the surprise in gradients, rectified
 
@@ -181,6 +184,7 @@ class _yogi(Rule):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> FastOptimizer:
         """Adam whose mean square falls slowly where gradients are small
 
@@ -230,7 +234,6 @@ class Yogi(TorchOptimizer):
         eps_hat: bool | None = True,
         foreach: bool | None = None,
         fused: bool | None = None,
-        capturable: bool = False,
         differentiable: bool = False,
         maximize: bool = False,
         amsgrad: bool = False,
@@ -240,6 +243,7 @@ class Yogi(TorchOptimizer):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> None:
         """Adam whose mean square falls slowly where gradients are small
 
@@ -264,6 +268,7 @@ class _laprop(Rule):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> FastOptimizer:
         """Momentum of normalised gradients
 
@@ -309,7 +314,6 @@ class LaProp(TorchOptimizer):
         weight_decay: Annotated[Number, 'in [0, inf)'] = 0.0,
         foreach: bool | None = None,
         fused: bool | None = None,
-        capturable: bool = False,
         differentiable: bool = False,
         maximize: bool = False,
         amsgrad: bool = False,
@@ -319,6 +323,7 @@ class LaProp(TorchOptimizer):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> None:
         """Momentum of normalised gradients
 

@@ -9,10 +9,10 @@ __all__ = ['adamw', 'adam', 'Adam', 'AdamW', 'amsgrad', 'AMSGrad', 'Length', 'ra
            'adapt', 'rectify', 'hold', 'rectified']
 
 # %% ../../nbs/optim/01_adam.ipynb #b3115b2e
-from math import inf, sqrt
+from math import inf
 import torch
 import fastopt.core.torch_face # chkstyle: ignore - a rule is called through its faces
-from ..core.rules import Flag, NonNeg, Range, Rule, Unit, unbias, unbias_root, decay, descend, ema_, ema_sqr_, term
+from ..core.rules import Flag, NonNeg, Range, Rule, Unit, unbias, unbias_root, cond, decay, descend, ema_, ema_sqr_, root, term
 
 # %% ../../nbs/optim/01_adam.ipynb #fe48707e
 @term
@@ -26,7 +26,7 @@ def adam(u, m, v, *,
     "Adam: the mean gradient over its root mean square"
     ema_(m, u, mom)
     ema_sqr_(v, u, sqr_mom)
-    if eps_hat: eps = eps/sqrt(1-sqr_mom**step)
+    if eps_hat: eps = eps/root(1-sqr_mom**step)
     return unbias(m, mom, step) / (unbias_root(v, sqr_mom, step) + eps)
 
 # %% ../../nbs/optim/01_adam.ipynb #901a06e3
@@ -62,7 +62,7 @@ def rectification(β, t, n_min=5.):
     "How far the mean square after `t` steps at decay rate `β` is to be trusted, or 0 while too few (`n_min`) gradients are in it"
     ρ_inf = 2/(1-β) - 1
     ρ = ρ_inf - 2*t*β**t/(1-β**t)
-    return sqrt((ρ-4)*(ρ-2)*ρ_inf / ((ρ_inf-4)*(ρ_inf-2)*ρ)) if ρ>n_min else 0.
+    return cond(ρ>n_min, lambda: root((ρ-4)*(ρ-2)*ρ_inf / ((ρ_inf-4)*(ρ_inf-2)*ρ)), 0.)
 
 # %% ../../nbs/optim/01_adam.ipynb #ac732138
 @term
@@ -76,7 +76,7 @@ def adapt(u, m, v, *,
     "The mean gradient, over its root mean square once that can be trusted"
     ema_(m, u, mom)
     ema_sqr_(v, u, sqr_mom)
-    return m / (v.sqrt() + eps) if rectification(sqr_mom, step, n_min) else m
+    return cond(rectification(sqr_mom, step, n_min)!=0, lambda: m / (v.sqrt() + eps), m)
 
 # %% ../../nbs/optim/01_adam.ipynb #3dc08c29
 @term
@@ -88,7 +88,7 @@ def rectify(u, *,
 ):
     "Debias what `adapt` gives, and rectify its variance"
     r = rectification(sqr_mom, step, n_min)
-    return unbias(u, mom, step) * (r*sqrt(1-sqr_mom**step) if r else 1.)
+    return unbias(u, mom, step) * cond(r!=0, lambda: r*root(1-sqr_mom**step), 1.)
 
 @term
 def hold(u, *,
@@ -97,7 +97,7 @@ def hold(u, *,
     step
 ):
     "Stand still while the mean square cannot be trusted"
-    return u if rectification(sqr_mom, step, n_min) else torch.zeros_like(u)
+    return cond(rectification(sqr_mom, step, n_min)!=0, u, lambda: torch.zeros_like(u))
 
 # %% ../../nbs/optim/01_adam.ipynb #a87440df
 @term

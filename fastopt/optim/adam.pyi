@@ -25,6 +25,7 @@ class _adamw(Rule):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> FastOptimizer:
         """Adam with decoupled weight decay
 
@@ -64,6 +65,7 @@ class _adam(Rule):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> FastOptimizer:
         """Adaptive moments, with L2 weight decay
 
@@ -113,7 +115,6 @@ class Adam(TorchOptimizer):
         eps_hat: bool | None = False,
         foreach: bool | None = None,
         fused: bool | None = None,
-        capturable: bool = False,
         differentiable: bool = False,
         maximize: bool = False,
         amsgrad: bool = False,
@@ -123,6 +124,7 @@ class Adam(TorchOptimizer):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> None:
         """Adaptive moments, with L2 weight decay
 
@@ -158,7 +160,6 @@ class AdamW(TorchOptimizer):
         eps_hat: bool | None = False,
         foreach: bool | None = None,
         fused: bool | None = None,
-        capturable: bool = False,
         differentiable: bool = False,
         maximize: bool = False,
         amsgrad: bool = False,
@@ -168,6 +169,7 @@ class AdamW(TorchOptimizer):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> None:
         """Adam with decoupled weight decay
 
@@ -192,6 +194,7 @@ class _amsgrad(Rule):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> FastOptimizer:
         """Adam with the largest mean square so far
 
@@ -237,7 +240,6 @@ class AMSGrad(TorchOptimizer):
         eps: Annotated[Number, 'in [0, inf)'] = 1e-08,
         foreach: bool | None = None,
         fused: bool | None = None,
-        capturable: bool = False,
         differentiable: bool = False,
         maximize: bool = False,
         amsgrad: bool = True,
@@ -247,6 +249,7 @@ class AMSGrad(TorchOptimizer):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> None:
         """Adam with the largest mean square so far
 
@@ -273,6 +276,7 @@ class _radam(Rule):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> FastOptimizer:
         """Rectified Adam: momentum until the mean square can be trusted
 
@@ -312,6 +316,7 @@ class _radam_hold(Rule):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> FastOptimizer:
         """Rectified Adam that stands still meanwhile, the default of the authors' code
 
@@ -361,7 +366,6 @@ class RAdam(TorchOptimizer):
         n_min: Annotated[Number, 'in [4, inf)'] = 5.0,
         foreach: bool | None = None,
         fused: bool | None = None,
-        capturable: bool = False,
         differentiable: bool = False,
         maximize: bool = False,
         amsgrad: bool = False,
@@ -371,6 +375,7 @@ class RAdam(TorchOptimizer):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> None:
         """Rectified Adam: momentum until the mean square can be trusted
 

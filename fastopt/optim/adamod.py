@@ -8,10 +8,9 @@ Docs: https://fastopt.github.io/fastopt/optim/adamod.html.md"""
 __all__ = ['Memory', 'adamod', 'AdaMod', 'diffmod', 'deepmemory', 'DiffMod', 'DeepMemory', 'from_length']
 
 # %% ../../nbs/optim/08_adamod.ipynb #78fa26f3
-from math import sqrt
 import torch
 from .diffgrad import friction
-from ..core.rules import Flag, NonNeg, Range, Rule, Unit, ema_, ema_sqr_, shrink, term
+from ..core.rules import Flag, NonNeg, Range, Rule, Unit, ema_, ema_sqr_, root, shrink, term
 
 # %% ../../nbs/optim/08_adamod.ipynb #ae0d6c78
 def from_length(n):
@@ -33,7 +32,7 @@ def adamod(u, m, v, s, *,
     "AdaMod: Adam's rates, none above its own average over time"
     ema_(m, u, mom)
     ema_sqr_(v, u, sqr_mom)
-    η = lr*sqrt(1-sqr_mom**step)/(1-mom**step) / (v.sqrt() + eps)
+    η = lr*root(1-sqr_mom**step)/(1-mom**step) / (v.sqrt() + eps)
     ema_(s, η, mom3)
     return ((η+s)/2 if average_step else torch.minimum(η, s)) * m
 

@@ -28,6 +28,7 @@ class _adamod(Rule):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> FastOptimizer:
         """Adam whose rates are bounded by their own averages
 
@@ -82,7 +83,6 @@ class AdaMod(TorchOptimizer):
         len_memory: Number | None = ...,
         foreach: bool | None = None,
         fused: bool | None = None,
-        capturable: bool = False,
         differentiable: bool = False,
         maximize: bool = False,
         amsgrad: bool = False,
@@ -92,6 +92,7 @@ class AdaMod(TorchOptimizer):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> None:
         """Adam whose rates are bounded by their own averages
 
@@ -121,6 +122,7 @@ class _diffmod(Rule):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> FastOptimizer:
         """AdaMod with the friction of diffGrad
 
@@ -166,6 +168,7 @@ class _deepmemory(Rule):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> FastOptimizer:
         """DiffMod with the mean of rate and average
 
@@ -222,7 +225,6 @@ class DiffMod(TorchOptimizer):
         len_memory: Number | None = ...,
         foreach: bool | None = None,
         fused: bool | None = None,
-        capturable: bool = False,
         differentiable: bool = False,
         maximize: bool = False,
         amsgrad: bool = False,
@@ -232,6 +234,7 @@ class DiffMod(TorchOptimizer):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> None:
         """AdaMod with the friction of diffGrad
 
@@ -273,7 +276,6 @@ class DeepMemory(TorchOptimizer):
         len_memory: Number | None = ...,
         foreach: bool | None = None,
         fused: bool | None = None,
-        capturable: bool = False,
         differentiable: bool = False,
         maximize: bool = False,
         amsgrad: bool = False,
@@ -283,6 +285,7 @@ class DeepMemory(TorchOptimizer):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> None:
         """DiffMod with the mean of rate and average
 

@@ -12,7 +12,7 @@ __all__ = ['adan_no_prox', 'adan', 'Adan', 'adoptw', 'adopt', 'ADOPT', 'ADOPTW',
 import torch
 from .adam import adam
 from .lion import lion
-from ..core.rules import Flag, NonNeg, Rule, Unit, unbias, unbias_root, decay, descend, ema_, ema_sqr_, norm, route, term
+from ..core.rules import Flag, NonNeg, Rule, Unit, unbias, unbias_root, cond, decay, descend, ema_, ema_sqr_, norm, route, term
 
 # %% ../../nbs/optim/14_adan.ipynb #67cf44b4
 @term
@@ -24,7 +24,7 @@ def adan(u, m, d, n, last, *,
     step
 ):
     "Adan: the mean gradient and its mean change, over the root mean square of both"
-    if step==1: last.copy_(u)
+    cond(step==1, lambda: last.copy_(u), last)
     Δ = u - last
     last.copy_(u)
     ema_(m, u, mom)
@@ -59,16 +59,16 @@ def adopt(u, m, v, *,
 ):
     "ADOPT: the mean of gradients that were divided by the root mean square before them"
     x,c = u/v.sqrt().clamp(min=eps),(step-1)**clip_pow
-    if step==1: v.copy_(u*u)
-    else:
+    def learn():
         ema_sqr_(v, u, sqr_mom)
         ema_(m, x.clamp(min=-c, max=c) if clip else x, mom)
+    cond(step==1, lambda: v.copy_(u*u), learn)
     return m
 
 @term
 def look_first(u, *, step):
     "Stay at the first step"
-    return u if step>1 else torch.zeros_like(u)
+    return cond(step>1, u, lambda: torch.zeros_like(u))
 
 # %% ../../nbs/optim/14_adan.ipynb #a8884c31
 _adopt = dict(paper=('ADOPT: Modified Adam Can Converge with Any β₂ with the Optimal Rate', 2024, 'https://arxiv.org/abs/2411.02853'),

@@ -25,6 +25,7 @@ class _adan_no_prox(Rule):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> FastOptimizer:
         """Adan with decoupled decay
 
@@ -64,6 +65,7 @@ class _adan(Rule):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> FastOptimizer:
         """Adam that looks ahead along the change of the gradient
 
@@ -113,7 +115,6 @@ class Adan(TorchOptimizer):
         weight_decay: Annotated[Number, 'in [0, inf)'] = 0.0,
         foreach: bool | None = None,
         fused: bool | None = None,
-        capturable: bool = False,
         differentiable: bool = False,
         maximize: bool = False,
         amsgrad: bool = False,
@@ -123,6 +124,7 @@ class Adan(TorchOptimizer):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> None:
         """Adam that looks ahead along the change of the gradient
 
@@ -149,6 +151,7 @@ class _adoptw(Rule):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> FastOptimizer:
         """ADOPT with decoupled weight decay
 
@@ -191,6 +194,7 @@ class _adopt(Rule):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> FastOptimizer:
         """Adam that divides by the mean square before this gradient
 
@@ -244,7 +248,6 @@ class ADOPT(TorchOptimizer):
         clip: bool | None = True,
         foreach: bool | None = None,
         fused: bool | None = None,
-        capturable: bool = False,
         differentiable: bool = False,
         maximize: bool = False,
         amsgrad: bool = False,
@@ -254,6 +257,7 @@ class ADOPT(TorchOptimizer):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> None:
         """Adam that divides by the mean square before this gradient
 
@@ -292,7 +296,6 @@ class ADOPTW(TorchOptimizer):
         clip: bool | None = True,
         foreach: bool | None = None,
         fused: bool | None = None,
-        capturable: bool = False,
         differentiable: bool = False,
         maximize: bool = False,
         amsgrad: bool = False,
@@ -302,6 +305,7 @@ class ADOPTW(TorchOptimizer):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> None:
         """ADOPT with decoupled weight decay
 
@@ -329,6 +333,7 @@ class _mars_adamw(Rule):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> FastOptimizer:
         """AdamW on gradients corrected by their change
 
@@ -369,6 +374,7 @@ class _mars_lion(Rule):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> FastOptimizer:
         """Lion on gradients corrected by their change
 
@@ -411,6 +417,7 @@ class _mars(Route):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> FastOptimizer:
         """mars_adamw for matrices, AdamW for the rest
 
@@ -479,7 +486,6 @@ class MARS(TorchOptimizer):
         eps_hat: bool | None = False,
         foreach: bool | None = None,
         fused: bool | None = None,
-        capturable: bool = False,
         differentiable: bool = False,
         maximize: bool = False,
         amsgrad: bool = False,
@@ -489,6 +495,7 @@ class MARS(TorchOptimizer):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> None:
         """mars_adamw for matrices, AdamW for the rest
 
@@ -531,7 +538,6 @@ class MARSAdamW(TorchOptimizer):
         eps_hat: bool | None = False,
         foreach: bool | None = None,
         fused: bool | None = None,
-        capturable: bool = False,
         differentiable: bool = False,
         maximize: bool = False,
         amsgrad: bool = False,
@@ -541,6 +547,7 @@ class MARSAdamW(TorchOptimizer):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> None:
         """AdamW on gradients corrected by their change
 
@@ -575,7 +582,6 @@ class MARSLion(TorchOptimizer):
         weight_decay: Annotated[Number, 'in [0, inf)'] = 0.0,
         foreach: bool | None = None,
         fused: bool | None = None,
-        capturable: bool = False,
         differentiable: bool = False,
         maximize: bool = False,
         amsgrad: bool = False,
@@ -585,6 +591,7 @@ class MARSLion(TorchOptimizer):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> None:
         """Lion on gradients corrected by their change
 

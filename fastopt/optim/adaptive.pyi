@@ -26,6 +26,7 @@ class _rprop(Rule):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> FastOptimizer:
         """Only signs count; steps grow while they agree
 
@@ -75,7 +76,6 @@ class Rprop(TorchOptimizer):
         weight_decay: Annotated[Number, 'in [0, inf)'] = 0.0,
         foreach: bool | None = None,
         fused: bool | None = None,
-        capturable: bool = False,
         differentiable: bool = False,
         maximize: bool = False,
         amsgrad: bool = False,
@@ -86,6 +86,7 @@ class Rprop(TorchOptimizer):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> None:
         """Only signs count; steps grow while they agree
 
@@ -113,6 +114,7 @@ class _adagrad(Rule):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> FastOptimizer:
         """Rates fall with the squares seen so far
 
@@ -159,7 +161,6 @@ class Adagrad(TorchOptimizer):
         *,
         foreach: bool | None = None,
         fused: bool | None = None,
-        capturable: bool = False,
         differentiable: bool = False,
         maximize: bool = False,
         amsgrad: bool = False,
@@ -169,6 +170,7 @@ class Adagrad(TorchOptimizer):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> None:
         """Rates fall with the squares seen so far
 
@@ -194,6 +196,7 @@ class _adadelta(Rule):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> FastOptimizer:
         """Steps in units of the steps before
 
@@ -236,7 +239,6 @@ class Adadelta(TorchOptimizer):
         *,
         foreach: bool | None = None,
         fused: bool | None = None,
-        capturable: bool = False,
         differentiable: bool = False,
         maximize: bool = False,
         amsgrad: bool = False,
@@ -246,6 +248,7 @@ class Adadelta(TorchOptimizer):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> None:
         """Steps in units of the steps before
 
@@ -273,6 +276,7 @@ class _rmsprop_centered(Rule):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> FastOptimizer:
         """Gradients over their standard deviation, rolling if wanted
 
@@ -316,6 +320,7 @@ class _rmsprop(Rule):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> FastOptimizer:
         """Gradients over their root mean square, rolling if wanted
 
@@ -370,7 +375,6 @@ class RMSprop(TorchOptimizer):
         nesterov: bool | None = False,
         foreach: bool | None = None,
         fused: bool | None = None,
-        capturable: bool = False,
         differentiable: bool = False,
         maximize: bool = False,
         amsgrad: bool = False,
@@ -380,6 +384,7 @@ class RMSprop(TorchOptimizer):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> None:
         """Gradients over their root mean square, rolling if wanted
 
@@ -419,7 +424,6 @@ class RMSpropCentered(TorchOptimizer):
         nesterov: bool | None = False,
         foreach: bool | None = None,
         fused: bool | None = None,
-        capturable: bool = False,
         differentiable: bool = False,
         maximize: bool = False,
         amsgrad: bool = False,
@@ -429,6 +433,7 @@ class RMSpropCentered(TorchOptimizer):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> None:
         """Gradients over their standard deviation, rolling if wanted
 
@@ -454,6 +459,7 @@ class _adamax(Rule):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> FastOptimizer:
         """Adam with the largest gradient as the measure
 
@@ -499,7 +505,6 @@ class Adamax(TorchOptimizer):
         *,
         foreach: bool | None = None,
         fused: bool | None = None,
-        capturable: bool = False,
         differentiable: bool = False,
         maximize: bool = False,
         amsgrad: bool = False,
@@ -509,6 +514,7 @@ class Adamax(TorchOptimizer):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> None:
         """Adam with the largest gradient as the measure
 
@@ -536,6 +542,7 @@ class _nadamw(Rule):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> FastOptimizer:
         """NAdam with decoupled weight decay
 
@@ -576,6 +583,7 @@ class _nadam(Rule):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> FastOptimizer:
         """Adam that looks one step of its mean ahead
 
@@ -625,7 +633,6 @@ class NAdam(TorchOptimizer):
         *,
         foreach: bool | None = None,
         fused: bool | None = None,
-        capturable: bool = False,
         differentiable: bool = False,
         maximize: bool = False,
         amsgrad: bool = False,
@@ -635,6 +642,7 @@ class NAdam(TorchOptimizer):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> None:
         """Adam that looks one step of its mean ahead
 
@@ -670,7 +678,6 @@ class NAdamW(TorchOptimizer):
         weight_decay: Annotated[Number, 'in [0, inf)'] = 0.0,
         foreach: bool | None = None,
         fused: bool | None = None,
-        capturable: bool = False,
         differentiable: bool = False,
         maximize: bool = False,
         amsgrad: bool = False,
@@ -680,6 +687,7 @@ class NAdamW(TorchOptimizer):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> None:
         """NAdam with decoupled weight decay
 
@@ -705,6 +713,7 @@ class _adafactor(Rule):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> FastOptimizer:
         """Squares of rows and columns, nearly no memory
 
@@ -754,7 +763,6 @@ class Adafactor(TorchOptimizer):
         *,
         foreach: bool | None = None,
         fused: bool | None = None,
-        capturable: bool = False,
         differentiable: bool = False,
         maximize: bool = False,
         amsgrad: bool = False,
@@ -764,6 +772,7 @@ class Adafactor(TorchOptimizer):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> None:
         """Squares of rows and columns, nearly no memory
 

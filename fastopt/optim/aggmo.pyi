@@ -25,6 +25,7 @@ class _aggmo(Rule):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> FastOptimizer:
         """The mean of velocities that forget at different rates
 
@@ -72,7 +73,6 @@ class AggMo(TorchOptimizer):
         betas: Any = ...,
         foreach: bool | None = None,
         fused: bool | None = None,
-        capturable: bool = False,
         differentiable: bool = False,
         maximize: bool = False,
         amsgrad: bool = False,
@@ -82,6 +82,7 @@ class AggMo(TorchOptimizer):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> None:
         """The mean of velocities that forget at different rates
 

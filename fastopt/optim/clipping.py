@@ -15,7 +15,7 @@ from fastcore.basics import first
 from torch.nn.utils import get_total_norm
 from .adam import adam
 from ..core.memory import flat_view, is_dense
-from ..core.rules import Across, Memo, Pos, Range, Rule, Unit, decay, descend, term
+from ..core.rules import Across, Memo, Pos, Range, Rule, Unit, as_number, decay, descend, number_of, term, waits
 from .sgd import heavy_ball
 
 # %% ../../nbs/optim/15_clipping.ipynb #7748036e
@@ -50,7 +50,7 @@ def _sample(ts, n, step):
 
 def _smallest(x, k):
     "The `k`th smallest entry of the vector `x`, which may be put in another order"
-    if x.device.type!='cpu': return x.kthvalue(k).values.item()
+    if x.device.type!='cpu' or waits(x.device): return number_of(x.kthvalue(k).values)
     x.numpy().partition(k-1) # In place, and several times as fast as `kthvalue`
     return x[k-1].item()
 
@@ -63,7 +63,7 @@ def _threshold(u, *,
     "The size above which entries of `u` are clipped; notes it in `clipped`, with the fraction that is above"
     sizes,n = _sample(u, sample, step),sum(o.numel() for o in u)
     if n: clipped.top = _smallest(sizes, max(1, len(sizes)-int(q*len(sizes))))
-    clipped.q = sum((o.abs()>clipped.top).sum().to(u[0].device) for o in u).item()/max(n, 1)
+    clipped.q = number_of(sum((o.abs()>clipped.top).sum().to(u[0].device) for o in u))/max(n, 1)
     return clipped.top
 
 # %% ../../nbs/optim/15_clipping.ipynb #c9387d02
@@ -85,5 +85,5 @@ class Clipped(Callback):
     def before_fit(self): self.q,self.top = [],[]
     def after_step(self):
         memo = first(st['clipped'] for st in self.opt.state.values() if 'clipped' in st)
-        self.q.append(memo['q'])
-        self.top.append(memo['top'])
+        self.q.append(as_number(memo['q']))
+        self.top.append(as_number(memo['top']))

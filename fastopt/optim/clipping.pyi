@@ -23,6 +23,7 @@ class _sgd_clip(Rule):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> FastOptimizer:
         """Descent with the largest coordinates clipped
 
@@ -58,6 +59,7 @@ class _sgdm_clip(Rule):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> FastOptimizer:
         """Momentum with the largest coordinates clipped
 
@@ -100,6 +102,7 @@ class _adam_clip(Rule):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> FastOptimizer:
         """Adam with the largest coordinates clipped
 
@@ -148,7 +151,6 @@ class SGDClip(TorchOptimizer):
         weight_decay: Annotated[Number, 'in [0, inf)'] = 0.0,
         foreach: bool | None = None,
         fused: bool | None = None,
-        capturable: bool = False,
         differentiable: bool = False,
         maximize: bool = False,
         amsgrad: bool = False,
@@ -158,6 +160,7 @@ class SGDClip(TorchOptimizer):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> None:
         """Descent with the largest coordinates clipped
 
@@ -193,7 +196,6 @@ class SGDMClip(TorchOptimizer):
         nesterov: bool | None = False,
         foreach: bool | None = None,
         fused: bool | None = None,
-        capturable: bool = False,
         differentiable: bool = False,
         maximize: bool = False,
         amsgrad: bool = False,
@@ -203,6 +205,7 @@ class SGDMClip(TorchOptimizer):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> None:
         """Momentum with the largest coordinates clipped
 
@@ -242,7 +245,6 @@ class AdamClip(TorchOptimizer):
         eps_hat: bool | None = False,
         foreach: bool | None = None,
         fused: bool | None = None,
-        capturable: bool = False,
         differentiable: bool = False,
         maximize: bool = False,
         amsgrad: bool = False,
@@ -252,6 +254,7 @@ class AdamClip(TorchOptimizer):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> None:
         """Adam with the largest coordinates clipped
 

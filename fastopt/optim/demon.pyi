@@ -27,6 +27,7 @@ class _demon_sgdm(Rule):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> FastOptimizer:
         """Momentum that decays to 0 over the training
 
@@ -68,6 +69,7 @@ class _demon_adam_wolfe(Rule):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> FastOptimizer:
         """Demon Adam with ε under the root
 
@@ -112,6 +114,7 @@ class _demon_adam_damped(Rule):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> FastOptimizer:
         """Adam whose momentum decays to 0
 
@@ -155,6 +158,7 @@ class _demon_adam(Rule):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> FastOptimizer:
         """Adam with a sum of gradients that fades over the training
 
@@ -208,7 +212,6 @@ class DemonSGDM(TorchOptimizer):
         nesterov: bool | None = False,
         foreach: bool | None = None,
         fused: bool | None = None,
-        capturable: bool = False,
         differentiable: bool = False,
         maximize: bool = False,
         amsgrad: bool = False,
@@ -218,6 +221,7 @@ class DemonSGDM(TorchOptimizer):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> None:
         """Momentum that decays to 0 over the training
 
@@ -256,7 +260,6 @@ class DemonAdam(TorchOptimizer):
         t0: Literal[0, 1] | None = 0,
         foreach: bool | None = None,
         fused: bool | None = None,
-        capturable: bool = False,
         differentiable: bool = False,
         maximize: bool = False,
         amsgrad: bool = False,
@@ -266,6 +269,7 @@ class DemonAdam(TorchOptimizer):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> None:
         """Adam with a sum of gradients that fades over the training
 

@@ -9,7 +9,7 @@ __all__ = ['Version', 'diffgrad', 'DiffGrad', 'diffrgrad', 'diffrgrad_hold', 'Di
 
 # %% ../../nbs/optim/07_diffgrad.ipynb #8034ee07
 from .adam import Length, adam, adapt, hold, rectification, rectify
-from ..core.rules import OneOf, Rule, Unit, decay, descend, term
+from ..core.rules import OneOf, Rule, Unit, cond, decay, descend, term
 
 # %% ../../nbs/optim/07_diffgrad.ipynb #be623a61
 Version = OneOf(0, 1, 2, why='versions above 2 have no trustworthy published definition')
@@ -42,7 +42,7 @@ def late_friction(u, g, prev, *,
 ):
     "`friction` once the mean square can be trusted"
     braked = friction(u, g, prev, version=version)
-    return braked if rectification(sqr_mom, step, n_min) else u
+    return cond(rectification(sqr_mom, step, n_min)!=0, braked, u)
 
 # %% ../../nbs/optim/07_diffgrad.ipynb #7bfa58db
 _lessw = 'lessw2020/Best-Deep-Learning-Optimizers@070a509'

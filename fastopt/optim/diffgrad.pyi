@@ -27,6 +27,7 @@ class _diffgrad(Rule):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> FastOptimizer:
         """Adam that brakes where the gradient stopped changing
 
@@ -80,7 +81,6 @@ class DiffGrad(TorchOptimizer):
         version: Literal[0, 1, 2] | None = 0,
         foreach: bool | None = None,
         fused: bool | None = None,
-        capturable: bool = False,
         differentiable: bool = False,
         maximize: bool = False,
         amsgrad: bool = False,
@@ -90,6 +90,7 @@ class DiffGrad(TorchOptimizer):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> None:
         """Adam that brakes where the gradient stopped changing
 
@@ -117,6 +118,7 @@ class _diffrgrad(Rule):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> FastOptimizer:
         """Rectified Adam with friction
 
@@ -158,6 +160,7 @@ class _diffrgrad_hold(Rule):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> FastOptimizer:
         """diffRGrad that stands still until its mean square can be trusted
 
@@ -209,7 +212,6 @@ class DiffRGrad(TorchOptimizer):
         version: Literal[0, 1, 2] | None = 1,
         foreach: bool | None = None,
         fused: bool | None = None,
-        capturable: bool = False,
         differentiable: bool = False,
         maximize: bool = False,
         amsgrad: bool = False,
@@ -219,6 +221,7 @@ class DiffRGrad(TorchOptimizer):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> None:
         """Rectified Adam with friction
 

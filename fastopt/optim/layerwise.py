@@ -10,7 +10,7 @@ __all__ = ['lamb', 'lamb_debiased', 'LAMB', 'lars', 'LARS', 'unless_zero', 'trus
 # %% ../../nbs/optim/10_layerwise.ipynb #e91519e9
 import torch
 from .adam import adam
-from ..core.rules import Flag, NonNeg, Pos, Rule, Unit, decay, descend, ema_, ema_sqr_, norm, term
+from ..core.rules import Flag, NonNeg, Pos, Rule, Unit, cond, decay, descend, ema_, ema_sqr_, norm, term
 from .sgd import heavy_ball
 
 # %% ../../nbs/optim/10_layerwise.ipynb #8110b983
@@ -27,11 +27,12 @@ def trust(u, p, *,
     clip:Flag=False # Never take longer steps than without the ratio?
 ):
     "LAMB's trust ratio: the length of the weights over that of the update"
-    if not (wd or adapt_all): return u
-    w,n = norm(p),norm(u)
-    if norm_max: w = w.clamp(max=norm_max)
-    r = unless_zero(w/n, w, n)
-    return u*(r.clamp(max=1.) if clip else r)
+    def scaled():
+        w,n = norm(p),norm(u)
+        w = cond(norm_max>0, lambda: w.clamp(max=norm_max), w)
+        r = unless_zero(w/n, w, n)
+        return u*(r.clamp(max=1.) if clip else r)
+    return cond(adapt_all or wd>0, scaled, u)
 
 # %% ../../nbs/optim/10_layerwise.ipynb #a6577e3c
 @term
@@ -63,10 +64,11 @@ def local_rate(u, p, *,
     clip:Flag=False # LARC: never a larger rate than `lr`?
 ):
     "LARS: decay, and a rate for each tensor"
-    if not (wd or adapt_all): return u
-    w,n = norm(p),norm(u)
-    r = unless_zero(w*trust_coeff/(n + w*wd + eps), w, n)
-    return (u + p*wd) * ((r/lr).clamp(max=1.) if clip else r)
+    def scaled():
+        w,n = norm(p),norm(u)
+        r = unless_zero(w*trust_coeff/(n + w*wd + eps), w, n)
+        return (u + p*wd) * ((r/lr).clamp(max=1.) if clip else r)
+    return cond(adapt_all or wd>0, scaled, u)
 
 # %% ../../nbs/optim/10_layerwise.ipynb #a97385f9
 lars = Rule(local_rate, heavy_ball, descend, lr=1., mom=0.9, wd=5e-4, doc='Momentum with a rate for each tensor',

@@ -16,7 +16,7 @@ from functools import partial
 from math import inf, sqrt
 from fastcore.basics import first
 from ..core.rules import (Across, Borrowed, Flag, Memo, NonNeg, Pos, Range, Rule, Unit, Whole,
-    as_number, clone, decay, each, ema_, ema_sqr_, term)
+    as_number, clone, cond, decay, each, ema_, ema_sqr_, larger, number_of, root, smaller, term)
 
 # %% ../../nbs/optim/23_learning_rate_free.ipynb #894d7ffb
 class Factor(Range):
@@ -29,10 +29,11 @@ Found = Memo(d=0., best=0., rate=0., r=0., g1=0.)
 
 def distance(opt):
     "The d that the optimizer `opt` has found, or `None` before its first step"
-    return first(st['found']['d'] for st in opt.state.values() if 'found' in st)
+    d = first(st['found']['d'] for st in opt.state.values() if 'found' in st)
+    return d if d is None else as_number(d)
 
 # %% ../../nbs/optim/23_learning_rate_free.ipynb #be871950
-def _total(f, ts): return float(sum(map(f, ts)))
+def _total(f, ts): return number_of(sum(map(f, ts)))
 def _size(x): return x.abs().sum()
 def _slow(sqr_mom, mom3): return mom3 if mom3>=0 else sqrt(sqr_mom)
 
@@ -45,7 +46,7 @@ def _known(*,
     found:Found, step
 ):
     "d, and what it makes of the rate"
-    found.d = max(found.d, d0)
+    found.d = larger(found.d, d0)
     found.rate = found.d*(sqrt(1-sqr_mom**step)/(1-mom**step) if use_bias_correction else 1)
     return found.d,found.rate
 
@@ -61,9 +62,9 @@ def _farther(u, s, *,
     "The rate of this step, and the next d"
     found.r = _slow(sqr_mom, mom3)*found.r + _total(torch.sum, u)
     size,d = _total(_size, s),found.d
-    d_hat = d_coef*found.r/size if size else 0.
-    found.best = max(found.best, d, d_hat)
-    found.d = min(found.best, (max(d, d_hat) if d==d0 else d)*growth_rate)
+    d_hat = cond(size!=0, lambda: d_coef*found.r/size, 0.)
+    found.best = larger(larger(found.best, d), d_hat)
+    found.d = smaller(found.best, cond(d==d0, lambda: larger(d, d_hat), d)*growth_rate)
     return found.rate,found.d
 
 # %% ../../nbs/optim/23_learning_rate_free.ipynb #bb5edf3c
@@ -173,8 +174,8 @@ def _farther_adam(u, s, *,
     "The next d"
     β,size = sqrt(sqr_mom),_total(_size, s)
     found.r = β*found.r + (1-β)*_total(torch.sum, u)
-    d_hat = found.r/((1-β)*size) if size else 0.
-    found.d = max(found.d, min(d_hat, found.d*growth_rate))
+    d_hat = cond(size!=0, lambda: found.r/((1-β)*size), 0.)
+    found.d = larger(found.d, smaller(d_hat, found.d*growth_rate))
     return found.d
 
 @term
@@ -199,8 +200,8 @@ def _unit(u, *,
     found:Found
 ):
     "d over the length of the first gradient that is not 0"
-    found.d,found.g1 = max(found.d, d0),found.g1 or sqrt(_total(_square, u))
-    return found.d/found.g1 if found.g1 else 0.
+    found.d,found.g1 = larger(found.d, d0),cond(found.g1!=0, found.g1, lambda: root(_total(_square, u)))
+    return cond(found.g1!=0, lambda: found.d/found.g1, 0.)
 
 @term
 def evidence_sgd(u, unit:Across(_unit), s, *,
@@ -218,10 +219,10 @@ def _farther_sgd(u, s, *,
     found:Found
 ):
     "The next d"
-    found.r += _total(torch.sum, u)
-    length = sqrt(_total(_square, s))
-    d_hat = 2*found.r/length if length else 0.
-    found.d = max(found.d, min(d_hat, found.d*growth_rate))
+    found.r = found.r + _total(torch.sum, u)
+    length = root(_total(_square, s))
+    d_hat = cond(length!=0, lambda: 2*found.r/length, 0.)
+    found.d = larger(found.d, smaller(d_hat, found.d*growth_rate))
     return found.d
 
 @term

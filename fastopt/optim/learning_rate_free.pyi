@@ -40,6 +40,7 @@ class _prodigy_l2(Rule):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> FastOptimizer:
         """Prodigy with L2 weight decay
 
@@ -96,6 +97,7 @@ class _prodigy(Rule):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> FastOptimizer:
         """Adam that finds its rate from the way it goes
 
@@ -167,7 +169,6 @@ class Prodigy(TorchOptimizer):
         slice_p: Any = ...,
         foreach: bool | None = None,
         fused: bool | None = None,
-        capturable: bool = False,
         differentiable: bool = False,
         maximize: bool = False,
         amsgrad: bool = False,
@@ -177,6 +178,7 @@ class Prodigy(TorchOptimizer):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> None:
         """Adam that finds its rate from the way it goes
 
@@ -209,6 +211,7 @@ class _dadapt_adamw(Rule):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> FastOptimizer:
         """Adam by D-Adaptation, with decoupled weight decay
 
@@ -254,6 +257,7 @@ class _dadapt_adam(Rule):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> FastOptimizer:
         """Adam that bounds the distance to the goal from below
 
@@ -311,7 +315,6 @@ class DAdaptAdam(TorchOptimizer):
         use_bias_correction: bool | None = False,
         foreach: bool | None = None,
         fused: bool | None = None,
-        capturable: bool = False,
         differentiable: bool = False,
         maximize: bool = False,
         amsgrad: bool = False,
@@ -321,6 +324,7 @@ class DAdaptAdam(TorchOptimizer):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> None:
         """Adam that bounds the distance to the goal from below
 
@@ -347,6 +351,7 @@ class _dadapt_sgd(Rule):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> FastOptimizer:
         """Descent that bounds the distance to the goal from below
 
@@ -393,7 +398,6 @@ class DAdaptSGD(TorchOptimizer):
         growth_rate: Annotated[Number, 'in [1, inf]'] = ...,
         foreach: bool | None = None,
         fused: bool | None = None,
-        capturable: bool = False,
         differentiable: bool = False,
         maximize: bool = False,
         amsgrad: bool = False,
@@ -403,6 +407,7 @@ class DAdaptSGD(TorchOptimizer):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> None:
         """Descent that bounds the distance to the goal from below
 

@@ -12,7 +12,7 @@ __all__ = ['ranger', 'ranger20', 'rangerqh', 'Ranger', 'RangerQH', 'ranger19', '
 import torch
 from .adam import adapt, radam, rectify
 from .qhadam import qhadam
-from ..core.rules import Borrowed, Count, Flag, OneOf, Rule, Share, clone, decay, descend, ema_, row_mean, term
+from ..core.rules import Borrowed, Count, Flag, OneOf, Rule, Share, clone, cond, decay, descend, ema_, row_mean, term
 
 # %% ../../nbs/optim/11_lookahead.ipynb #bb417270
 @term
@@ -23,10 +23,11 @@ def lookahead(u, p, slow=clone, *,
     step
 ):
     "Lookahead: every `k` steps fast weights return to slow ones that have come to meet them"
-    if (step - (slow_from=='step'))%k: return u
-    first = step==dict(start=0, step=1, merge=k)[slow_from]
-    slow.copy_(p-u) if first else slow.lerp_(p-u, alpha)
-    return p-slow
+    def merge():
+        first = step==dict(start=0, step=1, merge=k)[slow_from]
+        cond(first, lambda: slow.copy_(p-u), lambda: slow.lerp_(p-u, alpha))
+        return p-slow
+    return cond((step - (slow_from=='step'))%k==0, merge, u)
 
 # %% ../../nbs/optim/11_lookahead.ipynb #00a8c5fa
 @term
@@ -35,7 +36,7 @@ def reset_momentum(u, buf:Borrowed, *,
     step
 ):
     "Forget the velocity at each merge of `lookahead`"
-    if step%k==0: buf.copy_(torch.zeros_like(buf))
+    cond(step%k==0, lambda: buf.copy_(torch.zeros_like(buf)), buf)
     return u
 
 @term
@@ -45,7 +46,7 @@ def pull_momentum(u, buf:Borrowed, slow_buf, *,
     step
 ):
     "Merge the velocity too at each merge of `lookahead`"
-    if step%k==0: buf.copy_(ema_(slow_buf, buf, 1-alpha))
+    cond(step%k==0, lambda: buf.copy_(ema_(slow_buf, buf, 1-alpha)), buf)
     return u
 
 # %% ../../nbs/optim/11_lookahead.ipynb #0ae408e1

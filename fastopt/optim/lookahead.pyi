@@ -28,6 +28,7 @@ class _ranger(Rule):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> FastOptimizer:
         """RAdam with lookahead and centralized gradients
 
@@ -78,6 +79,7 @@ class _ranger20(Rule):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> FastOptimizer:
         """Ranger of September 2020: decay is rectified too
 
@@ -128,6 +130,7 @@ class _rangerqh(Rule):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> FastOptimizer:
         """QHAdam with lookahead
 
@@ -191,7 +194,6 @@ class Ranger(TorchOptimizer):
         slow_from: Literal['start', 'step', 'merge'] | None = 'start',
         foreach: bool | None = None,
         fused: bool | None = None,
-        capturable: bool = False,
         differentiable: bool = False,
         maximize: bool = False,
         amsgrad: bool = False,
@@ -201,6 +203,7 @@ class Ranger(TorchOptimizer):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> None:
         """RAdam with lookahead and centralized gradients
 
@@ -247,7 +250,6 @@ class RangerQH(TorchOptimizer):
         slow_from: Literal['start', 'step', 'merge'] | None = 'start',
         foreach: bool | None = None,
         fused: bool | None = None,
-        capturable: bool = False,
         differentiable: bool = False,
         maximize: bool = False,
         amsgrad: bool = False,
@@ -257,6 +259,7 @@ class RangerQH(TorchOptimizer):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> None:
         """QHAdam with lookahead
 
@@ -289,6 +292,7 @@ class _ranger19(Rule):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> FastOptimizer:
         """Ranger of 2019 and of fastai: RAdam with lookahead
 

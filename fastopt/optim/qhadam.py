@@ -9,7 +9,7 @@ __all__ = ['qhadamw', 'qhadam', 'QHAdam', 'QHAdamW']
 
 # %% ../../nbs/optim/06_qhadam.ipynb #6ddf3507
 import fastopt.core.torch_face # chkstyle: ignore - a rule is called through its faces
-from ..core.rules import NonNeg, Finite, Rule, Unit, unbias, decay, descend, ema_, ema_sqr_, term
+from ..core.rules import NonNeg, Finite, Rule, Unit, unbias, cond, decay, descend, ema_, ema_sqr_, term
 
 # %% ../../nbs/optim/06_qhadam.ipynb #45f59d8a
 @term
@@ -26,7 +26,7 @@ def qhadam(u, m, v, *,
     ema_sqr_(v, u, sqr_mom)
     top = u*(1-nu1) + unbias(m, mom, step)*nu1
     low = unbias(v, sqr_mom, step)*nu2
-    if nu2!=1: low = low + u*(1-nu2)*u # Else 0 times a square that is infinite would be NaN
+    low = cond(nu2!=1, lambda: low + u*(1-nu2)*u, low) # Else 0 times a square that is infinite would be NaN
     return top / (low.sqrt() + eps)
 
 # %% ../../nbs/optim/06_qhadam.ipynb #781d0532

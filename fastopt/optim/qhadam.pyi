@@ -25,6 +25,7 @@ class _qhadamw(Rule):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> FastOptimizer:
         """QHAdam with decoupled weight decay
 
@@ -67,6 +68,7 @@ class _qhadam(Rule):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> FastOptimizer:
         """Adam with the present gradient mixed into its means
 
@@ -120,7 +122,6 @@ class QHAdam(TorchOptimizer):
         eps: Annotated[Number, 'in [0, inf)'] = 1e-08,
         foreach: bool | None = None,
         fused: bool | None = None,
-        capturable: bool = False,
         differentiable: bool = False,
         maximize: bool = False,
         amsgrad: bool = False,
@@ -130,6 +131,7 @@ class QHAdam(TorchOptimizer):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> None:
         """Adam with the present gradient mixed into its means
 
@@ -168,7 +170,6 @@ class QHAdamW(TorchOptimizer):
         weight_decay: Annotated[Number, 'in [0, inf)'] = 0.01,
         foreach: bool | None = None,
         fused: bool | None = None,
-        capturable: bool = False,
         differentiable: bool = False,
         maximize: bool = False,
         amsgrad: bool = False,
@@ -178,6 +179,7 @@ class QHAdamW(TorchOptimizer):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> None:
         """QHAdam with decoupled weight decay
 

@@ -22,6 +22,7 @@ class _qhm(Rule):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> FastOptimizer:
         """Momentum with a long memory, and the present gradient beside it
 
@@ -64,7 +65,6 @@ class QHM(TorchOptimizer):
         nu: Annotated[Number, 'in [0, 1]'] = 0.7,
         foreach: bool | None = None,
         fused: bool | None = None,
-        capturable: bool = False,
         differentiable: bool = False,
         maximize: bool = False,
         amsgrad: bool = False,
@@ -74,6 +74,7 @@ class QHM(TorchOptimizer):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> None:
         """Momentum with a long memory, and the present gradient beside it
 

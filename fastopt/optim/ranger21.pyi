@@ -37,6 +37,7 @@ class _ranger21(Rule):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> FastOptimizer:
         """Clipped, centralized, normalized positive-negative Adam with lookahead
 
@@ -134,7 +135,6 @@ class Ranger21(TorchOptimizer):
         slow_from: Literal['start', 'step', 'merge'] | None = 'start',
         foreach: bool | None = None,
         fused: bool | None = None,
-        capturable: bool = False,
         differentiable: bool = False,
         maximize: bool = False,
         amsgrad: bool = False,
@@ -144,6 +144,7 @@ class Ranger21(TorchOptimizer):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> None:
         """Clipped, centralized, normalized positive-negative Adam with lookahead
 

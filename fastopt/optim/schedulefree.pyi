@@ -27,6 +27,7 @@ class _schedulefree_sgd(Rule):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> FastOptimizer:
         """Gradient descent whose average needs no schedule
 
@@ -68,6 +69,7 @@ class _schedulefree_adamw(Rule):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> FastOptimizer:
         """Adam whose average needs no schedule and replaces momentum
 
@@ -113,6 +115,7 @@ class _schedulefree_radam(Rule):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> FastOptimizer:
         """Schedule-free Adam that warms up by rectification
 
@@ -167,7 +170,6 @@ class ScheduleFreeSGD(TorchOptimizer):
         weight_lr_power: Annotated[Number, 'in [0, inf)'] = 2.0,
         foreach: bool | None = None,
         fused: bool | None = None,
-        capturable: bool = False,
         differentiable: bool = False,
         maximize: bool = False,
         amsgrad: bool = False,
@@ -177,6 +179,7 @@ class ScheduleFreeSGD(TorchOptimizer):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> None:
         """Gradient descent whose average needs no schedule
 
@@ -216,7 +219,6 @@ class ScheduleFreeAdamW(TorchOptimizer):
         weight_lr_power: Annotated[Number, 'in [0, inf)'] = 2.0,
         foreach: bool | None = None,
         fused: bool | None = None,
-        capturable: bool = False,
         differentiable: bool = False,
         maximize: bool = False,
         amsgrad: bool = False,
@@ -226,6 +228,7 @@ class ScheduleFreeAdamW(TorchOptimizer):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> None:
         """Adam whose average needs no schedule and replaces momentum
 
@@ -267,7 +270,6 @@ class ScheduleFreeRAdam(TorchOptimizer):
         silent_sgd_phase: bool | None = True,
         foreach: bool | None = None,
         fused: bool | None = None,
-        capturable: bool = False,
         differentiable: bool = False,
         maximize: bool = False,
         amsgrad: bool = False,
@@ -277,6 +279,7 @@ class ScheduleFreeRAdam(TorchOptimizer):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> None:
         """Schedule-free Adam that warms up by rectification
 

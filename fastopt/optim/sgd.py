@@ -12,7 +12,7 @@ __all__ = ['sgd', 'momentum', 'nesterov', 'SGD', 'Momentum', 'Nesterov', 'Power'
 from contextlib import contextmanager
 from math import inf
 import fastopt.core.torch_face # chkstyle: ignore - a rule is called through its faces
-from ..core.rules import Flag, NonNeg, Range, Rule, Unit, clone, decay, descend, term
+from ..core.rules import Flag, NonNeg, Range, Rule, Unit, clone, cond, decay, descend, term
 
 # %% ../../nbs/optim/00_sgd.ipynb #00832380
 @term
@@ -23,8 +23,7 @@ def heavy_ball(u, buf, *,
     step
 ):
     "Momentum: a velocity that gradients push and friction slows"
-    if step==1: buf.copy_(u)
-    else: buf.mul_(mom).add_(u, alpha=1-damp if mom else 1.)
+    cond(step==1, lambda: buf.copy_(u), lambda: buf.mul_(mom).add_(u, alpha=cond(mom>0, 1-damp, 1.)))
     return u + buf*mom if nesterov else buf
 
 # %% ../../nbs/optim/00_sgd.ipynb #56627a55

@@ -24,6 +24,7 @@ class _sgd(Rule):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> FastOptimizer:
         """Stochastic gradient descent, with momentum if `mom` is not 0
 
@@ -60,6 +61,7 @@ class _momentum(Rule):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> FastOptimizer:
         """Descent with the velocity of a heavy ball
 
@@ -96,6 +98,7 @@ class _nesterov(Rule):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> FastOptimizer:
         """Momentum that looks one step of its velocity ahead
 
@@ -142,7 +145,6 @@ class SGD(TorchOptimizer):
         *,
         foreach: bool | None = None,
         fused: bool | None = None,
-        capturable: bool = False,
         differentiable: bool = False,
         maximize: bool = False,
         amsgrad: bool = False,
@@ -152,6 +154,7 @@ class SGD(TorchOptimizer):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> None:
         """Stochastic gradient descent, with momentum if `mom` is not 0
 
@@ -185,7 +188,6 @@ class Momentum(TorchOptimizer):
         nesterov: bool | None = False,
         foreach: bool | None = None,
         fused: bool | None = None,
-        capturable: bool = False,
         differentiable: bool = False,
         maximize: bool = False,
         amsgrad: bool = False,
@@ -195,6 +197,7 @@ class Momentum(TorchOptimizer):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> None:
         """Descent with the velocity of a heavy ball
 
@@ -228,7 +231,6 @@ class Nesterov(TorchOptimizer):
         nesterov: bool | None = True,
         foreach: bool | None = None,
         fused: bool | None = None,
-        capturable: bool = False,
         differentiable: bool = False,
         maximize: bool = False,
         amsgrad: bool = False,
@@ -238,6 +240,7 @@ class Nesterov(TorchOptimizer):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> None:
         """Momentum that looks one step of its velocity ahead
 
@@ -264,6 +267,7 @@ class _asgd(Rule):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> FastOptimizer:
         """Descent whose points are averaged
 
@@ -310,7 +314,6 @@ class ASGD(TorchOptimizer):
         *,
         foreach: bool | None = None,
         fused: bool | None = None,
-        capturable: bool = False,
         differentiable: bool = False,
         maximize: bool = False,
         amsgrad: bool = False,
@@ -320,6 +323,7 @@ class ASGD(TorchOptimizer):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> None:
         """Descent whose points are averaged
 

@@ -27,6 +27,7 @@ class _shampoo(Rule):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> FastOptimizer:
         """Adagrad with a matrix for each dimension
 
@@ -67,7 +68,6 @@ class Shampoo(TorchOptimizer):
         weight_decay: Annotated[Number, 'in [0, inf)'] = 0.0,
         foreach: bool | None = None,
         fused: bool | None = None,
-        capturable: bool = False,
         differentiable: bool = False,
         maximize: bool = False,
         amsgrad: bool = False,
@@ -77,6 +77,7 @@ class Shampoo(TorchOptimizer):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> None:
         """Adagrad with a matrix for each dimension
 
@@ -106,6 +107,7 @@ class _soap(Rule):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> FastOptimizer:
         """Adam along the eigenvectors of Shampoo
 
@@ -179,7 +181,6 @@ class SOAP(TorchOptimizer):
         correct_bias: bool | None = True,
         foreach: bool | None = None,
         fused: bool | None = None,
-        capturable: bool = False,
         differentiable: bool = False,
         maximize: bool = False,
         amsgrad: bool = False,
@@ -189,6 +190,7 @@ class SOAP(TorchOptimizer):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> None:
         """Adam along the eigenvectors of Shampoo
 

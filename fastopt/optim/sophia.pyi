@@ -23,6 +23,7 @@ class _sophia(Rule):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> FastOptimizer:
         """The mean gradient over the curvature, cut at 1
 
@@ -65,7 +66,6 @@ class Sophia(TorchOptimizer):
         weight_decay: Annotated[Number, 'in [0, inf)'] = 0.1,
         foreach: bool | None = None,
         fused: bool | None = None,
-        capturable: bool = False,
         differentiable: bool = False,
         maximize: bool = False,
         amsgrad: bool = False,
@@ -75,6 +75,7 @@ class Sophia(TorchOptimizer):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> None:
         """The mean gradient over the curvature, cut at 1
 

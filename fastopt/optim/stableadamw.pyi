@@ -24,6 +24,7 @@ class _stableadamw(Rule):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> FastOptimizer:
         """AdamW that brakes where gradients suddenly grow
 
@@ -73,7 +74,6 @@ class StableAdamW(TorchOptimizer):
         eps_hat: bool | None = False,
         foreach: bool | None = None,
         fused: bool | None = None,
-        capturable: bool = False,
         differentiable: bool = False,
         maximize: bool = False,
         amsgrad: bool = False,
@@ -83,6 +83,7 @@ class StableAdamW(TorchOptimizer):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> None:
         """AdamW that brakes where gradients suddenly grow
 

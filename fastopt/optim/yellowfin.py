@@ -8,9 +8,11 @@ Docs: https://fastopt.github.io/fastopt/optim/yellowfin.html.md"""
 __all__ = ['yellowfin', 'YellowFin', 'shield']
 
 # %% ../../nbs/optim/22_yellowfin.ipynb #9e60003f
-from math import exp, log, sqrt
+from math import exp, log
+import torch
+from fastcore.basics import first
 import fastopt.core.torch_face # chkstyle: ignore - a rule is called through its faces
-from ..core.rules import Across, Borrowed, Count, Flag, Memo, NonNeg, Rule, Unit, term
+from ..core.rules import Across, Borrowed, Count, Flag, Memo, NonNeg, Rule, Unit, larger, number_of, root, smaller, term
 
 # %% ../../nbs/optim/22_yellowfin.ipynb #26fe3423
 _EPS = 1e-6 # Keeps logarithms and divisions finite
@@ -23,25 +25,36 @@ def _learn(tuned, k, x, β):
 
 def _total(ts):
     "The sum of the squares of all entries of the tensors `ts`"
-    return sum(o.square().sum().to(ts[0].device) for o in ts).item()
+    return number_of(sum(o.square().sum().to(ts[0].device) for o in ts))
+
+# %% ../../nbs/optim/22_yellowfin.ipynb #4b4315ac
+def _log(x): return x.log() if isinstance(x, torch.Tensor) else log(x)
+def _exp(x): return x.exp() if isinstance(x, torch.Tensor) else exp(x)
+
+# %% ../../nbs/optim/22_yellowfin.ipynb #e771e402
+def _of(pick, xs):
+    "The least or the largest of the numbers `xs`, `min` or `max` says which"
+    there = first(o for o in xs if isinstance(o, torch.Tensor))
+    if there is None: return pick(xs)
+    return {min: torch.amin, max: torch.amax}[pick](torch.stack([torch.as_tensor(o).to(there) for o in xs]))
 
 # %% ../../nbs/optim/22_yellowfin.ipynb #3b0788b0
 def _curvature(tuned, β, debias, log_min, log_max):
     "Mean the least and the largest of `tuned.recent`, as logarithms if `log_min` and `log_max`"
     for k,pick,logs in (('min', min, log_min), ('max', max, log_max)):
-        h = pick(tuned.recent)
-        avg = _learn(tuned, f'mean_{k}', log(h+_EPS) if logs else h, β)/debias
-        tuned[f'h_{k}'] = exp(avg) if logs else avg
+        h = _of(pick, tuned.recent)
+        avg = _learn(tuned, f'mean_{k}', _log(h+_EPS) if logs else h, β)/debias
+        tuned[f'h_{k}'] = _exp(avg) if logs else avg
 
 def _best(tuned):
     "The momentum, and the rate for it, after which the minimum is expected to be nearest"
     D,C,h = tuned.dist+_EPS,tuned.var+_EPS,tuned.h_min+_EPS
     q = (D*h)**2/(2*C)
-    v = -(q/2*(1 + sqrt(1 + 4*q/27)))**(1/3)
+    v = -(q/2*(1 + root(1 + 4*q/27)))**(1/3)
     x = 1 + v - q/(3*(v+_EPS))
-    spread = sqrt(max((tuned.h_max+_EPS)/h, 1+_EPS))
-    μ = max(x*x, ((spread-1)/(spread+1))**2)
-    return μ,(1-sqrt(μ))**2/h
+    spread = root(larger((tuned.h_max+_EPS)/h, 1+_EPS))
+    μ = larger(x*x, ((spread-1)/(spread+1))**2)
+    return μ,(1-root(μ))**2/h
 
 # %% ../../nbs/optim/22_yellowfin.ipynb #1d01881e
 def _shorten(u, *,
@@ -49,7 +62,7 @@ def _shorten(u, *,
     tuned:_start
 ):
     "What bursts of the gradients `u` are multiplied by before they are measured"
-    return min(1., (sqrt(100*tuned.h_max)+_EPS)/(sqrt(_total(u))+_EPS)) if adapt_clip and tuned.t>1 else 1.
+    return smaller(1., (root(100*tuned.h_max)+_EPS)/(root(_total(u))+_EPS)) if adapt_clip and tuned.t>1 else 1.
 
 def _tune(u, m, *,
     first_lr:NonNeg=1e-4, # Rate of the first step, when nothing is known yet
@@ -65,13 +78,13 @@ def _tune(u, m, *,
     h,t,h_max = _total(u),tuned.t+1,tuned.h_max
     tuned.t,tuned.recent,debias = t,[*tuned.recent, h][-window:],1-beta**t if zero_debias else 1.
     _curvature(tuned, beta, debias, log_min, log_max)
-    square,norm = _learn(tuned, 'square', h, beta),_learn(tuned, 'norm', sqrt(h), beta)
-    tuned.var = max(square/debias - _total(m)/debias**2, _EPS)
+    square,norm = _learn(tuned, 'square', h, beta),_learn(tuned, 'norm', root(h), beta)
+    tuned.var = larger(square/debias - _total(m)/debias**2, _EPS)
     tuned.dist = _learn(tuned, 'ratio', norm/(square+_EPS), beta)/debias
     tuned.mom,α = _best(tuned) if t>1 else (0., first_lr)
     tuned.rate = α*min(1, t/(10*window)) if t>1 else α
     if not adapt_clip: return tuned.rate,tuned.mom,1.
-    return min(tuned.rate, 100/sqrt(h+_EPS)),tuned.mom,min(1., (sqrt(h_max)+_EPS)/(sqrt(h)+_EPS)) if t>1 else 1.
+    return smaller(tuned.rate, 100/root(h+_EPS)),tuned.mom,smaller(1., (root(h_max)+_EPS)/(root(h)+_EPS)) if t>1 else 1.
 
 # %% ../../nbs/optim/22_yellowfin.ipynb #2c943eda
 @term

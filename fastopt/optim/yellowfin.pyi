@@ -27,6 +27,7 @@ class _yellowfin(Rule):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> FastOptimizer:
         """Momentum that tunes its own rate and momentum
 
@@ -89,7 +90,6 @@ class YellowFin(TorchOptimizer):
         log_max: bool | None = True,
         foreach: bool | None = None,
         fused: bool | None = None,
-        capturable: bool = False,
         differentiable: bool = False,
         maximize: bool = False,
         amsgrad: bool = False,
@@ -99,6 +99,7 @@ class YellowFin(TorchOptimizer):
         lowp: LowP = 'plain',
         skip_nonfinite: bool = False,
         state_dtype: torch.dtype | None = None,
+        capturable: bool = False,
     ) -> None:
         """Momentum that tunes its own rate and momentum
 

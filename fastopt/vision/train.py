@@ -10,6 +10,7 @@ __all__ = ['archs', 'default_lrs', 'source_loaders', 'make_opt_func', 'make_lear
            'run_training', 'train_command']
 
 # %% ../../nbs/vision/03_train.ipynb #8528cf8c
+import shlex
 from fastai.vision.all import *
 from fastcore.script import CliError
 from matplotlib.figure import Figure

@@ -418,8 +418,7 @@ def test_rmsprop_says_alpha_and_momentum():
     (dict(how='eager', foreach=None), 'eager')])
 def test_foreach_and_fused_say_how(kw, how): assert AdamW([weight()], **kw).engine.how==how
 
-@pytest.mark.parametrize('kw,text', [(dict(capturable=True), 'capturable=True is not to be had'),
-    (dict(differentiable=True), 'differentiable=True'), (dict(amsgrad=True), 'AMSGrad is a class'),
+@pytest.mark.parametrize('kw,text', [(dict(differentiable=True), 'differentiable=True'), (dict(amsgrad=True), 'AMSGrad is a class'),
     (dict(foreach=True, fused=True), 'do not agree'), (dict(how='eager', fused=True), 'do not agree'),
     (dict(decoupled_weight_decay=False), 'decoupled_weight_decay=False')])
 def test_what_pytorch_has_and_we_lack_is_refused_by_name(kw, text):

@@ -5,10 +5,12 @@ from pathlib import Path
 from types import SimpleNamespace
 import numpy as np, pytest, torch
 from cover import met
+from fastopt.core import capture, fused
 from fastopt.core.backends import triton as backend
 from fastopt.core.backends.base import Kernel
 from fastopt.core.backends.triton import TritonLauncher, join_source, triton_build, triton_source, warps
-from fastopt.core.engine import compute_dtype
+from fastopt.core.capture import numbers_source
+from fastopt.core.engine import Engine, compute_dtype
 from fastopt.core.program import COLUMN_OPS, record, split_phases
 from fastopt.core.rules import zeros
 from interpreter import interpreted
@@ -322,3 +324,38 @@ def test_devices_without_float64_leave_sums_to_pytorch(monkeypatch):
         monkeypatch.setattr(torch.xpu, 'get_device_properties', lambda device, has=has: SimpleNamespace(has_fp64=has))
         assert TritonLauncher.can_sum(torch.device('xpu', 0))==has
     assert TritonLauncher.can_sum(torch.device('cuda', 0))
+
+@pytest.mark.long
+@pytest.mark.parametrize('name,cc', [('adamw', 100), ('ranger', 90)])
+def test_what_a_graph_replays_is_compiled_for_a_gpu(name, cc, tmp_path, monkeypatch):
+    "The kernel that computes numbers, kernels that may skip a step, and the one that keeps addresses as its arguments"
+    pytest.importorskip('triton')
+    monkeypatch.setitem(fused.backends, 'cpu', TritonLauncher)
+    rule = RULES[name]
+    prog = Engine(rule, capturable=True).program(torch.ones(2, 2), scaled=True)
+    names,numbers = [*rule.hypers, 'do_wd'],dict(at='*i64', wide='*i8', steps='*i64', numbers='*fp32', scale='*fp32', found='*fp32')
+    found = [(numbers_source(prog, names), numbers, 1, {})]
+    for phase in split_phases(prog)[0]:
+        rows = [c for c,i in phase.loads.items() if prog.nodes[i][0] in COLUMN_OPS[1:]]
+        k = Kernel(prog, phase, {c: torch.float32 for c in (*phase.loads, *phase.stores, 'p')}, rows)
+        found.append((triton_source(k), signature_of(k), warps(k), dict(BLOCK=TritonLauncher.BLOCK)))
+    found.append((backend.put_source(), dict(table='*i64', n='i32', **{f'a{i}':'i64' for i in range(backend.PUT)}), 1, {}))
+    for source,signature,w,constants in found:
+        used,spilled = registers_and_spills(ptx_of(source, cc, signature, w, **constants), cc, tmp_path)
+        assert used<=REGISTERS and not spilled, (used, spilled, source)
+
+def test_numbers_are_computed_on_the_device_and_in_the_stream_of_the_weights(devices, monkeypatch):
+    monkeypatch.setattr(capture, 'triton_build', devices.build)
+    monkeypatch.setitem(fused.backends, 'cpu', TritonLauncher)
+    rule,p = RULES['adamw'],torch.ones(3)
+    prog = Engine(rule, capturable=True).program(p)
+    b = SimpleNamespace(device=p.device, sets=[0], steps=[0], active=[0], sts=[{}], which=[0])
+    numbers = capture.DeviceNumbers(rule, b)
+    numbers.place([{**rule.hypers, 'do_wd':1.}])
+    numbers.tables[prog.key],numbers.device = torch.zeros(1, len(prog.consts)),torch.device('cuda', 3)
+    devices.seen.clear()
+    numbers.compute(prog, torch.float32)
+    assert devices.seen==[('kernel', 3, 'first')] and devices.now==0
+    devices.stream = 'second'
+    numbers.compute(prog, torch.float32)
+    assert devices.seen[-1]==('kernel', 3, 'second')

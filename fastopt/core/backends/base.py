@@ -74,7 +74,7 @@ class Kernel:
 # %% ../../../nbs/core/backends/00_base.ipynb #240af52c
 class Launcher:
     "Tables for the kernel `k` on the batch that `b` is part of: `columns` maps names of columns to lists of tensors"
-    BLOCK,sums = 16384,False # `sums`: can its kernels sum up?
+    BLOCK,sums,captures = 16384,False,False # `sums`: can its kernels sum up? `captures`: can a graph replay its launches?
     def __init__(self,
         k, # `Kernel`
         b, # `Part` of a batch

@@ -64,6 +64,9 @@ about('program', 'Program: a rule that was written down', 'program phases', 'pro
 about('fused', 'Fused: the phases of a program on a batch', 'phases kernel weights', 'temps consts question plan state p',
     'A plan is made at the first step of a program on a batch. Later steps hand a new table of numbers and new addresses to the same kernels.',
     'Memory: each phase reads its columns once and writes its results once. Only between two phases are there temporaries.')
+about('capture', 'Capture: a step that a graph can replay', 'program kernel weights', 'consts plan state p',
+    'Hypers and counts of steps lie on the GPU, where one small kernel computes the numbers. A replay runs the kernels, and no Python.',
+    'Memory: that kernel reads and writes some dozens of numbers. The others read and write what they do without a graph.')
 about('groups', 'Groups: what a user may say, by which names', '', 'groups rule',
     'fastai and PyTorch call hypers by different names. A group keeps those of its host; the engine is given the names of the rule.',
     'Memory: no tensor is read or written. A group lists its weights and holds a handful of numbers.', face=True)
