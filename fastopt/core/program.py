@@ -6,12 +6,13 @@ Docs: https://fastopt.github.io/fastopt/core/program.html.md"""
 
 # %% auto #0
 __all__ = ['SUMS', 'BARRIERS', 'COLUMN_OPS', 'OPS', 'ALIAS', 'COMPOSED', 'POWERS', 'SUMMED_IN_KERNELS', 'Disagreement',
-           'NumberList', 'Program', 'SymbolicTensor', 'record', 'of_set', 'record_sets', 'Phase', 'split_phases']
+           'NumberList', 'Program', 'SymbolicTensor', 'record', 'of_set', 'record_sets', 'step_programs', 'Phase',
+           'node_needs', 'split_phases']
 
 # %% ../../nbs/core/03_program.ipynb #b50177ef
 import numpy as np, operator, torch
 from copy import deepcopy
-from functools import partial
+from functools import lru_cache, partial
 from math import inf
 from fastcore.basics import AttrDict, first, groupby, patch
 from .engine import StandIn, dither_seed, write_back, state_seed, unavailable
@@ -216,12 +217,22 @@ def record_sets(
         return [o for part in parts for o in recorded(part)]
     return [_merge(o) for o in groupby(recorded(list(range(len(hypers)))), lambda o: o[0].key).values()]
 
+# %% ../../nbs/core/03_program.ipynb #304a9eb9
+@lru_cache(maxsize=64)
+def _recorded(rule, hypers, *given): return record_sets(rule, list(map(dict, hypers)), *given)
+
+def step_programs(rule, b, hypers, *given):
+    "The `hypers` of the batch `b`, with memos to write to, and the `Program`s of its step, recorded once for all batches whose hypers are the same"
+    if not rule.memos: return hypers,_recorded(rule, tuple(tuple(o.items()) for o in hypers), *given)
+    own = [b.part([j]).recall(o) for j,o in enumerate(hypers)]
+    return own,record_sets(rule, own, *given)
+
 # %% ../../nbs/core/03_program.ipynb #ad9cb77e
 class Phase:
     "One kernel: `loads` (column, node) before, `body` nodes to compute, `stores` (column, node) and `sums` (node, node summed) after"
     def __init__(self): self.loads,self.body,self.stores,self.sums = {},[],{},{}
 
-def _needs(prog):
+def node_needs(prog):
     "For each node the phase that first needs it"
     last = max(prog.ready)
     need = [inf]*len(prog.nodes)
@@ -239,7 +250,7 @@ def _needs(prog):
 class _Split:
     "The `phases` of `prog`, and in `wholes` for each function between them the columns of its arguments; `again`: rather compute than read a temporary"
     def __init__(self, prog, small, again):
-        self.prog,self.need,self.again,last = prog,_needs(prog),again,max(prog.ready)
+        self.prog,self.need,self.again,last = prog,node_needs(prog),again,max(prog.ready)
         self.phases = [Phase() for _ in range(last+1)]
         self.stored = {n: last if self.op(i) in COLUMN_OPS else self.need[i] for n,i in prog.out.items() if n not in small}
         live = [(i, o) for i,o in enumerate(prog.nodes) if o[0] in BARRIERS and self.need[i]<inf]
