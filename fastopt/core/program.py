@@ -127,6 +127,8 @@ class SymbolicTensor(StandIn):
     "A stand-in for a tensor: node `i` of `prog`; `own` if it is state, which may be written to"
     def __init__(self, prog, i, own=False): self.prog,self.i,self.own = prog,i,own
     do = staticmethod(_record)
+    @property
+    def weight(self): return SymbolicTensor(self.prog, 0) # It is loaded first
     def each(self, f, args, kwargs):
         "Record that `f` wants whole tensors, or how a kernel sums it up"
         if self.prog.sums and f in SUMMED_IN_KERNELS: return SUMMED_IN_KERNELS[f](*args, **kwargs)
