@@ -57,14 +57,17 @@ COLUMN_OPS = ('load', 'each', 'number', *SUMS) # Nodes that kernels find in colu
 class Program:
     "What a rule asked for: `nodes` are tuples (operation, arguments), `consts` the numbers it met, `extras` other arguments of whole-tensor functions"
     def __init__(self, sums=False):
+        self.known,self.flags = {},{}
         self.nodes,self.consts,self.extras,self.ready,self.out,self.asked,self.sums = [],[],[],[],{},{},sums
         self.sets = (0,) # The sets of numbers that it is for
     def add(self, op, *args):
         "Append a node; `ready` is the phase from which it can be computed, one more than before for functions of whole tensors or of all weights"
+        if (op, *args) in self.known: return self.known[op, *args]
         at = max([self.ready[a] for a in args if type(a) is int], default=0)
         if op=='across': at = max([at, *(self.ready[i]-1 for i in self.asked)]) # Everybody asks in the same order
         self.nodes.append((op, *args))
         self.ready.append(at + (op in BARRIERS))
+        if op!='across': self.known[op, *args] = len(self.nodes)-1 # Who asks the same again is given the same
         return len(self.nodes)-1
     def arg(self, o):
         "The name of an argument: a node's number, or the name of a constant"
@@ -134,8 +137,11 @@ class SymbolicTensor(StandIn):
         if self.prog.sums and f in SUMMED_IN_KERNELS: return SUMMED_IN_KERNELS[f](*args, **kwargs)
         def arg(o):
             if isinstance(o, SymbolicTensor): return o.i
+            if type(o) is bool and o in self.prog.flags: return self.prog.flags[o]
             self.prog.extras.append(o)
-            return f'.{len(self.prog.extras)-1}' # No state can be called so
+            name = f'.{len(self.prog.extras)-1}' # No state can be called so
+            if type(o) is bool: self.prog.flags[o] = name
+            return name
         return SymbolicTensor(self.prog, self.prog.add('each', f, *map(arg, args), *[(k, arg(v)) for k,v in kwargs.items()]))
 
 # %% ../../nbs/core/03_program.ipynb #def6a756

@@ -43,7 +43,7 @@ def deviation(x):
 @term
 def normalize_gradient(u):
     "Gradient normalization: the standard deviation of each weight's gradient becomes 1"
-    return u / deviation(u)
+    return u * (1/deviation(u))
 
 # %% ../../nbs/optim/12_ranger21.ipynb #ef7e54fe
 @each
@@ -112,7 +112,7 @@ def stable_decay(u, p, v:Borrowed, *,
 ):
     "Stable weight decay: small where gradients are large, and Adam's rate in effect is small too"
     size = unbias(mean(v), sqr_mom, step).sqrt()
-    return u + torch.where(size>0, p/size*wd, torch.zeros_like(p))
+    return u + p*torch.where(size>0, wd/size, torch.zeros_like(size))
 
 # %% ../../nbs/optim/12_ranger21.ipynb #dd5f3e00
 @term
