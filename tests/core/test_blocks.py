@@ -82,3 +82,13 @@ def test_sums_take_over_factors_products_and_quotients():
         d = u*2.
         return d*p + d
     assert calls(shared)==['mul', 'addcmul', 'add']
+
+def test_a_weight_without_gradient_stays_and_the_others_step_alike():
+    def run(how):
+        torch.manual_seed(0)
+        ps,state,runs = [torch.randn(6, 4, requires_grad=True) for _ in range(3)],{},Engine(RULES['adamw'], how=how)
+        for t in range(4):
+            for i,p in enumerate(ps): p.grad = None if i==t%2 else torch.randn_like(p)
+            runs.step([(ps, RULES['adamw'].hypers)], state)
+        return torch.cat([p.detach().flatten() for p in ps])
+    assert far(run('foreach'), run('eager'))<1e-6

@@ -233,7 +233,7 @@ def cut_blocks(rule, part):
     rows = [row for row in zip(part.ps, part.gs, *part.bufs.values()) if row[0].numel()]
     return [o for row in rows for o in (cut(row) if row[0].numel()>n else [[t.detach() for t in row]])]
 
-# %% ../../../nbs/core/backends/07_blocks.ipynb #dbe6fdc8
+# %% ../../../nbs/core/backends/07_blocks.ipynb #fefe7cde
 @lru_cache(maxsize=None)
 def block_build(source, fs):
     "The function that `source` defines, with `fs` as the functions of rows"
@@ -244,7 +244,7 @@ def block_build(source, fs):
 def takes_blocks(rule, b):
     "Can the batch `b` be stepped by `rule` in blocks: on a CPU, in one dtype, without functions of whole tensors or across all weights?"
     ts = [t for o in b.bufs.values() for t in o]
-    return (b.dense and b.device.type=='cpu' and b.dtype not in DROP and all(g.dtype==b.dtype for g in b.gs) and not b.low
+    return (b.dense and b.device.type=='cpu' and b.dtype not in DROP and all(d==b.dtype for d,_ in b.forms) and not b.low
         and (rule.elementwise or rule.row_by_row) and not any(t.across for t in rule.terms)
         and all(t.shape==p.shape for ts in b.bufs.values() for t,p in zip(ts, b.ps)))
 
