@@ -7,7 +7,7 @@ Docs: https://fastopt.github.io/fastopt/core/engine.html.md"""
 # %% auto #0
 __all__ = ['LARGEST_STACKED', 'LARGEST_STACK', 'LOWP', 'DROP', 'PIECE', 'engines', 'unavailable', 'StandIn', 'Pool', 'TensorList',
            'call_each', 'compute_dtype', 'write_back', 'dither_seed', 'dither', 'state_seed', 'same_objects', 'Batch',
-           'copied', 'Part', 'run_together', 'cast_answers', 'run_to_end', 'by_set', 'eager', 'foreach',
+           'copied', 'Part', 'run_together', 'cast_answers', 'run_to_end', 'by_set', 'eager', 'on_lists',
            'describe_weight', 'refuse_weight', 'refuse_memory', 'refuse_sharded', 'is_counter', 'refuse_state',
            'Engine', 'Sorting', 'capturing', 'makes_step']
 
@@ -518,7 +518,7 @@ def _foreach(rule, b, pool, piece, hyper):
         if k in b.low: torch._foreach_copy_(list(old), [dither(t, torch.bfloat16, state_seed(rule, k, b.step)) for t in state[k].ts])
 
 @by_set
-def foreach(rule, b, hyper):
+def on_lists(rule, b, hyper):
     "Run `rule` on the batch `b`, as lists of tensors"
     if not b.plain: return (yield from eager.__wrapped__(rule, b, hyper))
     pieces = list(_pieces(rule, b))
@@ -528,7 +528,7 @@ def foreach(rule, b, hyper):
     b.memorize(hypers[0])
 
 # %% ../../nbs/core/02_engine.ipynb #50ef3734
-engines = dict(eager=eager, foreach=foreach) # `fused` and `auto` add themselves
+engines = dict(eager=eager, foreach=on_lists) # `fused` and `auto` add themselves, and `foreach` in blocks takes the place of lists
 
 def describe_weight(rule, p):
     "Names the weight `p` of `rule` in an error"

@@ -10,18 +10,18 @@ __all__ = ['backends', 'MIN_WEIGHTS', 'KernelSource', 'kernel_source', 'launcher
 
 # %% ../../nbs/core/04_fused.ipynb #08e92d82
 import torch
-from functools import lru_cache
 from torch.autograd.graph import increment_version
 from warnings import warn
 from fastcore.basics import first, listify, patch
 from .backends.base import Kernel, rows_shape
+from .backends.blocks import foreach
 from .backends.cpp import CppLauncher, compiler, cpp_source
 from .backends.inductor import TorchLauncher, torch_source
 from .backends.memory_reader import speed_up
 from .backends.numba import NumbaLauncher, numba_installed, numba_source
 from .backends.triton import TritonLauncher, triton_source
-from .engine import call_each, compute_dtype, eager, engines, foreach, run_together
-from .program import COLUMN_OPS, of_set, record, record_sets, split_phases
+from .engine import call_each, compute_dtype, eager, engines, run_together
+from .program import COLUMN_OPS, of_set, record, split_phases, step_programs
 from .rules import Question, Rule
 
 # %% ../../nbs/core/04_fused.ipynb #8ad45d8c
@@ -175,11 +175,6 @@ _warned = set()
 
 _failures = RuntimeError,OSError,ImportError
 
-@lru_cache(maxsize=64)
-def _recorded(rule, hypers, *given):
-    "`record_sets`, once for all batches of a step whose hypers are the same"
-    return record_sets(rule, list(map(dict, hypers)), *given)
-
 # %% ../../nbs/core/04_fused.ipynb #0c95e3fd
 def _fall_back(rule, b, hypers, e, sets=None):
     said = f"{rule.__name__}: no fused kernel on {b.device.type}, going on with how='foreach'. {type(e).__name__}: {e}"
@@ -203,9 +198,8 @@ def _launched(rule, b, hypers, own, prog):
 def fused(rule, b, hypers):
     "Run `rule` on the batch `b`, one kernel for all weights whose programs have the same nodes"
     if not b.dense: return (yield from eager(rule, b, hypers))
-    own = [b.part([j]).recall(o) for j,o in enumerate(hypers)] if rule.memos else hypers
     given = b.how,launcher_for(b.device).can_sum(b.device),tuple(b.low)
-    try: progs = record_sets(rule, own, *given) if rule.memos else _recorded(rule, tuple(tuple(o.items()) for o in own), *given)
+    try: own,progs = step_programs(rule, b, hypers, *given)
     except _failures as e: return (yield from _fall_back(rule, b, hypers, e))
     yield from run_together([_launched(rule, b, hypers, own, prog) for prog in progs])
 

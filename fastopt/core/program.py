@@ -6,12 +6,13 @@ Docs: https://fastopt.github.io/fastopt/core/program.html.md"""
 
 # %% auto #0
 __all__ = ['SUMS', 'BARRIERS', 'COLUMN_OPS', 'OPS', 'ALIAS', 'COMPOSED', 'POWERS', 'SUMMED_IN_KERNELS', 'Disagreement',
-           'NumberList', 'Program', 'SymbolicTensor', 'record', 'of_set', 'record_sets', 'Phase', 'split_phases']
+           'NumberList', 'Program', 'SymbolicTensor', 'record', 'of_set', 'record_sets', 'step_programs', 'Phase',
+           'node_needs', 'split_phases']
 
 # %% ../../nbs/core/03_program.ipynb #b50177ef
 import numpy as np, operator, torch
 from copy import deepcopy
-from functools import partial
+from functools import lru_cache, partial
 from math import inf, sqrt
 from fastcore.basics import AttrDict, first, groupby, patch
 from .engine import StandIn, dither_seed, write_back, state_seed, unavailable
@@ -57,14 +58,17 @@ COLUMN_OPS = ('load', 'each', 'number', *SUMS) # Nodes that kernels find in colu
 class Program:
     "What a rule asked for: `nodes` (operation, arguments), `consts` the numbers it met, `extras` other arguments of whole-tensor functions"
     def __init__(self, sums=False):
+        self.known,self.flags = {},{}
         self.nodes,self.consts,self.extras,self.ready,self.out,self.asked,self.sums = [],[],[],[],{},{},sums
         self.sets,self.go = (0,),None # The sets of numbers that it is for; the name of the number that is 0 for a step to be skipped
     def add(self, op, *args):
         "Append a node; `ready` is the first phase that can compute it, one later after a function of whole tensors or of all weights"
+        if (op, *args) in self.known: return self.known[op, *args]
         at = max([self.ready[a] for a in args if type(a) is int], default=0)
         if op=='across': at = max([at, *(self.ready[i]-1 for i in self.asked)]) # Everybody asks in the same order
         self.nodes.append((op, *args))
         self.ready.append(at + (op in BARRIERS))
+        if op!='across': self.known[op, *args] = len(self.nodes)-1 # Who asks the same again is given the same
         return len(self.nodes)-1
     def arg(self, o):
         "The name of an argument: a node's number, or the name of a constant"
@@ -134,13 +138,18 @@ class SymbolicTensor(StandIn):
     "A stand-in for a tensor: node `i` of `prog`; `own` if it is state, which may be written to"
     def __init__(self, prog, i, own=False): self.prog,self.i,self.own = prog,i,own
     do = staticmethod(_record)
+    @property
+    def weight(self): return SymbolicTensor(self.prog, 0) # It is loaded first
     def each(self, f, args, kwargs):
         "Record that `f` wants whole tensors, or how a kernel sums it up"
         if self.prog.sums and f in SUMMED_IN_KERNELS: return SUMMED_IN_KERNELS[f](*args, **kwargs)
         def arg(o):
             if isinstance(o, SymbolicTensor): return o.i
+            if type(o) is bool and o in self.prog.flags: return self.prog.flags[o]
             self.prog.extras.append(self.prog.extra(o))
-            return f'.{len(self.prog.extras)-1}' # No state can be called so
+            name = f'.{len(self.prog.extras)-1}' # No state can be called so
+            if type(o) is bool: self.prog.flags[o] = name
+            return name
         return SymbolicTensor(self.prog, self.prog.add('each', f, *map(arg, args), *[(k, arg(v)) for k,v in kwargs.items()]))
 
 # %% ../../nbs/core/03_program.ipynb #def6a756
@@ -225,12 +234,22 @@ def record_sets(
         return [o for part in parts for o in recorded(part)]
     return [_merge(o) for o in groupby(recorded(list(range(len(hypers)))), lambda o: o[0].key).values()]
 
+# %% ../../nbs/core/03_program.ipynb #304a9eb9
+@lru_cache(maxsize=64)
+def _recorded(rule, hypers, *given): return record_sets(rule, list(map(dict, hypers)), *given)
+
+def step_programs(rule, b, hypers, *given):
+    "The `hypers` of the batch `b`, with memos to write to, and the `Program`s of its step, recorded once for all batches whose hypers are the same"
+    if not rule.memos: return hypers,_recorded(rule, tuple(tuple(o.items()) for o in hypers), *given)
+    own = [b.part([j]).recall(o) for j,o in enumerate(hypers)]
+    return own,record_sets(rule, own, *given)
+
 # %% ../../nbs/core/03_program.ipynb #ad9cb77e
 class Phase:
     "One kernel: `loads` (column, node) before, `body` nodes to compute, `stores` (column, node) and `sums` (node, node summed) after"
     def __init__(self): self.loads,self.body,self.stores,self.sums = {},[],{},{}
 
-def _needs(prog):
+def node_needs(prog):
     "For each node the phase that first needs it"
     last = max(prog.ready)
     need = [inf]*len(prog.nodes)
@@ -248,7 +267,7 @@ def _needs(prog):
 class _Split:
     "The `phases` of `prog`; in `wholes` the columns of each function between them; `again`: compute anew rather than read a temporary"
     def __init__(self, prog, small, again):
-        self.prog,self.need,self.again,last = prog,_needs(prog),again,max(prog.ready)
+        self.prog,self.need,self.again,last = prog,node_needs(prog),again,max(prog.ready)
         self.phases = [Phase() for _ in range(last+1)]
         self.stored = {n: last if self.op(i) in COLUMN_OPS else self.need[i] for n,i in prog.out.items() if n not in small}
         live = [(i, o) for i,o in enumerate(prog.nodes) if o[0] in BARRIERS and self.need[i]<inf]

@@ -12,8 +12,8 @@ __all__ = ['nets', 'competitors', 'choice', 'homes', 'L2', 'peers', 'QH', 'late_
            'time_steps', 'make_and_warm', 'time_interleaved', 'table_bytes', 'peak_temporaries', 'extra_memory',
            'kernels', 'profile_gpu', 'bench_row', 'measure_family', 'first_steps', 'Face', 'overhead', 'overheads',
            'own_groups', 'OneMissing', 'NewEachStep', 'corner', 'find_value', 'ratio', 'bar', 'per_byte', 'cpu_bars',
-           'phase_bars', 'gpu_bars', 'face_bars', 'corner_bars', 'bars', 'bench_table', 'chart', 'parse_names',
-           'check_file', 'all_versions', 'bench', 'bench_command']
+           'phase_bars', 'hand_written_bars', 'gpu_bars', 'face_bars', 'corner_bars', 'bars', 'bench_table', 'chart',
+           'parse_names', 'check_file', 'all_versions', 'bench', 'bench_command']
 
 # %% ../../nbs/evidence/02_step_bench.ipynb #471a2dce
 import json, os, subprocess, sys, time, warnings
@@ -494,6 +494,18 @@ def phase_bars(rows):
     alone = find_value(rows, 'median_ms', library='products', shapes='xresnet50')
     yield bar('CPU, xresnet50', 'fused muon vs its matrix products', '<=', 1.2, ratio(ours(col='median_ms', name='muon'), alone))
 
+# %% ../../nbs/evidence/02_step_bench.ipynb #400a6df9
+def hand_written_bars(rows):
+    "The promises for `foreach`, `ranger21` and `adafactor` on a CPU, from the table `rows`"
+    ours = partial(find_value, rows, 'median_ms', library='fastopt', shapes='xresnet50')
+    theirs = partial(find_value, rows[rows.library.isin(homes) & (rows.engine!='fused')], 'median_ms', shapes='xresnet50')
+    for name in 'adamw lion diffgrad ranger'.split():
+        yield bar('CPU, xresnet50', f'foreach {name} vs the fastest that its peers wrote by hand', '<=', 1.1,
+            ratio(ours(engine='foreach', name=name), theirs(name=name)))
+    yield bar('CPU, xresnet50', 'fused ranger21 vs torch AdamW fused', '<=', 6,
+        find_value(rows, 'vs_torch_fused', library='fastopt', engine='fused', shapes='xresnet50', name='ranger21'))
+    yield bar('CPU, xresnet50', 'fused adafactor vs its fastest peer', '<=', 0.7, ratio(ours(engine='fused', name='adafactor'), theirs(name='adafactor')))
+
 # %% ../../nbs/evidence/02_step_bench.ipynb #d8dd26a3
 def gpu_bars(rows):
     "The promises for a GPU, from the table `rows`"
@@ -530,7 +542,7 @@ def bars(
     df = pd.DataFrame(rows, columns=columns)
     on_cpu,none = bool(len(df)) and df.device[0].startswith('cpu'),df[:0]
     cpu,gpu = (df, none) if on_cpu else (none, df)
-    lines = [*cpu_bars(cpu, (first_step or {}).get('warm', {}) if on_cpu else {}), *phase_bars(cpu), *gpu_bars(gpu)]
+    lines = [*cpu_bars(cpu, (first_step or {}).get('warm', {}) if on_cpu else {}), *phase_bars(cpu), *hand_written_bars(cpu), *gpu_bars(gpu)]
     what,alone = 'memory of a fused step beyond state, over the weights',df[df.name.isin([k for k,r in competitors.items() if phases(r)])]
     for net in nets:
         if net not in df.shapes.values and net!='xresnet50': continue

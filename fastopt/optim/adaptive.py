@@ -6,9 +6,9 @@ Docs: https://fastopt.github.io/fastopt/optim/adaptive.html.md"""
 
 # %% auto #0
 __all__ = ['rprop', 'Rprop', 'Start', 'adagrad', 'Adagrad', 'Rho', 'adadelta', 'Adadelta', 'Alpha', 'rmsprop_centered', 'rmsprop',
-           'RMSprop', 'RMSpropCentered', 'adamax', 'Adamax', 'MomDecay', 'nadamw', 'nadam', 'NAdam', 'NAdamW',
-           'adafactor', 'Adafactor', 'standardize', 'mom_at', 'row_zeros', 'column_zeros', 'mean_squares', 'rank_one',
-           'rms']
+           'RMSprop', 'RMSpropCentered', 'adamax', 'Adamax', 'MomDecay', 'nadamw', 'nadam', 'NAdam', 'NAdamW', 'FEW',
+           'adafactor', 'Adafactor', 'standardize', 'mom_at', 'row_zeros', 'column_zeros', 'square_mean',
+           'mean_squares', 'outer', 'rank_one', 'rms']
 
 # %% ../../nbs/optim/02_adaptive.ipynb #860b34aa
 from math import inf, sqrt
@@ -168,18 +168,40 @@ def column_zeros(p):
     return p.new_zeros((*p.shape[:-2], 1, p.shape[-1])) if p.ndim>1 else p.new_zeros(0)
 
 # %% ../../nbs/optim/02_adaptive.ipynb #0a5f1616
+FEW = 8 # Slices of a tensor on a CPU that are taken one by one: PyTorch's loops over so short a dimension take up to 30 times as long
+
+def _few(x, dim): return x.device.type=='cpu' and 0<x.shape[dim]<=FEW
+
+def square_mean(u, dim):
+    "The mean of the squares of `u` over `dim`, which is kept"
+    n = u.shape[dim]
+    if not _few(u, dim): return (u*u).sum(dim, keepdim=True) / max(n, 1)
+    x,*xs = u.split(1, dim)
+    mean = x*x/n
+    for x in xs: mean.addcmul_(x, x, value=1/n)
+    return mean
+
 @each
 def mean_squares(avg, u, dim, share):
     "`avg` of rows or columns after it has learned the squares of `u`, averaged over `dim`, to the `share`"
-    if u.ndim>1: return avg.lerp(torch.linalg.vector_norm(u, dim=dim, keepdim=True).square() / max(u.shape[dim], 1), share)
+    if u.ndim>1: return avg.lerp(square_mean(u, dim), share)
     return avg.lerp(u*u, share) if avg.shape==u.shape else avg
+
+# %% ../../nbs/optim/02_adaptive.ipynb #f44ebc80
+def outer(row, col):
+    "`row` times `col`, as large as both together"
+    if not _few(row, -2): return row*col
+    out = row.new_empty((*row.shape[:-1], col.shape[-1]))
+    for o,x in zip(out.split(1, -2), row.split(1, -2)): torch.mul(x, col, out=o)
+    return out
 
 @each
 def rank_one(row, col, eps):
     "The mean squares that those of rows and columns stand for, at least `eps`²; if `eps` is 0, it is the machine epsilon"
     eps = eps or torch.finfo(row.dtype).eps
     if row.ndim<2: return row.clamp(min=eps**2)
-    return (row / row.mean(-2, keepdim=True).clamp(min=eps) * col).clamp_(min=eps**2)
+    mean = sum(row.split(1, -2))/row.shape[-2] if _few(row, -2) else row.mean(-2, keepdim=True)
+    return outer(row/mean.clamp(min=eps), col).clamp_(min=eps**2)
 
 def rms(x):
     "The root mean square of a tensor"

@@ -43,7 +43,8 @@ def _write(op, args, spelling):
 def formulas(
     prog, # A `Program`
     phase, # One of its phases
-    spelling # Dict of operation to its text, with {0}, {1} … for the arguments
+    spelling, # Dict of operation to its text, with {0}, {1} … for the arguments
+    named=() # Nodes that get a line of their own in any case
 ):
     "The body of a kernel as lines `name = text`, and the text of each stored or summed node"
     used = [a for i in phase.body for a in prog.nodes[i][1:]] + [*phase.sums.values()]
@@ -53,7 +54,7 @@ def formulas(
         op,*args = prog.nodes[i]
         exprs[i] = _write(op, [exprs.get(a, Expr(a)) for a in args], spelling) # What is no node is a constant's name
         stored = i in phase.stores.values() and i!=prog.out['p']
-        if used.count(i)>1 or stored or op in ('round', 'dither', 'dither_bf16'): # Else it is written where it is used
+        if used.count(i)>1 or stored or i in named or op in ('round', 'dither', 'dither_bf16'): # Else it is written where it is used
             name = names.get(i, f't{i}')
             lines.append(f'{name} = {exprs[i].text}')
             exprs[i] = Expr(name)
@@ -70,6 +71,14 @@ class Kernel:
         self.key = prog.key,tuple(phase.body),tuple(self.dtypes.items()),tuple(rows),self.wdtype
     @property
     def consts(self): return [f'c{i}' for i in range(len(self.prog.consts))]
+    @property
+    def row_nodes(self):
+        "Nodes of the body that are one number for each row, because all that they are made of is"
+        known,res = {self.phase.loads[c] for c in self.rows},[]
+        for i in self.phase.body:
+            nodes = [a for a in self.prog.nodes[i][1:] if type(a) is int]
+            if nodes and all(a in known for a in nodes): known.add(i) or res.append(i)
+        return res
 
 # %% ../../../nbs/core/backends/00_base.ipynb #240af52c
 class Launcher:

@@ -83,7 +83,9 @@ _CT = {torch.float32: 'float', torch.float64: 'double', torch.bfloat16: 'bf16', 
 # %% ../../../nbs/core/backends/02_cpp.ipynb #d4a30fe3
 def cpp_source(k):
     "The C++ source of `Kernel` `k`"
-    lines,results = formulas(k.prog, k.phase, SPELLING)
+    by_row = k.row_nodes
+    lines,results = formulas(k.prog, k.phase, SPELLING, by_row)
+    once = [o for o in lines if any(o.startswith(f't{i} = ') for i in by_row)] # Once a row: compilers would divide for each number again
     def at(c): return 'grads[t]' if c=='g' else f'table[t*{len(k.table)} + {k.table.index(c)}]'
     # g++ 12 vectorizes no copy of a struct
     def put(c, o): return f'at_{c}[i].b = bf16({o}).b' if k.dtypes[c]==torch.bfloat16 else f'at_{c}[i] = {o}'
@@ -106,10 +108,11 @@ def cpp_source(k):
     L += [f'            if ((s / s{j}.n + 1) * s{j}.n < e) e = (s / s{j}.n + 1) * s{j}.n;\n            double a{j} = 0;' for j in range(ns)]
     L += [f'            if ((s / n_{c} + 1) * n_{c} < e) e = (s / n_{c} + 1) * n_{c};\n            const F {c} = at_{c}[s / n_{c}];'
         for c in k.rows]
+    L += [f'            const F {o};' for o in once]
     over = f" reduction(+:{','.join(f'a{j}' for j in range(ns))})" if ns else ''
     L += [f'            #pragma omp simd{over}','            for (int64_t i = s; i < e; i++) {']
     L += [f'                const F {c} = at_{c}[i];' for c in k.phase.loads if c not in k.rows]
-    L += [f'                const F {o};' for o in lines] + [f'                {put(c, o)};' for c,o in results.items() if type(c) is str]
+    L += [f'                const F {o};' for o in lines if o not in once] + [f'                {put(c, o)};' for c,o in results.items() if type(c) is str]
     L += [f'                a{j} += {results[c]};' for j,c in enumerate(k.phase.sums)]
     L += ['            }', *(f'            s{j}.add(a{j}, s, e);' for j in range(ns)), '        }',
         *(f'        s{j}.leave();' for j in range(ns)), '    }']
