@@ -184,7 +184,7 @@ class Rule(Any):
     terms: Any
     told: Any
     def torch(self, name: Any, **keys: Any) -> type[fastopt.core.torch_face.TorchOptimizer]:
-        """The subclass of `torch.optim.Optimizer` that runs this rule, called `name`; `keys` are names of hypers there, as `etas=('drop', 'grow')`"""
+        """The subclass of `torch.optim.Optimizer` that runs this rule, called `name`; `keys` name its hypers, as `etas=('drop', 'grow')`"""
     def translate(self, name: Any, value: Any) -> Any:
         """The hyper, and its value, that `name=value` spells"""
     def unknown(self, name: Any) -> Any:

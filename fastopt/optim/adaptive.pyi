@@ -8,8 +8,8 @@ from typing import Annotated, Any, TypeAlias
 import torch
 
 __all__ = ['rprop', 'Rprop', 'Start', 'adagrad', 'Adagrad', 'Rho', 'adadelta', 'Adadelta', 'Alpha', 'rmsprop_centered', 'rmsprop',
-    'RMSprop', 'RMSpropCentered', 'adamax', 'Adamax', 'MomDecay', 'nadamw', 'nadam', 'NAdam', 'NAdamW', 'adafactor', 'Adafactor',
-    'standardize', 'mom_at', 'row_zeros', 'column_zeros', 'mean_squares', 'rank_one', 'rms']
+    'RMSprop', 'RMSpropCentered', 'adamax', 'Adamax', 'MomDecay', 'nadamw', 'nadam', 'NAdam', 'NAdamW', 'FEW', 'adafactor', 'Adafactor',
+    'standardize', 'mom_at', 'row_zeros', 'column_zeros', 'square_mean', 'mean_squares', 'outer', 'rank_one', 'rms']
 
 class _rprop(Rule):
     def __call__(
@@ -698,6 +698,8 @@ class NAdamW(TorchOptimizer):
         momentum_decay: ψ: how fast the mean gradient gains its full share (in [0, inf))
         weight_decay: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))"""
 
+FEW: int
+
 class _adafactor(Rule):
     def __call__(
         self,
@@ -795,8 +797,14 @@ def row_zeros(p: Any) -> Any:
 def column_zeros(p: Any) -> Any:
     """Zeros to keep a mean for each column of `p`; none if it is a vector"""
 
+def square_mean(u: Any, dim: Any) -> Any:
+    """The mean of the squares of `u` over `dim`, which is kept"""
+
 def mean_squares(avg: Any, u: Any, dim: Any, share: Any) -> Any:
     """`avg` of rows or columns after it has learned the squares of `u`, averaged over `dim`, to the `share`"""
+
+def outer(row: Any, col: Any) -> Any:
+    """`row` times `col`, as large as both together"""
 
 def rank_one(row: Any, col: Any, eps: Any) -> Any:
     """The mean squares that those of rows and columns stand for, at least `eps`²; if `eps` is 0, it is the machine epsilon"""

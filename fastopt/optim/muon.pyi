@@ -135,7 +135,7 @@ def newton_schulz(
     flatten: Any = False,
     lead: Any = 0,
 ) -> Any:
-    """Nearly the orthogonal matrix nearest to `x`, or in each entry of its `lead` dimensions: `steps` times a polynomial that sends singular values to about 1"""
+    """Nearly the orthogonal matrix nearest to `x`, or to each in `lead` dimensions: a polynomial sends singular values to 1, `steps` times"""
 
 def gain(p: Any, adjust_lr_fn: Any, flatten: Any = False) -> Any:
     """How much more than an orthogonal matrix the weight `p` is to move"""

@@ -7,8 +7,8 @@ from torch.optim.optimizer import ParamsT
 from typing import Annotated, Any, Literal
 import torch
 
-__all__ = ['ranger21', 'Ranger21', 'unit_norm', 'agc', 'deviation', 'normalize_gradient', 'mean_square', 'positive_negative', 'calibrate',
-    'overall_mean', 'stable_decay', 'norm_loss', 'warmup_length', 'warm_up', 'warm_down']
+__all__ = ['ranger21', 'Ranger21', 'unit_norm', 'agc', 'deviation', 'normalize_gradient', 'unit_lengths', 'deviation_from', 'mean_square',
+    'positive_negative', 'calibrate', 'stable_decay', 'norm_loss', 'warmup_length', 'warm_up', 'warm_down']
 
 class _ranger21(Rule):
     def __call__(
@@ -168,7 +168,7 @@ class Ranger21(TorchOptimizer):
         slow_from: Slow weights begin as the first, those after the first step, or at the first merge (one of 'start', 'step', 'merge')"""
 
 def unit_norm(x: Any, whole: Any = False) -> Any:
-    """The length of each unit of `x`: over all dimensions but the first, of three over the second alone if not `whole`; or of a vector as a whole"""
+    """The length of each unit of `x`: over all dimensions but the first, of three over the second unless `whole`; of a vector as a whole"""
 
 agc: Term
 """Adaptive gradient clipping: no output's gradient is too long for its weights"""
@@ -179,6 +179,12 @@ def deviation(x: Any) -> Any:
 normalize_gradient: Term
 """Gradient normalization: the standard deviation of each weight's gradient becomes 1"""
 
+def unit_lengths(rows: Any, square: Any, x: Any, whole: Any = False) -> Any:
+    """`unit_norm` of `x`, from the mean squares of its rows, and of all that is in it"""
+
+def deviation_from(square: Any, p: Any) -> Any:
+    """`deviation` of what is as large as `p`, from its mean `square`"""
+
 mean_square: Term
 """Keep Adam's mean of squares for terms to come"""
 
@@ -187,9 +193,6 @@ positive_negative: Term
 
 calibrate: Term
 """Divide by the root mean square, which softplus keeps from vanishing"""
-
-def overall_mean(x: Any) -> Any:
-    """The mean of all that is in `x`"""
 
 stable_decay: Term
 """Stable weight decay: small where gradients are large, and Adam's rate in effect is small too"""
