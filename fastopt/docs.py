@@ -77,7 +77,7 @@ def signature_text(
         res.append(f'{mark}{p.name}' + ('' if p.default is p.empty else f'={_default(p.default)}'))
     return f"({', '.join(res)})"
 
-# %% ../nbs/docs.ipynb #207050b7
+# %% ../nbs/docs.ipynb #bb7f74ae
 def _annotation(a):
     "The annotation `a` as the text of a cell"
     if a is inspect.Parameter.empty or a is None: return ''
@@ -112,8 +112,10 @@ def parameter_table(
     except Exception: return '' # What has no source has no comments
     rows = [(f'`{p.name}`', _annotation(p.annotation), '' if p.default is p.empty else f'`{_default(p.default)}`',
         (docs.get(p.name) or {}).get('docment') or '') for p in _parameters(o)]
-    if not any(r[1] or r[3] for r in rows): return ''
-    return table([('parameter', 'type or range', 'default', 'meaning'), *rows], 'params')
+    rows = [r for r in rows if r[1] or r[3]]
+    if not rows: return ''
+    kept = [i for i in range(4) if i in (0, 3) or any(r[i] for r in rows)]
+    return table([[r[i] for i in kept] for r in (('parameter', 'type or range', 'default', 'meaning'), *rows)], 'params')
 
 # %% ../nbs/docs.ipynb #d8045e8b
 def _text(doc):
@@ -217,7 +219,7 @@ def hyper_table(
         for k,v in rule.knobs.items()]
     return table([('hyper', 'in the PyTorch class', 'default', 'range', 'meaning'), *rows], 'params')
 
-# %% ../nbs/docs.ipynb #85ab626d
+# %% ../nbs/docs.ipynb #243a804a
 _FASTAI = """from fastai.vision.all import *
 from fastopt.all import *
 
@@ -257,7 +259,7 @@ def _definition(module, name):
 def _assigned(tree):
     "The names that a statement assigns to"
     if not isinstance(tree, ast.Assign): return []
-    return [n.id for t in tree.targets for n in ast.walk(t) if isinstance(n, ast.Name)]
+    return [n.id for t in tree.targets for n in ast.walk(t) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)]
 
 def _term_source(t):
     try: return textwrap.dedent(inspect.getsource(t.f))
@@ -479,11 +481,17 @@ def resolve_links(
     text = re.sub(r'(!?\[[^\[\]]*\])\(([^)\s]+)\)', _link, text)
     return re.sub(r'\[([^\[\]]*)\]\(pathname:([^)]*)\)', r'<a href="\2">\1</a>', text)
 
-# %% ../nbs/docs.ipynb #f3951147
+# %% ../nbs/docs.ipynb #9a4b4cc4
 def default_exp(nb):
     "The module that the notebook `nb` is exported to, as 'fastopt.core.rules', or `None`"
     m = first(filter(None, (re.search(r'^#\|\s*default_exp\s+(\S+)', c.source, re.M) for c in nb.cells if c.cell_type=='code')))
     return m and f'fastopt.{m[1]}'
+
+def _opening(rules, objects):
+    "How the first of `rules` is used, and where the pages of all are"
+    full,links = rules[0],' · '.join(map(_role, rules))
+    name,rule = full.rpartition('.')[2],objects[full]
+    return f'{_usage(name, rule, class_of(rule, objects)[1])}\n\nUse, card and hypers of each: {links}'
 
 def notebook_page(
     nb, # The notebook, with the outputs that are to be shown
@@ -500,6 +508,8 @@ def notebook_page(
     proc.process()
     nb = proc.nb
     cells = page_cells(nb, module, objects)
+    if mine := [k for k,o in objects.items() if kind_of(o)=='rule' and k.rpartition('.')[0]==module]:
+        cells.insert(1, mk_cell(_opening(mine, objects), 'markdown'))
     for i,c in enumerate(cells):
         c.id = f'c{i}'
         if c.cell_type=='markdown': c.source = resolve_links(link_names(c.source, words), at, docs)
@@ -588,7 +598,7 @@ def api_page(
             if own and m in books: lines += [f'### {m}', f'[Its notebook]({books[m]})', _rows(own)]
     return '\n\n'.join(lines) + '\n'
 
-# %% ../nbs/docs.ipynb #696fe30c
+# %% ../nbs/docs.ipynb #3981f707
 def to_mathml(
     tex, # A formula in TeX, without dollars
     block # Does it stand by itself?
@@ -597,6 +607,7 @@ def to_mathml(
     from latex2mathml.converter import convert
     tex = re.sub(r'\\[bB]igg?\\([lr]angle)\b', r'\\\1', tex).replace(r'\arg', r'\operatorname{arg}')
     res = convert(tex, display='block' if block else 'inline')
+    res = re.sub(r'<mo[^>]*>(&#x0007C;|&#x02016;)</mo>', r'<mo stretchy="false" lspace="0" rspace="0">\1</mo>', res) # Bars hold a term
     if left := re.search(r'\\[A-Za-z]+', res): raise ValueError(f'{left[0]} has no MathML')
     return res
 

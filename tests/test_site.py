@@ -46,6 +46,9 @@ def test_ranges_are_formulas():
     said = [str(inspect.signature(t.f)) for o in named_rules().values() for t in o.terms]
     assert any('0 ≤ x < 1' in o for o in said) and not [o for o in said if 'in [0' in o]
 
+def test_the_first_page_counts_the_rules():
+    assert (root/'nbs'/'site'/'index.md').read_text(encoding='utf-8').count(f'\n{len(named_rules())} optimizers for ')==1
+
 # ---- the built site
 
 GOOD = '''<html><body><h1 id="a">A</h1><a href="b.html#c">b</a><img src="p.png" alt="p"><link rel="stylesheet" href="s.css">
