@@ -634,7 +634,8 @@ def settings():
     about = dict(project='fastopt', author=name, copyright=f'{name}, Apache 2.0', version=fastopt.__version__, release=fastopt.__version__,
         language='en', extensions=['myst_nb', 'sphinx_design', 'fastopt.docs'], exclude_patterns=['_extra'], nitpicky=True)
     html = dict(html_theme='furo', html_title='fastopt', html_math_renderer='mathml', html_static_path=['_static'],
-        html_css_files=['style.css'], html_favicon=f'_static/{icon}', html_theme_options=dict(light_logo=icon, dark_logo=icon), html_extra_path=['_extra'],
+        html_css_files=['style.css'], html_favicon=f'_static/{icon}', html_theme_options=dict(light_logo=icon, dark_logo=icon),
+        html_extra_path=['_extra'],
         html_copy_source=False, html_show_sourcelink=False, pygments_style='friendly')
     python = dict(python_maximum_signature_line_length=100, toc_object_entries=False, add_module_names=False)
     words = ['amsmath', 'attrs_block', 'attrs_inline', 'colon_fence', 'deflist', 'dollarmath']
@@ -772,5 +773,4 @@ def build_site(
     return out/'index.html'
 
 @cli.declared(cli.docs)
-def docs_command(out, run):
-    print(build_site(out, run))
+def docs_command(out, run): print(build_site(out, run))
