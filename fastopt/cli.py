@@ -9,8 +9,8 @@ __all__ = ['OPTS', 'ARCHS', 'ENGINES', 'RECIPES', 'DATASETS', 'PIPELINES', 'SCHE
            'STRATEGIES_BY_NAME', 'MIXINGS_BY_NAME', 'ATTACKS_BY_NAME', 'IMAGES_BY_NAME', 'TASKS_BY_NAME',
            'TRACKS_BY_NAME', 'SHAPES_BY_NAME', 'SCRIPTS', 'WORK', 'fastopt_train', 'fastopt_bench',
            'fastopt_bench_step', 'fastopt_check', 'fastopt_leaderboard', 'fastopt_federate', 'fastopt_collaborate',
-           'listed', 'several', 'train', 'bench_step', 'bench', 'check', 'run', 'tune', 'speed', 'show', 'compare',
-           'export', 'presets', 'federate', 'collaborate', 'worker', 'parser', 'start', 'declared']
+           'fastopt_docs', 'listed', 'several', 'train', 'bench_step', 'bench', 'check', 'run', 'tune', 'speed', 'show',
+           'compare', 'export', 'presets', 'federate', 'collaborate', 'docs', 'worker', 'parser', 'start', 'declared']
 
 # %% ../nbs/cli.ipynb #076ce2ef
 import os, sys, warnings
@@ -274,17 +274,24 @@ def collaborate(
 ):
     "Train a network on workers without a server, some of which may lie, and keep record, curves and model"
 
+# %% ../nbs/cli.ipynb #e7cedf49
+def docs(
+    out:str='_docs', # Folder for the pages
+    run:Annotated[str, dict(choices=['missing','all','none'])]='missing' # Notebooks to execute first
+):
+    "Build the documentation, which then needs no network"
+
 # %% ../nbs/cli.ipynb #3f1f65a8
 SCRIPTS = {'fastopt-train':train, 'fastopt-bench':bench, 'fastopt-bench-step':bench_step, 'fastopt-check':check,
     'fastopt-leaderboard':[run, tune, speed, show, compare, export, presets],
-    'fastopt-federate':federate, 'fastopt-collaborate':collaborate}
+    'fastopt-federate':federate, 'fastopt-collaborate':collaborate, 'fastopt-docs':docs}
 WORK = dict(federate='fastopt.distributed.commands:federate_command', collaborate='fastopt.distributed.commands:collaborate_command',
     bench='fastopt.evidence.benchmark:bench_tasks_command',
     train='fastopt.vision.train:train_command', bench_step='fastopt.evidence.step_bench:bench_command',
     check='fastopt.evidence.conformance:check_command', run='fastopt.vision.leaderboard:run_command',
     tune='fastopt.vision.leaderboard:tune_command', speed='fastopt.vision.leaderboard:speed_command',
     presets='fastopt.vision.leaderboard:presets_command', show='fastopt.vision.results:show_command',
-    compare='fastopt.vision.results:compare_command', export='fastopt.vision.results:export_command')
+    compare='fastopt.vision.results:compare_command', export='fastopt.vision.results:export_command', docs='fastopt.docs:docs_command')
 
 # %% ../nbs/cli.ipynb #617959ce
 def worker(
@@ -353,7 +360,7 @@ def _console(script):
     return f
 
 (fastopt_train,fastopt_bench,fastopt_bench_step,fastopt_check,fastopt_leaderboard,fastopt_federate,
-    fastopt_collaborate) = map(_console, SCRIPTS)
+    fastopt_collaborate,fastopt_docs) = map(_console, SCRIPTS)
 
 # %% ../nbs/cli.ipynb #2e9c82b1
 def declared(

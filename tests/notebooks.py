@@ -1,27 +1,43 @@
-"""Runs notebooks: python tests/notebooks.py [FILE …]
+"""Runs notebooks: python tests/notebooks.py [--keep DIR] [FILE …]
+
+With `--keep`, the executed copies go to DIR, where `fastopt-docs` looks for them. The notebooks themselves stay as they are.
 
 Each runs in a process of its own, for what one defines or patches must not be there for the next.
 `nbdev-test` runs several in one process. Here each is a fork of one that has imported fastai, which takes no longer."""
 import sys
+from argparse import ArgumentParser
+from fastcore.nbio import write_nb
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from time import perf_counter
 import fastai.vision.all # chkstyle: ignore - once for all
-from nbdev.test import test_nb
+from nbdev import test
 
 ROOT = Path(__file__).parents[1]/'nbs'
 
-def run(path):
-    "Did the notebook at `path` run to its end, and in how many seconds?"
+def run(path, keep=None):
+    "Did the notebook at `path` run to its end, and in how many seconds? Its executed copy goes into the folder `keep`"
     start = perf_counter()
-    passed,_ = test_nb(path, skip_flags=[], force_flags=[])
+    if keep:
+        def _write(nb, _):
+            to = keep/path.relative_to(ROOT)
+            to.parent.mkdir(parents=True, exist_ok=True)
+            write_nb(nb, to)
+        test.write_nb = _write # nbdev would write over the notebook
+    passed,_ = test.test_nb(path, skip_flags=[], force_flags=[], save=bool(keep))
     return path,passed,perf_counter()-start
 
 if __name__=='__main__':
-    files = [Path(o).resolve() for o in sys.argv[1:]] or sorted(o for o in ROOT.rglob('*.ipynb') if '.ipynb_checkpoints' not in o.parts)
+    p = ArgumentParser(description='Run notebooks, all by default')
+    p.add_argument('files', nargs='*', type=Path)
+    p.add_argument('--keep', type=Path, help='folder for executed copies')
+    args = p.parse_args()
+    keep = args.keep and args.keep.resolve()
+    files = [o.resolve() for o in args.files] or sorted(o for o in ROOT.rglob('*.ipynb') if '.ipynb_checkpoints' not in o.parts)
     failed = []
     with get_context('fork').Pool(2, maxtasksperchild=1) as pool:
-        for path,passed,seconds in pool.imap_unordered(run, files):
+        for path,passed,seconds in pool.imap_unordered(partial(run, keep=keep), files):
             print(f"{'passed' if passed else 'FAILED'} {seconds:5.1f} s  {path.relative_to(ROOT)}", flush=True)
             failed += [] if passed else [path]
     sys.exit(f"{len(failed)} of {len(files)} notebooks failed" if failed else 0)

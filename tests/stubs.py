@@ -69,11 +69,11 @@ def _function(name, f): return _def(name, _params(f), 'None' if name=='__init__'
 def _knob(rule, k, kind, name=None):
     "The type of the hyper or option `k` of `rule`, where a hyper is of the type `kind`, with its range"
     r = rule.ranges[k]
-    return _choices(r) if isinstance(r, OneOf) else f'Annotated[{kind}, {repr(r)!r}]'
+    return _choices(r) if isinstance(r, OneOf) else f'Annotated[{kind}, {str(r)!r}]'
 
 def _told_doc(rule, called):
     "The idea of `rule`, and what each hyper and option is, in the form in which editors look for parameters"
-    seen = [(called.get(k, k), rule.docs.get(k) or k, repr(rule.ranges[k])) for k in rule.knobs]
+    seen = [(called.get(k, k), rule.docs.get(k) or k, str(rule.ranges[k])) for k in rule.knobs]
     return '\n'.join([rule.told['doc'], '', *(f'{k}: {doc} ({r})' for k,doc,r in seen)])
 
 def _also(rule, taken):
@@ -141,7 +141,7 @@ def _public(name, o):
     "What the stub says of `o`, a public `name` of its module"
     if isinstance(o, Rule): return _rule(name, o)
     if isinstance(o, Term): return f'{name}: Term\n{_doc(o.__doc__)}'
-    if isinstance(o, Range): return f"{name}: TypeAlias = {'int' if o.whole else 'float'} # {o!r}"
+    if isinstance(o, Range): return f"{name}: TypeAlias = {'int' if o.whole else 'float'} # {o}"
     if isinstance(o, OneOf): return f'{name}: TypeAlias = {_choices(o)}'
     if isinstance(o, type): return _torch(name, o) if issubclass(o, TorchOptimizer) and o.rule else _class(name, o)
     if callable(o) and hasattr(o, '__name__'): return _function(name, o)

@@ -31,7 +31,7 @@ def script(name, *args):
 def test_every_script_is_declared(): assert list(ENTRIES)==list(cli.SCRIPTS)
 
 HELP = {'fastopt-train':'--arch', 'fastopt-bench':'--tiny', 'fastopt-bench-step':'--shapes', 'fastopt-check':'spec',
-    'fastopt-leaderboard':'compare', 'fastopt-federate':'--strategy', 'fastopt-collaborate':'--attack'}
+    'fastopt-leaderboard':'compare', 'fastopt-federate':'--strategy', 'fastopt-collaborate':'--attack', 'fastopt-docs':'--run'}
 
 @pytest.mark.parametrize('name', ENTRIES)
 @pytest.mark.parametrize('args,code', [('--help', 0), ('--version', 0), ('--hepl', 2)])

@@ -6,6 +6,7 @@ root = Path(__file__).parents[1]/'fastopt'
 BELOW = dict(names={'names'}, core={'names', 'core'}, cli={'names', 'cli'}, optim={'names', 'core', 'optim'},
     training={'names', 'core', 'optim', 'training'})
 BELOW |= {room: {*BELOW['training'], 'cli', room} for room in ('evidence', 'vision', 'distributed')}
+BELOW['docs'] = {*BELOW, 'docs', 'all'} # It describes everything
 ROOF = 'all' # It imports all floors, and no floor imports it
 
 def name_of(path): return '.'.join(('fastopt', *path.relative_to(root).with_suffix('').parts)).removesuffix('.__init__')
@@ -25,7 +26,7 @@ def imported(source, name, package=False):
 def above(source, name, package=False):
     "The imports of the module `name` from rooms that are not below its own"
     below,ours = BELOW[name.split('.')[1]],[o for o in imported(source, name, package) if o.startswith('fastopt.')]
-    return sorted({o for o in ours if (room := o.split('.')[1])==ROOF or room in BELOW and room not in below})
+    return sorted({o for o in ours if (room := o.split('.')[1]) in (*BELOW, ROOF) and room not in below})
 
 ROOMS = {k:v for k,v in MODULES.items() if k not in ('fastopt', f'fastopt.{ROOF}')}
 
@@ -57,7 +58,7 @@ def test_who_trains_with_any_rule_brings_the_callback_of_schedule_free_rules(nam
 
 def test_notebooks_and_tests_have_the_rooms_of_the_modules():
     def rooms(at): return {o.parent.name for o in at}
-    project,own = root.parent,{'tutorials', 'board'}
+    project,own = root.parent,{'tutorials', 'guides', 'board'}
     assert rooms(root.glob('*/*.py'))==rooms((project/'nbs').glob('*/*.ipynb'))-own==rooms((project/'tests').glob('*/test_*.py'))
 
 def test_test_files_that_are_named_exist():

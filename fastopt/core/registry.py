@@ -63,8 +63,9 @@ def registry_row(
     "What there is to say of `rule`, as a dict"
     knobs,(title,year,link) = {**rule.hypers, **rule.options},rule.told['paper'] or ('', None, '')
     good,total = replayed_cases().get(name, (0, 0))
-    return dict(name=name, idea=rule.told['doc'], terms=rule.chain, hypers=', '.join(f'{k}={_number(v)} {rule.ranges[k]!r}'
-        for k,v in knobs.items()), state=round(state_floats(rule), 3), elementwise=rule.elementwise, engines=' '.join(runs_on(rule)),
+    told = ', '.join(f'{k}={_number(v)} ({rule.ranges[k]!r})' for k,v in knobs.items())
+    return dict(name=name, idea=rule.told['doc'], terms=rule.chain, hypers=told,
+        state=round(state_floats(rule), 3), elementwise=rule.elementwise, engines=' '.join(runs_on(rule)),
         bits16='plain kahan stochastic', overflow='NaN from {:.2g} in float32: {}'.format(*OVERFLOWS[name]) if name in OVERFLOWS else '',
         paper=title, year=year, link=link, faithful_to=rule.told['code'], cases=f'{good}/{total}' if total else '')
 

@@ -46,7 +46,11 @@ class Range:
         over = x>=self.lo if self.ends[0]=='[' else x>self.lo
         under = x<=self.hi if self.ends[1]==']' else x<self.hi
         return over and under and isfinite(x) and (not self.whole or x==int(x))
-    def __repr__(self): return f"{'whole numbers ' if self.whole else ''}in {self.ends[0]}{self.lo:g}, {self.hi:g}{self.ends[1]}"
+    def __str__(self): return f"{'whole numbers ' if self.whole else ''}in {self.ends[0]}{self.lo:g}, {self.hi:g}{self.ends[1]}"
+    def __repr__(self):
+        lo,hi = [(f'{o:g}', '≤' if end in '[]' else '<') for o,end in zip((self.lo, self.hi), self.ends)]
+        least,most = '' if self.lo==-inf else ' '.join(lo)+' ','' if self.hi==inf else ' '.join(hi[::-1])
+        return f"{least}x{most and ' '+most}{', whole' if self.whole else ''}" if least or most else 'any finite x'
 
 class OneOf:
     "The `choices` of an option: fixed when the optimizer is made, never scheduled; `why` says why there are no others"
@@ -217,7 +221,7 @@ class Rule:
         doc,paper,code = self.told.values()
         # Why an option has no other choices is said to who asks for one
         rows = [('hyper', 'default', 'range', 'meaning'), *((called.get(k, k), f'{v:g}' if type(v) is float else repr(v),
-            repr(self.ranges[k]).removeprefix('in ').partition(';')[0], self.docs.get(k) or k) for k,v in self.knobs.items())]
+            repr(self.ranges[k]).partition(';')[0], self.docs.get(k) or k) for k,v in self.knobs.items())]
         widths = [max(map(len, o)) for o in zip(*rows)]
         table = [f"| {' | '.join(map(str.ljust, r, [*widths[:3], 0]))} |" for r in rows]
         table.insert(1, f"|{'|'.join('-'*(n+2) for n in [*widths[:3], 7])}|")
@@ -274,7 +278,7 @@ def __reduce__(self:Rule): return self.named or (_rebuild, (self.terms, self.tol
 @patch
 def check(self:Rule, name, value, called=None):
     "Raise `ValueError` unless `value` is in the range of `name`, which the user knows as `called`"
-    if value not in self.ranges[name]: raise ValueError(f"{self.__name__}: {called or name}={value!r} must be {self.ranges[name]!r}")
+    if value not in self.ranges[name]: raise ValueError(f"{self.__name__}: {called or name}={value!r} must be {self.ranges[name]}")
 
 @patch
 def number(self:Rule, name, value, called=None):
@@ -296,7 +300,7 @@ def translate(self:Rule, name, value):
     x = None if value is None else as_number(value) # Some spellings have a meaning for `None`
     try: new = nan if x is not None and isnan(x) else convert(x)
     except (ArithmeticError, ValueError, TypeError): new = nan
-    if isnan(new): raise ValueError(f"{self.__name__}: {name}={value!r} gives no {k}, which must be {self.ranges[k]!r}")
+    if isnan(new): raise ValueError(f"{self.__name__}: {name}={value!r} gives no {k}, which must be {self.ranges[k]}")
     return k,new
 
 # %% ../../nbs/core/00_rules.ipynb #21bff982

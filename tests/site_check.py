@@ -1,0 +1,182 @@
+"""Checks the built documentation: python tests/site_check.py [_docs] [--pages FILE …] [--shots DIR]
+
+First the files: no page, style or script may ask another host for anything, no link within the site may lead nowhere, no picture may lack
+its file or its text, and no directive may be left as text. Then, where Chromium is installed, each page as a browser shows it, at two
+widths: no complaint, nothing broken or without a size, nothing wider than the window; and the search finds what it should."""
+from argparse import ArgumentParser
+from base64 import b64decode
+from html.parser import HTMLParser
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from urllib.parse import unquote, urlsplit
+import fcntl, json, os, re, shutil, signal, sys, time
+
+LOADS = {**dict.fromkeys(('script', 'img', 'iframe', 'source', 'video', 'audio', 'embed', 'input', 'track'), 'src'), 'object':'data',
+    **dict.fromkeys(('link', 'use', 'image'), 'href')}
+HARMLESS = {'canonical', 'index', 'search', 'next', 'prev', 'alternate'} # Kinds of `link` that a browser does not load
+RAW = re.compile(r'(^|\n)\s*(:{3,}|`{3,})\s*\{|\{py:\w+\}`|\{doc\}`|\{ref\}`|^\s*#\|', re.M)
+
+class Page(HTMLParser):
+    "What is in a page: what it loads, its links, its anchors, pictures without text, and its text outside of code"
+    def __init__(self, text):
+        super().__init__(convert_charrefs=True)
+        self.loads,self.links,self.ids,self.silent,self.words,self.inside = [],[],set(),[],[],[]
+        self.feed(text)
+    def handle_starttag(self, tag, attrs):
+        a = dict(attrs)
+        if tag in ('pre', 'code', 'script', 'style', 'title'): self.inside.append(tag)
+        for k in ('id', 'name'):
+            if a.get(k): self.ids.add(a[k])
+        if (k := LOADS.get(tag)) and a.get(k) and not (tag=='link' and {*(a.get('rel') or '').split()} & HARMLESS): self.loads.append(a[k])
+        self.loads += [o.split()[0] for o in (a.get('srcset') or '').split(',') if o.strip()]
+        self.loads += re.findall(r'url\(["\']?([^)"\']+)', a.get('style') or '')
+        if tag=='a' and a.get('href'): self.links.append(a['href'])
+        if tag=='img' and not (a.get('alt') or '').strip(): self.silent.append(a.get('src'))
+    def handle_endtag(self, tag):
+        if tag in self.inside: self.inside = self.inside[:len(self.inside)-1-self.inside[::-1].index(tag)]
+    def handle_data(self, data):
+        if not self.inside: self.words.append(data)
+
+def is_elsewhere(url): return bool(urlsplit(url).netloc) and urlsplit(url).scheme in ('', 'http', 'https', 'ws', 'wss')
+
+def scan(out):
+    "Faults of the files in the folder `out`: a list of lines"
+    pages = {o: Page(o.read_text(encoding='utf-8')) for o in sorted(out.rglob('*.html'))}
+    faults = []
+    for path,page in pages.items():
+        at = path.relative_to(out)
+        faults += [f'{at}: asks for {o}' for o in page.loads if is_elsewhere(o)]
+        faults += [f'{at}: a picture without a text: {str(o)[:80]}' for o in page.silent]
+        if m := RAW.search('\n'.join(page.words)): faults.append(f'{at}: a directive is left as text: {m[0].strip()[:60]!r}')
+        for url in [*page.loads, *page.links]:
+            parts = urlsplit(url)
+            if parts.scheme or parts.netloc: continue
+            to = (path.parent/unquote(parts.path)).resolve() if parts.path else path
+            if to.is_dir(): to = to/'index.html'
+            if not to.is_file(): faults.append(f'{at}: {url} leads nowhere')
+            elif parts.fragment and to in pages and unquote(parts.fragment) not in pages[to].ids and url in page.links:
+                faults.append(f'{at}: {url} has no such place')
+    for path in out.rglob('*.css'):
+        loads = re.findall(r'url\(["\']?([^)"\']+)|@import\s+["\']([^"\']+)', path.read_text(encoding='utf-8'))
+        faults += [f'{path.relative_to(out)}: asks for {a or b}' for a,b in loads if is_elsewhere(a or b)]
+    return faults
+
+def _complaint(method, p):
+    "What an event of the browser says against a page: (kind, text or nothing)"
+    if method=='Runtime.exceptionThrown': return 'script', str(p['exceptionDetails'].get('exception', {}).get('description') or p)[:200]
+    if method=='Runtime.consoleAPICalled' and p['type']=='error': return 'console', str(p['args'])[:200]
+    if method=='Log.entryAdded' and p['entry']['level']=='error': return 'log', f"{p['entry']['text'][:120]} {p['entry'].get('url', '')}"
+    if method=='Network.requestWillBeSent' and p['request']['url'].startswith('http'): return 'asks for', p['request']['url']
+    return '', ''
+
+FLAGS = '''headless=new no-sandbox disable-gpu no-first-run remote-debugging-pipe disable-background-networking disable-component-update
+    allow-file-access-from-files hide-scrollbars'''.split()
+
+class Browser:
+    "Chromium without a window, told what to do through a pipe"
+    def __init__(self, program, folder):
+        down,up = [[fcntl.fcntl(o, fcntl.F_DUPFD, 10) for o in os.pipe()] for _ in range(2)] # Chromium's are 3 and 4
+        args = [program, *(f'--{o}' for o in FLAGS), f'--user-data-dir={folder}', 'about:blank']
+        quiet = [(os.POSIX_SPAWN_OPEN, o, os.devnull, os.O_WRONLY, 0) for o in (1, 2)]
+        own = [(os.POSIX_SPAWN_DUP2, down[0], 3), (os.POSIX_SPAWN_DUP2, up[1], 4)]
+        self.pid = os.posix_spawn(program, args, os.environ, file_actions=quiet + own)
+        self.to,self.back,self.n,self.buffer,self.events = os.fdopen(down[1], 'wb', 0),up[0],0,b'',[]
+        for o in (down[0], up[1]): os.close(o)
+        target = self('Target.createTarget', url='about:blank')['targetId']
+        self.session = self('Target.attachToTarget', targetId=target, flatten=True)['sessionId']
+        for o in ('Page', 'Runtime', 'Network', 'Log'): self(f'{o}.enable')
+    session = None
+    def _read(self):
+        while b'\0' not in self.buffer:
+            more = os.read(self.back, 1<<16)
+            if not more: raise RuntimeError('Chromium has ended')
+            self.buffer += more
+        raw,_,self.buffer = self.buffer.partition(b'\0')
+        return json.loads(raw)
+    def __call__(self, method, **params):
+        "The result of a command of Chromium's protocol"
+        self.n += 1
+        o = dict(id=self.n, method=method, params=params)
+        if self.session: o['sessionId'] = self.session
+        self.to.write(json.dumps(o).encode() + b'\0')
+        while True:
+            got = self._read()
+            if got.get('id')==self.n:
+                if 'error' in got: raise RuntimeError(f"{method}: {got['error']['message']}")
+                return got['result']
+            self.events.append(got)
+    def value(self, code): return self('Runtime.evaluate', expression=code, returnByValue=True, awaitPromise=True)['result'].get('value')
+    def visit(self, url, width, height=900):
+        "Open `url`; the complaints of the browser, and what was asked of other hosts"
+        self('Emulation.setDeviceMetricsOverride', width=width, height=height, deviceScaleFactor=1, mobile=width<600)
+        self.events.clear()
+        self('Page.navigate', url=url)
+        while not any(o.get('method')=='Page.loadEventFired' for o in self.events): self.events.append(self._read())
+        self.value('new Promise(f => setTimeout(f, 60))')
+        said = ((o.get('method'), o.get('params', {})) for o in self.events)
+        return [f'{kind}: {text}' for method,p in said for kind,text in [_complaint(method, p)] if text]
+    def shot(self, file, whole=False):
+        args = dict(captureBeyondViewport=True) if whole else {}
+        if whole:
+            size = self('Page.getLayoutMetrics')['cssContentSize']
+            args['clip'] = dict(x=0, y=0, width=size['width'], height=min(size['height'], 8000), scale=1)
+        Path(file).write_bytes(b64decode(self('Page.captureScreenshot', format='png', **args)['data']))
+    def close(self):
+        os.kill(self.pid, signal.SIGTERM)
+        os.waitpid(self.pid, 0)
+
+# Of a page: pictures that are broken or invisible, formulas without a size, and what makes it wider than the window
+LOOK = '''(() => {
+const open = e => {
+  for (let d = e.closest('details'); d; d = d.parentElement.closest('details')) if (!d.open) return false;
+  return e.checkVisibility(); };
+const scrolls = e => { for (let p = e; p; p = p.parentElement) if (getComputedStyle(p).overflowX != 'visible') return true; };
+const flat = e => { const r = e.getBoundingClientRect(); return !(r.width && r.height); };
+const shown = [...document.querySelectorAll('article img, article math, article svg, .js-plotly-plot')].filter(open);
+const text = e => e.outerHTML.slice(0, 100);
+return { broken: [...document.images].filter(i => open(i) && i.complete && !i.naturalWidth).map(i => i.getAttribute('src').slice(0, 80)),
+  flat: shown.filter(flat).map(text), wide: document.documentElement.scrollWidth - innerWidth,
+  who: [...document.querySelectorAll('body *')].filter(e => open(e) && e.getBoundingClientRect().right > innerWidth+1
+    && !scrolls(e.parentElement)).slice(0, 2).map(text) } })()'''
+
+def look(out, widths=(1280, 390), only=None, shots=None, search='AdaMod'):
+    "Faults that Chromium sees in the pages of the folder `out`"
+    program,faults = find_chromium(),[]
+    with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        browser = Browser(program, folder)
+        try:
+            for path in sorted(out.rglob('*.html')):
+                at = str(path.relative_to(out))
+                if only and at not in only: continue
+                for width in widths:
+                    faults += [f'{at} at {width}: {o}' for o in browser.visit(path.resolve().as_uri(), width)]
+                    seen = browser.value(LOOK) or {}
+                    told = dict(broken=seen.get('broken', []), flat=seen.get('flat', [])[:3])
+                    if seen.get('wide', 0)>1: told['too wide'] = [f"by {seen['wide']} pixels: {seen['who']}"]
+                    faults += [f'{at} at {width}: {k} {o}' for k,os in told.items() for o in os]
+                    if shots: browser.shot(Path(shots)/f"{at.replace('/', '-')[:-5]}-{width}.png", whole=True)
+            faults += [f'search: {o}' for o in browser.visit((out/'search.html').resolve().as_uri() + f'?q={search}', 1280)]
+            found = ''
+            for _ in range(100):
+                found = browser.value("document.querySelector('#search-results')?.innerText || ''")
+                if search in found and 'finished' in found.lower(): break
+                time.sleep(.1)
+            if search not in found: faults.append(f'search: {search} is not found: {found[:200]!r}')
+        finally: browser.close()
+    return faults
+
+def find_chromium(): return next(filter(None, map(shutil.which, ('chromium', 'chromium-browser', 'google-chrome'))), None)
+
+if __name__=='__main__':
+    p = ArgumentParser(description='Check the built documentation')
+    p.add_argument('out', nargs='?', type=Path, default=Path('_docs'))
+    p.add_argument('--pages', nargs='*', help='only these pages in the browser, such as index.html')
+    p.add_argument('--shots', help='folder for pictures of the pages')
+    args = p.parse_args()
+    faults = scan(args.out.resolve())
+    n = len(list(args.out.rglob('*.html')))
+    if args.shots: Path(args.shots).mkdir(parents=True, exist_ok=True)
+    if find_chromium(): faults += look(args.out, only=args.pages, shots=args.shots)
+    else: print('No Chromium is installed, so the pages were not opened: apt-get install chromium')
+    print(*faults, sep='\n')
+    sys.exit(f'{len(faults)} faults on {n} pages' if faults else print(f'{n} pages without a fault'))

@@ -1,0 +1,111 @@
+"The pages of the documentation: what is written into them, and that the check of the built site sees each kind of fault"
+import ast, fastopt.all, inspect, json, pytest, re
+from fastopt import docs
+from fastopt.core.engine import engines
+from fastopt.core.registry import named_rules
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from site_check import scan
+
+root = Path(__file__).parents[1]
+BOOKS = sorted((root/'nbs').rglob('*.ipynb'))
+
+def cells(nb, kind='code'):
+    return [''.join(c['source']) for c in json.loads(nb.read_text(encoding='utf-8'))['cells'] if c['cell_type']==kind]
+
+# ---- what is written
+
+def defining_cell(name, module):
+    "The exported cell that assigns `name` in the notebook of `module`"
+    for nb in BOOKS:
+        code = cells(nb)
+        if f'#| default_exp {module.removeprefix("fastopt.")}' not in code: continue
+        for c in code:
+            if c.startswith('#| export') and any(name in docs._assigned(o) for o in ast.parse(c).body): return c
+
+def test_the_source_of_every_rule_and_term_is_on_its_page():
+    folded = [k for k,o in named_rules().items() if not defining_cell(k, o.__module__).startswith('#| exports')]
+    marked = [c for nb in BOOKS for c in cells(nb) if re.search('^@term$', c, re.M) and c.startswith('#| export')]
+    assert not folded and len(marked)>60 and not [c for c in marked if not c.startswith('#| exports')]
+
+@pytest.mark.parametrize('name', named_rules())
+def test_a_card_says_what_the_registry_says(name):
+    rule,said = named_rules()[name],docs.card(name, named_rules()[name])
+    whole,short = docs.state_bytes(rule)
+    assert rule.told['doc'] in said and all(f'`{t}`' in said for t in rule.terms) and 0<=short<=whole and f'{whole:.3g} bytes' in said
+    assert ('cannot be sharded' in said)==any(t.across for t in rule.terms)
+    assert all(f'| `{k}` |' in docs.hyper_table(rule) for k in (*rule.hypers, *rule.options))
+
+def test_names_of_engines_are_not_links():
+    every = {o:f'fastopt.core.x.{o}' for o in (*engines, 'diffgrad')}
+    text = ' '.join(f'`{o}`' for o in every)
+    assert docs.link_names(text, every)==text.replace('`diffgrad`', '{py:obj}`diffgrad <fastopt.core.x.diffgrad>`')
+
+def test_ranges_are_formulas():
+    said = [str(inspect.signature(t.f)) for o in named_rules().values() for t in o.terms]
+    assert any('0 ≤ x < 1' in o for o in said) and not [o for o in said if 'in [0' in o]
+
+def test_the_first_page_counts_the_rules():
+    assert (root/'nbs'/'site'/'index.md').read_text(encoding='utf-8').count(f'\n{len(named_rules())} optimizers for ')==1
+
+# ---- the built site
+
+GOOD = '''<html><body><h1 id="a">A</h1><a href="b.html#c">b</a><img src="p.png" alt="p"><link rel="stylesheet" href="s.css">
+    <a href="https://arxiv.org">far</a></body></html>'''
+FAULTS = {'asks for https://x.org/y.js': '<script src="https://x.org/y.js"></script>',
+    'asks for //x.org/f.css': '<link rel="stylesheet" href="//x.org/f.css">',
+    'asks for https://x.org/b.svg': '<div style="background:url(https://x.org/b.svg)"></div>',
+    'without a text': '<img src="p.png">', 'leads nowhere': '<a href="nix.html">x</a>', 'has no such place': '<a href="b.html#nix">x</a>',
+    'is left as text': '<p>:::{note}</p>', "is left as text: '{py": '<p>{py:obj}`x`</p>'}
+
+def site(at, more=''):
+    (at/'p.png').write_bytes(b'p')
+    (at/'s.css').write_text('a{background:url(p.png)}')
+    (at/'b.html').write_text('<html><body><p id="c">In code it is fine: <code>:::{note}</code></p></body></html>')
+    (at/'a.html').write_text(GOOD.replace('</body>', more + '</body>'))
+    return scan(at)
+
+def test_a_sound_site_has_no_faults(tmp_path): assert site(tmp_path)==[]
+
+@pytest.mark.parametrize('says', FAULTS)
+def test_the_check_sees(says, tmp_path): assert [o for o in site(tmp_path, FAULTS[says]) if says in o]
+
+def test_the_check_sees_what_a_style_asks_for(tmp_path):
+    site(tmp_path)
+    (tmp_path/'s.css').write_text('@import "https://x.org/f.css"; a{src:url(https://x.org/f.woff)}')
+    assert len(scan(tmp_path))==2
+
+# ---- formulas
+
+@pytest.mark.skipif(not find_spec('latex2mathml'), reason='latex2mathml is not installed')
+@pytest.mark.parametrize('nb', [o for o in BOOKS if '$' in o.read_text(encoding='utf-8')], ids=lambda o: o.stem)
+def test_every_formula_is_mathml(nb):
+    for text in cells(nb, 'markdown'):
+        text = re.sub('```.*?```|`[^`]*`', '', text, flags=re.S)
+        for block,inline in re.findall(r'\$\$(.+?)\$\$|(?<!\$)\$([^$\n]+)\$(?!\$)', text, re.S):
+            assert docs.to_mathml(block or inline, bool(block)).startswith('<math')
+
+# ---- names of other libraries
+
+def table_of_names():
+    code = next(c for c in cells(root/'nbs'/'guides'/'migrate.ipynb') if 'THEIRS = {' in c)
+    space = {}
+    exec(code, space)
+    return {k: list(space['pairs'](k)) for k in space['THEIRS']}
+
+def names_of(library):
+    "What the installed `library` has, or `None`"
+    if library=='timm': return set(__import__('timm.optim', fromlist=['x']).list_optimizers()) if find_spec('timm') else None
+    return set(dir(import_module(library))) if find_spec(library.split('.')[0]) else None
+
+@pytest.mark.parametrize('library', table_of_names())
+def test_names_of_other_libraries_are_theirs_and_ours(library):
+    pairs,theirs = table_of_names()[library],names_of(library)
+    assert not [o for o in pairs if o[1] and o[1] not in named_rules()]
+    if theirs is None: pytest.skip(f'{library} is not installed')
+    assert not [a for a,*_ in pairs if a not in theirs]
+
+def test_the_table_has_every_rule_that_torch_has():
+    theirs = {k for k,o in vars(import_module('torch.optim')).items() if isinstance(o, type)} & set(dir(fastopt.all))
+    assert theirs=={a for a,b,_ in table_of_names()['torch.optim'] if a in theirs}
