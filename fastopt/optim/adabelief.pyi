@@ -38,14 +38,14 @@ class _adabelief(Rule):
 adabelief: _adabelief
 """Adam over the surprise in gradients, rectified
 
-| hyper   | default | range    | meaning |
-|---------|---------|----------|---------|
-| lr      | 0.001   | [0, inf) | Learning rate: the length of a step |
-| mom     | 0.9     | [0, 1)   | β₁ of the mean |
-| sqr_mom | 0.999   | [0, 1)   | β₂ of the mean square |
-| eps     | 1e-16   | [0, inf) | Added to the root |
-| n_min   | 5       | [4, inf) | Least length of the moving average to trust |
-| wd      | 0       | [0, inf) | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+| hyper   | default | range     | meaning |
+|---------|---------|-----------|---------|
+| lr      | 0.001   | 0 ≤ x     | Learning rate: the length of a step |
+| mom     | 0.9     | 0 ≤ x < 1 | β₁ of the mean |
+| sqr_mom | 0.999   | 0 ≤ x < 1 | β₂ of the mean square |
+| eps     | 1e-16   | 0 ≤ x     | Added to the root |
+| n_min   | 5       | 4 ≤ x     | Least length of the moving average to trust |
+| wd      | 0       | 0 ≤ x     | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
 
 Paper: AdaBelief Optimizer: Adapting Stepsizes by the Belief in Observed Gradients (2020), https://arxiv.org/abs/2010.07468
 Faithful to: juntang-zhuang/Adabelief-Optimizer@2855178"""
@@ -76,13 +76,13 @@ class _adabelief_plain(Rule):
 adabelief_plain: _adabelief_plain
 """Adam over the surprise in gradients
 
-| hyper   | default | range    | meaning |
-|---------|---------|----------|---------|
-| lr      | 0.001   | [0, inf) | Learning rate: the length of a step |
-| mom     | 0.9     | [0, 1)   | β₁ of the mean |
-| sqr_mom | 0.999   | [0, 1)   | β₂ of the mean square |
-| eps     | 1e-16   | [0, inf) | Added to the root |
-| wd      | 0       | [0, inf) | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+| hyper   | default | range     | meaning |
+|---------|---------|-----------|---------|
+| lr      | 0.001   | 0 ≤ x     | Learning rate: the length of a step |
+| mom     | 0.9     | 0 ≤ x < 1 | β₁ of the mean |
+| sqr_mom | 0.999   | 0 ≤ x < 1 | β₂ of the mean square |
+| eps     | 1e-16   | 0 ≤ x     | Added to the root |
+| wd      | 0       | 0 ≤ x     | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
 
 Paper: AdaBelief Optimizer: Adapting Stepsizes by the Belief in Observed Gradients (2020), https://arxiv.org/abs/2010.07468
 Faithful to: juntang-zhuang/Adabelief-Optimizer@2855178"""
@@ -113,13 +113,13 @@ class _adabelief_ams(Rule):
 adabelief_ams: _adabelief_ams
 """Adam over the largest surprise so far
 
-| hyper   | default | range    | meaning |
-|---------|---------|----------|---------|
-| lr      | 0.001   | [0, inf) | Learning rate: the length of a step |
-| mom     | 0.9     | [0, 1)   | β₁ of the mean |
-| sqr_mom | 0.999   | [0, 1)   | β₂ of the mean square |
-| eps     | 1e-16   | [0, inf) | Added to the root |
-| wd      | 0       | [0, inf) | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+| hyper   | default | range     | meaning |
+|---------|---------|-----------|---------|
+| lr      | 0.001   | 0 ≤ x     | Learning rate: the length of a step |
+| mom     | 0.9     | 0 ≤ x < 1 | β₁ of the mean |
+| sqr_mom | 0.999   | 0 ≤ x < 1 | β₂ of the mean square |
+| eps     | 1e-16   | 0 ≤ x     | Added to the root |
+| wd      | 0       | 0 ≤ x     | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
 
 Paper: AdaBelief Optimizer: Adapting Stepsizes by the Belief in Observed Gradients (2020), https://arxiv.org/abs/2010.07468
 Faithful to: juntang-zhuang/Adabelief-Optimizer@2855178"""
@@ -127,14 +127,14 @@ Faithful to: juntang-zhuang/Adabelief-Optimizer@2855178"""
 class AdaBelief(TorchOptimizer):
     """Adam over the surprise in gradients, rectified
 
-    | hyper        | default | range    | meaning |
-    |--------------|---------|----------|---------|
-    | lr           | 0.001   | [0, inf) | Learning rate: the length of a step |
-    | betas[0]     | 0.9     | [0, 1)   | β₁ of the mean |
-    | betas[1]     | 0.999   | [0, 1)   | β₂ of the mean square |
-    | eps          | 1e-16   | [0, inf) | Added to the root |
-    | n_min        | 5       | [4, inf) | Least length of the moving average to trust |
-    | weight_decay | 0       | [0, inf) | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+    | hyper        | default | range     | meaning |
+    |--------------|---------|-----------|---------|
+    | lr           | 0.001   | 0 ≤ x     | Learning rate: the length of a step |
+    | betas[0]     | 0.9     | 0 ≤ x < 1 | β₁ of the mean |
+    | betas[1]     | 0.999   | 0 ≤ x < 1 | β₂ of the mean square |
+    | eps          | 1e-16   | 0 ≤ x     | Added to the root |
+    | n_min        | 5       | 4 ≤ x     | Least length of the moving average to trust |
+    | weight_decay | 0       | 0 ≤ x     | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
 
     Paper: AdaBelief Optimizer: Adapting Stepsizes by the Belief in Observed Gradients (2020), https://arxiv.org/abs/2010.07468
     Faithful to: juntang-zhuang/Adabelief-Optimizer@2855178"""
@@ -199,11 +199,11 @@ yogi: _yogi
 
 | hyper   | default | range              | meaning |
 |---------|---------|--------------------|---------|
-| lr      | 0.01    | [0, inf)           | Learning rate: the length of a step |
-| wd      | 0       | [0, inf)           | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-| mom     | 0.9     | [0, 1)             | β₁: how slowly the mean of gradients forgets |
-| sqr_mom | 0.999   | [0, 1)             | β₂: by what share of the square of a gradient `v` moves |
-| eps     | 0.001   | [0, inf)           | Added to the root |
+| lr      | 0.01    | 0 ≤ x              | Learning rate: the length of a step |
+| wd      | 0       | 0 ≤ x              | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+| mom     | 0.9     | 0 ≤ x < 1          | β₁: how slowly the mean of gradients forgets |
+| sqr_mom | 0.999   | 0 ≤ x < 1          | β₂: by what share of the square of a gradient `v` moves |
+| eps     | 0.001   | 0 ≤ x              | Added to the root |
 | eps_hat | True    | one of False, True | Add `eps` to the root before it is debiased? |
 
 Paper: Adaptive Methods for Nonconvex Optimization (2018), https://papers.nips.cc/paper/8186-adaptive-methods-for-nonconvex-optimization
@@ -214,11 +214,11 @@ class Yogi(TorchOptimizer):
 
     | hyper        | default | range              | meaning |
     |--------------|---------|--------------------|---------|
-    | lr           | 0.01    | [0, inf)           | Learning rate: the length of a step |
-    | weight_decay | 0       | [0, inf)           | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-    | betas[0]     | 0.9     | [0, 1)             | β₁: how slowly the mean of gradients forgets |
-    | betas[1]     | 0.999   | [0, 1)             | β₂: by what share of the square of a gradient `v` moves |
-    | eps          | 0.001   | [0, inf)           | Added to the root |
+    | lr           | 0.01    | 0 ≤ x              | Learning rate: the length of a step |
+    | weight_decay | 0       | 0 ≤ x              | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+    | betas[0]     | 0.9     | 0 ≤ x < 1          | β₁: how slowly the mean of gradients forgets |
+    | betas[1]     | 0.999   | 0 ≤ x < 1          | β₂: by what share of the square of a gradient `v` moves |
+    | eps          | 0.001   | 0 ≤ x              | Added to the root |
     | eps_hat      | True    | one of False, True | Add `eps` to the root before it is debiased? |
 
     Paper: Adaptive Methods for Nonconvex Optimization (2018), https://papers.nips.cc/paper/8186-adaptive-methods-for-nonconvex-optimization
@@ -280,13 +280,13 @@ class _laprop(Rule):
 laprop: _laprop
 """Momentum of normalised gradients
 
-| hyper   | default | range    | meaning |
-|---------|---------|----------|---------|
-| lr      | 0.0004  | [0, inf) | Learning rate: the length of a step |
-| mom     | 0.9     | [0, 1)   | β₁: how slowly the mean of normalised gradients forgets |
-| sqr_mom | 0.999   | [0, 1)   | β₂: how slowly the mean square forgets |
-| eps     | 1e-15   | [0, inf) | Keeps the division finite |
-| wd      | 0       | [0, inf) | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+| hyper   | default | range     | meaning |
+|---------|---------|-----------|---------|
+| lr      | 0.0004  | 0 ≤ x     | Learning rate: the length of a step |
+| mom     | 0.9     | 0 ≤ x < 1 | β₁: how slowly the mean of normalised gradients forgets |
+| sqr_mom | 0.999   | 0 ≤ x < 1 | β₂: how slowly the mean square forgets |
+| eps     | 1e-15   | 0 ≤ x     | Keeps the division finite |
+| wd      | 0       | 0 ≤ x     | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
 
 Paper: LaProp: Separating Momentum and Adaptivity in Adam (2020), https://arxiv.org/abs/2002.04839
 Faithful to: Z-T-WANG/LaProp-Optimizer@9373f13"""
@@ -294,13 +294,13 @@ Faithful to: Z-T-WANG/LaProp-Optimizer@9373f13"""
 class LaProp(TorchOptimizer):
     """Momentum of normalised gradients
 
-    | hyper        | default | range    | meaning |
-    |--------------|---------|----------|---------|
-    | lr           | 0.0004  | [0, inf) | Learning rate: the length of a step |
-    | betas[0]     | 0.9     | [0, 1)   | β₁: how slowly the mean of normalised gradients forgets |
-    | betas[1]     | 0.999   | [0, 1)   | β₂: how slowly the mean square forgets |
-    | eps          | 1e-15   | [0, inf) | Keeps the division finite |
-    | weight_decay | 0       | [0, inf) | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+    | hyper        | default | range     | meaning |
+    |--------------|---------|-----------|---------|
+    | lr           | 0.0004  | 0 ≤ x     | Learning rate: the length of a step |
+    | betas[0]     | 0.9     | 0 ≤ x < 1 | β₁: how slowly the mean of normalised gradients forgets |
+    | betas[1]     | 0.999   | 0 ≤ x < 1 | β₂: how slowly the mean square forgets |
+    | eps          | 1e-15   | 0 ≤ x     | Keeps the division finite |
+    | weight_decay | 0       | 0 ≤ x     | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
 
     Paper: LaProp: Separating Momentum and Adaptivity in Adam (2020), https://arxiv.org/abs/2002.04839
     Faithful to: Z-T-WANG/LaProp-Optimizer@9373f13"""

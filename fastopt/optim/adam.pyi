@@ -40,12 +40,12 @@ adamw: _adamw
 
 | hyper   | default | range              | meaning |
 |---------|---------|--------------------|---------|
-| lr      | 0.001   | [0, inf)           | Learning rate: the length of a step |
-| mom     | 0.9     | [0, 1)             | β₁: how slowly the mean of gradients forgets |
-| sqr_mom | 0.999   | [0, 1)             | β₂: how slowly the mean of squares forgets |
-| eps     | 1e-08   | [0, inf)           | Keeps the division finite |
+| lr      | 0.001   | 0 ≤ x              | Learning rate: the length of a step |
+| mom     | 0.9     | 0 ≤ x < 1          | β₁: how slowly the mean of gradients forgets |
+| sqr_mom | 0.999   | 0 ≤ x < 1          | β₂: how slowly the mean of squares forgets |
+| eps     | 1e-08   | 0 ≤ x              | Keeps the division finite |
 | eps_hat | False   | one of False, True | Add `eps` to the root before it is debiased (ε̂ in the paper)? |
-| wd      | 0.01    | [0, inf)           | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+| wd      | 0.01    | 0 ≤ x              | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
 
 Paper: Decoupled weight decay regularization (2017), https://arxiv.org/abs/1711.05101
 Faithful to: torch 2.15.0"""
@@ -80,11 +80,11 @@ adam: _adam
 
 | hyper   | default | range              | meaning |
 |---------|---------|--------------------|---------|
-| lr      | 0.001   | [0, inf)           | Learning rate: the length of a step |
-| wd      | 0       | [0, inf)           | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-| mom     | 0.9     | [0, 1)             | β₁: how slowly the mean of gradients forgets |
-| sqr_mom | 0.999   | [0, 1)             | β₂: how slowly the mean of squares forgets |
-| eps     | 1e-08   | [0, inf)           | Keeps the division finite |
+| lr      | 0.001   | 0 ≤ x              | Learning rate: the length of a step |
+| wd      | 0       | 0 ≤ x              | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+| mom     | 0.9     | 0 ≤ x < 1          | β₁: how slowly the mean of gradients forgets |
+| sqr_mom | 0.999   | 0 ≤ x < 1          | β₂: how slowly the mean of squares forgets |
+| eps     | 1e-08   | 0 ≤ x              | Keeps the division finite |
 | eps_hat | False   | one of False, True | Add `eps` to the root before it is debiased (ε̂ in the paper)? |
 
 Paper: Adam: a method for stochastic optimization (2014), https://arxiv.org/abs/1412.6980
@@ -95,11 +95,11 @@ class Adam(TorchOptimizer):
 
     | hyper        | default | range              | meaning |
     |--------------|---------|--------------------|---------|
-    | lr           | 0.001   | [0, inf)           | Learning rate: the length of a step |
-    | weight_decay | 0       | [0, inf)           | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-    | betas[0]     | 0.9     | [0, 1)             | β₁: how slowly the mean of gradients forgets |
-    | betas[1]     | 0.999   | [0, 1)             | β₂: how slowly the mean of squares forgets |
-    | eps          | 1e-08   | [0, inf)           | Keeps the division finite |
+    | lr           | 0.001   | 0 ≤ x              | Learning rate: the length of a step |
+    | weight_decay | 0       | 0 ≤ x              | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+    | betas[0]     | 0.9     | 0 ≤ x < 1          | β₁: how slowly the mean of gradients forgets |
+    | betas[1]     | 0.999   | 0 ≤ x < 1          | β₂: how slowly the mean of squares forgets |
+    | eps          | 1e-08   | 0 ≤ x              | Keeps the division finite |
     | eps_hat      | False   | one of False, True | Add `eps` to the root before it is debiased (ε̂ in the paper)? |
 
     Paper: Adam: a method for stochastic optimization (2014), https://arxiv.org/abs/1412.6980
@@ -140,12 +140,12 @@ class AdamW(TorchOptimizer):
 
     | hyper        | default | range              | meaning |
     |--------------|---------|--------------------|---------|
-    | lr           | 0.001   | [0, inf)           | Learning rate: the length of a step |
-    | betas[0]     | 0.9     | [0, 1)             | β₁: how slowly the mean of gradients forgets |
-    | betas[1]     | 0.999   | [0, 1)             | β₂: how slowly the mean of squares forgets |
-    | eps          | 1e-08   | [0, inf)           | Keeps the division finite |
+    | lr           | 0.001   | 0 ≤ x              | Learning rate: the length of a step |
+    | betas[0]     | 0.9     | 0 ≤ x < 1          | β₁: how slowly the mean of gradients forgets |
+    | betas[1]     | 0.999   | 0 ≤ x < 1          | β₂: how slowly the mean of squares forgets |
+    | eps          | 1e-08   | 0 ≤ x              | Keeps the division finite |
     | eps_hat      | False   | one of False, True | Add `eps` to the root before it is debiased (ε̂ in the paper)? |
-    | weight_decay | 0.01    | [0, inf)           | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+    | weight_decay | 0.01    | 0 ≤ x              | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
 
     Paper: Decoupled weight decay regularization (2017), https://arxiv.org/abs/1711.05101
     Faithful to: torch 2.15.0"""
@@ -206,13 +206,13 @@ class _amsgrad(Rule):
 amsgrad: _amsgrad
 """Adam with the largest mean square so far
 
-| hyper   | default | range    | meaning |
-|---------|---------|----------|---------|
-| lr      | 0.001   | [0, inf) | Learning rate: the length of a step |
-| wd      | 0       | [0, inf) | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-| mom     | 0.9     | [0, 1)   | β₁: how slowly the mean of gradients forgets |
-| sqr_mom | 0.999   | [0, 1)   | β₂: how slowly the mean of squares forgets |
-| eps     | 1e-08   | [0, inf) | Keeps the division finite |
+| hyper   | default | range     | meaning |
+|---------|---------|-----------|---------|
+| lr      | 0.001   | 0 ≤ x     | Learning rate: the length of a step |
+| wd      | 0       | 0 ≤ x     | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+| mom     | 0.9     | 0 ≤ x < 1 | β₁: how slowly the mean of gradients forgets |
+| sqr_mom | 0.999   | 0 ≤ x < 1 | β₂: how slowly the mean of squares forgets |
+| eps     | 1e-08   | 0 ≤ x     | Keeps the division finite |
 
 Paper: On the convergence of Adam and beyond (2018), https://arxiv.org/abs/1904.09237
 Faithful to: torch 2.15.0"""
@@ -220,13 +220,13 @@ Faithful to: torch 2.15.0"""
 class AMSGrad(TorchOptimizer):
     """Adam with the largest mean square so far
 
-    | hyper        | default | range    | meaning |
-    |--------------|---------|----------|---------|
-    | lr           | 0.001   | [0, inf) | Learning rate: the length of a step |
-    | weight_decay | 0       | [0, inf) | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-    | betas[0]     | 0.9     | [0, 1)   | β₁: how slowly the mean of gradients forgets |
-    | betas[1]     | 0.999   | [0, 1)   | β₂: how slowly the mean of squares forgets |
-    | eps          | 1e-08   | [0, inf) | Keeps the division finite |
+    | hyper        | default | range     | meaning |
+    |--------------|---------|-----------|---------|
+    | lr           | 0.001   | 0 ≤ x     | Learning rate: the length of a step |
+    | weight_decay | 0       | 0 ≤ x     | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+    | betas[0]     | 0.9     | 0 ≤ x < 1 | β₁: how slowly the mean of gradients forgets |
+    | betas[1]     | 0.999   | 0 ≤ x < 1 | β₂: how slowly the mean of squares forgets |
+    | eps          | 1e-08   | 0 ≤ x     | Keeps the division finite |
 
     Paper: On the convergence of Adam and beyond (2018), https://arxiv.org/abs/1904.09237
     Faithful to: torch 2.15.0"""
@@ -289,14 +289,14 @@ class _radam(Rule):
 radam: _radam
 """Rectified Adam: momentum until the mean square can be trusted
 
-| hyper   | default | range    | meaning |
-|---------|---------|----------|---------|
-| lr      | 0.001   | [0, inf) | Learning rate: the length of a step |
-| mom     | 0.9     | [0, 1)   | β₁ of the mean |
-| sqr_mom | 0.999   | [0, 1)   | β₂ of the mean square |
-| eps     | 1e-08   | [0, inf) | Keeps the division finite |
-| n_min   | 5       | [4, inf) | Least length of the moving average to trust |
-| wd      | 0       | [0, inf) | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+| hyper   | default | range     | meaning |
+|---------|---------|-----------|---------|
+| lr      | 0.001   | 0 ≤ x     | Learning rate: the length of a step |
+| mom     | 0.9     | 0 ≤ x < 1 | β₁ of the mean |
+| sqr_mom | 0.999   | 0 ≤ x < 1 | β₂ of the mean square |
+| eps     | 1e-08   | 0 ≤ x     | Keeps the division finite |
+| n_min   | 5       | 4 ≤ x     | Least length of the moving average to trust |
+| wd      | 0       | 0 ≤ x     | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
 
 Paper: On the variance of the adaptive learning rate and beyond (2019), https://arxiv.org/abs/1908.03265
 Faithful to: LiyuanLucasLiu/RAdam@d9fd30a"""
@@ -329,14 +329,14 @@ class _radam_hold(Rule):
 radam_hold: _radam_hold
 """Rectified Adam that stands still meanwhile, the default of the authors' code
 
-| hyper   | default | range    | meaning |
-|---------|---------|----------|---------|
-| lr      | 0.001   | [0, inf) | Learning rate: the length of a step |
-| mom     | 0.9     | [0, 1)   | β₁ of the mean |
-| sqr_mom | 0.999   | [0, 1)   | β₂ of the mean square |
-| eps     | 1e-08   | [0, inf) | Keeps the division finite |
-| n_min   | 5       | [4, inf) | Least length of the moving average to trust |
-| wd      | 0       | [0, inf) | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+| hyper   | default | range     | meaning |
+|---------|---------|-----------|---------|
+| lr      | 0.001   | 0 ≤ x     | Learning rate: the length of a step |
+| mom     | 0.9     | 0 ≤ x < 1 | β₁ of the mean |
+| sqr_mom | 0.999   | 0 ≤ x < 1 | β₂ of the mean square |
+| eps     | 1e-08   | 0 ≤ x     | Keeps the division finite |
+| n_min   | 5       | 4 ≤ x     | Least length of the moving average to trust |
+| wd      | 0       | 0 ≤ x     | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
 
 Paper: On the variance of the adaptive learning rate and beyond (2019), https://arxiv.org/abs/1908.03265
 Faithful to: LiyuanLucasLiu/RAdam@d9fd30a"""
@@ -344,14 +344,14 @@ Faithful to: LiyuanLucasLiu/RAdam@d9fd30a"""
 class RAdam(TorchOptimizer):
     """Rectified Adam: momentum until the mean square can be trusted
 
-    | hyper        | default | range    | meaning |
-    |--------------|---------|----------|---------|
-    | lr           | 0.001   | [0, inf) | Learning rate: the length of a step |
-    | betas[0]     | 0.9     | [0, 1)   | β₁ of the mean |
-    | betas[1]     | 0.999   | [0, 1)   | β₂ of the mean square |
-    | eps          | 1e-08   | [0, inf) | Keeps the division finite |
-    | n_min        | 5       | [4, inf) | Least length of the moving average to trust |
-    | weight_decay | 0       | [0, inf) | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+    | hyper        | default | range     | meaning |
+    |--------------|---------|-----------|---------|
+    | lr           | 0.001   | 0 ≤ x     | Learning rate: the length of a step |
+    | betas[0]     | 0.9     | 0 ≤ x < 1 | β₁ of the mean |
+    | betas[1]     | 0.999   | 0 ≤ x < 1 | β₂ of the mean square |
+    | eps          | 1e-08   | 0 ≤ x     | Keeps the division finite |
+    | n_min        | 5       | 4 ≤ x     | Least length of the moving average to trust |
+    | weight_decay | 0       | 0 ≤ x     | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
 
     Paper: On the variance of the adaptive learning rate and beyond (2019), https://arxiv.org/abs/1908.03265
     Faithful to: LiyuanLucasLiu/RAdam@d9fd30a"""

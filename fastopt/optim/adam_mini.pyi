@@ -35,13 +35,13 @@ class _adam_mini(Rule):
 adam_mini: _adam_mini
 """AdamW with one mean square for a whole row
 
-| hyper   | default | range    | meaning |
-|---------|---------|----------|---------|
-| lr      | 0.001   | [0, inf) | Learning rate: the length of a step |
-| mom     | 0.9     | [0, 1)   | β₁: how slowly the mean of gradients forgets |
-| sqr_mom | 0.999   | [0, 1)   | β₂: how slowly the mean of squares forgets |
-| eps     | 1e-08   | [0, inf) | Keeps the division finite |
-| wd      | 0       | [0, inf) | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+| hyper   | default | range     | meaning |
+|---------|---------|-----------|---------|
+| lr      | 0.001   | 0 ≤ x     | Learning rate: the length of a step |
+| mom     | 0.9     | 0 ≤ x < 1 | β₁: how slowly the mean of gradients forgets |
+| sqr_mom | 0.999   | 0 ≤ x < 1 | β₂: how slowly the mean of squares forgets |
+| eps     | 1e-08   | 0 ≤ x     | Keeps the division finite |
+| wd      | 0       | 0 ≤ x     | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
 
 Paper: Adam-mini: Use Fewer Learning Rates To Gain More (2024), https://arxiv.org/abs/2406.16793
 Faithful to: zyushun/Adam-mini@402aadf"""
@@ -49,13 +49,13 @@ Faithful to: zyushun/Adam-mini@402aadf"""
 class AdamMini(TorchOptimizer):
     """AdamW with one mean square for a whole row
 
-    | hyper        | default | range    | meaning |
-    |--------------|---------|----------|---------|
-    | lr           | 0.001   | [0, inf) | Learning rate: the length of a step |
-    | betas[0]     | 0.9     | [0, 1)   | β₁: how slowly the mean of gradients forgets |
-    | betas[1]     | 0.999   | [0, 1)   | β₂: how slowly the mean of squares forgets |
-    | eps          | 1e-08   | [0, inf) | Keeps the division finite |
-    | weight_decay | 0       | [0, inf) | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+    | hyper        | default | range     | meaning |
+    |--------------|---------|-----------|---------|
+    | lr           | 0.001   | 0 ≤ x     | Learning rate: the length of a step |
+    | betas[0]     | 0.9     | 0 ≤ x < 1 | β₁: how slowly the mean of gradients forgets |
+    | betas[1]     | 0.999   | 0 ≤ x < 1 | β₂: how slowly the mean of squares forgets |
+    | eps          | 1e-08   | 0 ≤ x     | Keeps the division finite |
+    | weight_decay | 0       | 0 ≤ x     | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
 
     Paper: Adam-mini: Use Fewer Learning Rates To Gain More (2024), https://arxiv.org/abs/2406.16793
     Faithful to: zyushun/Adam-mini@402aadf"""

@@ -44,13 +44,13 @@ adamod: _adamod
 
 | hyper        | default | range              | meaning |
 |--------------|---------|--------------------|---------|
-| lr           | 0.001   | [0, inf)           | Learning rate |
-| mom          | 0.9     | [0, 1)             | β₁: how slowly the mean of gradients forgets |
-| sqr_mom      | 0.999   | [0, 1)             | β₂: how slowly the mean of squares forgets |
-| mom3         | 0.999   | [0, 1)             | β₃: how slowly the mean of rates forgets; `len_memory=1000` says the same |
-| eps          | 1e-08   | [0, inf)           | Keeps the division finite |
+| lr           | 0.001   | 0 ≤ x              | Learning rate |
+| mom          | 0.9     | 0 ≤ x < 1          | β₁: how slowly the mean of gradients forgets |
+| sqr_mom      | 0.999   | 0 ≤ x < 1          | β₂: how slowly the mean of squares forgets |
+| mom3         | 0.999   | 0 ≤ x < 1          | β₃: how slowly the mean of rates forgets; `len_memory=1000` says the same |
+| eps          | 1e-08   | 0 ≤ x              | Keeps the division finite |
 | average_step | False   | one of False, True | Take the mean of the rate and its average, not the smaller? |
-| wd           | 0       | [0, inf)           | Weight decay, multiplied by `lr` |
+| wd           | 0       | 0 ≤ x              | Weight decay, multiplied by `lr` |
 
 Paper: An Adaptive and Momental Bound Method for Stochastic Learning (2019), https://arxiv.org/abs/1910.12249
 Faithful to: lancopku/AdaMod@d866407"""
@@ -60,13 +60,13 @@ class AdaMod(TorchOptimizer):
 
     | hyper        | default | range              | meaning |
     |--------------|---------|--------------------|---------|
-    | lr           | 0.001   | [0, inf)           | Learning rate |
-    | betas[0]     | 0.9     | [0, 1)             | β₁: how slowly the mean of gradients forgets |
-    | betas[1]     | 0.999   | [0, 1)             | β₂: how slowly the mean of squares forgets |
-    | mom3         | 0.999   | [0, 1)             | β₃: how slowly the mean of rates forgets; `len_memory=1000` says the same |
-    | eps          | 1e-08   | [0, inf)           | Keeps the division finite |
+    | lr           | 0.001   | 0 ≤ x              | Learning rate |
+    | betas[0]     | 0.9     | 0 ≤ x < 1          | β₁: how slowly the mean of gradients forgets |
+    | betas[1]     | 0.999   | 0 ≤ x < 1          | β₂: how slowly the mean of squares forgets |
+    | mom3         | 0.999   | 0 ≤ x < 1          | β₃: how slowly the mean of rates forgets; `len_memory=1000` says the same |
+    | eps          | 1e-08   | 0 ≤ x              | Keeps the division finite |
     | average_step | False   | one of False, True | Take the mean of the rate and its average, not the smaller? |
-    | weight_decay | 0       | [0, inf)           | Weight decay, multiplied by `lr` |
+    | weight_decay | 0       | 0 ≤ x              | Weight decay, multiplied by `lr` |
 
     Paper: An Adaptive and Momental Bound Method for Stochastic Learning (2019), https://arxiv.org/abs/1910.12249
     Faithful to: lancopku/AdaMod@d866407"""
@@ -139,14 +139,14 @@ diffmod: _diffmod
 
 | hyper        | default | range              | meaning |
 |--------------|---------|--------------------|---------|
-| lr           | 0.001   | [0, inf)           | Learning rate |
-| mom          | 0.9     | [0, 1)             | β₁: how slowly the mean of gradients forgets |
-| sqr_mom      | 0.999   | [0, 1)             | β₂: how slowly the mean of squares forgets |
-| mom3         | 0.999   | [0, 1)             | β₃: how slowly the mean of rates forgets; `len_memory=1000` says the same |
-| eps          | 1e-08   | [0, inf)           | Keeps the division finite |
+| lr           | 0.001   | 0 ≤ x              | Learning rate |
+| mom          | 0.9     | 0 ≤ x < 1          | β₁: how slowly the mean of gradients forgets |
+| sqr_mom      | 0.999   | 0 ≤ x < 1          | β₂: how slowly the mean of squares forgets |
+| mom3         | 0.999   | 0 ≤ x < 1          | β₃: how slowly the mean of rates forgets; `len_memory=1000` says the same |
+| eps          | 1e-08   | 0 ≤ x              | Keeps the division finite |
 | average_step | False   | one of False, True | Take the mean of the rate and its average, not the smaller? |
 | version      | 0       | one of 0, 1, 2     | 0: ξ of the size of the change, ½ to 1; 1: of its sign too, 0 to 1; 2: of the size, ½ to 5 |
-| wd           | 0       | [0, inf)           | Weight decay, multiplied by `lr` |
+| wd           | 0       | 0 ≤ x              | Weight decay, multiplied by `lr` |
 
 Faithful to: lessw2020/Best-Deep-Learning-Optimizers@070a509"""
 
@@ -185,14 +185,14 @@ deepmemory: _deepmemory
 
 | hyper        | default | range              | meaning |
 |--------------|---------|--------------------|---------|
-| lr           | 0.004   | [0, inf)           | Learning rate |
-| mom          | 0.9     | [0, 1)             | β₁: how slowly the mean of gradients forgets |
-| sqr_mom      | 0.999   | [0, 1)             | β₂: how slowly the mean of squares forgets |
-| mom3         | 0.995   | [0, 1)             | β₃: how slowly the mean of rates forgets; `len_memory=1000` says the same |
-| eps          | 1e-06   | [0, inf)           | Keeps the division finite |
+| lr           | 0.004   | 0 ≤ x              | Learning rate |
+| mom          | 0.9     | 0 ≤ x < 1          | β₁: how slowly the mean of gradients forgets |
+| sqr_mom      | 0.999   | 0 ≤ x < 1          | β₂: how slowly the mean of squares forgets |
+| mom3         | 0.995   | 0 ≤ x < 1          | β₃: how slowly the mean of rates forgets; `len_memory=1000` says the same |
+| eps          | 1e-06   | 0 ≤ x              | Keeps the division finite |
 | average_step | True    | one of False, True | Take the mean of the rate and its average, not the smaller? |
 | version      | 1       | one of 0, 1, 2     | 0: ξ of the size of the change, ½ to 1; 1: of its sign too, 0 to 1; 2: of the size, ½ to 5 |
-| wd           | 0       | [0, inf)           | Weight decay, multiplied by `lr` |
+| wd           | 0       | 0 ≤ x              | Weight decay, multiplied by `lr` |
 
 Faithful to: lessw2020/Best-Deep-Learning-Optimizers@070a509"""
 
@@ -201,14 +201,14 @@ class DiffMod(TorchOptimizer):
 
     | hyper        | default | range              | meaning |
     |--------------|---------|--------------------|---------|
-    | lr           | 0.001   | [0, inf)           | Learning rate |
-    | betas[0]     | 0.9     | [0, 1)             | β₁: how slowly the mean of gradients forgets |
-    | betas[1]     | 0.999   | [0, 1)             | β₂: how slowly the mean of squares forgets |
-    | mom3         | 0.999   | [0, 1)             | β₃: how slowly the mean of rates forgets; `len_memory=1000` says the same |
-    | eps          | 1e-08   | [0, inf)           | Keeps the division finite |
+    | lr           | 0.001   | 0 ≤ x              | Learning rate |
+    | betas[0]     | 0.9     | 0 ≤ x < 1          | β₁: how slowly the mean of gradients forgets |
+    | betas[1]     | 0.999   | 0 ≤ x < 1          | β₂: how slowly the mean of squares forgets |
+    | mom3         | 0.999   | 0 ≤ x < 1          | β₃: how slowly the mean of rates forgets; `len_memory=1000` says the same |
+    | eps          | 1e-08   | 0 ≤ x              | Keeps the division finite |
     | average_step | False   | one of False, True | Take the mean of the rate and its average, not the smaller? |
     | version      | 0       | one of 0, 1, 2     | 0: ξ of the size of the change, ½ to 1; 1: of its sign too, 0 to 1; 2: of the size, ½ to 5 |
-    | weight_decay | 0       | [0, inf)           | Weight decay, multiplied by `lr` |
+    | weight_decay | 0       | 0 ≤ x              | Weight decay, multiplied by `lr` |
 
     Faithful to: lessw2020/Best-Deep-Learning-Optimizers@070a509"""
     def __init__(
@@ -252,14 +252,14 @@ class DeepMemory(TorchOptimizer):
 
     | hyper        | default | range              | meaning |
     |--------------|---------|--------------------|---------|
-    | lr           | 0.004   | [0, inf)           | Learning rate |
-    | betas[0]     | 0.9     | [0, 1)             | β₁: how slowly the mean of gradients forgets |
-    | betas[1]     | 0.999   | [0, 1)             | β₂: how slowly the mean of squares forgets |
-    | mom3         | 0.995   | [0, 1)             | β₃: how slowly the mean of rates forgets; `len_memory=1000` says the same |
-    | eps          | 1e-06   | [0, inf)           | Keeps the division finite |
+    | lr           | 0.004   | 0 ≤ x              | Learning rate |
+    | betas[0]     | 0.9     | 0 ≤ x < 1          | β₁: how slowly the mean of gradients forgets |
+    | betas[1]     | 0.999   | 0 ≤ x < 1          | β₂: how slowly the mean of squares forgets |
+    | mom3         | 0.995   | 0 ≤ x < 1          | β₃: how slowly the mean of rates forgets; `len_memory=1000` says the same |
+    | eps          | 1e-06   | 0 ≤ x              | Keeps the division finite |
     | average_step | True    | one of False, True | Take the mean of the rate and its average, not the smaller? |
     | version      | 1       | one of 0, 1, 2     | 0: ξ of the size of the change, ½ to 1; 1: of its sign too, 0 to 1; 2: of the size, ½ to 5 |
-    | weight_decay | 0       | [0, inf)           | Weight decay, multiplied by `lr` |
+    | weight_decay | 0       | 0 ≤ x              | Weight decay, multiplied by `lr` |
 
     Faithful to: lessw2020/Best-Deep-Learning-Optimizers@070a509"""
     def __init__(

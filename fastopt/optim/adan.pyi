@@ -38,14 +38,14 @@ class _adan_no_prox(Rule):
 adan_no_prox: _adan_no_prox
 """Adan with decoupled decay
 
-| hyper    | default | range    | meaning |
-|----------|---------|----------|---------|
-| lr       | 0.001   | [0, inf) | Learning rate: the length of a step |
-| mom      | 0.98    | [0, 1)   | β₁: how slowly the mean of gradients forgets |
-| diff_mom | 0.92    | [0, 1)   | β₂: how slowly the mean of their changes forgets, and how far ahead to look |
-| sqr_mom  | 0.99    | [0, 1)   | β₃: how slowly the mean of squares forgets |
-| eps      | 1e-08   | [0, inf) | Keeps the division finite |
-| wd       | 0       | [0, inf) | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+| hyper    | default | range     | meaning |
+|----------|---------|-----------|---------|
+| lr       | 0.001   | 0 ≤ x     | Learning rate: the length of a step |
+| mom      | 0.98    | 0 ≤ x < 1 | β₁: how slowly the mean of gradients forgets |
+| diff_mom | 0.92    | 0 ≤ x < 1 | β₂: how slowly the mean of their changes forgets, and how far ahead to look |
+| sqr_mom  | 0.99    | 0 ≤ x < 1 | β₃: how slowly the mean of squares forgets |
+| eps      | 1e-08   | 0 ≤ x     | Keeps the division finite |
+| wd       | 0       | 0 ≤ x     | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
 
 Paper: Adan: Adaptive Nesterov Momentum Algorithm for Faster Optimizing Deep Models (2022), https://arxiv.org/abs/2208.06677
 Faithful to: sail-sg/Adan@2c65bea"""
@@ -78,14 +78,14 @@ class _adan(Rule):
 adan: _adan
 """Adam that looks ahead along the change of the gradient
 
-| hyper    | default | range    | meaning |
-|----------|---------|----------|---------|
-| lr       | 0.001   | [0, inf) | Learning rate: the length of a step |
-| mom      | 0.98    | [0, 1)   | β₁: how slowly the mean of gradients forgets |
-| diff_mom | 0.92    | [0, 1)   | β₂: how slowly the mean of their changes forgets, and how far ahead to look |
-| sqr_mom  | 0.99    | [0, 1)   | β₃: how slowly the mean of squares forgets |
-| eps      | 1e-08   | [0, inf) | Keeps the division finite |
-| wd       | 0       | [0, inf) | Weight decay, multiplied by `lr` |
+| hyper    | default | range     | meaning |
+|----------|---------|-----------|---------|
+| lr       | 0.001   | 0 ≤ x     | Learning rate: the length of a step |
+| mom      | 0.98    | 0 ≤ x < 1 | β₁: how slowly the mean of gradients forgets |
+| diff_mom | 0.92    | 0 ≤ x < 1 | β₂: how slowly the mean of their changes forgets, and how far ahead to look |
+| sqr_mom  | 0.99    | 0 ≤ x < 1 | β₃: how slowly the mean of squares forgets |
+| eps      | 1e-08   | 0 ≤ x     | Keeps the division finite |
+| wd       | 0       | 0 ≤ x     | Weight decay, multiplied by `lr` |
 
 Paper: Adan: Adaptive Nesterov Momentum Algorithm for Faster Optimizing Deep Models (2022), https://arxiv.org/abs/2208.06677
 Faithful to: sail-sg/Adan@2c65bea"""
@@ -93,14 +93,14 @@ Faithful to: sail-sg/Adan@2c65bea"""
 class Adan(TorchOptimizer):
     """Adam that looks ahead along the change of the gradient
 
-    | hyper        | default | range    | meaning |
-    |--------------|---------|----------|---------|
-    | lr           | 0.001   | [0, inf) | Learning rate: the length of a step |
-    | betas[0]     | 0.98    | [0, 1)   | β₁: how slowly the mean of gradients forgets |
-    | diff_mom     | 0.92    | [0, 1)   | β₂: how slowly the mean of their changes forgets, and how far ahead to look |
-    | betas[1]     | 0.99    | [0, 1)   | β₃: how slowly the mean of squares forgets |
-    | eps          | 1e-08   | [0, inf) | Keeps the division finite |
-    | weight_decay | 0       | [0, inf) | Weight decay, multiplied by `lr` |
+    | hyper        | default | range     | meaning |
+    |--------------|---------|-----------|---------|
+    | lr           | 0.001   | 0 ≤ x     | Learning rate: the length of a step |
+    | betas[0]     | 0.98    | 0 ≤ x < 1 | β₁: how slowly the mean of gradients forgets |
+    | diff_mom     | 0.92    | 0 ≤ x < 1 | β₂: how slowly the mean of their changes forgets, and how far ahead to look |
+    | betas[1]     | 0.99    | 0 ≤ x < 1 | β₃: how slowly the mean of squares forgets |
+    | eps          | 1e-08   | 0 ≤ x     | Keeps the division finite |
+    | weight_decay | 0       | 0 ≤ x     | Weight decay, multiplied by `lr` |
 
     Paper: Adan: Adaptive Nesterov Momentum Algorithm for Faster Optimizing Deep Models (2022), https://arxiv.org/abs/2208.06677
     Faithful to: sail-sg/Adan@2c65bea"""
@@ -167,13 +167,13 @@ adoptw: _adoptw
 
 | hyper    | default | range              | meaning |
 |----------|---------|--------------------|---------|
-| lr       | 0.001   | [0, inf)           | Learning rate: the length of a step |
-| mom      | 0.9     | [0, 1)             | β₁: how slowly the mean of normalised gradients forgets |
-| sqr_mom  | 0.9999  | [0, 1)             | β₂: how slowly the mean of squares forgets |
-| eps      | 1e-06   | [0, inf)           | Least divisor |
+| lr       | 0.001   | 0 ≤ x              | Learning rate: the length of a step |
+| mom      | 0.9     | 0 ≤ x < 1          | β₁: how slowly the mean of normalised gradients forgets |
+| sqr_mom  | 0.9999  | 0 ≤ x < 1          | β₂: how slowly the mean of squares forgets |
+| eps      | 1e-06   | 0 ≤ x              | Least divisor |
 | clip     | True    | one of False, True | Clip normalised gradients? |
-| clip_pow | 0.25    | [0, inf)           | At `(step-1)**clip_pow` |
-| wd       | 0       | [0, inf)           | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+| clip_pow | 0.25    | 0 ≤ x              | At `(step-1)**clip_pow` |
+| wd       | 0       | 0 ≤ x              | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
 
 Paper: ADOPT: Modified Adam Can Converge with Any β₂ with the Optimal Rate (2024), https://arxiv.org/abs/2411.02853
 Faithful to: iShohei220/adopt@6468572"""
@@ -210,13 +210,13 @@ adopt: _adopt
 
 | hyper    | default | range              | meaning |
 |----------|---------|--------------------|---------|
-| lr       | 0.001   | [0, inf)           | Learning rate: the length of a step |
-| wd       | 0       | [0, inf)           | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-| mom      | 0.9     | [0, 1)             | β₁: how slowly the mean of normalised gradients forgets |
-| sqr_mom  | 0.9999  | [0, 1)             | β₂: how slowly the mean of squares forgets |
-| eps      | 1e-06   | [0, inf)           | Least divisor |
+| lr       | 0.001   | 0 ≤ x              | Learning rate: the length of a step |
+| wd       | 0       | 0 ≤ x              | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+| mom      | 0.9     | 0 ≤ x < 1          | β₁: how slowly the mean of normalised gradients forgets |
+| sqr_mom  | 0.9999  | 0 ≤ x < 1          | β₂: how slowly the mean of squares forgets |
+| eps      | 1e-06   | 0 ≤ x              | Least divisor |
 | clip     | True    | one of False, True | Clip normalised gradients? |
-| clip_pow | 0.25    | [0, inf)           | At `(step-1)**clip_pow` |
+| clip_pow | 0.25    | 0 ≤ x              | At `(step-1)**clip_pow` |
 
 Paper: ADOPT: Modified Adam Can Converge with Any β₂ with the Optimal Rate (2024), https://arxiv.org/abs/2411.02853
 Faithful to: iShohei220/adopt@6468572"""
@@ -226,13 +226,13 @@ class ADOPT(TorchOptimizer):
 
     | hyper        | default | range              | meaning |
     |--------------|---------|--------------------|---------|
-    | lr           | 0.001   | [0, inf)           | Learning rate: the length of a step |
-    | weight_decay | 0       | [0, inf)           | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-    | betas[0]     | 0.9     | [0, 1)             | β₁: how slowly the mean of normalised gradients forgets |
-    | betas[1]     | 0.9999  | [0, 1)             | β₂: how slowly the mean of squares forgets |
-    | eps          | 1e-06   | [0, inf)           | Least divisor |
+    | lr           | 0.001   | 0 ≤ x              | Learning rate: the length of a step |
+    | weight_decay | 0       | 0 ≤ x              | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+    | betas[0]     | 0.9     | 0 ≤ x < 1          | β₁: how slowly the mean of normalised gradients forgets |
+    | betas[1]     | 0.9999  | 0 ≤ x < 1          | β₂: how slowly the mean of squares forgets |
+    | eps          | 1e-06   | 0 ≤ x              | Least divisor |
     | clip         | True    | one of False, True | Clip normalised gradients? |
-    | clip_pow     | 0.25    | [0, inf)           | At `(step-1)**clip_pow` |
+    | clip_pow     | 0.25    | 0 ≤ x              | At `(step-1)**clip_pow` |
 
     Paper: ADOPT: Modified Adam Can Converge with Any β₂ with the Optimal Rate (2024), https://arxiv.org/abs/2411.02853
     Faithful to: iShohei220/adopt@6468572"""
@@ -274,13 +274,13 @@ class ADOPTW(TorchOptimizer):
 
     | hyper        | default | range              | meaning |
     |--------------|---------|--------------------|---------|
-    | lr           | 0.001   | [0, inf)           | Learning rate: the length of a step |
-    | betas[0]     | 0.9     | [0, 1)             | β₁: how slowly the mean of normalised gradients forgets |
-    | betas[1]     | 0.9999  | [0, 1)             | β₂: how slowly the mean of squares forgets |
-    | eps          | 1e-06   | [0, inf)           | Least divisor |
+    | lr           | 0.001   | 0 ≤ x              | Learning rate: the length of a step |
+    | betas[0]     | 0.9     | 0 ≤ x < 1          | β₁: how slowly the mean of normalised gradients forgets |
+    | betas[1]     | 0.9999  | 0 ≤ x < 1          | β₂: how slowly the mean of squares forgets |
+    | eps          | 1e-06   | 0 ≤ x              | Least divisor |
     | clip         | True    | one of False, True | Clip normalised gradients? |
-    | clip_pow     | 0.25    | [0, inf)           | At `(step-1)**clip_pow` |
-    | weight_decay | 0       | [0, inf)           | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+    | clip_pow     | 0.25    | 0 ≤ x              | At `(step-1)**clip_pow` |
+    | weight_decay | 0       | 0 ≤ x              | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
 
     Paper: ADOPT: Modified Adam Can Converge with Any β₂ with the Optimal Rate (2024), https://arxiv.org/abs/2411.02853
     Faithful to: iShohei220/adopt@6468572"""
@@ -349,13 +349,13 @@ mars_adamw: _mars_adamw
 
 | hyper   | default | range              | meaning |
 |---------|---------|--------------------|---------|
-| lr      | 0.003   | [0, inf)           | Learning rate: the length of a step |
-| mom     | 0.95    | [0, 1)             | β₁: how slowly the mean of gradients forgets |
-| gamma   | 0.025   | [0, inf)           | γ: how much of the change to add |
-| sqr_mom | 0.99    | [0, 1)             | β₂: how slowly the mean of squares forgets |
-| eps     | 1e-08   | [0, inf)           | Keeps the division finite |
+| lr      | 0.003   | 0 ≤ x              | Learning rate: the length of a step |
+| mom     | 0.95    | 0 ≤ x < 1          | β₁: how slowly the mean of gradients forgets |
+| gamma   | 0.025   | 0 ≤ x              | γ: how much of the change to add |
+| sqr_mom | 0.99    | 0 ≤ x < 1          | β₂: how slowly the mean of squares forgets |
+| eps     | 1e-08   | 0 ≤ x              | Keeps the division finite |
 | eps_hat | False   | one of False, True | Add `eps` to the root before it is debiased (ε̂ in the paper)? |
-| wd      | 0       | [0, inf)           | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+| wd      | 0       | 0 ≤ x              | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
 
 Paper: MARS: Unleashing the Power of Variance Reduction for Training Large Models (2024), https://arxiv.org/abs/2411.10438
 Faithful to: AGI-Arena/MARS@4831e28"""
@@ -386,13 +386,13 @@ class _mars_lion(Rule):
 mars_lion: _mars_lion
 """Lion on gradients corrected by their change
 
-| hyper   | default | range    | meaning |
-|---------|---------|----------|---------|
-| lr      | 0.003   | [0, inf) | Learning rate: the length of a step |
-| mom     | 0.95    | [0, 1)   | β₁: share of the mean in the direction |
-| gamma   | 0.025   | [0, inf) | γ: how much of the change to add |
-| sqr_mom | 0.95    | [0, 1)   | β₂: how slowly the mean forgets; nothing is squared |
-| wd      | 0       | [0, inf) | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+| hyper   | default | range     | meaning |
+|---------|---------|-----------|---------|
+| lr      | 0.003   | 0 ≤ x     | Learning rate: the length of a step |
+| mom     | 0.95    | 0 ≤ x < 1 | β₁: share of the mean in the direction |
+| gamma   | 0.025   | 0 ≤ x     | γ: how much of the change to add |
+| sqr_mom | 0.95    | 0 ≤ x < 1 | β₂: how slowly the mean forgets; nothing is squared |
+| wd      | 0       | 0 ≤ x     | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
 
 Paper: MARS: Unleashing the Power of Variance Reduction for Training Large Models (2024), https://arxiv.org/abs/2411.10438
 Faithful to: AGI-Arena/MARS@4831e28"""
@@ -437,17 +437,17 @@ mars: _mars
 
 | hyper         | default | range              | meaning |
 |---------------|---------|--------------------|---------|
-| lr            | 0.003   | [0, inf)           | Learning rate: the length of a step |
-| mom           | 0.95    | [0, 1)             | β₁: how slowly the mean of gradients forgets |
-| gamma         | 0.025   | [0, inf)           | γ: how much of the change to add |
-| sqr_mom       | 0.99    | [0, 1)             | β₂: how slowly the mean of squares forgets |
-| eps           | 1e-08   | [0, inf)           | Keeps the division finite |
+| lr            | 0.003   | 0 ≤ x              | Learning rate: the length of a step |
+| mom           | 0.95    | 0 ≤ x < 1          | β₁: how slowly the mean of gradients forgets |
+| gamma         | 0.025   | 0 ≤ x              | γ: how much of the change to add |
+| sqr_mom       | 0.99    | 0 ≤ x < 1          | β₂: how slowly the mean of squares forgets |
+| eps           | 1e-08   | 0 ≤ x              | Keeps the division finite |
 | eps_hat       | False   | one of False, True | Add `eps` to the root before it is debiased (ε̂ in the paper)? |
-| wd            | 0       | [0, inf)           | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-| other_mom     | 0.9     | [0, 1)             | β₁: how slowly the mean of gradients forgets |
-| other_sqr_mom | 0.95    | [0, 1)             | β₂: how slowly the mean of squares forgets |
-| other_wd      | 0.1     | [0, inf)           | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-| lr_ratio      | 1       | [0, inf)           | What `lr` is multiplied by for the other rule |
+| wd            | 0       | 0 ≤ x              | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+| other_mom     | 0.9     | 0 ≤ x < 1          | β₁: how slowly the mean of gradients forgets |
+| other_sqr_mom | 0.95    | 0 ≤ x < 1          | β₂: how slowly the mean of squares forgets |
+| other_wd      | 0.1     | 0 ≤ x              | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+| lr_ratio      | 1       | 0 ≤ x              | What `lr` is multiplied by for the other rule |
 
 Paper: MARS: Unleashing the Power of Variance Reduction for Training Large Models (2024), https://arxiv.org/abs/2411.10438
 Faithful to: AGI-Arena/MARS@4831e28"""
@@ -457,17 +457,17 @@ class MARS(TorchOptimizer):
 
     | hyper           | default | range              | meaning |
     |-----------------|---------|--------------------|---------|
-    | lr              | 0.003   | [0, inf)           | Learning rate: the length of a step |
-    | betas[0]        | 0.95    | [0, 1)             | β₁: how slowly the mean of gradients forgets |
-    | gamma           | 0.025   | [0, inf)           | γ: how much of the change to add |
-    | betas[1]        | 0.99    | [0, 1)             | β₂: how slowly the mean of squares forgets |
-    | eps             | 1e-08   | [0, inf)           | Keeps the division finite |
+    | lr              | 0.003   | 0 ≤ x              | Learning rate: the length of a step |
+    | betas[0]        | 0.95    | 0 ≤ x < 1          | β₁: how slowly the mean of gradients forgets |
+    | gamma           | 0.025   | 0 ≤ x              | γ: how much of the change to add |
+    | betas[1]        | 0.99    | 0 ≤ x < 1          | β₂: how slowly the mean of squares forgets |
+    | eps             | 1e-08   | 0 ≤ x              | Keeps the division finite |
     | eps_hat         | False   | one of False, True | Add `eps` to the root before it is debiased (ε̂ in the paper)? |
-    | weight_decay    | 0       | [0, inf)           | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-    | betas_1d[0]     | 0.9     | [0, 1)             | β₁: how slowly the mean of gradients forgets |
-    | betas_1d[1]     | 0.95    | [0, 1)             | β₂: how slowly the mean of squares forgets |
-    | weight_decay_1d | 0.1     | [0, inf)           | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-    | lr_ratio        | 1       | [0, inf)           | What `lr` is multiplied by for the other rule |
+    | weight_decay    | 0       | 0 ≤ x              | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+    | betas_1d[0]     | 0.9     | 0 ≤ x < 1          | β₁: how slowly the mean of gradients forgets |
+    | betas_1d[1]     | 0.95    | 0 ≤ x < 1          | β₂: how slowly the mean of squares forgets |
+    | weight_decay_1d | 0.1     | 0 ≤ x              | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+    | lr_ratio        | 1       | 0 ≤ x              | What `lr` is multiplied by for the other rule |
 
     Paper: MARS: Unleashing the Power of Variance Reduction for Training Large Models (2024), https://arxiv.org/abs/2411.10438
     Faithful to: AGI-Arena/MARS@4831e28"""
@@ -516,13 +516,13 @@ class MARSAdamW(TorchOptimizer):
 
     | hyper        | default | range              | meaning |
     |--------------|---------|--------------------|---------|
-    | lr           | 0.003   | [0, inf)           | Learning rate: the length of a step |
-    | betas[0]     | 0.95    | [0, 1)             | β₁: how slowly the mean of gradients forgets |
-    | gamma        | 0.025   | [0, inf)           | γ: how much of the change to add |
-    | betas[1]     | 0.99    | [0, 1)             | β₂: how slowly the mean of squares forgets |
-    | eps          | 1e-08   | [0, inf)           | Keeps the division finite |
+    | lr           | 0.003   | 0 ≤ x              | Learning rate: the length of a step |
+    | betas[0]     | 0.95    | 0 ≤ x < 1          | β₁: how slowly the mean of gradients forgets |
+    | gamma        | 0.025   | 0 ≤ x              | γ: how much of the change to add |
+    | betas[1]     | 0.99    | 0 ≤ x < 1          | β₂: how slowly the mean of squares forgets |
+    | eps          | 1e-08   | 0 ≤ x              | Keeps the division finite |
     | eps_hat      | False   | one of False, True | Add `eps` to the root before it is debiased (ε̂ in the paper)? |
-    | weight_decay | 0       | [0, inf)           | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+    | weight_decay | 0       | 0 ≤ x              | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
 
     Paper: MARS: Unleashing the Power of Variance Reduction for Training Large Models (2024), https://arxiv.org/abs/2411.10438
     Faithful to: AGI-Arena/MARS@4831e28"""
@@ -562,13 +562,13 @@ class MARSAdamW(TorchOptimizer):
 class MARSLion(TorchOptimizer):
     """Lion on gradients corrected by their change
 
-    | hyper        | default | range    | meaning |
-    |--------------|---------|----------|---------|
-    | lr           | 0.003   | [0, inf) | Learning rate: the length of a step |
-    | betas[0]     | 0.95    | [0, 1)   | β₁: share of the mean in the direction |
-    | gamma        | 0.025   | [0, inf) | γ: how much of the change to add |
-    | betas[1]     | 0.95    | [0, 1)   | β₂: how slowly the mean forgets; nothing is squared |
-    | weight_decay | 0       | [0, inf) | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+    | hyper        | default | range     | meaning |
+    |--------------|---------|-----------|---------|
+    | lr           | 0.003   | 0 ≤ x     | Learning rate: the length of a step |
+    | betas[0]     | 0.95    | 0 ≤ x < 1 | β₁: share of the mean in the direction |
+    | gamma        | 0.025   | 0 ≤ x     | γ: how much of the change to add |
+    | betas[1]     | 0.95    | 0 ≤ x < 1 | β₂: how slowly the mean forgets; nothing is squared |
+    | weight_decay | 0       | 0 ≤ x     | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
 
     Paper: MARS: Unleashing the Power of Variance Reduction for Training Large Models (2024), https://arxiv.org/abs/2411.10438
     Faithful to: AGI-Arena/MARS@4831e28"""

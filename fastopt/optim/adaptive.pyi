@@ -39,14 +39,14 @@ class _rprop(Rule):
 rprop: _rprop
 """Only signs count; steps grow while they agree
 
-| hyper | default | range    | meaning |
-|-------|---------|----------|---------|
-| lr    | 0.01    | [0, inf) | Learning rate: the length of a step |
-| drop  | 0.5     | (0, 1)   | η⁻: what a step is multiplied by after a turn |
-| grow  | 1.2     | (1, inf) | η⁺: what it is multiplied by otherwise |
-| least | 0.0001  | [0, inf) | Shortest step, as a multiple of `lr` |
-| most  | 5000    | (0, inf) | Longest step, as a multiple of `lr` |
-| wd    | 0       | [0, inf) | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+| hyper | default | range     | meaning |
+|-------|---------|-----------|---------|
+| lr    | 0.01    | 0 ≤ x     | Learning rate: the length of a step |
+| drop  | 0.5     | 0 < x < 1 | η⁻: what a step is multiplied by after a turn |
+| grow  | 1.2     | 1 < x     | η⁺: what it is multiplied by otherwise |
+| least | 0.0001  | 0 ≤ x     | Shortest step, as a multiple of `lr` |
+| most  | 5000    | 0 < x     | Longest step, as a multiple of `lr` |
+| wd    | 0       | 0 ≤ x     | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
 
 Paper: A direct adaptive method for faster backpropagation learning: the RPROP algorithm (1993), https://doi.org/10.1109/ICNN.1993.298623
 Faithful to: torch 2.15.0"""
@@ -54,14 +54,14 @@ Faithful to: torch 2.15.0"""
 class Rprop(TorchOptimizer):
     """Only signs count; steps grow while they agree
 
-    | hyper        | default | range    | meaning |
-    |--------------|---------|----------|---------|
-    | lr           | 0.01    | [0, inf) | Learning rate: the length of a step |
-    | etas[0]      | 0.5     | (0, 1)   | η⁻: what a step is multiplied by after a turn |
-    | etas[1]      | 1.2     | (1, inf) | η⁺: what it is multiplied by otherwise |
-    | least        | 0.0001  | [0, inf) | Shortest step, as a multiple of `lr` |
-    | most         | 5000    | (0, inf) | Longest step, as a multiple of `lr` |
-    | weight_decay | 0       | [0, inf) | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+    | hyper        | default | range     | meaning |
+    |--------------|---------|-----------|---------|
+    | lr           | 0.01    | 0 ≤ x     | Learning rate: the length of a step |
+    | etas[0]      | 0.5     | 0 < x < 1 | η⁻: what a step is multiplied by after a turn |
+    | etas[1]      | 1.2     | 1 < x     | η⁺: what it is multiplied by otherwise |
+    | least        | 0.0001  | 0 ≤ x     | Shortest step, as a multiple of `lr` |
+    | most         | 5000    | 0 < x     | Longest step, as a multiple of `lr` |
+    | weight_decay | 0       | 0 ≤ x     | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
 
     Paper: A direct adaptive method for faster backpropagation learning: the RPROP algorithm (1993), https://doi.org/10.1109/ICNN.1993.298623
     Faithful to: torch 2.15.0"""
@@ -126,13 +126,13 @@ class _adagrad(Rule):
 adagrad: _adagrad
 """Rates fall with the squares seen so far
 
-| hyper    | default | range    | meaning |
-|----------|---------|----------|---------|
-| lr       | 0.01    | [0, inf) | Learning rate: the length of a step |
-| wd       | 0       | [0, inf) | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-| lr_decay | 0       | [0, inf) | How fast the rate falls besides |
-| start    | 0       | [0, inf) | Sum of squares to begin with |
-| eps      | 1e-10   | [0, inf) | Keeps the division finite |
+| hyper    | default | range | meaning |
+|----------|---------|-------|---------|
+| lr       | 0.01    | 0 ≤ x | Learning rate: the length of a step |
+| wd       | 0       | 0 ≤ x | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+| lr_decay | 0       | 0 ≤ x | How fast the rate falls besides |
+| start    | 0       | 0 ≤ x | Sum of squares to begin with |
+| eps      | 1e-10   | 0 ≤ x | Keeps the division finite |
 
 Paper: Adaptive subgradient methods for online learning and stochastic optimization (2011), https://jmlr.org/papers/v12/duchi11a.html
 Faithful to: torch 2.15.0"""
@@ -140,13 +140,13 @@ Faithful to: torch 2.15.0"""
 class Adagrad(TorchOptimizer):
     """Rates fall with the squares seen so far
 
-    | hyper                     | default | range    | meaning |
-    |---------------------------|---------|----------|---------|
-    | lr                        | 0.01    | [0, inf) | Learning rate: the length of a step |
-    | weight_decay              | 0       | [0, inf) | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-    | lr_decay                  | 0       | [0, inf) | How fast the rate falls besides |
-    | initial_accumulator_value | 0       | [0, inf) | Sum of squares to begin with |
-    | eps                       | 1e-10   | [0, inf) | Keeps the division finite |
+    | hyper                     | default | range | meaning |
+    |---------------------------|---------|-------|---------|
+    | lr                        | 0.01    | 0 ≤ x | Learning rate: the length of a step |
+    | weight_decay              | 0       | 0 ≤ x | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+    | lr_decay                  | 0       | 0 ≤ x | How fast the rate falls besides |
+    | initial_accumulator_value | 0       | 0 ≤ x | Sum of squares to begin with |
+    | eps                       | 1e-10   | 0 ≤ x | Keeps the division finite |
 
     Paper: Adaptive subgradient methods for online learning and stochastic optimization (2011), https://jmlr.org/papers/v12/duchi11a.html
     Faithful to: torch 2.15.0"""
@@ -207,12 +207,12 @@ class _adadelta(Rule):
 adadelta: _adadelta
 """Steps in units of the steps before
 
-| hyper   | default | range    | meaning |
-|---------|---------|----------|---------|
-| lr      | 1       | [0, inf) | Learning rate: the length of a step |
-| wd      | 0       | [0, inf) | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-| sqr_mom | 0.9     | [0, 1)   | β₂: how slowly both mean squares forget |
-| eps     | 1e-06   | (0, inf) | Lets the first step be more than 0 |
+| hyper   | default | range     | meaning |
+|---------|---------|-----------|---------|
+| lr      | 1       | 0 ≤ x     | Learning rate: the length of a step |
+| wd      | 0       | 0 ≤ x     | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+| sqr_mom | 0.9     | 0 ≤ x < 1 | β₂: how slowly both mean squares forget |
+| eps     | 1e-06   | 0 < x     | Lets the first step be more than 0 |
 
 Paper: ADADELTA: an adaptive learning rate method (2012), https://arxiv.org/abs/1212.5701
 Faithful to: torch 2.15.0"""
@@ -220,12 +220,12 @@ Faithful to: torch 2.15.0"""
 class Adadelta(TorchOptimizer):
     """Steps in units of the steps before
 
-    | hyper        | default | range    | meaning |
-    |--------------|---------|----------|---------|
-    | lr           | 1       | [0, inf) | Learning rate: the length of a step |
-    | weight_decay | 0       | [0, inf) | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-    | rho          | 0.9     | [0, 1)   | β₂: how slowly both mean squares forget |
-    | eps          | 1e-06   | (0, inf) | Lets the first step be more than 0 |
+    | hyper        | default | range     | meaning |
+    |--------------|---------|-----------|---------|
+    | lr           | 1       | 0 ≤ x     | Learning rate: the length of a step |
+    | weight_decay | 0       | 0 ≤ x     | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+    | rho          | 0.9     | 0 ≤ x < 1 | β₂: how slowly both mean squares forget |
+    | eps          | 1e-06   | 0 < x     | Lets the first step be more than 0 |
 
     Paper: ADADELTA: an adaptive learning rate method (2012), https://arxiv.org/abs/1212.5701
     Faithful to: torch 2.15.0"""
@@ -292,12 +292,12 @@ rmsprop_centered: _rmsprop_centered
 
 | hyper    | default | range              | meaning |
 |----------|---------|--------------------|---------|
-| lr       | 0.01    | [0, inf)           | Learning rate: the length of a step |
-| wd       | 0       | [0, inf)           | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-| sqr_mom  | 0.99    | [0, 1)             | β₂: how slowly the means of gradients and of squares forget |
-| eps      | 1e-08   | [0, inf)           | Keeps the division finite |
-| mom      | 0       | [0, 1)             | Momentum: how slowly the velocity forgets |
-| damp     | 0       | [0, 1)             | Dampening: how much less than a whole gradient is added, from the second step on; nothing without momentum |
+| lr       | 0.01    | 0 ≤ x              | Learning rate: the length of a step |
+| wd       | 0       | 0 ≤ x              | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+| sqr_mom  | 0.99    | 0 ≤ x < 1          | β₂: how slowly the means of gradients and of squares forget |
+| eps      | 1e-08   | 0 ≤ x              | Keeps the division finite |
+| mom      | 0       | 0 ≤ x < 1          | Momentum: how slowly the velocity forgets |
+| damp     | 0       | 0 ≤ x < 1          | Dampening: how much less than a whole gradient is added, from the second step on; nothing without momentum |
 | nesterov | False   | one of False, True | Look one step of the velocity ahead? |
 
 Paper: Generating sequences with recurrent neural networks (2013), https://arxiv.org/abs/1308.0850
@@ -336,12 +336,12 @@ rmsprop: _rmsprop
 
 | hyper    | default | range              | meaning |
 |----------|---------|--------------------|---------|
-| lr       | 0.01    | [0, inf)           | Learning rate: the length of a step |
-| wd       | 0       | [0, inf)           | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-| sqr_mom  | 0.99    | [0, 1)             | β₂: how slowly the mean of squares forgets |
-| eps      | 1e-08   | [0, inf)           | Keeps the division finite |
-| mom      | 0       | [0, 1)             | Momentum: how slowly the velocity forgets |
-| damp     | 0       | [0, 1)             | Dampening: how much less than a whole gradient is added, from the second step on; nothing without momentum |
+| lr       | 0.01    | 0 ≤ x              | Learning rate: the length of a step |
+| wd       | 0       | 0 ≤ x              | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+| sqr_mom  | 0.99    | 0 ≤ x < 1          | β₂: how slowly the mean of squares forgets |
+| eps      | 1e-08   | 0 ≤ x              | Keeps the division finite |
+| mom      | 0       | 0 ≤ x < 1          | Momentum: how slowly the velocity forgets |
+| damp     | 0       | 0 ≤ x < 1          | Dampening: how much less than a whole gradient is added, from the second step on; nothing without momentum |
 | nesterov | False   | one of False, True | Look one step of the velocity ahead? |
 
 Paper: Neural networks for machine learning, lecture 6e (2012), https://www.cs.toronto.edu/~tijmen/csc321/slides/lecture_slides_lec6.pdf
@@ -352,12 +352,12 @@ class RMSprop(TorchOptimizer):
 
     | hyper        | default | range              | meaning |
     |--------------|---------|--------------------|---------|
-    | lr           | 0.01    | [0, inf)           | Learning rate: the length of a step |
-    | weight_decay | 0       | [0, inf)           | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-    | alpha        | 0.99    | [0, 1)             | β₂: how slowly the mean of squares forgets |
-    | eps          | 1e-08   | [0, inf)           | Keeps the division finite |
-    | momentum     | 0       | [0, 1)             | Momentum: how slowly the velocity forgets |
-    | dampening    | 0       | [0, 1)             | Dampening: how much less than a whole gradient is added, from the second step on; nothing without momentum |
+    | lr           | 0.01    | 0 ≤ x              | Learning rate: the length of a step |
+    | weight_decay | 0       | 0 ≤ x              | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+    | alpha        | 0.99    | 0 ≤ x < 1          | β₂: how slowly the mean of squares forgets |
+    | eps          | 1e-08   | 0 ≤ x              | Keeps the division finite |
+    | momentum     | 0       | 0 ≤ x < 1          | Momentum: how slowly the velocity forgets |
+    | dampening    | 0       | 0 ≤ x < 1          | Dampening: how much less than a whole gradient is added, from the second step on; nothing without momentum |
     | nesterov     | False   | one of False, True | Look one step of the velocity ahead? |
 
     Paper: Neural networks for machine learning, lecture 6e (2012), https://www.cs.toronto.edu/~tijmen/csc321/slides/lecture_slides_lec6.pdf
@@ -401,12 +401,12 @@ class RMSpropCentered(TorchOptimizer):
 
     | hyper        | default | range              | meaning |
     |--------------|---------|--------------------|---------|
-    | lr           | 0.01    | [0, inf)           | Learning rate: the length of a step |
-    | weight_decay | 0       | [0, inf)           | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-    | alpha        | 0.99    | [0, 1)             | β₂: how slowly the means of gradients and of squares forget |
-    | eps          | 1e-08   | [0, inf)           | Keeps the division finite |
-    | momentum     | 0       | [0, 1)             | Momentum: how slowly the velocity forgets |
-    | dampening    | 0       | [0, 1)             | Dampening: how much less than a whole gradient is added, from the second step on; nothing without momentum |
+    | lr           | 0.01    | 0 ≤ x              | Learning rate: the length of a step |
+    | weight_decay | 0       | 0 ≤ x              | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+    | alpha        | 0.99    | 0 ≤ x < 1          | β₂: how slowly the means of gradients and of squares forget |
+    | eps          | 1e-08   | 0 ≤ x              | Keeps the division finite |
+    | momentum     | 0       | 0 ≤ x < 1          | Momentum: how slowly the velocity forgets |
+    | dampening    | 0       | 0 ≤ x < 1          | Dampening: how much less than a whole gradient is added, from the second step on; nothing without momentum |
     | nesterov     | False   | one of False, True | Look one step of the velocity ahead? |
 
     Paper: Generating sequences with recurrent neural networks (2013), https://arxiv.org/abs/1308.0850
@@ -471,13 +471,13 @@ class _adamax(Rule):
 adamax: _adamax
 """Adam with the largest gradient as the measure
 
-| hyper   | default | range    | meaning |
-|---------|---------|----------|---------|
-| lr      | 0.002   | [0, inf) | Learning rate: the length of a step |
-| wd      | 0       | [0, inf) | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-| mom     | 0.9     | [0, 1)   | β₁: how slowly the mean of gradients forgets |
-| sqr_mom | 0.999   | [0, 1)   | β₂: how slowly the maximum forgets |
-| eps     | 1e-08   | (0, inf) | Keeps the division finite |
+| hyper   | default | range     | meaning |
+|---------|---------|-----------|---------|
+| lr      | 0.002   | 0 ≤ x     | Learning rate: the length of a step |
+| wd      | 0       | 0 ≤ x     | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+| mom     | 0.9     | 0 ≤ x < 1 | β₁: how slowly the mean of gradients forgets |
+| sqr_mom | 0.999   | 0 ≤ x < 1 | β₂: how slowly the maximum forgets |
+| eps     | 1e-08   | 0 < x     | Keeps the division finite |
 
 Paper: Adam: a method for stochastic optimization (2014), https://arxiv.org/abs/1412.6980
 Faithful to: torch 2.15.0"""
@@ -485,13 +485,13 @@ Faithful to: torch 2.15.0"""
 class Adamax(TorchOptimizer):
     """Adam with the largest gradient as the measure
 
-    | hyper        | default | range    | meaning |
-    |--------------|---------|----------|---------|
-    | lr           | 0.002   | [0, inf) | Learning rate: the length of a step |
-    | weight_decay | 0       | [0, inf) | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-    | betas[0]     | 0.9     | [0, 1)   | β₁: how slowly the mean of gradients forgets |
-    | betas[1]     | 0.999   | [0, 1)   | β₂: how slowly the maximum forgets |
-    | eps          | 1e-08   | (0, inf) | Keeps the division finite |
+    | hyper        | default | range     | meaning |
+    |--------------|---------|-----------|---------|
+    | lr           | 0.002   | 0 ≤ x     | Learning rate: the length of a step |
+    | weight_decay | 0       | 0 ≤ x     | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+    | betas[0]     | 0.9     | 0 ≤ x < 1 | β₁: how slowly the mean of gradients forgets |
+    | betas[1]     | 0.999   | 0 ≤ x < 1 | β₂: how slowly the maximum forgets |
+    | eps          | 1e-08   | 0 < x     | Keeps the division finite |
 
     Paper: Adam: a method for stochastic optimization (2014), https://arxiv.org/abs/1412.6980
     Faithful to: torch 2.15.0"""
@@ -555,14 +555,14 @@ class _nadamw(Rule):
 nadamw: _nadamw
 """NAdam with decoupled weight decay
 
-| hyper     | default | range    | meaning |
-|-----------|---------|----------|---------|
-| lr        | 0.002   | [0, inf) | Learning rate: the length of a step |
-| mom       | 0.9     | [0, 1)   | β₁: how slowly the mean of gradients forgets |
-| sqr_mom   | 0.999   | [0, 1)   | β₂: how slowly the mean of squares forgets |
-| eps       | 1e-08   | [0, inf) | Keeps the division finite |
-| mom_decay | 0.004   | [0, inf) | ψ: how fast the mean gradient gains its full share |
-| wd        | 0       | [0, inf) | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+| hyper     | default | range     | meaning |
+|-----------|---------|-----------|---------|
+| lr        | 0.002   | 0 ≤ x     | Learning rate: the length of a step |
+| mom       | 0.9     | 0 ≤ x < 1 | β₁: how slowly the mean of gradients forgets |
+| sqr_mom   | 0.999   | 0 ≤ x < 1 | β₂: how slowly the mean of squares forgets |
+| eps       | 1e-08   | 0 ≤ x     | Keeps the division finite |
+| mom_decay | 0.004   | 0 ≤ x     | ψ: how fast the mean gradient gains its full share |
+| wd        | 0       | 0 ≤ x     | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
 
 Paper: Incorporating Nesterov momentum into Adam (2016), https://openreview.net/forum?id=OM0jvwB8jIp57ZJjtNEZ
 Faithful to: torch 2.15.0"""
@@ -596,14 +596,14 @@ class _nadam(Rule):
 nadam: _nadam
 """Adam that looks one step of its mean ahead
 
-| hyper     | default | range    | meaning |
-|-----------|---------|----------|---------|
-| lr        | 0.002   | [0, inf) | Learning rate: the length of a step |
-| wd        | 0       | [0, inf) | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-| mom       | 0.9     | [0, 1)   | β₁: how slowly the mean of gradients forgets |
-| sqr_mom   | 0.999   | [0, 1)   | β₂: how slowly the mean of squares forgets |
-| eps       | 1e-08   | [0, inf) | Keeps the division finite |
-| mom_decay | 0.004   | [0, inf) | ψ: how fast the mean gradient gains its full share |
+| hyper     | default | range     | meaning |
+|-----------|---------|-----------|---------|
+| lr        | 0.002   | 0 ≤ x     | Learning rate: the length of a step |
+| wd        | 0       | 0 ≤ x     | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+| mom       | 0.9     | 0 ≤ x < 1 | β₁: how slowly the mean of gradients forgets |
+| sqr_mom   | 0.999   | 0 ≤ x < 1 | β₂: how slowly the mean of squares forgets |
+| eps       | 1e-08   | 0 ≤ x     | Keeps the division finite |
+| mom_decay | 0.004   | 0 ≤ x     | ψ: how fast the mean gradient gains its full share |
 
 Paper: Incorporating Nesterov momentum into Adam (2016), https://openreview.net/forum?id=OM0jvwB8jIp57ZJjtNEZ
 Faithful to: torch 2.15.0"""
@@ -611,14 +611,14 @@ Faithful to: torch 2.15.0"""
 class NAdam(TorchOptimizer):
     """Adam that looks one step of its mean ahead
 
-    | hyper          | default | range    | meaning |
-    |----------------|---------|----------|---------|
-    | lr             | 0.002   | [0, inf) | Learning rate: the length of a step |
-    | weight_decay   | 0       | [0, inf) | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-    | betas[0]       | 0.9     | [0, 1)   | β₁: how slowly the mean of gradients forgets |
-    | betas[1]       | 0.999   | [0, 1)   | β₂: how slowly the mean of squares forgets |
-    | eps            | 1e-08   | [0, inf) | Keeps the division finite |
-    | momentum_decay | 0.004   | [0, inf) | ψ: how fast the mean gradient gains its full share |
+    | hyper          | default | range     | meaning |
+    |----------------|---------|-----------|---------|
+    | lr             | 0.002   | 0 ≤ x     | Learning rate: the length of a step |
+    | weight_decay   | 0       | 0 ≤ x     | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+    | betas[0]       | 0.9     | 0 ≤ x < 1 | β₁: how slowly the mean of gradients forgets |
+    | betas[1]       | 0.999   | 0 ≤ x < 1 | β₂: how slowly the mean of squares forgets |
+    | eps            | 1e-08   | 0 ≤ x     | Keeps the division finite |
+    | momentum_decay | 0.004   | 0 ≤ x     | ψ: how fast the mean gradient gains its full share |
 
     Paper: Incorporating Nesterov momentum into Adam (2016), https://openreview.net/forum?id=OM0jvwB8jIp57ZJjtNEZ
     Faithful to: torch 2.15.0"""
@@ -656,14 +656,14 @@ class NAdam(TorchOptimizer):
 class NAdamW(TorchOptimizer):
     """NAdam with decoupled weight decay
 
-    | hyper          | default | range    | meaning |
-    |----------------|---------|----------|---------|
-    | lr             | 0.002   | [0, inf) | Learning rate: the length of a step |
-    | betas[0]       | 0.9     | [0, 1)   | β₁: how slowly the mean of gradients forgets |
-    | betas[1]       | 0.999   | [0, 1)   | β₂: how slowly the mean of squares forgets |
-    | eps            | 1e-08   | [0, inf) | Keeps the division finite |
-    | momentum_decay | 0.004   | [0, inf) | ψ: how fast the mean gradient gains its full share |
-    | weight_decay   | 0       | [0, inf) | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+    | hyper          | default | range     | meaning |
+    |----------------|---------|-----------|---------|
+    | lr             | 0.002   | 0 ≤ x     | Learning rate: the length of a step |
+    | betas[0]       | 0.9     | 0 ≤ x < 1 | β₁: how slowly the mean of gradients forgets |
+    | betas[1]       | 0.999   | 0 ≤ x < 1 | β₂: how slowly the mean of squares forgets |
+    | eps            | 1e-08   | 0 ≤ x     | Keeps the division finite |
+    | momentum_decay | 0.004   | 0 ≤ x     | ψ: how fast the mean gradient gains its full share |
+    | weight_decay   | 0       | 0 ≤ x     | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
 
     Paper: Incorporating Nesterov momentum into Adam (2016), https://openreview.net/forum?id=OM0jvwB8jIp57ZJjtNEZ
     Faithful to: torch 2.15.0"""
@@ -728,14 +728,14 @@ class _adafactor(Rule):
 adafactor: _adafactor
 """Squares of rows and columns, nearly no memory
 
-| hyper | default | range     | meaning |
-|-------|---------|-----------|---------|
-| lr    | 0.01    | [0, inf)  | Learning rate |
-| power | -0.8    | (-inf, 0] | A new square's share at step t is `t**power` |
-| eps   | 0       | [0, inf)  | ε₁: a gradient counts as at least this large; 0 is the machine epsilon |
-| least | 0.001   | [0, inf)  | ε₂: weights count as at least this large |
-| clip  | 1       | [1, inf)  | κ: largest rms of a direction |
-| wd    | 0       | [0, inf)  | Weight decay, multiplied by `lr` |
+| hyper | default | range | meaning |
+|-------|---------|-------|---------|
+| lr    | 0.01    | 0 ≤ x | Learning rate |
+| power | -0.8    | x ≤ 0 | A new square's share at step t is `t**power` |
+| eps   | 0       | 0 ≤ x | ε₁: a gradient counts as at least this large; 0 is the machine epsilon |
+| least | 0.001   | 0 ≤ x | ε₂: weights count as at least this large |
+| clip  | 1       | 1 ≤ x | κ: largest rms of a direction |
+| wd    | 0       | 0 ≤ x | Weight decay, multiplied by `lr` |
 
 Paper: Adafactor: adaptive learning rates with sublinear memory cost (2018), https://arxiv.org/abs/1804.04235
 Faithful to: torch 2.15.0"""
@@ -743,14 +743,14 @@ Faithful to: torch 2.15.0"""
 class Adafactor(TorchOptimizer):
     """Squares of rows and columns, nearly no memory
 
-    | hyper        | default | range     | meaning |
-    |--------------|---------|-----------|---------|
-    | lr           | 0.01    | [0, inf)  | Learning rate |
-    | beta2_decay  | -0.8    | (-inf, 0] | A new square's share at step t is `t**power` |
-    | eps[0]       | 0       | [0, inf)  | ε₁: a gradient counts as at least this large; 0 is the machine epsilon |
-    | eps[1]       | 0.001   | [0, inf)  | ε₂: weights count as at least this large |
-    | d            | 1       | [1, inf)  | κ: largest rms of a direction |
-    | weight_decay | 0       | [0, inf)  | Weight decay, multiplied by `lr` |
+    | hyper        | default | range | meaning |
+    |--------------|---------|-------|---------|
+    | lr           | 0.01    | 0 ≤ x | Learning rate |
+    | beta2_decay  | -0.8    | x ≤ 0 | A new square's share at step t is `t**power` |
+    | eps[0]       | 0       | 0 ≤ x | ε₁: a gradient counts as at least this large; 0 is the machine epsilon |
+    | eps[1]       | 0.001   | 0 ≤ x | ε₂: weights count as at least this large |
+    | d            | 1       | 1 ≤ x | κ: largest rms of a direction |
+    | weight_decay | 0       | 0 ≤ x | Weight decay, multiplied by `lr` |
 
     Paper: Adafactor: adaptive learning rates with sublinear memory cost (2018), https://arxiv.org/abs/1804.04235
     Faithful to: torch 2.15.0"""

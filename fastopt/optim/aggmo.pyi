@@ -37,13 +37,13 @@ class _aggmo(Rule):
 aggmo: _aggmo
 """The mean of velocities that forget at different rates
 
-| hyper | default | range    | meaning |
-|-------|---------|----------|---------|
-| lr    | 0.001   | [0, inf) | Learning rate: the length of a step |
-| wd    | 0       | [0, inf) | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-| mom1  | 0       | [0, 1)   | How slowly this velocity forgets |
-| mom2  | 0.9     | [0, 1)   | How slowly this velocity forgets |
-| mom3  | 0.99    | [0, 1)   | How slowly this velocity forgets |
+| hyper | default | range     | meaning |
+|-------|---------|-----------|---------|
+| lr    | 0.001   | 0 ≤ x     | Learning rate: the length of a step |
+| wd    | 0       | 0 ≤ x     | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+| mom1  | 0       | 0 ≤ x < 1 | How slowly this velocity forgets |
+| mom2  | 0.9     | 0 ≤ x < 1 | How slowly this velocity forgets |
+| mom3  | 0.99    | 0 ≤ x < 1 | How slowly this velocity forgets |
 
 Paper: Aggregated momentum: stability through passive damping (2018), https://arxiv.org/abs/1804.00325
 Faithful to: AtheMathmo/AggMo@f91730d"""
@@ -51,13 +51,13 @@ Faithful to: AtheMathmo/AggMo@f91730d"""
 class AggMo(TorchOptimizer):
     """The mean of velocities that forget at different rates
 
-    | hyper        | default | range    | meaning |
-    |--------------|---------|----------|---------|
-    | lr           | 0.001   | [0, inf) | Learning rate: the length of a step |
-    | weight_decay | 0       | [0, inf) | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-    | mom1         | 0       | [0, 1)   | How slowly this velocity forgets |
-    | mom2         | 0.9     | [0, 1)   | How slowly this velocity forgets |
-    | mom3         | 0.99    | [0, 1)   | How slowly this velocity forgets |
+    | hyper        | default | range     | meaning |
+    |--------------|---------|-----------|---------|
+    | lr           | 0.001   | 0 ≤ x     | Learning rate: the length of a step |
+    | weight_decay | 0       | 0 ≤ x     | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+    | mom1         | 0       | 0 ≤ x < 1 | How slowly this velocity forgets |
+    | mom2         | 0.9     | 0 ≤ x < 1 | How slowly this velocity forgets |
+    | mom3         | 0.99    | 0 ≤ x < 1 | How slowly this velocity forgets |
 
     Paper: Aggregated momentum: stability through passive damping (2018), https://arxiv.org/abs/1804.00325
     Faithful to: AtheMathmo/AggMo@f91730d"""

@@ -34,12 +34,12 @@ class _sgd_clip(Rule):
 sgd_clip: _sgd_clip
 """Descent with the largest coordinates clipped
 
-| hyper  | default | range                     | meaning |
-|--------|---------|---------------------------|---------|
-| lr     | 0.001   | [0, inf)                  | Learning rate: the length of a step |
-| q      | 0.1     | [0, 1)                    | Fraction of the entries that is clipped, the largest ones |
-| sample | 0       | whole numbers in [0, inf) | Entries among which the threshold is sought; 0 for all |
-| wd     | 0       | [0, inf)                  | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+| hyper  | default | range        | meaning |
+|--------|---------|--------------|---------|
+| lr     | 0.001   | 0 ≤ x        | Learning rate: the length of a step |
+| q      | 0.1     | 0 ≤ x < 1    | Fraction of the entries that is clipped, the largest ones |
+| sample | 0       | 0 ≤ x, whole | Entries among which the threshold is sought; 0 for all |
+| wd     | 0       | 0 ≤ x        | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
 
 Paper: Toward understanding why Adam converges faster than SGD for transformers (2023), https://arxiv.org/abs/2306.00204"""
 
@@ -73,15 +73,15 @@ class _sgdm_clip(Rule):
 sgdm_clip: _sgdm_clip
 """Momentum with the largest coordinates clipped
 
-| hyper    | default | range                     | meaning |
-|----------|---------|---------------------------|---------|
-| lr       | 0.001   | [0, inf)                  | Learning rate: the length of a step |
-| mom      | 0.9     | [0, 1)                    | Momentum: how slowly the velocity forgets |
-| damp     | 0       | [0, 1)                    | Dampening: how much less than a whole gradient is added, from the second step on; nothing without momentum |
-| nesterov | False   | one of False, True        | Look one step of the velocity ahead? |
-| q        | 0.1     | [0, 1)                    | Fraction of the entries that is clipped, the largest ones |
-| sample   | 0       | whole numbers in [0, inf) | Entries among which the threshold is sought; 0 for all |
-| wd       | 0       | [0, inf)                  | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+| hyper    | default | range              | meaning |
+|----------|---------|--------------------|---------|
+| lr       | 0.001   | 0 ≤ x              | Learning rate: the length of a step |
+| mom      | 0.9     | 0 ≤ x < 1          | Momentum: how slowly the velocity forgets |
+| damp     | 0       | 0 ≤ x < 1          | Dampening: how much less than a whole gradient is added, from the second step on; nothing without momentum |
+| nesterov | False   | one of False, True | Look one step of the velocity ahead? |
+| q        | 0.1     | 0 ≤ x < 1          | Fraction of the entries that is clipped, the largest ones |
+| sample   | 0       | 0 ≤ x, whole       | Entries among which the threshold is sought; 0 for all |
+| wd       | 0       | 0 ≤ x              | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
 
 Paper: Toward understanding why Adam converges faster than SGD for transformers (2023), https://arxiv.org/abs/2306.00204"""
 
@@ -117,28 +117,28 @@ class _adam_clip(Rule):
 adam_clip: _adam_clip
 """Adam with the largest coordinates clipped
 
-| hyper   | default | range                     | meaning |
-|---------|---------|---------------------------|---------|
-| lr      | 0.001   | [0, inf)                  | Learning rate: the length of a step |
-| mom     | 0.9     | [0, 1)                    | β₁: how slowly the mean of gradients forgets |
-| sqr_mom | 0.999   | [0, 1)                    | β₂: how slowly the mean of squares forgets |
-| eps     | 1e-08   | [0, inf)                  | Keeps the division finite |
-| eps_hat | False   | one of False, True        | Add `eps` to the root before it is debiased (ε̂ in the paper)? |
-| q       | 0.5     | [0, 1)                    | Fraction of the entries that is clipped, the largest ones |
-| sample  | 0       | whole numbers in [0, inf) | Entries among which the threshold is sought; 0 for all |
-| wd      | 0       | [0, inf)                  | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+| hyper   | default | range              | meaning |
+|---------|---------|--------------------|---------|
+| lr      | 0.001   | 0 ≤ x              | Learning rate: the length of a step |
+| mom     | 0.9     | 0 ≤ x < 1          | β₁: how slowly the mean of gradients forgets |
+| sqr_mom | 0.999   | 0 ≤ x < 1          | β₂: how slowly the mean of squares forgets |
+| eps     | 1e-08   | 0 ≤ x              | Keeps the division finite |
+| eps_hat | False   | one of False, True | Add `eps` to the root before it is debiased (ε̂ in the paper)? |
+| q       | 0.5     | 0 ≤ x < 1          | Fraction of the entries that is clipped, the largest ones |
+| sample  | 0       | 0 ≤ x, whole       | Entries among which the threshold is sought; 0 for all |
+| wd      | 0       | 0 ≤ x              | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
 
 Paper: Toward understanding why Adam converges faster than SGD for transformers (2023), https://arxiv.org/abs/2306.00204"""
 
 class SGDClip(TorchOptimizer):
     """Descent with the largest coordinates clipped
 
-    | hyper        | default | range                     | meaning |
-    |--------------|---------|---------------------------|---------|
-    | lr           | 0.001   | [0, inf)                  | Learning rate: the length of a step |
-    | q            | 0.1     | [0, 1)                    | Fraction of the entries that is clipped, the largest ones |
-    | sample       | 0       | whole numbers in [0, inf) | Entries among which the threshold is sought; 0 for all |
-    | weight_decay | 0       | [0, inf)                  | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+    | hyper        | default | range        | meaning |
+    |--------------|---------|--------------|---------|
+    | lr           | 0.001   | 0 ≤ x        | Learning rate: the length of a step |
+    | q            | 0.1     | 0 ≤ x < 1    | Fraction of the entries that is clipped, the largest ones |
+    | sample       | 0       | 0 ≤ x, whole | Entries among which the threshold is sought; 0 for all |
+    | weight_decay | 0       | 0 ≤ x        | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
 
     Paper: Toward understanding why Adam converges faster than SGD for transformers (2023), https://arxiv.org/abs/2306.00204"""
     def __init__(
@@ -172,15 +172,15 @@ class SGDClip(TorchOptimizer):
 class SGDMClip(TorchOptimizer):
     """Momentum with the largest coordinates clipped
 
-    | hyper        | default | range                     | meaning |
-    |--------------|---------|---------------------------|---------|
-    | lr           | 0.001   | [0, inf)                  | Learning rate: the length of a step |
-    | momentum     | 0.9     | [0, 1)                    | Momentum: how slowly the velocity forgets |
-    | dampening    | 0       | [0, 1)                    | Dampening: how much less than a whole gradient is added, from the second step on; nothing without momentum |
-    | nesterov     | False   | one of False, True        | Look one step of the velocity ahead? |
-    | q            | 0.1     | [0, 1)                    | Fraction of the entries that is clipped, the largest ones |
-    | sample       | 0       | whole numbers in [0, inf) | Entries among which the threshold is sought; 0 for all |
-    | weight_decay | 0       | [0, inf)                  | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+    | hyper        | default | range              | meaning |
+    |--------------|---------|--------------------|---------|
+    | lr           | 0.001   | 0 ≤ x              | Learning rate: the length of a step |
+    | momentum     | 0.9     | 0 ≤ x < 1          | Momentum: how slowly the velocity forgets |
+    | dampening    | 0       | 0 ≤ x < 1          | Dampening: how much less than a whole gradient is added, from the second step on; nothing without momentum |
+    | nesterov     | False   | one of False, True | Look one step of the velocity ahead? |
+    | q            | 0.1     | 0 ≤ x < 1          | Fraction of the entries that is clipped, the largest ones |
+    | sample       | 0       | 0 ≤ x, whole       | Entries among which the threshold is sought; 0 for all |
+    | weight_decay | 0       | 0 ≤ x              | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
 
     Paper: Toward understanding why Adam converges faster than SGD for transformers (2023), https://arxiv.org/abs/2306.00204"""
     def __init__(
@@ -220,16 +220,16 @@ class SGDMClip(TorchOptimizer):
 class AdamClip(TorchOptimizer):
     """Adam with the largest coordinates clipped
 
-    | hyper        | default | range                     | meaning |
-    |--------------|---------|---------------------------|---------|
-    | lr           | 0.001   | [0, inf)                  | Learning rate: the length of a step |
-    | betas[0]     | 0.9     | [0, 1)                    | β₁: how slowly the mean of gradients forgets |
-    | betas[1]     | 0.999   | [0, 1)                    | β₂: how slowly the mean of squares forgets |
-    | eps          | 1e-08   | [0, inf)                  | Keeps the division finite |
-    | eps_hat      | False   | one of False, True        | Add `eps` to the root before it is debiased (ε̂ in the paper)? |
-    | q            | 0.5     | [0, 1)                    | Fraction of the entries that is clipped, the largest ones |
-    | sample       | 0       | whole numbers in [0, inf) | Entries among which the threshold is sought; 0 for all |
-    | weight_decay | 0       | [0, inf)                  | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+    | hyper        | default | range              | meaning |
+    |--------------|---------|--------------------|---------|
+    | lr           | 0.001   | 0 ≤ x              | Learning rate: the length of a step |
+    | betas[0]     | 0.9     | 0 ≤ x < 1          | β₁: how slowly the mean of gradients forgets |
+    | betas[1]     | 0.999   | 0 ≤ x < 1          | β₂: how slowly the mean of squares forgets |
+    | eps          | 1e-08   | 0 ≤ x              | Keeps the division finite |
+    | eps_hat      | False   | one of False, True | Add `eps` to the root before it is debiased (ε̂ in the paper)? |
+    | q            | 0.5     | 0 ≤ x < 1          | Fraction of the entries that is clipped, the largest ones |
+    | sample       | 0       | 0 ≤ x, whole       | Entries among which the threshold is sought; 0 for all |
+    | weight_decay | 0       | 0 ≤ x              | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
 
     Paper: Toward understanding why Adam converges faster than SGD for transformers (2023), https://arxiv.org/abs/2306.00204"""
     def __init__(

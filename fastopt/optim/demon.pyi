@@ -40,14 +40,14 @@ class _demon_sgdm(Rule):
 demon_sgdm: _demon_sgdm
 """Momentum that decays to 0 over the training
 
-| hyper    | default | range                     | meaning |
-|----------|---------|---------------------------|---------|
-| lr       | 0.001   | [0, inf)                  | Learning rate: the length of a step |
-| wd       | 0       | [0, inf)                  | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-| mom      | 0.9     | [0, 1)                    | β: momentum at the start |
-| total    | 0       | whole numbers in [0, inf) | T: steps of the whole training, after which there is no momentum left; 0 is no end |
-| t0       | 0       | one of 0, 1               | The number of the first step: 0 starts with all momentum, 1 ends without any |
-| nesterov | False   | one of False, True        | Look one step of the velocity ahead? |
+| hyper    | default | range              | meaning |
+|----------|---------|--------------------|---------|
+| lr       | 0.001   | 0 ≤ x              | Learning rate: the length of a step |
+| wd       | 0       | 0 ≤ x              | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+| mom      | 0.9     | 0 ≤ x < 1          | β: momentum at the start |
+| total    | 0       | 0 ≤ x, whole       | T: steps of the whole training, after which there is no momentum left; 0 is no end |
+| t0       | 0       | one of 0, 1        | The number of the first step: 0 starts with all momentum, 1 ends without any |
+| nesterov | False   | one of False, True | Look one step of the velocity ahead? |
 
 Paper: Demon: improved neural network training with momentum decay (2019), https://arxiv.org/abs/1910.04952
 Faithful to: wolfecameron/optimizers@1f547d8"""
@@ -84,16 +84,16 @@ class _demon_adam_wolfe(Rule):
 demon_adam_wolfe: _demon_adam_wolfe
 """Demon Adam with ε under the root
 
-| hyper   | default | range                     | meaning |
-|---------|---------|---------------------------|---------|
-| lr      | 0.001   | [0, inf)                  | Learning rate: the length of a step |
-| wd      | 0       | [0, inf)                  | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-| mom     | 0.9     | [0, 1)                    | β₁: momentum at the start |
-| sqr_mom | 0.999   | [0, 1)                    | β₂: how slowly the mean of squares forgets |
-| eps     | 1e-08   | [0, inf)                  | Keeps the division finite |
-| eps_in  | True    | one of False, True        | Add `eps` to the mean square, before the root? |
-| total   | 0       | whole numbers in [0, inf) | T: steps of the whole training, after which there is no momentum left; 0 is no end |
-| t0      | 0       | one of 0, 1               | The number of the first step |
+| hyper   | default | range              | meaning |
+|---------|---------|--------------------|---------|
+| lr      | 0.001   | 0 ≤ x              | Learning rate: the length of a step |
+| wd      | 0       | 0 ≤ x              | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+| mom     | 0.9     | 0 ≤ x < 1          | β₁: momentum at the start |
+| sqr_mom | 0.999   | 0 ≤ x < 1          | β₂: how slowly the mean of squares forgets |
+| eps     | 1e-08   | 0 ≤ x              | Keeps the division finite |
+| eps_in  | True    | one of False, True | Add `eps` to the mean square, before the root? |
+| total   | 0       | 0 ≤ x, whole       | T: steps of the whole training, after which there is no momentum left; 0 is no end |
+| t0      | 0       | one of 0, 1        | The number of the first step |
 
 Paper: Demon: improved neural network training with momentum decay (2019), https://arxiv.org/abs/1910.04952
 Faithful to: wolfecameron/optimizers@1f547d8"""
@@ -128,15 +128,15 @@ class _demon_adam_damped(Rule):
 demon_adam_damped: _demon_adam_damped
 """Adam whose momentum decays to 0
 
-| hyper   | default | range                     | meaning |
-|---------|---------|---------------------------|---------|
-| lr      | 0.001   | [0, inf)                  | Learning rate: the length of a step |
-| mom     | 0.9     | [0, 1)                    | β₁: momentum at the start |
-| sqr_mom | 0.999   | [0, 1)                    | β₂: how slowly the mean of squares forgets |
-| eps     | 1e-08   | [0, inf)                  | Keeps the division finite |
-| total   | 0       | whole numbers in [0, inf) | T: steps of the whole training, after which there is no momentum left; 0 is no end |
-| t0      | 1       | one of 0, 1               | The number of the first step |
-| wd      | 0       | [0, inf)                  | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+| hyper   | default | range        | meaning |
+|---------|---------|--------------|---------|
+| lr      | 0.001   | 0 ≤ x        | Learning rate: the length of a step |
+| mom     | 0.9     | 0 ≤ x < 1    | β₁: momentum at the start |
+| sqr_mom | 0.999   | 0 ≤ x < 1    | β₂: how slowly the mean of squares forgets |
+| eps     | 1e-08   | 0 ≤ x        | Keeps the division finite |
+| total   | 0       | 0 ≤ x, whole | T: steps of the whole training, after which there is no momentum left; 0 is no end |
+| t0      | 1       | one of 0, 1  | The number of the first step |
+| wd      | 0       | 0 ≤ x        | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
 
 Paper: Demon: improved neural network training with momentum decay (2019), https://arxiv.org/abs/1910.04952
 Faithful to: JRC1995/DemonRangerOptimizer@5abd21a"""
@@ -173,30 +173,30 @@ class _demon_adam(Rule):
 demon_adam: _demon_adam
 """Adam with a sum of gradients that fades over the training
 
-| hyper   | default | range                     | meaning |
-|---------|---------|---------------------------|---------|
-| lr      | 0.001   | [0, inf)                  | Learning rate: the length of a step |
-| wd      | 0       | [0, inf)                  | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-| mom     | 0.9     | [0, 1)                    | β₁: momentum at the start |
-| sqr_mom | 0.999   | [0, 1)                    | β₂: how slowly the mean of squares forgets |
-| eps     | 1e-08   | [0, inf)                  | Keeps the division finite |
-| eps_in  | False   | one of False, True        | Add `eps` to the mean square, before the root? |
-| total   | 0       | whole numbers in [0, inf) | T: steps of the whole training, after which there is no momentum left; 0 is no end |
-| t0      | 0       | one of 0, 1               | The number of the first step |
+| hyper   | default | range              | meaning |
+|---------|---------|--------------------|---------|
+| lr      | 0.001   | 0 ≤ x              | Learning rate: the length of a step |
+| wd      | 0       | 0 ≤ x              | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+| mom     | 0.9     | 0 ≤ x < 1          | β₁: momentum at the start |
+| sqr_mom | 0.999   | 0 ≤ x < 1          | β₂: how slowly the mean of squares forgets |
+| eps     | 1e-08   | 0 ≤ x              | Keeps the division finite |
+| eps_in  | False   | one of False, True | Add `eps` to the mean square, before the root? |
+| total   | 0       | 0 ≤ x, whole       | T: steps of the whole training, after which there is no momentum left; 0 is no end |
+| t0      | 0       | one of 0, 1        | The number of the first step |
 
 Paper: Demon: improved neural network training with momentum decay (2019), https://arxiv.org/abs/1910.04952"""
 
 class DemonSGDM(TorchOptimizer):
     """Momentum that decays to 0 over the training
 
-    | hyper        | default | range                     | meaning |
-    |--------------|---------|---------------------------|---------|
-    | lr           | 0.001   | [0, inf)                  | Learning rate: the length of a step |
-    | weight_decay | 0       | [0, inf)                  | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-    | momentum     | 0.9     | [0, 1)                    | β: momentum at the start |
-    | total        | 0       | whole numbers in [0, inf) | T: steps of the whole training, after which there is no momentum left; 0 is no end |
-    | t0           | 0       | one of 0, 1               | The number of the first step: 0 starts with all momentum, 1 ends without any |
-    | nesterov     | False   | one of False, True        | Look one step of the velocity ahead? |
+    | hyper        | default | range              | meaning |
+    |--------------|---------|--------------------|---------|
+    | lr           | 0.001   | 0 ≤ x              | Learning rate: the length of a step |
+    | weight_decay | 0       | 0 ≤ x              | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+    | momentum     | 0.9     | 0 ≤ x < 1          | β: momentum at the start |
+    | total        | 0       | 0 ≤ x, whole       | T: steps of the whole training, after which there is no momentum left; 0 is no end |
+    | t0           | 0       | one of 0, 1        | The number of the first step: 0 starts with all momentum, 1 ends without any |
+    | nesterov     | False   | one of False, True | Look one step of the velocity ahead? |
 
     Paper: Demon: improved neural network training with momentum decay (2019), https://arxiv.org/abs/1910.04952
     Faithful to: wolfecameron/optimizers@1f547d8"""
@@ -235,16 +235,16 @@ class DemonSGDM(TorchOptimizer):
 class DemonAdam(TorchOptimizer):
     """Adam with a sum of gradients that fades over the training
 
-    | hyper        | default | range                     | meaning |
-    |--------------|---------|---------------------------|---------|
-    | lr           | 0.001   | [0, inf)                  | Learning rate: the length of a step |
-    | weight_decay | 0       | [0, inf)                  | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-    | betas[0]     | 0.9     | [0, 1)                    | β₁: momentum at the start |
-    | betas[1]     | 0.999   | [0, 1)                    | β₂: how slowly the mean of squares forgets |
-    | eps          | 1e-08   | [0, inf)                  | Keeps the division finite |
-    | eps_in       | False   | one of False, True        | Add `eps` to the mean square, before the root? |
-    | total        | 0       | whole numbers in [0, inf) | T: steps of the whole training, after which there is no momentum left; 0 is no end |
-    | t0           | 0       | one of 0, 1               | The number of the first step |
+    | hyper        | default | range              | meaning |
+    |--------------|---------|--------------------|---------|
+    | lr           | 0.001   | 0 ≤ x              | Learning rate: the length of a step |
+    | weight_decay | 0       | 0 ≤ x              | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+    | betas[0]     | 0.9     | 0 ≤ x < 1          | β₁: momentum at the start |
+    | betas[1]     | 0.999   | 0 ≤ x < 1          | β₂: how slowly the mean of squares forgets |
+    | eps          | 1e-08   | 0 ≤ x              | Keeps the division finite |
+    | eps_in       | False   | one of False, True | Add `eps` to the mean square, before the root? |
+    | total        | 0       | 0 ≤ x, whole       | T: steps of the whole training, after which there is no momentum left; 0 is no end |
+    | t0           | 0       | one of 0, 1        | The number of the first step |
 
     Paper: Demon: improved neural network training with momentum decay (2019), https://arxiv.org/abs/1910.04952"""
     def __init__(

@@ -43,11 +43,11 @@ diffgrad: _diffgrad
 
 | hyper   | default | range              | meaning |
 |---------|---------|--------------------|---------|
-| lr      | 0.001   | [0, inf)           | Learning rate: the length of a step |
-| wd      | 0       | [0, inf)           | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-| mom     | 0.9     | [0, 1)             | β₁: how slowly the mean of gradients forgets |
-| sqr_mom | 0.999   | [0, 1)             | β₂: how slowly the mean of squares forgets |
-| eps     | 1e-08   | [0, inf)           | Keeps the division finite |
+| lr      | 0.001   | 0 ≤ x              | Learning rate: the length of a step |
+| wd      | 0       | 0 ≤ x              | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+| mom     | 0.9     | 0 ≤ x < 1          | β₁: how slowly the mean of gradients forgets |
+| sqr_mom | 0.999   | 0 ≤ x < 1          | β₂: how slowly the mean of squares forgets |
+| eps     | 1e-08   | 0 ≤ x              | Keeps the division finite |
 | eps_hat | True    | one of False, True | Add `eps` to the root before it is debiased (ε̂ in the paper)? |
 | version | 0       | one of 0, 1, 2     | 0: ξ of the size of the change, ½ to 1; 1: of its sign too, 0 to 1; 2: of the size, ½ to 5 |
 
@@ -59,11 +59,11 @@ class DiffGrad(TorchOptimizer):
 
     | hyper        | default | range              | meaning |
     |--------------|---------|--------------------|---------|
-    | lr           | 0.001   | [0, inf)           | Learning rate: the length of a step |
-    | weight_decay | 0       | [0, inf)           | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-    | betas[0]     | 0.9     | [0, 1)             | β₁: how slowly the mean of gradients forgets |
-    | betas[1]     | 0.999   | [0, 1)             | β₂: how slowly the mean of squares forgets |
-    | eps          | 1e-08   | [0, inf)           | Keeps the division finite |
+    | lr           | 0.001   | 0 ≤ x              | Learning rate: the length of a step |
+    | weight_decay | 0       | 0 ≤ x              | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+    | betas[0]     | 0.9     | 0 ≤ x < 1          | β₁: how slowly the mean of gradients forgets |
+    | betas[1]     | 0.999   | 0 ≤ x < 1          | β₂: how slowly the mean of squares forgets |
+    | eps          | 1e-08   | 0 ≤ x              | Keeps the division finite |
     | eps_hat      | True    | one of False, True | Add `eps` to the root before it is debiased (ε̂ in the paper)? |
     | version      | 0       | one of 0, 1, 2     | 0: ξ of the size of the change, ½ to 1; 1: of its sign too, 0 to 1; 2: of the size, ½ to 5 |
 
@@ -134,13 +134,13 @@ diffrgrad: _diffrgrad
 
 | hyper   | default | range          | meaning |
 |---------|---------|----------------|---------|
-| lr      | 0.001   | [0, inf)       | Learning rate: the length of a step |
-| mom     | 0.9     | [0, 1)         | β₁ of the mean |
-| sqr_mom | 0.999   | [0, 1)         | β₂ of the mean square |
-| eps     | 1e-08   | [0, inf)       | Keeps the division finite |
-| n_min   | 5       | [4, inf)       | Least length of the moving average to trust |
+| lr      | 0.001   | 0 ≤ x          | Learning rate: the length of a step |
+| mom     | 0.9     | 0 ≤ x < 1      | β₁ of the mean |
+| sqr_mom | 0.999   | 0 ≤ x < 1      | β₂ of the mean square |
+| eps     | 1e-08   | 0 ≤ x          | Keeps the division finite |
+| n_min   | 5       | 4 ≤ x          | Least length of the moving average to trust |
 | version | 1       | one of 0, 1, 2 | As in `friction` |
-| wd      | 0       | [0, inf)       | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+| wd      | 0       | 0 ≤ x          | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
 
 Faithful to: lessw2020/Best-Deep-Learning-Optimizers@070a509"""
 
@@ -176,13 +176,13 @@ diffrgrad_hold: _diffrgrad_hold
 
 | hyper   | default | range          | meaning |
 |---------|---------|----------------|---------|
-| lr      | 0.001   | [0, inf)       | Learning rate: the length of a step |
-| mom     | 0.9     | [0, 1)         | β₁ of the mean |
-| sqr_mom | 0.999   | [0, 1)         | β₂ of the mean square |
-| eps     | 1e-08   | [0, inf)       | Keeps the division finite |
-| n_min   | 5       | [4, inf)       | Least length of the moving average to trust |
+| lr      | 0.001   | 0 ≤ x          | Learning rate: the length of a step |
+| mom     | 0.9     | 0 ≤ x < 1      | β₁ of the mean |
+| sqr_mom | 0.999   | 0 ≤ x < 1      | β₂ of the mean square |
+| eps     | 1e-08   | 0 ≤ x          | Keeps the division finite |
+| n_min   | 5       | 4 ≤ x          | Least length of the moving average to trust |
 | version | 1       | one of 0, 1, 2 | As in `friction` |
-| wd      | 0       | [0, inf)       | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+| wd      | 0       | 0 ≤ x          | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
 
 Faithful to: lessw2020/Best-Deep-Learning-Optimizers@070a509"""
 
@@ -191,13 +191,13 @@ class DiffRGrad(TorchOptimizer):
 
     | hyper        | default | range          | meaning |
     |--------------|---------|----------------|---------|
-    | lr           | 0.001   | [0, inf)       | Learning rate: the length of a step |
-    | betas[0]     | 0.9     | [0, 1)         | β₁ of the mean |
-    | betas[1]     | 0.999   | [0, 1)         | β₂ of the mean square |
-    | eps          | 1e-08   | [0, inf)       | Keeps the division finite |
-    | n_min        | 5       | [4, inf)       | Least length of the moving average to trust |
+    | lr           | 0.001   | 0 ≤ x          | Learning rate: the length of a step |
+    | betas[0]     | 0.9     | 0 ≤ x < 1      | β₁ of the mean |
+    | betas[1]     | 0.999   | 0 ≤ x < 1      | β₂ of the mean square |
+    | eps          | 1e-08   | 0 ≤ x          | Keeps the division finite |
+    | n_min        | 5       | 4 ≤ x          | Least length of the moving average to trust |
     | version      | 1       | one of 0, 1, 2 | As in `friction` |
-    | weight_decay | 0       | [0, inf)       | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+    | weight_decay | 0       | 0 ≤ x          | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
 
     Faithful to: lessw2020/Best-Deep-Learning-Optimizers@070a509"""
     def __init__(

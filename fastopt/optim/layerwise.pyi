@@ -43,12 +43,12 @@ lamb: _lamb
 
 | hyper     | default | range              | meaning |
 |-----------|---------|--------------------|---------|
-| lr        | 0.001   | [0, inf)           | Learning rate: the length of a step |
-| mom       | 0.9     | [0, 1)             | β₁: how slowly the mean of gradients forgets |
-| sqr_mom   | 0.999   | [0, 1)             | β₂: how slowly the mean of squares forgets |
-| eps       | 1e-06   | [0, inf)           | Keeps the division finite |
-| wd        | 0       | [0, inf)           | Weight decay of this tensor |
-| norm_max  | 10      | [0, inf)           | Weights longer than this count as this long; 0: no bound |
+| lr        | 0.001   | 0 ≤ x              | Learning rate: the length of a step |
+| mom       | 0.9     | 0 ≤ x < 1          | β₁: how slowly the mean of gradients forgets |
+| sqr_mom   | 0.999   | 0 ≤ x < 1          | β₂: how slowly the mean of squares forgets |
+| eps       | 1e-06   | 0 ≤ x              | Keeps the division finite |
+| wd        | 0       | 0 ≤ x              | Weight decay of this tensor |
+| norm_max  | 10      | 0 ≤ x              | Weights longer than this count as this long; 0: no bound |
 | adapt_all | True    | one of False, True | Also tensors that do not decay? |
 | clip      | False   | one of False, True | Never take longer steps than without the ratio? |
 
@@ -91,13 +91,13 @@ lamb_debiased: _lamb_debiased
 
 | hyper     | default | range              | meaning |
 |-----------|---------|--------------------|---------|
-| lr        | 0.001   | [0, inf)           | Learning rate: the length of a step |
-| mom       | 0.9     | [0, 1)             | β₁: how slowly the mean of gradients forgets |
-| sqr_mom   | 0.999   | [0, 1)             | β₂: how slowly the mean of squares forgets |
-| eps       | 1e-06   | [0, inf)           | Keeps the division finite |
+| lr        | 0.001   | 0 ≤ x              | Learning rate: the length of a step |
+| mom       | 0.9     | 0 ≤ x < 1          | β₁: how slowly the mean of gradients forgets |
+| sqr_mom   | 0.999   | 0 ≤ x < 1          | β₂: how slowly the mean of squares forgets |
+| eps       | 1e-06   | 0 ≤ x              | Keeps the division finite |
 | eps_hat   | False   | one of False, True | Add `eps` to the root before it is debiased (ε̂ in the paper)? |
-| wd        | 0       | [0, inf)           | Weight decay of this tensor |
-| norm_max  | 10      | [0, inf)           | Weights longer than this count as this long; 0: no bound |
+| wd        | 0       | 0 ≤ x              | Weight decay of this tensor |
+| norm_max  | 10      | 0 ≤ x              | Weights longer than this count as this long; 0: no bound |
 | adapt_all | True    | one of False, True | Also tensors that do not decay? |
 | clip      | False   | one of False, True | Never take longer steps than without the ratio? |
 
@@ -108,12 +108,12 @@ class LAMB(TorchOptimizer):
 
     | hyper        | default | range              | meaning |
     |--------------|---------|--------------------|---------|
-    | lr           | 0.001   | [0, inf)           | Learning rate: the length of a step |
-    | betas[0]     | 0.9     | [0, 1)             | β₁: how slowly the mean of gradients forgets |
-    | betas[1]     | 0.999   | [0, 1)             | β₂: how slowly the mean of squares forgets |
-    | eps          | 1e-06   | [0, inf)           | Keeps the division finite |
-    | weight_decay | 0       | [0, inf)           | Weight decay of this tensor |
-    | norm_max     | 10      | [0, inf)           | Weights longer than this count as this long; 0: no bound |
+    | lr           | 0.001   | 0 ≤ x              | Learning rate: the length of a step |
+    | betas[0]     | 0.9     | 0 ≤ x < 1          | β₁: how slowly the mean of gradients forgets |
+    | betas[1]     | 0.999   | 0 ≤ x < 1          | β₂: how slowly the mean of squares forgets |
+    | eps          | 1e-06   | 0 ≤ x              | Keeps the division finite |
+    | weight_decay | 0       | 0 ≤ x              | Weight decay of this tensor |
+    | norm_max     | 10      | 0 ≤ x              | Weights longer than this count as this long; 0: no bound |
     | adapt_all    | True    | one of False, True | Also tensors that do not decay? |
     | clip         | False   | one of False, True | Never take longer steps than without the ratio? |
 
@@ -190,14 +190,14 @@ lars: _lars
 
 | hyper       | default | range              | meaning |
 |-------------|---------|--------------------|---------|
-| lr          | 1       | [0, inf)           | Learning rate: the length of a step |
-| wd          | 0.0005  | [0, inf)           | Weight decay of this tensor |
-| trust_coeff | 0.001   | (0, inf)           | η: by what share of its length a tensor may change |
-| eps         | 1e-08   | [0, inf)           | Keeps the division finite |
+| lr          | 1       | 0 ≤ x              | Learning rate: the length of a step |
+| wd          | 0.0005  | 0 ≤ x              | Weight decay of this tensor |
+| trust_coeff | 0.001   | 0 < x              | η: by what share of its length a tensor may change |
+| eps         | 1e-08   | 0 ≤ x              | Keeps the division finite |
 | adapt_all   | False   | one of False, True | Also tensors that do not decay? |
 | clip        | False   | one of False, True | LARC: never a larger rate than `lr`? |
-| mom         | 0.9     | [0, 1)             | Momentum: how slowly the velocity forgets |
-| damp        | 0       | [0, 1)             | Dampening: how much less than a whole gradient is added, from the second step on; nothing without momentum |
+| mom         | 0.9     | 0 ≤ x < 1          | Momentum: how slowly the velocity forgets |
+| damp        | 0       | 0 ≤ x < 1          | Dampening: how much less than a whole gradient is added, from the second step on; nothing without momentum |
 | nesterov    | False   | one of False, True | Look one step of the velocity ahead? |
 
 Paper: Large Batch Training of Convolutional Networks (2017), https://arxiv.org/abs/1708.03888
@@ -208,14 +208,14 @@ class LARS(TorchOptimizer):
 
     | hyper        | default | range              | meaning |
     |--------------|---------|--------------------|---------|
-    | lr           | 1       | [0, inf)           | Learning rate: the length of a step |
-    | weight_decay | 0.0005  | [0, inf)           | Weight decay of this tensor |
-    | trust_coeff  | 0.001   | (0, inf)           | η: by what share of its length a tensor may change |
-    | eps          | 1e-08   | [0, inf)           | Keeps the division finite |
+    | lr           | 1       | 0 ≤ x              | Learning rate: the length of a step |
+    | weight_decay | 0.0005  | 0 ≤ x              | Weight decay of this tensor |
+    | trust_coeff  | 0.001   | 0 < x              | η: by what share of its length a tensor may change |
+    | eps          | 1e-08   | 0 ≤ x              | Keeps the division finite |
     | adapt_all    | False   | one of False, True | Also tensors that do not decay? |
     | clip         | False   | one of False, True | LARC: never a larger rate than `lr`? |
-    | momentum     | 0.9     | [0, 1)             | Momentum: how slowly the velocity forgets |
-    | dampening    | 0       | [0, 1)             | Dampening: how much less than a whole gradient is added, from the second step on; nothing without momentum |
+    | momentum     | 0.9     | 0 ≤ x < 1          | Momentum: how slowly the velocity forgets |
+    | dampening    | 0       | 0 ≤ x < 1          | Dampening: how much less than a whole gradient is added, from the second step on; nothing without momentum |
     | nesterov     | False   | one of False, True | Look one step of the velocity ahead? |
 
     Paper: Large Batch Training of Convolutional Networks (2017), https://arxiv.org/abs/1708.03888

@@ -60,17 +60,17 @@ prodigy_l2: _prodigy_l2
 
 | hyper               | default | range              | meaning |
 |---------------------|---------|--------------------|---------|
-| lr                  | 1       | [0, inf)           | Multiplies d |
-| wd                  | 0       | [0, inf)           | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-| mom                 | 0.9     | [0, 1)             | β₁: how slowly the mean of gradients forgets |
-| sqr_mom             | 0.999   | [0, 1)             | β₂: how slowly the mean of squares forgets, and as its root the estimate of d |
-| mom3                | -1      | [-1, 1)            | β₃: how slowly the estimate of d forgets; the root of `sqr_mom` if negative |
-| d0                  | 1e-06   | (0, inf)           | First guess of the distance |
+| lr                  | 1       | 0 ≤ x              | Multiplies d |
+| wd                  | 0       | 0 ≤ x              | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+| mom                 | 0.9     | 0 ≤ x < 1          | β₁: how slowly the mean of gradients forgets |
+| sqr_mom             | 0.999   | 0 ≤ x < 1          | β₂: how slowly the mean of squares forgets, and as its root the estimate of d |
+| mom3                | -1      | -1 ≤ x < 1         | β₃: how slowly the estimate of d forgets; the root of `sqr_mom` if negative |
+| d0                  | 1e-06   | 0 < x              | First guess of the distance |
 | safeguard_warmup    | False   | one of False, True | Keep `lr` out of s, so that a warm-up does not raise d? |
 | use_bias_correction | False   | one of False, True | Adam's bias correction, as a part of the rate? |
-| eps                 | 1e-08   | (0, inf)           | Keeps the division finite |
-| d_coef              | 1       | (0, inf)           | Factor of the estimate: the way to longer or shorter steps |
-| growth_rate         | inf     | [1, inf]           | d grows at most by this factor a step |
+| eps                 | 1e-08   | 0 < x              | Keeps the division finite |
+| d_coef              | 1       | 0 < x              | Factor of the estimate: the way to longer or shorter steps |
+| growth_rate         | inf     | 1 ≤ x              | d grows at most by this factor a step |
 
 Paper: Prodigy: an expeditiously adaptive parameter-free learner (2023), https://arxiv.org/abs/2306.06101
 Faithful to: konstmish/prodigy@3efb213"""
@@ -117,17 +117,17 @@ prodigy: _prodigy
 
 | hyper               | default | range              | meaning |
 |---------------------|---------|--------------------|---------|
-| lr                  | 1       | [0, inf)           | Multiplies d |
-| mom                 | 0.9     | [0, 1)             | β₁: how slowly the mean of gradients forgets |
-| sqr_mom             | 0.999   | [0, 1)             | β₂: how slowly the mean of squares forgets, and as its root the estimate of d |
-| mom3                | -1      | [-1, 1)            | β₃: how slowly the estimate of d forgets; the root of `sqr_mom` if negative |
-| d0                  | 1e-06   | (0, inf)           | First guess of the distance |
+| lr                  | 1       | 0 ≤ x              | Multiplies d |
+| mom                 | 0.9     | 0 ≤ x < 1          | β₁: how slowly the mean of gradients forgets |
+| sqr_mom             | 0.999   | 0 ≤ x < 1          | β₂: how slowly the mean of squares forgets, and as its root the estimate of d |
+| mom3                | -1      | -1 ≤ x < 1         | β₃: how slowly the estimate of d forgets; the root of `sqr_mom` if negative |
+| d0                  | 1e-06   | 0 < x              | First guess of the distance |
 | safeguard_warmup    | False   | one of False, True | Keep `lr` out of s, so that a warm-up does not raise d? |
 | use_bias_correction | False   | one of False, True | Adam's bias correction, as a part of the rate? |
-| eps                 | 1e-08   | (0, inf)           | Keeps the division finite |
-| d_coef              | 1       | (0, inf)           | Factor of the estimate: the way to longer or shorter steps |
-| growth_rate         | inf     | [1, inf]           | d grows at most by this factor a step |
-| wd                  | 0       | [0, inf)           | Weight decay, multiplied by `lr` and d |
+| eps                 | 1e-08   | 0 < x              | Keeps the division finite |
+| d_coef              | 1       | 0 < x              | Factor of the estimate: the way to longer or shorter steps |
+| growth_rate         | inf     | 1 ≤ x              | d grows at most by this factor a step |
+| wd                  | 0       | 0 ≤ x              | Weight decay, multiplied by `lr` and d |
 
 Paper: Prodigy: an expeditiously adaptive parameter-free learner (2023), https://arxiv.org/abs/2306.06101
 Faithful to: konstmish/prodigy@3efb213"""
@@ -137,17 +137,17 @@ class Prodigy(TorchOptimizer):
 
     | hyper               | default | range              | meaning |
     |---------------------|---------|--------------------|---------|
-    | lr                  | 1       | [0, inf)           | Multiplies d |
-    | betas[0]            | 0.9     | [0, 1)             | β₁: how slowly the mean of gradients forgets |
-    | betas[1]            | 0.999   | [0, 1)             | β₂: how slowly the mean of squares forgets, and as its root the estimate of d |
-    | mom3                | -1      | [-1, 1)            | β₃: how slowly the estimate of d forgets; the root of `sqr_mom` if negative |
-    | d0                  | 1e-06   | (0, inf)           | First guess of the distance |
+    | lr                  | 1       | 0 ≤ x              | Multiplies d |
+    | betas[0]            | 0.9     | 0 ≤ x < 1          | β₁: how slowly the mean of gradients forgets |
+    | betas[1]            | 0.999   | 0 ≤ x < 1          | β₂: how slowly the mean of squares forgets, and as its root the estimate of d |
+    | mom3                | -1      | -1 ≤ x < 1         | β₃: how slowly the estimate of d forgets; the root of `sqr_mom` if negative |
+    | d0                  | 1e-06   | 0 < x              | First guess of the distance |
     | safeguard_warmup    | False   | one of False, True | Keep `lr` out of s, so that a warm-up does not raise d? |
     | use_bias_correction | False   | one of False, True | Adam's bias correction, as a part of the rate? |
-    | eps                 | 1e-08   | (0, inf)           | Keeps the division finite |
-    | d_coef              | 1       | (0, inf)           | Factor of the estimate: the way to longer or shorter steps |
-    | growth_rate         | inf     | [1, inf]           | d grows at most by this factor a step |
-    | weight_decay        | 0       | [0, inf)           | Weight decay, multiplied by `lr` and d |
+    | eps                 | 1e-08   | 0 < x              | Keeps the division finite |
+    | d_coef              | 1       | 0 < x              | Factor of the estimate: the way to longer or shorter steps |
+    | growth_rate         | inf     | 1 ≤ x              | d grows at most by this factor a step |
+    | weight_decay        | 0       | 0 ≤ x              | Weight decay, multiplied by `lr` and d |
 
     Paper: Prodigy: an expeditiously adaptive parameter-free learner (2023), https://arxiv.org/abs/2306.06101
     Faithful to: konstmish/prodigy@3efb213"""
@@ -228,14 +228,14 @@ dadapt_adamw: _dadapt_adamw
 
 | hyper               | default | range              | meaning |
 |---------------------|---------|--------------------|---------|
-| lr                  | 1       | [0, inf)           | Multiplies d |
-| mom                 | 0.9     | [0, 1)             | β₁: how slowly the mean of gradients forgets |
-| sqr_mom             | 0.999   | [0, 1)             | β₂: how slowly the mean of squares forgets, and as its root the estimate of d |
-| eps                 | 1e-08   | (0, inf)           | Keeps the division finite |
+| lr                  | 1       | 0 ≤ x              | Multiplies d |
+| mom                 | 0.9     | 0 ≤ x < 1          | β₁: how slowly the mean of gradients forgets |
+| sqr_mom             | 0.999   | 0 ≤ x < 1          | β₂: how slowly the mean of squares forgets, and as its root the estimate of d |
+| eps                 | 1e-08   | 0 < x              | Keeps the division finite |
 | use_bias_correction | False   | one of False, True | Adam's bias correction, as a part of the rate? |
-| d0                  | 1e-06   | (0, inf)           | First guess of the distance |
-| growth_rate         | inf     | [1, inf]           | d grows at most by this factor a step |
-| wd                  | 0       | [0, inf)           | Weight decay, multiplied by `lr` and d |
+| d0                  | 1e-06   | 0 < x              | First guess of the distance |
+| growth_rate         | inf     | 1 ≤ x              | d grows at most by this factor a step |
+| wd                  | 0       | 0 ≤ x              | Weight decay, multiplied by `lr` and d |
 
 Paper: Learning-rate-free learning by D-Adaptation (2023), https://arxiv.org/abs/2301.07733
 Faithful to: facebookresearch/dadaptation@c984980"""
@@ -274,14 +274,14 @@ dadapt_adam: _dadapt_adam
 
 | hyper               | default | range              | meaning |
 |---------------------|---------|--------------------|---------|
-| lr                  | 1       | [0, inf)           | Multiplies d |
-| wd                  | 0       | [0, inf)           | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-| mom                 | 0.9     | [0, 1)             | β₁: how slowly the mean of gradients forgets |
-| sqr_mom             | 0.999   | [0, 1)             | β₂: how slowly the mean of squares forgets, and as its root the estimate of d |
-| eps                 | 1e-08   | (0, inf)           | Keeps the division finite |
+| lr                  | 1       | 0 ≤ x              | Multiplies d |
+| wd                  | 0       | 0 ≤ x              | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+| mom                 | 0.9     | 0 ≤ x < 1          | β₁: how slowly the mean of gradients forgets |
+| sqr_mom             | 0.999   | 0 ≤ x < 1          | β₂: how slowly the mean of squares forgets, and as its root the estimate of d |
+| eps                 | 1e-08   | 0 < x              | Keeps the division finite |
 | use_bias_correction | False   | one of False, True | Adam's bias correction, as a part of the rate? |
-| d0                  | 1e-06   | (0, inf)           | First guess of the distance |
-| growth_rate         | inf     | [1, inf]           | d grows at most by this factor a step |
+| d0                  | 1e-06   | 0 < x              | First guess of the distance |
+| growth_rate         | inf     | 1 ≤ x              | d grows at most by this factor a step |
 
 Paper: Learning-rate-free learning by D-Adaptation (2023), https://arxiv.org/abs/2301.07733
 Faithful to: facebookresearch/dadaptation@c984980"""
@@ -291,14 +291,14 @@ class DAdaptAdam(TorchOptimizer):
 
     | hyper               | default | range              | meaning |
     |---------------------|---------|--------------------|---------|
-    | lr                  | 1       | [0, inf)           | Multiplies d |
-    | weight_decay        | 0       | [0, inf)           | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-    | betas[0]            | 0.9     | [0, 1)             | β₁: how slowly the mean of gradients forgets |
-    | betas[1]            | 0.999   | [0, 1)             | β₂: how slowly the mean of squares forgets, and as its root the estimate of d |
-    | eps                 | 1e-08   | (0, inf)           | Keeps the division finite |
+    | lr                  | 1       | 0 ≤ x              | Multiplies d |
+    | weight_decay        | 0       | 0 ≤ x              | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+    | betas[0]            | 0.9     | 0 ≤ x < 1          | β₁: how slowly the mean of gradients forgets |
+    | betas[1]            | 0.999   | 0 ≤ x < 1          | β₂: how slowly the mean of squares forgets, and as its root the estimate of d |
+    | eps                 | 1e-08   | 0 < x              | Keeps the division finite |
     | use_bias_correction | False   | one of False, True | Adam's bias correction, as a part of the rate? |
-    | d0                  | 1e-06   | (0, inf)           | First guess of the distance |
-    | growth_rate         | inf     | [1, inf]           | d grows at most by this factor a step |
+    | d0                  | 1e-06   | 0 < x              | First guess of the distance |
+    | growth_rate         | inf     | 1 ≤ x              | d grows at most by this factor a step |
 
     Paper: Learning-rate-free learning by D-Adaptation (2023), https://arxiv.org/abs/2301.07733
     Faithful to: facebookresearch/dadaptation@c984980"""
@@ -363,13 +363,13 @@ class _dadapt_sgd(Rule):
 dadapt_sgd: _dadapt_sgd
 """Descent that bounds the distance to the goal from below
 
-| hyper       | default | range    | meaning |
-|-------------|---------|----------|---------|
-| lr          | 1       | [0, inf) | Multiplies d |
-| wd          | 0       | [0, inf) | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-| d0          | 1e-06   | (0, inf) | First guess of the distance |
-| mom         | 0       | [0, 1)   | Share of the way to the summed steps that is not gone |
-| growth_rate | inf     | [1, inf] | d grows at most by this factor a step |
+| hyper       | default | range     | meaning |
+|-------------|---------|-----------|---------|
+| lr          | 1       | 0 ≤ x     | Multiplies d |
+| wd          | 0       | 0 ≤ x     | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+| d0          | 1e-06   | 0 < x     | First guess of the distance |
+| mom         | 0       | 0 ≤ x < 1 | Share of the way to the summed steps that is not gone |
+| growth_rate | inf     | 1 ≤ x     | d grows at most by this factor a step |
 
 Paper: Learning-rate-free learning by D-Adaptation (2023), https://arxiv.org/abs/2301.07733
 Faithful to: facebookresearch/dadaptation@c984980"""
@@ -377,13 +377,13 @@ Faithful to: facebookresearch/dadaptation@c984980"""
 class DAdaptSGD(TorchOptimizer):
     """Descent that bounds the distance to the goal from below
 
-    | hyper        | default | range    | meaning |
-    |--------------|---------|----------|---------|
-    | lr           | 1       | [0, inf) | Multiplies d |
-    | weight_decay | 0       | [0, inf) | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-    | d0           | 1e-06   | (0, inf) | First guess of the distance |
-    | momentum     | 0       | [0, 1)   | Share of the way to the summed steps that is not gone |
-    | growth_rate  | inf     | [1, inf] | d grows at most by this factor a step |
+    | hyper        | default | range     | meaning |
+    |--------------|---------|-----------|---------|
+    | lr           | 1       | 0 ≤ x     | Multiplies d |
+    | weight_decay | 0       | 0 ≤ x     | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+    | d0           | 1e-06   | 0 < x     | First guess of the distance |
+    | momentum     | 0       | 0 ≤ x < 1 | Share of the way to the summed steps that is not gone |
+    | growth_rate  | inf     | 1 ≤ x     | d grows at most by this factor a step |
 
     Paper: Learning-rate-free learning by D-Adaptation (2023), https://arxiv.org/abs/2301.07733
     Faithful to: facebookresearch/dadaptation@c984980"""

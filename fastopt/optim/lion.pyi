@@ -39,12 +39,12 @@ cautious_adamw: _cautious_adamw
 
 | hyper   | default | range              | meaning |
 |---------|---------|--------------------|---------|
-| lr      | 0.001   | [0, inf)           | Learning rate: the length of a step |
-| mom     | 0.9     | [0, 1)             | β₁: how slowly the mean of gradients forgets |
-| sqr_mom | 0.999   | [0, 1)             | β₂: how slowly the mean of squares forgets |
-| eps     | 1e-06   | [0, inf)           | Keeps the division finite |
+| lr      | 0.001   | 0 ≤ x              | Learning rate: the length of a step |
+| mom     | 0.9     | 0 ≤ x < 1          | β₁: how slowly the mean of gradients forgets |
+| sqr_mom | 0.999   | 0 ≤ x < 1          | β₂: how slowly the mean of squares forgets |
+| eps     | 1e-06   | 0 ≤ x              | Keeps the division finite |
 | eps_hat | True    | one of False, True | Add `eps` to the root before it is debiased (ε̂ in the paper)? |
-| wd      | 0       | [0, inf)           | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+| wd      | 0       | 0 ≤ x              | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
 
 Paper: Cautious Optimizers: Improving Training with One Line of Code (2024), https://arxiv.org/abs/2411.16085
 Faithful to: kyleliang919/C-Optim@2c0517c"""
@@ -73,12 +73,12 @@ class _cautious_lion(Rule):
 cautious_lion: _cautious_lion
 """Lion that skips what the gradient no longer wants
 
-| hyper   | default | range    | meaning |
-|---------|---------|----------|---------|
-| lr      | 0.0001  | [0, inf) | Learning rate: the length of a step |
-| mom     | 0.9     | [0, 1)   | β₁: share of the mean in the direction |
-| sqr_mom | 0.99    | [0, 1)   | β₂: how slowly the mean forgets; nothing is squared |
-| wd      | 0       | [0, inf) | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+| hyper   | default | range     | meaning |
+|---------|---------|-----------|---------|
+| lr      | 0.0001  | 0 ≤ x     | Learning rate: the length of a step |
+| mom     | 0.9     | 0 ≤ x < 1 | β₁: share of the mean in the direction |
+| sqr_mom | 0.99    | 0 ≤ x < 1 | β₂: how slowly the mean forgets; nothing is squared |
+| wd      | 0       | 0 ≤ x     | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
 
 Paper: Cautious Optimizers: Improving Training with One Line of Code (2024), https://arxiv.org/abs/2411.16085
 Faithful to: kyleliang919/C-Optim@2c0517c"""
@@ -107,12 +107,12 @@ class _lion(Rule):
 lion: _lion
 """The sign of the mean gradient
 
-| hyper   | default | range    | meaning |
-|---------|---------|----------|---------|
-| lr      | 0.0001  | [0, inf) | Learning rate: the length of a step |
-| mom     | 0.9     | [0, 1)   | β₁: share of the mean in the direction |
-| sqr_mom | 0.99    | [0, 1)   | β₂: how slowly the mean forgets; nothing is squared |
-| wd      | 0       | [0, inf) | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+| hyper   | default | range     | meaning |
+|---------|---------|-----------|---------|
+| lr      | 0.0001  | 0 ≤ x     | Learning rate: the length of a step |
+| mom     | 0.9     | 0 ≤ x < 1 | β₁: share of the mean in the direction |
+| sqr_mom | 0.99    | 0 ≤ x < 1 | β₂: how slowly the mean forgets; nothing is squared |
+| wd      | 0       | 0 ≤ x     | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
 
 Paper: Symbolic Discovery of Optimization Algorithms (2023), https://arxiv.org/abs/2302.06675
 Faithful to: google/automl@6a54c87"""
@@ -120,12 +120,12 @@ Faithful to: google/automl@6a54c87"""
 class Lion(TorchOptimizer):
     """The sign of the mean gradient
 
-    | hyper        | default | range    | meaning |
-    |--------------|---------|----------|---------|
-    | lr           | 0.0001  | [0, inf) | Learning rate: the length of a step |
-    | betas[0]     | 0.9     | [0, 1)   | β₁: share of the mean in the direction |
-    | betas[1]     | 0.99    | [0, 1)   | β₂: how slowly the mean forgets; nothing is squared |
-    | weight_decay | 0       | [0, inf) | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+    | hyper        | default | range     | meaning |
+    |--------------|---------|-----------|---------|
+    | lr           | 0.0001  | 0 ≤ x     | Learning rate: the length of a step |
+    | betas[0]     | 0.9     | 0 ≤ x < 1 | β₁: share of the mean in the direction |
+    | betas[1]     | 0.99    | 0 ≤ x < 1 | β₂: how slowly the mean forgets; nothing is squared |
+    | weight_decay | 0       | 0 ≤ x     | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
 
     Paper: Symbolic Discovery of Optimization Algorithms (2023), https://arxiv.org/abs/2302.06675
     Faithful to: google/automl@6a54c87"""
@@ -159,12 +159,12 @@ class Lion(TorchOptimizer):
 class CautiousLion(TorchOptimizer):
     """Lion that skips what the gradient no longer wants
 
-    | hyper        | default | range    | meaning |
-    |--------------|---------|----------|---------|
-    | lr           | 0.0001  | [0, inf) | Learning rate: the length of a step |
-    | betas[0]     | 0.9     | [0, 1)   | β₁: share of the mean in the direction |
-    | betas[1]     | 0.99    | [0, 1)   | β₂: how slowly the mean forgets; nothing is squared |
-    | weight_decay | 0       | [0, inf) | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+    | hyper        | default | range     | meaning |
+    |--------------|---------|-----------|---------|
+    | lr           | 0.0001  | 0 ≤ x     | Learning rate: the length of a step |
+    | betas[0]     | 0.9     | 0 ≤ x < 1 | β₁: share of the mean in the direction |
+    | betas[1]     | 0.99    | 0 ≤ x < 1 | β₂: how slowly the mean forgets; nothing is squared |
+    | weight_decay | 0       | 0 ≤ x     | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
 
     Paper: Cautious Optimizers: Improving Training with One Line of Code (2024), https://arxiv.org/abs/2411.16085
     Faithful to: kyleliang919/C-Optim@2c0517c"""
@@ -200,12 +200,12 @@ class CautiousAdamW(TorchOptimizer):
 
     | hyper        | default | range              | meaning |
     |--------------|---------|--------------------|---------|
-    | lr           | 0.001   | [0, inf)           | Learning rate: the length of a step |
-    | betas[0]     | 0.9     | [0, 1)             | β₁: how slowly the mean of gradients forgets |
-    | betas[1]     | 0.999   | [0, 1)             | β₂: how slowly the mean of squares forgets |
-    | eps          | 1e-06   | [0, inf)           | Keeps the division finite |
+    | lr           | 0.001   | 0 ≤ x              | Learning rate: the length of a step |
+    | betas[0]     | 0.9     | 0 ≤ x < 1          | β₁: how slowly the mean of gradients forgets |
+    | betas[1]     | 0.999   | 0 ≤ x < 1          | β₂: how slowly the mean of squares forgets |
+    | eps          | 1e-06   | 0 ≤ x              | Keeps the division finite |
     | eps_hat      | True    | one of False, True | Add `eps` to the root before it is debiased (ε̂ in the paper)? |
-    | weight_decay | 0       | [0, inf)           | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+    | weight_decay | 0       | 0 ≤ x              | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
 
     Paper: Cautious Optimizers: Improving Training with One Line of Code (2024), https://arxiv.org/abs/2411.16085
     Faithful to: kyleliang919/C-Optim@2c0517c"""

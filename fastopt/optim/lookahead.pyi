@@ -47,15 +47,15 @@ ranger: _ranger
 
 | hyper     | default | range                           | meaning |
 |-----------|---------|---------------------------------|---------|
-| lr        | 0.001   | [0, inf)                        | Learning rate: the length of a step |
+| lr        | 0.001   | 0 ≤ x                           | Learning rate: the length of a step |
 | conv_only | False   | one of False, True              | Convolutions only (more than 3 dimensions), not the weights of linear layers? |
-| mom       | 0.95    | [0, 1)                          | β₁ of the mean |
-| sqr_mom   | 0.999   | [0, 1)                          | β₂ of the mean square |
-| eps       | 1e-05   | [0, inf)                        | Keeps the division finite |
-| n_min     | 5       | [4, inf)                        | Least length of the moving average to trust |
-| wd        | 0       | [0, inf)                        | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-| k         | 6       | whole numbers in [1, inf)       | Fast steps between two merges |
-| alpha     | 0.5     | [0, 1]                          | α: how far the slow weights follow the fast ones; 1 is no lookahead |
+| mom       | 0.95    | 0 ≤ x < 1                       | β₁ of the mean |
+| sqr_mom   | 0.999   | 0 ≤ x < 1                       | β₂ of the mean square |
+| eps       | 1e-05   | 0 ≤ x                           | Keeps the division finite |
+| n_min     | 5       | 4 ≤ x                           | Least length of the moving average to trust |
+| wd        | 0       | 0 ≤ x                           | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+| k         | 6       | 1 ≤ x, whole                    | Fast steps between two merges |
+| alpha     | 0.5     | 0 ≤ x ≤ 1                       | α: how far the slow weights follow the fast ones; 1 is no lookahead |
 | slow_from | 'start' | one of 'start', 'step', 'merge' | Slow weights begin as the first, those after the first step, or at the first merge |
 
 Faithful to: lessw2020/Ranger-Deep-Learning-Optimizer@c82a304"""
@@ -98,15 +98,15 @@ ranger20: _ranger20
 
 | hyper     | default | range                           | meaning |
 |-----------|---------|---------------------------------|---------|
-| lr        | 0.001   | [0, inf)                        | Learning rate: the length of a step |
+| lr        | 0.001   | 0 ≤ x                           | Learning rate: the length of a step |
 | conv_only | False   | one of False, True              | Convolutions only (more than 3 dimensions), not the weights of linear layers? |
-| mom       | 0.95    | [0, 1)                          | β₁ of the mean |
-| sqr_mom   | 0.999   | [0, 1)                          | β₂ of the mean square |
-| eps       | 1e-05   | [0, inf)                        | Keeps the division finite |
-| n_min     | 5       | [4, inf)                        | Least length of the moving average to trust |
-| wd        | 0       | [0, inf)                        | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-| k         | 6       | whole numbers in [1, inf)       | Fast steps between two merges |
-| alpha     | 0.5     | [0, 1]                          | α: how far the slow weights follow the fast ones; 1 is no lookahead |
+| mom       | 0.95    | 0 ≤ x < 1                       | β₁ of the mean |
+| sqr_mom   | 0.999   | 0 ≤ x < 1                       | β₂ of the mean square |
+| eps       | 1e-05   | 0 ≤ x                           | Keeps the division finite |
+| n_min     | 5       | 4 ≤ x                           | Least length of the moving average to trust |
+| wd        | 0       | 0 ≤ x                           | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+| k         | 6       | 1 ≤ x, whole                    | Fast steps between two merges |
+| alpha     | 0.5     | 0 ≤ x ≤ 1                       | α: how far the slow weights follow the fast ones; 1 is no lookahead |
 | slow_from | 'start' | one of 'start', 'step', 'merge' | Slow weights begin as the first, those after the first step, or at the first merge |
 
 Faithful to: lessw2020/Ranger-Deep-Learning-Optimizer@c82a304"""
@@ -149,15 +149,15 @@ rangerqh: _rangerqh
 
 | hyper     | default | range                           | meaning |
 |-----------|---------|---------------------------------|---------|
-| lr        | 0.001   | [0, inf)                        | Learning rate: the length of a step |
-| wd        | 0       | [0, inf)                        | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-| mom       | 0.9     | [0, 1)                          | β₁: how slowly the mean of gradients forgets |
-| sqr_mom   | 0.999   | [0, 1)                          | β₂: how slowly the mean of squares forgets |
-| nu1       | 0.7     | [-inf, inf]                     | ν₁: share of the mean in the numerator, the rest is this step's gradient; 1 is Adam |
-| nu2       | 1       | [-inf, inf]                     | ν₂: share of the mean square in the denominator; 1 is Adam |
-| eps       | 1e-08   | [0, inf)                        | Keeps the division finite |
-| k         | 6       | whole numbers in [1, inf)       | Fast steps between two merges |
-| alpha     | 0.5     | [0, 1]                          | α: how far the slow weights follow the fast ones; 1 is no lookahead |
+| lr        | 0.001   | 0 ≤ x                           | Learning rate: the length of a step |
+| wd        | 0       | 0 ≤ x                           | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+| mom       | 0.9     | 0 ≤ x < 1                       | β₁: how slowly the mean of gradients forgets |
+| sqr_mom   | 0.999   | 0 ≤ x < 1                       | β₂: how slowly the mean of squares forgets |
+| nu1       | 0.7     | any finite x                    | ν₁: share of the mean in the numerator, the rest is this step's gradient; 1 is Adam |
+| nu2       | 1       | any finite x                    | ν₂: share of the mean square in the denominator; 1 is Adam |
+| eps       | 1e-08   | 0 ≤ x                           | Keeps the division finite |
+| k         | 6       | 1 ≤ x, whole                    | Fast steps between two merges |
+| alpha     | 0.5     | 0 ≤ x ≤ 1                       | α: how far the slow weights follow the fast ones; 1 is no lookahead |
 | slow_from | 'start' | one of 'start', 'step', 'merge' | Slow weights begin as the first, those after the first step, or at the first merge |
 
 Faithful to: lessw2020/Ranger-Deep-Learning-Optimizer@c82a304"""
@@ -167,15 +167,15 @@ class Ranger(TorchOptimizer):
 
     | hyper        | default | range                           | meaning |
     |--------------|---------|---------------------------------|---------|
-    | lr           | 0.001   | [0, inf)                        | Learning rate: the length of a step |
+    | lr           | 0.001   | 0 ≤ x                           | Learning rate: the length of a step |
     | conv_only    | False   | one of False, True              | Convolutions only (more than 3 dimensions), not the weights of linear layers? |
-    | betas[0]     | 0.95    | [0, 1)                          | β₁ of the mean |
-    | betas[1]     | 0.999   | [0, 1)                          | β₂ of the mean square |
-    | eps          | 1e-05   | [0, inf)                        | Keeps the division finite |
-    | n_min        | 5       | [4, inf)                        | Least length of the moving average to trust |
-    | weight_decay | 0       | [0, inf)                        | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-    | k            | 6       | whole numbers in [1, inf)       | Fast steps between two merges |
-    | la_alpha     | 0.5     | [0, 1]                          | α: how far the slow weights follow the fast ones; 1 is no lookahead |
+    | betas[0]     | 0.95    | 0 ≤ x < 1                       | β₁ of the mean |
+    | betas[1]     | 0.999   | 0 ≤ x < 1                       | β₂ of the mean square |
+    | eps          | 1e-05   | 0 ≤ x                           | Keeps the division finite |
+    | n_min        | 5       | 4 ≤ x                           | Least length of the moving average to trust |
+    | weight_decay | 0       | 0 ≤ x                           | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+    | k            | 6       | 1 ≤ x, whole                    | Fast steps between two merges |
+    | la_alpha     | 0.5     | 0 ≤ x ≤ 1                       | α: how far the slow weights follow the fast ones; 1 is no lookahead |
     | slow_from    | 'start' | one of 'start', 'step', 'merge' | Slow weights begin as the first, those after the first step, or at the first merge |
 
     Faithful to: lessw2020/Ranger-Deep-Learning-Optimizer@c82a304"""
@@ -223,15 +223,15 @@ class RangerQH(TorchOptimizer):
 
     | hyper        | default | range                           | meaning |
     |--------------|---------|---------------------------------|---------|
-    | lr           | 0.001   | [0, inf)                        | Learning rate: the length of a step |
-    | weight_decay | 0       | [0, inf)                        | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-    | betas[0]     | 0.9     | [0, 1)                          | β₁: how slowly the mean of gradients forgets |
-    | betas[1]     | 0.999   | [0, 1)                          | β₂: how slowly the mean of squares forgets |
-    | nu1          | 0.7     | [-inf, inf]                     | ν₁: share of the mean in the numerator, the rest is this step's gradient; 1 is Adam |
-    | nu2          | 1       | [-inf, inf]                     | ν₂: share of the mean square in the denominator; 1 is Adam |
-    | eps          | 1e-08   | [0, inf)                        | Keeps the division finite |
-    | k            | 6       | whole numbers in [1, inf)       | Fast steps between two merges |
-    | la_alpha     | 0.5     | [0, 1]                          | α: how far the slow weights follow the fast ones; 1 is no lookahead |
+    | lr           | 0.001   | 0 ≤ x                           | Learning rate: the length of a step |
+    | weight_decay | 0       | 0 ≤ x                           | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+    | betas[0]     | 0.9     | 0 ≤ x < 1                       | β₁: how slowly the mean of gradients forgets |
+    | betas[1]     | 0.999   | 0 ≤ x < 1                       | β₂: how slowly the mean of squares forgets |
+    | nu1          | 0.7     | any finite x                    | ν₁: share of the mean in the numerator, the rest is this step's gradient; 1 is Adam |
+    | nu2          | 1       | any finite x                    | ν₂: share of the mean square in the denominator; 1 is Adam |
+    | eps          | 1e-08   | 0 ≤ x                           | Keeps the division finite |
+    | k            | 6       | 1 ≤ x, whole                    | Fast steps between two merges |
+    | la_alpha     | 0.5     | 0 ≤ x ≤ 1                       | α: how far the slow weights follow the fast ones; 1 is no lookahead |
     | slow_from    | 'start' | one of 'start', 'step', 'merge' | Slow weights begin as the first, those after the first step, or at the first merge |
 
     Faithful to: lessw2020/Ranger-Deep-Learning-Optimizer@c82a304"""
@@ -310,14 +310,14 @@ ranger19: _ranger19
 
 | hyper     | default | range                           | meaning |
 |-----------|---------|---------------------------------|---------|
-| lr        | 0.001   | [0, inf)                        | Learning rate: the length of a step |
-| mom       | 0.95    | [0, 1)                          | β₁ of the mean |
-| sqr_mom   | 0.99    | [0, 1)                          | β₂ of the mean square |
-| eps       | 1e-06   | [0, inf)                        | Keeps the division finite |
-| n_min     | 5       | [4, inf)                        | Least length of the moving average to trust |
-| wd        | 0.01    | [0, inf)                        | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-| k         | 6       | whole numbers in [1, inf)       | Fast steps between two merges |
-| alpha     | 0.5     | [0, 1]                          | α: how far the slow weights follow the fast ones; 1 is no lookahead |
+| lr        | 0.001   | 0 ≤ x                           | Learning rate: the length of a step |
+| mom       | 0.95    | 0 ≤ x < 1                       | β₁ of the mean |
+| sqr_mom   | 0.99    | 0 ≤ x < 1                       | β₂ of the mean square |
+| eps       | 1e-06   | 0 ≤ x                           | Keeps the division finite |
+| n_min     | 5       | 4 ≤ x                           | Least length of the moving average to trust |
+| wd        | 0.01    | 0 ≤ x                           | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+| k         | 6       | 1 ≤ x, whole                    | Fast steps between two merges |
+| alpha     | 0.5     | 0 ≤ x ≤ 1                       | α: how far the slow weights follow the fast ones; 1 is no lookahead |
 | slow_from | 'start' | one of 'start', 'step', 'merge' | Slow weights begin as the first, those after the first step, or at the first merge |
 
 Faithful to: fastai 2.8.12"""

@@ -47,16 +47,16 @@ muon: _muon
 
 | hyper        | default    | range                                                      | meaning |
 |--------------|------------|------------------------------------------------------------|---------|
-| lr           | 0.02       | [0, inf)                                                   | Learning rate: the length of a step |
-| mom          | 0.95       | [0, 1)                                                     | β: how slowly the mean of gradients forgets |
+| lr           | 0.02       | 0 ≤ x                                                      | Learning rate: the length of a step |
+| mom          | 0.95       | 0 ≤ x < 1                                                  | β: how slowly the mean of gradients forgets |
 | nesterov     | True       | one of False, True                                         | Look one step of the mean ahead? |
-| ns_steps     | 5          | whole numbers in [1, inf)                                  | Rounds of the polynomial |
-| ns_eps       | 1e-07      | [0, inf)                                                   | Keeps the division by the norm finite |
+| ns_steps     | 5          | 1 ≤ x, whole                                               | Rounds of the polynomial |
+| ns_eps       | 1e-07      | 0 ≤ x                                                      | Keeps the division by the norm finite |
 | ns_norm      | 'added'    | one of 'added', 'least'                                    | Is `ns_eps` added to the norm, or what the norm is at least? |
 | ns_dtype     | 'auto'     | one of 'auto', 'bfloat16', 'weights'                       | Iterate in bfloat16, or as weights are computed? 'auto': bfloat16 on CUDA |
 | adjust_lr_fn | 'original' | one of 'original', 'match_rms_adamw', 'spectral_unclamped' | How the step grows with the shape of the weight |
 | flatten      | False      | one of False, True                                         | Is every weight one matrix, also for the length of its step, that has a row for each entry of its first dimension? |
-| wd           | 0          | [0, inf)                                                   | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+| wd           | 0          | 0 ≤ x                                                      | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
 
 Paper: Muon: An optimizer for hidden layers in neural networks (2024), https://kellerjordan.github.io/posts/muon/
 Faithful to: KellerJordan/Muon@857d1ad"""
@@ -66,16 +66,16 @@ class Muon(TorchOptimizer):
 
     | hyper        | default    | range                                                      | meaning |
     |--------------|------------|------------------------------------------------------------|---------|
-    | lr           | 0.02       | [0, inf)                                                   | Learning rate: the length of a step |
-    | momentum     | 0.95       | [0, 1)                                                     | β: how slowly the mean of gradients forgets |
+    | lr           | 0.02       | 0 ≤ x                                                      | Learning rate: the length of a step |
+    | momentum     | 0.95       | 0 ≤ x < 1                                                  | β: how slowly the mean of gradients forgets |
     | nesterov     | True       | one of False, True                                         | Look one step of the mean ahead? |
-    | ns_steps     | 5          | whole numbers in [1, inf)                                  | Rounds of the polynomial |
-    | eps          | 1e-07      | [0, inf)                                                   | Keeps the division by the norm finite |
+    | ns_steps     | 5          | 1 ≤ x, whole                                               | Rounds of the polynomial |
+    | eps          | 1e-07      | 0 ≤ x                                                      | Keeps the division by the norm finite |
     | ns_norm      | 'added'    | one of 'added', 'least'                                    | Is `ns_eps` added to the norm, or what the norm is at least? |
     | ns_dtype     | 'auto'     | one of 'auto', 'bfloat16', 'weights'                       | Iterate in bfloat16, or as weights are computed? 'auto': bfloat16 on CUDA |
     | adjust_lr_fn | 'original' | one of 'original', 'match_rms_adamw', 'spectral_unclamped' | How the step grows with the shape of the weight |
     | flatten      | False      | one of False, True                                         | Is every weight one matrix, also for the length of its step, that has a row for each entry of its first dimension? |
-    | weight_decay | 0          | [0, inf)                                                   | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+    | weight_decay | 0          | 0 ≤ x                                                      | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
 
     Paper: Muon: An optimizer for hidden layers in neural networks (2024), https://kellerjordan.github.io/posts/muon/
     Faithful to: KellerJordan/Muon@857d1ad"""

@@ -39,15 +39,15 @@ class _qhadamw(Rule):
 qhadamw: _qhadamw
 """QHAdam with decoupled weight decay
 
-| hyper   | default | range       | meaning |
-|---------|---------|-------------|---------|
-| lr      | 0.001   | [0, inf)    | Learning rate: the length of a step |
-| mom     | 0.995   | [0, 1)      | β₁: how slowly the mean of gradients forgets |
-| sqr_mom | 0.999   | [0, 1)      | β₂: how slowly the mean of squares forgets |
-| nu1     | 0.7     | [-inf, inf] | ν₁: share of the mean in the numerator, the rest is this step's gradient; 1 is Adam |
-| nu2     | 1       | [-inf, inf] | ν₂: share of the mean square in the denominator; 1 is Adam |
-| eps     | 1e-08   | [0, inf)    | Keeps the division finite |
-| wd      | 0.01    | [0, inf)    | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+| hyper   | default | range        | meaning |
+|---------|---------|--------------|---------|
+| lr      | 0.001   | 0 ≤ x        | Learning rate: the length of a step |
+| mom     | 0.995   | 0 ≤ x < 1    | β₁: how slowly the mean of gradients forgets |
+| sqr_mom | 0.999   | 0 ≤ x < 1    | β₂: how slowly the mean of squares forgets |
+| nu1     | 0.7     | any finite x | ν₁: share of the mean in the numerator, the rest is this step's gradient; 1 is Adam |
+| nu2     | 1       | any finite x | ν₂: share of the mean square in the denominator; 1 is Adam |
+| eps     | 1e-08   | 0 ≤ x        | Keeps the division finite |
+| wd      | 0.01    | 0 ≤ x        | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
 
 Paper: Quasi-hyperbolic momentum and Adam for deep learning (2018), https://arxiv.org/abs/1810.06801
 Faithful to: iprally/qhadamw-pytorch@8951294"""
@@ -82,15 +82,15 @@ class _qhadam(Rule):
 qhadam: _qhadam
 """Adam with the present gradient mixed into its means
 
-| hyper   | default | range       | meaning |
-|---------|---------|-------------|---------|
-| lr      | 0.001   | [0, inf)    | Learning rate: the length of a step |
-| wd      | 0       | [0, inf)    | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-| mom     | 0.995   | [0, 1)      | β₁: how slowly the mean of gradients forgets |
-| sqr_mom | 0.999   | [0, 1)      | β₂: how slowly the mean of squares forgets |
-| nu1     | 0.7     | [-inf, inf] | ν₁: share of the mean in the numerator, the rest is this step's gradient; 1 is Adam |
-| nu2     | 1       | [-inf, inf] | ν₂: share of the mean square in the denominator; 1 is Adam |
-| eps     | 1e-08   | [0, inf)    | Keeps the division finite |
+| hyper   | default | range        | meaning |
+|---------|---------|--------------|---------|
+| lr      | 0.001   | 0 ≤ x        | Learning rate: the length of a step |
+| wd      | 0       | 0 ≤ x        | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+| mom     | 0.995   | 0 ≤ x < 1    | β₁: how slowly the mean of gradients forgets |
+| sqr_mom | 0.999   | 0 ≤ x < 1    | β₂: how slowly the mean of squares forgets |
+| nu1     | 0.7     | any finite x | ν₁: share of the mean in the numerator, the rest is this step's gradient; 1 is Adam |
+| nu2     | 1       | any finite x | ν₂: share of the mean square in the denominator; 1 is Adam |
+| eps     | 1e-08   | 0 ≤ x        | Keeps the division finite |
 
 Paper: Quasi-hyperbolic momentum and Adam for deep learning (2018), https://arxiv.org/abs/1810.06801
 Faithful to: facebookresearch/qhoptim@e81dea3"""
@@ -98,15 +98,15 @@ Faithful to: facebookresearch/qhoptim@e81dea3"""
 class QHAdam(TorchOptimizer):
     """Adam with the present gradient mixed into its means
 
-    | hyper        | default | range       | meaning |
-    |--------------|---------|-------------|---------|
-    | lr           | 0.001   | [0, inf)    | Learning rate: the length of a step |
-    | weight_decay | 0       | [0, inf)    | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-    | betas[0]     | 0.995   | [0, 1)      | β₁: how slowly the mean of gradients forgets |
-    | betas[1]     | 0.999   | [0, 1)      | β₂: how slowly the mean of squares forgets |
-    | nu1          | 0.7     | [-inf, inf] | ν₁: share of the mean in the numerator, the rest is this step's gradient; 1 is Adam |
-    | nu2          | 1       | [-inf, inf] | ν₂: share of the mean square in the denominator; 1 is Adam |
-    | eps          | 1e-08   | [0, inf)    | Keeps the division finite |
+    | hyper        | default | range        | meaning |
+    |--------------|---------|--------------|---------|
+    | lr           | 0.001   | 0 ≤ x        | Learning rate: the length of a step |
+    | weight_decay | 0       | 0 ≤ x        | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+    | betas[0]     | 0.995   | 0 ≤ x < 1    | β₁: how slowly the mean of gradients forgets |
+    | betas[1]     | 0.999   | 0 ≤ x < 1    | β₂: how slowly the mean of squares forgets |
+    | nu1          | 0.7     | any finite x | ν₁: share of the mean in the numerator, the rest is this step's gradient; 1 is Adam |
+    | nu2          | 1       | any finite x | ν₂: share of the mean square in the denominator; 1 is Adam |
+    | eps          | 1e-08   | 0 ≤ x        | Keeps the division finite |
 
     Paper: Quasi-hyperbolic momentum and Adam for deep learning (2018), https://arxiv.org/abs/1810.06801
     Faithful to: facebookresearch/qhoptim@e81dea3"""
@@ -146,15 +146,15 @@ class QHAdam(TorchOptimizer):
 class QHAdamW(TorchOptimizer):
     """QHAdam with decoupled weight decay
 
-    | hyper        | default | range       | meaning |
-    |--------------|---------|-------------|---------|
-    | lr           | 0.001   | [0, inf)    | Learning rate: the length of a step |
-    | betas[0]     | 0.995   | [0, 1)      | β₁: how slowly the mean of gradients forgets |
-    | betas[1]     | 0.999   | [0, 1)      | β₂: how slowly the mean of squares forgets |
-    | nu1          | 0.7     | [-inf, inf] | ν₁: share of the mean in the numerator, the rest is this step's gradient; 1 is Adam |
-    | nu2          | 1       | [-inf, inf] | ν₂: share of the mean square in the denominator; 1 is Adam |
-    | eps          | 1e-08   | [0, inf)    | Keeps the division finite |
-    | weight_decay | 0.01    | [0, inf)    | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+    | hyper        | default | range        | meaning |
+    |--------------|---------|--------------|---------|
+    | lr           | 0.001   | 0 ≤ x        | Learning rate: the length of a step |
+    | betas[0]     | 0.995   | 0 ≤ x < 1    | β₁: how slowly the mean of gradients forgets |
+    | betas[1]     | 0.999   | 0 ≤ x < 1    | β₂: how slowly the mean of squares forgets |
+    | nu1          | 0.7     | any finite x | ν₁: share of the mean in the numerator, the rest is this step's gradient; 1 is Adam |
+    | nu2          | 1       | any finite x | ν₂: share of the mean square in the denominator; 1 is Adam |
+    | eps          | 1e-08   | 0 ≤ x        | Keeps the division finite |
+    | weight_decay | 0.01    | 0 ≤ x        | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
 
     Paper: Quasi-hyperbolic momentum and Adam for deep learning (2018), https://arxiv.org/abs/1810.06801
     Faithful to: iprally/qhadamw-pytorch@8951294"""

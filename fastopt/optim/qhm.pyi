@@ -33,12 +33,12 @@ class _qhm(Rule):
 qhm: _qhm
 """Momentum with a long memory, and the present gradient beside it
 
-| hyper | default | range    | meaning |
-|-------|---------|----------|---------|
-| lr    | 0.001   | [0, inf) | Learning rate: the length of a step |
-| wd    | 0       | [0, inf) | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-| mom   | 0.999   | [0, 1)   | β: how slowly the mean of gradients forgets |
-| nu    | 0.7     | [0, 1]   | ν: share of the mean in the step, the rest is this step's gradient; 0 is plain descent |
+| hyper | default | range     | meaning |
+|-------|---------|-----------|---------|
+| lr    | 0.001   | 0 ≤ x     | Learning rate: the length of a step |
+| wd    | 0       | 0 ≤ x     | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+| mom   | 0.999   | 0 ≤ x < 1 | β: how slowly the mean of gradients forgets |
+| nu    | 0.7     | 0 ≤ x ≤ 1 | ν: share of the mean in the step, the rest is this step's gradient; 0 is plain descent |
 
 Paper: Quasi-hyperbolic momentum and Adam for deep learning (2018), https://arxiv.org/abs/1810.06801
 Faithful to: facebookresearch/qhoptim@e81dea3"""
@@ -46,12 +46,12 @@ Faithful to: facebookresearch/qhoptim@e81dea3"""
 class QHM(TorchOptimizer):
     """Momentum with a long memory, and the present gradient beside it
 
-    | hyper        | default | range    | meaning |
-    |--------------|---------|----------|---------|
-    | lr           | 0.001   | [0, inf) | Learning rate: the length of a step |
-    | weight_decay | 0       | [0, inf) | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-    | momentum     | 0.999   | [0, 1)   | β: how slowly the mean of gradients forgets |
-    | nu           | 0.7     | [0, 1]   | ν: share of the mean in the step, the rest is this step's gradient; 0 is plain descent |
+    | hyper        | default | range     | meaning |
+    |--------------|---------|-----------|---------|
+    | lr           | 0.001   | 0 ≤ x     | Learning rate: the length of a step |
+    | weight_decay | 0       | 0 ≤ x     | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+    | momentum     | 0.999   | 0 ≤ x < 1 | β: how slowly the mean of gradients forgets |
+    | nu           | 0.7     | 0 ≤ x ≤ 1 | ν: share of the mean in the step, the rest is this step's gradient; 0 is plain descent |
 
     Paper: Quasi-hyperbolic momentum and Adam for deep learning (2018), https://arxiv.org/abs/1810.06801
     Faithful to: facebookresearch/qhoptim@e81dea3"""

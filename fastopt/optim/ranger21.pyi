@@ -64,23 +64,23 @@ ranger21: _ranger21
 
 | hyper       | default | range                           | meaning |
 |-------------|---------|---------------------------------|---------|
-| lr          | 0.001   | [0, inf)                        | Learning rate |
-| clip_ratio  | 0.01    | (0, inf)                        | λ: longest gradient of an output, in lengths of its weights |
-| least_norm  | 0.001   | (0, inf)                        | Weights count as at least this long |
+| lr          | 0.001   | 0 ≤ x                           | Learning rate |
+| clip_ratio  | 0.01    | 0 < x                           | λ: longest gradient of an output, in lengths of its weights |
+| least_norm  | 0.001   | 0 < x                           | Weights count as at least this long |
 | whole_units | False   | one of False, True              | Are all weights of an output one unit, also those with three dimensions? |
 | conv_only   | False   | one of False, True              | Convolutions only (more than 3 dimensions), not the weights of linear layers? |
-| sqr_mom     | 0.999   | [0, 1)                          | β₂ of the mean square |
-| mom         | 0.9     | [0, 1)                          | β₁ of the mean |
-| pnm         | 1       | [0, inf)                        | β₀: how much of the other mean is subtracted; 0 leaves two means that take turns |
-| eps         | 1e-08   | [0, inf)                        | Keeps the division finite |
-| smooth      | 50      | (0, inf)                        | β of softplus: roots far above 1/β stay as they are, the least becomes ln 2/β |
-| wd          | 0.0001  | [0, inf)                        | Weight decay, over the root of the mean of `v` |
-| norm_wd     | 0.0001  | [0, inf)                        | λ of λ(1-‖w‖)² |
-| total       | 0       | whole numbers in [0, inf)       | Steps of the whole training; 0 is no warm-down |
-| pct_start   | 0.72    | [0, 1]                          | Share of the training after which the rate goes down |
-| min_lr      | 3e-05   | [0, inf)                        | Towards this rate |
-| k           | 5       | whole numbers in [1, inf)       | Fast steps between two merges |
-| alpha       | 0.5     | [0, 1]                          | α: how far the slow weights follow the fast ones; 1 is no lookahead |
+| sqr_mom     | 0.999   | 0 ≤ x < 1                       | β₂ of the mean square |
+| mom         | 0.9     | 0 ≤ x < 1                       | β₁ of the mean |
+| pnm         | 1       | 0 ≤ x                           | β₀: how much of the other mean is subtracted; 0 leaves two means that take turns |
+| eps         | 1e-08   | 0 ≤ x                           | Keeps the division finite |
+| smooth      | 50      | 0 < x                           | β of softplus: roots far above 1/β stay as they are, the least becomes ln 2/β |
+| wd          | 0.0001  | 0 ≤ x                           | Weight decay, over the root of the mean of `v` |
+| norm_wd     | 0.0001  | 0 ≤ x                           | λ of λ(1-‖w‖)² |
+| total       | 0       | 0 ≤ x, whole                    | Steps of the whole training; 0 is no warm-down |
+| pct_start   | 0.72    | 0 ≤ x ≤ 1                       | Share of the training after which the rate goes down |
+| min_lr      | 3e-05   | 0 ≤ x                           | Towards this rate |
+| k           | 5       | 1 ≤ x, whole                    | Fast steps between two merges |
+| alpha       | 0.5     | 0 ≤ x ≤ 1                       | α: how far the slow weights follow the fast ones; 1 is no lookahead |
 | slow_from   | 'start' | one of 'start', 'step', 'merge' | Slow weights begin as the first, those after the first step, or at the first merge |
 
 Paper: Ranger21: a synergistic deep learning optimizer (2021), https://arxiv.org/abs/2106.13731
@@ -91,23 +91,23 @@ class Ranger21(TorchOptimizer):
 
     | hyper           | default | range                           | meaning |
     |-----------------|---------|---------------------------------|---------|
-    | lr              | 0.001   | [0, inf)                        | Learning rate |
-    | clip_ratio      | 0.01    | (0, inf)                        | λ: longest gradient of an output, in lengths of its weights |
-    | least_norm      | 0.001   | (0, inf)                        | Weights count as at least this long |
+    | lr              | 0.001   | 0 ≤ x                           | Learning rate |
+    | clip_ratio      | 0.01    | 0 < x                           | λ: longest gradient of an output, in lengths of its weights |
+    | least_norm      | 0.001   | 0 < x                           | Weights count as at least this long |
     | whole_units     | False   | one of False, True              | Are all weights of an output one unit, also those with three dimensions? |
     | conv_only       | False   | one of False, True              | Convolutions only (more than 3 dimensions), not the weights of linear layers? |
-    | betas[1]        | 0.999   | [0, 1)                          | β₂ of the mean square |
-    | betas[0]        | 0.9     | [0, 1)                          | β₁ of the mean |
-    | pnm             | 1       | [0, inf)                        | β₀: how much of the other mean is subtracted; 0 leaves two means that take turns |
-    | eps             | 1e-08   | [0, inf)                        | Keeps the division finite |
-    | smooth          | 50      | (0, inf)                        | β of softplus: roots far above 1/β stay as they are, the least becomes ln 2/β |
-    | weight_decay    | 0.0001  | [0, inf)                        | Weight decay, over the root of the mean of `v` |
-    | norm_wd         | 0.0001  | [0, inf)                        | λ of λ(1-‖w‖)² |
-    | total           | 0       | whole numbers in [0, inf)       | Steps of the whole training; 0 is no warm-down |
-    | pct_start       | 0.72    | [0, 1]                          | Share of the training after which the rate goes down |
-    | warmdown_min_lr | 3e-05   | [0, inf)                        | Towards this rate |
-    | k               | 5       | whole numbers in [1, inf)       | Fast steps between two merges |
-    | la_alpha        | 0.5     | [0, 1]                          | α: how far the slow weights follow the fast ones; 1 is no lookahead |
+    | betas[1]        | 0.999   | 0 ≤ x < 1                       | β₂ of the mean square |
+    | betas[0]        | 0.9     | 0 ≤ x < 1                       | β₁ of the mean |
+    | pnm             | 1       | 0 ≤ x                           | β₀: how much of the other mean is subtracted; 0 leaves two means that take turns |
+    | eps             | 1e-08   | 0 ≤ x                           | Keeps the division finite |
+    | smooth          | 50      | 0 < x                           | β of softplus: roots far above 1/β stay as they are, the least becomes ln 2/β |
+    | weight_decay    | 0.0001  | 0 ≤ x                           | Weight decay, over the root of the mean of `v` |
+    | norm_wd         | 0.0001  | 0 ≤ x                           | λ of λ(1-‖w‖)² |
+    | total           | 0       | 0 ≤ x, whole                    | Steps of the whole training; 0 is no warm-down |
+    | pct_start       | 0.72    | 0 ≤ x ≤ 1                       | Share of the training after which the rate goes down |
+    | warmdown_min_lr | 3e-05   | 0 ≤ x                           | Towards this rate |
+    | k               | 5       | 1 ≤ x, whole                    | Fast steps between two merges |
+    | la_alpha        | 0.5     | 0 ≤ x ≤ 1                       | α: how far the slow weights follow the fast ones; 1 is no lookahead |
     | slow_from       | 'start' | one of 'start', 'step', 'merge' | Slow weights begin as the first, those after the first step, or at the first merge |
 
     Paper: Ranger21: a synergistic deep learning optimizer (2021), https://arxiv.org/abs/2106.13731

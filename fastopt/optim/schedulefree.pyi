@@ -40,14 +40,14 @@ class _schedulefree_sgd(Rule):
 schedulefree_sgd: _schedulefree_sgd
 """Gradient descent whose average needs no schedule
 
-| hyper           | default | range                     | meaning |
-|-----------------|---------|---------------------------|---------|
-| lr              | 1       | [0, inf)                  | Learning rate of the fast point |
-| wd              | 0       | [0, inf)                  | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-| mom             | 0.9     | (0, 1]                    | β: how near to the average gradients are taken; 1 is at the average |
-| warmup_steps    | 0       | whole numbers in [0, inf) | Steps in which the rate rises to `lr` |
-| r               | 0       | [-inf, inf]               | Later steps count more in the average: by this power of the step |
-| weight_lr_power | 2       | [0, inf)                  | Steps count by this power of the largest rate so far |
+| hyper           | default | range        | meaning |
+|-----------------|---------|--------------|---------|
+| lr              | 1       | 0 ≤ x        | Learning rate of the fast point |
+| wd              | 0       | 0 ≤ x        | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+| mom             | 0.9     | 0 < x ≤ 1    | β: how near to the average gradients are taken; 1 is at the average |
+| warmup_steps    | 0       | 0 ≤ x, whole | Steps in which the rate rises to `lr` |
+| r               | 0       | any finite x | Later steps count more in the average: by this power of the step |
+| weight_lr_power | 2       | 0 ≤ x        | Steps count by this power of the largest rate so far |
 
 Paper: The Road Less Scheduled (2024), https://arxiv.org/abs/2405.15682
 Faithful to: facebookresearch/schedule_free@70785b5"""
@@ -84,16 +84,16 @@ class _schedulefree_adamw(Rule):
 schedulefree_adamw: _schedulefree_adamw
 """Adam whose average needs no schedule and replaces momentum
 
-| hyper           | default | range                     | meaning |
-|-----------------|---------|---------------------------|---------|
-| lr              | 0.0025  | [0, inf)                  | Learning rate of the fast point |
-| sqr_mom         | 0.999   | [0, 1)                    | β₂: how slowly the mean of squares forgets |
-| eps             | 1e-08   | [0, inf)                  | Keeps the division finite |
-| wd              | 0       | [0, inf)                  | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-| mom             | 0.9     | (0, 1]                    | β: how near to the average gradients are taken; 1 is at the average |
-| warmup_steps    | 0       | whole numbers in [0, inf) | Steps in which the rate rises to `lr` |
-| r               | 0       | [-inf, inf]               | Later steps count more in the average: by this power of the step |
-| weight_lr_power | 2       | [0, inf)                  | Steps count by this power of the largest rate so far |
+| hyper           | default | range        | meaning |
+|-----------------|---------|--------------|---------|
+| lr              | 0.0025  | 0 ≤ x        | Learning rate of the fast point |
+| sqr_mom         | 0.999   | 0 ≤ x < 1    | β₂: how slowly the mean of squares forgets |
+| eps             | 1e-08   | 0 ≤ x        | Keeps the division finite |
+| wd              | 0       | 0 ≤ x        | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+| mom             | 0.9     | 0 < x ≤ 1    | β: how near to the average gradients are taken; 1 is at the average |
+| warmup_steps    | 0       | 0 ≤ x, whole | Steps in which the rate rises to `lr` |
+| r               | 0       | any finite x | Later steps count more in the average: by this power of the step |
+| weight_lr_power | 2       | 0 ≤ x        | Steps count by this power of the largest rate so far |
 
 Paper: The Road Less Scheduled (2024), https://arxiv.org/abs/2405.15682
 Faithful to: facebookresearch/schedule_free@70785b5"""
@@ -132,14 +132,14 @@ schedulefree_radam: _schedulefree_radam
 
 | hyper            | default | range              | meaning |
 |------------------|---------|--------------------|---------|
-| lr               | 0.0025  | [0, inf)           | Learning rate of the fast point |
-| sqr_mom          | 0.999   | [0, 1)             | β₂ of the mean square, which says how far it can be trusted |
-| eps              | 1e-08   | [0, inf)           | Keeps the division finite |
-| wd               | 0       | [0, inf)           | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-| mom              | 0.9     | (0, 1]             | β: how near to the average gradients are taken; 1 is at the average |
+| lr               | 0.0025  | 0 ≤ x              | Learning rate of the fast point |
+| sqr_mom          | 0.999   | 0 ≤ x < 1          | β₂ of the mean square, which says how far it can be trusted |
+| eps              | 1e-08   | 0 ≤ x              | Keeps the division finite |
+| wd               | 0       | 0 ≤ x              | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+| mom              | 0.9     | 0 < x ≤ 1          | β: how near to the average gradients are taken; 1 is at the average |
 | silent_sgd_phase | True    | one of False, True | Stand still while it cannot be trusted? |
-| r                | 0       | [-inf, inf]        | Later steps count more in the average: by this power of the step |
-| weight_lr_power  | 2       | [0, inf)           | Steps count by this power of the largest rate so far |
+| r                | 0       | any finite x       | Later steps count more in the average: by this power of the step |
+| weight_lr_power  | 2       | 0 ≤ x              | Steps count by this power of the largest rate so far |
 
 Paper: The Road Less Scheduled (2024), https://arxiv.org/abs/2405.15682
 Faithful to: facebookresearch/schedule_free@70785b5"""
@@ -147,14 +147,14 @@ Faithful to: facebookresearch/schedule_free@70785b5"""
 class ScheduleFreeSGD(TorchOptimizer):
     """Gradient descent whose average needs no schedule
 
-    | hyper           | default | range                     | meaning |
-    |-----------------|---------|---------------------------|---------|
-    | lr              | 1       | [0, inf)                  | Learning rate of the fast point |
-    | weight_decay    | 0       | [0, inf)                  | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-    | momentum        | 0.9     | (0, 1]                    | β: how near to the average gradients are taken; 1 is at the average |
-    | warmup_steps    | 0       | whole numbers in [0, inf) | Steps in which the rate rises to `lr` |
-    | r               | 0       | [-inf, inf]               | Later steps count more in the average: by this power of the step |
-    | weight_lr_power | 2       | [0, inf)                  | Steps count by this power of the largest rate so far |
+    | hyper           | default | range        | meaning |
+    |-----------------|---------|--------------|---------|
+    | lr              | 1       | 0 ≤ x        | Learning rate of the fast point |
+    | weight_decay    | 0       | 0 ≤ x        | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+    | momentum        | 0.9     | 0 < x ≤ 1    | β: how near to the average gradients are taken; 1 is at the average |
+    | warmup_steps    | 0       | 0 ≤ x, whole | Steps in which the rate rises to `lr` |
+    | r               | 0       | any finite x | Later steps count more in the average: by this power of the step |
+    | weight_lr_power | 2       | 0 ≤ x        | Steps count by this power of the largest rate so far |
 
     Paper: The Road Less Scheduled (2024), https://arxiv.org/abs/2405.15682
     Faithful to: facebookresearch/schedule_free@70785b5"""
@@ -193,16 +193,16 @@ class ScheduleFreeSGD(TorchOptimizer):
 class ScheduleFreeAdamW(TorchOptimizer):
     """Adam whose average needs no schedule and replaces momentum
 
-    | hyper           | default | range                     | meaning |
-    |-----------------|---------|---------------------------|---------|
-    | lr              | 0.0025  | [0, inf)                  | Learning rate of the fast point |
-    | betas[1]        | 0.999   | [0, 1)                    | β₂: how slowly the mean of squares forgets |
-    | eps             | 1e-08   | [0, inf)                  | Keeps the division finite |
-    | weight_decay    | 0       | [0, inf)                  | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-    | betas[0]        | 0.9     | (0, 1]                    | β: how near to the average gradients are taken; 1 is at the average |
-    | warmup_steps    | 0       | whole numbers in [0, inf) | Steps in which the rate rises to `lr` |
-    | r               | 0       | [-inf, inf]               | Later steps count more in the average: by this power of the step |
-    | weight_lr_power | 2       | [0, inf)                  | Steps count by this power of the largest rate so far |
+    | hyper           | default | range        | meaning |
+    |-----------------|---------|--------------|---------|
+    | lr              | 0.0025  | 0 ≤ x        | Learning rate of the fast point |
+    | betas[1]        | 0.999   | 0 ≤ x < 1    | β₂: how slowly the mean of squares forgets |
+    | eps             | 1e-08   | 0 ≤ x        | Keeps the division finite |
+    | weight_decay    | 0       | 0 ≤ x        | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+    | betas[0]        | 0.9     | 0 < x ≤ 1    | β: how near to the average gradients are taken; 1 is at the average |
+    | warmup_steps    | 0       | 0 ≤ x, whole | Steps in which the rate rises to `lr` |
+    | r               | 0       | any finite x | Later steps count more in the average: by this power of the step |
+    | weight_lr_power | 2       | 0 ≤ x        | Steps count by this power of the largest rate so far |
 
     Paper: The Road Less Scheduled (2024), https://arxiv.org/abs/2405.15682
     Faithful to: facebookresearch/schedule_free@70785b5"""
@@ -246,14 +246,14 @@ class ScheduleFreeRAdam(TorchOptimizer):
 
     | hyper            | default | range              | meaning |
     |------------------|---------|--------------------|---------|
-    | lr               | 0.0025  | [0, inf)           | Learning rate of the fast point |
-    | betas[1]         | 0.999   | [0, 1)             | β₂ of the mean square, which says how far it can be trusted |
-    | eps              | 1e-08   | [0, inf)           | Keeps the division finite |
-    | weight_decay     | 0       | [0, inf)           | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-    | betas[0]         | 0.9     | (0, 1]             | β: how near to the average gradients are taken; 1 is at the average |
+    | lr               | 0.0025  | 0 ≤ x              | Learning rate of the fast point |
+    | betas[1]         | 0.999   | 0 ≤ x < 1          | β₂ of the mean square, which says how far it can be trusted |
+    | eps              | 1e-08   | 0 ≤ x              | Keeps the division finite |
+    | weight_decay     | 0       | 0 ≤ x              | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+    | betas[0]         | 0.9     | 0 < x ≤ 1          | β: how near to the average gradients are taken; 1 is at the average |
     | silent_sgd_phase | True    | one of False, True | Stand still while it cannot be trusted? |
-    | r                | 0       | [-inf, inf]        | Later steps count more in the average: by this power of the step |
-    | weight_lr_power  | 2       | [0, inf)           | Steps count by this power of the largest rate so far |
+    | r                | 0       | any finite x       | Later steps count more in the average: by this power of the step |
+    | weight_lr_power  | 2       | 0 ≤ x              | Steps count by this power of the largest rate so far |
 
     Paper: The Road Less Scheduled (2024), https://arxiv.org/abs/2405.15682
     Faithful to: facebookresearch/schedule_free@70785b5"""

@@ -38,10 +38,10 @@ sgd: _sgd
 
 | hyper    | default | range              | meaning |
 |----------|---------|--------------------|---------|
-| lr       | 0.001   | [0, inf)           | Learning rate: the length of a step |
-| wd       | 0       | [0, inf)           | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-| mom      | 0       | [0, 1)             | Momentum: how slowly the velocity forgets |
-| damp     | 0       | [0, 1)             | Dampening: how much less than a whole gradient is added, from the second step on; nothing without momentum |
+| lr       | 0.001   | 0 ≤ x              | Learning rate: the length of a step |
+| wd       | 0       | 0 ≤ x              | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+| mom      | 0       | 0 ≤ x < 1          | Momentum: how slowly the velocity forgets |
+| damp     | 0       | 0 ≤ x < 1          | Dampening: how much less than a whole gradient is added, from the second step on; nothing without momentum |
 | nesterov | False   | one of False, True | Look one step of the velocity ahead? |
 
 Paper: A stochastic approximation method (1951), https://doi.org/10.1214/aoms/1177729586
@@ -75,10 +75,10 @@ momentum: _momentum
 
 | hyper    | default | range              | meaning |
 |----------|---------|--------------------|---------|
-| lr       | 0.001   | [0, inf)           | Learning rate: the length of a step |
-| wd       | 0       | [0, inf)           | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-| mom      | 0.9     | [0, 1)             | Momentum: how slowly the velocity forgets |
-| damp     | 0       | [0, 1)             | Dampening: how much less than a whole gradient is added, from the second step on; nothing without momentum |
+| lr       | 0.001   | 0 ≤ x              | Learning rate: the length of a step |
+| wd       | 0       | 0 ≤ x              | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+| mom      | 0.9     | 0 ≤ x < 1          | Momentum: how slowly the velocity forgets |
+| damp     | 0       | 0 ≤ x < 1          | Dampening: how much less than a whole gradient is added, from the second step on; nothing without momentum |
 | nesterov | False   | one of False, True | Look one step of the velocity ahead? |
 
 Paper: Some methods of speeding up the convergence of iteration methods (1964), https://doi.org/10.1016/0041-5553(64)90137-5
@@ -112,10 +112,10 @@ nesterov: _nesterov
 
 | hyper    | default | range              | meaning |
 |----------|---------|--------------------|---------|
-| lr       | 0.001   | [0, inf)           | Learning rate: the length of a step |
-| wd       | 0       | [0, inf)           | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-| mom      | 0.9     | [0, 1)             | Momentum: how slowly the velocity forgets |
-| damp     | 0       | [0, 1)             | Dampening: how much less than a whole gradient is added, from the second step on; nothing without momentum |
+| lr       | 0.001   | 0 ≤ x              | Learning rate: the length of a step |
+| wd       | 0       | 0 ≤ x              | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+| mom      | 0.9     | 0 ≤ x < 1          | Momentum: how slowly the velocity forgets |
+| damp     | 0       | 0 ≤ x < 1          | Dampening: how much less than a whole gradient is added, from the second step on; nothing without momentum |
 | nesterov | True    | one of False, True | Look one step of the velocity ahead? |
 
 Paper: On the importance of initialization and momentum in deep learning (2013), https://proceedings.mlr.press/v28/sutskever13.html
@@ -126,10 +126,10 @@ class SGD(TorchOptimizer):
 
     | hyper        | default | range              | meaning |
     |--------------|---------|--------------------|---------|
-    | lr           | 0.001   | [0, inf)           | Learning rate: the length of a step |
-    | weight_decay | 0       | [0, inf)           | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-    | momentum     | 0       | [0, 1)             | Momentum: how slowly the velocity forgets |
-    | dampening    | 0       | [0, 1)             | Dampening: how much less than a whole gradient is added, from the second step on; nothing without momentum |
+    | lr           | 0.001   | 0 ≤ x              | Learning rate: the length of a step |
+    | weight_decay | 0       | 0 ≤ x              | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+    | momentum     | 0       | 0 ≤ x < 1          | Momentum: how slowly the velocity forgets |
+    | dampening    | 0       | 0 ≤ x < 1          | Dampening: how much less than a whole gradient is added, from the second step on; nothing without momentum |
     | nesterov     | False   | one of False, True | Look one step of the velocity ahead? |
 
     Paper: A stochastic approximation method (1951), https://doi.org/10.1214/aoms/1177729586
@@ -169,10 +169,10 @@ class Momentum(TorchOptimizer):
 
     | hyper        | default | range              | meaning |
     |--------------|---------|--------------------|---------|
-    | lr           | 0.001   | [0, inf)           | Learning rate: the length of a step |
-    | weight_decay | 0       | [0, inf)           | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-    | momentum     | 0.9     | [0, 1)             | Momentum: how slowly the velocity forgets |
-    | dampening    | 0       | [0, 1)             | Dampening: how much less than a whole gradient is added, from the second step on; nothing without momentum |
+    | lr           | 0.001   | 0 ≤ x              | Learning rate: the length of a step |
+    | weight_decay | 0       | 0 ≤ x              | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+    | momentum     | 0.9     | 0 ≤ x < 1          | Momentum: how slowly the velocity forgets |
+    | dampening    | 0       | 0 ≤ x < 1          | Dampening: how much less than a whole gradient is added, from the second step on; nothing without momentum |
     | nesterov     | False   | one of False, True | Look one step of the velocity ahead? |
 
     Paper: Some methods of speeding up the convergence of iteration methods (1964), https://doi.org/10.1016/0041-5553(64)90137-5
@@ -212,10 +212,10 @@ class Nesterov(TorchOptimizer):
 
     | hyper        | default | range              | meaning |
     |--------------|---------|--------------------|---------|
-    | lr           | 0.001   | [0, inf)           | Learning rate: the length of a step |
-    | weight_decay | 0       | [0, inf)           | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-    | momentum     | 0.9     | [0, 1)             | Momentum: how slowly the velocity forgets |
-    | dampening    | 0       | [0, 1)             | Dampening: how much less than a whole gradient is added, from the second step on; nothing without momentum |
+    | lr           | 0.001   | 0 ≤ x              | Learning rate: the length of a step |
+    | weight_decay | 0       | 0 ≤ x              | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+    | momentum     | 0.9     | 0 ≤ x < 1          | Momentum: how slowly the velocity forgets |
+    | dampening    | 0       | 0 ≤ x < 1          | Dampening: how much less than a whole gradient is added, from the second step on; nothing without momentum |
     | nesterov     | True    | one of False, True | Look one step of the velocity ahead? |
 
     Paper: On the importance of initialization and momentum in deep learning (2013), https://proceedings.mlr.press/v28/sutskever13.html
@@ -279,13 +279,13 @@ class _asgd(Rule):
 asgd: _asgd
 """Descent whose points are averaged
 
-| hyper | default | range    | meaning |
-|-------|---------|----------|---------|
-| lr    | 0.01    | [0, inf) | Learning rate of the first step |
-| wd    | 0       | [0, inf) | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-| lambd | 0.0001  | [0, inf) | λ: pulls weights to zero, and makes the rate fall |
-| power | 0.75    | [0, inf) | α: how fast the rate falls |
-| t0    | 1e+06   | [0, inf) | Steps before averaging begins |
+| hyper | default | range | meaning |
+|-------|---------|-------|---------|
+| lr    | 0.01    | 0 ≤ x | Learning rate of the first step |
+| wd    | 0       | 0 ≤ x | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+| lambd | 0.0001  | 0 ≤ x | λ: pulls weights to zero, and makes the rate fall |
+| power | 0.75    | 0 ≤ x | α: how fast the rate falls |
+| t0    | 1e+06   | 0 ≤ x | Steps before averaging begins |
 
 Paper: Acceleration of stochastic approximation by averaging (1992), https://doi.org/10.1137/0330046
 Faithful to: torch 2.15.0"""
@@ -293,13 +293,13 @@ Faithful to: torch 2.15.0"""
 class ASGD(TorchOptimizer):
     """Descent whose points are averaged
 
-    | hyper        | default | range    | meaning |
-    |--------------|---------|----------|---------|
-    | lr           | 0.01    | [0, inf) | Learning rate of the first step |
-    | weight_decay | 0       | [0, inf) | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-    | lambd        | 0.0001  | [0, inf) | λ: pulls weights to zero, and makes the rate fall |
-    | alpha        | 0.75    | [0, inf) | α: how fast the rate falls |
-    | t0           | 1e+06   | [0, inf) | Steps before averaging begins |
+    | hyper        | default | range | meaning |
+    |--------------|---------|-------|---------|
+    | lr           | 0.01    | 0 ≤ x | Learning rate of the first step |
+    | weight_decay | 0       | 0 ≤ x | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+    | lambd        | 0.0001  | 0 ≤ x | λ: pulls weights to zero, and makes the rate fall |
+    | alpha        | 0.75    | 0 ≤ x | α: how fast the rate falls |
+    | t0           | 1e+06   | 0 ≤ x | Steps before averaging begins |
 
     Paper: Acceleration of stochastic approximation by averaging (1992), https://doi.org/10.1137/0330046
     Faithful to: torch 2.15.0"""

@@ -38,24 +38,24 @@ class _shampoo(Rule):
 shampoo: _shampoo
 """Adagrad with a matrix for each dimension
 
-| hyper | default | range                     | meaning |
-|-------|---------|---------------------------|---------|
-| lr    | 0.1     | [0, inf)                  | Learning rate: the length of a step |
-| eps   | 0.0001  | (0, inf)                  | Added to the diagonals |
-| every | 1       | whole numbers in [1, inf) | Steps between two computations of the roots |
-| wd    | 0       | [0, inf)                  | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+| hyper | default | range        | meaning |
+|-------|---------|--------------|---------|
+| lr    | 0.1     | 0 ≤ x        | Learning rate: the length of a step |
+| eps   | 0.0001  | 0 < x        | Added to the diagonals |
+| every | 1       | 1 ≤ x, whole | Steps between two computations of the roots |
+| wd    | 0       | 0 ≤ x        | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
 
 Paper: Shampoo: Preconditioned Stochastic Tensor Optimization (2018), https://arxiv.org/abs/1802.09568"""
 
 class Shampoo(TorchOptimizer):
     """Adagrad with a matrix for each dimension
 
-    | hyper        | default | range                     | meaning |
-    |--------------|---------|---------------------------|---------|
-    | lr           | 0.1     | [0, inf)                  | Learning rate: the length of a step |
-    | eps          | 0.0001  | (0, inf)                  | Added to the diagonals |
-    | every        | 1       | whole numbers in [1, inf) | Steps between two computations of the roots |
-    | weight_decay | 0       | [0, inf)                  | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+    | hyper        | default | range        | meaning |
+    |--------------|---------|--------------|---------|
+    | lr           | 0.1     | 0 ≤ x        | Learning rate: the length of a step |
+    | eps          | 0.0001  | 0 < x        | Added to the diagonals |
+    | every        | 1       | 1 ≤ x, whole | Steps between two computations of the roots |
+    | weight_decay | 0       | 0 ≤ x        | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
 
     Paper: Shampoo: Preconditioned Stochastic Tensor Optimization (2018), https://arxiv.org/abs/1802.09568"""
     def __init__(
@@ -128,18 +128,18 @@ soap: _soap
 
 | hyper           | default | range                     | meaning |
 |-----------------|---------|---------------------------|---------|
-| lr              | 0.003   | [0, inf)                  | Learning rate |
-| mom             | 0.95    | [0, 1)                    | β₁: how slowly the mean of gradients forgets |
-| sqr_mom         | 0.95    | [0, 1)                    | β₂, as in `eigen_adam` |
-| eps             | 1e-08   | [0, inf)                  | Keeps the division finite |
+| lr              | 0.003   | 0 ≤ x                     | Learning rate |
+| mom             | 0.95    | 0 ≤ x < 1                 | β₁: how slowly the mean of gradients forgets |
+| sqr_mom         | 0.95    | 0 ≤ x < 1                 | β₂, as in `eigen_adam` |
+| eps             | 1e-08   | 0 ≤ x                     | Keeps the division finite |
 | merge_dims      | False   | one of False, True        | As in `eigen_adam` |
 | max_precond_dim | 10000   | a whole number, 1 or more | As in `eigen_adam` |
 | precondition_1d | False   | one of False, True        | Do vectors get a matrix too? |
 | normalize_grads | False   | one of False, True        | Divide the direction of each tensor by its root mean square? |
 | correct_bias    | True    | one of False, True        | Debias the means? |
-| shampoo_beta    | -1      | [-1, 1)                   | How slowly the matrices forget; `sqr_mom` if negative |
-| every           | 10      | whole numbers in [1, inf) | Steps between two turns of the axes |
-| wd              | 0.01    | [0, inf)                  | Weight decay, multiplied by `lr` |
+| shampoo_beta    | -1      | -1 ≤ x < 1                | How slowly the matrices forget; `sqr_mom` if negative |
+| every           | 10      | 1 ≤ x, whole              | Steps between two turns of the axes |
+| wd              | 0.01    | 0 ≤ x                     | Weight decay, multiplied by `lr` |
 
 Paper: SOAP: Improving and Stabilizing Shampoo using Adam (2024), https://arxiv.org/abs/2409.11321
 Faithful to: nikhilvyas/SOAP@a1e5535"""
@@ -149,18 +149,18 @@ class SOAP(TorchOptimizer):
 
     | hyper           | default | range                     | meaning |
     |-----------------|---------|---------------------------|---------|
-    | lr              | 0.003   | [0, inf)                  | Learning rate |
-    | betas[0]        | 0.95    | [0, 1)                    | β₁: how slowly the mean of gradients forgets |
-    | betas[1]        | 0.95    | [0, 1)                    | β₂, as in `eigen_adam` |
-    | eps             | 1e-08   | [0, inf)                  | Keeps the division finite |
+    | lr              | 0.003   | 0 ≤ x                     | Learning rate |
+    | betas[0]        | 0.95    | 0 ≤ x < 1                 | β₁: how slowly the mean of gradients forgets |
+    | betas[1]        | 0.95    | 0 ≤ x < 1                 | β₂, as in `eigen_adam` |
+    | eps             | 1e-08   | 0 ≤ x                     | Keeps the division finite |
     | merge_dims      | False   | one of False, True        | As in `eigen_adam` |
     | max_precond_dim | 10000   | a whole number, 1 or more | As in `eigen_adam` |
     | precondition_1d | False   | one of False, True        | Do vectors get a matrix too? |
     | normalize_grads | False   | one of False, True        | Divide the direction of each tensor by its root mean square? |
     | correct_bias    | True    | one of False, True        | Debias the means? |
-    | shampoo_beta    | -1      | [-1, 1)                   | How slowly the matrices forget; `sqr_mom` if negative |
-    | every           | 10      | whole numbers in [1, inf) | Steps between two turns of the axes |
-    | weight_decay    | 0.01    | [0, inf)                  | Weight decay, multiplied by `lr` |
+    | shampoo_beta    | -1      | -1 ≤ x < 1                | How slowly the matrices forget; `sqr_mom` if negative |
+    | every           | 10      | 1 ≤ x, whole              | Steps between two turns of the axes |
+    | weight_decay    | 0.01    | 0 ≤ x                     | Weight decay, multiplied by `lr` |
 
     Paper: SOAP: Improving and Stabilizing Shampoo using Adam (2024), https://arxiv.org/abs/2409.11321
     Faithful to: nikhilvyas/SOAP@a1e5535"""

@@ -34,12 +34,12 @@ class _sophia(Rule):
 sophia: _sophia
 """The mean gradient over the curvature, cut at 1
 
-| hyper | default | range    | meaning |
-|-------|---------|----------|---------|
-| lr    | 0.0001  | [0, inf) | Learning rate: the length of a step |
-| mom   | 0.965   | [0, 1)   | β₁: how slowly the mean of gradients forgets |
-| rho   | 0.04    | (0, inf) | ρ: larger takes more weights at their curvature, and fewer at their sign |
-| wd    | 0.1     | [0, inf) | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+| hyper | default | range     | meaning |
+|-------|---------|-----------|---------|
+| lr    | 0.0001  | 0 ≤ x     | Learning rate: the length of a step |
+| mom   | 0.965   | 0 ≤ x < 1 | β₁: how slowly the mean of gradients forgets |
+| rho   | 0.04    | 0 < x     | ρ: larger takes more weights at their curvature, and fewer at their sign |
+| wd    | 0.1     | 0 ≤ x     | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
 
 Paper: Sophia: A Scalable Stochastic Second-order Optimizer for Language Model Pre-training (2023), https://arxiv.org/abs/2305.14342
 Faithful to: Liuhong99/Sophia@a7e1572"""
@@ -47,12 +47,12 @@ Faithful to: Liuhong99/Sophia@a7e1572"""
 class Sophia(TorchOptimizer):
     """The mean gradient over the curvature, cut at 1
 
-    | hyper        | default | range    | meaning |
-    |--------------|---------|----------|---------|
-    | lr           | 0.0001  | [0, inf) | Learning rate: the length of a step |
-    | momentum     | 0.965   | [0, 1)   | β₁: how slowly the mean of gradients forgets |
-    | rho          | 0.04    | (0, inf) | ρ: larger takes more weights at their curvature, and fewer at their sign |
-    | weight_decay | 0.1     | [0, inf) | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+    | hyper        | default | range     | meaning |
+    |--------------|---------|-----------|---------|
+    | lr           | 0.0001  | 0 ≤ x     | Learning rate: the length of a step |
+    | momentum     | 0.965   | 0 ≤ x < 1 | β₁: how slowly the mean of gradients forgets |
+    | rho          | 0.04    | 0 < x     | ρ: larger takes more weights at their curvature, and fewer at their sign |
+    | weight_decay | 0.1     | 0 ≤ x     | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
 
     Paper: Sophia: A Scalable Stochastic Second-order Optimizer for Language Model Pre-training (2023), https://arxiv.org/abs/2305.14342
     Faithful to: Liuhong99/Sophia@a7e1572"""

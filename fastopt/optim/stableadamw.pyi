@@ -39,12 +39,12 @@ stableadamw: _stableadamw
 
 | hyper   | default | range              | meaning |
 |---------|---------|--------------------|---------|
-| lr      | 0.001   | [0, inf)           | Learning rate: the length of a step |
-| mom     | 0.9     | [0, 1)             | β₁: how slowly the mean of gradients forgets |
-| sqr_mom | 0.99    | [0, 1)             | β₂ of the mean square |
-| eps     | 1e-06   | [0, inf)           | Least root to divide by |
+| lr      | 0.001   | 0 ≤ x              | Learning rate: the length of a step |
+| mom     | 0.9     | 0 ≤ x < 1          | β₁: how slowly the mean of gradients forgets |
+| sqr_mom | 0.99    | 0 ≤ x < 1          | β₂ of the mean square |
+| eps     | 1e-06   | 0 ≤ x              | Least root to divide by |
 | eps_hat | False   | one of False, True | Add `eps` to the root before it is debiased (ε̂ in the paper)? |
-| wd      | 0.01    | [0, inf)           | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+| wd      | 0.01    | 0 ≤ x              | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
 
 Paper: Stable and low-precision training for large-scale vision-language models (2023), https://arxiv.org/abs/2304.13013
 Faithful to: warner-benjamin/optimi@17a3d54"""
@@ -54,12 +54,12 @@ class StableAdamW(TorchOptimizer):
 
     | hyper        | default | range              | meaning |
     |--------------|---------|--------------------|---------|
-    | lr           | 0.001   | [0, inf)           | Learning rate: the length of a step |
-    | betas[0]     | 0.9     | [0, 1)             | β₁: how slowly the mean of gradients forgets |
-    | betas[1]     | 0.99    | [0, 1)             | β₂ of the mean square |
-    | eps          | 1e-06   | [0, inf)           | Least root to divide by |
+    | lr           | 0.001   | 0 ≤ x              | Learning rate: the length of a step |
+    | betas[0]     | 0.9     | 0 ≤ x < 1          | β₁: how slowly the mean of gradients forgets |
+    | betas[1]     | 0.99    | 0 ≤ x < 1          | β₂ of the mean square |
+    | eps          | 1e-06   | 0 ≤ x              | Least root to divide by |
     | eps_hat      | False   | one of False, True | Add `eps` to the root before it is debiased (ε̂ in the paper)? |
-    | weight_decay | 0.01    | [0, inf)           | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
+    | weight_decay | 0.01    | 0 ≤ x              | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
 
     Paper: Stable and low-precision training for large-scale vision-language models (2023), https://arxiv.org/abs/2304.13013
     Faithful to: warner-benjamin/optimi@17a3d54"""

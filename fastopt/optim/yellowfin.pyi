@@ -43,17 +43,17 @@ class _yellowfin(Rule):
 yellowfin: _yellowfin
 """Momentum that tunes its own rate and momentum
 
-| hyper       | default | range                     | meaning |
-|-------------|---------|---------------------------|---------|
-| lr          | 1       | [0, inf)                  | Multiplies the rate that was tuned |
-| beta        | 0.999   | [0, 1)                    | β: how slowly all measurements forget |
-| adapt_clip  | True    | one of False, True        | Shorten gradients that are longer than the range of curvatures lets expect, and bound the rate? |
-| wd          | 0       | [0, inf)                  | Weight decay: pulls weights to zero, in units of the gradient |
-| first_lr    | 0.0001  | [0, inf)                  | Rate of the first step, when nothing is known yet |
-| window      | 20      | whole numbers in [1, inf) | Steps among which the least and the largest curvature are sought |
-| zero_debias | True    | one of False, True        | Debias the means? |
-| log_min     | True    | one of False, True        | Average the least curvatures as logarithms? |
-| log_max     | True    | one of False, True        | Average the largest curvatures as logarithms? |
+| hyper       | default | range              | meaning |
+|-------------|---------|--------------------|---------|
+| lr          | 1       | 0 ≤ x              | Multiplies the rate that was tuned |
+| beta        | 0.999   | 0 ≤ x < 1          | β: how slowly all measurements forget |
+| adapt_clip  | True    | one of False, True | Shorten gradients that are longer than the range of curvatures lets expect, and bound the rate? |
+| wd          | 0       | 0 ≤ x              | Weight decay: pulls weights to zero, in units of the gradient |
+| first_lr    | 0.0001  | 0 ≤ x              | Rate of the first step, when nothing is known yet |
+| window      | 20      | 1 ≤ x, whole       | Steps among which the least and the largest curvature are sought |
+| zero_debias | True    | one of False, True | Debias the means? |
+| log_min     | True    | one of False, True | Average the least curvatures as logarithms? |
+| log_max     | True    | one of False, True | Average the largest curvatures as logarithms? |
 
 Paper: YellowFin and the art of momentum tuning (2017), https://arxiv.org/abs/1706.03471
 Faithful to: JianGoForIt/YellowFin_Pytorch@b87aed1"""
@@ -61,17 +61,17 @@ Faithful to: JianGoForIt/YellowFin_Pytorch@b87aed1"""
 class YellowFin(TorchOptimizer):
     """Momentum that tunes its own rate and momentum
 
-    | hyper        | default | range                     | meaning |
-    |--------------|---------|---------------------------|---------|
-    | lr           | 1       | [0, inf)                  | Multiplies the rate that was tuned |
-    | beta         | 0.999   | [0, 1)                    | β: how slowly all measurements forget |
-    | adapt_clip   | True    | one of False, True        | Shorten gradients that are longer than the range of curvatures lets expect, and bound the rate? |
-    | weight_decay | 0       | [0, inf)                  | Weight decay: pulls weights to zero, in units of the gradient |
-    | first_lr     | 0.0001  | [0, inf)                  | Rate of the first step, when nothing is known yet |
-    | window       | 20      | whole numbers in [1, inf) | Steps among which the least and the largest curvature are sought |
-    | zero_debias  | True    | one of False, True        | Debias the means? |
-    | log_min      | True    | one of False, True        | Average the least curvatures as logarithms? |
-    | log_max      | True    | one of False, True        | Average the largest curvatures as logarithms? |
+    | hyper        | default | range              | meaning |
+    |--------------|---------|--------------------|---------|
+    | lr           | 1       | 0 ≤ x              | Multiplies the rate that was tuned |
+    | beta         | 0.999   | 0 ≤ x < 1          | β: how slowly all measurements forget |
+    | adapt_clip   | True    | one of False, True | Shorten gradients that are longer than the range of curvatures lets expect, and bound the rate? |
+    | weight_decay | 0       | 0 ≤ x              | Weight decay: pulls weights to zero, in units of the gradient |
+    | first_lr     | 0.0001  | 0 ≤ x              | Rate of the first step, when nothing is known yet |
+    | window       | 20      | 1 ≤ x, whole       | Steps among which the least and the largest curvature are sought |
+    | zero_debias  | True    | one of False, True | Debias the means? |
+    | log_min      | True    | one of False, True | Average the least curvatures as logarithms? |
+    | log_max      | True    | one of False, True | Average the largest curvatures as logarithms? |
 
     Paper: YellowFin and the art of momentum tuning (2017), https://arxiv.org/abs/1706.03471
     Faithful to: JianGoForIt/YellowFin_Pytorch@b87aed1"""
