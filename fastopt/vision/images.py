@@ -207,6 +207,7 @@ def photo_block(size):
     return DataBlock((ImageBlock, CategoryBlock), get_y=parent_label, item_tfms=[RandomResizedCrop(size, min_scale=.35), FlipItem()],
         batch_tfms=Normalize.from_stats(*imagenet_stats))
 
+# %% ../../nbs/vision/00_images.ipynb #4fda1af4
 def hold_out(
     files:list, # Image files in folders of their classes
     share:float, # Of each class, above 0 and below 1; at least one image
@@ -226,6 +227,7 @@ def _class_folders(path):
     inner = [o for o in path.iterdir() if o.is_dir()]
     return inner[0] if len(inner)==1 and any(o.is_dir() for o in inner[0].iterdir()) else path
 
+# %% ../../nbs/vision/00_images.ipynb #4bbe5448
 def folder_source(
     path:Path, # Folder with `train` and `val` (or `valid`, `test`) in it; with `valid_pct`, folder with a folder for each class
     strict:bool=False, # Refuse images that cannot be decoded?

@@ -191,8 +191,7 @@ def split_holdout(
     seed:int=42 # Which ones
 ):
     "Other files to train on and to validate on"
-    if holdout:
-        train,valid = hold_out(train, holdout, seed)
+    if holdout: train,valid = hold_out(train, holdout, seed)
     return train if limit is None else balanced_subset(train, parent_label, limit, seed),valid
 
 def image_datasets(
