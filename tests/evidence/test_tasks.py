@@ -214,7 +214,9 @@ def test_tiny_rows_are_no_verdicts():
     page = re.sub(r'<style.*?</style>|<script.*?</script>', '', open('page.html').read(), flags=re.S)
     assert 'no evidence' in page and 'p (Holm)' not in page and 'than adamw' not in page and 'distinguishable' not in page
 
-def test_what_is_not_found_is_a_row():
+def test_what_is_not_found_is_a_row(monkeypatch):
+    t = T.TASKS['digits']
+    monkeypatch.setitem(T.TASKS, 'digits', t._replace(full={**t.full, 'n':200, 'n_test':100}))
     res = bench(tiny=False, opts='adamw,diffgrad', bare=True)
     df = res.not_found
     assert len(df)==(res.results[0].comparison.comparisons.outcome=='undecided').sum() and {'detectable','low','high'}<={*df.columns}
@@ -354,10 +356,12 @@ def test_a_study_of_others(what, tmp_path):
     with pytest.raises(CliError, match='Move .*studies.sqlite3 away: the scores are in runs.jsonl') as e:
         keep_study(out, 'a', True, spans, [dict(lr=.1)], [1.])
     assert '\n' not in str(e.value)
-    (out/'studies.sqlite3').unlink()
-    keep_study(out, 'a', True, spans, [dict(lr=.1)], [1.])
 
-def test_a_study_grows(tmp_path):
+def test_a_study_begins_anew_and_grows(tmp_path):
     optuna = pytest.importorskip('optuna')
+    db = tmp_path/'studies.sqlite3'
+    db.write_bytes(b'something else entirely'*99)
+    with pytest.raises(CliError): keep_study(tmp_path, 'a', True, dict(lr=Span(1e-5, 1.)), [dict(lr=.1)], [1.])
+    db.unlink()
     for n in (1,3,2): keep_study(tmp_path, 'a', True, dict(lr=Span(1e-5, 1.)), [dict(lr=.1*i) for i in range(1, n+1)], [1.]*n)
     assert len(optuna.load_study(study_name='a', storage=f'sqlite:///{tmp_path}/studies.sqlite3').trials)==3
