@@ -110,6 +110,7 @@ def run_task(
     constant = task_parts(task, size, data_folder(data)).constant
     return Result(task, res, constant, d.synthetic, res.steps_to_target(goal), goal, target is not None)
 
+# %% ../../nbs/evidence/13_benchmark.ipynb #877a63af
 def _missing_data(task, size, data):
     "What `task` has no data for, or `None`"
     try: task_data(task, size, data_folder(data))
@@ -131,6 +132,7 @@ def download_data(
         except (OSError, RuntimeError) as e: raise InputError(
             f'{name} cannot be fetched ({e}): try again, or give its folder with --data') from e
 
+# %% ../../nbs/evidence/13_benchmark.ipynb #95a03797
 def run_benchmark(
     tasks='all', # Names of tasks, as a list or with commas between
     opts='', # Names of rules, the same way; they take part beside the baselines. By default those that belong to each task
@@ -203,6 +205,7 @@ class Benchmark:
     def __repr__(self): return self.table.to_string()
     def _repr_html_(self): return self.table.to_html(float_format=_round)
 
+# %% ../../nbs/evidence/13_benchmark.ipynb #a7e838c5
 @patch(as_prop=True)
 def not_found(self:Benchmark):
     "A row for each question that stayed open: differences, and on the target track steps"
@@ -215,6 +218,7 @@ def overview(self:Benchmark):
     "A row an optimizer, a column a task: the mean, empty where it did not take part"
     return self.table.pivot_table('mean', 'name', 'task', sort=False) if len(self.table) else pd.DataFrame()
 
+# %% ../../nbs/evidence/13_benchmark.ipynb #1b82116c
 @patch
 def profile(self:Benchmark):
     "The performance profile of those who took part in every task, by the median of steps to the target"
@@ -226,11 +230,12 @@ def profile(self:Benchmark):
 @patch
 def best_of_k(self:Benchmark):
     "The expected best of `k` trials, for each optimizer of each task that was tuned"
-    rows = [dict(task=o.task, name=name, k=k, score=x) for o in self.reported if o.comparison.tuned is not None
-        for name,df in o.comparison.tuned.groupby('name', sort=False)
+    tuned = [o for o in self.reported if o.comparison.tuned is not None]
+    rows = [dict(task=o.task, name=name, k=k, score=x) for o in tuned for name,df in o.comparison.tuned.groupby('name', sort=False)
         for k,x in enumerate(expected_best(df.score, o.comparison.lower), 1)]
     return pd.DataFrame(rows, columns=['task','name','k','score'])
 
+# %% ../../nbs/evidence/13_benchmark.ipynb #b85a8ce1
 @patch
 def learnt_nothing(self:Benchmark):
     "The runs whose loss is not below that of a constant prediction, each as a line"
@@ -277,6 +282,7 @@ def _cut(ax, rows):
     low,high = ys.min(),np.median([o.max() for o in rows])
     if ys.max()>low+3*(high-low): ax.set_ylim(low-.1*(high-low), low+2*(high-low))
 
+# %% ../../nbs/evidence/13_benchmark.ipynb #a315e75b
 def _lines(df, x, y, xlabel, ylabel, title=None):
     "A line for each `name` in `df`"
     fig = Figure(figsize=(8,3.4), layout='constrained')
@@ -321,6 +327,7 @@ def _plain_table(df, heads, texts):
         return ('∞' if v==np.inf else str(v) if isinstance(v, (int, np.integer)) else _round(v)),v,'n'
     return sortable_table(heads, [{k:cell(r[k]) for k in heads} for r in df.to_dict('records')], texts)
 
+# %% ../../nbs/evidence/13_benchmark.ipynb #024da8d2
 def _told(args, results):
     "How it was done, in sentences"
     sizes = 'at tiny sizes' if args['tiny'] else 'at full size'
@@ -330,6 +337,7 @@ def _told(args, results):
     return (f"Track: {TRACKS[args['track']]}{tuned}. {len(results)} task{'s'*(len(results)!=1)} {sizes}, {args['seeds']} paired "
         f"seed{'s'*(args['seeds']!=1)}, schedule {args['sched']}, scores after the last epoch{', '*bool(made)}{made}.")
 
+# %% ../../nbs/evidence/13_benchmark.ipynb #8afb7ec1
 @patch
 def _sections(self:Benchmark, o):
     "The part of the page about the result `o`"
@@ -346,6 +354,7 @@ def _sections(self:Benchmark, o):
         'the worst end of the baseline in these runs, so that the table only describes them')
     yield from [*_p(f'Steps until {res.metric} is at {_round(o.target)}, {how}:'), _plain_table(o.steps, STEPS, ('name','claim'))]
 
+# %% ../../nbs/evidence/13_benchmark.ipynb #b17c9195
 @patch
 def save_html(self:Benchmark,
     path # File to write

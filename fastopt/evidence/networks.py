@@ -77,6 +77,7 @@ def route_by_agreement(
         logits = logits + (fixed*v[:,None]).sum(-1)
     return squash((logits.softmax(2)[...,None]*u).sum(1))
 
+# %% ../../nbs/evidence/11_networks.ipynb #9417c522
 class CapsNet(nn.Module):
     "Capsules for images [batch, 1, `px`, `px`]; their classes are told, for the decoder draws the right one while it trains"
     def __init__(self,
@@ -103,6 +104,7 @@ class CapsNet(nn.Module):
         told = F.one_hot(y if self.training else lengths.argmax(1), self.classes).to(v)
         return lengths,(self.decode((v*told[...,None]).flatten(1)) - x.flatten(1)).pow(2).sum(1)
 
+# %% ../../nbs/evidence/11_networks.ipynb #0a76a13e
 def margin_loss(
     pred, # Of a `CapsNet`
     y, # Classes [batch]
@@ -134,6 +136,7 @@ class WordLSTM(nn.Module):
         for o,s in zip((self.h,self.c), state): o.copy_(s.detach())
         return self.out(self.drop(y))
 
+# %% ../../nbs/evidence/11_networks.ipynb #2ea6a304
 class CharTransformer(nn.Module):
     "A transformer that reads characters [batch, up to `length`] from left to right"
     def __init__(self,

@@ -25,7 +25,6 @@ from fastai.learner import Learner, Metric, Recorder, ValueMetric
 from fastai.losses import CrossEntropyLossFlat
 from fastai.metrics import Perplexity
 from fastai.torch_core import default_device
-from fastcore.basics import first
 from torch import nn
 from torchvision.datasets import CIFAR10, CIFAR100, MNIST, STL10, FashionMNIST
 from .compare import tensors_digest
@@ -42,6 +41,7 @@ class Source(NamedTuple):
     fetch:Callable = None # From a folder; downloads there
     mb:int = 0 # To download
 
+# %% ../../nbs/evidence/12_tasks.ipynb #5f4dbb87
 def _unchecked(cls, n=None):
     "torchvision's data set `cls` without the checksums of files, and with the first `n` of those of the training set"
     lists = {k:[[o,None] for o,_ in getattr(cls, k)] for k in ('train_list','test_list')}
@@ -52,6 +52,7 @@ _Cifar10,_Cifar100,_Stl10 = _unchecked(CIFAR10),_unchecked(CIFAR100),_unchecked(
 
 def _tensors(x, y): return torch.from_numpy(np.array(x)),torch.from_numpy(np.array(y)).long()
 
+# %% ../../nbs/evidence/12_tasks.ipynb #300b30b1
 def _cifar(cls, folder):
     if not all((folder/cls.base_folder/o).is_file() for o,_ in [*cls.train_list, *cls.test_list]): return None
     return [_tensors(o.data.transpose(0, 3, 1, 2), o.targets) for o in (cls(folder, train=True), cls(folder, train=False))]
@@ -65,6 +66,7 @@ def _read_stl10(folder, s):
     if not all((folder/_Stl10.base_folder/o).is_file() for o,_ in _Stl10.train_list+_Stl10.test_list): return None
     return [_tensors(o.data, o.labels) for o in (_Stl10(folder, split=k) for k in ('train','test'))]
 
+# %% ../../nbs/evidence/12_tasks.ipynb #be1ef21c
 def _read_mnist(names, folder, s):
     files = [f'{part}-{kind}-ubyte' for part in ('train','t10k') for kind in ('images-idx3','labels-idx1')]
     for at in [folder/o for o in names]:
@@ -80,6 +82,7 @@ def _read_digits(folder, s):
     x,y = (x.reshape(-1, 1, 8, 8)*15.9375)[order].astype(np.uint8),y[order] # 0 to 16 are 0 to 255
     return [_tensors(x[:-360], y[:-360]), _tensors(x[-360:], y[-360:])]
 
+# %% ../../nbs/evidence/12_tasks.ipynb #3c1d9c11
 def _read_texts(folder):
     "The texts of the Penn Treebank to train on, for a hold-out and to test on"
     for at in (folder/'ptb', folder):
@@ -94,6 +97,7 @@ def _encode(parts, s, n):
     other = at.get('<unk>', n-1)
     return [torch.tensor([at.get(o, other) for o in part[:k]]) for part,k in zip(parts, (s['n'], s['n_test'], s['n_test']))]
 
+# %% ../../nbs/evidence/12_tasks.ipynb #ee48ba2e
 def _read_words(folder, s):
     texts = _read_texts(folder)
     return texts and _encode([o.replace('\n', ' <eos> ').split() for o in texts], s, s['words'])
@@ -102,11 +106,12 @@ def _read_chars(folder, s):
     texts = _read_texts(folder)
     return texts and _encode(texts, s, s['chars'])
 
+# %% ../../nbs/evidence/12_tasks.ipynb #7ba1e795
 def _fetch(*classes): return lambda folder: [cls(folder, **kw, download=True) for cls,kw in classes] and None
 
 _mnist = '{} with train-images-idx3-ubyte.gz and the three files beside it, or {}/raw'
 _ptb = 'ptb with train.txt, valid.txt and test.txt, the Penn Treebank as T. Mikolov prepared it'
-SOURCES = dict(digits=Source(_read_digits),
+SOURCES = dict(digits=Source(_read_digits), # Part of scikit-learn
     cifar10=Source(_read_cifar10, 'cifar10.tgz (from fastai) or cifar-10-batches-py', _fetch((CIFAR10, {})), 163),
     cifar100=Source(lambda folder, s: _cifar(_Cifar100, folder), 'cifar-100-python', _fetch((CIFAR100, {})), 161),
     stl10=Source(_read_stl10, 'stl10_binary', _fetch((_Stl10, {})), 2516),
@@ -124,6 +129,7 @@ def _patterns(rng, y, classes, shape):
     base = np.kron(rng.integers(40, 216, (classes, c, 4, 4)), np.ones((h//4, w//4)))[y]
     return np.clip(base + rng.normal(0, 30, base.shape), 0, 255).astype(np.uint8).reshape(len(y), *shape)
 
+# %% ../../nbs/evidence/12_tasks.ipynb #1cb71c9a
 def _write_pickles(folder, rng, n, n_test, cls, classes, key):
     at = folder/cls.base_folder
     at.mkdir(parents=True)
@@ -150,6 +156,7 @@ def _write_idx(name, folder, rng, n, n_test):
             head = bytes([0,0,8,p.ndim]) + b''.join(k.to_bytes(4, 'big') for k in p.shape)
             (folder/name/f'{part}-{kind}-ubyte').write_bytes(head+p.tobytes())
 
+# %% ../../nbs/evidence/12_tasks.ipynb #39796a32
 def _write_texts(folder, rng, n, n_test):
     (folder/'ptb').mkdir(parents=True)
     for part,k in (('train',n), ('valid',n_test), ('test',n_test)):
@@ -232,6 +239,7 @@ class TrainMeans(Callback):
         shown = [ValueMetric(lambda: self.lost/self.seen, 'train_loss_mean')]
         return shown + ([ValueMetric(lambda: self.scored/self.seen, 'train_accuracy')] if self.score else [])
 
+# %% ../../nbs/evidence/12_tasks.ipynb #664af826
 class Frechet(Metric):
     "Fréchet distance of `n` images that the `GAN` makes to real ones, by the features of a small classifier"
     def __init__(self, features, real, n): self.features,self.real,self.n = features,real,n
@@ -275,6 +283,7 @@ class Parts(NamedTuple):
     cbs:tuple = () # Callbacks
     shuffle:bool = True # The rows to train on?
 
+# %% ../../nbs/evidence/12_tasks.ipynb #3ab91a87
 def _frequencies(y, n): return (torch.bincount(y.flatten(), minlength=n)+1.).div(y.numel()+n) # None is 0
 
 def _guess(y, yt, n): return float(-_frequencies(y, n).log()[yt].mean())
@@ -289,6 +298,7 @@ def class_parts(s, train, test, augment=0):
         return (shift_and_flip(x, augment) if training and augment else x),b[1]
     return Parts((x,y), (xt,yt), prepare, CrossEntropyLossFlat(), _guess(y, yt, s['classes']), _accuracy)
 
+# %% ../../nbs/evidence/12_tasks.ipynb #90f5cda6
 def _constant_margin(p):
     "The loss of a capsule that is right with probability `p` and has the best constant length"
     v = (.9*p+.05*(1-p))/(p+.5*(1-p))
@@ -302,6 +312,7 @@ def capsule_parts(s, train, test):
     drawn = sum(float((mean - o.float()/255).pow(2).sum()) for o in xt.split(1000))/len(xt)
     return Parts((x,y), (xt,yt), prepare, margin_loss, 10*_constant_margin(.1)+.0005*drawn, _accuracy)
 
+# %% ../../nbs/evidence/12_tasks.ipynb #edf91410
 def vae_parts(s, train, test):
     "Images without classes"
     def prepare(b, training): return (b[0].float()/255,)*2
@@ -319,6 +330,7 @@ def gan_parts(s, train, test):
         same = features(image(train[0][:5000]).mean(0, keepdim=True)).expand(len(real), -1)
     return Parts(train, test, prepare, gan_loss, frechet_distance(real, same), metrics=lambda: [Frechet(features, real, len(real))])
 
+# %% ../../nbs/evidence/12_tasks.ipynb #b2325b3e
 def _text_parts(s, train, test, n, bs, **kwargs):
     if (short := min(len(train), len(test)))<=bs*s['length']: raise InputError(
         f'a text of {short} words or characters is too short for {bs} rows of {s["length"]}: give the whole data set')
@@ -350,12 +362,13 @@ class Task(NamedTuple):
     hypers:dict = {} # In place of documented defaults
     factor:float = 1. # Of documented learning rates
 
+# %% ../../nbs/evidence/12_tasks.ipynb #93c5cbd1
 TUTORIAL = ('sgd','adam','adadelta','adagrad','adamw','adamax','asgd')
 DEMON_PAPER = ('adam','amsgrad','adamw','qhadam','yellowfin','demon_adam','momentum','aggmo','qhm','demon_sgdm')
 
 def _mlp(s): return nn.Sequential(nn.Flatten(), nn.Linear(64, s['hidden']), nn.ReLU(), nn.Linear(s['hidden'], 10))
 
-TASKS = {
+TASKS = { # Of the two dicts, the first is the full size, and the second what a tiny one changes
     'cifar10-resnet18': Task('ResNet-18 on CIFAR-10, with its stem', 'cifar10', partial(class_parts, augment=4),
         lambda s: resnet18(s['classes'], s['blocks']), 'accuracy', False,
         dict(n=None, n_test=None, classes=10, px=32, blocks=2, bs=128, epochs=50),
@@ -394,6 +407,7 @@ TASKS = {
         dict(n=None, n_test=None, classes=10, px=8, hidden=64, bs=64, epochs=20),
         dict(n=500, n_test=200, hidden=32, bs=50, epochs=8, factor=5.), ('adam','diffgrad','adamod','adabelief','ranger'))}
 
+# %% ../../nbs/evidence/12_tasks.ipynb #4f464ebd
 _SIZES = ('tiny','full')
 
 def task_settings(
@@ -422,6 +436,7 @@ def _sized(x, y, n, px, classes, seed):
     if x.shape[-1]>px: x = torch.cat([F.interpolate(o.float(), (px,px), mode='area').round().to(torch.uint8) for o in x.split(500)])
     return x,y
 
+# %% ../../nbs/evidence/12_tasks.ipynb #222d5948
 def data_folder(
     folder=None # `None` is fastai's
 ):
@@ -454,6 +469,7 @@ def task_data(
     parts = [o for part in (train, test, held) for o in (part if isinstance(part, tuple) else [part])]
     return TaskData(train, test, held, rest, bool(source.need) and (folder/SYNTHETIC).exists(), tensors_digest(parts))
 
+# %% ../../nbs/evidence/12_tasks.ipynb #16081c92
 @lru_cache(4)
 def task_parts(
     task:str, # One of `TASKS`
