@@ -37,8 +37,8 @@ def environment_report()->str: # Lines of `name  value`
     from fastopt.core.backends.cache import cache_dir
     from fastopt.core.backends.cpp import compiler
     rows = {o: package_version(o) for o in PACKAGES}
-    rows |= dict(python=f'{platform.python_version()} ({platform.system()} {platform.release()})', devices=_devices(), compiler=compiler() or '-',
-        kernels=cache_dir(), settings=', '.join(f'{k}={v}' for k,v in sorted(os.environ.items()) if k.startswith('FASTOPT_')) or '-')
+    rows |= dict(python=f'{platform.python_version()} ({platform.system()} {platform.release()})', devices=_devices(),
+        compiler=compiler() or '-', kernels=cache_dir(), settings=', '.join(f'{k}={v}' for k,v in sorted(os.environ.items()) if k.startswith('FASTOPT_')) or '-')
     return '\n'.join(f'{k:18}{v}' for k,v in rows.items()).replace(str(Path.home()), '~')
 
 # %% ../nbs/env.ipynb #c30882ed
@@ -49,7 +49,8 @@ def main(
     argv = sys.argv[1:] if argv is None else argv
     if argv==['--env']: return print(environment_report())
     if argv==['--version']: return print('fastopt', __version__)
-    if argv not in ([], ['--help'], ['-h']): sys.exit(f'python -m fastopt: {" ".join(argv)} is not known; it takes --env, --version or --help')
+    if argv not in ([], ['--help'], ['-h']):
+        sys.exit(f'python -m fastopt: {" ".join(argv)} is not known; it takes --env, --version or --help')
     from fastopt.cli import SCRIPTS
     print(f"fastopt {__version__}: {metadata('fastopt')['summary']}\n\nCommands, each with --help:")
     for script,o in SCRIPTS.items():

@@ -77,7 +77,7 @@ def choose(self:SymbolicNumber, a, b):
 
 # %% ../../nbs/core/10_capture.ipynb #102e352b
 class CapturableProgram(Program):
-    """A `Program` whose `numbers`, a dict of (operation, kind, arguments) to place, the GPU computes; `cells` are the names in kernels of those
+    """A `Program` whose `numbers`, (operation, kind, arguments) to place, the GPU computes; `cells` are the names in kernels of those
     that they read"""
     def __init__(self,
         sums=False, # As of `Program`

@@ -239,7 +239,7 @@ def record_sets(
 def _recorded(rule, hypers, *given): return record_sets(rule, list(map(dict, hypers)), *given)
 
 def step_programs(rule, b, hypers, *given):
-    "The `hypers` of the batch `b`, with memos to write to, and the `Program`s of its step, recorded once for all batches whose hypers are the same"
+    "The `hypers` of the batch `b`, with memos to write to, and its step's `Program`s, recorded once for all batches with the same hypers"
     if not rule.memos: return hypers,_recorded(rule, tuple(tuple(o.items()) for o in hypers), *given)
     own = [b.part([j]).recall(o) for j,o in enumerate(hypers)]
     return own,record_sets(rule, own, *given)

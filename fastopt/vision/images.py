@@ -237,7 +237,8 @@ def folder_source(
     "The source of the image files in `path`"
     if valid_pct is None:
         try: dirs = find_splits(path)
-        except InputError as e: raise InputError(f'{e}. With a folder for each class alone, --valid-pct 0.2 holds out a fifth of each') from e
+        except InputError as e:
+            raise InputError(f'{e}. With a folder for each class alone, --valid-pct 0.2 holds out a fifth of each') from e
     elif not 0<valid_pct<1: raise InputError(f'--valid-pct {valid_pct} is no share: give a number above 0 and below 1, as 0.2')
     else: dirs = [_class_folders(path)]
     root = dirs[0].parent if valid_pct is None else dirs[0]

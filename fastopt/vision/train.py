@@ -138,7 +138,7 @@ def record_run(
                 with atomic_write(run/'model.pkl') as p: learn.export(p.absolute())
             with atomic_write(run/'curves.png') as p:
                 with warnings.catch_warnings():
-                    warnings.filterwarnings('ignore', 'Glyph .* missing', UserWarning) # Names in a script that the font lacks are drawn as boxes
+                    warnings.filterwarnings('ignore', 'Glyph .* missing', UserWarning) # What the font lacks is drawn as boxes
                     plot_curves(learn.recorder, f'{record["name"]}: {record["status"]}').savefig(p, dpi=110)
 
 # %% ../../nbs/vision/03_train.ipynb #192730e0
@@ -188,7 +188,8 @@ def read_run(
         raise InputError(f'--resume {run}: no record.json can be read there ({e}). Give the folder of a run, as the run printed it') from e
     if not isinstance(record, dict) or not isinstance(record.get('args'), dict) or set(record['args'])-set(defaults):
         raise InputError(f'--resume {run}: its record.json is not one of fastopt-train. Give the folder of a run')
-    if record.get('status')=='done': raise InputError(f'--resume {run}: this run has ended well. To train longer, start a new one with more --epochs')
+    if record.get('status')=='done':
+        raise InputError(f'--resume {run}: this run has ended well. To train longer, start a new one with more --epochs')
     return record
 
 def go_on(learn, path, began):
@@ -215,7 +216,8 @@ def learnt_nothing(record, src):
     if finite and (loss < -(shares*np.log(shares)).sum() or last['accuracy']>shares.max()): return
     what = f'is {loss:.3g}, and {last["accuracy"]:.1%} of the validation images are right' if finite else 'is not finite'
     way = f'A lower --lr may help: {lr:g} was used, and {usual:g} is the default' if lr>usual else 'More --epochs or another --lr may help'
-    return f'The network has learnt nothing: its loss {what}, no better than guessing. {way}' if finite else f'The training diverged: its loss {what}. {way}'
+    if not finite: return f'The training diverged: its loss {what}. {way}'
+    return f'The network has learnt nothing: its loss {what}, no better than guessing. {way}'
 
 # %% ../../nbs/vision/03_train.ipynb #ca921a79
 def run_training(
@@ -229,7 +231,8 @@ def run_training(
     if src.skipped: print(f'Left out {len(src.skipped)} images that cannot be decoded: {abbreviate(src.skipped)}')
     if began and src.fingerprint!=began['data']['fingerprint']:
         raise InputError(f'--resume {path}: the images in {args.data} have changed since. Put them back as they were, or start a new run')
-    args = AttrDict({k:v for k,v in args.items() if k!='resume'}, size=args.size or src.size, arch=args.arch or src.arch, lr=opt.keywords['lr'])
+    known = dict(size=args.size or src.size, arch=args.arch or src.arch, lr=opt.keywords['lr'])
+    args = AttrDict({k:v for k,v in args.items() if k!='resume'} | known)
     set_seed(args.seed, reproducible=True)
     with use_threads(src.threads):
         learn = make_learner(src, source_loaders(src, args.size, args.bs, args.limit, args.seed), args.arch, opt)

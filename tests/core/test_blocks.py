@@ -9,7 +9,7 @@ from fastopt.core.rules import Rule, descend, row_mean, term
 from rules_under_test import RULES, far
 
 def random_term(seed):
-    "A term of sums, products, quotients and functions of its update, gradient, weight and three states, which it writes and copies at random"
+    "A term of sums, products, quotients and functions of its arguments and three states, which it writes and copies at random"
     rng,lines = random.Random(seed),[]
     names = ['u', 'g', 'p', 'a', 'b', 'c']
     def number(): return f'{rng.choice((0.5, -0.25, 1.5, 0., 1.)):g}'
@@ -21,7 +21,9 @@ def random_term(seed):
         lambda: f'torch.where({x()}>{x()}, {x()}, {number()})', lambda: f'{x()}.sigmoid()', lambda: f'{x()}.clamp(-2., 3.)',
         lambda: f'({x()}.square() + 1.).sqrt()', lambda: f'{x()} - row_mean({x()})', lambda: f'torch.zeros_like({x()})*{x()}']
     for i in range(rng.randint(4, 14)):
-        if rng.random()<0.35: lines.append(f"{rng.choice('abc')}.{rng.choice(['copy_({0})', 'mul_(0.5).add_({0}, alpha=0.5)', 'lerp_({0}, 0.2)'])}".format(x()))
+        if rng.random()<0.35:
+            name,call = rng.choice('abc'),rng.choice(['copy_({0})', 'mul_(0.5).add_({0}, alpha=0.5)', 'lerp_({0}, 0.2)'])
+            lines.append(f'{name}.{call}'.format(x()))
         else:
             lines.append(f'x{i} = ({rng.choice(forms)()}).clamp(-5., 5.)')
             names.append(f'x{i}')

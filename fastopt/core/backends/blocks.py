@@ -30,7 +30,7 @@ class Call(NamedTuple):
     keyword: str = ''
 
 class Summand(NamedTuple):
-    "What is added: `nodes`, as they are, multiplied ('mul') or divided ('div'), times the numbers `factor`; `taken` are nodes that need no call then"
+    "What is added: `nodes`, plain, multiplied ('mul') or divided ('div'), times the numbers `factor`; `taken` then need no call"
     kind: str
     nodes: tuple
     factor: list

@@ -112,7 +112,8 @@ def cpp_source(k):
     over = f" reduction(+:{','.join(f'a{j}' for j in range(ns))})" if ns else ''
     L += [f'            #pragma omp simd{over}','            for (int64_t i = s; i < e; i++) {']
     L += [f'                const F {c} = at_{c}[i];' for c in k.phase.loads if c not in k.rows]
-    L += [f'                const F {o};' for o in lines if o not in once] + [f'                {put(c, o)};' for c,o in results.items() if type(c) is str]
+    L += [f'                const F {o};' for o in lines if o not in once]
+    L += [f'                {put(c, o)};' for c,o in results.items() if type(c) is str]
     L += [f'                a{j} += {results[c]};' for j,c in enumerate(k.phase.sums)]
     L += ['            }', *(f'            s{j}.add(a{j}, s, e);' for j in range(ns)), '        }',
         *(f'        s{j}.leave();' for j in range(ns)), '    }']
