@@ -1,6 +1,5 @@
 "Names: what code, docs and log say of fastopt is there, what was renamed is gone, and no public name means two things"
 import ast, fastopt, json, pkgutil, pytest, re
-from collections import Counter
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path

@@ -1,5 +1,5 @@
 "`fastopt-train` from end to end: what it writes, what it survives, and what it refuses"
-import errno, json, os, pytest, re, runpy, shutil, signal, subprocess, sys, tarfile, time, torch, warnings
+import errno, json, os, pytest, re, runpy, shutil, signal, subprocess, sys, tarfile, torch, warnings
 from pathlib import Path
 from urllib.error import URLError
 from fastai.data.all import get_image_files
