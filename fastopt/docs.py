@@ -531,16 +531,22 @@ def same_source(
     "Have two notebooks the same cells, whatever they gave?"
     return [(o.cell_type, o.source) for o in a.cells]==[(o.cell_type, o.source) for o in b.cells]
 
+def _executed(kept):
+    "The executed copy at `kept`; `None` where there is none, or a file that is no notebook"
+    try: return read_nb(kept)
+    except (OSError, ValueError): return
+
 def with_outputs(
     path, # Of a notebook
     kept # Where its executed copy may be
 ):
     "The notebook with what its code gave: (notebook, does it have to be run for that?)"
-    nb = read_nb(path)
-    if kept.exists() and same_source(nb, done := read_nb(kept)): return done,False
+    nb,done = read_nb(path),_executed(kept)
+    if done and same_source(nb, done): return done,False
     code = [c for c in nb.cells if c.cell_type=='code' and not {'hide', 'export', 'exports', 'default_exp'} & c.directives.keys()]
     return nb,bool(code) and not any(c.outputs for c in nb.cells if c.cell_type=='code')
 
+# %% ../nbs/docs.ipynb #9e073eb8
 def execute_notebooks(
     root, # Of the repository
     paths, # Of notebooks

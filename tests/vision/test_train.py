@@ -102,7 +102,8 @@ def test_diverged_run_is_valid_json(tree):
     rec = record(quick(tree, lr=1e30, epochs=2))
     assert rec['status']=='done' and rec['epochs'][-1]['valid_loss'] is None
 
-@pytest.mark.parametrize('lr,says', [(1e9, 'The network has learnt nothing: its loss is .*no better than guessing. A lower --lr may help: 1e.09 was used, and 0.008 is'),
+@pytest.mark.parametrize('lr,says', [
+    (1e9, 'The network has learnt nothing: its loss is .*no better than guessing. A lower --lr may help: 1e.09 was used, and 0.008 is'),
     (1e30, 'The training diverged: its loss is not finite. A lower --lr may help')])
 def test_a_run_that_learnt_nothing_says_so_and_is_kept(tree, lr, says, monkeypatch, capsys):
     args = ['--data', tree, '--arch', 'small', '--size', 12, '--bs', 8, '--epochs', 2, '--how', 'eager', '--lr', lr]
@@ -150,7 +151,8 @@ def test_a_run_without_a_checkpoint_starts_from_the_beginning(tree, capsys):
     T.train_command(resume=str(run))
     assert 'There is no checkpoint yet' in capsys.readouterr().out and metrics(run)[0]==before[0] and len(metrics(run))==2
 
-@pytest.mark.parametrize('spoil_run,kw,says', [(None, dict(lr=1.), 'leave out --lr'), (None, dict(valid_pct=.5, epochs=9), 'leave out --epochs, --valid-pct'),
+@pytest.mark.parametrize('spoil_run,kw,says', [
+    (None, dict(lr=1.), 'leave out --lr'), (None, dict(valid_pct=.5, epochs=9), 'leave out --epochs, --valid-pct'),
     (lambda run, tree: shutil.rmtree(run), {}, 'no record.json can be read there'),
     (lambda run, tree: (run/'record.json').write_text('{'), {}, 'no record.json can be read there'),
     (lambda run, tree: (run/'record.json').write_text('[]'), {}, 'not one of fastopt-train'),
@@ -188,7 +190,8 @@ def test_where_class_folders_may_be(classes, tmp_path, where):
         classes.rename(path/('train' if where=='as train alone' else 'photos'))
     assert record(quick(path, valid_pct=.25))['data']['valid']==4
 
-@pytest.mark.parametrize('pct,says', [(None, 'no folder `train`.*--valid-pct 0.2 holds out'), (0., 'above 0 and below 1'), (20., 'above 0 and below 1')])
+@pytest.mark.parametrize('pct,says', [(None, 'no folder `train`.*--valid-pct 0.2 holds out'), (0., 'above 0 and below 1'),
+    (20., 'above 0 and below 1')])
 def test_shares_that_are_none(classes, pct, says):
     with pytest.raises(T.InputError, match=says): quick(classes, valid_pct=pct)
 
@@ -214,7 +217,8 @@ def test_ctrl_c(tmp_path):
     out,err = p.communicate(timeout=60)
     assert p.returncode==130 and 'Traceback' not in err and 'Interrupted' in out, err
     run = first((tmp_path/'runs').iterdir())
-    assert names(run)==['checkpoint.pth','checkpoint.pth.prev','curves.png','model.pkl','record.json'] and f'fastopt-train --resume runs/{run.name}' in out
+    assert names(run)==['checkpoint.pth','checkpoint.pth.prev','curves.png','model.pkl','record.json']
+    assert f'fastopt-train --resume runs/{run.name}' in out
     rec = record(run)
     assert rec['status']=='interrupted' and 2<=len(rec['epochs'])<500 and rec['seconds']>0
 
