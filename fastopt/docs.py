@@ -16,7 +16,7 @@ __all__ = ['NOT_SHOWN', 'LEFT_ALONE', 'SERVED', 'REPOSITORY', 'SITE', 'SITE_NEED
 import ast, inspect, json, os, re, shutil, subprocess, sys, textwrap
 from fastcore.basics import first
 from fastcore.docments import docments
-from fastcore.nbio import mk_cell, read_nb, write_nb
+from fastcore.nbio import mk_cell, read_nb
 from importlib import import_module
 from importlib.util import find_spec
 from itertools import groupby
@@ -91,6 +91,7 @@ def _annotation(a):
     said = a.__name__ if isinstance(a, type) else str(a).replace('typing.', '')
     return '' if '<' in said else f'`{said}`'
 
+# %% ../nbs/docs.ipynb #bb38959e
 def _cell(text): return ' '.join(str(text).split()).replace('|', '\\|')
 
 def table(
@@ -103,6 +104,7 @@ def table(
     lines.insert(1, f"|{' --- |'*len(rows[0])}")
     return (f'{{.{cls}}}\n' if cls else '') + '\n'.join(lines)
 
+# %% ../nbs/docs.ipynb #c5743906
 def parameter_table(
     o # Function, class or term
 ):
@@ -242,8 +244,8 @@ def _usage(name, rule, cls):
         told = [k for k,p in ps.items() if p.kind==p.POSITIONAL_OR_KEYWORD and k!='params' and p.default is not None][:3]
         told += ['weight_decay'] if 'weight_decay' in ps and 'weight_decay' not in told else []
         made = f"{cls.__name__}(model.parameters(), {', '.join(f'{k}={_default(ps[k].default)}' for k in told)})"
-    tabs = [('fastai', 'python', _FASTAI.format(name=name, lr=lr)),
-        ('PyTorch', 'python', _TORCH.format(imported=cls.__name__ if cls else name, made=made)),
+    loop = _TORCH.format(imported=cls.__name__ if cls else name, made=made)
+    tabs = [('fastai', 'python', _FASTAI.format(name=name, lr=lr)), ('PyTorch', 'python', loop),
         ('Command line', 'sh', f'fastopt-train --opt {name}')]
     return '\n'.join(['::::{tab-set}', *(f':::{{tab-item}} {t}\n```{lang}\n{code}\n```\n:::' for t,lang,code in tabs), '::::'])
 
@@ -251,6 +253,7 @@ def class_of(rule, objects):
     "(full name, class) of the class of PyTorch's kind for `rule` among `objects`, or (None, None)"
     return first((k, o) for k,o in objects.items() if kind_of(o)=='optimizer' and o.rule is rule) or (None, None)
 
+# %% ../nbs/docs.ipynb #3ec48371
 def _definition(module, name):
     "The lines of `module` that define the rule `name`"
     src = inspect.getsource(module)
@@ -402,6 +405,7 @@ def _describe(cell, heading, before):
     text = '; '.join(dict.fromkeys([*titles, *labels])) or re.split(r'(?<=[.:])\s', re.sub(r'[`*$\[\]]|\(\S+\)', '', before.strip()))[0]
     return ' '.join(f'Figure, {heading}: {text}'.replace('$', '').replace('\\', '').split())[:300]
 
+# %% ../nbs/docs.ipynb #ccabc842
 def page_cells(
     nb, # A notebook that nbdev's processors have been through
     module, # Name of its module, if it has one
@@ -527,16 +531,22 @@ def same_source(
     "Have two notebooks the same cells, whatever they gave?"
     return [(o.cell_type, o.source) for o in a.cells]==[(o.cell_type, o.source) for o in b.cells]
 
+def _executed(kept):
+    "The executed copy at `kept`; `None` where there is none, or a file that is no notebook"
+    try: return read_nb(kept)
+    except (OSError, ValueError): return
+
 def with_outputs(
     path, # Of a notebook
     kept # Where its executed copy may be
 ):
     "The notebook with what its code gave: (notebook, does it have to be run for that?)"
-    nb = read_nb(path)
-    if kept.exists() and same_source(nb, done := read_nb(kept)): return done,False
+    nb,done = read_nb(path),_executed(kept)
+    if done and same_source(nb, done): return done,False
     code = [c for c in nb.cells if c.cell_type=='code' and not {'hide', 'export', 'exports', 'default_exp'} & c.directives.keys()]
     return nb,bool(code) and not any(c.outputs for c in nb.cells if c.cell_type=='code')
 
+# %% ../nbs/docs.ipynb #9e073eb8
 def execute_notebooks(
     root, # Of the repository
     paths, # Of notebooks
@@ -611,6 +621,7 @@ def to_mathml(
     if left := re.search(r'\\[A-Za-z]+', res): raise ValueError(f'{left[0]} has no MathML')
     return res
 
+# %% ../nbs/docs.ipynb #13d0fbbb
 def _write_formula(self, node, block):
     "Write the formula of `node` as MathML, in Sphinx's writer `self`"
     from docutils import nodes
@@ -628,6 +639,7 @@ def setup(app):
     app.add_html_math_renderer('mathml', inline, block)
     return dict(parallel_read_safe=True, parallel_write_safe=True)
 
+# %% ../nbs/docs.ipynb #14d15a18
 def settings():
     "The settings of Sphinx"
     name,icon = 'The fastopt authors','logo.svg'
@@ -635,8 +647,7 @@ def settings():
         language='en', extensions=['myst_nb', 'sphinx_design', 'fastopt.docs'], exclude_patterns=['_extra'], nitpicky=True)
     html = dict(html_theme='furo', html_title='fastopt', html_math_renderer='mathml', html_static_path=['_static'],
         html_css_files=['style.css'], html_favicon=f'_static/{icon}', html_theme_options=dict(light_logo=icon, dark_logo=icon),
-        html_extra_path=['_extra'],
-        html_copy_source=False, html_show_sourcelink=False, pygments_style='friendly')
+        html_extra_path=['_extra'], html_copy_source=False, html_show_sourcelink=False, pygments_style='friendly')
     python = dict(python_maximum_signature_line_length=100, toc_object_entries=False, add_module_names=False)
     words = ['amsmath', 'attrs_block', 'attrs_inline', 'colon_fence', 'deflist', 'dollarmath']
     notebooks = dict(nb_execution_mode='off', nb_merge_streams=True, nb_output_stderr='remove', myst_enable_extensions=words,
@@ -654,6 +665,7 @@ def find_root():
     if not root: raise InputError('fastopt-docs needs the notebooks; run it in a clone: git clone https://github.com/fastopt/fastopt')
     return root
 
+# %% ../nbs/docs.ipynb #7aca86cd
 class Sources:
     "Writes files into a folder, but for those that are there with the same content; `sweep` removes all others"
     def __init__(self, folder): self.folder,self.written = folder,set()
@@ -668,6 +680,7 @@ class Sources:
         for o in self.folder.rglob('*'):
             if o.is_file() and o not in self.written: o.unlink()
 
+# %% ../nbs/docs.ipynb #cbf05aff
 def _draw_paths(names, kept, to, code):
     "Put pictures of paths `to` the sources; those in the folder `kept` are of the source `code` unless its mark says otherwise"
     from multiprocessing import get_context
@@ -693,6 +706,7 @@ def _books(root, work, run):
     execute_notebooks(root, late, kept)
     return {k: with_outputs(o, kept/k)[0] for k,o in files.items()}
 
+# %% ../nbs/docs.ipynb #d0c4b688
 def write_sources(
     root, # Of the repository
     to, # `Sources` for what Sphinx reads
@@ -717,6 +731,7 @@ def write_sources(
     _copy_rest(root, to, docs, objects)
     to.sweep()
 
+# %% ../nbs/docs.ipynb #1281fdec
 def _moving_pages(to, kept):
     "An animation, and two surfaces that share one script, for the notebook that makes such pages"
     from fastopt.evidence.animations import animate_paths, surface_html
@@ -727,15 +742,16 @@ def _moving_pages(to, kept):
         for o in ('ackley', 'rosenbrock'): surface_html(o, **walkers, file=kept/f'{o}.html')
     for o in kept.iterdir(): to(f'_extra/moving/{o.name}', o.read_bytes())
 
+# %% ../nbs/docs.ipynb #86cec690
 def _write_optimizers(to, modules, objects, rules, places, titles):
     "The gallery, and a page for each rule, in the order of the notebooks"
     def _module(k): return k.rpartition('.')[0]
-    for k,o in rules.items():
-        to(f"optimizers/{k.rpartition('.')[2]}.md", rule_page(k, o, objects, f'../{places[_module(k)]}'))
+    for k,o in rules.items(): to(f"optimizers/{k.rpartition('.')[2]}.md", rule_page(k, o, objects, f'../{places[_module(k)]}'))
     order = sorted(rules, key=lambda k: (places[_module(k)], [*vars(modules[_module(k)])].index(k.rpartition('.')[2])))
     families = [(titles[places[m]], f'../{places[m]}', {k:rules[k] for k in ks}) for m,ks in groupby(order, _module)]
     to('optimizers/index.md', gallery_page(families))
 
+# %% ../nbs/docs.ipynb #d67286e6
 def _copy_rest(root, to, docs, objects):
     "Pages in Markdown, pictures, style, log, and files that are served as they are"
     nbs,words = root/'nbs',meanings(read_nb(root/'nbs'/'index.ipynb'), objects, None)

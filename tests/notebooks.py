@@ -23,7 +23,8 @@ def run(path, keep=None):
         def _write(nb, _):
             to = keep/path.relative_to(ROOT)
             to.parent.mkdir(parents=True, exist_ok=True)
-            write_nb(nb, to)
+            from fastopt.training.records import atomic_write # Not before: a notebook is to start without any of fastopt
+            with atomic_write(to) as part: write_nb(nb, part) # One that was cut off would be no notebook
         test.write_nb = _write # nbdev would write over the notebook
     passed,_ = test.test_nb(path, skip_flags=[], force_flags=[], save=bool(keep))
     return path,passed,perf_counter()-start

@@ -2,14 +2,15 @@
 
 First the files: no page, style or script may ask another host for anything, no link within the site may lead nowhere, no picture may lack
 its file or its text, and no directive may be left as text. Then, where Chromium is installed, each page as a browser shows it, at two
-widths: no complaint, nothing broken or without a size, nothing wider than the window; and the search finds what it should."""
+widths: no complaint, nothing broken or without a size, nothing wider than the window; and the search finds what it should. Where it is
+not, a line says that this is skipped."""
 from argparse import ArgumentParser
 from base64 import b64decode
 from html.parser import HTMLParser
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.parse import unquote, urlsplit
-import fcntl, json, os, re, shutil, signal, sys, time
+import fcntl, json, os, re, select, shutil, signal, subprocess, sys, time
 
 LOADS = {**dict.fromkeys(('script', 'img', 'iframe', 'source', 'video', 'audio', 'embed', 'input', 'track'), 'src'), 'object':'data',
     **dict.fromkeys(('link', 'use', 'image'), 'href')}
@@ -72,22 +73,30 @@ def _complaint(method, p):
 FLAGS = '''headless=new no-sandbox disable-gpu no-first-run remote-debugging-pipe disable-background-networking disable-component-update
     allow-file-access-from-files hide-scrollbars'''.split()
 
+PATIENCE = 120 # Seconds without a word from Chromium
+
 class Browser:
     "Chromium without a window, told what to do through a pipe"
     def __init__(self, program, folder):
-        down,up = [[fcntl.fcntl(o, fcntl.F_DUPFD, 10) for o in os.pipe()] for _ in range(2)] # Chromium's are 3 and 4
+        pipes = [os.pipe() for _ in range(2)]
+        down,up = [[fcntl.fcntl(o, fcntl.F_DUPFD, 10) for o in ends] for ends in pipes] # Chromium's are 3 and 4
+        for ends in pipes:
+            for o in ends: os.close(o) # An end that stays open here would hide that Chromium has ended
         args = [program, *(f'--{o}' for o in FLAGS), f'--user-data-dir={folder}', 'about:blank']
         quiet = [(os.POSIX_SPAWN_OPEN, o, os.devnull, os.O_WRONLY, 0) for o in (1, 2)]
         own = [(os.POSIX_SPAWN_DUP2, down[0], 3), (os.POSIX_SPAWN_DUP2, up[1], 4)]
         self.pid = os.posix_spawn(program, args, os.environ, file_actions=quiet + own)
         self.to,self.back,self.n,self.buffer,self.events = os.fdopen(down[1], 'wb', 0),up[0],0,b'',[]
         for o in (down[0], up[1]): os.close(o)
+    session = None
+    def open(self):
+        "Open a window; after it, commands are meant for that"
         target = self('Target.createTarget', url='about:blank')['targetId']
         self.session = self('Target.attachToTarget', targetId=target, flatten=True)['sessionId']
         for o in ('Page', 'Runtime', 'Network', 'Log'): self(f'{o}.enable')
-    session = None
     def _read(self):
         while b'\0' not in self.buffer:
+            if not select.select([self.back], [], [], PATIENCE)[0]: raise RuntimeError(f'Chromium has not answered in {PATIENCE} s')
             more = os.read(self.back, 1<<16)
             if not more: raise RuntimeError('Chromium has ended')
             self.buffer += more
@@ -145,6 +154,7 @@ def look(out, widths=(1280, 390), only=None, shots=None, search='AdaMod'):
     with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         browser = Browser(program, folder)
         try:
+            browser.open()
             for path in sorted(out.rglob('*.html')):
                 at = str(path.relative_to(out))
                 if only and at not in only: continue
@@ -162,10 +172,18 @@ def look(out, widths=(1280, 390), only=None, shots=None, search='AdaMod'):
                 if search in found and 'finished' in found.lower(): break
                 time.sleep(.1)
             if search not in found: faults.append(f'search: {search} is not found: {found[:200]!r}')
+        except (OSError, RuntimeError) as e: faults.append(f'the look into a browser was broken off: {program}: {e}')
         finally: browser.close()
     return faults
 
-def find_chromium(): return next(filter(None, map(shutil.which, ('chromium', 'chromium-browser', 'google-chrome'))), None)
+def starts(program):
+    "Can `program` say its version? What stands in for a Chromium that is not installed, as on Ubuntu, cannot"
+    try: return not subprocess.run([program, '--version'], capture_output=True, timeout=PATIENCE).returncode
+    except (OSError, subprocess.TimeoutExpired): return False
+
+def find_chromium():
+    found = filter(None, map(shutil.which, ('chromium', 'google-chrome', 'chromium-browser')))
+    return next(filter(starts, found), None)
 
 if __name__=='__main__':
     p = ArgumentParser(description='Check the built documentation')
@@ -173,10 +191,11 @@ if __name__=='__main__':
     p.add_argument('--pages', nargs='*', help='only these pages in the browser, such as index.html')
     p.add_argument('--shots', help='folder for pictures of the pages')
     args = p.parse_args()
-    faults = scan(args.out.resolve())
     n = len(list(args.out.rglob('*.html')))
+    if not n: sys.exit(f'{args.out} has no pages; fastopt-docs makes them')
+    faults = scan(args.out.resolve())
     if args.shots: Path(args.shots).mkdir(parents=True, exist_ok=True)
     if find_chromium(): faults += look(args.out, only=args.pages, shots=args.shots)
-    else: print('No Chromium is installed, so the pages were not opened: apt-get install chromium')
+    else: print('No Chromium is installed, so the look into a browser is skipped: apt-get install chromium')
     print(*faults, sep='\n')
     sys.exit(f'{len(faults)} faults on {n} pages' if faults else print(f'{n} pages without a fault'))

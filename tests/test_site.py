@@ -1,5 +1,5 @@
 "The pages of the documentation: what is written into them, and that the check of the built site sees each kind of fault"
-import ast, fastopt.all, inspect, json, pytest, re
+import ast, fastopt.all, inspect, json, os, pytest, re, subprocess, sys
 from fastopt import docs
 from fastopt.core.engine import engines
 from fastopt.core.registry import named_rules
@@ -75,6 +75,34 @@ def test_the_check_sees_what_a_style_asks_for(tmp_path):
     site(tmp_path)
     (tmp_path/'s.css').write_text('@import "https://x.org/f.css"; a{src:url(https://x.org/f.woff)}')
     assert len(scan(tmp_path))==2
+
+CHECK = root/'tests'/'site_check.py'
+
+def check(out, programs):
+    "Exit status and words of the check of the site in `out`, where only the folder `programs` is searched for Chromium"
+    res = subprocess.run([sys.executable, CHECK, out], env={**os.environ, 'PATH':str(programs)}, capture_output=True, text=True)
+    return res.returncode,res.stdout + res.stderr
+
+@pytest.mark.parametrize('stand_in', [None, '#!/bin/sh\nexit 1\n', 'no program'])
+def test_without_chromium_the_files_are_checked(stand_in, tmp_path):
+    out,programs = tmp_path/'out',tmp_path/'programs'
+    for o in (out, programs): o.mkdir()
+    if stand_in:
+        (programs/'chromium-browser').write_text(stand_in)
+        (programs/'chromium-browser').chmod(0o755)
+    site(out)
+    assert (said := check(out, programs))[0]==0 and 'the look into a browser is skipped' in said[1] and '2 pages without a fault' in said[1]
+    site(out, FAULTS['leads nowhere'])
+    assert (said := check(out, programs))[0]==1 and 'nix.html leads nowhere' in said[1] and '1 faults on 2 pages' in said[1]
+
+def test_a_chromium_that_breaks_off_is_a_fault(tmp_path):
+    site(tmp_path)
+    (tmp_path/'chromium').write_text('#!/bin/sh\n[ "$1" = --version ]\n')
+    (tmp_path/'chromium').chmod(0o755)
+    status,said = check(tmp_path, tmp_path)
+    assert status==1 and 'the look into a browser was broken off' in said and 'Traceback' not in said
+
+def test_no_pages_are_a_fault(tmp_path): assert check(tmp_path, tmp_path)[0]==1
 
 # ---- formulas
 

@@ -18,8 +18,7 @@ def who(s, n=20, **kwargs): return [(o.clients, o.versions) for o in windows(s, 
 # ---- limits
 
 @pytest.mark.parametrize('dt', [1, 1.7, 10])
-def test_a_window_for_all_is_fedavg(dt):
-    assert who(FedFix(dt))==who(FedAvg()) and FedFix(dt).weights(P, TAUS)==FedAvg().weights(P, TAUS)==P
+def test_a_window_for_all_is_fedavg(dt): assert who(FedFix(dt))==who(FedAvg()) and FedFix(dt).weights(P, TAUS)==FedAvg().weights(P, TAUS)==P
 
 def test_a_buffer_for_all_is_fedavg_and_for_one_asynchronous():
     assert who(FedBuff(5))==who(FedBuff(99))==who(FedAvg()) and who(FedBuff(1))==who(FedAsync())
