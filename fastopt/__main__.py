@@ -38,7 +38,8 @@ def environment_report()->str: # Lines of `name  value`
     from fastopt.core.backends.cpp import compiler
     rows = {o: package_version(o) for o in PACKAGES}
     rows |= dict(python=f'{platform.python_version()} ({platform.system()} {platform.release()})', devices=_devices(),
-        compiler=compiler() or '-', kernels=cache_dir(), settings=', '.join(f'{k}={v}' for k,v in sorted(os.environ.items()) if k.startswith('FASTOPT_')) or '-')
+        compiler=compiler() or '-', kernels=cache_dir())
+    rows['settings'] = ', '.join(f'{k}={v}' for k,v in sorted(os.environ.items()) if k.startswith('FASTOPT_')) or '-'
     return '\n'.join(f'{k:18}{v}' for k,v in rows.items()).replace(str(Path.home()), '~')
 
 # %% ../nbs/env.ipynb #c30882ed

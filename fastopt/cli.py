@@ -285,13 +285,12 @@ def docs(
 SCRIPTS = {'fastopt-train':train, 'fastopt-bench':bench, 'fastopt-bench-step':bench_step, 'fastopt-check':check,
     'fastopt-leaderboard':[run, tune, speed, show, compare, export, presets],
     'fastopt-federate':federate, 'fastopt-collaborate':collaborate, 'fastopt-docs':docs}
-WORK = dict(federate='fastopt.distributed.commands:federate_command', collaborate='fastopt.distributed.commands:collaborate_command',
-    bench='fastopt.evidence.benchmark:bench_tasks_command', train='fastopt.vision.train:train_command',
-    bench_step='fastopt.evidence.step_bench:bench_command', check='fastopt.evidence.conformance:check_command',
-    run='fastopt.vision.leaderboard:run_command', tune='fastopt.vision.leaderboard:tune_command',
-    speed='fastopt.vision.leaderboard:speed_command', presets='fastopt.vision.leaderboard:presets_command',
-    show='fastopt.vision.results:show_command', compare='fastopt.vision.results:compare_command',
-    export='fastopt.vision.results:export_command', docs='fastopt.docs:docs_command')
+WORK = dict(presets='fastopt.vision.leaderboard:presets_command', compare='fastopt.vision.results:compare_command',
+    federate='fastopt.distributed.commands:federate_command', speed='fastopt.vision.leaderboard:speed_command',
+    check='fastopt.evidence.conformance:check_command', run='fastopt.vision.leaderboard:run_command', docs='fastopt.docs:docs_command',
+    collaborate='fastopt.distributed.commands:collaborate_command', export='fastopt.vision.results:export_command',
+    train='fastopt.vision.train:train_command', tune='fastopt.vision.leaderboard:tune_command', show='fastopt.vision.results:show_command',
+    bench='fastopt.evidence.benchmark:bench_tasks_command', bench_step='fastopt.evidence.step_bench:bench_command')
 
 # %% ../nbs/cli.ipynb #617959ce
 def worker(
