@@ -133,7 +133,7 @@ def run(
     noise:Annotated[int, dict(choices=[0,1,5,25,50])]=None, # Percent of wrong labels to train on
     size:int=None, # Pixels a side: 128, 192 or 256 on the board
     epochs:int=None, # 5, 20, 80 or 200 on the board
-    opt:listed(FASTAI_OPTS+OPTS, 'The list of optimizers', shown=False)=None, # Any rule, or fastai.adam, .rms, .sgd or .ranger
+    opt:listed(FASTAI_OPTS+OPTS, 'The list of optimizers', shown=False)=None, # Rule, or fastai.adam, fastai.rms, fastai.sgd, fastai.ranger
     hypers:str='', # More hypers of it, like k=5,alpha=.5
     lr:float=None, # Learning rate at its highest
     wd:float=None, # Weight decay

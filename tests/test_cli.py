@@ -117,7 +117,7 @@ def test_workers(declaration):
 def test_nothing_else_works(): assert set(cli.WORK)=={o.__name__ for o in DECLARED}
 
 @pytest.mark.parametrize('error,code,says', [(cli.CliError('no such thing'), 1, 'fastopt-check: no such thing\n'),
-    (KeyboardInterrupt(), 130, '')], ids=['mistake','Ctrl-C'])
+    (KeyboardInterrupt(), 130, 'fastopt-check: interrupted\n')], ids=['mistake','Ctrl-C'])
 def test_how_it_ends(error, code, says, capsys):
     def command(spec, lr): raise error
     with pytest.raises(SystemExit) as e: cli.start('fastopt-check', ['a:b'], dict(check_command=command))
