@@ -30,7 +30,10 @@ def test_field(field, value): assert dist.metadata[field] == value
 
 def test_requirements():
     extras = {k.removesuffix('_requirements'):v.split() for k,v in cfg.items() if k.endswith('_requirements')}
-    want = cfg['requirements'].split() + [f'{o}; extra == "{k}"' for k,v in extras.items() for o in v]
+    def of_extra(o, k):
+        name,_,marker = o.partition(';')
+        return f'{name}; ({marker}) and extra == "{k}"' if marker else f'{o}; extra == "{k}"'
+    want = cfg['requirements'].split() + [of_extra(o, k) for k,v in extras.items() for o in v]
     assert reqs(dist.requires) == reqs(want)
     assert set(dist.metadata.get_all('Provides-Extra')) == set(extras)
 

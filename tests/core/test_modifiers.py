@@ -80,8 +80,10 @@ def unmodified(rule):
 
 CASES = [(m, r, how) for m,r in PAIRS for how in ('foreach', 'fused')]
 def by_default(name, rule, how):
-    "Each pair has one engine; kernels are dear, and every fourth gets one"
-    return (how=='fused')==((list(MODIFIERS).index(name) + list(RULES).index(rule))%4==0)
+    "Each pair has one engine; kernels are dear, and every fourth of a rule's pairs gets one, or one of fewer"
+    mine = [m for m,r in PAIRS if r==rule]
+    every = min(4, len(mine))
+    return (how=='fused')==((mine.index(name) + list(RULES).index(rule))%every==0)
 DEFAULT = {o for o in CASES if by_default(*o)}
 
 def with_kernel(o): return after(MODIFIERS[o[0]](RULES[o[1]]), 'fused')

@@ -161,7 +161,7 @@ def test_weights_are_put_back_when_the_step_fails(monkeypatch):
     for p in ps: p.grad = torch.ones(3)
     opt = adamw(ps, how='eager')
     with monkeypatch.context() as m:
-        def run(self, batches, hypers):
+        def run(self, *args):
             ps[0].sub_(1.)
             raise KeyboardInterrupt
         m.setattr(Engine, 'run', run)

@@ -60,7 +60,7 @@ def test_real_and_simulated_agree(engine, kwargs, tmp_path):
     work,more = (by_tcp, []) if engine=='tcp' else (by_gloo, [tmp_path/'store'])
     with peers(N, work, kwargs, *more) as ps: res = [ps.result(i) for i in range(N)]
     xs,schedules,faults = zip(*res)
-    assert not any(faults)
+    assert not [o for said in faults for o in said if o.round<STEPS], 'Who has made all steps may leave'
     sim = monna(**kwargs).replay(schedules, rate)
     apart = (torch.stack(xs)-sim.workers.xs).abs().max().item()
     start = (monna(**kwargs).workers.xs-sim.workers.xs).abs().max()

@@ -23,7 +23,7 @@ LR = dict(momentum=(0.1, 0.1), nesterov=(0.1, 0.1), sgdm_clip=(0.1, 0.1), demon_
 SLOW = set('''adadelta adamod adan adan_no_prox aggmo asgd diffmod diffrgrad diffrgrad_hold lamb qhm radam_hold ranger ranger20
     schedulefree_adamw schedulefree_radam sgd sgd_clip sophia yellowfin'''.split())
 SLOW_IN_VALLEY = set('''adabelief adadelta adafactor adagrad adamax adamod adopt adoptw asgd dadapt_sgd demon_adam demon_adam_wolfe diffmod
-    diffrgrad diffrgrad_hold lamb_debiased nadam nadamw qhm radam radam_hold ranger ranger20 rangerqh rmsprop rmsprop_centered
+    diffrgrad diffrgrad_hold lamb_debiased nadam nadamw qhm radam radam_hold ranger ranger20 ranger21 rangerqh rmsprop rmsprop_centered
     schedulefree_adamw schedulefree_radam schedulefree_sgd sgd sgd_clip shampoo'''.split())
 # Of a few weights the largest, clipped to the next, would stop where that one has arrived
 FEW = dict(sgd_clip=dict(q=0.), adam_clip=dict(q=0.))

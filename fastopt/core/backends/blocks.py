@@ -6,7 +6,7 @@ Docs: https://fastopt.github.io/fastopt/core/backends/blocks.html.md"""
 
 # %% auto #0
 __all__ = ['SUMMED', 'MASKS', 'AS_THEY_ARE', 'BLOCK', 'Call', 'Summand', 'CallList', 'block_source', 'Room', 'cut_blocks',
-           'block_build', 'takes_blocks', 'foreach']
+           'block_build', 'takes_blocks', 'foreach', 'alone']
 
 # %% ../../../nbs/core/backends/07_blocks.ipynb #6b4be60e
 import torch
@@ -267,15 +267,25 @@ def _planned(rule, b, hypers):
         return own,[(o, block_build(*block_source(o, ('p', 'g', *b.bufs)))) for o in progs]
     except Exception: return None # Lists can do more, and say better what is wrong with a term
 
-def foreach(rule, b, hypers, sets=None):
-    "Run `rule` on the batch `b` with PyTorch's own functions: in blocks where that can be, else as lists of tensors"
-    plan = _planned(rule, b, hypers)
-    if plan is None: return (yield from on_lists(rule, b, hypers, sets))
-    own,found = plan
+# %% ../../../nbs/core/backends/07_blocks.ipynb #97ddd28f
+def _run_planned(rule, b, own, found, sets=None):
     for prog,step in found:
         for k,j in enumerate(prog.sets):
             if sets is not None and j not in sets: continue
             _on_blocks(rule, b.part([j]), prog, k, step)
             if rule.memos: b.part([j]).memorize(own[j])
 
+def foreach(rule, b, hypers, sets=None):
+    "Run `rule` on the batch `b` with PyTorch's own functions: in blocks where that can be, else as lists of tensors"
+    plan = _planned(rule, b, hypers)
+    if plan is None: return (yield from on_lists(rule, b, hypers, sets))
+    _run_planned(rule, b, *plan, sets)
+
 engines.update(foreach=foreach)
+
+# %% ../../../nbs/core/backends/07_blocks.ipynb #4848966c
+def alone(rule, b, hypers):
+    "Run `rule` on the batch `b` of one weight: in blocks where that can be, else as `eager`"
+    plan = _planned(rule, b, hypers)
+    if plan is None: return (yield from engine.eager(rule, b, hypers))
+    _run_planned(rule, b, *plan)

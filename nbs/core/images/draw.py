@@ -91,6 +91,9 @@ about('base', 'What all backends share: from a phase to a kernel', 'phases kerne
 about('cache', 'The cache: kernels that outlive the process', 'kernel', 'func lib',
     'The name of a kept kernel says what it was made from, and which bytes it should have. The folder may be deleted at any time.',
     'Memory: one file of about 16 kB a kernel, read once a process.')
+about('blocks', 'Blocks: the program as calls of PyTorch’s own functions', 'program weights', 'prog consts batch state p',
+    'The calls are planned once a program, and made at each step on one block of every tensor before the next.',
+    'Memory: each call is a pass over its block, which stays in the cache until all calls have been made on it.', direct=True)
 about('cpp', 'C++: the kernel on a CPU', 'kernel weights', 'consts launcher func lib state p',
     'The source is compiled once a machine and loaded once a process. A step is one foreign call for all tensors of a batch.',
     'Memory: blocks of 16,384 elements are dealt to the threads. Each element of a column is read once and written once.')
