@@ -14,7 +14,7 @@ from torch.autograd.graph import increment_version
 from warnings import warn
 from fastcore.basics import first, listify, patch
 from .backends.base import Kernel, rows_shape
-from .backends.blocks import alone, foreach
+from .backends.blocks import foreach
 from .backends.cpp import CppLauncher, compiler, cpp_source
 from .backends.inductor import TorchLauncher, torch_source
 from .backends.memory_reader import speed_up
@@ -207,6 +207,7 @@ def auto(rule, b, hypers):
     "Run `rule` on the batch `b` the way that is fastest there"
     if not b.plain: return eager(rule, b, hypers)
     fast = b.device.type in ('cuda', 'xpu') or (b.device.type=='cpu' and b.total>=MIN_WEIGHTS and (compiler() or numba_installed()))
-    return (fused if fast else foreach if len(b.ps)>1 else alone)(rule, b, hypers)
+    among = len(b.ps)>1 or b.total>b.ps[0].numel() # A weight of many has the same bits when it steps by itself
+    return (fused if fast else foreach if among else eager)(rule, b, hypers)
 
 engines.update(fused=fused, auto=auto)

@@ -6,7 +6,7 @@ Docs: https://fastopt.github.io/fastopt/core/backends/blocks.html.md"""
 
 # %% auto #0
 __all__ = ['SUMMED', 'MASKS', 'AS_THEY_ARE', 'BLOCK', 'Call', 'Summand', 'CallList', 'block_source', 'Room', 'cut_blocks',
-           'block_build', 'takes_blocks', 'foreach', 'alone']
+           'block_build', 'takes_blocks', 'foreach']
 
 # %% ../../../nbs/core/backends/07_blocks.ipynb #6b4be60e
 import torch
@@ -282,10 +282,3 @@ def foreach(rule, b, hypers, sets=None):
     _run_planned(rule, b, *plan, sets)
 
 engines.update(foreach=foreach)
-
-# %% ../../../nbs/core/backends/07_blocks.ipynb #4848966c
-def alone(rule, b, hypers):
-    "Run `rule` on the batch `b` of one weight: in blocks where that can be, else as `eager`"
-    plan = _planned(rule, b, hypers)
-    if plan is None: return (yield from engine.eager(rule, b, hypers))
-    _run_planned(rule, b, *plan)
