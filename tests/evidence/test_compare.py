@@ -1,5 +1,6 @@
 "`compare`: pairs that are pairs, runs that are done once, budgets that are equal, and a sentence that claims no more than they show"
-import json, math, numpy as np, os, pandas as pd, pytest, random, re, signal, time, torch
+import json, math, numpy as np, os, pandas as pd, pytest, random, re, time, torch
+from forked import Forked
 from functools import partial
 from fastai.callback.core import Callback
 from fastai.callback.tracker import EarlyStoppingCallback
@@ -79,18 +80,6 @@ def test_a_run_is_a_plain_fit():
     assert res.scores('adamw')[0]==learn.recorder.values[-1][2] and res.curves.valid_loss.tolist()==[o[1] for o in learn.recorder.values]
 
 # ---- once
-
-class Forked:
-    "A process that calls `f`: to start Python and load fastai anew takes longer than most of what is tried here"
-    def __init__(self, f):
-        self.pid = os.fork()
-        if self.pid: return
-        try:
-            f()
-            os._exit(0)
-        finally: os._exit(1)
-    def kill(self): os.kill(self.pid, signal.SIGKILL)
-    def wait(self): return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
 
 def table(res): return res.table.drop(columns='seconds')
 

@@ -1,5 +1,6 @@
 "Tasks and their benchmark: every loader reads its format, every network trains, nothing runs twice, and no error loses anything"
-import json, math, numpy as np, os, pandas as pd, pytest, random, re, signal, time, torch
+import json, math, numpy as np, os, pandas as pd, pytest, random, re, time, torch
+from forked import Forked
 from functools import partial
 from pathlib import Path
 from fastai.callback.core import Callback
@@ -241,18 +242,6 @@ def test_a_profile_over_tasks():
     assert prof.adamw.iloc[0]==pytest.approx(1/3) and prof.adamw.iloc[-1]==pytest.approx(2/3) and prof.diffgrad.iloc[-1]==1
 
 # ---- once
-
-class Forked:
-    "A process that calls `f`"
-    def __init__(self, f):
-        self.pid = os.fork()
-        if self.pid: return
-        try:
-            f()
-            os._exit(0)
-        finally: os._exit(1)
-    def kill(self): os.kill(self.pid, signal.SIGKILL)
-    def wait(self): return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
 
 @needs_fork
 def test_killed_at_a_random_moment_the_table_is_the_same():
