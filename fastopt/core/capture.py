@@ -124,7 +124,7 @@ class CapturableProgram(Program):
         return args[0] if op=='given' and args[0] not in ('step', 'do_wd', 'scale', 'go') else None
     def gradient(self, g): return g*self.given('scale') if self.scaled else g
     @property
-    def key(self): return *super().key,tuple(self.numbers),tuple(self.cells.items())
+    def key(self): return super().key,tuple(self.numbers),tuple(self.cells.items())
 
 # %% ../../nbs/core/10_capture.ipynb #92d00f05
 _HELPERS = '''

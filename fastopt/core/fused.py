@@ -12,7 +12,7 @@ __all__ = ['backends', 'MIN_WEIGHTS', 'KernelSource', 'kernel_source', 'launcher
 import torch
 from torch.autograd.graph import increment_version
 from warnings import warn
-from fastcore.basics import first, listify, patch
+from fastcore.basics import first, patch
 from .backends.base import Kernel, rows_shape
 from .backends.blocks import foreach
 from .backends.cpp import CppLauncher, compiler, cpp_source
@@ -21,7 +21,7 @@ from .backends.memory_reader import speed_up
 from .backends.numba import NumbaLauncher, numba_installed, numba_source
 from .backends.triton import TritonLauncher, triton_source
 from .engine import call_each, compute_dtype, eager, engines, run_together
-from .program import COLUMN_OPS, of_set, record, split_phases, step_programs
+from .program import COLUMN_OPS, record, split_phases, step_programs
 from .rules import Question, Rule
 
 # %% ../../nbs/core/04_fused.ipynb #8ad45d8c
@@ -138,11 +138,11 @@ def table_of(self:Plan, b, prog):
 @patch
 def extra(self:Plan, prog, i, j):
     "The argument `i` of whole-tensor functions that is no tensor, in the set `j`"
-    return of_set(prog.extras[i], j)
+    return prog.extras[j][i]
 @patch
 def knobs(self:Plan, prog, i):
     "For each set what the function across all weights of node `i` is told beside tensors"
-    return listify(prog.asked[i])
+    return prog.asked[i]
 
 # %% ../../nbs/core/04_fused.ipynb #7f01b76d
 @patch

@@ -11,11 +11,11 @@ __all__ = ['rprop', 'Rprop', 'Start', 'adagrad', 'Adagrad', 'Rho', 'adadelta', '
            'mean_squares', 'outer', 'rank_one', 'rms']
 
 # %% ../../nbs/optim/02_adaptive.ipynb #860b34aa
-from math import inf, sqrt
+from math import inf
 import torch
 from .lion import sign
 from ..core.rules import (Memo, NonNeg, Pos, Range, Rule, Unit, at_least, unbias, decay, descend,
-    each, ema_, ema_sqr_, mean, shrink, term)
+    each, ema_, ema_sqr_, mean, root, shrink, term)
 from .sgd import heavy_ball
 
 # %% ../../nbs/optim/02_adaptive.ipynb #83ba86af
@@ -221,7 +221,7 @@ def adafactor(u, p, row=row_zeros, col=column_zeros, *,
     row.copy_(mean_squares(row, u, -1, step**power))
     col.copy_(mean_squares(col, u, -2, step**power))
     d = u / rank_one(row, col, eps).sqrt()
-    α = at_least(rms(p), least) * min(lr, 1/sqrt(step))
+    α = at_least(rms(p), least) * min(lr, 1/root(step))
     return d * (α / at_least(rms(d)/clip, 1.))
 
 # %% ../../nbs/optim/02_adaptive.ipynb #333da058

@@ -2,14 +2,14 @@
 it were alone"""
 from copy import deepcopy
 from itertools import product
-import operator, pytest, torch
+import pytest, torch
 from fastcore.basics import AttrDict
 from fastopt.core import fused
 from fastopt.core.backends.cpp import CppLauncher
 from fastopt.core.backends.inductor import TorchLauncher, torch_build
 from fastopt.core.backends.numba import NumbaLauncher
 from fastopt.core.engine import Engine
-from fastopt.core.program import NumberList, record, record_sets
+from fastopt.core.program import record, record_sets
 from rules_under_test import RULES
 
 SHAPES = (7,),(8, 6),(3, 2, 3, 3),(),(0,),(40, 50)
@@ -160,17 +160,6 @@ def test_sets_recorded_together_have_the_numbers_of_each(name):
         for j,row in zip(prog.sets, prog.table.tolist()):
             alone = record(rule, deepcopy(sets[j]), 'plain', True)
             assert alone.key==prog.key and alone.consts==row
-
-def test_a_list_of_numbers_does_what_numbers_do():
-    values = [1, 2., 3, 0.5]
-    for nm in 'add sub mul truediv floordiv mod pow lt le gt ge eq ne'.split():
-        f = getattr(operator, nm)
-        assert f(NumberList(values), 3).values==[f(v, 3) for v in values]
-        assert f(3, NumberList(values)).values==[f(3, v) for v in values]
-        assert f(NumberList(values), NumberList(values[::-1])).values==list(map(f, values, values[::-1]))
-    for nm in 'and_ or_ xor lshift rshift'.split():
-        f = getattr(operator, nm)
-        assert f(NumberList([5, 6]), 3).values==[f(5, 3), f(6, 3)] and f(3, NumberList([5, 6])).values==[f(3, 5), f(3, 6)]
 
 def test_the_launcher_of_torch_compile_reads_the_table(monkeypatch):
     "Its compiler takes minutes and changes nothing here"

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from fastcore.basics import first, patch
 from .. import engine
 from ..engine import DROP, _cutting, engines, on_lists
-from ..program import node_needs, of_set, step_programs
+from ..program import node_needs, step_programs
 
 # %% ../../../nbs/core/backends/07_blocks.ipynb #ef12c865
 SUMMED,MASKS = ('add', 'sub', 'madd'),('gt', 'lt', 'ge', 'le', 'eq', 'ne')
@@ -221,17 +221,16 @@ class Room:
     def __call__(self, p, n):
         "Memory for `n` temporaries that lie as the block `p` does"
         key = p.shape,p.stride()
-        if key not in self.views:
-            self.base += [torch.empty(self.n, dtype=self.dtype) for _ in range(n-len(self.base))]
-            self.views[key] = [o.as_strided(*key) for o in self.base]
-        return self.views[key]
+        self.base += [torch.empty(self.n, dtype=self.dtype) for _ in range(n-len(self.base))]
+        views = self.views.setdefault(key, [])
+        views += [o.as_strided(*key) for o in self.base[len(views):n]]
+        return views[:n]
 
 def cut_blocks(rule, part):
     "Rows (weight, gradient, state …) of the weights of `part`, cut into blocks as the `rule` allows it"
     n = min(BLOCK*torch.get_num_threads(), engine.PIECE//part.dtype.itemsize)
-    cut = _cutting(rule, n)
     rows = [row for row in zip(part.ps, part.gs, *part.bufs.values()) if row[0].numel()]
-    return [o for row in rows for o in (cut(row) if row[0].numel()>n else [[t.detach() for t in row]])]
+    return [o for row in rows for o in (_cutting(rule, n)(row) if row[0].numel()>n else [[t.detach() for t in row]])]
 
 # %% ../../../nbs/core/backends/07_blocks.ipynb #fefe7cde
 @lru_cache(maxsize=None)
@@ -254,18 +253,24 @@ def _on_blocks(rule, part, prog, k, step):
     top = torch.finfo(part.dtype).max
     def as_tensors(xs): return torch.tensor(xs, dtype=part.dtype).unbind()
     def as_scalars(xs): return [x if not abs(x)>top else copysign(inf, x) for x in xs] # PyTorch refuses what is too large for the dtype
-    room = Room(max(o[0].numel() for o in blocks), part.dtype)
-    step(blocks, prog.table[k].tolist(), [of_set(o, k) for o in prog.extras], room, as_tensors, as_scalars)
+    n = max(o[0].numel() for o in blocks)
+    if 'room' not in part.cache or part.cache['room'].n<n: part.cache['room'] = Room(n, part.dtype)
+    step(blocks, prog.table[k].tolist(), prog.extras[k], part.cache['room'], as_tensors, as_scalars)
 
 # %% ../../../nbs/core/backends/07_blocks.ipynb #2f72ac2a
 def _planned(rule, b, hypers):
-    "The `hypers` with memos to write to, and triples (program, function, sets), or `None` where the rule must run on lists"
+    "The `hypers` with memos to write to, and pairs (program, function), or `None` where the rule must run on lists"
     if 'blocks' not in b.cache: b.cache['blocks'] = takes_blocks(rule, b)
     if not b.cache['blocks']: return None
-    try:
-        own,progs = step_programs(rule, b, hypers)
-        return own,[(o, block_build(*block_source(o, ('p', 'g', *b.bufs)))) for o in progs]
+    try: own,progs = step_programs(rule, b, hypers)
     except Exception: return None # Lists can do more, and say better what is wrong with a term
+    def build(prog):
+        try: return block_build(*block_source(prog, ('p', 'g', *b.bufs)))
+        except NotImplementedError: return None # There is no call of PyTorch for an operation
+    for o in progs:
+        if ('block', o.key) not in b.cache: b.cache['block', o.key] = build(o)
+    found = [(o, b.cache['block', o.key]) for o in progs]
+    return None if any(step is None for _,step in found) else (own, found)
 
 # %% ../../../nbs/core/backends/07_blocks.ipynb #97ddd28f
 def _run_planned(rule, b, own, found, sets=None):
