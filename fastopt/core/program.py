@@ -120,10 +120,10 @@ class Program:
     def gradient(self, g):
         "What a rule is given as the gradient, where `g` is what kernels find"
         return g
-    def filled(self, sets, rows):
+    def filled(self, sets=(0,), rows=None):
         """The program for `sets` of numbers: its `table` by [set, number], and by set its `extras` and what it tells functions across
-        all weights. `rows` has these three for each set"""
-        res = copy(self)
+        all weights. `rows` has these three for each set, by default those of the plain numbers it was recorded with"""
+        res,rows = copy(self),rows or [(self.consts, self.extras, self.asked)]
         res.sets,res.extras,res.asked = sets,[o[1] for o in rows],{i: [o[2][i] for o in rows] for i in self.asked}
         res.table = np.array([o[0] for o in rows], dtype=np.float64)
         return res

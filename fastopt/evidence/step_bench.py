@@ -90,7 +90,7 @@ def state_numbers(
     b.fetch()
     b = b.part()
     for step in settled_steps(rule):
-        prog = program(rule, step, p, sums)
+        prog = program(rule, step, p, sums).filled()
         plan = TrafficPlan(prog, b)
         run_to_end(run_together([plan(b, prog)]))
         n += plan.moved
