@@ -29,7 +29,7 @@ def pair(opt_func, **kwargs):
 def test_released_is_ordinary(rule, how):
     a,b = pair(partial(RULES[rule], how=how))
     if any(t.across for t in RULES[rule].terms):
-        with pytest.raises(ValueError, match='asks about all weights'): fitted(b)
+        with pytest.raises(ValueError, match='needs all weights'): fitted(b)
         return
     for o in (a, b): fitted(o, cbs=MixUp())
     assert same(a, b) and a.recorder.losses==b.recorder.losses

@@ -117,7 +117,7 @@ def torch_instance(ps, lr): return OptimWrapper(ps, torch.optim.SGD, lr=lr)
     (fastai_ranger, 'ranger'), (torch_instance, 'torch_instance')])
 def test_pure_bf16_is_for_our_rules(opt_func, name, tmp_path):
     learn = CheckFixture(opt_func, path=tmp_path).learner()
-    with pytest.raises(TypeError, match=f'to_pure_bf16: {name} is no optimizer of fastopt.*adamw.*to_bf16'): learn.to_pure_bf16()
+    with pytest.raises(TypeError, match=f'to_pure_bf16: {name} is not an optimizer of fastopt.*adamw.*to_bf16'): learn.to_pure_bf16()
     assert learn.model[0].weight.dtype==torch.float32 and not learn._grab_cbs(PureBF16)
 
 def test_pure_bf16_refuses(tmp_path):
@@ -134,5 +134,5 @@ def test_pure_bf16_refuses(tmp_path):
     with pytest.raises(TypeError, match='SGD|Optimizer|OptimWrapper'): lab.fitted(learn, 2, cbs=switch_opt(0.5, torch_instance, lr=0.1))
     learn = lab.learner()
     learn.opt = Adam([list(learn.model.parameters())], lr=0.1)
-    with pytest.raises(TypeError, match='Optimizer is no optimizer of fastopt'): learn.to_pure_bf16()
+    with pytest.raises(TypeError, match='Optimizer is not an optimizer of fastopt'): learn.to_pure_bf16()
     assert learn.model[0].weight.dtype==torch.float32

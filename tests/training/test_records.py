@@ -43,7 +43,7 @@ def test_disk_that_is_full_when_asked(tmp_path, monkeypatch):
     save_record(dict(epoch=1), tmp_path/'record.json')
     def full(fd): raise OSError(errno.EDQUOT, os.strerror(errno.EDQUOT))
     monkeypatch.setattr(os, 'fsync', full)
-    with pytest.raises(CliError, match='quota exceeded. What was there is as it was'): save_record(dict(epoch=2), tmp_path/'record.json')
+    with pytest.raises(CliError, match='quota exceeded. The old file is unchanged'): save_record(dict(epoch=2), tmp_path/'record.json')
     assert json.loads((tmp_path/'record.json').read_text())==dict(epoch=1) and names(tmp_path)==['record.json']
 
 def test_file_size_limit(tmp_path):

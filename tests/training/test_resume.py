@@ -384,8 +384,8 @@ def test_foreign(tmp_path, what):
         older={**ck, 'resume_format': 1}, rule={**ck, 'optimizer': 'adam(eps_hat=False, lowp=plain)'},
         option={**ck, 'optimizer': ck['optimizer'].replace('False', 'True')},
         lowp={**ck, 'optimizer': ck['optimizer'].replace('plain', 'kahan')})[what], path)
-    word = dict(text='cannot be read', pickle='cannot be read', weights='no checkpoint of SaveResume', list='no checkpoint of SaveResume',
-        newer='pip install -U fastopt', older='go on with the fastopt that wrote it', rule='optimizer: adam', option='eps_hat=True',
+    word = dict(text='cannot be read', pickle='cannot be read', weights='not a checkpoint of SaveResume', list='not a checkpoint of SaveResume',
+        newer='pip install -U fastopt', older='resume it with the fastopt that wrote it', rule='optimizer: adam', option='eps_hat=True',
         lowp='lowp=kahan')[what]
     refused(path, word)
     falls_back(path, word)
@@ -556,7 +556,7 @@ def test_flipped_bit(tmp_path, to):
         at = data.index(torch.load(file)['model']['tensors']['0.weight'].numpy().tobytes())
         data[at+5] ^= 4
         file.write_bytes(data)
-    if not to: falls_back(path, 'checksum of .* is wrong; going on from')
+    if not to: falls_back(path, 'checksum of .* is wrong; resuming from')
     else: unchanged(fresh(), path, 'checksum', f'{path}.prev is refused')
 
 def test_checksums_switched_off(tmp_path):
@@ -603,7 +603,7 @@ def test_every_key(whole_file, k):
         if not differ(other, ck): continue
         torch.save(other, beside(path, '.bent'))
         says = 'format' if k=='resume_format' else '' if k=='seal' else k
-        if k=='resume_format' and type(new) is not int: says = 'no checkpoint of SaveResume'
+        if k=='resume_format' and type(new) is not int: says = 'not a checkpoint of SaveResume'
         unchanged(fresh(), beside(path, '.bent'), says)
     assert ck.keys()=={'resume_format','version','epoch','batch','done','origin','drawn','rngs','tried','model','modes','opt','optimizer',
         'now','skipped','frozen_idx','learner','scaler','metrics', 'recorder','cbs','weights of the groups','seal'}
