@@ -152,7 +152,7 @@ def read_json_lines(
     for i,line in enumerate(_json_lines(path), 1):
         rec,why = parse_json_line(line, flaw)
         if rec is not None: recs.append(rec)
-        else: warn(f'line {i} of {path} is damaged and skipped:  {why}: {line[:40]!r}')
+        else: warn(f'line {i} of {path} is damaged and skipped: {why}: {line[:40]!r}')
     return recs
 
 def repair_json_lines(path, flaw=_no_flaw):
@@ -166,7 +166,7 @@ def repair_json_lines(path, flaw=_no_flaw):
         f.writelines(o for o in lines if not parse_json_line(o, flaw)[1])
         f.flush()
         os.fsync(f.fileno()) # Otherwise a power cut could leave an empty file under the new name
-    warn(f"damaged lines of {path} were moved to {aside}:  {', '.join(str(i) for i,_ in bad)}")
+    warn(f"damaged lines of {path} were moved to {aside}: {', '.join(str(i) for i,_ in bad)}")
 
 # %% ../../nbs/training/10_records.ipynb #df3f3c4a
 def _append(f, line):

@@ -113,7 +113,7 @@ class ScheduleFree(Callback):
     def after_create(self): self.stays = True
     def before_fit(self):
         if self.learn.opt is None: return # The learner only predicts
-        if not _modes(self.opt): return warn(f"ScheduleFree has no effect: {getattr(self.opt, 'rule', self.opt)!r} keeps no average;  "
+        if not _modes(self.opt): return warn(f"ScheduleFree has no effect: {getattr(self.opt, 'rule', self.opt)!r} keeps no average; "
             "give the Learner a schedule-free rule, such as opt_func=schedulefree_adamw, or remove the callback")
         moved = [k for cb in self.learn._grab_cbs(ParamScheduler) if not isinstance(cb, LRFinder) for k in cb.scheds if k in ('lr', 'mom')]
         if moved: warn(f"{_modes(self.opt).rule.__name__} needs no schedule, and this fit moves {' and '.join(moved)}; "

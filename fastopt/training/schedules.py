@@ -104,7 +104,7 @@ def load_schedules(
     except ValueError as e: raise ValueError(f'{path} is not JSON ({e}): give a file that `save_schedules` wrote') from None
     form = d.pop('fastopt_schedules', None) if isinstance(d, dict) else None
     if form!=1:
-        raise ValueError(f'{path} has no schedules that this fastopt can read (format {form}):  give a file that `save_schedules` wrote')
+        raise ValueError(f'{path} has no schedules that this fastopt can read (format {form}): give a file that `save_schedules` wrote')
     try: return {k:Schedule(*v) for k,v in d.items()}
     except (TypeError, ValueError) as e: raise ValueError(f'{path} was changed after `save_schedules` wrote it: {e}') from None
 
@@ -392,7 +392,7 @@ def switch(self:SwitchOpt):
 def before_batch(self:SwitchOpt):
     done = self.pct_train>=self.at-1e-9
     if done and self.factor is None:
-        raise ValueError(f'switch_opt: the training continues at {self.pct_train:.3g}, after the switch at={self.at},  '
+        raise ValueError(f'switch_opt: the training continues at {self.pct_train:.3g}, after the switch at={self.at}, '
             'whose factor is not known: give this callback its saved state with `load_state_dict`')
     if not done and self.factor is not None: self.load_state_dict(dict(factor=None, moves=[])) # Another training starts
     if self.factor is None: return

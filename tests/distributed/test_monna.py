@@ -107,7 +107,7 @@ def test_the_learner_has_the_result(tmp_path):
     assert m.history[-1]['step']==5 and 0<=m.history[-1]['worst']<=m.history[-1]['accuracy']<=1
 
 @pytest.mark.parametrize('kwargs,says', [(dict(n=4, f=2), 'f=2 faulty of n=4'), (dict(mixing='nan'), "did you mean"),
-    (dict(attack='foo'), 'did you mean'), (dict(work=[1, 2]), 'work gives 2 times for n=7'), (dict(how='warp'), "must be 'auto'"),
+    (dict(attack='foo'), 'did you mean'), (dict(work=[1, 2]), 'work has 2 times for n=7'), (dict(how='warp'), "must be 'auto'"),
     (dict(parts=[[0]]*7), 'Worker 0 has 1 images'), (dict(alpha=0), 'alpha=0')])
 def test_errors(kwargs, says):
     with pytest.raises(ValueError, match=says): MoNNA(learner(), **{**dict(n=7, f=1, alpha=100., bs=5), **kwargs})

@@ -132,7 +132,7 @@ def test_links_with_other_models_do_not_talk():
     with ThreadPoolExecutor(2) as pool: heard = rounds(ls, range(2), pool)
     for o in ls: o.close(0)
     assert all(len(h.ranks)==1 for hs in heard for h in hs) and all((1-o.rank, 'model') in o.counts for o in ls)
-    with pytest.raises(ValueError, match='50 numbers of torch.float32, and the vector is 3'): ls[0].exchange(2, torch.zeros(3))
+    with pytest.raises(ValueError, match='50 numbers of torch.float32, but the vector has 3'): ls[0].exchange(2, torch.zeros(3))
 
 def test_an_impostor_without_the_key_displaces_nobody():
     socks = sockets(3)

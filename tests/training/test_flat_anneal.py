@@ -142,7 +142,7 @@ def test_mom_back_after_error():
 def test_no_mom():
     learn = tiny()
     learn.opt_func = partial(OptimWrapper, opt=torch.optim.Adagrad)
-    with pytest.warns(UserWarning, match='no `mom` to move.*moms=None'): cb = fit(learn, 2, .1, moms=(.95,.85))
+    with pytest.warns(UserWarning, match='no `mom`.*moms=None'): cb = fit(learn, 2, .1, moms=(.95,.85))
     near(cb.of('lr')[-1], [formula(5, 6, .1, 1e-6, .72)]*2)
     assert len(fit(learn, 1, .1).hypers) == n_batch
 

@@ -195,7 +195,7 @@ def test_json(tmp_path):
     save_schedules({}, f)
     assert load_schedules(f)=={}
 
-@pytest.mark.parametrize('text,why', [('', 'no JSON'), ('{"lr": [[1, "flat"', 'no JSON'), ('{"lr": [[1, "flat", 1]]}', 'format None'),
+@pytest.mark.parametrize('text,why', [('', 'not JSON'), ('{"lr": [[1, "flat"', 'not JSON'), ('{"lr": [[1, "flat", 1]]}', 'format None'),
     ('[1]', 'save_schedules'), ('{"fastopt_schedules": 9}', 'format 9'), ('{"fastopt_schedules": 1, "lr": [[1, "exp", 1, 0]]}', "no 'exp'"),
     ('{"fastopt_schedules": 1, "lr": [[1, "flat", NaN]]}', 'finite'), ('{"fastopt_schedules": 1, "lr": 3}', "was changed")])
 def test_bad_file(tmp_path, text, why):
@@ -207,9 +207,9 @@ def test_bad_file(tmp_path, text, why):
 bad_pieces = [((1, 'lin', 0, 1), r"^piece 2 .*no 'lin'; did you mean 'linear'\? It has: flat"), ((1, None, 0), "no 'None'"),
     ((1, 'cos', 1), 'has no end'), ((-.1, 'flat', 1), 'impossible share'), ((nan, 'flat', 1), 'impossible share'),
     ((math.inf, 'flat', 1), 'impossible share'), (7, r'not \(share, kind'), ((1, 'flat'), r'not \(share, kind'),
-    ((1, 'cos', nan, 0), 'finite'), ((1, 'cos', [[1]], 0), 'one per group'), ((1, 'cos', 'x', 0), 'no number'),
-    ((1, 'cos', None, 0), 'number'), (('x', 'flat', 0), 'no number')]
-bad_pieces += [((1, 'demon', 1, 0), 'below 1'), ((1, 'demon', [.9,-.1], 0), 'below 1'), ((1, 'cos', [], 0), 'one per group'),
+    ((1, 'cos', nan, 0), 'finite'), ((1, 'cos', [[1]], 0), 'one number per group'), ((1, 'cos', 'x', 0), 'not a number'),
+    ((1, 'cos', None, 0), 'number'), (('x', 'flat', 0), 'not a number')]
+bad_pieces += [((1, 'demon', 1, 0), 'below 1'), ((1, 'demon', [.9,-.1], 0), 'below 1'), ((1, 'cos', [], 0), 'one number per group'),
     ((1, 'cos', [1,2,3], [1,2]), r'\[2, 3\] groups'), ([1, ['cos'], 1, 0], 'It has: flat, linear')]
 
 @pytest.mark.parametrize('piece,why', bad_pieces)
@@ -218,7 +218,7 @@ def test_bad_piece(piece, why):
 
 @pytest.mark.parametrize('pieces', [[], [(0, 'flat', 1)]])
 def test_no_pieces(pieces):
-    with pytest.raises(ValueError, match='no value: give Schedule'): Schedule(*pieces)
+    with pytest.raises(ValueError, match='share above 0: give Schedule'): Schedule(*pieces)
 
 bad = [('fit_explore', dict(n_epoch=0), '^n_epoch=0.*1 or more'), ('fit_wsd', dict(n_epoch=-1), '^n_epoch=-1'),
     ('fit_explore', dict(pct_start=1.1), '^pct_start=1.1'), ('fit_warmup_fc', dict(pct_start=nan), '^pct_start=nan'),
@@ -249,7 +249,7 @@ def test_thumb():
     assert [warmup_steps(o) for o in (0, .9, .99, .999, .9999)] == [2,20,200,2000,20000]
     near(fit(tiny(opt_func=partial(adam, sqr_mom=.75)), 'fit_wsd', 10, .1).of('lr')[:9], [[.1*warm(i, 8)]*2 for i in range(9)])
     with pytest.raises(ValueError, match='warmup=2000 does not fit.*train longer'): tiny().fit_wsd(10)
-    with pytest.raises(ValueError, match='warmup=None.*lacks: give warmup='): tiny(opt_func=sgd).fit_wsd(10)
+    with pytest.raises(ValueError, match='warmup=None.*lacks: set warmup='): tiny(opt_func=sgd).fit_wsd(10)
 
 @pytest.mark.parametrize('scheds,n', [(explore(), 1), (explore()*[1,2], 2), (dict(lr=explore()*[1,2], mom=demon(), wd=SchedCos(0, 1)), 2)])
 def test_plot(scheds, n):
@@ -400,7 +400,7 @@ def test_switch_refused(args, why):
 def test_switch_fails_by_name():
     with pytest.raises(ValueError, match='continues at 0.75, after the switch at=0.5.*load_state_dict'):
         fit(tiny(), 'fit', 4, .1, cbs=[switch_opt(.5)], start_epoch=3)
-    with pytest.raises(RuntimeError, match='group 1 went against.*give lr='): sgd_rates([(1, 1),(1, 0)], [0, 0])
+    with pytest.raises(RuntimeError, match='group 1 went against.*set lr='): sgd_rates([(1, 1),(1, 0)], [0, 0])
     with pytest.raises(RuntimeError, match='the rate at=0.5 is 0'):
         fit(tiny(), 'fit_sched', 4, dict(lr=Schedule((1, 'flat', 0))), cbs=[switch_opt(.5, lr=.1)])
     with pytest.raises(ValueError, match='lr has 3 rates for 2 groups'): fit(tiny(), 'fit', 4, .1, cbs=[switch_opt(.5, lr=(.1,.2,.3))])
