@@ -136,7 +136,7 @@ class Timeline:
         self.strategy,self.taus,self.sample,self.rng = strategy,[to_ticks(t) for t in taus],sample or m,random.Random(seed)
         self.clock,self.number,self.working,self.absent,self.turn = VirtualClock(),0,{},set(),[0]*m
         for i,spans in (away or {}).items():
-            if not 0<=i<m: raise ValueError(f"away names client {i}, but there are only {m}: give 0 to {m-1}")
+            if not 0<=i<m: raise ValueError(f"away names client {i} of {m} clients: give 0 to {m-1}")
             for a,b in spans:
                 if not a<b: raise ValueError(f"Client {i} is away from {a} to {b}: give the earlier time first")
                 self.clock.put(to_ticks(a), 'leave', i, rank=2 if a else -2)

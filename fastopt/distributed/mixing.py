@@ -61,7 +61,7 @@ def check_heard(
     finite=None # Bool [n]: which vectors are finite? Computed by default
 ):
     "`heard` without vectors that are not finite; raises `ValueError` for input that no rule can mix"
-    if xs.ndim!=2 or not xs.is_floating_point(): raise ValueError("Vectors to mix must be floating point of shape [n, d]; "
+    if xs.ndim!=2 or not xs.is_floating_point(): raise ValueError("A rule mixes floating point vectors [n, d]; "
         f"these have the shape {tuple(xs.shape)} and dtype {xs.dtype}")
     n,w = len(xs),len(xs) if heard is None else len(heard)
     if not (isinstance(f, int) and f>=0): raise ValueError(f"f={f!r} must be a whole number of faulty workers, 0 or more")

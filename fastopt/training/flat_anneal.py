@@ -36,7 +36,7 @@ def fc_scheds(
     div_final:float=1e5, # The rate anneals towards `lr/div_final`; above 0, `inf` anneals to 0
     moms:tuple=None, # `mom` while flat and at the end of the annealing; `None` does not change it
 ):
-    "The schedules of `fit_fc`as a dict of hyper to function, as `ParamScheduler` expects"
+    "The schedules of `fit_fc` as a dict of hyper to function, as `ParamScheduler` expects"
     ends = dict(lr=(lr, np.divide(lr, div_final)))
     if moms is not None: ends['mom'] = moms
     return {k:partial(flat_cos, start=a, end=b, pct_start=pct_start) for k,(a,b) in ends.items()}

@@ -200,7 +200,7 @@ def command_line(prog, args):
     return shlex.join([prog, *(o for f in flags for o in f)])
 
 def git_commit():
-    "The current git commit of fastopt, with '-dirty' if files changed since; `None` outside a git repository"
+    "The current git commit of fastopt, with '-dirty' if files changed since; `None` if git does not track it"
     git = ['git','-C',str(Path(fastopt.__file__).parent)]
     with suppress(OSError):
         if run(git+['ls-files','__init__.py']): return run(git+['describe','--always','--dirty','--abbrev=40','--exclude=*'])

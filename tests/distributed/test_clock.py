@@ -1,4 +1,4 @@
-"Events come out in one order whatever order they were put in; whom a worker hears first is what the queue says"
+"Events come out in one order, whatever order they were added in; and workers receive the vectors that the queue gives"
 import json, pytest, torch
 from fastopt.distributed.clock import NEVER, UNIT, VirtualClock, first_heard, hardware, to_ticks
 from hypothesis import given, settings, strategies as st
@@ -45,7 +45,7 @@ def test_a_client_without_time_is_refused(percent):
 @settings(max_examples=60, deadline=None)
 @given(st.integers(1, 7), st.data())
 def test_first_heard(n, data):
-    "Exactly m are heard, oneself always, nobody who is slower than one that is not, and nobody goes on before it has sent"
+    "Exactly m vectors are received, including one's own, the earliest first, and nobody continues before it has sent"
     w,m = data.draw(st.integers(1, n)),data.draw(st.integers(1, n))
     sent = torch.tensor(data.draw(st.lists(st.integers(0, 5), min_size=n, max_size=n)))
     delay = torch.tensor(data.draw(st.lists(st.lists(st.integers(0, 4), min_size=n, max_size=n), min_size=w, max_size=w)))

@@ -1,4 +1,4 @@
-"Clients, their failures, a server that is resumed or started again, and a real training that the simulation replays"
+"Clients and their failures, a server that is resumed or restarted, and a real training that the simulation replays"
 import pytest, torch
 from fastai.learner import Learner
 from fastai.losses import CrossEntropyLossFlat
@@ -82,7 +82,7 @@ def test_steps_of(n, k): assert [*StepsOf(range(n), k)]==[i%n for i in range(k)]
 # ---- the server of a real training, with a mail in this process
 
 class Mail:
-    "Clients in this process: each answers after `delay[i]` looks at the mail; some fail"
+    "Clients in this process: each answers after `delay[i]` calls of `fetch`; some fail"
     def __init__(self, make, n, delay=(1, 2, 5), fails=()):
         self.feds,self.delay,self.fails,self.gone,self.due,self.count = [make() for _ in range(n)],delay,dict(fails),set(),{},0
     def nodes(self): return [100+i for i in range(len(self.feds)) if i not in self.gone]

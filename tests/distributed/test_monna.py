@@ -1,4 +1,4 @@
-"Workers in one matrix step as if each were alone, under every rule; the simulation mixes what it should, and goes on where it stopped"
+"Workers in one matrix step as if each were alone, under every rule; the simulation mixes correctly and continues where it stopped"
 import pytest, torch
 from fastai.learner import Learner
 from fastai.losses import CrossEntropyLossFlat
@@ -45,7 +45,7 @@ def alone(rule, i, steps=4, n=3, **kwargs):
 
 @pytest.mark.parametrize('name', RULES)
 def test_workers_do_not_meet(name):
-    "Norms, rows, routes and numbers about all weights are those of one worker"
+    "Norms, rows, routes and numbers over all weights are those of one worker"
     rule = partial(RULES[name], how='foreach')
     wd = 0.1 if 'wd' in RULES[name].hypers else None
     xs = together(rule, n=2, wd=wd)
@@ -58,7 +58,7 @@ def test_batch_norm_and_convolutions_take_the_loop():
     with pytest.raises(ValueError, match='without buffers'): Workers(learner(model=normed), 2, 'stacked')
 
 def test_marks_of_fastai_are_kept():
-    "Biases and norms are not decayed, groups have rates of their own, frozen weights stay and are not sent"
+    "Biases and norms are not decayed, groups have their own rates, and frozen weights stay and are not sent"
     def halves(m): return [list(m[:2].parameters()), list(m[2:].parameters())]
     for kwargs in (dict(wd=0.5), dict(wd=0.5, wd_bn_bias=True), dict(splitter=halves)):
         torch.testing.assert_close(together(polyak(0.9), **kwargs)[2], alone(polyak(0.9), 2, **kwargs))
