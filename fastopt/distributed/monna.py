@@ -195,7 +195,7 @@ def share(self:MoNNA, alpha, parts, bs):
     self.bs = bs
     self.parts = (split_dirichlet(self.y, self.computing, alpha, self.seed, least=bs) if parts is None
         else [torch.as_tensor(o) for o in parts])
-    if len(self.parts)!=self.computing: raise ValueError(f"parts has {len(self.parts)} lists for {self.computing} computing workers: give one each")
+    if len(self.parts)!=self.computing: raise ValueError(f"parts has {len(self.parts)} lists for {self.computing} computing workers")
     if (few := first(i for i,o in enumerate(self.parts) if len(o)<bs)) is not None: raise ValueError(
         f"Worker {few} has {len(self.parts[few])} images, fewer than a batch of {bs}: give a smaller bs, or other parts")
 

@@ -147,8 +147,8 @@ def killed(*runs):
     assert os.WTERMSIG(os.waitpid(pid, 0)[1])==signal.SIGKILL
 
 def check(path, runs, chains):
-    """Compare uninterrupted trainings `runs` (name to make, fit, cbs) with ones that are killed. Each of `chains` has for each run the points
-    where it is killed, one after the other, and how often it is saved"""
+    """Compare uninterrupted trainings `runs` (name to make, fit, cbs) with ones that are killed. Each of `chains` has for each run the
+    points where it is killed, one after the other, and how often it is saved"""
     whole = {k: state(script(None, *o)) for k,o in runs.items()}
     for i,chain in enumerate(chains):
         files = {k: (path/f'{i}{k}.ckpt', *o) for k,o in runs.items()}
@@ -384,7 +384,7 @@ def test_foreign(tmp_path, what):
         older={**ck, 'resume_format': 1}, rule={**ck, 'optimizer': 'adam(eps_hat=False, lowp=plain)'},
         option={**ck, 'optimizer': ck['optimizer'].replace('False', 'True')},
         lowp={**ck, 'optimizer': ck['optimizer'].replace('plain', 'kahan')})[what], path)
-    word = dict(text='cannot be read', pickle='cannot be read', weights='not a checkpoint of SaveResume', list='not a checkpoint of SaveResume',
+    word = dict(text='cannot be read', pickle='cannot be read', weights='not a checkpoint of Save', list='not a checkpoint of Save',
         newer='pip install -U fastopt', older='resume it with the fastopt that wrote it', rule='optimizer: adam', option='eps_hat=True',
         lowp='lowp=kahan')[what]
     refused(path, word)

@@ -437,7 +437,7 @@ def spoilt(rec, place, v):
     (rec[above[0]] if above else rec)[k] = v
     return json.dumps(rec)
 
-@pytest.mark.parametrize('line,why', [('null','not a dict'), ('[1]','not a dict'), ('3','not a dict'), ('{"entry":"x","seed":1}',"no 'accuracy'"),
+@pytest.mark.parametrize('line,why', [('null','a dict'), ('[1]','a dict'), ('3','a dict'), ('{"entry":"x","seed":1}',"no 'accuracy'"),
     ('['*99999,'not JSON'), ('{"a":'*50+'1'+'}'*50,'nested'), ('','not JSON'), (('name',None),"'name' is not text"),
     (('accuracy',float('nan')),'not a share'), (('accuracy',87.4),'not a share'), (('seed',True),'not a whole'),
     (('seed',1.5),'not a whole'), (('epochs',[]),'list of epochs'), (('epochs',[dict(accuracy='x')]),'list of epochs'),
