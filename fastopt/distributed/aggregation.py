@@ -21,33 +21,33 @@ from ..names import unknown_name
 def check_update(
     x, # Dict of the server's tensors
     update, # Dict of a client's tensors
-    who # Its name, for errors
+    who # Name of the client, for errors
 ):
-    "Refuse a client's tensors that do not fit the server's; `False` if one is not finite"
-    if missing := first(k for k in x if k not in update): raise ValueError(f"{who} sent no {missing!r}: its model is not the server's; "
+    "`False` if one of a client's tensors is not finite; raises `ValueError` if names or shapes differ from the server's"
+    if missing := first(k for k in x if k not in update): raise ValueError(f"{who} sent no {missing!r}, so its model is not the server's; "
         "give all clients the same model")
     if extra := first(k for k in update if k not in x): raise ValueError(f"{who} sent {extra!r}, which the server's model does not have; "
         "give all clients the same model")
     for k,t in x.items():
         if update[k].shape!=t.shape: raise ValueError(f"{who} sent {k!r} of shape {tuple(update[k].shape)}, "
-            f"and the server's is {tuple(t.shape)}; give all clients the same model")
+            f"but the server's has {tuple(t.shape)}; give all clients the same model")
     return all(bool(update[k].isfinite().all()) for k,t in x.items() if t.is_floating_point())
 
 def delta(
     new, # Dict of tensors after the client's training
     sent # Dict of tensors that it started from
 ):
-    "What a client has changed; counters are sent as they are"
+    "The change that a client has made; counters are sent as they are"
     return {k: new[k]-t if t.is_floating_point() else new[k] for k,t in sent.items()}
 
 def aggregate(
     x, # Dict of the server's tensors
-    deltas, # Dict of client to what `delta` gave
+    deltas, # Dict of client to the result of `delta`
     weights, # Dict of client to its weight
-    server_lr=1. # η_g
+    server_lr=1. # η_g, the server's learning rate
 ):
-    """The server's next tensors, and the clients whose changes are not finite and were left out.
-    Counters are the largest, for no mean of them makes sense"""
+    """The server's next tensors, and the clients that were skipped because their changes are not finite.
+    Counters become the largest value, because a mean of them makes no sense"""
     bad = [i for i,o in deltas.items() if not check_update(x, o, f'Client {i}')]
     good = {i:o for i,o in deltas.items() if i not in bad}
     new = {}
@@ -61,7 +61,7 @@ def aggregate(
 # %% ../../nbs/distributed/03_aggregation.ipynb #bd5110fd
 @dataclass(frozen=True)
 class FedAvg:
-    "Wait for all"
+    "Wait for all clients"
     dt = None
     def ends(self, delivered, working): return delivered and not working
     def weights(self, p, taus): return list(p)
@@ -69,7 +69,7 @@ class FedAvg:
 @dataclass(frozen=True)
 class FedAsync:
     "Use each delivery at once"
-    identical:bool=False # All deliveries count 1, whoever sends them?
+    identical:bool=False # Do all deliveries count 1, whoever sends them?
     dt = None
     def ends(self, delivered, working): return delivered>0
     def weights(self, p, taus): return [1.]*len(p) if self.identical else [pi*t*sum(1/o for o in taus) for pi,t in zip(p, taus)]
@@ -79,7 +79,7 @@ class FedAsync:
 class FedBuff:
     "Wait for `c` deliveries"
     c:int=10 # Size of the buffer
-    identical:bool=True # All deliveries count 1/c, whoever sends them?
+    identical:bool=True # Do all deliveries count 1/c, whoever sends them?
     dt = None
     def __post_init__(self):
         if not (isinstance(self.c, int) and self.c>=1): raise ValueError(
@@ -91,7 +91,7 @@ class FedBuff:
 
 @dataclass(frozen=True)
 class FedFix:
-    "Look every `dt` at what has come"
+    "Collect deliveries every `dt` units of time"
     dt:float=0.5 # Length of a window, in units of time
     def __post_init__(self):
         if not self.dt>=1e-6: raise ValueError(f"FedFix: dt={self.dt!r} must be a length of time greater than 0")
@@ -103,40 +103,40 @@ STRATEGIES = dict(fedavg=FedAvg, fedasync=FedAsync, fedbuff=FedBuff, fedfix=FedF
 
 def find_strategy(
     strategy, # Name in `STRATEGIES`, or a strategy
-    **kwargs # Of the strategy, if it is a name
+    **kwargs # Arguments of the strategy, if it is a name
 ):
-    "The strategy of that name, or `strategy` itself"
+    "The strategy called `strategy`, or `strategy` itself if it is not a name"
     if not isinstance(strategy, str): return strategy
     if strategy not in STRATEGIES: raise ValueError(unknown_name('The list of strategies', strategy, list(STRATEGIES)))
     return STRATEGIES[strategy](**kwargs)
 
 # %% ../../nbs/distributed/03_aggregation.ipynb #852dc668
 class Window(NamedTuple):
-    "What the server has at the end of a window"
-    number:int # From 1
-    time:float # When it ends
-    clients:list # Who has delivered, in order
-    versions:list # The version that each started from: the number of the window after which it was sent
+    "The deliveries that the server has at the end of a window"
+    number:int # Number of the window, from 1
+    time:float # Time when it ends
+    clients:list # Clients that have delivered, in order
+    versions:list # Version from which each started: the number of the window after which it was sent
 
 # %% ../../nbs/distributed/03_aggregation.ipynb #04b1585d
 class Timeline:
     "Clients that work, deliver, leave and return, on a virtual clock"
     def __init__(self,
-        strategy, # When a window ends
+        strategy, # Strategy that decides when a window ends
         taus, # Time that each client needs
-        sample=None, # Clients at work at a time; by default all
-        away=None, # Dict of client to list of (from, to): when it is not there; work it leaves behind is lost
-        seed=0 # Of the sampling
+        sample=None, # Number of clients that work at a time; by default all
+        away=None, # Dict of client to a list of (from, to) when it is absent; its unfinished work is lost
+        seed=0 # Seed of the sampling
     ):
         m = len(taus)
-        if not m: raise ValueError('There are no clients')
+        if not m: raise ValueError('There are no clients: give a time for each in taus')
         if (bad := first(i for i,t in enumerate(taus) if not t>=1e-6)) is not None: raise ValueError(
             f"Client {bad} needs tau={taus[bad]} units of time: give more than 0")
-        if sample is not None and not 1<=sample<=m: raise ValueError(f"sample={sample} of {m} clients: give 1 to {m}")
+        if sample is not None and not 1<=sample<=m: raise ValueError(f"sample={sample} of {m} clients is impossible: give 1 to {m}")
         self.strategy,self.taus,self.sample,self.rng = strategy,[to_ticks(t) for t in taus],sample or m,random.Random(seed)
         self.clock,self.number,self.working,self.absent,self.turn = VirtualClock(),0,{},set(),[0]*m
         for i,spans in (away or {}).items():
-            if not 0<=i<m: raise ValueError(f"away names client {i}, and there are {m}, from 0 on")
+            if not 0<=i<m: raise ValueError(f"away names client {i} of {m} clients: give 0 to {m-1}")
             for a,b in spans:
                 if not a<b: raise ValueError(f"Client {i} is away from {a} to {b}: give the earlier time first")
                 self.clock.put(to_ticks(a), 'leave', i, rank=2 if a else -2)
@@ -147,7 +147,7 @@ class Timeline:
 # %% ../../nbs/distributed/03_aggregation.ipynb #4f1a4ba4
 @patch
 def start(self:Timeline, who=None):
-    "Send the present version to idle clients, all or those of `who`, until enough are at work"
+    "Send the current version to idle clients, all or those of `who`, until enough are at work"
     idle = [i for i in (range(len(self.taus)) if who is None else who) if i not in self.working and i not in self.absent]
     want = max(0, self.sample-len(self.working))
     for i in sorted(self.rng.sample(idle, want)) if want<len(idle) else idle:
@@ -162,7 +162,7 @@ def next_window(self:Timeline):
     if self.strategy.dt: self.clock.put(to_ticks(self.strategy.dt), 'end', rank=3)
     while not self.strategy.ends(len(got), len(self.working)):
         if not (self.working or got or any(e.kind=='back' for e in self.clock.queue)): raise RuntimeError(
-            f"No client is left at time {self.clock.time:g}, and none will return: nothing can be learned any more")
+            f"No client is left at time {self.clock.time:g}, and none will return, so training cannot continue: change `away`")
         e = self.clock.next()
         if e.kind=='end': break
         elif e.kind=='leave':
@@ -191,10 +191,10 @@ def load_state_dict(self:Timeline, sd):
 
 # %% ../../nbs/distributed/03_aggregation.ipynb #0564c2ea
 def participation(
-    strategy, # When a window ends
+    strategy, # Strategy that decides when a window ends
     taus, # Time that each client needs
-    windows=None, # To look at; by default 200 for each client, at least 1,000
-    **kwargs # Of `Timeline`
+    windows=None, # Number of windows to count; by default 200 for each client, at least 1,000
+    **kwargs # Passed to `Timeline`
 ):
     "The share of windows in which each client delivers"
     line,n,count = Timeline(strategy, taus, **kwargs),windows or max(1000, 200*len(taus)),[0]*len(taus)
@@ -203,12 +203,12 @@ def participation(
     return [o/n for o in count]
 
 def surrogate(
-    strategy, # When a window ends, and what a delivery counts
+    strategy, # Strategy that decides when a window ends and how much a delivery counts
     taus, # Time that each client needs
-    p=None, # Importance of each; by default all the same
-    **kwargs # Of `participation`
+    p=None, # Importance of each client; equal by default
+    **kwargs # Passed to `participation`
 ):
-    "The weights p̃ of the loss that is really minimized"
+    "The weights p̃ of the loss that the strategy in effect minimizes"
     p = p or [1/len(taus)]*len(taus)
     e = [d*q for d,q in zip(strategy.weights(p, taus), participation(strategy, taus, **kwargs))]
     return [o/sum(e) for o in e]

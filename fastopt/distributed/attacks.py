@@ -1,4 +1,4 @@
-"""A lie is the worse the less it stands out
+"""A lie does more harm the less it stands out
 
 Docs: https://fastopt.github.io/fastopt/distributed/attacks.html.md"""
 
@@ -18,10 +18,10 @@ from ..names import unknown_name
 
 # %% ../../nbs/distributed/01_attacks.ipynb #fdee5659
 def line_search(
-    gain, # Function of a number z > 0, to be made large
-    evals=16 # Times to call it
+    gain, # Function of a number z > 0 to maximize
+    evals=16 # Number of calls
 ):
-    "The best z that was tried"
+    "The best z that was tried; 0 if none is better"
     best,most,step,grows = 0.,gain(0.),1.,True
     for _ in range(evals-1):
         z = best+step
@@ -32,7 +32,7 @@ def line_search(
 
 # %% ../../nbs/distributed/01_attacks.ipynb #3517639e
 def _by_distances(xs, mu, v, f, weigh, kwargs):
-    "How far the lie `mu+z*v` moves the mean, squared, as a function of z, from distances alone"
+    "The squared displacement of the mean by the lie `mu+z*v`, as a function of z, from distances only"
     h,d,p,vv,norms,mv = len(xs),squared_distances(xs),0,0,0,0
     for x,m,o in zip(xs.split(COLUMNS, 1), mu.split(COLUMNS), v.split(COLUMNS)):
         x,m,o = x.double(),m.double(),o.double()
@@ -54,12 +54,12 @@ def _by_distances(xs, mu, v, f, weigh, kwargs):
 
 def displacement(
     xs, # Honest vectors [h, d]
-    mu, # Where a lie starts [d]: their mean
-    v, # Where it leads [d]
-    f, # How many send it
+    mu, # Starting point of the lie [d]: the mean of `xs`
+    v, # Direction of the lie [d]
+    f, # Number of liars that send it
     mixing # Name of a rule, or function of (xs, f, heard)
 ):
-    "How far the lie `mu+z*v` moves the mean of the honest workers under the rule, squared, as a function of z"
+    "The squared displacement of the honest workers' mean under the rule by the lie `mu+z*v`, as a function of z"
     mixing = find_mixing(mixing)
     rule = getattr(mixing, 'func', mixing)
     if weigh := getattr(rule, 'weigh', None): return _by_distances(xs, mu, v, f, weigh, dict(getattr(mixing, 'keywords', {})))
@@ -71,47 +71,47 @@ def displacement(
 def _lie(xs, f, v, z, mixing, evals):
     mu = xs.mean(0)
     if z is None:
-        if mixing is None: raise ValueError('An attack that searches for z must know the rule: give mixing, or a fixed z')
+        if mixing is None: raise ValueError('An attack that searches for z must know the rule: give mixing=…, or a fixed z')
         z = line_search(displacement(xs, mu, v, f, mixing), evals) if f else 0.
     return (mu + z*v).expand(f, -1)
 
 def alie(
     xs, # Honest vectors [h, d]
-    f, # Liars
+    f, # Number of liars
     mixing=None, # The rule to search against
-    z=None, # How many standard deviations; by default it is searched for
-    evals=16 # Trials of the search
+    z=None, # Number of standard deviations; by default the line search finds it
+    evals=16 # Number of trials of the search
 ):
-    "A little is enough: the mean and `z` standard deviations"
+    "A little is enough: the mean plus `z` standard deviations"
     return _lie(xs, f, xs.std(0), z, mixing, evals)
 
 def foe(
     xs, # Honest vectors [h, d]
-    f, # Liars
+    f, # Number of liars
     mixing=None, # The rule to search against
-    z=None, # How many means to go back; by default it is searched for
-    evals=16 # Trials of the search
+    z=None, # Multiple of the mean to subtract; by default the line search finds it
+    evals=16 # Number of trials of the search
 ):
-    "Fall of empires: the mean, less `z` times the mean"
+    "Fall of empires: the mean minus `z` times the mean"
     return _lie(xs, f, -xs.mean(0), z, mixing, evals)
 
 # %% ../../nbs/distributed/01_attacks.ipynb #de7c5f13
 def sign_flip(xs, f):
-    "The mean with its sign turned round"
+    "The negative of the mean, `f` times"
     return -xs.mean(0).expand(f, -1)
 
 def mimic(
     xs, # Honest vectors [h, d]
-    f, # Liars
-    who=0 # The honest worker to copy
+    f, # Number of liars
+    who=0 # Index of the honest worker to copy
 ):
     "Copies of one honest worker's vector"
     return xs[who].expand(f, -1)
 
 def label_flip(
     xs, # Honest vectors [h, d]
-    f, # Liars
-    flipped, # Gradients at them on batches with flipped labels [h, d]
+    f, # Number of liars
+    flipped, # Gradients at `xs` on batches with flipped labels [h, d]
     lr # Learning rate
 ):
     "A step from the mean along the mean gradient of flipped labels"
@@ -120,7 +120,7 @@ def label_flip(
 # %% ../../nbs/distributed/01_attacks.ipynb #78f50761
 def flip_labels(
     y, # Classes
-    c # How many there are
+    c # Number of classes
 ):
     "Class `c-1-k` for class k"
     return c-1-y
@@ -128,9 +128,9 @@ def flip_labels(
 # %% ../../nbs/distributed/01_attacks.ipynb #267da502
 @dataclass(frozen=True)
 class TimingFault:
-    "Workers that compute as they should, and whose messages are late from some step on"
-    delay:float=inf # How late, in time units; for ever by default
-    after:int=0 # Steps before it begins
+    "Workers that compute correctly, but whose messages are late from some step on"
+    delay:float=inf # Delay in time units; by default messages never arrive
+    after:int=0 # Number of steps before the fault begins
 
 # %% ../../nbs/distributed/01_attacks.ipynb #102ee779
 ATTACKS = dict(alie=alie, foe=foe, sf=sign_flip, lf=label_flip, mimic=mimic,
@@ -139,7 +139,7 @@ ATTACKS = dict(alie=alie, foe=foe, sf=sign_flip, lf=label_flip, mimic=mimic,
 def find_attack(
     attack # Name in `ATTACKS`, function of (xs, f, …), `TimingFault`, or `None` for no faulty workers
 ):
-    "The attack of that name, or `attack` itself"
+    "The attack called `attack`, or `attack` itself if it is not a name"
     if attack is None or callable(attack) or isinstance(attack, TimingFault): return attack
     if attack not in ATTACKS: raise ValueError(unknown_name('The list of attacks', attack, list(ATTACKS)))
     return ATTACKS[attack]
@@ -147,12 +147,12 @@ def find_attack(
 def lie(
     attack, # Function of (xs, f, …)
     xs, # Honest vectors [h, d]
-    f, # Liars
-    **known # What else liars know, of which `attack` is given what it asks for
+    f, # Number of liars
+    **known # Other knowledge of the liars; `attack` gets what its signature names
 ):
-    "What `f` liars send [f, d]"
+    "The vectors that `f` liars send [f, d]"
     ps = signature(attack).parameters
     got = attack(xs, f, **{k:v for k,v in known.items() if k in ps})
-    if got.shape!=(f, xs.shape[1]): raise ValueError(f"The attack made vectors of shape {tuple(got.shape)}: "
-        f"it must make ({f}, {xs.shape[1]}), one for each of the faulty workers")
+    if got.shape!=(f, xs.shape[1]): raise ValueError(f"The attack returned vectors of shape {tuple(got.shape)}: "
+        f"it must return ({f}, {xs.shape[1]}), one for each of the faulty workers")
     return got.to(xs.dtype)

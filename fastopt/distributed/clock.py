@@ -1,4 +1,4 @@
-"""Many machines in one process: time is a number, and what happens at the same time has an order
+"""Many machines in one process: time is a number, and simultaneous events have an order
 
 Docs: https://fastopt.github.io/fastopt/distributed/clock.html.md"""
 
@@ -14,29 +14,29 @@ from math import inf, isnan
 from typing import NamedTuple
 
 # %% ../../nbs/distributed/02_clock.ipynb #5c4d85b5
-UNIT,NEVER = 1_000_000,1<<62 # Ticks of a unit of time, and the tick of what does not happen
+UNIT,NEVER = 1_000_000,1<<62 # Ticks per unit of time, and the tick of events that never happen
 
 def to_ticks(
-    t # Time in units; `inf` is never
+    t # Time in units, 0 or more; `inf` means never
 ):
-    "Time in whole ticks"
-    if isnan(t) or t<0: raise ValueError(f"{t} is no time: give a number of units, 0 or more")
+    "The time `t` in whole ticks"
+    if isnan(t) or t<0: raise ValueError(f"{t} is not a time: give a number of units, 0 or more")
     return NEVER if t==inf else round(t*UNIT)
 
 class Event(NamedTuple):
-    "What happens, with its place in the order of events"
-    tick:int # When
-    rank:int # Events of one time with a lower rank come first
+    "An event, with its place in the order of events"
+    tick:int # Time of the event in ticks
+    rank:int # Of simultaneous events, those of lower rank come first
     who:int # Machine
-    count:int # How many events were put in before
+    count:int # Number of events added before this one
     kind:str # What happens
-    tag:int # Whatever tells events of one kind apart
+    tag:int # Anything that distinguishes events of one kind
 
     @property
     def time(self): return self.tick/UNIT
 
 class VirtualClock:
-    "A queue of events, and the time of the last one that was taken out"
+    "A queue of events, and the time of the last event that was taken out"
     def __init__(self): self.tick,self.count,self.queue = 0,0,[]
     @property
     def time(self): return self.tick/UNIT
@@ -45,14 +45,14 @@ class VirtualClock:
         after, # Ticks from now
         kind, # What happens
         who=0, # Machine
-        rank=0, # Order among events of one time
-        tag=0 # Whatever tells events of one kind apart
+        rank=0, # Order among simultaneous events
+        tag=0 # Anything that distinguishes events of one kind
     ):
-        "Let something happen later; what never happens is not put in"
+        "Add an event; events that never happen are not added"
         if after<NEVER: heappush(self.queue, Event(self.tick+after, rank, who, self.count, kind, tag))
         self.count += 1
     def next(self):
-        "The next event, at whose time it now is"
+        "Take out the next event and set the clock to its time"
         e = heappop(self.queue)
         self.tick = e.tick
         return e
@@ -61,20 +61,20 @@ class VirtualClock:
 
 # %% ../../nbs/distributed/02_clock.ipynb #a13ef869
 def hardware(
-    m, # Clients
-    percent=0 # How much less time the fastest needs than the slowest: 80 is F-80
+    m, # Number of clients
+    percent=0 # How much less time the fastest needs than the slowest: 80 means F-80
 ):
-    "The time that each client needs for its work, from the slowest, 1, to the fastest"
-    if not 0<=percent<100: raise ValueError(f"percent={percent} must be in [0, 100): the fastest client needs some time too")
+    "The time that each client needs for its work, from the slowest, which needs 1, to the fastest"
+    if not 0<=percent<100: raise ValueError(f"percent={percent} must be in [0, 100): the fastest client also needs some time")
     return [1 - percent/100*i/max(m-1, 1) for i in range(m)]
 
 # %% ../../nbs/distributed/02_clock.ipynb #575b2ecd
 def first_heard(
-    sent, # When each worker sends, in ticks [n], int64
-    delay, # Ticks that its vector is on the way to worker i [w, n], int64, `NEVER` if it does not arrive
-    m # Vectors to wait for, one's own included
+    sent, # Time when each worker sends, in ticks [n], int64
+    delay, # Ticks that its vector needs to reach worker i [w, n], int64, `NEVER` if it does not arrive
+    m # Number of vectors to wait for, including a worker's own
 ):
-    "Which vectors each of w workers hears first, bool [w, n], and when it has them, in ticks [w]"
+    "The vectors that each of w workers receives first, bool [w, n], and the time when it has them, in ticks [w]"
     w,n = delay.shape
     at = (sent + delay).where((sent<NEVER) & (delay<NEVER), NEVER)
     at[range(w),range(w)] = -1 # Its own comes first
@@ -83,6 +83,6 @@ def first_heard(
     last = at.gather(1, order[:,m-1:m])[:,0]
     if (last>=NEVER).any():
         i = (last>=NEVER).nonzero()[0,0].item()
-        raise RuntimeError(f"Worker {i} waits for {m} vectors and will only ever hear {(at[i]<NEVER).sum()}: "
-            "more workers are silent than f allows for; give a larger f")
+        raise RuntimeError(f"Worker {i} waits for {m} vectors but will only ever receive {(at[i]<NEVER).sum()}, "
+            "because more workers are silent than f allows for; give a larger f")
     return rank<m, torch.maximum(last, sent[:w])

@@ -1,4 +1,4 @@
-"""`fastopt-federate` and `fastopt-collaborate`: one line, a progress bar, a picture and a record
+"""`fastopt-federate` and `fastopt-collaborate` take one line and leave a picture and a record
 
 Docs: https://fastopt.github.io/fastopt/distributed/commands.html.md"""
 
@@ -36,11 +36,11 @@ from ..training.records import (atomic_write, check_numbers, command_line, devic
 @contextmanager
 def recorded(
     prog, # Name of the program
-    name, # Of the run
-    args, # Of the command
-    sim # What is trained inside, with `history` and `plot`
+    name, # Name of the run
+    args, # Arguments of the command
+    sim # Object that is trained in the block, with `history` and `plot`
 ):
-    "Keep record and picture of what happens inside, however it ends; the folder"
+    "Keep a record and a picture of the block, however it ends; yields the folder and the record"
     path = make_run_folder(args.out, name)
     record = dict(name=name, command=command_line(prog, args), args=dict(args), started=time.strftime('%Y-%m-%d %H:%M:%S %z'),
         device=device_name(), versions=package_versions(), commit=git_commit())
@@ -60,7 +60,7 @@ def named_rule(opt):
     return rules[check_choice(opt, list(rules), '--opt')]
 
 def simulated_learner(
-    args, # Of the command, with `data`, `data_path`, `bs`, `limit` and `seed`
+    args, # Arguments of the command, with `data`, `data_path`, `bs`, `limit` and `seed`
     opt_func # Optimizer
 ):
     "A `Learner` for the images of the command"
@@ -70,34 +70,34 @@ def simulated_learner(
     return Learner(dls, NETWORKS[args.data](), loss_func=CrossEntropyLossFlat(), opt_func=opt_func, metrics=accuracy)
 
 def _made(make, *args, **kwargs):
-    "What `make` makes; what it refuses is a mistake on the command line"
+    "The result of `make`; its errors become errors of the command line"
     try: return make(*args, **kwargs)
     except (ValueError, TypeError) as e: raise InputError(str(e)) from e
 
 # %% ../../nbs/distributed/07_commands.ipynb #bcb7ea8f
 def federated_of(
-    args # Of the command, or what Flower's configuration says
+    args # Arguments of the command, or Flower's configuration
 )->Federated:
-    "The federated training that the command means"
+    "The federated training that `args` describe"
     own = dict(fedbuff=dict(c=args.c), fedfix=dict(dt=args.dt)).get(args.strategy, {})
     learn = simulated_learner(args, partial(named_rule(args.opt), lr=args.lr))
     shared = {k:args[k] for k in ('percent', 'sample', 'alpha', 'seed')}
     return _made(Federated, learn, args.clients, args.strategy, args.steps, args.lr, **shared, **own)
 
-NEEDED = 'strategy dt c clients data data_path opt lr steps bs alpha limit seed'.split() # By both sides of Flower
+NEEDED = 'strategy dt c clients data data_path opt lr steps bs alpha limit seed'.split() # Settings that both sides of Flower need
 
 def flower_federated(config):
-    "The same from a run's configuration, which cannot hold `None`"
+    "The same from the configuration of a Flower run, which cannot hold `None`"
     torch.set_num_threads(1)
     return federated_of(AttrDict({k: config.get(k) for k in NEEDED}, percent=0, sample=None))
 
 # %% ../../nbs/distributed/07_commands.ipynb #c58b5d57
 def run_flower(args):
-    "Train with Flower's programs on this machine; the folder of the run"
+    "Train with Flower's programs on this machine, and return the folder of the run"
     fed = federated_of(AttrDict(args, percent=0, sample=None))
     path = Path(args.resume) if args.resume else make_run_folder(args.out, f'flower-{args.strategy}-{args.data}')
     state = (path/'state.pt').absolute()
-    if args.resume and not state.is_file(): raise InputError(f'--resume {path} has no state.pt: give the folder of a run of flower')
+    if args.resume and not state.is_file(): raise InputError(f'--resume {path} has no state.pt: give the folder of a Flower run')
     state.with_suffix('.error').unlink(missing_ok=True)
     record = dict(name=path.name, command=command_line('fastopt-federate', args), args=dict(args), device=device_name(),
         started=time.strftime('%Y-%m-%d %H:%M:%S %z'), versions=package_versions(), commit=git_commit())
@@ -119,9 +119,9 @@ def run_flower(args):
 
 # %% ../../nbs/distributed/07_commands.ipynb #1d457182
 def run_federated(
-    args:AttrDict # Of the command
+    args:AttrDict # Arguments of the command
 ):
-    "Train as `args` say; the folder of the run"
+    "Train as `args` describe, and return the folder of the run"
     check_numbers(args, clients=1, steps=1, bs=1, limit=1, c=1)
     if args.engine=='flower': return run_flower(args)
     with use_threads(1 if args.data=='digits' else None):
@@ -143,15 +143,15 @@ def federate_command(**args): return run_federated(AttrDict(args))
 def _addresses(text):
     "The (host, port) of each peer in `text`"
     at = [o.rpartition(':') for o in text.split(',')]
-    if bad := [h+p for h,_,p in at if not h or not p.isdigit()]: raise InputError(f'--peers: {bad[0]!r} is no host:port')
+    if bad := [h+p for h,_,p in at if not h or not p.isdigit()]: raise InputError(f'--peers: {bad[0]!r} is not host:port')
     return [(h, int(p)) for h,_,p in at]
 
 @contextmanager
 def real_link(args):
-    "The link to real peers that the command asks for, or `None`"
-    if (args.rank is None)!=(args.peers is None): raise InputError('--rank and --peers go together')
+    "Yield the link to real peers that the command asks for, or `None`"
+    if (args.rank is None)!=(args.peers is None): raise InputError('--rank and --peers go together: give both or neither')
     if (args.peers or args.engine!='simulated') and args.attack!='none': raise InputError(
-        '--attack says what simulated workers do; real ones fail by themselves')
+        '--attack works only with simulated workers: remove it, or use --engine simulated')
     if args.engine=='cluster':
         torch.distributed.init_process_group('gloo')
         try: yield ClusterLink()
@@ -165,9 +165,9 @@ def real_link(args):
 
 # %% ../../nbs/distributed/07_commands.ipynb #ecf29ce3
 def run_processes(args):
-    "Start a process for each worker on this machine, and gather what they leave; the folder of the run"
+    "Start a process for each worker on this machine, collect their records, and return the folder of the run"
     _made(MoNNA, simulated_learner(args, polyak()), args.n, args.f, args.mixing, None, args.alpha, bs=args.bs, seed=args.seed)
-    if args.attack!='none': raise InputError('--attack says what simulated workers do; real ones fail by themselves')
+    if args.attack!='none': raise InputError('--attack works only with simulated workers: remove it, or use --engine simulated')
     path = make_run_folder(args.out, f'peers-{args.mixing}-{args.data}')
     at = ','.join(f'127.0.0.1:{p}' for p in free_ports(args.n))
     record = dict(name=path.name, command=command_line('fastopt-collaborate', args), args=dict(args), device=device_name(),
@@ -180,14 +180,14 @@ def run_processes(args):
         ends = [json.loads(o.read_text()) for o in sorted(path.glob('*/record.json'))]
         record.update(codes=codes, peers=[{k: o.get(k) for k in ('rank', 'status', 'history', 'schedule', 'faults')} for o in ends])
     good = [o['history'][-1]['accuracy'] for o in ends if o['status']=='done']
-    if not good: raise InputError(f'No worker has come to its end: look at peer0.log and the others in {path}')
+    if not good: raise InputError(f'No worker has finished: look at peer0.log and the other logs in {path}')
     print(f'{sum(good)/len(good):.2%} of the validation images right, {min(good):.2%} by the worst of {len(good)} of {args.n} workers, '
         f'with {sum(len(o["faults"]) for o in ends)} faults. In {path}: record.json and a folder for each worker')
     return path
 
 # %% ../../nbs/distributed/07_commands.ipynb #bb511eb5
 def start_peer(args, i, at, path):
-    "Worker i of a training on this machine, as a process of its own"
+    "Start worker i of a training as a process on this machine"
     own = dict(args, engine='simulated', rank=i, peers=at, out=str(path))
     words = [o for k,v in own.items() if v is not None for o in (f'--{k}', str(v))]
     code = 'from fastopt.cli import fastopt_collaborate; fastopt_collaborate()'
@@ -196,9 +196,9 @@ def start_peer(args, i, at, path):
 
 # %% ../../nbs/distributed/07_commands.ipynb #b61bfbe2
 def run_collaborative(
-    args:AttrDict # Of the command
+    args:AttrDict # Arguments of the command
 ):
-    "Train as `args` say; the folder of the run"
+    "Train as `args` describe, and return the folder of the run"
     setting = SETTINGS[args.data]
     args = AttrDict(args, **{k: setting[k] for k in ('n', 'f', 'steps', 'bs', 'alpha', 'mom') if args[k] is None})
     check_numbers(args, n=1, f=0, steps=1, bs=1, limit=1)

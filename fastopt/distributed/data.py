@@ -1,4 +1,4 @@
-"""The same images, shared out unequally
+"""Distribute the same images unequally
 
 Docs: https://fastopt.github.io/fastopt/distributed/data.html.md"""
 
@@ -22,16 +22,16 @@ from ..training.image_files import read_idx, read_image_archive
 # %% ../../nbs/distributed/04_data.ipynb #94182654
 def split_dirichlet(
     y, # Class of each example [N]
-    n, # Machines
+    n, # Number of machines, 1 or more
     alpha=1., # α: 0.1 is very unequal, 100 nearly equal
-    seed=0, # Of the proportions and of who gets which example
-    least=1 # Examples that each must have
+    seed=0, # Seed of the proportions and of the assignment of examples
+    least=1 # Smallest number of examples per machine
 ):
-    "The examples of each machine, as a list of index tensors"
+    "The indices of each machine's examples, as a list of index tensors"
     y,rng = np.asarray(y),np.random.default_rng(seed)
     if not alpha>0: raise ValueError(f"alpha={alpha} must be more than 0; 0.1 is very unequal, 100 nearly equal")
     if not n>=1: raise ValueError(f"n={n} must be a number of machines, 1 or more")
-    if n*least>len(y): raise ValueError(f"{len(y)} examples cannot give {n} machines {least} each; take fewer machines")
+    if n*least>len(y): raise ValueError(f"{len(y)} examples cannot give {n} machines {least} each; use fewer machines")
     for _ in range(100):
         parts = [[] for _ in range(n)]
         for c in np.unique(y):
@@ -40,21 +40,21 @@ def split_dirichlet(
             for part,o in zip(parts, np.split(at, cuts)): part.append(o)
         if min(sum(map(len, o)) for o in parts)>=least: return [torch.from_numpy(np.sort(np.concatenate(o))) for o in parts]
     raise ValueError(f"In 100 draws some machine always had fewer than {least} examples: "
-        f"take fewer machines, a larger alpha (it is {alpha}), or a smaller `least`")
+        f"use fewer machines, a larger alpha (it is {alpha}), or a smaller `least`")
 
 # %% ../../nbs/distributed/04_data.ipynb #6d5b8ee4
 def digits_tensors(path=None):
-    "scikit-learn's digits: 1,437 to train on, 360 to validate, each [1, 8, 8]"
-    from sklearn.datasets import load_digits # `fastopt.all` imports nothing that fastai has not
+    "scikit-learn's digits: 1,437 to train on and 360 to validate, each [1, 8, 8]"
+    from sklearn.datasets import load_digits # `fastopt.all` imports only packages that fastai needs
     x,y = load_digits(return_X_y=True)
     order = torch.from_numpy(np.random.default_rng(0).permutation(len(y)))
     x,y = torch.from_numpy(x).float().view(-1, 1, 8, 8)[order]/16,torch.from_numpy(y)[order]
     return x[:-360],y[:-360],x[-360:],y[-360:]
 
 def mnist_tensors(
-    path # Folder of the four files, as `train-images-idx3-ubyte.gz`
+    path # Folder of the four files, such as `train-images-idx3-ubyte.gz`
 ):
-    "MNIST: 60,000 to train on, 10,000 to validate, each [1, 28, 28] with mean 0 and deviation 1"
+    "MNIST: 60,000 images to train on and 10,000 to validate, each [1, 28, 28] with mean 0 and standard deviation 1"
     path = Path(path)
     files = [path/f'{part}-{kind}-ubyte.gz' for part in ('train', 't10k') for kind in ('images-idx3', 'labels-idx1')]
     if lack := [o.name for o in files if not o.is_file()]: raise InputError(f'{path} has no {lack[0]}: '
@@ -65,9 +65,9 @@ def mnist_tensors(
 
 # %% ../../nbs/distributed/04_data.ipynb #a5ab66fb
 def cifar10_tensors(
-    path # Archive with cifar10/train/CLASS/*.jpg or .png, and test
+    path # Archive with cifar10/train/CLASS/*.jpg or .png, and cifar10/test/CLASS
 ):
-    "CIFAR-10: 50,000 to train on, 10,000 to validate, each [3, 32, 32] with mean 0 and deviation 1; decoding takes half a minute"
+    "CIFAR-10: 50,000 images to train on, 10,000 to validate, each [3, 32, 32], mean 0 and deviation 1; decoding takes half a minute"
     (x,y),(xt,yt) = read_image_archive(path).values()
     mean,std = (torch.tensor(o)[:,None,None] for o in ((0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)))
     def image(o): return (torch.from_numpy(o).permute(0, 3, 1, 2).float()/255 - mean)/std
@@ -78,68 +78,68 @@ READERS = dict(digits=digits_tensors, mnist=mnist_tensors, cifar10=cifar10_tenso
 
 def image_tensors(
     data='digits', # Name in `READERS`
-    path=None # Where its files are; the digits need none
+    path=None # Path of its files; the digits need none
 ):
-    "Images and classes to train on, and to validate"
+    "Images and classes to train on, and images and classes to validate"
     if data not in READERS: raise InputError(unknown_name('The list of data sets', data, list(READERS)))
-    if data!='digits' and path is None: raise InputError(f'{data} is not downloaded: say where its files are with --data-path')
+    if data!='digits' and path is None: raise InputError(f'{data} is not downloaded: give the path of its files with --data-path')
     return READERS[data](path)
 
 # %% ../../nbs/distributed/04_data.ipynb #ef1110ab
 class Examples:
-    "The examples of `ds` at the places `at`; an exported `Learner` keeps none of them"
+    "The examples of `ds` at the indices `at`; an exported `Learner` keeps none of them"
     def __init__(self, ds, at): self.ds,self.at = ds,list(at)
     def __len__(self): return len(self.at)
     def __getitem__(self, i): return self.ds[self.at[i]]
     def new_empty(self): return Examples([], [])
 
 def tensor_dls(
-    x, y, # To train on
-    xv, yv, # To validate
-    bs=25, # Examples a batch
-    **kwargs # Of `DataLoaders.from_dsets`
+    x, y, # Examples to train on
+    xv, yv, # Examples to validate
+    bs=25, # Number of examples per batch
+    **kwargs # Passed to `DataLoaders.from_dsets`
 ):
-    "`DataLoaders` of tensors in memory"
+    "`DataLoaders` for tensors in memory"
     sets = [Examples(list(zip(*o)), range(len(o[0]))) for o in ((x, y), (xv, yv))]
     return DataLoaders.from_dsets(*sets, bs=bs, num_workers=0, device='cpu', drop_last=False, **kwargs)
 
 # %% ../../nbs/distributed/04_data.ipynb #e26e44dd
 def mnist_cnn():
-    "The network that MoNNA's authors train on MNIST"
+    "The network that MoNNA's authors train on MNIST, for images [n, 1, 28, 28]"
     return nn.Sequential(nn.Conv2d(1, 20, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(20, 50, 5), nn.ReLU(), nn.MaxPool2d(2),
         nn.Flatten(), nn.Linear(800, 500), nn.ReLU(), nn.Linear(500, 10))
 
 def cifar_cnn():
-    "The network that MoNNA's authors train on CIFAR-10"
+    "The network that MoNNA's authors train on CIFAR-10, for images [n, 3, 32, 32]"
     def block(a, b): return [nn.Conv2d(a, b, 3, padding=1), nn.ReLU(), nn.BatchNorm2d(b)]
     return nn.Sequential(*block(3, 64), *block(64, 64), nn.MaxPool2d(2), nn.Dropout(0.25), *block(64, 128), *block(128, 128),
         nn.MaxPool2d(2), nn.Dropout(0.25), nn.Flatten(), nn.Linear(8192, 128), nn.ReLU(), nn.Dropout(0.25), nn.Linear(128, 10))
 
 def digits_mlp():
-    "A small network for the digits"
+    "A small network for the digits, for images [n, 1, 8, 8]"
     return nn.Sequential(nn.Flatten(), nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 10))
 
 NETWORKS = dict(digits=digits_mlp, mnist=mnist_cnn, cifar10=cifar_cnn)
 
 # %% ../../nbs/distributed/04_data.ipynb #c2ec2dae
 def hyperbolic(
-    lr=0.75, # At the start
-    half=50, # Steps until it is half of that, a third after twice as many
-    every=50 # Steps for which it stays the same
+    lr=0.75, # Rate at the start
+    half=50, # Steps until the rate is half as large; after twice as many it is a third
+    every=50 # Number of steps between updates
 ):
-    "A learning rate as a function of the step, from 0"
+    "A rate that falls like 1/t, as a function of the step, from 0"
     return lambda t: lr/(t//every*every/half + 1)
 
 def drop_at(
-    lr=0.5, # Before
+    lr=0.5, # Rate before the drop
     at=1500, # Step of the drop
-    to=0.05 # After
+    to=0.05 # Rate after the drop
 ):
-    "A learning rate as a function of the step, from 0"
+    "A rate that drops once, as a function of the step, from 0"
     return lambda t: lr if t<at else to
 
 def polyak(
-    mom=0.99, # β: how slowly the mean of gradients forgets; 0 is plain descent
+    mom=0.99, # β: how slowly the mean of gradients forgets; 0 is plain gradient descent
     wd=0. # L2 decay
 ):
     "Polyak's momentum, the mean m = βm + (1-β)g, as an `opt_func`"

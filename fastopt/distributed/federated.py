@@ -1,4 +1,4 @@
-"""The data stays where it is: clients train for some steps, and a server adds up what they have changed
+"""The data stay where they are: clients train for some steps, and a server adds up their changes
 
 Docs: https://fastopt.github.io/fastopt/distributed/federated.html.md"""
 
@@ -27,7 +27,7 @@ from ..training.records import is_interactive
 
 # %% ../../nbs/distributed/06_federated.ipynb #775dc444
 class StepsOf:
-    "Exactly `k` batches of the loader `dl`, from the beginning again where it is shorter"
+    "Exactly `k` batches of the loader `dl`, which starts again if it is shorter"
     def __init__(self, dl, k): self.dl,self.k = dl,k
     def __len__(self): return self.k
     def __getattr__(self, o):
@@ -42,7 +42,7 @@ class StepsOf:
                 if n==self.k: return
 
 class KeepLosses(Callback):
-    "The losses of a short training"
+    "Record the loss of each training batch in `losses`"
     run_valid = False
     def before_fit(self): self.losses = []
     def after_batch(self): self.losses.append(self.learn.loss.item())
@@ -51,28 +51,28 @@ class KeepLosses(Callback):
 class Federated:
     "A simulated federated training of `learn`"
     def __init__(self,
-        learn:Learner, # The server's model; its loss, optimizer and callbacks are the clients', its validation images the judge
-        clients, # How many, or a list of `DataLoaders` or `Learner`s
+        learn:Learner, # Server's model, with the clients' loss, optimizer and callbacks, and the validation images
+        clients, # Number of clients, or a list of `DataLoaders` or `Learner`s
         strategy='fedavg', # Name of a strategy, or a strategy
-        steps:int=10, # K: local steps
-        lr:float=None, # Of the clients; by default that of `learn`
-        server_lr:float=1., # η_g
-        percent:float=0, # How much less time the fastest client needs than the slowest: 80 is F-80
-        taus=None, # Instead: the time that each needs
-        p=None, # Importance of each, or 'size' for its share of the images; by default all the same
-        sample:int=None, # Clients at work at a time; by default all
-        away:dict=None, # Client to list of (from, to) when it is not there
-        alpha:float=1., # Of the Dirichlet distribution, where `clients` is a number
-        seed:int=0, # Of all that is drawn
-        **kwargs # Of the strategy, as `dt` of 'fedfix' and `c` of 'fedbuff'
+        steps:int=10, # K: number of local steps, 1 or more
+        lr:float=None, # Learning rate of the clients; by default that of `learn`
+        server_lr:float=1., # η_g, the server's learning rate
+        percent:float=0, # How much less time the fastest client needs than the slowest: 80 means F-80
+        taus=None, # Time that each client needs; replaces `percent`
+        p=None, # Importance of each client, or 'size' for its share of the images; equal by default
+        sample:int=None, # Number of clients that work at a time; by default all
+        away:dict=None, # Dict of client to a list of (from, to) when it is absent
+        alpha:float=1., # Parameter of the Dirichlet distribution, if `clients` is a number
+        seed:int=0, # Seed of all random numbers
+        **kwargs # Arguments of the strategy, such as `dt` of 'fedfix' and `c` of 'fedbuff'
     ):
-        if steps<1: raise ValueError(f'steps={steps}: give 1 or more')
+        if steps<1: raise ValueError(f'steps={steps} trains nothing: give 1 or more')
         self.learn,self.steps,self.lr,self.server_lr,self.seed = learn,steps,lr,server_lr,seed
         self.dls,self.strategy = learn.dls,find_strategy(strategy, **kwargs)
         self.clients = share_out(learn, clients, alpha, seed) if isinstance(clients, int) else list(clients)
         m = len(self.clients)
         self.taus = list(taus) if taus is not None else hardware(m, percent)
-        if len(self.taus)!=m: raise ValueError(f'taus gives {len(self.taus)} times for {m} clients')
+        if len(self.taus)!=m: raise ValueError(f'taus has {len(self.taus)} times for {m} clients: give one each')
         self.x = _copy(learn.model.state_dict())
         self.sizes = [self.check_client(i) for i in range(m)]
         self.p = [n/sum(self.sizes) for n in self.sizes] if isinstance(p, str) and p=='size' else list(p) if p is not None else [1/m]*m
@@ -86,10 +86,10 @@ class Federated:
 def _copy(sd): return {k:v.detach().clone() for k,v in sd.items()}
 
 def share_out(
-    learn, # Its training images are shared out
-    n, # To how many
-    alpha=1., # Of the Dirichlet distribution
-    seed=0 # Of it
+    learn, # `Learner` whose training images are distributed
+    n, # Number of clients
+    alpha=1., # Parameter of the Dirichlet distribution
+    seed=0 # Seed of the distribution
 ):
     "`DataLoaders` for `n` clients, each with a part of the training images"
     dl = learn.dls.train
@@ -100,20 +100,20 @@ def share_out(
 # %% ../../nbs/distributed/06_federated.ipynb #3eaa327f
 @patch
 def check_client(self:Federated, i):
-    "Refuse client i if its model, its optimizer or its data cannot take part; how many examples it has"
+    "The number of examples of client i; raises `ValueError` if its model, its optimizer or its data cannot take part"
     o = self.clients[i]
     if isinstance(o, Learner):
         check_update(self.x, o.model.state_dict(), f'Client {i}')
         if (a := rule_name(o.opt_func))!=(b := rule_name(self.learn.opt_func)): raise ValueError(
-            f"Client {i} trains with {a}, and the server's learner with {b}: give all the same rule, or differences mean different things")
+            f"Client {i} trains with {a}, but the server's learner with {b}: give all the same rule, so that differences are comparable")
     dl = o.dls.train if isinstance(o, Learner) else getattr(o, 'train', o)
-    if not len(dl): raise ValueError(f"Client {i} has no batch to train on: leave it out, or give it data (or drop_last=False)")
+    if not len(dl): raise ValueError(f"Client {i} has no batch to train on: remove it, or give it data (or drop_last=False)")
     return getattr(dl, 'n', None) or len(dl)
 
 # %% ../../nbs/distributed/06_federated.ipynb #848a27ab
 @patch
 def train_client(self:Federated, i, sent):
-    "What client `i` makes of the tensors that it was sent, in its next K steps"
+    "The tensors that client `i` has after K steps from the tensors `sent` to it"
     o = self.clients[i]
     learn,dl = (o, o.dls.train) if isinstance(o, Learner) else (self.learn, getattr(o, 'train', o))
     learn.model.load_state_dict(sent)
@@ -140,16 +140,16 @@ def apply(self:Federated, w:Window):
 
 @patch
 def take(self:Federated,
-    w:Window, # Its clients are those of `deltas`
+    w:Window, # Window whose clients are those of `deltas`
     deltas, # Dict of client to its change
     weights, # Dict of client to its weight
-    kept # Versions that somebody works on, or will
+    kept # Versions that somebody works on, now or later
 ):
-    "The server's step with the changes of a window"
+    "The server's step with the changes of one window"
     self.x,bad = aggregate(self.x, deltas, weights, self.server_lr)
     for i in bad:
         self.excluded.append((w.number, i))
-        warn(f'The change of client {i} in window {w.number} is not finite and was left out; '
+        warn(f'The change of client {i} in window {w.number} is not finite and was skipped; '
             f'give a smaller lr (it is {self.lr or self.learn.lr:g})')
     self.versions[w.number],self.time = self.x,w.time
     self.versions = {k:o for k,o in self.versions.items() if k in kept}
@@ -166,15 +166,15 @@ def validate(self:Federated, time=None):
 # %% ../../nbs/distributed/06_federated.ipynb #f6b38384
 @patch
 def to_learner(self:Federated)->Learner:
-    "`learn` with the server's model, to predict, validate or export with"
+    "`learn` with the server's model, to predict, validate or export"
     self.learn.model.load_state_dict(self.x)
     if self.learn.opt: self.learn.opt.clear_state()
     return self.learn
 
 @patch
 def fit(self:Federated,
-    time:float, # Units of simulated time to train on for
-    every:float=1. # Units between two validations
+    time:float, # Duration of the training, in units of simulated time
+    every:float=1. # Units of time between two validations
 ):
     "Train, and leave the server's model in `learn`"
     start,marks = self.time_now(),max(1, round(time/every))
@@ -194,11 +194,11 @@ def fit(self:Federated,
 def replay(self:Federated,
     schedule # List of dict(number=, time=, clients=, versions=, weights=), as a real training keeps it
 ):
-    "Do again what a real training has done"
+    "Repeat a real training"
     for k,o in enumerate(schedule):
         deltas = {}
         for i,v in zip(o['clients'], o['versions']):
-            if v not in self.versions: raise ValueError(f"Window {o['number']} uses version {v}, which no window before it has made: "
+            if v not in self.versions: raise ValueError(f"Window {o['number']} uses version {v}, which no earlier window has made: "
                 'give the whole schedule, from the first window on')
             deltas[i] = _copy(delta(self.train_client(i, self.versions[v]), self.versions[v]))
             self.counts[i] += 1
@@ -215,16 +215,16 @@ def time_now(self:Federated): return self.history[-1]['time'] if self.history el
 # %% ../../nbs/distributed/06_federated.ipynb #e834d721
 @patch
 def state_dict(self:Federated):
-    "All that a training needs to go on"
+    "Everything that a training needs to continue"
     return deepcopy({**{k:getattr(self, k) for k in ('x', 'versions', 'time', 'history', 'counts', 'excluded', 'losses')},
         'pending':self.pending and tuple(self.pending), 'timeline':self.timeline.state_dict()})
 
 @patch
 def load_state_dict(self:Federated, sd):
-    "Go on from `sd`, which a simulation with the same settings gave"
+    "Continue from `sd`, the state of a simulation with the same settings"
     check_update(self.x, sd['x'], 'The state_dict')
     if len(sd['counts'])!=len(self.clients): raise ValueError(
-        f"Saved with {len(sd['counts'])} clients, to be loaded into {len(self.clients)}")
+        f"The saved state has {len(sd['counts'])} clients, but this simulation has {len(self.clients)}: give the same clients")
     sd = deepcopy(sd)
     self.timeline.load_state_dict(sd.pop('timeline'))
     self.pending = (o := sd.pop('pending')) and Window(*o)
@@ -232,7 +232,7 @@ def load_state_dict(self:Federated, sd):
 
 @patch
 def plot(self:Federated):
-    "Losses, and the first metric, over simulated time"
+    "Plot the losses and the first metric over simulated time"
     fig,ts = Figure(figsize=(9, 3), dpi=80, layout='constrained'),[o['time'] for o in self.history]
     a,b = fig.subplots(1, 2)
     for k in ('train_loss', 'valid_loss'): a.plot(ts, [o[k] for o in self.history], 'o-', ms=3, label=k.replace('_', ' '))
@@ -246,7 +246,7 @@ def plot(self:Federated):
 # %% ../../nbs/distributed/06_federated.ipynb #5ea2db4b
 @patch
 def fairness_report(self:Federated):
-    "For each client its examples, time, deliveries, and the weight it had against the one it should have; over 1 is over-represented"
+    "Examples, time, deliveries, and actual and intended weight of each client; a ratio over 1 is over-represented"
     p = [o/sum(self.p) for o in self.p]
     e = [self.weights[i]*n for i,n in enumerate(self.counts)]
     got = [o/sum(e) if sum(e) else float('nan') for o in e]

@@ -1,4 +1,4 @@
-"""The strategies of the simulation with Flower's messages: real clients, real clocks, and clients that fail
+"""The strategies of the simulation with Flower's messages, for real clients, real clocks, and clients that fail
 
 Docs: https://fastopt.github.io/fastopt/distributed/flower.html.md"""
 
@@ -21,20 +21,20 @@ from ..training.records import atomic_write
 # %% ../../nbs/distributed/10_flower.ipynb #538f3be9
 class Reply(NamedTuple):
     "An answer of a client"
-    id:str # Of the message that is answered
-    tensors:dict # By name; `None` if it has failed
+    id:str # Id of the message that is answered
+    tensors:dict # Tensors by name; `None` if the client has failed
     values:dict # Numbers and text by name
-    error:str='' # What went wrong
+    error:str='' # Description of a failure
 
 class FederatedServer:
     "The server of a real federated training"
     def __init__(self,
-        fed:Federated, # What is trained; its clients, strategy and weights p are meant
-        mail, # With `nodes()`, `send(node, kind, tensors, config)` and `fetch(ids)`
-        path=None, # File of the state, to go on from if it is there
-        deadline:float=60., # Seconds after which a client is not waited for
-        poll:float=0.1, # Seconds between two looks at the mail
-        log=print # Told of each window and fault
+        fed:Federated, # The training, with its clients, strategy and weights p
+        mail, # Object with `nodes()`, `send(node, kind, tensors, config)` and `fetch(ids)`
+        path=None, # File of the state; if it exists, the training continues from it
+        deadline:float=60., # Seconds after which the server no longer waits for a client
+        poll:float=0.1, # Seconds between two checks for messages
+        log=print # Function that is called with a line for each window and fault
     ):
         self.fed,self.mail,self.path,self.deadline,self.poll,self.log = fed,mail,path and Path(path),deadline,poll,log
         self.number,self.schedule,self.faults,self.offset = 0,[],[],0.
@@ -45,14 +45,14 @@ class FederatedServer:
     def now(self): return self.offset + time.monotonic()-self.began
 
     def fault(self, client, text):
-        "Keep what went wrong with a client"
+        "Record a fault of a client"
         self.faults.append(dict(time=round(self.now(), 3), window=self.number+1, client=client, fault=text))
         self.log(f'client {client}: {text}')
 
 # %% ../../nbs/distributed/10_flower.ipynb #52f2c63a
 @patch
 def greet(self:FederatedServer):
-    "Ask new nodes who they are; forget those that have gone"
+    "Ask new nodes for their numbers, and drop those that have gone"
     present = set(self.mail.nodes())
     for node in present - set(self.node_of.values()) - {n for n,_ in self.asked.values()} - set(self.refused):
         self.asked[self.mail.send(node, 'query', {}, {})] = (node, self.now())
@@ -65,27 +65,27 @@ def greet(self:FederatedServer):
 
 @patch
 def lose(self:FederatedServer, i, why):
-    "Client i is not waited for any more"
+    "Stop waiting for client i"
     self.fault(i, why)
     self.node_of.pop(i, None)
     self.working = {id:o for id,o in self.working.items() if o['client']!=i}
 
 @patch
 def meet(self:FederatedServer, r):
-    "The answer of a node to who it is"
+    "Process a node's answer about its number"
     node,_ = self.asked.pop(r.id)
     i = r.values.get('client')
     if r.error or not (isinstance(i, int) and 0<=i<len(self.fed.clients)):
         self.refused[node] = True
-        return self.fault(i, f'node {node} cannot take part: {r.error or "its number is none of the clients"}')
+        return self.fault(i, f'node {node} cannot take part: {r.error or "its number is not that of a client"}')
     if i in self.node_of: self.lose(i, 'another node has its number')
     self.node_of[i] = node
-    self.log(f'client {i} is there')
+    self.log(f'client {i} has connected')
 
 # %% ../../nbs/distributed/10_flower.ipynb #5e44f1c4
 @patch
 def send_versions(self:FederatedServer, but=()):
-    "Give the present version to whoever has none to work on"
+    "Send the current version to all clients that have none to work on"
     busy = {*(o['client'] for o in self.working.values()), *(i for i,*_ in self.ready)}
     for i,node in self.node_of.items():
         if i in busy or i in but: continue
@@ -95,7 +95,7 @@ def send_versions(self:FederatedServer, but=()):
 # %% ../../nbs/distributed/10_flower.ipynb #2b06fc09
 @patch
 def receive(self:FederatedServer):
-    "Put what has come into `ready`, as (client, version, change, loss)"
+    "Put the answers that have come into `ready`, as (client, version, change, loss)"
     for r in self.mail.fetch([*self.asked, *self.working]):
         if r.id in self.asked: self.meet(r)
         elif r.id in self.working:
@@ -109,19 +109,19 @@ def receive(self:FederatedServer):
 
 @patch
 def check(self:FederatedServer, r, o):
-    "The change that reply `r` to task `o` makes, and what is wrong with it"
+    "The change in reply `r` to task `o`, and what is wrong with it"
     if r.error: return None,f'failed: {r.error}'
     if not r.tensors: return None,'failed: its answer is empty'
     sent = self.fed.versions[o['version']]
     try: finite = check_update(sent, r.tensors, f"Client {o['client']}")
     except ValueError as e: return None,str(e)
-    if not finite: return None,'its change is not finite and was left out'
+    if not finite: return None,'its change is not finite and was skipped'
     return delta({k: v.to(sent[k]) for k,v in r.tensors.items()}, sent),''
 
 # %% ../../nbs/distributed/10_flower.ipynb #d4ddfe6c
 @patch
 def window(self:FederatedServer):
-    "Wait until the strategy ends a window; what was delivered"
+    "Wait until the strategy ends a window, and return its deliveries"
     s,end,got = self.fed.strategy,self.now()+(self.fed.strategy.dt or 0),[]
     while True:
         self.greet()
@@ -132,18 +132,18 @@ def window(self:FederatedServer):
             if s.ends(len(got), self.busy()): return got
         if self.now()>=end if s.dt else s.ends(len(got), self.busy()): return got
         if not got and not self.busy() and self.idle(): raise RuntimeError(
-            f'No client has been there for {self.deadline:g} s: start the SuperNodes, and look at the faults')
+            f'No client has been connected for {self.deadline:g} s: start the SuperNodes, and look at the faults')
         time.sleep(self.poll)
 
 # %% ../../nbs/distributed/10_flower.ipynb #ee76cd3f
 @patch
 def busy(self:FederatedServer):
-    "How many may still deliver"
+    "Number of clients and answers that may still deliver"
     return len(self.working)+len(self.asked)+len(self.ready)
 
 @patch
 def gather(self:FederatedServer):
-    "Wait until all clients are there, or the deadline"
+    "Wait until all clients are connected, or for the deadline"
     until = self.now()+self.deadline
     while len(self.node_of)<len(self.fed.clients) and self.now()<until:
         self.greet()
@@ -152,7 +152,7 @@ def gather(self:FederatedServer):
 
 @patch
 def idle(self:FederatedServer):
-    "Has nobody been there for too long?"
+    "Whether no client has been connected for longer than the deadline"
     if self.mail.nodes(): self.empty = None
     elif getattr(self, 'empty', None) is None: self.empty = self.now()
     return self.empty is not None and self.now()-self.empty>self.deadline
@@ -160,7 +160,7 @@ def idle(self:FederatedServer):
 # %% ../../nbs/distributed/10_flower.ipynb #16fcbfaf
 @patch
 def run(self:FederatedServer,
-    windows:int # Aggregations to make in all, those before a restart included
+    windows:int # Total number of windows, including those before a restart
 ):
     "Train, and leave the server's model in the `Learner`"
     self.gather()
@@ -183,7 +183,7 @@ def run(self:FederatedServer,
 
 @patch
 def weigh(self:FederatedServer):
-    "What a delivery of each client counts, with the times that were measured"
+    "The weight of each client's deliveries, from the measured times"
     known = list(self.taus.values())
     taus = [self.taus.get(i, sum(known)/max(len(known), 1) or 1.) for i in range(len(self.fed.clients))]
     self.fed.taus,self.fed.weights = taus,dict(enumerate(self.fed.strategy.weights(self.fed.p, taus)))
@@ -194,7 +194,7 @@ KEPT_OF_FED = ('x', 'versions', 'time', 'history', 'counts', 'excluded', 'losses
 
 @patch
 def save(self:FederatedServer):
-    "Write the state, as a whole or not at all"
+    "Write the state, completely or not at all"
     if not self.path: return
     sd = dict(number=self.number, schedule=self.schedule, faults=self.faults, taus=self.taus, time=self.now(),
         fed={k: getattr(self.fed, k) for k in KEPT_OF_FED})
@@ -202,24 +202,24 @@ def save(self:FederatedServer):
 
 @patch
 def load(self:FederatedServer):
-    "Go on from the state in the file"
+    "Continue from the state in the file"
     sd = torch.load(self.path, weights_only=True)
     check_update(self.fed.x, sd['fed']['x'], f'{self.path}')
     if len(sd['fed']['counts'])!=len(self.fed.clients): raise ValueError(
-        f"{self.path} is of a training with {len(sd['fed']['counts'])} clients, not {len(self.fed.clients)}: give another folder")
+        f"{self.path} belongs to a training with {len(sd['fed']['counts'])} clients, not {len(self.fed.clients)}: give another folder")
     vars(self.fed).update(sd['fed'])
     self.number,self.schedule,self.faults,self.taus,self.offset = (sd[k] for k in ('number', 'schedule', 'faults', 'taus', 'time'))
-    self.log(f'going on after window {self.number}')
+    self.log(f'continuing after window {self.number}')
 
 # %% ../../nbs/distributed/10_flower.ipynb #0858054e
 def _flower():
     try: import flwr.app, flwr.clientapp, flwr.serverapp
     except ImportError as e: raise ImportError("Flower is not installed: `pip install 'fastopt[federated]'`, with Python 3.11 or newer, "
-        'in an environment of its own') from e
+        'in its own environment') from e
     return flwr
 
 class FlowerMail:
-    "Messages by Flower's grid"
+    "Send and fetch messages through Flower's grid"
     def __init__(self, grid): self.grid,self.flwr = grid,_flower().app
     def nodes(self): return list(self.grid.get_node_ids())
     def send(self, node, kind, tensors, config):
@@ -236,12 +236,12 @@ class FlowerMail:
 
 # %% ../../nbs/distributed/10_flower.ipynb #fbb28f3e
 def client_answer(
-    fed:Federated, # As the server has it
-    i:int, # This client
+    fed:Federated, # The same training as on the server
+    i:int, # Number of this client
     sent, # Dict of tensors
-    count:int # Deliveries that it has made before
+    count:int # Number of its earlier deliveries
 ):
-    "What client `i` makes of the tensors that it was sent: tensors and values; an exception becomes text"
+    "The tensors and values that client `i` answers with after training from `sent`; an exception becomes text"
     try:
         fed.counts[i] = count
         new = fed.train_client(i, sent)
@@ -249,9 +249,9 @@ def client_answer(
     except Exception as e: return {},dict(error=f'{type(e).__name__}: {e}'[:2000])
 
 def flower_apps(
-    build # Function from the run's configuration, a dict, to a `Federated`; it needs 'windows' and 'state', a file, and may have 'deadline'
+    build # Function from the run's configuration, a dict, to a `Federated`; 'windows' and 'state', a file, are required, 'deadline' is not
 ):
-    "A `ServerApp` and a `ClientApp` for a pyproject.toml of Flower"
+    "A `ServerApp` and a `ClientApp` for a Flower pyproject.toml"
     f = _flower()
     server,client = f.serverapp.ServerApp(),f.clientapp.ClientApp()
 
@@ -303,11 +303,11 @@ clientapp = "fastopt_app:client"
 """
 
 def write_app(
-    folder:Path, # Where
-    build:str, # Where the function that builds the `Federated` is, as module:function
-    config:dict # Of the run: numbers, booleans and text
+    folder:Path, # Folder to write the app to
+    build:str, # Function that builds the `Federated`, as module:function
+    config:dict # Configuration of the run: numbers, booleans and text
 ):
-    "A folder that `flwr run` takes"
+    "Write an app for `flwr run` into `folder`"
     module,_,name = build.partition(':')
     import json
     folder.mkdir(parents=True, exist_ok=True)
@@ -318,7 +318,7 @@ def write_app(
     return folder
 
 def free_ports(n):
-    "Ports that nobody uses now"
+    "Ports that are free at the moment"
     import socket
     socks = [socket.create_server(('127.0.0.1', 0)) for _ in range(n)]
     try: return [o.getsockname()[1] for o in socks]
@@ -340,7 +340,7 @@ class LocalFlower:
             f'[superlink]\ndefault = "here"\n\n[superlink.here]\naddress = "127.0.0.1:{self.link}"\ninsecure = true\n')
 
     def start(self, name, *args):
-        "Start a program of Flower; what it says is in a file of the folder"
+        "Start a program of Flower, with its output in a file of the folder"
         with open(self.folder/f'{name}.log', 'ab') as f:
             self.procs[name] = subprocess.Popen([str(self.bin/args[0]), *args[1:]], stdout=f, stderr=f, stdin=subprocess.DEVNULL,
                 env=self.env, cwd=self.folder, start_new_session=True)
@@ -357,14 +357,14 @@ class LocalFlower:
 # %% ../../nbs/distributed/10_flower.ipynb #466f86b2
 @patch
 def kill(self:LocalFlower, name):
-    "End one program at once, with what it has started"
+    "End one program and its child processes at once"
     p = self.procs.pop(name)
     if p.poll() is None: os.killpg(p.pid, signal.SIGKILL)
     p.wait()
 
 @patch
 def stop(self:LocalFlower):
-    "End all programs that this has started"
+    "End all programs that this object has started"
     for p in self.procs.values():
         if p.poll() is None: p.terminate()
     until = time.monotonic()+10
@@ -374,30 +374,30 @@ def stop(self:LocalFlower):
 # %% ../../nbs/distributed/10_flower.ipynb #e6cb6f69
 @patch
 def submit(self:LocalFlower, app):
-    "Let the SuperLink run `app`, a folder"
+    "Let the SuperLink run the app in the folder `app`"
     until = time.monotonic()+120
     while True: # It may not listen yet
         res = subprocess.run([str(self.bin/'flwr'), 'run', str(app), 'here'], env=self.env, cwd=self.folder, text=True,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         with open(self.folder/'submit.log', 'a') as f: f.write(res.stdout)
         if res.returncode==0 and 'Successfully' in res.stdout: return
-        if time.monotonic()>until: raise RuntimeError(f'Flower does not take the app: {res.stdout[-600:]}')
+        if time.monotonic()>until: raise RuntimeError(f'Flower did not accept the app: {res.stdout[-600:]}')
         time.sleep(1)
 
 @patch
 def wait(self:LocalFlower, state, windows, seconds=600):
-    "Wait until the server has made so many windows; its state"
+    "Wait until the server has finished `windows` windows, and return its state"
     until = time.monotonic()+seconds
     while time.monotonic()<until:
         if (end := state.with_suffix('.error')).exists(): raise RuntimeError(f'The server has stopped: {end.read_text()}')
         if state.exists() and (sd := torch.load(state, weights_only=True))['number']>=windows: return sd
         time.sleep(0.2)
-    raise TimeoutError(f'{windows} windows were not made in {seconds:g} s: look at the logs in {self.folder}')
+    raise TimeoutError(f'{windows} windows were not finished in {seconds:g} s: look at the logs in {self.folder}')
 
 # %% ../../nbs/distributed/10_flower.ipynb #e59516ef
 @contextmanager
 def local_flower(n, folder):
-    "A SuperLink and `n` SuperNodes on this machine, which are gone afterwards"
+    "Inside, a SuperLink and `n` SuperNodes run on this machine; they are ended afterwards"
     _flower()
     o = LocalFlower(n, folder)
     try:

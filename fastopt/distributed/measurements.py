@@ -1,4 +1,4 @@
-"""What the claims about collaborative and federated learning are settled with
+"""The measurements that decide the claims about collaborative and federated learning
 
 Docs: https://fastopt.github.io/fastopt/distributed/measurements.html.md"""
 
@@ -27,17 +27,17 @@ def _digits_learner(seed, opt_func, bs):
     return Learner(dls, digits_mlp(), loss_func=CrossEntropyLossFlat(), opt_func=opt_func, metrics=accuracy)
 
 def _rows(runs):
-    "From a list of dicts from (measure, arm) to a number"
+    "Collect a list of dicts from (measure, arm) to a number into one dict of dicts of lists"
     res = {}
     for o in runs:
         for (measure,arm),v in o.items(): res.setdefault(measure, {}).setdefault(arm, []).append(round(v, 6))
     return res
 
 def collaborate_scores(
-    seeds=range(10), # Of weights, shares and batches
-    steps=120, # Of each worker
+    seeds=range(10), # Seeds of weights, shares and batches
+    steps=120, # Number of steps of each worker
     attacks=('alie','foe','sf'), # Names of attacks; the worst of them counts
-    n=11, f=2 # Workers, and how many of them lie
+    n=11, f=2 # Number of workers, and of those that lie
 ):
     """11 workers, 2 of them faulty, with shares of the digits by a Dirichlet distribution (α=1), 120 steps of batches of 25 at
     0.75/(1+t/100), momentum 0.9 or none; ALIE, FOE and sign flips. A training that diverges has the accuracy of chance"""
@@ -56,8 +56,8 @@ def collaborate_scores(
 
 # %% ../../nbs/distributed/11_measurements.ipynb #c0072df7
 def reduction_scores(
-    seeds=range(10), # Of honest vectors and of who hears whom
-    settings=((11, 1), (22, 2), (44, 4), (26, 5), (16, 3)) # Workers, and how many of them are faulty
+    seeds=range(10), # Seeds of the honest vectors and of who receives from whom
+    settings=((11, 1), (22, 2), (44, 4), (26, 5), (16, 3)) # Numbers of workers, and of those that are faulty
 ):
     """The largest α+λ of nearest-neighbour averaging over its bound κ: 41 lies from the honest mean to 4 deviations from it, for 5 pairs of
     workers and faulty ones, honest vectors with 8 coordinates, a third of them three times as long"""
@@ -78,9 +78,9 @@ _FED = dict(steps=5, lr=.05, percent=80, alpha=.3)
 _STRATEGIES = dict(fedavg={}, fedasync={}, fedfix=dict(dt=.5))
 
 def federate_scores(
-    seeds=range(10), # Of weights, shares and batches
+    seeds=range(10), # Seeds of weights, shares and batches
     time=8., # Units of simulated time
-    clients=10 # Each with its share
+    clients=10 # Number of clients
 ):
     """10 clients of F-80 with shares of the digits by a Dirichlet distribution (α=0.3), 5 local steps of momentum of batches of 32 at 0.05,
     8 units of time; early is after 2 of them, unsteadiness the standard deviation of the accuracy over the last third of 24 validations"""

@@ -1,4 +1,4 @@
-"""Average with those who are close to you, and a few liars cannot lead you far
+"""Average with the vectors close to your own, and a few liars cannot lead you far
 
 Docs: https://fastopt.github.io/fastopt/distributed/mixing.html.md"""
 
@@ -15,12 +15,12 @@ from functools import wraps
 from ..names import unknown_name
 
 # %% ../../nbs/distributed/00_mixing.ipynb #8e3a2b2a
-COLUMNS,CLOSE = 1<<15,1e-2 # Numbers of each vector at a time; squared distances below this share of those to the first row are found anew
+COLUMNS,CLOSE = 1<<15,1e-2 # Numbers of each vector per piece; squared distances below this share of those to the first row are recomputed
 
 def _compute(x): return x if x.dtype==torch.float64 else x.float()
 
 def finite_rows(xs):
-    "Which rows of `xs` [n, d] hold finite numbers alone"
+    "Which rows of `xs` [n, d] have only finite numbers, as bool [n]"
     return torch.stack([o.isfinite().all(1) for o in xs.split(COLUMNS, 1)]).all(0)
 
 def _groups(close):
@@ -56,46 +56,46 @@ def squared_distances(
 # %% ../../nbs/distributed/00_mixing.ipynb #92de3761
 def check_heard(
     xs, # Vectors [n, d]
-    f=0, # Faulty ones to withstand
-    heard=None, # Bool [w, n]: has worker i heard vector j? By default all have heard all
-    finite=None # Bool [n]: which vectors are finite? By default it is found out
+    f=0, # Number of faulty vectors to withstand
+    heard=None, # Bool [w, n]: has worker i received vector j? By default all have received all
+    finite=None # Bool [n]: which vectors are finite? Computed by default
 ):
-    "Who has heard what, without vectors that are not finite; refuses what no rule can do"
-    if xs.ndim!=2 or not xs.is_floating_point(): raise ValueError("What is mixed must be floating point vectors [n, d]; "
-        f"this has the shape {tuple(xs.shape)} and dtype {xs.dtype}")
+    "`heard` without vectors that are not finite; raises `ValueError` for input that no rule can mix"
+    if xs.ndim!=2 or not xs.is_floating_point(): raise ValueError("A rule mixes floating point vectors [n, d]; "
+        f"these have the shape {tuple(xs.shape)} and dtype {xs.dtype}")
     n,w = len(xs),len(xs) if heard is None else len(heard)
     if not (isinstance(f, int) and f>=0): raise ValueError(f"f={f!r} must be a whole number of faulty workers, 0 or more")
-    if n<=2*f: raise ValueError(f"f={f} faulty of n={n} workers are no minority: no rule can tell who is right; give f <= {(n-1)//2}")
+    if n<=2*f: raise ValueError(f"f={f} faulty of n={n} workers are not a minority, so no rule can tell who is right; give f <= {(n-1)//2}")
     heard = torch.ones(w, n, dtype=torch.bool, device=xs.device) if heard is None else heard.to(xs.device, torch.bool)
     if heard.shape[1]!=n or w>n: raise ValueError(f"heard has the shape {tuple(heard.shape)}; "
         f"{n} vectors need [workers, {n}], with {n} workers or fewer")
     heard = heard & (finite_rows(xs) if finite is None else finite)
     if deaf := (~heard.diagonal()).nonzero()[:,0].tolist(): raise ValueError(
         f"Worker {deaf[0]} has no finite vector of its own, or does not hear itself: its training has diverged, "
-        "its row of `heard` is wrong, or it is a faulty one: give `heard` with rows for the honest workers alone")
+        "its row of `heard` is wrong, or it is faulty; give `heard` with rows for the honest workers only")
     return heard
 
 def check_enough(
-    name, # Of the rule
+    name, # Name of the rule
     heard, # Bool [w, n]
-    least, # Vectors that each worker needs
-    f # Faulty ones
+    least, # Number of vectors that each worker needs
+    f # Number of faulty vectors
 ):
-    "Refuse if a worker has heard fewer vectors than a rule needs"
+    "Raise `ValueError` if a worker has received fewer vectors than a rule needs"
     m = heard.sum(1)
-    if (m<least).any(): raise ValueError(f"{name}: worker {m.argmin()} has heard {m.min()} finite vectors, its own included, "
-        f"and needs {least} against f={f} faulty ones; give a smaller f, or wait for more vectors")
+    if (m<least).any(): raise ValueError(f"{name}: worker {m.argmin()} has received {m.min()} finite vectors, including its own, "
+        f"but needs {least} against f={f} faulty ones; give a smaller f, or wait for more vectors")
 
 # %% ../../nbs/distributed/00_mixing.ipynb #9c488590
 def average_rows(weights, xs):
-    "The means `weights` [w, n] times `xs` [n, d], in the dtype of `xs`; rows without weight may hold anything"
+    "The means `weights` [w, n] times `xs` [n, d], in the dtype of `xs`; rows of weight 0 need not be finite"
     used = (weights!=0).any(0)
     if used.all(): return (weights.to(_compute(xs[:0]).dtype)@_compute(xs)).to(xs.dtype)
-    used = used.nonzero()[:,0] # A weight of 0 does not make an infinite number 0
+    used = used.nonzero()[:,0] # Infinity times a weight of 0 is not 0
     return average_rows(weights[:,used], xs[used])
 
 def by_distances(weigh):
-    "The mixing rule whose weights [w, n] are `weigh(d, heard, f, …)`; one with `norms` in its signature is given the squared lengths"
+    "Make a mixing rule from the function `weigh(d, heard, f, …)` of its weights [w, n]; a parameter `norms` gets the squared lengths"
     @wraps(weigh)
     def mix(xs, f=0, heard=None, **kwargs):
         d = squared_distances(xs)
@@ -114,17 +114,17 @@ def by_distances(weigh):
 # %% ../../nbs/distributed/00_mixing.ipynb #0f91c1dc
 @by_distances
 def mean_mixing(d, heard, f):
-    "The plain mean of what was heard: no defence"
+    "The plain mean of the vectors received, without any defence"
     return heard/heard.sum(1, True).double()
 
 def _chosen(score, k):
-    "Equal weights [w, n] for the `k` [w] smallest of each row of `score`; of equal ones the first"
+    "Equal weights [w, n] for the `k` [w] smallest numbers in each row of `score`; ties go to the first"
     rank = score.argsort(dim=1, stable=True).argsort(1)
     return (rank<k[:,None])/k[:,None].double()
 
 @by_distances
 def nna(d, heard, f):
-    "Nearest-neighbour averaging: the mean of the `m-f` vectors nearest to a worker's own, of the `m` it has heard"
+    "Nearest-neighbour averaging: of the `m` vectors that a worker has received, the mean of the `m-f` nearest to its own"
     check_enough('nna', heard, f+1, f)
     score = d[:len(heard)].where(heard, torch.inf)
     score.fill_diagonal_(-1)
@@ -132,7 +132,7 @@ def nna(d, heard, f):
 
 # %% ../../nbs/distributed/00_mixing.ipynb #28179c04
 def _krum_scores(d, heard, f):
-    "For each worker and each vector the sum of the `m-f-2` smallest squared distances to others that the worker has heard"
+    "For each worker and vector, the sum of the `m-f-2` smallest squared distances to other vectors that the worker has received"
     n,k = d.shape[0],heard.sum(1)-f-2
     others = heard[:,None] & ~torch.eye(n, dtype=torch.bool, device=d.device)
     near = d.where(others, torch.inf).sort(2)[0] # [w, n, n]
@@ -142,23 +142,23 @@ def _krum_scores(d, heard, f):
 # %% ../../nbs/distributed/00_mixing.ipynb #18998adc
 @by_distances
 def krum(d, heard, f):
-    "Krum: the one vector that has its `m-f-2` nearest closest"
+    "Krum: the vector closest to its `m-f-2` nearest"
     check_enough('krum', heard, 2*f+3, f)
     return _chosen(_krum_scores(d, heard, f), heard.sum(1)*0+1)
 
 @by_distances
 def multikrum(d, heard, f, *,
-    k=None # Vectors to average; by default `m-f-2`
+    k=None # Number of vectors to average; by default `m-f-2`
 ):
-    "Multi-Krum: the mean of the `k` vectors that Krum likes best"
+    "Multi-Krum: the mean of the `k` vectors with the best Krum scores"
     check_enough('multikrum', heard, 2*f+3, f)
     return _chosen(_krum_scores(d, heard, f), heard.sum(1)-f-2 if k is None else torch.full_like(heard.sum(1), k))
 
 # %% ../../nbs/distributed/00_mixing.ipynb #7d49b710
-FAR = 1e6 # Times the median distance
+FAR = 1e6 # Multiple of the median distance
 
 def in_sight(d, heard):
-    "What of `heard` is not absurdly far from each worker's own vector"
+    "`heard` without the vectors that are absurdly far from a worker's own"
     d = d[:len(heard)]
     half = d.where(heard, torch.nan).nanmedian(1, True)[0]
     return heard & ((d <= FAR**2*half) | (half==0))
@@ -169,9 +169,9 @@ def _reach(c, d):
     return (q - (c*q).sum(1, True)/2).clamp(min=0).sqrt()
 
 def _median_vertex(d, heard):
-    "Is vector k the geometric median of what worker i has heard? Bool [w, n]"
+    "Whether vector k is the geometric median of the vectors that worker i has received, as bool [w, n]"
     unit = d.rsqrt().where(d>0, 0)
-    inner = (d[:,:,None] + d[:,None,:] - d)/2*unit[:,:,None]*unit[:,None,:] # Of the unit vectors from k to i and from k to j
+    inner = (d[:,:,None] + d[:,None,:] - d)/2*unit[:,:,None]*unit[:,None,:] # Inner products of the unit vectors from k to i and from k to j
     h = heard.double()
     pull,there = torch.einsum('kij,wi,wj->wk', inner, h, h).clamp(min=0).sqrt(),h@(d==0).double()
     return heard & (pull <= there*(1+1e-12))
@@ -179,10 +179,10 @@ def _median_vertex(d, heard):
 # %% ../../nbs/distributed/00_mixing.ipynb #ec0aa793
 @by_distances
 def gm(d, heard, f, *,
-    tol=1e-9, # Share of the coordinates that may still change
-    steps=10_000 # At most
+    tol=1e-9, # Stop when the coordinates change by less than this
+    steps=10_000 # Largest number of steps
 ):
-    "The geometric median: the point with the least sum of distances"
+    "The geometric median: the point with the smallest sum of distances"
     heard = in_sight(d, heard)
     vertex,c = _median_vertex(d, heard),heard/heard.sum(1, True).double()
     tiny = 1e-12*d[:len(heard)].where(heard, 0).max().sqrt().clamp(min=torch.finfo(torch.float64).tiny)
@@ -197,8 +197,8 @@ def gm(d, heard, f, *,
 @by_distances
 def gm3(d, heard, f, *,
     norms=None, # Squared lengths of the vectors [n]
-    nu=0.1, # ν: distances below this count as this
-    steps=3 # Of Weiszfeld
+    nu=0.1, # ν: lower bound of the distances
+    steps=3 # Number of Weiszfeld steps
 ):
     "A geometric median in a few smoothed steps from the zero vector"
     heard,reach = in_sight(d, heard),norms.sqrt().expand(len(heard), -1)
@@ -211,10 +211,10 @@ def gm3(d, heard, f, *,
 # %% ../../nbs/distributed/00_mixing.ipynb #48f04911
 @by_distances
 def scc(d, heard, f, *,
-    tau=2., # τ: the farthest that a vector can pull, in the units of the weights
-    steps=3 # Of clipping
+    tau=2., # τ: largest length of each pull, in the units of the weights
+    steps=3 # Number of clipping steps
 ):
-    "Self-centred clipping: walk from a worker's own vector towards all others, of which none pulls by more than `tau`"
+    "Self-centred clipping: move from a worker's own vector towards all others, each of which pulls by at most `tau`"
     c,heard = torch.eye(*heard.shape, dtype=torch.float64, device=d.device),in_sight(d, heard)
     for _ in range(steps):
         pull = heard*(tau/_reach(c, d)).clamp(max=1)/heard.sum(1, True)
@@ -223,7 +223,7 @@ def scc(d, heard, f, *,
 
 # %% ../../nbs/distributed/00_mixing.ipynb #3dc2fa6f
 def _middle(xs, heard, trim):
-    "For each worker and coordinate the mean of what was heard, without the `trim` [w] smallest and largest"
+    "For each worker and coordinate, the mean of the received numbers without the `trim` [w] smallest and largest"
     heard,res = heard[:1] if (same := bool((heard==heard[0]).all())) else heard,[]
     m = heard.sum(1)
     for o in xs.split(COLUMNS, 1):
@@ -244,18 +244,18 @@ def _coordinate_mixing(xs, f, heard, trim, name):
 # %% ../../nbs/distributed/00_mixing.ipynb #1cc5a389
 def cwtm(
     xs, # Vectors [n, d]
-    f=0, # Faulty ones to withstand
-    heard=None # Bool [w, n]: has worker i heard vector j?
+    f=0, # Number of faulty vectors to withstand
+    heard=None # Bool [w, n]: has worker i received vector j?
 ):
-    "The coordinate-wise trimmed mean, of BRIDGE: in each coordinate without the `f` largest and the `f` smallest numbers"
+    "The coordinate-wise trimmed mean of BRIDGE: the mean without the `f` largest and the `f` smallest numbers of each coordinate"
     return _coordinate_mixing(xs, f, heard, lambda m: m*0+f, 'cwtm')
 
 def median(
     xs, # Vectors [n, d]
-    f=0, # Faulty ones to withstand
-    heard=None # Bool [w, n]: has worker i heard vector j?
+    f=0, # Number of faulty vectors to withstand
+    heard=None # Bool [w, n]: has worker i received vector j?
 ):
-    "The coordinate-wise median, the mean of the two in the middle if there are two"
+    "The coordinate-wise median; of an even number of vectors, the mean of the two in the middle"
     return _coordinate_mixing(xs, f, heard, lambda m: (m-1)//2, 'median')
 
 # %% ../../nbs/distributed/00_mixing.ipynb #f59b4192
@@ -264,35 +264,35 @@ MIXINGS = dict(mean=mean_mixing, nna=nna, cwtm=cwtm, median=median, gm=gm, gm3=g
 def find_mixing(
     rule # Name in `MIXINGS`, or a function of (xs, f, heard)
 ):
-    "The mixing rule of that name, or `rule` itself if it can be called"
+    "The mixing rule called `rule`, or `rule` itself if it is callable"
     if callable(rule): return rule
     if rule not in MIXINGS: raise ValueError(unknown_name('The list of mixing rules', rule, list(MIXINGS)))
     return MIXINGS[rule]
 
 # %% ../../nbs/distributed/00_mixing.ipynb #0f2f8b18
 def variance_of(xs):
-    "The mean squared distance of the rows of `xs` to their mean"
+    "The mean squared distance of the rows of `xs` to their mean, as a float"
     xs = _compute(xs)
     return (xs-xs.mean(0)).double().square().sum(1).mean().item()
 
 def reduction(
-    mixing, # Function from the honest vectors [h, d] to what the honest workers make of them [h, d]; what liars add is its affair
+    mixing, # Function from the honest vectors [h, d] to the honest workers' mixtures [h, d]; it adds any lies itself
     inputs # Honest vectors [h, d]
 ):
-    """The (α, λ) that `mixing` has on these `inputs`: how much of their variance is left,
-    and how far their mean has moved, squared, in units of it"""
+    """The (α, λ) of `mixing` for these `inputs`: the share of their variance that remains,
+    and the squared displacement of their mean in units of that variance"""
     ys,before = mixing(inputs),variance_of(inputs)
-    if ys.shape!=inputs.shape: raise ValueError(f"mixing made {tuple(ys.shape)} of {tuple(inputs.shape)}: "
-        "it must give the honest workers' vectors, and no others")
-    if before==0: raise ValueError("All inputs are the same: there is no variance to reduce")
+    if ys.shape!=inputs.shape: raise ValueError(f"mixing returned the shape {tuple(ys.shape)} for inputs of {tuple(inputs.shape)}: "
+        "it must return the honest workers' vectors, and no others")
+    if before==0: raise ValueError("All inputs are the same, so there is no variance to reduce; give vectors that differ")
     moved = (_compute(ys).double().mean(0) - _compute(inputs).double().mean(0)).square().sum().item()
     return variance_of(ys)/before,moved/before
 
 # %% ../../nbs/distributed/00_mixing.ipynb #31558d65
 def nna_bound(
-    n, # Workers, honest and faulty, each of which hears `n-f`
-    f # Faulty ones
+    n, # Number of workers, honest and faulty, each of which receives `n-f` vectors
+    f # Number of faulty workers
 ):
     "κ, for which NNA has α+λ ≤ κ whatever the faulty workers send"
-    if not 0<=2*f<n: raise ValueError(f"f={f} faulty of n={n} workers are no minority; give f <= {(n-1)//2}")
+    if not 0<=2*f<n: raise ValueError(f"f={f} faulty of n={n} workers are not a minority; give f <= {(n-1)//2}")
     return f*(2*f**0.5 + (5*(n-f-1))**0.5)**2/(n-2*f)**2

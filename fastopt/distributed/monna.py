@@ -1,4 +1,4 @@
-"""Each machine steps with its own momentum, sends its weights to all, and averages with its nearest neighbours
+"""Each machine steps with its own momentum, sends its weights to all others, and averages with its nearest neighbours
 
 Docs: https://fastopt.github.io/fastopt/distributed/monna.html.md"""
 
@@ -34,23 +34,23 @@ from ..training.records import is_interactive
 
 # %% ../../nbs/distributed/05_monna.ipynb #d2a6a861
 def _stackable(model):
-    "Can gradients for stacked weights be expected to be right, and quicker?"
+    "Whether gradients with stacked weights are expected to be right, and faster than in a loop"
     return not (list(model.buffers()) or any(isinstance(m, nn.modules.conv._ConvNd) for m in model.modules()))
 
 class Workers:
     "`n` copies of the model of `learn`, whose weights are the rows of `xs`, and their optimizers"
     def __init__(self,
-        learn:Learner, # Its model, loss and optimizer are those of each worker
-        n:int, # Workers
-        how='auto' # 'loop', 'stacked', or what suits the model
+        learn:Learner, # Source of each worker's model, loss and optimizer
+        n:int, # Number of workers
+        how='auto' # 'loop', 'stacked', or 'auto' for what suits the model
     ):
         if how not in ('auto', 'loop', 'stacked'): raise ValueError(f"how={how!r} must be 'auto', 'loop' or 'stacked'")
         if how=='stacked' and list(learn.model.buffers()): raise ValueError("how='stacked' is for models without buffers, "
-            "such as batch norm has; use 'auto' or 'loop'")
+            "but batch norm, for example, has some; use 'auto' or 'loop'")
         named = [(k, p) for k,p in learn.model.named_parameters() if p.requires_grad]
-        if not named: raise ValueError('The model has no weights to train: unfreeze it')
+        if not named: raise ValueError('The model has no trainable weights: unfreeze it')
         if len({(p.dtype, p.device) for _,p in named})>1: raise ValueError(
-            'The weights that are trained must have one dtype and one device')
+            'All trainable weights must have the same dtype and device: convert or move the model')
         self.learn,self.n,self.stacked = learn,n,how=='stacked' or (how=='auto' and _stackable(learn.model))
         self.names,self.shapes = [k for k,_ in named],[p.shape for _,p in named]
         self.xs = torch.cat([p.detach().flatten() for _,p in named]).repeat(n, 1)
@@ -61,13 +61,13 @@ class Workers:
 # %% ../../nbs/distributed/05_monna.ipynb #6bb78816
 @patch
 def views(self:Workers, xs):
-    "The part of `xs` [..., d] that belongs to each parameter"
+    "The views of `xs` [..., d] with the shapes of the parameters, as a dict by name"
     parts = xs.split([s.numel() for s in self.shapes], -1)
     return {k: o.view(*xs.shape[:-1], *s) for k,o,s in zip(self.names, parts, self.shapes)}
 
 @patch
 def place(self:Workers):
-    "Let the parameters of each model be views into its row"
+    "Make the parameters of each model views into its row"
     self.params = [[dict(m.named_parameters())[k] for k in self.names] for m in self.models]
     for ps,x in zip(self.params, self.xs):
         for p,o in zip(ps, self.views(x).values()): p.data = o
@@ -75,7 +75,7 @@ def place(self:Workers):
 # %% ../../nbs/distributed/05_monna.ipynb #23f567ce
 @patch
 def make_opts(self:Workers):
-    "One optimizer for all, or one for each where a rule has numbers about all weights"
+    "One optimizer for all workers, or one for each if the rule has numbers over all weights"
     learn = self.learn
     groups = [[list(g) if isinstance(g, (list, L)) else [g] for g in _as_groups(learn.splitter(m))] for m in self.models]
     one = learn.opt_func(groups[0], lr=learn.lr)
@@ -87,7 +87,7 @@ def make_opts(self:Workers):
 def _as_groups(o): return o if len(o) and isinstance(o[0], (list, L)) else [list(o)]
 
 def _make_opt(learn, groups, models):
-    "The optimizer of `groups`, with the marks that `Learner` gives weights of `models`"
+    "The optimizer of `groups`, with the marks that `Learner` sets for weights of `models`"
     opt = learn.opt_func([L(g) for g in groups], lr=learn.lr)
     if learn.wd is not None: opt.set_hypers(wd=learn.wd)
     for m in models:
@@ -100,8 +100,8 @@ def _make_opt(learn, groups, models):
 # %% ../../nbs/distributed/05_monna.ipynb #86200cfd
 @patch
 def gradients(self:Workers, xb, yb, who=None, seeds=None):
-    """Leave in the parameters the gradients of the batches `xb` and `yb`, one for each worker, or for those of `who`; the losses [n].
-    In a loop each may have a seed"""
+    """Put the gradients of the batches `xb` and `yb` into the parameters, for each worker or those of `who`; returns the losses [n].
+    In a loop each worker may have a seed"""
     lf,who = self.learn.loss_func,range(len(xb)) if who is None else who
     for i in range(self.n):
         if i not in who:
@@ -115,7 +115,7 @@ def gradients(self:Workers, xb, yb, who=None, seeds=None):
             for p,g in zip(ps, torch.autograd.grad(loss, ps, allow_unused=True)): p.grad = g
             losses.append(loss.detach())
         return torch.stack(losses)
-    lf = getattr(lf, 'func', lf) if hasattr(lf, 'flatten') else lf # fastai's losses for flat predictions
+    lf = getattr(lf, 'func', lf) if hasattr(lf, 'flatten') else lf # fastai's losses that flatten predictions
     model = self.models[0]
     def loss(ps, x, y): return lf(functional_call(model, ps, (x,)), y)
     grads,losses = vmap(grad_and_value(loss), randomness='different')(self.views(self.xs[list(who)]), torch.stack(xb), torch.stack(yb))
@@ -132,7 +132,7 @@ def flat_gradients(self:Workers, k):
 
 @patch
 def step(self:Workers, lr=None):
-    "A step of every worker with its gradient"
+    "Step every worker that has a gradient"
     for opt in self.opts:
         if lr is not None: opt.set_hypers(lr=lr)
         opt.step()
@@ -140,46 +140,46 @@ def step(self:Workers, lr=None):
 
 # %% ../../nbs/distributed/05_monna.ipynb #8a3ac37f
 def all_examples(
-    dl # A `DataLoader` of inputs and targets
+    dl # A `DataLoader` with batches of an input and a target
 ):
-    "Everything that `dl` gives, in order, as two tensors"
+    "All examples of `dl`, in order, as two tensors"
     bs = [b for b in dl.new(shuffle=False, drop_last=False)]
-    if not bs or len(bs[0])!=2: raise ValueError('The batches must be of an input and a target')
+    if not bs or len(bs[0])!=2: raise ValueError('Each batch must consist of an input and a target')
     return [torch.cat([o.as_subclass(torch.Tensor) for o in os]) for os in zip(*bs)]
 
 _QUIET = (TrainEvalCallback, Recorder, ProgressCallback, CastToTensor)
 
 class MoNNA:
-    """Collaborative learning: momentum steps of `n` workers, `f` of whom may be faulty, and robust mixing.
-    All workers are simulated, unless there is a `link`: then this is one of them, and the others are real"""
+    """Collaborative learning: momentum steps of `n` workers, `f` of which may be faulty, and robust mixing.
+    All workers are simulated unless there is a `link`: then this is one worker, and the others are real"""
     def __init__(self,
-        learn:Learner, # What each worker starts from
-        n:int=26, # Workers
-        f:int=5, # Faulty ones to withstand
+        learn:Learner, # Starting point of each worker
+        n:int=26, # Number of workers
+        f:int=5, # Number of faulty workers to withstand
         mixing='nna', # Name of a mixing rule, or function of (xs, f, heard)
-        attack=None, # What the f faulty workers do: a name, function of (xs, f, …) or `TimingFault`; without one there are none
-        alpha:float=1., # Of the Dirichlet distribution by which training images are shared out
-        parts=None, # Instead: the images of each computing worker, a list of index lists
-        bs:int=None, # Images a batch; by default that of `learn.dls`
+        attack=None, # Behaviour of the f faulty workers: a name, function of (xs, f, …) or `TimingFault`; without one there are none
+        alpha:float=1., # Parameter of the Dirichlet distribution that splits the training images
+        parts=None, # Image indices of each computing worker, as a list of lists; replaces `alpha`
+        bs:int=None, # Number of images per batch; by default that of `learn.dls`
         work=1., # Time that a step takes: a number, or one for each worker
-        delay:float=0.1, # Most time that a vector is on its way
-        how='auto', # Gradients in a 'loop', 'stacked', or as it suits the model
-        seed:int=0, # Of all that is drawn
-        link=None # `TCPLink` or `ClusterLink` to real peers, who say how many there are
+        delay:float=0.1, # Longest travel time of a vector
+        how='auto', # Compute gradients in a 'loop', 'stacked', or in the way that suits the model
+        seed:int=0, # Seed of all random numbers
+        link=None # `TCPLink` or `ClusterLink` to real peers, which sets the number of workers
     ):
         if link:
             n = link.n
-            if attack is not None: raise ValueError('attack says what simulated workers do; with a link to real peers, leave it out')
+            if attack is not None: raise ValueError('attack is for simulated workers; leave it out with a link to real peers')
             refuse_wrapped(learn.model)
-        if not 0<=2*f<n: raise ValueError(f"f={f} faulty of n={n} workers are no minority: "
-            f"no rule can tell who is right; give f <= {(n-1)//2}")
+        if not 0<=2*f<n: raise ValueError(f"f={f} faulty of n={n} workers are not a minority, "
+            f"so no rule can tell who is right; give f <= {(n-1)//2}")
         self.learn,self.n,self.f,self.seed,self.delay = learn,n,f,seed,to_ticks(delay)
         self.mixing,self.attack = find_mixing(mixing),find_attack(attack)
         self.timing = isinstance(self.attack, TimingFault)
         self.honest = n-f if self.attack is not None else n
         self.computing = n if self.timing else self.honest
         self.work = torch.tensor([to_ticks(o) for o in (work if hasattr(work, '__len__') else [work]*n)])
-        if len(self.work)!=n: raise ValueError(f"work gives {len(self.work)} times for n={n} workers")
+        if len(self.work)!=n: raise ValueError(f"work has {len(self.work)} times for n={n} workers: give one time, or one per worker")
         if extra := first(cb for cb in learn.cbs if not isinstance(cb, _QUIET)):
             warn(f"MoNNA runs no callbacks: {extra} has no effect on the workers")
         (self.x,self.y),(self.xv,self.yv) = all_examples(learn.dls.train),all_examples(learn.dls.valid)
@@ -191,7 +191,7 @@ class MoNNA:
 # %% ../../nbs/distributed/05_monna.ipynb #42a68531
 @patch
 def share(self:MoNNA, alpha, parts, bs):
-    "Share out the training images"
+    "Distribute the training images among the workers"
     self.bs = bs
     self.parts = (split_dirichlet(self.y, self.computing, alpha, self.seed, least=bs) if parts is None
         else [torch.as_tensor(o) for o in parts])
@@ -200,14 +200,14 @@ def share(self:MoNNA, alpha, parts, bs):
         f"Worker {few} has {len(self.parts[few])} images, fewer than a batch of {bs}: give a smaller bs, or other parts")
 
 def _generator(*numbers):
-    "Random numbers that depend on `numbers` alone, so that a training can go on anywhere"
+    "A random number generator that depends only on `numbers`, so that a training can continue anywhere"
     seed = 0
     for o in numbers: seed = (seed*1_000_003 + o + 1) % (1<<61)
     return torch.Generator().manual_seed(seed)
 
 @patch
 def batch(self:MoNNA, i):
-    "Which images worker i learns from in this step: its own in a new order each time it has seen them"
+    "The indices of worker i's batch in this step; the order of its images changes in each pass over them"
     part,each = self.parts[i],len(self.parts[i])//self.bs
     epoch,k = divmod(self.t, each)
     return part[torch.randperm(len(part), generator=_generator(self.seed, i, epoch))[k*self.bs:(k+1)*self.bs]]
@@ -215,7 +215,7 @@ def batch(self:MoNNA, i):
 # %% ../../nbs/distributed/05_monna.ipynb #1c53ac15
 @patch
 def hear(self:MoNNA):
-    "Who hears whom in this step; time goes on"
+    "Who receives from whom in this step, bool [workers, n]; advances the time"
     n,w,gen = self.n,self.computing,_generator(self.seed, -7, self.t)
     delay = torch.randint(self.delay+1, (w, n), generator=gen)
     if self.timing and self.t>=self.attack.after:
@@ -230,7 +230,7 @@ def hear(self:MoNNA):
 # %% ../../nbs/distributed/05_monna.ipynb #2612d910
 @patch
 def one_step(self:MoNNA, lr=None):
-    "A local step of every worker, an exchange, a mixture; the mean loss of the honest workers"
+    "A local step of every worker, an exchange and a mixture; returns the mean loss of the honest workers"
     if self.peers: return self.real_step(lr)
     ws,h,w = self.workers,self.honest,self.computing
     at = [self.batch(i) for i in range(w)]
@@ -251,19 +251,19 @@ def one_step(self:MoNNA, lr=None):
 # %% ../../nbs/distributed/05_monna.ipynb #43692644
 @patch
 def open_link(self:MoNNA):
-    "Connect to the peers, if that has not been done"
+    "Connect to the peers, unless they are connected already"
     named = list(zip(self.workers.names, self.workers.params[0]))
     self.peers.open(self.workers.xs[0], describe_model(named), rule_name(self.learn.opt_func))
     self.began = monotonic() - self.times[0].item()/UNIT
 
 @patch
 def worker_seed(self:MoNNA, i):
-    "Of what worker i draws in this step"
+    "Seed of the random numbers of worker i in this step"
     return (self.seed*1_000_003 + self.t)*1009 + i
 
 @patch
 def real_step(self:MoNNA, lr):
-    "A local step of this worker, an exchange with its peers, a mixture; its loss"
+    "A local step of this worker, an exchange with its peers and a mixture; returns its loss"
     ws,i = self.workers,self.peers.link.rank
     at,seed = self.batch(i),self.worker_seed(i)
     torch.manual_seed(seed)
@@ -278,12 +278,12 @@ def real_step(self:MoNNA, lr):
 # %% ../../nbs/distributed/05_monna.ipynb #543cb11b
 @patch
 def replay(self:MoNNA,
-    schedules, # For each peer the list of its rounds, as dict(round=, heard=)
-    lr=None # Learning rate, or function of the round, as they had
+    schedules, # List of the rounds of each peer, as dict(round=, heard=)
+    lr=None # Learning rate of the real training, or function of the round
 ):
-    "Do again what real peers have done"
-    if self.peers or self.attack is not None: raise ValueError('A replay is for a simulation, without link and attack')
-    if len(schedules)!=self.n: raise ValueError(f'{len(schedules)} schedules for n={self.n} workers: give one for each, which may be empty')
+    "Repeat a training of real peers"
+    if self.peers or self.attack is not None: raise ValueError('A replay needs a simulation without link and attack')
+    if len(schedules)!=self.n: raise ValueError(f'{len(schedules)} schedules for n={self.n} workers: give one each, which may be empty')
     enough = fewest_heard(self.mixing, self.n, self.f)
     said = [{o['round']: o['heard'] for o in s} for s in schedules]
     with torch.random.fork_rng(devices=[]):
@@ -294,7 +294,7 @@ def replay(self:MoNNA,
 
 @patch
 def replay_round(self:MoNNA, heard, enough, lr):
-    "A step of whoever took part, and the mixture of whom each has `heard`"
+    "A step of all workers that took part, and a mixture for each of those in `heard`"
     ws,who = self.workers,sorted({*heard, *(j for o in heard.values() for j in o)})
     at,seeds = [self.batch(i) for i in who],[self.worker_seed(i) for i in who]
     torch.manual_seed(seeds[0])
@@ -309,9 +309,9 @@ def replay_round(self:MoNNA, heard, enough, lr):
 # %% ../../nbs/distributed/05_monna.ipynb #d819c2a7
 @patch
 def fit(self:MoNNA,
-    steps:int, # Steps of each worker
+    steps:int, # Number of steps of each worker
     lr=None, # Learning rate, or function of the step from 0; by default that of `learn`
-    every:int=None # Steps between two validations; by default only at the end
+    every:int=None # Number of steps between two validations; by default only at the end
 ):
     "Train, and leave the weights of worker 0 in `learn`"
     bar,end = progress_bar(range(steps)) if is_interactive() else range(steps),self.t+steps
@@ -329,7 +329,7 @@ def fit(self:MoNNA,
 @patch
 @contextmanager
 def with_averages(self:Workers):
-    "Inside, schedule-free rules have their averages in place of the weights"
+    "Inside, schedule-free rules use their averages as the weights"
     opts = [o for o in self.opts if _modes(o)]
     for o in opts: o.eval()
     try: yield
@@ -339,7 +339,7 @@ def with_averages(self:Workers):
 @patch
 @torch.no_grad()
 def validate(self:MoNNA):
-    "Loss and accuracy of the honest workers on the validation images, the least and the mean; how far apart they are"
+    "Validation loss, mean and worst accuracy of the honest workers, and their spread, as a dict"
     right,losses = [],[]
     with self.workers.with_averages():
         for m in self.workers.models[:self.honest]:
@@ -356,26 +356,26 @@ def validate(self:MoNNA):
 # %% ../../nbs/distributed/05_monna.ipynb #cb3405a5
 @patch
 def to_learner(self:MoNNA,
-    i:int=0 # Worker
+    i:int=0 # Index of the worker
 )->Learner:
-    "`learn` with the weights of worker `i`, to predict, validate or export with"
+    "`learn` with the weights of worker `i`, to predict, validate or export"
     with self.workers.with_averages(): self.learn.model.load_state_dict(self.workers.models[i].state_dict())
     return self.learn
 
 # %% ../../nbs/distributed/05_monna.ipynb #d1fb619c
 @patch
 def state_dict(self:MoNNA):
-    "All that a training needs to go on"
+    "Everything that a training needs to continue"
     ws = self.workers
     return deepcopy(dict(t=self.t, schedule=self.peers and self.peers.schedule, times=self.times, history=self.history,
         losses=self.losses, xs=ws.xs, opts=[o.state_dict() for o in ws.opts], buffers=[dict(m.named_buffers()) for m in ws.models]))
 
 @patch
 def load_state_dict(self:MoNNA, sd):
-    "Go on from `sd`, which a simulation with the same settings gave"
+    "Continue from `sd`, the state of a simulation with the same settings"
     ws = self.workers
-    if sd['xs'].shape!=ws.xs.shape: raise ValueError(f"Saved with workers and weights {tuple(sd['xs'].shape)}, "
-        f"to be loaded into {tuple(ws.xs.shape)}: give the same model, n, f and attack")
+    if sd['xs'].shape!=ws.xs.shape: raise ValueError(f"The saved state has workers and weights {tuple(sd['xs'].shape)}, "
+        f"but this simulation has {tuple(ws.xs.shape)}: give the same model, n, f and attack")
     sd = deepcopy(sd)
     ws.xs.copy_(sd['xs'])
     for opt,o in zip(ws.opts, sd['opts']): opt.load_state_dict(o)
@@ -387,7 +387,7 @@ def load_state_dict(self:MoNNA, sd):
 # %% ../../nbs/distributed/05_monna.ipynb #1dcf0bc2
 @patch
 def plot(self:MoNNA):
-    "Training loss, and accuracy of the mean and the worst honest worker, over the steps"
+    "Plot the training loss, and the accuracy of the mean and the worst honest worker, over the steps"
     fig = Figure(figsize=(9, 3), dpi=80, layout='constrained')
     a,b = fig.subplots(1, 2)
     a.plot(range(1, len(self.losses)+1), self.losses, c='C7', lw=0.8)

@@ -1,4 +1,4 @@
-"""After each step the weights are sent to all peers, and mixed with what these send
+"""After each step, send the weights to all peers and mix them with theirs
 
 Docs: https://fastopt.github.io/fastopt/distributed/peers.html.md"""
 
@@ -20,9 +20,9 @@ from .transport import Heard, digest
 
 # %% ../../nbs/distributed/09_peers.ipynb #134ccf61
 class ClusterLink:
-    "Vectors of all ranks of a group of `torch.distributed`, of which none may fail"
+    "A link for all ranks of a `torch.distributed` group, none of which may fail"
     def __init__(self,
-        group=None # A process group; by default all ranks
+        group=None # Process group; by default all ranks
     ):
         if not (dist.is_available() and dist.is_initialized()): raise RuntimeError('torch.distributed is not initialized: start with '
             '`torchrun` or `accelerate launch`, and call torch.distributed.init_process_group first')
@@ -34,22 +34,22 @@ class ClusterLink:
     def close(self, linger=0.): pass
 
     def gather(self, x):
-        "The tensors `x` of all ranks, by rank"
+        "The tensors `x` of all ranks, in order of rank"
         x = x.detach().to(self.device).contiguous()
         res = [torch.empty_like(x) for _ in range(self.n)]
         dist.all_gather(res, x, group=self.group)
         return res
 
     def open(self, like, layout='', rule='', f=0):
-        "Refuse ranks with another model or rule, before a vector of another length can end all of them"
+        "Check that all ranks have the same model and rule; otherwise vectors of different lengths could end all of them"
         own = torch.frombuffer(bytearray(digest(f'{like.dtype} {like.numel()} {layout}')+digest(rule)), dtype=torch.uint8)
         for j,o in enumerate(self.gather(own)):
             for what,part in (('another model', slice(16)), ('with another rule', slice(16, 32))):
                 if not torch.equal(o[part].cpu(), own[part]): raise ValueError(
-                    f'Rank {j} trains {what} than rank {self.rank}: give all the same')
+                    f'Rank {j} trains {what} than rank {self.rank}: give all ranks the same')
 
     def exchange(self, t, x):
-        "The vectors of all ranks"
+        "Exchange `x` for the vectors of all ranks"
         vectors = {j:o for j,o in enumerate(self.gather(x)) if j!=self.rank}
         return Heard(t, [self.rank, *vectors], vectors, t+1)
 
@@ -58,20 +58,20 @@ class PeerMixing:
     "Mix the weights of one peer with those of others, in rounds"
     def __init__(self,
         link, # A `TCPLink` or `ClusterLink`
-        f:int=0, # Faulty peers to withstand
+        f:int=0, # Number of faulty peers to withstand
         mixing='nna', # Name of a mixing rule, or function of (xs, f, heard)
-        patience:int=10 # Rounds in a row without enough vectors after which there is an error
+        patience:int=10 # Number of rounds in a row without enough vectors after which an error is raised
     ):
         self.link,self.f,self.name,self.mixing,self.patience = link,f,mixing,find_mixing(mixing),patience
         self.t,self.over,self.alone,self.schedule = 0,False,0,[]
         self.enough = fewest_heard(self.mixing, link.n, f)
 
     def open(self, x, layout, rule):
-        "Connect; peers with another model, optimizer, mixing rule or f are named and not heard"
+        "Connect; peers with another model, optimizer, mixing rule or f are recorded as faults and ignored"
         self.link.open(x.detach(), layout, f"{rule} {self.name if isinstance(self.name, str) else ''} f={self.f}", self.f)
 
     def mix(self, x):
-        "What this round makes of the weights `x` [d]"
+        "The weights `x` [d] after the mixture of this round"
         if not x.isfinite().all(): raise ValueError(
             f'The weights of peer {self.link.rank} are not finite after its step in round {self.t}: '
             'its training has diverged; give a smaller lr')
@@ -87,20 +87,20 @@ class PeerMixing:
 # %% ../../nbs/distributed/09_peers.ipynb #f4a38a7c
 @patch
 def keep(self:PeerMixing, x, h):
-    "`x`, as too few vectors have come"
+    "Keep `x` because too few vectors have come; raises `RuntimeError` after `patience` such rounds"
     self.alone += 0 if h.over or h.next>h.round+1 else 1
     if self.alone>=self.patience: raise RuntimeError(
-        f'Peer {self.link.rank} has heard too few others in {self.alone} rounds in a row ('
+        f'Peer {self.link.rank} has received too few vectors in {self.alone} rounds in a row ('
         f'{len(h.ranks)-1} in the last one): look at the faults of its link, or give a longer deadline')
     return x
 
 # %% ../../nbs/distributed/09_peers.ipynb #a7137a27
 def fewest_heard(
     mixing, # Function of (xs, f, heard)
-    n, # Peers
-    f # Faulty ones
+    n, # Number of peers
+    f # Number of faulty peers
 ):
-    "How many vectors `mixing` needs, one's own among them; refuses what `n-f` are not enough for"
+    "Number of vectors that `mixing` needs, including a peer's own; raises the rule's error if `n-f` are too few"
     why = None
     for m in range(n-f, 0, -1):
         try: mixing(torch.zeros(n, 1), f, torch.arange(n)[None]<m)
@@ -110,32 +110,32 @@ def fewest_heard(
     return 1
 
 def rule_name(
-    opt_func # Of a `Learner`
+    opt_func # The `opt_func` of a `Learner`
 ):
-    "What optimizer it is, by name"
+    "The name of the optimizer"
     while isinstance(opt_func, partial): opt_func = opt_func.func
     return getattr(opt_func, '__name__', repr(opt_func))
 
 # %% ../../nbs/distributed/09_peers.ipynb #007c88f5
 def describe_model(named):
-    "Names and shapes of the parameters `named`, as text"
+    "The names and shapes of the parameters `named`, as text"
     return ' '.join(f'{k}{list(p.shape)}' for k,p in named)
 
 # %% ../../nbs/distributed/09_peers.ipynb #ee154e4d
 def refuse_wrapped(model):
-    "Refuse a model whose gradients are averaged already"
+    "Raise `ValueError` if the gradients of `model` are averaged already"
     if isinstance(model, (DistributedDataParallel, DataParallel)): raise ValueError(
-        f'The model is wrapped in {type(model).__name__}, which takes the plain mean of all gradients, so that there is nothing left '
+        f'The model is wrapped in {type(model).__name__}, which takes the plain mean of all gradients, so nothing is left '
         'to defend: train model.module, without learn.to_distributed, distrib_ctx or to_parallel')
 
 class MixWithPeers(Callback):
-    "After each step, send the weights to peers, and mix them with what these send"
-    order = 70 # After all others have seen the step
+    "After each step, send the weights to the peers, and mix them with theirs"
+    order = 70 # After all other callbacks have seen the step
     def __init__(self,
-        link, # A `TCPLink` or `ClusterLink`, which is left open
-        f:int=0, # Faulty peers to withstand
+        link, # A `TCPLink` or `ClusterLink`, which stays open
+        f:int=0, # Number of faulty peers to withstand
         mixing='nna', # Name of a mixing rule, or function of (xs, f, heard)
-        patience:int=10 # Rounds in a row without enough vectors after which there is an error
+        patience:int=10 # Number of rounds in a row without enough vectors after which an error is raised
     ): self.peers = PeerMixing(link, f, mixing, patience)
 
     def before_fit(self):
@@ -144,7 +144,7 @@ class MixWithPeers(Callback):
         refuse_wrapped(self.learn.model)
         named = [(k, p) for k,p in self.learn.model.named_parameters() if p.requires_grad]
         if len({(p.dtype, p.device) for _,p in named})!=1: raise ValueError(
-            'The weights that are trained must have one dtype and one device')
+            'All trainable weights must have the same dtype and device: convert or move the model')
         self.ps = [p for _,p in named]
         self.peers.open(parameters_to_vector(self.ps), describe_model(named), rule_name(self.learn.opt_func))
 

@@ -1,4 +1,4 @@
-"""Each round a vector from every peer, over TCP, with a size that is checked before memory is taken and a deadline for everybody
+"""Exchange a vector with every peer in each round, over TCP; sizes are checked before memory is allocated, and every wait has a deadline
 
 Docs: https://fastopt.github.io/fastopt/distributed/transport.html.md"""
 
@@ -19,39 +19,39 @@ from fastcore.basics import first, patch
 # %% ../../nbs/distributed/08_transport.ipynb #3eeb9bd2
 MAGIC,DATA,DONE = b'fastopt1',b'data',b'done'
 HELLO,WELCOME,FRAME,PROOF = (struct.Struct(f'<{o}') for o in ('8sIIq16s16s32s', '8s16s16s32s32s', '4sQQ32s32s', '32s'))
-SIGNED = FRAME.size-32 # Bytes of a frame's header that its HMAC is of
-READ_BYTES = 1<<18 # Bytes that are read or written at a time
-NEWCOMERS = 32 # Connections that have not said who they are; the oldest makes room for the next
-USELESS = 100 # Frames in a row that are of no use, after which a connection is closed
-KEPT = 10_000 # Faults that are kept; all are counted
+SIGNED = FRAME.size-32 # Number of bytes of a frame's header that its HMAC covers
+READ_BYTES = 1<<18 # Number of bytes read or written at a time
+NEWCOMERS = 32 # Largest number of connections that have not identified themselves; the oldest is closed for a new one
+USELESS = 100 # Number of useless frames in a row after which a connection is closed
+KEPT = 10_000 # Largest number of faults that are kept; all are counted
 
 class Fault(NamedTuple):
-    "What went wrong with a peer"
+    "A fault of a peer"
     time:float # Seconds since the link was opened
-    round:int # That this peer was in
-    peer:int # Who it was about; -1 for a stranger
+    round:int # Round of the peer that recorded it
+    peer:int # Peer that caused it; -1 for a stranger
     kind:str # One of `FAULTS`
-    detail:str # In words
+    detail:str # Description in words
 
 FAULTS = dict(unreachable='nobody listens at its address', left='it has closed the connection',
-    silent='it has sent nothing for longer than the deadline', slow='a message was begun and not finished in time',
-    garbage='what it sent is not of this protocol', cut='a message ends in the middle',
-    shape='it announced another number of bytes than the vector has', nonfinite='its vector has numbers that are not finite',
+    silent='it has sent nothing for longer than the deadline', slow='a message was begun but not finished in time',
+    garbage='it sent something that is not this protocol', cut='a message ends in the middle',
+    shape='it announced a number of bytes other than the size of the vector', nonfinite='its vector has numbers that are not finite',
     repeated='it sent a round that it had sent before', model='it trains another model', rule='it trains with another rule',
-    key='it does not have the key', flood='strangers open more connections than there is room for')
+    key='it does not have the key', flood='strangers open more connections than are allowed')
 
 # %% ../../nbs/distributed/08_transport.ipynb #b19cd25f
 class Broken(Exception):
-    "A peer broke the protocol: the kind of fault, and details"
+    "A peer broke the protocol; the arguments are the peer, the kind of fault, and details"
 
 # %% ../../nbs/distributed/08_transport.ipynb #400405cf
 class Heard(NamedTuple):
-    "What came of a round"
-    round:int # Which
-    ranks:list # Whose vectors were taken, in the order in which they came, this peer's first
-    vectors:dict # The others' by rank, tensors [d]
-    next:int # The round to take part in next: others may be further
-    over:bool=False # Have so many peers finished that no majority is left?
+    "The result of a round"
+    round:int # Number of the round
+    ranks:list # Ranks of the vectors used: this peer's first, then in the order of arrival
+    vectors:dict # The others' vectors by rank, tensors [d]
+    next:int # The next round to take part in: others may be ahead
+    over:bool=False # Have so many peers finished that there is no majority?
 
 def digest(text): return sha256(text.encode()).digest()[:16]
 
@@ -59,29 +59,29 @@ def digest(text): return sha256(text.encode()).digest()[:16]
 def _mac(key, *parts): return hmac.digest(key, b''.join(parts), 'sha256')
 
 def _as_bytes(x):
-    "The memory of the vector `x` on the CPU"
+    "A memory view of the vector `x` on the CPU"
     return memoryview(x.view(torch.uint8).numpy())
 
 # %% ../../nbs/distributed/08_transport.ipynb #2d6886cd
 class TCPLink:
     "The connections of one peer to all others, for vectors of one length"
     def __init__(self,
-        rank:int, # This peer
-        addresses:list, # (host, port) of every peer, this one's included, by rank
-        key=None, # Secret `bytes` that all peers have, or a list with one for each pair that this peer is in
-        deadline:float=30., # Most seconds that a round waits for others
-        stall:float=None, # Most seconds for one message; by default as `deadline`
-        ahead:int=2, # Rounds beyond the present one of which vectors are kept
-        sock=None, # A socket that is bound already, to listen on; by default one for this peer's address is made
+        rank:int, # Rank of this peer
+        addresses:list, # (host, port) of every peer, including this one, by rank
+        key=None, # Secret `bytes` that all peers have, or a list with one for each pair that includes this peer
+        deadline:float=30., # Seconds after which a round ends without the missing peers
+        stall:float=None, # Seconds within which a message must be complete; by default `deadline`
+        ahead:int=2, # Number of future rounds whose vectors are kept, 1 or more
+        sock=None, # A bound socket to listen on; by default a new one for this peer's address
         host:str='127.0.0.1' # Interface to listen on
     ):
         self.rank,self.n,self.addresses = rank,len(addresses),[(h, int(p)) for h,p in addresses]
-        if not 0<=rank<self.n: raise ValueError(f'rank={rank} of {self.n} peers: give 0 to {self.n-1}')
+        if not 0<=rank<self.n: raise ValueError(f'rank={rank} is not one of {self.n} peers: give 0 to {self.n-1}')
         if not deadline>0 or not (stall is None or stall>0): raise ValueError(
-            f'deadline={deadline}, stall={stall}: give seconds, more than 0')
-        if ahead<1: raise ValueError(f'ahead={ahead}: give 1 or more, as fast peers are a round ahead')
-        if sys.byteorder!='little': raise ValueError('TCPLink sends numbers as they are in memory, '
-            'and this machine has another byte order than its peers')
+            f'deadline={deadline} and stall={stall} must be seconds, more than 0')
+        if ahead<1: raise ValueError(f'ahead={ahead} is too small: give 1 or more, because fast peers are a round ahead')
+        if sys.byteorder!='little': raise ValueError('TCPLink sends numbers as they are in little-endian memory, '
+            'but this machine is big-endian: use a little-endian machine')
         keys = key if isinstance(key, (list, tuple)) else [key]*self.n
         if len(keys)!=self.n: raise ValueError(f'key has {len(keys)} entries for {self.n} peers: give one secret, or one for each pair')
         if host not in ('127.0.0.1', '::1', 'localhost') and not all(o for i,o in enumerate(keys) if i!=rank): raise ValueError(
@@ -96,7 +96,7 @@ class TCPLink:
 # %% ../../nbs/distributed/08_transport.ipynb #572c85dd
 @patch
 def note(self:TCPLink, peer, kind, detail=''):
-    "Keep a fault"
+    "Record a fault"
     self.counts[peer,kind] += 1
     new = (peer, kind, self.round) not in self.said
     if not new or len(self.faults)>=KEPT: return
@@ -107,16 +107,16 @@ def note(self:TCPLink, peer, kind, detail=''):
 
 @patch
 def open(self:TCPLink,
-    like, # Tensor [d]: what is exchanged has its dtype and length
-    layout='', # Text that says what model it is of
-    rule='', # Text that says how it is trained
-    f=0 # Faulty peers to withstand
+    like, # Tensor [d] with the dtype and length of the vectors to exchange
+    layout='', # Text that describes the model
+    rule='', # Text that describes the training
+    f=0 # Number of faulty peers to withstand
 ):
-    "Listen, and begin to connect to all peers"
+    "Listen, and start to connect to all peers"
     if self.thread: return self._check_same(like, layout, rule, f)
-    if not 0<=2*f<self.n: raise ValueError(f'f={f} faulty of n={self.n} peers are no minority: no rule can tell who is right; '
+    if not 0<=2*f<self.n: raise ValueError(f'f={f} faulty of n={self.n} peers are not a minority, so no rule can tell who is right; '
         f'give f <= {(self.n-1)//2}')
-    if like.ndim!=1 or not like.numel(): raise ValueError(f'A link is for vectors [d], not for shape {tuple(like.shape)}')
+    if like.ndim!=1 or not like.numel(): raise ValueError(f'A link needs vectors [d] that are not empty, not the shape {tuple(like.shape)}')
     self.settings = (like.dtype, like.numel(), layout, rule, f)
     self.dtype,self.d,self.size,self.f = like.dtype,like.numel(),like.numel()*like.element_size(),f
     self.model,self.rule = digest(f'{like.dtype} {like.numel()} {layout}'),digest(rule)
@@ -139,12 +139,12 @@ def _listening(host, port):
 @patch
 def _check_same(self:TCPLink, like, layout, rule, f):
     if self.settings!=(like.dtype, like.numel(), layout, rule, f): raise ValueError(
-        'This link is open for another model, rule or f: close it, and make one for each training')
+        'This link is open for another model, rule or f: close it, and make a new link for each training')
 
 # %% ../../nbs/distributed/08_transport.ipynb #a016e316
 @patch
 def _run(self:TCPLink, ready):
-    "The thread: a server, a reader for each peer"
+    "Run the thread, with a server and a reader for each peer"
     asyncio.set_event_loop(self.loop)
     self.news,self.change = asyncio.Event(),asyncio.Event()
     self.wake = [asyncio.Event() for _ in range(self.n)]
@@ -155,9 +155,9 @@ def _run(self:TCPLink, ready):
 
 @patch
 def close(self:TCPLink,
-    linger:float=None # Most seconds to wait until all who have not gone have the last vector; by default the deadline
+    linger:float=None # Seconds to wait until all connected peers have the last vector; by default the deadline
 ):
-    "Tell the peers that this one has finished, and end all connections"
+    "Tell the peers that this one has finished, and close all connections"
     if not self.thread: return
     linger = self.deadline if linger is None else linger
     with suppress(Exception): asyncio.run_coroutine_threadsafe(self._finish(linger), self.loop).result(linger+5)
@@ -182,18 +182,18 @@ async def _finish(self:TCPLink, linger):
 # %% ../../nbs/distributed/08_transport.ipynb #cea3f9f2
 @patch
 def _publish(self:TCPLink, t, magic, data):
-    "Offer bytes `data` of round `t` to all subscribers"
+    "Offer the bytes `data` of round `t` to all subscribers"
     self.sent = (t, magic, data, sha256(data).digest())
     old,self.news = self.news,asyncio.Event()
     old.set()
 
 class Subscriber:
-    "Somebody who is sent this peer's vectors"
+    "A peer that receives this peer's vectors"
     def __init__(self, rank, last, key, writer): self.rank,self.last,self.key,self.writer = rank,last,key,writer
 
 @patch
 async def _serve(self:TCPLink, reader, writer):
-    "Look after a connection that somebody has made to this peer"
+    "Serve a connection that somebody has made to this peer"
     writer.transport.set_write_buffer_limits(high=READ_BYTES)
     if len(self.newcomers)>=NEWCOMERS:
         self.note(-1, 'flood')
@@ -205,11 +205,11 @@ async def _serve(self:TCPLink, reader, writer):
         self.newcomers.pop(writer, None)
         if old := self.subscribers.get(sub.rank): old.writer.transport.abort()
         self.subscribers[sub.rank] = sub
-        self.wake[sub.rank].set() # Who listens to us can be listened to
+        self.wake[sub.rank].set() # A peer that connects to us can also be reached
         await self._send_all(sub, self.loop.create_task(reader.read(1)))
     except Broken as e: self.note(*e.args)
-    except (asyncio.TimeoutError, asyncio.IncompleteReadError, OSError): pass # The reader of that peer names what is wrong with it
-    except asyncio.CancelledError: pass # The link is being closed, and asyncio's server would print it
+    except (asyncio.TimeoutError, asyncio.IncompleteReadError, OSError): pass # The reader of that peer records the fault
+    except asyncio.CancelledError: pass # The link is being closed; asyncio's server would print the error
     finally:
         self.newcomers.pop(writer, None)
         if sub and self.subscribers.get(sub.rank) is sub: del self.subscribers[sub.rank]
@@ -218,24 +218,24 @@ async def _serve(self:TCPLink, reader, writer):
 # %% ../../nbs/distributed/08_transport.ipynb #249c6cf9
 @patch
 async def _admit(self:TCPLink, reader, writer):
-    "Find out who has connected, and whether it may listen"
+    "Identify a new connection, and admit it if it may receive"
     hello = await reader.readexactly(HELLO.size)
     magic,j,whom,last,model,rule,nonce = HELLO.unpack(hello)
     if magic!=MAGIC: raise Broken(-1, 'garbage', 'in place of a hello')
     if whom!=self.rank or j>=self.n or j==self.rank: raise Broken(-1, 'garbage',
-        f'rank {j} asks for {whom}, and this is {self.rank} of {self.n}')
+        f'rank {j} asks for {whom}, but this is {self.rank} of {self.n}')
     mine = secrets.token_bytes(32)
     welcome = (MAGIC, self.model, self.rule, mine)
     writer.write(WELCOME.pack(*welcome, _mac(self.keys[j], b'welcome', hello, *welcome)))
     proof = await reader.readexactly(PROOF.size)
-    if not hmac.compare_digest(proof, _mac(self.keys[j], b'proof', hello, mine)): raise Broken(-1, 'key', f'it says that it is peer {j}')
+    if not hmac.compare_digest(proof, _mac(self.keys[j], b'proof', hello, mine)): raise Broken(-1, 'key', f'it claims to be peer {j}')
     if model!=self.model: raise Broken(j, 'model')
     if rule!=self.rule: raise Broken(j, 'rule')
     return Subscriber(j, last, _mac(self.keys[j], b'frames', hello, mine), writer)
 
 @patch
 async def _send_all(self:TCPLink, sub, ended):
-    "Send to `sub` whatever is new, until it says anything or goes"
+    "Send every new vector to `sub`, until it sends anything or leaves"
     try:
         while not ended.done():
             if self.sent and self.sent[0]>sub.last:
@@ -259,7 +259,7 @@ async def _send(self:TCPLink, sub, t, magic, data, digest):
 # %% ../../nbs/distributed/08_transport.ipynb #31b2e1fa
 @patch
 async def _dial(self:TCPLink, j):
-    "Connect to peer `j` again and again, and receive from it"
+    "Connect to peer `j`, again after each failure, and receive from it"
     pause = 0.02
     while j not in self.finished:
         writer,before = None,self.latest[j]
@@ -276,7 +276,7 @@ async def _dial(self:TCPLink, j):
         except OSError as e:
             if writer: self.note(j, 'left', str(e))
             elif j not in self.down and (self.closing or j in self.met or time.monotonic()-self.began>self.deadline):
-                self.down.add(j) # Once for each absence
+                self.down.add(j) # Record it once for each absence
                 if not self.closing: self.note(j, 'unreachable', str(e))
         finally:
             if writer: writer.transport.abort()
@@ -287,7 +287,7 @@ async def _dial(self:TCPLink, j):
 
 @patch
 async def _greet(self:TCPLink, j, reader, writer):
-    "Say hello to peer `j`; the key of its frames"
+    "Send a hello to peer `j`, and return the key of its frames"
     hello = HELLO.pack(MAGIC, self.rank, j, self.latest[j], self.model, self.rule, secrets.token_bytes(32))
     writer.write(hello)
     magic,model,rule,theirs,mac = WELCOME.unpack(await reader.readexactly(WELCOME.size))
@@ -301,14 +301,14 @@ async def _greet(self:TCPLink, j, reader, writer):
 # %% ../../nbs/distributed/08_transport.ipynb #32f585f9
 @patch
 async def _receive(self:TCPLink, j, reader, key):
-    "Take the frames of peer `j`"
+    "Receive the frames of peer `j`"
     while True:
         begin = await reader.readexactly(1) # It may be silent between frames
         magic,t,x = await asyncio.wait_for(self._frame(j, begin, reader, key), self.stall)
         if magic==DONE: return self._done(j)
         self._accept(j, t, x)
-        if self.useless[j]>USELESS: raise Broken(j, 'repeated', f'{USELESS} frames in a row were of no use')
-        await asyncio.sleep(0) # A peer that sends without end gets no more than its turn
+        if self.useless[j]>USELESS: raise Broken(j, 'repeated', f'{USELESS} frames in a row were useless')
+        await asyncio.sleep(0) # Let other tasks run if a peer sends without a pause
 
 # %% ../../nbs/distributed/08_transport.ipynb #7809fc02
 @patch
@@ -332,7 +332,7 @@ async def _frame(self:TCPLink, j, begin, reader, key):
 # %% ../../nbs/distributed/08_transport.ipynb #0a178113
 @patch
 def _accept(self:TCPLink, j, t, x):
-    "Keep the vector `x` of peer `j` for round `t` if it can be used"
+    "Keep the vector `x` of peer `j` for round `t` if it is useful"
     self.useless[j] += 1
     self.seen[j] = time.monotonic()
     self.quiet.discard(j)
@@ -353,12 +353,12 @@ def _done(self:TCPLink, j):
 # %% ../../nbs/distributed/08_transport.ipynb #0a4458a2
 @patch
 def exchange(self:TCPLink,
-    t:int, # Round, from 0
+    t:int, # Number of the round, from 0
     x # This peer's vector [d]
 )->Heard:
     "Send `x`, and wait for the first `n-f-1` vectors of others, or the deadline"
     if x.numel()!=self.d or x.dtype!=self.dtype: raise ValueError(
-        f'This link is open for {self.d} numbers of {self.dtype}, and the vector is {x.numel()} of {x.dtype}')
+        f'This link is open for {self.d} numbers of {self.dtype}, but the vector has {x.numel()} of {x.dtype}')
     x = x.detach().cpu().contiguous()
     return asyncio.run_coroutine_threadsafe(self._exchange(t, _as_bytes(x).tobytes()), self.loop).result()
 
@@ -369,7 +369,7 @@ async def _exchange(self:TCPLink, t, data):
     until,need,after,over = self.loop.time()+self.deadline,self.n-self.f-1,t+1,False
     while True:
         for o in self.readers:
-            if o.done() and o.exception(): raise o.exception() # A mistake of ours, and no fault of a peer
+            if o.done() and o.exception(): raise o.exception() # A mistake in this program, not a fault of a peer
         self.change.clear()
         got = self.order.get(t, [])[:need]
         if len(got)>=need: break
@@ -385,7 +385,7 @@ async def _exchange(self:TCPLink, t, data):
             for j in self._others():
                 if j not in got and j not in self.finished: self._quiet(j)
             break
-    for j in self._others(): # Of whoever was not waited for
+    for j in self._others(): # Record silent peers that this round did not need
         if j not in self.finished and self.latest[j]<t and time.monotonic()-self.seen[j]>self.deadline: self._quiet(j)
     vectors = {j: self.inbox[j][t] for j in got}
     self._enter(after)
@@ -397,7 +397,7 @@ def _others(self:TCPLink): return [j for j in range(self.n) if j!=self.rank]
 
 @patch
 def _enter(self:TCPLink, t):
-    "Forget what is older than round `t`"
+    "Start round `t`, and drop everything older"
     self.round = t
     for o in self.inbox:
         for k in [k for k in o if k<t]: del o[k]
@@ -406,13 +406,13 @@ def _enter(self:TCPLink, t):
 
 @patch
 def _possible(self:TCPLink, t):
-    "How many others' vectors of round `t` are there, or can still come"
+    "Number of other peers whose vectors of round `t` have come or can still come"
     return sum(t in self.inbox[j] or (self.latest[j]<t and j not in self.finished) for j in self._others())
 
 # %% ../../nbs/distributed/08_transport.ipynb #ac8f8b14
 @patch
 async def _changed(self:TCPLink, until):
-    "Wait until something has come; `False` if the time `until` came first"
+    "Wait until something has come; `False` if the time `until` comes first"
     try: await asyncio.wait_for(self.change.wait(), until-self.loop.time())
     except asyncio.TimeoutError: return False
     return True

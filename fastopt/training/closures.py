@@ -1,4 +1,4 @@
-"""For optimizers that ask for the loss and its gradients several times a step, such as L-BFGS
+"""For optimizers that evaluate the loss and its gradients several times per step, such as L-BFGS
 
 Docs: https://fastopt.github.io/fastopt/training/closures.html.md"""
 
@@ -15,14 +15,14 @@ from .sam import SAM
 
 # %% ../../nbs/training/08_closures.ipynb #7ecfb4e6
 class Closure(Replay):
-    "Gives `opt.step` a closure, for optimizers that ask for the loss and its gradients several times a step"
-    refused = {MixedPrecision: 'its scaler allows one evaluation a step; train in float32, `learn.to_fp32()`',
-        SAM: 'both decide where gradients are taken; remove one'}
+    "Passes a closure to `opt.step`, for optimizers that evaluate the loss and its gradients several times per step"
+    refused = {MixedPrecision: 'its scaler allows one evaluation per step; train in float32, `learn.to_fp32()`',
+        SAM: 'both decide where gradients are taken; remove one of them'}
     def before_step(self):
         later,known = [cb for cb in self.learn.cbs.sorted('order') if cb.order>self.order],[self.loss_of(self.tape)]
         def closure():
             loss = known.pop() if known else self.again()
-            for cb in later: cb('before_step') # Such as `GradientClip`
+            for cb in later: cb('before_step') # For example `GradientClip`
             return loss
         try: self.opt.step(closure)
         finally: self.tape.clear()

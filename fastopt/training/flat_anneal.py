@@ -1,4 +1,4 @@
-"""Train at one rate for most of the time, then let it glide to nothing
+"""Train at a constant rate for most of the time, then anneal it to zero
 
 Docs: https://fastopt.github.io/fastopt/training/flat_anneal.html.md"""
 
@@ -24,7 +24,7 @@ def flat_cos(
     end:float, # Value at position 1, or an array with one value per group
     pct_start:float=0.72, # Share of the training that stays flat, 0 to 1
 ):
-    "`start` up to `pct_start`, then along half a cosine to `end`, as Python floats"
+    "`start` up to `pct_start`, then half a cosine to `end`; returns Python floats"
     x = min(1., max(0., pos-pct_start)/(1-pct_start)) if pct_start<1 else 0.
     c = (1+math.cos(math.pi*x))/2
     return (c*np.asarray(start) + (1-c)*np.asarray(end)).tolist()
@@ -34,23 +34,23 @@ def fc_scheds(
     lr:float, # Flat rate, or a list with one per group
     pct_start:float=0.72, # Share of the training that stays flat, 0 to 1
     div_final:float=1e5, # The rate anneals towards `lr/div_final`; above 0, `inf` anneals to 0
-    moms:tuple=None, # `mom` while flat and at the end of the annealing; `None` leaves it alone
+    moms:tuple=None, # `mom` while flat and at the end of the annealing; `None` does not change it
 ):
-    "The schedules of `fit_fc`, hyper by hyper, as `ParamScheduler` wants them"
+    "The schedules of `fit_fc` as a dict of hyper to function, as `ParamScheduler` expects"
     ends = dict(lr=(lr, np.divide(lr, div_final)))
     if moms is not None: ends['mom'] = moms
     return {k:partial(flat_cos, start=a, end=b, pct_start=pct_start) for k,(a,b) in ends.items()}
 
 # %% ../../nbs/training/00_flat_anneal.ipynb #22c1de05
 def _check_fc(n_epoch, pct_start, div_final, moms, start_epoch=0):
-    "Refuse what no schedule can mean"
+    "Raise a `ValueError` for arguments that make no schedule"
     for ok,why in (
-        (n_epoch>=1, f'n_epoch={n_epoch} trains nothing: give the epochs of the whole training, 1 or more'),
-        (0<=pct_start<=1, f'pct_start={pct_start} is no share of the training: give 0 (anneal at once) to 1 (never anneal)'),
-        (div_final>0, f'div_final={div_final} makes no final rate lr/div_final: give a number above 0, inf to anneal to 0'),
-        (moms is None or len(L(moms))==2, f'moms={moms} is no pair: give (flat, end), or None to leave `mom` alone'),
-        (0<=start_epoch<max(n_epoch, 1), f'start_epoch={start_epoch} leaves nothing to train: it counts the epochs already done, '
-            f'out of all n_epoch={n_epoch}; give 0 to {n_epoch-1}')
+        (n_epoch>=1, f'n_epoch={n_epoch} trains nothing: give the number of epochs of the whole training, 1 or more'),
+        (0<=pct_start<=1, f'pct_start={pct_start} is not a share of the training: give 0 (anneal at once) to 1 (never anneal)'),
+        (div_final>0, f'div_final={div_final} gives no final rate lr/div_final: give a number above 0, or inf to anneal to 0'),
+        (moms is None or len(L(moms))==2, f'moms={moms} is not a pair: give (flat, end), or None to leave `mom` unchanged'),
+        (0<=start_epoch<max(n_epoch, 1), f'start_epoch={start_epoch} leaves nothing to train: it counts the epochs already done '
+            f'of n_epoch={n_epoch}; give 0 to {n_epoch-1}')
     ):
         if not ok: raise ValueError(why)
 
@@ -64,14 +64,14 @@ def _plot_sched(ax, name, epochs, vals, turn):
 
 # %% ../../nbs/training/00_flat_anneal.ipynb #872ad03f
 def plot_fc(
-    n_epoch:int, # Epochs of the whole training, 1 or more
+    n_epoch:int, # Number of epochs of the whole training, 1 or more
     lr:float|list|slice=1e-3, # Flat rate, or one per group; a slice draws its first and its last group
     pct_start:float=0.72, # Share of the training that stays flat, 0 to 1
     div_final:float=1e5, # The rate anneals towards `lr/div_final`
-    moms:tuple=None, # `mom` while flat and at the end of the annealing; `None` draws the rate alone
-    n_batches:int=100, # Batches of an epoch, 1 or more: `len(dls.train)`
+    moms:tuple=None, # `mom` while flat and at the end of the annealing; `None` draws only the rate
+    n_batches:int=100, # Number of batches in an epoch, 1 or more: `len(dls.train)`
 ):
-    "Draw `lr` and `mom` of every batch of `fit_fc`, and return the axes"
+    "Plot `lr` and `mom` of every batch of `fit_fc`, and return the axes"
     _check_fc(n_epoch, pct_start, div_final, moms)
     if isinstance(lr, slice): lr = [lr.start or lr.stop/10, lr.stop]
     scheds,pos = fc_scheds(lr, pct_start, div_final, moms),np.arange(n_epoch*n_batches)/(n_epoch*n_batches)
@@ -83,11 +83,11 @@ def plot_fc(
 def _movable(opt, moms):
     "`moms`, or `None` and a warning if a group of `opt` has no `mom`"
     if moms is None or all('mom' in h for h in opt.hypers): return moms
-    warn(f'moms={moms} is ignored: this optimizer has no `mom` to move. Leave moms=None with it.', stacklevel=3)
+    warn(f'moms={moms} is ignored: this optimizer has no `mom`. Leave moms=None with it.', stacklevel=3)
 
 @contextmanager
 def _kept(opt, *hypers):
-    "Give `hypers` of `opt` their values back at the end"
+    "At the end of the block, restore the values of `hypers` in `opt`"
     was = {k:[h[k] for h in opt.hypers] for k in hypers}
     try: yield
     finally: opt.set_hypers(**was)
@@ -95,15 +95,15 @@ def _kept(opt, *hypers):
 # %% ../../nbs/training/00_flat_anneal.ipynb #08933519
 @patch
 def fit_fc(self:Learner,
-    n_epoch:int, # Epochs of the whole training, 1 or more
-    lr:float|list|slice=None, # Flat rate, or one per group; a slice spreads over the groups; `None` is `learn.lr` for all
+    n_epoch:int, # Number of epochs of the whole training, 1 or more
+    lr:float|list|slice=None, # Flat rate, or one per group; a slice spreads over the groups; `None` uses `learn.lr` for all
     pct_start:float=0.72, # Share of the batches that stays flat: 0 anneals at once, 1 never anneals
     div_final:float=1e5, # The rate anneals towards `lr/div_final`; above 0, `inf` anneals to 0
-    moms:tuple=None, # `mom` while flat and at the end of the annealing; `None` leaves it alone
-    wd:float=None, # Weight decay; `None` is `learn.wd`
-    cbs:list=None, # Callbacks for this fit alone
+    moms:tuple=None, # `mom` while flat and at the end of the annealing; `None` does not change it
+    wd:float=None, # Weight decay; `None` uses `learn.wd`
+    cbs:list=None, # Callbacks for this fit only
     reset_opt:bool=False, # Make a fresh optimizer?
-    start_epoch:int=0, # Epochs already done, 0 to `n_epoch-1`: the schedule goes on from there
+    start_epoch:int=0, # Epochs already done, 0 to `n_epoch-1`: the schedule continues from there
 ):
     "Fit `n_epoch` epochs at a flat `lr`, annealed along a cosine after `pct_start`"
     _check_fc(n_epoch, pct_start, div_final, moms, start_epoch)

@@ -1,4 +1,4 @@
-"""A step for every single gradient, inside the backward pass, so that never more than one exists
+"""Step each weight inside the backward pass, so that only one gradient exists at a time
 
 Docs: https://fastopt.github.io/fastopt/training/gradient_release.html.md"""
 
@@ -29,18 +29,18 @@ def step_one(self:Engine,
     hyper, # The hypers of its group
     state # Dict of parameter to its state dict, filled where empty
 ):
-    "`step` for the weight `p` alone, which then keeps no gradient"
+    "Step the weight `p` alone and free its gradient"
     self.run(self.batches([[p]], state, p), [{**self.options, **self.numbers(p, hyper)}])
     p.grad = None
-    increment_version(p) # Lets autograd notice if its graph still needs the old weight
+    increment_version(p) # Lets autograd detect that its graph still needs the old weight
 
 # %% ../../nbs/training/09_gradient_release.ipynb #5329e7fd
 class ReleaseGrads(Callback):
     "Step each weight inside the backward pass, as soon as its gradient is known, and free the gradient"
     order,run_valid = 1000,False # The last one before the backward pass, which it runs itself
-    refused = {GradientAccumulation: 'it adds up gradients, which are freed at once; use a larger batch',
-        GradientClip: 'it needs the norm of all gradients, and there is never more than one; remove it, or do without `gradient_release`',
-        Replay: 'it needs all gradients before the step; remove it, or do without `gradient_release`'}
+    refused = {GradientAccumulation: 'it adds up gradients, which are freed at once here; use a larger batch',
+        GradientClip: 'it needs the norm of all gradients, but only one exists at a time; remove it or `gradient_release`',
+        Replay: 'it needs all gradients before the step; remove it or `gradient_release`'}
     def before_fit(self):
         refuse_cbs(self, self.refused)
         for bad,why in self.obstacles():
@@ -57,7 +57,7 @@ def before_backward(self:ReleaseGrads):
         done.add(p)
         opt.engine.step_one(p, hyper, opt.state)
     hooks = [p.register_post_accumulate_grad_hook(partial(release, h)) for ps,h in opt.engine.groups for p in ps if p.requires_grad]
-    # The backward pass of fastai's tensors would hide stand-ins from PyTorch
+    # The backward pass of fastai's tensor subclasses would hide substitutes from PyTorch
     self.learn.loss_grad = self.loss_grad.as_subclass(torch.Tensor)
     try: self.learn._backward()
     finally:
@@ -67,15 +67,15 @@ def before_backward(self:ReleaseGrads):
 # %% ../../nbs/training/09_gradient_release.ipynb #b7524fc9
 @patch
 def obstacles(self:ReleaseGrads):
-    "Pairs: is it in the way, and what to do"
+    "Pairs of a condition that prevents gradient release, and the message for it"
     opt,mixed = self.opt,first(self.learn._grab_cbs(MixedPrecision))
     yield not isinstance(opt, FastOptimizer), (f'{type(opt).__name__} cannot step one weight alone; '
         'use `opt_func=adamw` or another rule of fastopt')
-    yield mixed and mixed.amp_mode==AMPMode.FP16, f'the scaler of {mixed} looks at all gradients before the step; use `learn.to_bf16()`'
-    yield isinstance(self.model, DistributedDataParallel), 'processes exchange gradients after the backward pass; train in one'
-    yield opt.engine.skip_nonfinite, '`skip_nonfinite` looks at all gradients before the step; leave it off'
+    yield mixed and mixed.amp_mode==AMPMode.FP16, f'the scaler of {mixed} needs all gradients before the step; use `learn.to_bf16()`'
+    yield isinstance(self.model, DistributedDataParallel), 'processes exchange gradients after the backward pass; train in one process'
+    yield opt.engine.skip_nonfinite, '`skip_nonfinite` needs all gradients before the step; leave it off'
     asks = first(t for t in opt.rule.terms if t.across)
-    yield asks, f'{asks} of {opt.rule.__name__} asks about all weights at once; use a rule without it'
+    yield asks, f'{asks} of {opt.rule.__name__} needs all weights at once; use a rule without it'
 
 @patch
 def gradient_release(self:Learner):

@@ -1,4 +1,4 @@
-"""Images as arrays, from the two kinds of files that small data sets are published as
+"""Read images as arrays from the two file formats in which small data sets are published
 
 Docs: https://fastopt.github.io/fastopt/training/image_files.html.md"""
 
@@ -19,19 +19,19 @@ from ..names import InputError
 def read_idx(
     path # A file of MNIST's format, gzipped if its name ends in .gz
 ):
-    "The array of bytes in it"
+    "The array of bytes in the idx file `path`"
     with (gzip.open if str(path).endswith('.gz') else open)(path, 'rb') as f: raw = f.read()
-    if raw[:3]!=b'\0\0\x08': raise InputError(f'{path} is no idx file of bytes, as MNIST has them')
+    if raw[:3]!=b'\0\0\x08': raise InputError(f'{path} is not an idx file of bytes, such as MNIST has: give a file in its format')
     ends = 4+4*raw[3]
     return np.frombuffer(raw, np.uint8, offset=ends).reshape(np.frombuffer(raw, '>i4', raw[3], 4))
 
 # %% ../../nbs/training/13_image_files.ipynb #9007b047
 def read_image_archive(
-    path, # Archive of one folder with train/CLASS/*.jpg or .png, and test
-    limit:dict=None # Images of `train` and of `test`, at most, in equal shares of all classes
+    path, # Archive of one folder with train/CLASS/*.jpg or .png, and test/CLASS
+    limit:dict=None # Largest number of images of `train` and of `test`, in equal shares of all classes
 ):
-    "Of `train` and of `test`: RGB images [n, height, width, 3] as bytes, and the number of the class of each"
-    if not Path(path).is_file(): raise InputError(f'There is no archive {path} of images')
+    "For `train` and `test`: RGB images [n, height, width, 3] as bytes, and the class number of each"
+    if not Path(path).is_file(): raise InputError(f'There is no archive of images {path}')
     with tarfile.open(path) as tar:
         files = sorted((o for o in tar if o.isfile()), key=lambda o: o.name)
         files = [(o, *Path(o.name).parts[-3:-1]) for o in files if len(Path(o.name).parts)>2]

@@ -18,7 +18,7 @@ from .resume import _load_opt, _model_state, _plain, _rngs, _set_model, _set_rng
 
 # %% ../../nbs/training/03_lr_find.ipynb #a2f8317f
 def _opt_state(opt):
-    "The state dict of `opt` without objects, `None` if it has some: such a state is fastai's to refuse"
+    "The plain state dict of `opt`, or `None` if it contains objects, which fastai then has to handle"
     try: return _plain(opt.state_dict())
     except TypeError: return None
 
@@ -28,7 +28,7 @@ def _set_opt(opt, sd, skipped):
 
 @contextmanager
 def untouched(learn):
-    "At the end of the block, give `learn` the weights, gradients, optimizer state, hypers and random numbers that it came with"
+    "At the end of the block, restore the weights, gradients, optimizer state, hypers and random numbers of `learn`"
     loaders = SimpleNamespace(loaders=list(learn.dls.loaders))
     with ExitStack() as stack:
         stack.callback(_set_rngs, loaders, _rngs(loaders))

@@ -1,4 +1,4 @@
-"""One HTML file that needs nothing else: pictures, tables that sort, light and dark
+"""One HTML file without dependencies, with pictures, sortable tables, and a light and a dark theme
 
 Docs: https://fastopt.github.io/fastopt/training/pages.html.md"""
 
@@ -15,7 +15,7 @@ from matplotlib.ticker import MaxNLocator
 
 # %% ../../nbs/training/12_pages.ipynb #7dd2e187
 def escape_unprintable(o):
-    "`o` with what cannot be printed written out, in all its texts"
+    "`o` with unprintable characters in all its strings replaced by escape sequences"
     if isinstance(o, dict): return {escape_unprintable(k):escape_unprintable(v) for k,v in o.items()}
     if isinstance(o, list): return [*map(escape_unprintable, o)]
     return ''.join(c if c.isprintable() else c.encode('unicode_escape').decode() for c in o) if isinstance(o, str) else o
@@ -27,9 +27,9 @@ COLOURS = ['#30638e','#d1495b','#edae49','#00798c','#8d6a9f','#5b8c5a','#b56576'
 def label_scores(
     left, # Axes with a row of scores for each name
     right, # Axes with curves by epoch
-    names, # Of the rows, from the top
-    score, # What `left` shows
-    value # What `right` shows
+    names, # Names of the rows, from the top
+    score, # Label of the scores in `left`
+    value # Label of the curves in `right`
 ):
     "Label and style the axes of scores and curves"
     left.set(xlabel=score, ylim=(len(names)-.5, -.5))
@@ -81,27 +81,27 @@ for (const button of document.querySelectorAll('th button')) button.onclick = ()
 
 # %% ../../nbs/training/12_pages.ipynb #a08ea8b2
 def svg_text(fig):
-    "`fig` as SVG text, the same each time"
+    "`fig` as SVG text that is the same each time"
     text,none = StringIO(),dict.fromkeys(('Date','Creator','Format','Type'))
     with rc_context({'svg.fonttype':'none', 'svg.hashsalt':'fastopt'}): fig.savefig(text, format='svg', metadata=none)
     return text.getvalue()[text.getvalue().index('<svg'):]
 
 def sortable_table(
-    heads:dict, # From the name of a column to its heading
-    rows:list, # Each a dict from the name of a column to (text, value to sort by, class)
-    texts=() # Columns of text; the others are numbers
+    heads:dict, # Heading of each column by its name
+    rows:list, # One dict per row, from the name of a column to (text, value to sort by, CSS class)
+    texts=() # Names of the text columns; the others are numbers
 ):
-    "A table in HTML that sorts by a click on a heading"
+    "An HTML table that sorts by a click on a heading"
     head = ''.join(f'<th class="{"" if k in texts else "n"}"><button>{o}</button></th>' for k,o in heads.items())
     def td(text, v, kind): return f'<td class="{kind}" data-v="{html.escape(str(v) if text else "")}">{html.escape(text)}</td>'
     body = ''.join(f'<tr>{"".join(td(*r[k]) for k in heads)}</tr>' for r in rows)
     return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
 
 def html_document(
-    title:str, # Of the page
-    parts:list # HTML
+    title:str, # Title of the page
+    parts:list # Pieces of HTML
 ):
-    "The page of all `parts`, with its style and script inside"
+    "The HTML page of all `parts`, with its style and script inside"
     return '\n'.join(['<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">',
         f'<title>{html.escape(title)}</title><style>{STYLE}</style><h1>{html.escape(title)}</h1>', *parts,
         f'<script>{SORT}</script></html>\n'])

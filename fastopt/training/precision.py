@@ -1,4 +1,4 @@
-"""Training in 16 bits all through
+"""Keep the weights in 16 bits during the whole training
 
 Docs: https://fastopt.github.io/fastopt/training/precision.html.md"""
 
@@ -23,16 +23,16 @@ from ..core.rules import unknown_name
 
 # %% ../../nbs/training/04_precision.ipynb #89081bda
 def _cast(model, dtype):
-    "Floating point weights, gradients and buffers of `model` in `dtype`, but for batch norm"
+    "Cast floating point weights, gradients and buffers of `model` to `dtype`, except those of batch norm"
     for m in model.modules():
         if not isinstance(m, _BatchNorm): m._apply(lambda t: t.to(dtype) if t.is_floating_point() else t, recurse=False)
 
 # %% ../../nbs/training/04_precision.ipynb #bdc50404
-def _no_rule(name): return (f"to_pure_bf16: {name} is no optimizer of fastopt, and would round small steps to nothing. "
-    "Give the Learner a rule as opt_func, as adamw, or use learn.to_bf16(), which keeps the weights in float32")
+def _no_rule(name): return (f"to_pure_bf16: {name} is not an optimizer of fastopt, and would round small steps to nothing. "
+    "Give the Learner a rule such as adamw as opt_func, or use learn.to_bf16(), which keeps the weights in float32")
 
 def _write_back(opt, lowp):
-    "Let `opt` write 16-bit weights back the way `lowp`"
+    "Let `opt` write 16-bit weights back in the way that `lowp` names"
     if not isinstance(opt, FastOptimizer): raise TypeError(_no_rule(type(opt).__name__))
     if opt.engine.lowp==lowp: return
     opt.engine.lowp,opt.engine.plans = lowp,{}
@@ -42,14 +42,14 @@ def _write_back(opt, lowp):
 def _alone(learn):
     "Raise `ValueError` if `learn` computes in mixed precision"
     if both := learn._grab_cbs((MixedPrecision, NonNativeMixedPrecision)): raise ValueError(
-        f"to_pure_bf16: {type(both[0]).__name__} is for weights in float32. Choose one; learn.to_fp32() takes both away")
+        f"to_pure_bf16: {type(both[0]).__name__} is for weights in float32. Choose one of the two; learn.to_fp32() removes both")
 
 class PureBF16(Callback):
-    "Give the model bfloat16 inputs, the loss float32 predictions, and the optimizer its way to write weights back"
+    "Give the model bfloat16 inputs, the loss float32 predictions, and the optimizer its `lowp`"
     order = MixedPrecision.order
     def __init__(self,
         lowp, # 'kahan', 'stochastic' or 'plain'
-        was # The `opt_func` that the `Learner` had before
+        was # The former `opt_func` of the `Learner`
     ): self.lowp,self.was = lowp,was
     def before_fit(self): _alone(self.learn)
     def before_batch(self):
@@ -77,7 +77,7 @@ def to_fp32(self:Learner):
 def to_pure_bf16(self:Learner,
     lowp='kahan', # How weights are written back: 'kahan', 'stochastic' or 'plain'
 ):
-    "Keep the weights in bfloat16, but for those of batch norm"
+    "Keep the weights in bfloat16, except those of batch norm"
     f,now = self.opt_func,self._grab_cbs(PureBF16)
     if lowp not in LOWP: raise ValueError(unknown_name('to_pure_bf16: lowp', lowp, list(LOWP)))
     if not callable(f) or 'lowp' not in signature(f).parameters:

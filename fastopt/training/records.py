@@ -1,4 +1,4 @@
-"""What every command needs: errors that tell the way out, locks, and files that are whole or not there
+"""Tools for every command: errors with a remedy, locks, and files that are complete or absent
 
 Docs: https://fastopt.github.io/fastopt/training/records.html.md"""
 
@@ -27,24 +27,24 @@ from ..names import InputError
 
 # %% ../../nbs/training/10_records.ipynb #2f5029ca
 def check_numbers(args, **least):
-    "Refuse an argument less than its `least`"
+    "Raise an `InputError` for an argument below its `least`"
     for k,lo in least.items():
         if args[k] is not None and args[k]<lo: raise InputError(f'--{k} {args[k]} is too small: give {lo} or more')
 
 def abbreviate(files, n=3):
-    "The first `n` of `files` by name, and how many more there are"
-    # Not all that a disk takes for a name can be shown
+    "The names of the first `n` of `files`, and how many more there are"
+    # Some file names that a disk accepts cannot be printed
     names = ', '.join(str(o) for o in files[:n]).encode(errors='backslashreplace').decode()
     return names + (f' and {len(files)-n} more' if len(files)>n else '')
 
 # %% ../../nbs/training/10_records.ipynb #e5e2feb6
 @contextmanager
 def exclusive_lock(
-    path:Path, # A file that stands for the work while it is done
-    wait:bool=True # Until another process has left? Else that one's presence gives `False`
+    path:Path, # A file that exists while the work is done
+    wait:bool=True # Wait until another process has left? Otherwise yields `False` while another process is inside
 ):
-    "Inside, no other process is in a block with the same `path`; if it dies there, the next one may enter"
-    from filelock import FileLock, Timeout # `fastopt.all` imports nothing that fastai has not
+    "Inside, no other process is in a block with the same `path`; if it dies, the next one may enter"
+    from filelock import FileLock, Timeout # `fastopt.all` imports only packages that fastai needs
     path.parent.mkdir(parents=True, exist_ok=True)
     lock,ours = FileLock(path),True
     try: lock.acquire(blocking=wait)
@@ -52,32 +52,32 @@ def exclusive_lock(
     try: yield ours
     finally:
         if ours:
-            # Who waits for this file sees that it is gone. Windows removes none that is open, and filelock it then
+            # A process that waits for this file notices that it is gone. Windows cannot delete an open file; filelock then does
             with suppress(OSError): path.unlink()
             lock.release()
 
 # %% ../../nbs/training/10_records.ipynb #2a85dc46
 def sync_to_disk(path):
-    "Force file or folder `path` to disk"
-    if os.name=='nt' and path.is_dir(): return # Windows cannot, and a file must be open for writing there
+    "Flush the file or folder `path` to disk"
+    if os.name=='nt' and path.is_dir(): return # Windows cannot flush folders, and needs files open for writing
     fd = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
     try: os.fsync(fd)
     finally: os.close(fd)
 
 @contextmanager
 def atomic_write(path):
-    "A path to write to; it becomes `path` when all went well, and vanishes when not"
+    "Yield a path to write to; it becomes `path` if all goes well, and is removed otherwise"
     try:
-        with tempfile.TemporaryDirectory(prefix='part-', dir=path.parent) as d: # Nobody else's, and no link to elsewhere
+        with tempfile.TemporaryDirectory(prefix='part-', dir=path.parent) as d: # New, so no other process or link uses it
             yield (part := Path(d)/path.name)
-            sync_to_disk(part) # Else a power cut could leave the new name with nothing in it
+            sync_to_disk(part) # Otherwise a power cut could leave an empty file under the new name
             os.replace(part, path)
     except (OSError, RuntimeError) as e:
-        raise CliError(f'Cannot write {path}: {e}. What was there is as it was. Make room, or choose another folder with --out') from e
+        raise CliError(f'Cannot write {path}: {e}. The old file is unchanged. Free space, or choose another folder with --out') from e
 
 # %% ../../nbs/training/10_records.ipynb #3bfbd4cb
 def jsonable(o):
-    "`o` as JSON can say it: what is not finite as `None`, paths as text"
+    "`o` in types that JSON can express: numbers that are not finite as `None`, paths as text"
     if isinstance(o, dict): return {k:jsonable(v) for k,v in o.items()}
     if isinstance(o, (list,tuple,L)): return [jsonable(v) for v in o]
     if isinstance(o, float): return o if math.isfinite(o) else None
@@ -90,9 +90,9 @@ def save_record(record, path):
 # %% ../../nbs/training/10_records.ipynb #a5d17c40
 def make_run_folder(
     out:Path, # Folder of all runs
-    name:str # What to call this one, after its time
+    name:str # Name of the run, which follows the time
 ):
-    "A new folder in `out`"
+    "Make a new folder for a run in `out`, and return its path"
     stem = Path(out)/f'{time.strftime("%Y%m%d-%H%M%S")}-{name}'
     try:
         stem.parent.mkdir(parents=True, exist_ok=True)
@@ -101,15 +101,15 @@ def make_run_folder(
             with suppress(FileExistsError):
                 path.mkdir()
                 return path
-    except OSError as e: raise InputError(f'Cannot make a folder in --out {out}: {e.strerror}. Choose another') from e
+    except OSError as e: raise InputError(f'Cannot make a folder in --out {out}: {e.strerror}. Choose another folder') from e
 
 # %% ../../nbs/training/10_records.ipynb #c06e9a31
 @contextmanager
 def running_record(
-    record, # Dict of what is known before; `status`, `seconds` and perhaps `error` are added
+    record, # Dict of what is known beforehand; `status`, `seconds` and perhaps `error` are added
     path # File of the record, written before and after
 ):
-    "Keep the `record` of what happens inside, however it ends"
+    "Keep the `record` of the block, however it ends"
     record['status'],start = 'running',time.time()
     save_record(record, path)
     try:
@@ -129,14 +129,14 @@ def _too_deep(o, n=20):
 def _no_flaw(rec): return None
 
 def parse_json_line(
-    line:bytes, # With its end of line
-    flaw=_no_flaw # From a dict to what is wrong with it, or `None`
+    line:bytes, # A line, including its end-of-line character
+    flaw=_no_flaw # Function from a dict to what is wrong with it, or `None`
 ):
-    "The record in `line` and `None`, or `None` and what is wrong with it"
+    "`(record, None)`, or `(None, reason)` if `line` is not a valid record"
     try: rec = json.loads(line)
-    except (ValueError, RecursionError): return None,'it is no JSON'
-    if not line.endswith(b'\n'): return None,'it is cut short'
-    if not isinstance(rec, dict) or _too_deep(rec): return None,'it is no dict, or nested too deeply'
+    except (ValueError, RecursionError): return None,'it is not JSON'
+    if not line.endswith(b'\n'): return None,'it is truncated'
+    if not isinstance(rec, dict) or _too_deep(rec): return None,'it is not a dict, or nested too deeply'
     why = flaw(rec)
     return (None,why) if why else (rec,None)
 
@@ -144,19 +144,19 @@ def parse_json_line(
 def _json_lines(path): return path.read_bytes().splitlines(True) if path.exists() else []
 
 def read_json_lines(
-    path:Path, # File of JSON Lines; none is as good as an empty one
-    flaw=_no_flaw # As `parse_json_line` takes it
+    path:Path, # File of JSON Lines; a missing file counts as empty
+    flaw=_no_flaw # As for `parse_json_line`
 ):
-    "The records of `path`; damaged lines are named and left out"
+    "The records of `path`; damaged lines are skipped with a warning"
     recs = []
     for i,line in enumerate(_json_lines(path), 1):
         rec,why = parse_json_line(line, flaw)
         if rec is not None: recs.append(rec)
-        else: warn(f'line {i} of {path} is damaged and left out: {why}: {line[:40]!r}')
+        else: warn(f'line {i} of {path} is damaged and skipped: {why}: {line[:40]!r}')
     return recs
 
 def repair_json_lines(path, flaw=_no_flaw):
-    "Move damaged lines of `path` to a file beside it; only for who holds the lock"
+    "Move damaged lines of `path` to a file beside it; call this only while holding the lock"
     lines = _json_lines(path)
     bad = [(i,o) for i,o in enumerate(lines, 1) if parse_json_line(o, flaw)[1]]
     if not bad: return
@@ -165,60 +165,60 @@ def repair_json_lines(path, flaw=_no_flaw):
     with atomic_write(path) as p, open(p, 'wb') as f:
         f.writelines(o for o in lines if not parse_json_line(o, flaw)[1])
         f.flush()
-        os.fsync(f.fileno()) # Else a power cut could leave the new name with nothing in it
-    warn(f"damaged lines of {path} are kept aside in {aside}: {', '.join(str(i) for i,_ in bad)}")
+        os.fsync(f.fileno()) # Otherwise a power cut could leave an empty file under the new name
+    warn(f"damaged lines of {path} were moved to {aside}: {', '.join(str(i) for i,_ in bad)}")
 
 # %% ../../nbs/training/10_records.ipynb #df3f3c4a
 def _append(f, line):
-    "Write `line` at the end of `f` and force it to disk, or leave `f` as it was"
+    "Append `line` to `f` and flush it to disk, or leave `f` unchanged"
     size = f.seek(0, 2)
     try:
-        if f.write(line)<len(line): raise OSError('no room for the whole line')
+        if f.write(line)<len(line): raise OSError('no space for the whole line')
         os.fsync(f.fileno())
     except OSError:
         f.truncate(size)
         raise
 
 def append_json_line(
-    rec:dict, # What becomes a line
+    rec:dict, # The record for the new line
     path:Path, # File of JSON Lines
-    flaw=_no_flaw # As `parse_json_line` takes it; lines that have one are moved away
+    flaw=_no_flaw # As for `parse_json_line`; damaged lines are moved away
 ):
-    "Add `rec` to `path`, as a whole or not at all"
+    "Append `rec` to `path`, completely or not at all"
     line = (json.dumps(jsonable(rec), ensure_ascii=False)+'\n').encode()
     try:
         with exclusive_lock(path.with_name(f'{path.name}.lock')):
             repair_json_lines(path, flaw)
             with open(path, 'ab', buffering=0) as f: _append(f, line)
-    except OSError as e: raise CliError(f'Cannot write {path}: {e}. Nothing is lost: make room, and give the same command again') from e
+    except OSError as e: raise CliError(f'Cannot write {path}: {e}. No record is lost: free space, and run the same command again') from e
 
 # %% ../../nbs/training/10_records.ipynb #476bd19a
 def command_line(prog, args):
-    "The command line of program `prog` that says all `args`"
+    "The command line of program `prog` with all `args` spelled out"
     options = {f"--{k.replace('_', '-')}":v for k,v in args.items() if v is not None and v is not False}
     flags = [[k] if v is True else [k, str(v)] for k,v in options.items()]
     return shlex.join([prog, *(o for f in flags for o in f)])
 
 def git_commit():
-    "The git commit that fastopt is at, with '-dirty' if files changed since; `None` if git does not hold it"
+    "The current git commit of fastopt, with '-dirty' if files changed since; `None` if git does not track it"
     git = ['git','-C',str(Path(fastopt.__file__).parent)]
     with suppress(OSError):
         if run(git+['ls-files','__init__.py']): return run(git+['describe','--always','--dirty','--abbrev=40','--exclude=*'])
 
 # %% ../../nbs/training/10_records.ipynb #0a7cbf3e
 def device_name():
-    "What the training runs on"
+    "The name of the training device, and for a CPU its architecture and number of threads"
     d = default_device()
     return torch.cuda.get_device_name(d) if d.type=='cuda' else f'{d.type} ({platform.machine()}, {torch.get_num_threads()} threads)'
 
 def package_versions():
-    "Of Python and of the packages that numbers depend on"
+    "The versions of Python and of the packages that affect the results"
     return dict(python=platform.python_version(), **{o:import_module(o).__version__ for o in ('fastopt','fastai','torch','torchvision')})
 
 # %% ../../nbs/training/10_records.ipynb #6cb8ce7f
 @contextmanager
 def interruptible():
-    "A callback for a training inside, that stops it at the next batch if a Ctrl-C was lost"
+    "Yield a callback for a training inside the block that stops it at the next batch if a Ctrl-C was lost"
     pressed = []
     def press(*args):
         pressed.append(args)
@@ -234,7 +234,7 @@ def interruptible():
 # %% ../../nbs/training/10_records.ipynb #000b14d8
 @contextmanager
 def use_threads(n):
-    "Run what is inside on `n` threads, or on as many as it was if `n` is `None`"
+    "Run the block on `n` threads, or on the current number if `n` is `None`"
     was = torch.get_num_threads()
     torch.set_num_threads(n or was)
     try: yield
@@ -242,5 +242,5 @@ def use_threads(n):
 
 # %% ../../nbs/training/10_records.ipynb #c9eb2a60
 def is_interactive():
-    "Is somebody looking, in a notebook or a terminal, so that progress bars make sense?"
+    "Whether somebody is watching, in a notebook or a terminal, so that progress bars make sense"
     return IN_NOTEBOOK or sys.stdout.isatty()

@@ -1,4 +1,4 @@
-"""What takes several gradients for one step runs a batch again, and changes nothing by it
+"""Methods that take several gradients per step run a batch again, without side effects
 
 Docs: https://fastopt.github.io/fastopt/training/replay.html.md"""
 
@@ -18,7 +18,7 @@ from fastcore.basics import first, patch
 # %% ../../nbs/training/06_replay.ipynb #d0cdeb11
 def refuse_cbs(
     cb, # The callback that refuses
-    why # Dict of callback class to the reason and the way out
+    why # Dict of callback class to the reason and the remedy
 ):
     "Raise `ValueError` if the learner has a callback that `cb` cannot work with"
     for kind,reason in why.items():
@@ -26,12 +26,12 @@ def refuse_cbs(
 
 # %% ../../nbs/training/06_replay.ipynb #de7eaa6e
 def _generators(model):
-    "The modules that hold the random numbers `model` can use"
+    "The modules that hold the random number generators that `model` can use"
     device = next(model.parameters()).device
     return [torch] if device.type=='cpu' else [torch, torch.get_device_module(device)]
 
 class Replay(Callback):
-    "Lets a batch be run `again` as it was: same inputs, random numbers and callbacks; only the weights may have moved"
+    "Records a batch so that `again` can repeat it with the same inputs, random numbers and callbacks; only the weights may differ"
     order,run_valid,refused = MixedPrecision.order-0.5,False,{} # After accumulation, before gradients are unscaled and clipped
     def before_fit(self):
         refuse_cbs(self, self.refused)
@@ -51,7 +51,7 @@ def _set_vars(saved):
 
 @contextmanager
 def _kept(cb):
-    "Whatever happens, leave the learner, its callbacks, the random numbers and the model's buffers as they are"
+    "However the block ends, restore the learner, its callbacks, the random numbers and the model's buffers"
     actors,rng = [(o, vars(o)) for o in cb.actors()],cb.random()
     bufs,n = [(b, b.clone()) for b in cb.model.buffers()],len(cb.tape)
     try: yield
@@ -64,7 +64,7 @@ def _kept(cb):
 # %% ../../nbs/training/06_replay.ipynb #c74404ec
 @patch
 def again(self:Replay):
-    "Run the batches of this step once more: their gradients are left in the weights, the loss they add up to is returned"
+    "Run the batches of this step again; leaves their gradients in the weights and returns the sum of their losses"
     self.opt.zero_grad()
     batches = list(self.tape)
     with _kept(self):

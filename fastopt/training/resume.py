@@ -1,4 +1,4 @@
-"""Kill a training at any batch, run the same script again, and get the weights you would have had
+"""Kill a training at any batch, run the same script again, and get the weights that you would have had
 
 Docs: https://fastopt.github.io/fastopt/training/resume.html.md"""
 
@@ -42,7 +42,7 @@ def _plain(o):
     return o
 
 def _same(a, b):
-    "Are two plain values equal, in type too?"
+    "Whether two plain values are equal, including their types"
     if type(a)!=type(b): return False
     if isinstance(a, torch.Tensor): return a.dtype==b.dtype and torch.equal(a, b)
     if isinstance(a, dict): return a.keys()==b.keys() and all(_same(a[k], b[k]) for k in a)
@@ -60,7 +60,7 @@ def _attrs(o):
 def _changed(now, before): return {k:v for k,v in now.items() if k not in before or not _same(v, before[k])}
 
 def _set_attrs(o, saved):
-    "Give `o` the attributes in `saved`, as an `L` and on the device where they are such now"
+    "Set the attributes of `o` to those in `saved`; an `L` stays an `L`, and a tensor goes to its current device"
     for k,v in _plain(saved).items():
         now = vars(o).get(k)
         if isinstance(now, torch.Tensor): v = to_device(v, now.device)
@@ -73,7 +73,7 @@ def _own(dl):
     return [o for o in found if isinstance(o, (random.Random, torch.Generator))]
 
 def _get(o):
-    "The state of the generator `o`; a tensor, for it is written faster than 625 numbers"
+    "The state of the generator `o`, as a tensor where it has 625 numbers, because a tensor is written faster"
     if isinstance(o, torch.Generator): return o.get_state()
     version,state,gauss = o.getstate()
     return version,torch.tensor(state),gauss
@@ -91,7 +91,7 @@ def _rngs(dls):
         loaders=[[_get(o) for o in _own(dl)] for dl in dls.loaders])
 
 def _set_rngs(dls, saved):
-    "Put every generator back to where `_rngs` found it"
+    "Restore every generator to the state that `_rngs` saved"
     _set(random, saved['python'])
     name,keys,*rest = saved['numpy']
     np.random.set_state((name, keys.numpy(), *rest))
@@ -104,14 +104,14 @@ def _set_rngs(dls, saved):
 def _tensors(model): return {k:v for k,v in {**model.state_dict(), **dict(model.named_buffers())}.items() if isinstance(v, torch.Tensor)}
 
 def _model_state(model):
-    "All tensors of `model`, the gradients under way, and which weights train"
+    "All tensors of `model`, its current gradients, and which weights are trained"
     ps = dict(model.named_parameters())
     grads = {k: None if p.grad is None else _plain(p.grad) if p.grad.any() else 0 for k,p in ps.items()}
     return dict(tensors=_plain(_tensors(model)), grads=grads, trains={k:p.requires_grad for k,p in ps.items()})
 
 @torch.no_grad()
 def _set_model(model, saved):
-    "Put `model` back to where `_model_state` found it"
+    "Restore `model` to the state that `_model_state` saved"
     for k,v in _tensors(model).items(): v.copy_(saved['tensors'][k])
     for k,p in model.named_parameters():
         g = saved['grads'][k]
@@ -123,22 +123,22 @@ def _load_opt(opt, sd):
     "Load `sd` into `opt` (any optimizer of fastai) without casting"
     sd = _plain(sd)
     if isinstance(opt, FastOptimizer):
-        opt.chosen = False # What is frozen is for the file to say
+        opt.chosen = False # The file decides which groups are frozen
         return opt.load_state_dict(sd)
     if not isinstance(opt, OptimWrapper):
         opt.load_state_dict({**sd, 'hypers': L(sd['hypers'])})
-        inner = getattr(opt, 'opt', opt) # fastai's Lookahead holds another
+        inner = getattr(opt, 'opt', opt) # fastai's Lookahead wraps another optimizer
         inner.state = defaultdict(dict, {p:to_device(st, p.device) for p,st in inner.state.items()})
         return
     opt.opt.load_state_dict(sd)
     saved,cast = [pg['params'] for pg in sd['param_groups']],opt.opt.state
     for i,p in zip(sum(saved, []), sum(opt.param_lists, [])):
         for k,v in sd['state'].get(i, {}).items():
-            # What an optimizer keeps by another name than it saves, it has put there itself
+            # Where an optimizer keeps state under another name than it saves, its own `load_state_dict` has restored it
             if isinstance(v, torch.Tensor) and isinstance(now := cast[p].get(k), torch.Tensor): cast[p][k] = v.to(now.device)
 
 # %% ../../nbs/training/02_resume.ipynb #30622347
-RESUME_FORMAT = 3 # Of the files of `SaveResume`; grows when another fastopt could not read them
+RESUME_FORMAT = 3 # Format of `SaveResume`'s files; increased when older versions of fastopt cannot read them
 
 def _beside(path, end): return path.with_name(path.name + end)
 
@@ -146,7 +146,7 @@ def _target(path): return path.resolve() if path.is_symlink() else path
 
 @contextmanager
 def _checksums():
-    "Let `torch.save` write checksums, whatever was chosen"
+    "Let `torch.save` write checksums, whatever the user's setting"
     chosen = torch.serialization.get_crc32_options()
     torch.serialization.set_crc32_options(True)
     try: yield
@@ -154,7 +154,7 @@ def _checksums():
 
 # %% ../../nbs/training/02_resume.ipynb #59473b22
 def _write(ck, path):
-    "Write `ck` to `path` so that a kill at any moment leaves a whole file, at `path` or as `.prev`"
+    "Write `ck` to `path` so that a complete file exists after a kill at any moment, at `path` or as `.prev`"
     part = _beside(path, f'.{uuid4().hex[:8]}.tmp') # Another process may write to the same path
     try:
         with open(part, 'xb') as f, _checksums():
@@ -166,13 +166,13 @@ def _write(ck, path):
     finally: part.unlink(missing_ok=True)
 
 def _sweep(path, age=3600):
-    "Remove what killed writers left beside `path`; a living one has written to its file within `age` seconds"
+    "Remove what killed writers left beside `path`; a running writer has modified its file within `age` seconds"
     for o in path.parent.glob(f'{escape(path.name)}.*.tmp'):
         with suppress(OSError): time.time()-o.stat().st_mtime>=age and o.unlink()
 
 # %% ../../nbs/training/02_resume.ipynb #e3578da5
 def _outline(o):
-    "`o` with tensors as their dtypes and shapes"
+    "`o` with each tensor replaced by its dtype and shape"
     if isinstance(o, torch.Tensor): return 'tensor',str(o.dtype),tuple(o.shape)
     if isinstance(o, dict): return 'dict',[(k, _outline(v)) for k,v in o.items()]
     return (type(o).__name__, [*map(_outline, o)]) if isinstance(o, (list, tuple)) else o
@@ -180,7 +180,7 @@ def _outline(o):
 def _seal(ck): return {k:hashlib.sha256(repr(_outline(v)).encode()).hexdigest() for k,v in ck.items() if k!='seal'}
 
 def _broken(ck):
-    "What is not as it was when `ck` was sealed, or None"
+    "What has changed since `ck` was sealed, or `None`"
     seal,now = ck.get('seal'),_seal(ck)
     if not isinstance(seal, dict): return "its 'seal' is missing"
     k = first(k for k in [*seal, *now] if seal.get(k)!=now.get(k))
@@ -188,14 +188,14 @@ def _broken(ck):
 
 # %% ../../nbs/training/02_resume.ipynb #8167bfee
 def _maker(opt):
-    "Who `opt` is: its rule and options, its class in PyTorch, or its steps"
+    "A name for `opt`: its rule and options, its PyTorch class, or its steps"
     if isinstance(opt, OptimWrapper): return type(opt.opt).__name__
     if not isinstance(opt, FastOptimizer): return ' + '.join(getattr(o, 'func', o).__name__ for o in getattr(opt, 'opt', opt).cbs)
     knobs = {**opt.engine.options, 'lowp': opt.engine.lowp}
     return f"{label(opt.rule)['rule']}({', '.join(f'{k}={v}' for k,v in knobs.items())})"
 
 def _pair(name, saved, own):
-    "What is different between two dicts of `name`, or None"
+    "A description of the first difference between two dicts of `name`, or `None`"
     k = first(k for k in [*saved, *own] if saved.get(k)!=own.get(k))
     if k is not None: return f'{name} {k!r} is {saved.get(k, "missing")} in the file and {own.get(k, "missing")} here'
 
@@ -203,17 +203,17 @@ def _shapes(tensors): return {k:f"{tuple(v.shape)} {str(v.dtype).removeprefix('t
 
 # %% ../../nbs/training/02_resume.ipynb #86c34cd4
 def _foreign(ck):
-    "Why `ck` is no checkpoint that can be gone on from, whatever the learner, or None"
+    "Why no learner can resume from `ck`, or `None`"
     form = ck.get('resume_format') if isinstance(ck, dict) else None
-    if type(form) is not int: return 'it is no checkpoint of SaveResume'
-    if form<RESUME_FORMAT: return f"it has format {form}; go on with the fastopt that wrote it, {ck.get('version')}"
+    if type(form) is not int: return 'it is not a checkpoint of SaveResume'
+    if form<RESUME_FORMAT: return f"it has format {form}; resume it with the fastopt that wrote it, {ck.get('version')}"
     if form>RESUME_FORMAT: return (f"it has format {form} of fastopt {ck.get('version')}, and this fastopt {_version()} "
         f"reads up to {RESUME_FORMAT}; upgrade with `pip install -U fastopt`")
 
 def _kinds(rngs): return [['python' if isinstance(o, (tuple, random.Random)) else 'torch' for o in sts] for sts in rngs]
 
 def _unfit(ck, learn):
-    "Why `learn` cannot go on from `ck`, or None"
+    "Why `learn` cannot resume from `ck`, or `None`"
     if why := _foreign(ck): return why
     for name,own in (('optimizer', _maker(learn.opt)), ('weights of the groups', [len(o) for o in learn.opt.param_lists])):
         if name in ck and not _same(ck[name], own): return f'its {name}: {ck[name]}; here: {own}'
@@ -224,7 +224,7 @@ def _unfit(ck, learn):
 
 # %% ../../nbs/training/02_resume.ipynb #f1e5ab5e
 def _terms(learn):
-    "What must be the same in the fit that goes on"
+    "The properties of the fit that must be the same when it is resumed"
     dl,cbs = learn.dls.train,learn._grab_cbs(ParamScheduler)
     items = len(dl.dataset) if hasattr(dl.dataset, '__len__') else None
     scheds = {f'schedule of {k}':[_plain(f(p)) for p in (0.,.3,.6,.9)] for cb in cbs for k,f in cb.scheds.items()}
@@ -232,23 +232,23 @@ def _terms(learn):
 
 # %% ../../nbs/training/02_resume.ipynb #ba393cc5
 def _losses(rec):
-    "The losses of the `Recorder` `rec` as one tensor on the CPU, fetched at once if they are elsewhere"
+    "The losses of the `Recorder` `rec` as one tensor on the CPU, copied from a GPU in one transfer"
     parts = [torch.stack([o.detach().as_subclass(torch.Tensor) for o in g]) for _,g in groupby(rec.losses, attrgetter('device'))]
     return torch.cat([o.cpu() for o in parts]) if parts else []
 
 def _recorded(rec):
-    "What the `Recorder` `rec` holds"
+    "The state of the `Recorder` `rec`"
     now = dict(losses=_losses(rec), spent=time.time()-getattr(rec, 'start_epoch', time.time()))
     return {**{k:_plain(getattr(rec, k)) for k in ('lrs','iters','values','log') if hasattr(rec, k)}, **now}
 
 def _set_recorded(rec, saved):
-    "Put `rec` back to where `_recorded` found it"
+    "Restore `rec` to the state that `_recorded` saved"
     now = _plain(saved)
     rec.losses,rec.lrs,rec.iters = list(now['losses']),now['lrs'],now['iters']
     rec.values,rec.log,rec.start_epoch = L(now['values']).map(L).items,L(now.get('log')),time.time()-now['spent']
 
 # %% ../../nbs/training/02_resume.ipynb #cb85b29c
-# Of a `Learner`, from batch to batch
+# Attributes of a `Learner` that change from batch to batch
 _KNOWS = ('pct_train', 'train_iter', 'iter', 'n_iter', 'n_epoch', 'epoch', 'training', 'loss', 'smooth_loss', 'final_record')
 
 def _tried(dl): return '_types' in vars(dl)
@@ -256,13 +256,13 @@ def _tried(dl): return '_types' in vars(dl)
 def _metrics(learn): return [learn.recorder.loss, learn.recorder.smooth_loss, *learn.metrics] if hasattr(learn, 'recorder') else []
 
 def _known(learn):
-    "What each callback of `learn` knows now"
+    "The plain attributes of each callback of `learn`"
     return {cb:_attrs(cb) for cb in learn.cbs.sorted('order') if cb.name not in ('recorder','save_resume')}
 
 # %% ../../nbs/training/02_resume.ipynb #b02d9abf
 def _snapshot(
     learn, # A `Learner` between two batches
-    began # What `_known` said when the fit began
+    began # The result of `_known` when the fit began
 ):
     "Everything that the next batch of `learn` depends on"
     opt,rec = learn.opt,getattr(learn, 'recorder', None)
@@ -276,25 +276,25 @@ def _snapshot(
 
 # %% ../../nbs/training/02_resume.ipynb #86ec45f3
 def _become(learn, name):
-    "Let the callback that changes the optimizer of `learn` do it, if `name` is not who it is"
+    "Let the callback that changes the optimizer of `learn` do so, unless the optimizer is already `name`"
     for cb in learn.cbs.sorted('order'):
         if _maker(learn.opt)!=name and hasattr(type(cb), 'make'): cb.make(learn)
 
 def _begin(learn, ck):
-    "Give the optimizer the hypers that the fit of `ck` found, and its state, if it is the one that this fit began with"
+    "Restore the hypers with which the fit of `ck` began, and the state if the optimizer has not changed during the fit"
     first,now = ck['origin']['optimizer'],ck['now']
     if _maker(learn.opt)==first: _load_opt(learn.opt, {**(ck['opt'] if now==first else learn.opt.state_dict()), **ck['origin']['opt']})
 
 # %% ../../nbs/training/02_resume.ipynb #e93cb3e1
 def _restore(
-    learn, # A `Learner` in the fit that is to go on
+    learn, # A `Learner` in the fit to resume
     ck, # A checkpoint of `SaveResume`
-    began # What `_known` said when this fit began
+    began # The result of `_known` when this fit began
 ):
-    "Put `learn` back to where `_snapshot` found it"
+    "Restore `learn` to the state that `_snapshot` saved"
     _become(learn, ck['now'])
     if _maker(learn.opt)!=ck['now']: raise ValueError(f"the optimizer in the file is {ck['now']}, that of this fit {_maker(learn.opt)}. "
-        'Give this fit what the one that was cut short had: `opt_func`, and the callback that changed the optimizer')
+        'Give this fit the `opt_func` of the interrupted one, and the callback that changed the optimizer')
     _load_opt(learn.opt, ck['opt'])
     learn.opt.frozen_idx = ck['frozen_idx']
     if isinstance(learn.opt, FastOptimizer): learn.opt.engine.skipped = ck['skipped']
@@ -314,7 +314,7 @@ def _restore(
     _set_rngs(learn.dls, ck['rngs'])
 
 # %% ../../nbs/training/02_resume.ipynb #c59ad23e
-_fits = [] # A learner for each fit that is under way
+_fits = [] # The learner of each running fit
 _fit = Learner.fit
 
 @wraps(_fit)
@@ -326,20 +326,20 @@ def _counted(self, *args, **kwargs):
 Learner.fit = _counted
 
 def _aside(learn):
-    "Is `learn` in a validation, a prediction, a search for a rate, or a fit within a fit?"
+    "Whether `learn` is in a validation, a prediction, a search for a rate, or a fit within a fit"
     return learn.lock.locked() or sum(o is learn for o in _fits)>1 or bool(learn._grab_cbs(LRFinder))
 
 # %% ../../nbs/training/02_resume.ipynb #dee34e6f
 class SaveResume(Callback):
-    "Write to `path` all that `learn.resume` needs, after every `every` batches and every epoch"
+    "Save everything that `learn.resume` needs to `path`, after every `every` batches and every epoch"
     order = 1000
     def __init__(self,
-        path, # File, or a link to it; beside the file is made `.prev`, the one before
-        every:int=100 # Batches from one writing to the next, 1 or more
+        path, # File, or a link to it; the previous file is kept beside it with the ending `.prev`
+        every:int=100 # Number of batches between two checkpoints, 1 or more
     ):
-        if not every>=1: raise ValueError(f'SaveResume: every={every} is no number of batches: give 1 or more')
+        if not every>=1: raise ValueError(f'SaveResume: every={every} is not a number of batches: give 1 or more')
         self.path,self.every,self.origin,self.drawn,self.began,self.late = Path(path),every,None,None,{},False
-        self.number,self.seen,self.done = 0,None,0 # Of the epoch, of its last batch in training, and how many batches there were
+        self.number,self.seen,self.done = 0,None,0 # Number of the epoch, of its last training batch, and of batches so far
     def __call__(self, event_name):
         if self.learn and not _aside(self.learn): return super().__call__(event_name)
     def before_fit(self):
@@ -356,26 +356,26 @@ class SaveResume(Callback):
             self.origin = dict(number=getattr(self.learn, 'fits_done', 0), terms=self.terms, opt=opt, optimizer=_maker(self.opt))
         self.drawn,self.seen = _rngs(self.dls),-1
     def after_batch(self):
-        if self.seen is None: return # Of the validation
+        if self.seen is None: return # A batch of the validation
         self.seen,self.done = self.seen+1,self.done+1
         if self.late or self.done % self.every==0: self.save(self.seen)
     def after_train(self): self.seen = None
     def after_epoch(self):
-        if self.drawn is not None: self.save(None) # Else it was skipped
+        if self.drawn is not None: self.save(None) # Otherwise the epoch was skipped
         self.drawn,self.number = None,self.number+1
     def after_fit(self):
         if self.origin is not None: self.learn.fits_done = self.origin['number']+1
         self.began = {}
     def save(self, batch):
-        "Write the checkpoint; `batch` is the one just done, `None` at the end of an epoch"
+        "Write the checkpoint after batch `batch`, or after an epoch if it is `None`"
         self.late = any(getattr(cb, 'tape', None) for cb in self.learn.cbs)
-        if self.late: return # A step that will see its batches again, as SAM's, is not over
+        if self.late: return # A step that will use its batches again, as SAM's does, is not finished
         ck = dict(epoch=self.number, batch=batch, done=self.done, origin=self.origin, drawn=self.drawn, **_snapshot(self.learn, self.began))
         _write({**ck, 'seal': _seal(ck)}, _target(self.path))
 
 # %% ../../nbs/training/02_resume.ipynb #1d90b727
 def _rest_of_epoch(learn, ck, began):
-    "In place of `all_batches`: run past those already seen, restore, train on the others"
+    "Replacement for `all_batches`: skip the batches already seen, restore, and train on the others"
     if _aside(learn): return Learner.all_batches(learn)
     del learn.all_batches
     _set_rngs(learn.dls, ck['drawn'])
@@ -385,7 +385,7 @@ def _rest_of_epoch(learn, ck, began):
         elif i==ck['batch']: _restore(learn, ck, began)
 
 def _rest_of_fit(learn, ck):
-    "In place of `_do_fit`: the epochs that `ck` leaves to do; nothing in a fit that had ended before"
+    "Replacement for `_do_fit`: run the epochs that `ck` leaves to do, and nothing in a fit that had ended before"
     if _aside(learn): return Learner._do_fit(learn)
     done,want = getattr(learn, 'fits_done', 0),ck['origin']['number']
     if learn._grab_cbs(SaveResume) and done<want:
@@ -393,36 +393,36 @@ def _rest_of_fit(learn, ck):
         _become(learn, ck['origin']['optimizer'])
         return _begin(learn, ck)
     if bad := _pair('the fit:', ck['origin']['terms'], _terms(learn)): raise ValueError(
-        f'{bad}. `learn.resume` goes on with the fit that was cut short: call it with the same arguments')
+        f'{bad}. `learn.resume` continues the interrupted fit: call it with the same arguments')
     del learn._do_fit
     began,start = _known(learn),ck['epoch'] + (ck['batch'] is None)
     for cb in learn._grab_cbs(SaveResume): cb.number = start
     if ck['batch'] is None: _restore(learn, ck, began)
     else: learn.all_batches = partial(_rest_of_epoch, learn, ck, began)
-    if getattr(learn, 'create_mbar', False) and hasattr(learn, 'progress'): learn.progress.mbar.update(0) # A bar has to begin with 0
+    if getattr(learn, 'create_mbar', False) and hasattr(learn, 'progress'): learn.progress.mbar.update(0) # A progress bar has to start at 0
     for epoch in range(start, ck['origin']['terms']['epochs']):
         learn.epoch = epoch
         learn._with_events(learn._do_epoch, 'epoch', CancelEpochException)
 
 # %% ../../nbs/training/02_resume.ipynb #d4d22f5b
 def _read(learn, path):
-    "The checkpoint at `path` for `learn`, and why not"
+    "The checkpoint at `path`, or the reason why `learn` cannot use it"
     try:
         with open(path, 'rb') as f, ZipFile(f) as z:
             if part := z.testzip(): return None,f'it is damaged: the checksum of {part} is wrong'
             f.seek(0)
             ck = torch.load(f, map_location='cpu', weights_only=True)
         why = _unfit(ck, learn)
-    except Exception as e: return None,f'it cannot be read, truncated or no checkpoint ({type(e).__name__})'
+    except Exception as e: return None,f'it cannot be read: it is truncated or not a checkpoint ({type(e).__name__})'
     return (None,why) if why else (ck,None)
 
 def _go_on(learn, path):
-    "Give `learn` what the checkpoint at `path` says it began with; that checkpoint, and why not"
+    "Restore the state with which the fit at `path` began; returns the checkpoint, or the reason for a refusal"
     ck,why = _read(learn, path)
     if why: return None,why
     own = _plain(learn.opt.state_dict()),_model_state(learn.model)
     try:
-        _begin(learn, ck) # Hypers as the fit found them: it may give them back at its end
+        _begin(learn, ck) # Hypers as they were before the fit, which may restore them at its end
         _set_model(learn.model, ck['model'])
     except Exception as e:
         _load_opt(learn.opt, own[0])
@@ -432,22 +432,22 @@ def _go_on(learn, path):
 
 # %% ../../nbs/training/02_resume.ipynb #fdcbcee6
 def _chosen(learn, path):
-    "The newest checkpoint at `path` that `learn` goes on from, and its file"
+    "The newest checkpoint at `path` that `learn` can resume from, and its file"
     reasons = []
     for file in (path, _beside(path, '.prev')):
         ck,why = _go_on(learn, file) if file.exists() else (None,None)
-        if ck and reasons: warn(f'{reasons[0]}; going on from {file}')
+        if ck and reasons: warn(f'{reasons[0]}; resuming from {file}')
         if ck: return ck,file
         if why: reasons.append(f'{file} is refused: {why}')
-    raise ValueError(f"{'; '.join(reasons)}. Mend that, take a whole copy of the file, "
+    raise ValueError(f"{'; '.join(reasons)}. Correct this, use an intact copy of the file, "
         f"or remove {path} and its .prev to train from the beginning")
 
 @patch
 def resume(self:Learner,
-    path, # File of `SaveResume`
-    quiet:bool=False # Print nothing if there is no such file?
+    path, # File written by `SaveResume`
+    quiet:bool=False # Print nothing if the file does not exist?
 ):
-    "Let the next fit go on from `path`; `False` if there is none, which is printed, else the fit, epoch, batch and file it goes on from"
+    "Let the next fit resume from `path`; returns the fit, epoch, batch and file that it resumes from, or `False` if there is no file"
     path,made = _target(Path(path)),self.opt is None
     if not (path.exists() or _beside(path, '.prev').exists()):
         if not quiet: print(f'{path} does not exist: the training starts from the beginning')

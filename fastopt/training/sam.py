@@ -1,4 +1,4 @@
-"""Two gradients for one step: look uphill first, then step from where you were
+"""Two gradients per step: take one uphill, then step from the starting point
 
 Docs: https://fastopt.github.io/fastopt/training/sam.html.md"""
 
@@ -17,7 +17,7 @@ from .replay import Replay
 # %% ../../nbs/training/07_sam.ipynb #d0f2ada5
 @contextmanager
 def moved_weights(ps, es):
-    "The weights `ps` moved by `es`, and afterwards back to the last bit, whatever happens"
+    "Inside, the weights `ps` are moved by `es`; however the block ends, they are restored to the last bit"
     ws = [p.detach() for p in ps]
     old = [w.clone() for w in ws]
     try:
@@ -27,11 +27,11 @@ def moved_weights(ps, es):
 
 # %% ../../nbs/training/07_sam.ipynb #1573ecc6
 class SAM(Replay):
-    "Sharpness-aware minimization: step from where you are, with the gradient found `rho` uphill"
+    "Sharpness-aware minimization: step with the gradient taken at distance `rho` uphill"
     def __init__(self,
-        rho=0.05, # Length of the way uphill, 0 or more; ASAM wants about ten times as much
-        adaptive=False, # ASAM: measure the way in units of each weight's size?
-        eta=0.01 # ASAM: added to the size of a weight
+        rho=0.05, # Distance uphill, 0 or more; ASAM needs about ten times as much
+        adaptive=False, # ASAM: measure the distance relative to the size of each weight?
+        eta=0.01 # ASAM: added to the size of a weight, 0 or more
     ):
         for name,v in (('rho', rho), ('eta', eta)):
             if not 0<=v<inf: raise ValueError(f'SAM: {name}={v!r} must be a number, 0 or more')
@@ -47,7 +47,7 @@ class SAM(Replay):
 @patch
 @torch.no_grad()
 def uphill(self:SAM, ps):
-    "The way of length `rho` along the gradients of the weights `ps`; nothing if they have no direction"
+    "The displacements of total length `rho` along the gradients of the weights `ps`; an empty list if the gradients are zero or not finite"
     sized = {p for n,p in self.model.named_parameters() if 'weight' in n} if self.adaptive else ()
     size = [p.abs() + self.eta if p in sized else 1. for p in ps]
     gs = [s*p.grad for s,p in zip(size, ps)]

@@ -22,18 +22,18 @@ from ..optim.schedulefree import _modes
 from .resume import _attrs, _changed, _rngs, _set_attrs, _set_rngs
 
 # %% ../../nbs/training/05_schedule_free.ipynb #968819ee
-_parts = [] # Learners in a part of an epoch, innermost last, and whether it trains
+_parts = [] # (learner, whether it trains) for each running part of an epoch, innermost last
 
 def _trains(learn): return ([False]+[trains for o,trains in _parts if o is learn])[-1]
 
 def _place(learn):
-    "Put the point in place that the innermost part needs"
+    "Switch the optimizer to the point that the innermost part needs"
     if opt := _modes(learn.opt): opt.train() if _trains(learn) else opt.eval()
 
 # %% ../../nbs/training/05_schedule_free.ipynb #685827e6
 @contextmanager
 def _part(learn, trains):
-    "A part of an epoch"
+    "Inside, `learn` is in a part of an epoch that trains or not; the right point is in place inside and afterwards"
     _parts.append(part := (learn,trains))
     try:
         _place(learn)
@@ -48,7 +48,7 @@ def _quiet(cb):
 
 @contextmanager
 def _only_shaping(learn):
-    "Inside, of the callbacks of `learn` there are only those that can change what its model computes; then all is as it was"
+    "Inside, keep only those callbacks of `learn` that can change what its model computes; then restore everything"
     cbs,kept = learn.cbs,{k:vars(learn)[k] for k in ('dl','iter','n_iter','xb','yb','pred','loss','loss_grad') if k in vars(learn)}
     learn.cbs = L(cb for cb in cbs if cb.run and hasattr(cb, 'before_batch') and not _quiet(cb))
     known = [(cb, _attrs(cb)) for cb in learn.cbs]
@@ -59,7 +59,7 @@ def _only_shaping(learn):
         vars(learn).update(kept)
 
 def _measure(learn, norms, n):
-    "Put statistics of `n` batches of training into the normalizers `norms`"
+    "Set the statistics of the normalizers `norms` to those of `n` training batches"
     learn.training,rngs,old = False,_rngs(learn.dls),[(m, m.momentum, m.num_batches_tracked.clone()) for m in norms]
     learn.model.eval()
     for m in norms:
@@ -77,12 +77,12 @@ def _measure(learn, norms, n):
 
 # %% ../../nbs/training/05_schedule_free.ipynb #1fe10b84
 def _norms(learn):
-    "The normalizers of `learn` that are training"
+    "The normalizers of `learn` that are in training mode"
     return ([] if hasattr(learn, 'lr_finder') else
         [m for m in learn.model.modules() if getattr(m, 'running_mean', None) is not None and m.training])
 
 def _mark(learn):
-    "Remember which normalizers of `learn` have the statistics of y"
+    "Record which normalizers of `learn` have the statistics of y"
     for cb in learn._grab_cbs(ScheduleFree): cb.stale = _norms(learn) if _modes(learn.opt) else []
 
 # %% ../../nbs/training/05_schedule_free.ipynb #7a861006
@@ -101,23 +101,23 @@ def _do_epoch_validate(self:Learner, ds_idx=1, dl=None):
 
 # %% ../../nbs/training/05_schedule_free.ipynb #12651955
 class ScheduleFree(Callback):
-    "Measure batch norm's statistics at the average x before it is used, and say what does not go with it"
+    "Measure batch norm's statistics at the average x before it is used, and warn about settings that do not suit the rule"
     order = -9
     def __init__(self,
-        recalibrate:int=50 # Batches of training data on which batch norm's statistics are measured at x; 0 leaves those of y
+        recalibrate:int=50 # Number of training batches on which batch norm's statistics are measured at x; 0 keeps those of y
     ):
-        if not recalibrate>=0: raise ValueError(f'ScheduleFree: recalibrate={recalibrate} is no number of batches: give 0 or more')
+        if not recalibrate>=0: raise ValueError(f'ScheduleFree: recalibrate={recalibrate} is not a number of batches: give 0 or more')
         self.recalibrate,self.stale,self.stays = recalibrate,[],False
     def __call__(self, event_name):
         if event_name=='after_create' or (self.learn and self.leads()): return super().__call__(event_name)
     def after_create(self): self.stays = True
     def before_fit(self):
-        if self.learn.opt is None: return # Made for predictions
-        if not _modes(self.opt): return warn(f"ScheduleFree has nothing to do: {getattr(self.opt, 'rule', self.opt)!r} keeps no average; "
-            "give the Learner a schedule-free rule, such as opt_func=schedulefree_adamw, or take the callback away")
+        if self.learn.opt is None: return # The learner only predicts
+        if not _modes(self.opt): return warn(f"ScheduleFree has no effect: {getattr(self.opt, 'rule', self.opt)!r} keeps no average; "
+            "give the Learner a schedule-free rule, such as opt_func=schedulefree_adamw, or remove the callback")
         moved = [k for cb in self.learn._grab_cbs(ParamScheduler) if not isinstance(cb, LRFinder) for k in cb.scheds if k in ('lr', 'mom')]
         if moved: warn(f"{_modes(self.opt).rule.__name__} needs no schedule, and this fit moves {' and '.join(moved)}; "
-            "`learn.fit(n, lr)` is meant for it")
+            "use `learn.fit(n, lr)` instead")
     def before_batch(self):
         if self.training and (opt := _modes(self.opt)): opt.train()
     def before_validate(self): self.settle()
@@ -126,12 +126,12 @@ class ScheduleFree(Callback):
 # %% ../../nbs/training/05_schedule_free.ipynb #b2f7ab94
 @patch
 def leads(self:ScheduleFree):
-    "Is this the one that acts? One given by hand does before one that stays, and the last of several"
+    "Whether this is the callback that acts: one given by hand precedes one that stays, and of several the last acts"
     return self is max(enumerate(self.learn._grab_cbs(ScheduleFree)), key=lambda o: (not o[1].stays, o[0]))[1]
 
 @patch
 def settle(self:ScheduleFree):
-    "Outside training, put the average in place, with statistics of its own"
+    "Outside training, switch to the average and measure its statistics"
     _place(self.learn)
     if _trains(self.learn): return
     if self.stale and (n := min(self.recalibrate, len(self.dls.train))): _measure(self.learn, self.stale, n)
@@ -140,7 +140,7 @@ def settle(self:ScheduleFree):
 # %% ../../nbs/training/05_schedule_free.ipynb #3d249095
 @patch
 def add_schedule_free(self:Learner):
-    "A `ScheduleFree` that stays, unless there is one; a `Learner` that makes a schedule-free optimizer calls this"
+    "Add a `ScheduleFree` that stays, unless there is one; a `Learner` that makes a schedule-free optimizer calls this"
     if any(cb.stays for cb in self._grab_cbs(ScheduleFree)): return
     self.add_cb(ScheduleFree())
     self.schedule_free.stays = True

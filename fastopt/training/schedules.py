@@ -1,4 +1,4 @@
-"""A schedule is a short list of pieces: how long, what shape, from where, to where
+"""A schedule is a short list of pieces, each with a length, a shape, a start and an end
 
 Docs: https://fastopt.github.io/fastopt/training/schedules.html.md"""
 
@@ -30,7 +30,7 @@ def _demon(x, a, b):
     z = 1 - x
     return z*(1-b) / (z*(1-b) + x*(1-a))
 
-# Weight of the start at `x`, 0 to 1, between `a` and `b`
+# Weight of the start value at `x`, 0 to 1, between `a` and `b`
 KINDS = dict(flat=lambda x,a,b: 1., linear=lambda x,a,b: 1-x, cos=lambda x,a,b: flat_cos(x, 1., 0., 0), demon=_demon)
 
 # %% ../../nbs/training/01_schedules.ipynb #1b3c2064
@@ -40,37 +40,37 @@ def _numbers(v):
     return tuple(v) if isinstance(v, list) else v
 
 def _piece(i, o):
-    "Piece `i`, `(share, kind, start, end)`, with plain floats; `ValueError` says what is wrong with it"
+    "Piece `i` as `(share, kind, start, end)` with plain floats; a `ValueError` names what is wrong"
     what = f'piece {i} of the schedule, {o!r},'
     if not isinstance(o, (tuple, list)) or len(o) not in (3, 4):
-        raise ValueError(f'{what} is no (share, kind, start, end); `flat` needs no end')
+        raise ValueError(f'{what} is not (share, kind, start, end); `flat` needs no end')
     share,kind,start,*end = o
     if not isinstance(kind, str) or kind not in KINDS:
         raise ValueError(f'{what}: {unknown_name("the list of kinds", str(kind), list(KINDS))}')
-    if kind!='flat' and not end: raise ValueError(f'{what} goes nowhere: give (share, {kind!r}, start, end)')
+    if kind!='flat' and not end: raise ValueError(f'{what} has no end: give (share, {kind!r}, start, end)')
     try: share,a,b = float(share),_numbers(start),_numbers(start if kind=='flat' else end[0])
     except (TypeError, ValueError):
-        raise ValueError(f'{what} holds what is no number: give numbers, or lists of one number per group') from None
+        raise ValueError(f'{what} has a value that is not a number: give numbers, or lists of one number per group') from None
     both = np.concatenate([np.ravel(a), np.ravel(b)])
-    for ok,why in ((0<=share<math.inf, 'has an impossible share: give 0 or more, in any unit'),
+    for ok,why in ((0<=share<math.inf, 'has an impossible share: give a finite number, 0 or more, in any unit'),
         (np.isfinite(both).all() and np.size(a) and np.size(b) and max(np.ndim(a), np.ndim(b))<2,
-            'must run between finite numbers, or lists of one per group'),
-        (kind!='demon' or ((0<=both) & (both<1)).all(), 'decays a momentum: give values from 0 to below 1')):
+            'needs finite numbers as start and end, or lists with one number per group'),
+        (kind!='demon' or ((0<=both) & (both<1)).all(), 'is for a momentum: give values from 0 to below 1')):
         if not ok: raise ValueError(f'{what} {why}')
     return share,kind,a,b
 
 # %% ../../nbs/training/01_schedules.ipynb #44b9bda4
 class Schedule:
-    "A hyper over the position 0 to 1: `pieces` one after the other"
+    "The values of a hyper over positions from 0 to 1, as `pieces` one after the other"
     __array_ufunc__ = None # An array times a schedule is a schedule
     def __init__(self,
-        *pieces # Each `(share, kind, start, end)`: shares are proportions, start and end a number or one per group
+        *pieces # Each is `(share, kind, start, end)`: shares are proportions; start and end are a number, or one per group
     ):
         pieces = [_piece(i, o) for i,o in enumerate(pieces, 1)]
         self.pieces = tuple(o for o in pieces if o[0]>0)
-        if not self.pieces: raise ValueError('a schedule without a piece of share above 0 has no value: give Schedule((1, "flat", value))')
+        if not self.pieces: raise ValueError('a schedule needs a piece with a share above 0: give Schedule((1, "flat", value))')
         sizes = {len(v) for o in self.pieces for v in o[2:] if isinstance(v, tuple)}
-        if len(sizes)>1: raise ValueError(f'pieces for {sorted(sizes)} groups in one schedule: give every list one value per group')
+        if len(sizes)>1: raise ValueError(f'the pieces of one schedule are for {sorted(sizes)} groups: give every list one value per group')
         self.n_group,shares = first(sizes),[o[0] for o in self.pieces]
         self.bounds = [math.fsum(shares[:i])/math.fsum(shares) for i in range(len(shares)+1)]
     def __call__(self, pos):
@@ -88,37 +88,37 @@ class Schedule:
 
 # %% ../../nbs/training/01_schedules.ipynb #70579082
 def save_schedules(
-    scheds:dict, # Hyper to `Schedule`
+    scheds:dict, # `Schedule` of each hyper
     path, # File to write
 ):
-    "Write `scheds` to `path` as JSON"
+    "Write `scheds` to `path` as JSON; other functions than `Schedule` raise a `TypeError`"
     if bad := first(k for k,v in scheds.items() if not isinstance(v, Schedule)): raise TypeError(
-        f'the schedule of {bad!r} is a {type(scheds[bad]).__name__}, which JSON cannot keep: make it a Schedule')
+        f'the schedule of {bad!r} is a {type(scheds[bad]).__name__}, which cannot be saved as JSON: make it a Schedule')
     Path(path).write_text(json.dumps(dict(fastopt_schedules=1, **{k:v.pieces for k,v in scheds.items()}), indent=1), encoding='utf-8')
 
 def load_schedules(
-    path, # File that `save_schedules` wrote
-)->dict: # Hyper to `Schedule`
-    "Read schedules back, equal to those saved"
+    path, # File written by `save_schedules`
+)->dict: # `Schedule` of each hyper
+    "Read schedules from `path`, equal to those that were saved"
     try: d = json.loads(Path(path).read_text(encoding='utf-8'))
-    except ValueError as e: raise ValueError(f'{path} is no JSON ({e}): give a file that `save_schedules` wrote') from None
+    except ValueError as e: raise ValueError(f'{path} is not JSON ({e}): give a file that `save_schedules` wrote') from None
     form = d.pop('fastopt_schedules', None) if isinstance(d, dict) else None
     if form!=1:
-        raise ValueError(f'{path} holds no schedules that this fastopt reads (format {form}): give a file that `save_schedules` wrote')
+        raise ValueError(f'{path} has no schedules that this fastopt can read (format {form}): give a file that `save_schedules` wrote')
     try: return {k:Schedule(*v) for k,v in d.items()}
-    except (TypeError, ValueError) as e: raise ValueError(f'{path} was changed since `save_schedules` wrote it: {e}') from None
+    except (TypeError, ValueError) as e: raise ValueError(f'{path} was changed after `save_schedules` wrote it: {e}') from None
 
 # %% ../../nbs/training/01_schedules.ipynb #a368590c
 def plot_schedule(
-    scheds, # A `Schedule`, or a dict of hyper to `Schedule` or to any function of the position
-    n_epoch:float=1, # Epochs of the whole training
-    n_batches:int=100, # Batches of an epoch: `len(dls.train)`
+    scheds, # A `Schedule`, or a dict with a `Schedule` or any function of the position for each hyper
+    n_epoch:float=1, # Number of epochs of the whole training
+    n_batches:int=100, # Number of batches in an epoch: `len(dls.train)`
 ):
-    "Draw the value of every batch, one picture per hyper, and return the axes"
+    "Plot the value at every batch, one picture per hyper, and return the axes"
     scheds = scheds if isinstance(scheds, dict) else dict(value=scheds)
     n = round(n_epoch*n_batches)
     if n<1 or not scheds:
-        raise ValueError(f'n_epoch={n_epoch} of n_batches={n_batches} for {len(scheds)} schedules is nothing to draw: give 1 or more')
+        raise ValueError(f'n_epoch={n_epoch} of n_batches={n_batches} for {len(scheds)} schedules leaves nothing to plot: give 1 or more')
     cols,rows = min(3, len(scheds)),math.ceil(len(scheds)/3)
     axs = plt.subplots(rows, cols, figsize=(4*cols, 2.5*rows), squeeze=False, layout='constrained')[1].ravel()
     for ax in axs[len(scheds):]: ax.remove()
@@ -131,7 +131,7 @@ def plot_schedule(
 
 # %% ../../nbs/training/01_schedules.ipynb #d3edf037
 def _known(opt, scheds):
-    "`scheds` that fit `opt`: a hyper it lacks is left out with a warning, a wrong count of groups is refused"
+    "Those of `scheds` that fit `opt`: one for a missing hyper is dropped with a warning, a wrong number of groups raises an error"
     o = getattr(opt, 'rule', getattr(opt, 'opt', opt))
     name,hypers = getattr(o, '__name__', type(o).__name__),opt.hypers
     for k in [k for k in scheds if not all(k in h for h in hypers)]:
@@ -139,24 +139,24 @@ def _known(opt, scheds):
         scheds = {j:f for j,f in scheds.items() if j!=k}
     for k,f in scheds.items():
         n = getattr(f, 'n_group', None)
-        if n not in (None, len(hypers)): raise ValueError(f'the schedule of {k!r} is for {n} groups, the optimizer has {len(hypers)}: '
-            'give a value for each, or one number for all')
+        if n not in (None, len(hypers)): raise ValueError(f'the schedule of {k!r} is for {n} groups, but the optimizer has {len(hypers)}: '
+            'give one value per group, or one number for all')
     return scheds
 
 # %% ../../nbs/training/01_schedules.ipynb #fb831263
 @patch
 def fit_sched(self:Learner,
-    n_epoch:int, # Epochs of the whole training, 1 or more
-    scheds:dict, # Hyper to `Schedule`, or to any function of the position
-    lr:float|list|slice=None, # Rate if `scheds` has none; `None` is `learn.lr`
-    wd:float=None, # Weight decay if `scheds` has none; `None` is `learn.wd`
-    cbs:list=None, # Callbacks for this fit alone
+    n_epoch:int, # Number of epochs of the whole training, 1 or more
+    scheds:dict, # A `Schedule`, or any function of the position, for each hyper
+    lr:float|list|slice=None, # Rate if `scheds` has none; `None` uses `learn.lr`
+    wd:float=None, # Weight decay if `scheds` has none; `None` uses `learn.wd`
+    cbs:list=None, # Callbacks for this fit only
     reset_opt:bool=False, # Make a fresh optimizer?
-    start_epoch:int=0, # Epochs already done, 0 to `n_epoch-1`: the schedules go on from there
+    start_epoch:int=0, # Epochs already done, 0 to `n_epoch-1`: the schedules continue from there
 ):
-    "Fit `n_epoch` epochs while `scheds` move their hypers"
+    "Fit `n_epoch` epochs with hypers that follow `scheds`"
     _check_fc(n_epoch, 0, 1, None, start_epoch)
-    if not isinstance(scheds, dict): raise TypeError(f'scheds={scheds!r} names no hyper: give a dict, as dict(lr=…, mom=…)')
+    if not isinstance(scheds, dict): raise TypeError(f'scheds={scheds!r} names no hyper: give a dict such as dict(lr=…, mom=…)')
     for k,f in scheds.items():
         if not callable(f): raise TypeError(f'the schedule of {k!r} is {f!r}: give a Schedule; a constant is Schedule((1, "flat", {f!r}))')
         if dict(lr=lr, wd=wd).get(k) is not None:
@@ -167,15 +167,15 @@ def fit_sched(self:Learner,
 
 # %% ../../nbs/training/01_schedules.ipynb #bb7b592c
 def plateau(
-    kind:str, # How it comes down: a key of `KINDS`
-    pct_start:float=0.72, # Position where it starts to come down, 0 to 1
-    div_final:float=1e5, # It comes down to `1/div_final`; above 0, `inf` for 0
-    warmup:int=1, # Batches of linear warm-up; 1 is none
-    n_batch:int=1, # Batches of the whole training
+    kind:str, # Shape of the fall: a key of `KINDS`
+    pct_start:float=0.72, # Position where the fall starts, 0 to 1
+    div_final:float=1e5, # The final value is `1/div_final`; above 0, `inf` for 0
+    warmup:int=1, # Number of batches of linear warm-up; 1 means none
+    n_batch:int=1, # Number of batches of the whole training
 ):
-    "Climb for `warmup` batches, stay at 1 until `pct_start`, then come down"
+    "Rise for `warmup` batches, stay at 1 until `pct_start`, then fall"
     _check_fc(1, pct_start, div_final, None)
-    if not 1<=warmup: raise ValueError(f'warmup={warmup} is no count of batches: give 1 (none) or more')
+    if not 1<=warmup: raise ValueError(f'warmup={warmup} is not a number of batches: give 1 (no warm-up) or more')
     climb = (warmup-1)/n_batch
     if climb>pct_start: raise ValueError(f'warmup={warmup} does not fit before pct_start={pct_start} of {n_batch} batches: '
         f'give warmup={int(pct_start*n_batch)+1} or less, or train longer')
@@ -185,44 +185,44 @@ def plateau(
 def warmup_steps(
     sqr_mom:float, # β₂, 0 to below 1
 ):
-    "`2/(1-sqr_mom)`, the rule of thumb for the batches of a warm-up"
-    if not 0<=sqr_mom<1: raise ValueError(f'sqr_mom={sqr_mom} gives no length of a warm-up: give 0 to below 1, or say warmup=… yourself')
+    "`2/(1-sqr_mom)` batches, the rule of thumb for the length of a warm-up"
+    if not 0<=sqr_mom<1: raise ValueError(f'sqr_mom={sqr_mom} gives no length for a warm-up: give 0 to below 1, or set warmup=…')
     return round(2/(1-sqr_mom))
 
 def warmup_fc(
-    warmup:int, # Batches of warm-up
-    n_batch:int, # Batches of the whole training
+    warmup:int, # Number of batches of warm-up
+    n_batch:int, # Number of batches of the whole training
     pct_start:float=0.72, # Position where annealing starts
-    div_final:float=1e5, # It anneals towards `1/div_final`
+    div_final:float=1e5, # The final value is `1/div_final`
 ):
-    "`fit_fc` with a warm-up"
+    "The shape of `fit_fc` with a warm-up"
     return plateau('cos', pct_start, div_final, warmup, n_batch)
 
 def wsd(
-    warmup:int, # Batches of warm-up
-    n_batch:int, # Batches of the whole training
+    warmup:int, # Number of batches of warm-up
+    n_batch:int, # Number of batches of the whole training
     pct_decay:float=0.1, # Share of the batches that decay
-    div_final:float=1e5, # It decays towards `1/div_final`
+    div_final:float=1e5, # The final value is `1/div_final`
 ):
-    "Warmup, stable, decay: the decay is short and linear"
+    "Warm-up, stable, decay: a plateau with a short linear decay"
     if not 0<=pct_decay<=1:
-        raise ValueError(f'pct_decay={pct_decay} is no share of the training: give 0 (never decay) to 1 (decay at once)')
+        raise ValueError(f'pct_decay={pct_decay} is not a share of the training: give 0 (never decay) to 1 (decay at once)')
     return plateau('linear', 1-pct_decay, div_final, warmup, n_batch)
 
 # %% ../../nbs/training/01_schedules.ipynb #7b486bc3
 def explore(
-    pct_start:float=0.72, # Position where it starts to come down
-    div_final:float=1e5, # It comes down towards `1/div_final`
+    pct_start:float=0.72, # Position where the fall starts
+    div_final:float=1e5, # The final value is `1/div_final`
 ):
     "Explore at the full rate, then exploit along a straight line"
     return plateau('linear', pct_start, div_final)
 
 def cos_restarts(
-    n_cycle:int=3, # Cycles, 1 or more
-    mult:float=2., # Each is so many times as long as the one before
-    div_final:float=1e5, # Each anneals towards `1/div_final`
+    n_cycle:int=3, # Number of cycles, 1 or more
+    mult:float=2., # Length of each cycle relative to the one before, above 0
+    div_final:float=1e5, # Each cycle anneals towards `1/div_final`
 ):
-    "Cosine annealing that starts over `n_cycle-1` times"
+    "Cosine annealing with `n_cycle-1` restarts"
     _check_fc(1, 0, div_final, None)
     for k,v in dict(n_cycle=n_cycle, mult=mult).items():
         if not 0<v<math.inf or k=='n_cycle' and v!=int(v):
@@ -237,22 +237,22 @@ def demon(
 
 # %% ../../nbs/training/01_schedules.ipynb #a36b00f5
 def _fit_shape(self, n_epoch, shape, lr, scheds=None, reset_opt=False, start_epoch=0, **kwargs):
-    "Fit with `lr` times `shape`"
+    "Fit with the rate `lr` times `shape`"
     _check_fc(n_epoch, 0, 1, None, start_epoch)
-    if 'lr' in (scheds or {}): raise ValueError('scheds holds a schedule of lr, and this fit brings its own: use fit_sched')
+    if 'lr' in (scheds or {}): raise ValueError('scheds has a schedule of lr, but this fit has its own: use fit_sched')
     if reset_opt or self.opt is None: self.create_opt()
     self.opt.set_hyper('lr', self.lr if lr is None else lr)
     self.fit_sched(n_epoch, dict(lr=shape*[float(h['lr']) for h in self.opt.hypers], **(scheds or {})), start_epoch=start_epoch, **kwargs)
 
 def _fit_warm(self, n_epoch, make, warmup, lr, reset_opt=False, start_epoch=0, **kwargs):
-    "Fit with `lr` times `make(warmup, n_batch)`; the rule of thumb takes `sqr_mom` from the optimizer"
+    "Fit with the rate `lr` times `make(warmup, n_batch)`; the default warm-up depends on `sqr_mom` of the optimizer"
     _check_fc(n_epoch, 0, 1, None, start_epoch)
     n_batch = n_epoch*len(self.dls.train)
-    make(1 if warmup is None else warmup, n_batch) # What it refuses is refused before an optimizer is made
+    make(1 if warmup is None else warmup, n_batch) # Raise errors for bad arguments before an optimizer is made
     if reset_opt or self.opt is None: self.create_opt()
     sqrs = [h.get('sqr_mom') for h in self.opt.hypers]
     if warmup is None and None in sqrs:
-        raise ValueError('warmup=None takes its length from sqr_mom, which this optimizer lacks: give warmup=…, in batches')
+        raise ValueError('warmup=None takes its length from sqr_mom, which this optimizer lacks: set warmup=…, in batches')
     shape = make(warmup_steps(max(sqrs)) if warmup is None else warmup, n_batch)
     _fit_shape(self, n_epoch, shape, lr, start_epoch=start_epoch, **kwargs)
 
@@ -260,24 +260,24 @@ def _fit_warm(self, n_epoch, make, warmup, lr, reset_opt=False, start_epoch=0, *
 @patch
 @delegates(Learner.fit_sched)
 def fit_warmup_fc(self:Learner,
-    n_epoch:int, # Epochs of the whole training, 1 or more
-    lr:float|list|slice=None, # Flat rate, or one per group; a slice spreads over the groups; `None` is `learn.lr` for all
-    warmup:int=None, # Batches of warm-up; `None` is `2/(1-sqr_mom)`
+    n_epoch:int, # Number of epochs of the whole training, 1 or more
+    lr:float|list|slice=None, # Flat rate, or one per group; a slice spreads over the groups; `None` uses `learn.lr` for all
+    warmup:int=None, # Number of batches of warm-up; `None` means `2/(1-sqr_mom)`
     pct_start:float=0.72, # Position where annealing starts, 0 to 1
     div_final:float=1e5, # The rate anneals towards `lr/div_final`
     scheds:dict=None, # Schedules of other hypers
     **kwargs
 ):
-    "Fit at a flat `lr` after a linear warm-up, annealed along a cosine"
+    "Fit with a linear warm-up, a flat `lr`, and cosine annealing"
     _fit_warm(self, n_epoch, partial(warmup_fc, pct_start=pct_start, div_final=div_final), warmup, lr, scheds=scheds, **kwargs)
 
 # %% ../../nbs/training/01_schedules.ipynb #f689dfb2
 @patch
 @delegates(Learner.fit_sched)
 def fit_wsd(self:Learner,
-    n_epoch:int, # Epochs of the whole training, 1 or more
-    lr:float|list|slice=None, # Stable rate, or one per group; a slice spreads over the groups; `None` is `learn.lr` for all
-    warmup:int=None, # Batches of warm-up; `None` is `2/(1-sqr_mom)`
+    n_epoch:int, # Number of epochs of the whole training, 1 or more
+    lr:float|list|slice=None, # Stable rate, or one per group; a slice spreads over the groups; `None` uses `learn.lr` for all
+    warmup:int=None, # Number of batches of warm-up; `None` means `2/(1-sqr_mom)`
     pct_decay:float=0.1, # Share of the batches that decay, 0 to 1
     div_final:float=1e5, # The rate decays towards `lr/div_final`
     scheds:dict=None, # Schedules of other hypers
@@ -290,10 +290,10 @@ def fit_wsd(self:Learner,
 @patch
 @delegates(Learner.fit_sched)
 def fit_explore(self:Learner,
-    n_epoch:int, # Epochs of the whole training, 1 or more
-    lr:float|list|slice=None, # Flat rate, or one per group; a slice spreads over the groups; `None` is `learn.lr` for all
+    n_epoch:int, # Number of epochs of the whole training, 1 or more
+    lr:float|list|slice=None, # Flat rate, or one per group; a slice spreads over the groups; `None` uses `learn.lr` for all
     pct_start:float=0.72, # Position where the rate starts to fall, 0 to 1
-    div_final:float=1e5, # It falls towards `lr/div_final`
+    div_final:float=1e5, # The rate falls towards `lr/div_final`
     scheds:dict=None, # Schedules of other hypers
     **kwargs
 ):
@@ -303,15 +303,15 @@ def fit_explore(self:Learner,
 @patch
 @delegates(Learner.fit_sched)
 def fit_cos_restarts(self:Learner,
-    n_epoch:int, # Epochs of the whole training; 7 gives the default cycles whole epochs
-    lr:float|list|slice=None, # Rate at each start, or one per group; a slice spreads over the groups; `None` is `learn.lr` for all
-    n_cycle:int=3, # Cycles, 1 or more
-    mult:float=2., # Each is so many times as long as the one before
-    div_final:float=1e5, # Each anneals towards `lr/div_final`
+    n_epoch:int, # Number of epochs of the whole training; with 7 the default cycles are whole epochs
+    lr:float|list|slice=None, # Rate at each start, or one per group; a slice spreads over the groups; `None` uses `learn.lr` for all
+    n_cycle:int=3, # Number of cycles, 1 or more
+    mult:float=2., # Length of each cycle relative to the one before, above 0
+    div_final:float=1e5, # Each cycle anneals towards `lr/div_final`
     scheds:dict=None, # Schedules of other hypers
     **kwargs
 ):
-    "Fit along cosines that start over"
+    "Fit with cosine annealing and restarts"
     _fit_shape(self, n_epoch, cos_restarts(n_cycle, mult, div_final), lr, scheds, **kwargs)
 
 # %% ../../nbs/training/01_schedules.ipynb #825e7345
@@ -319,25 +319,25 @@ def sgd_rates(
     sums, # Per group (Σ d·d, Σ d·g) of steps d and gradients g
     moms, # Momentum of SGD, one per group
 ):
-    "The rate of SGD with momentum that goes on as the steps went; `None` for a group that did not move"
+    "The rate with which SGD with momentum continues the steps, per group; `None` for a group that did not move"
     for i,(dd,dg) in enumerate(sums):
         if dd>0 and not dg>0: raise RuntimeError(f'switch_opt: the last steps of group {i} went against its gradients (Σ d·g = {dg:.3g}), '
-            'so no rate of SGD follows them: give lr=…, or another `at`')
+            'so no SGD rate matches them: set lr=… or another `at`')
     return [(1-mom)*dd/dg if dd>0 else None for (dd,dg),mom in zip(sums, moms)]
 
 # %% ../../nbs/training/01_schedules.ipynb #6a302359
 class SwitchOpt(Callback):
-    "Continue with `to` from position `at`"
+    "Switch to the optimizer `to` at position `at` of the training"
     order,run_valid = 61,False # After `ParamScheduler` has set the rates and `Recorder` has read them
     def __init__(self,
         at:float, # Position in the training, above 0 and below 1
-        to=partial(sgd, mom=0.9), # An `opt_func`: SGD, with or without momentum; its weight decay is its own
+        to=partial(sgd, mom=0.9), # An `opt_func`: SGD with or without momentum, and with its own weight decay
         lr:float|list=None, # Rate of `to` at that moment, or one per group; `None` estimates it from the last steps
-        n_last:int=20, # Steps to estimate from, 1 or more
+        n_last:int=20, # Number of steps to estimate from, 1 or more
     ):
-        for ok,why in ((0<at<1, f'at={at} is no position inside the training: give a share, above 0 and below 1'),
-            (callable(to), f'to={to!r} makes no optimizer: give an opt_func, as sgd or partial(sgd, mom=.9)'),
-            (lr is None or np.all(np.asarray(lr, dtype=float)>0), f'lr={lr} is no rate: give numbers above 0, or None to estimate it'),
+        for ok,why in ((0<at<1, f'at={at} is not a position inside the training: give a share above 0 and below 1'),
+            (callable(to), f'to={to!r} makes no optimizer: give an opt_func such as sgd or partial(sgd, mom=.9)'),
+            (lr is None or np.all(np.asarray(lr, dtype=float)>0), f'lr={lr} is not a rate: give numbers above 0, or None to estimate it'),
             (n_last>=1, f'n_last={n_last} leaves nothing to estimate from: give 1 or more')):
             if not ok: raise ValueError(f'switch_opt: {why}')
         self.at,self.to,self.n_last,self.factor,self.base,self.moves = at,to,n_last,None,None,[]
@@ -364,7 +364,7 @@ def after_step(self:SwitchOpt):
 # %% ../../nbs/training/01_schedules.ipynb #02ab1bf6
 @patch
 def make(self:SwitchOpt, learn):
-    "Give `learn` the optimizer `to`, with groups and frozen weights as they are"
+    "Give `learn` the optimizer `to`, with the same groups and frozen weights"
     func,lr,opt = learn.opt_func,learn.lr,learn.opt
     learn.opt_func = self.to
     try: learn.create_opt()
@@ -375,12 +375,12 @@ def make(self:SwitchOpt, learn):
 
 @patch
 def switch(self:SwitchOpt):
-    "Change the optimizer now"
+    "Switch the optimizer of the learner to `to` now"
     now = [float(h['lr']) for h in self.opt.hypers]
     if not all(now):
-        raise RuntimeError(f'switch_opt: the rate is 0 at={self.at}, which no factor can bring to that of `to`: choose another `at`')
+        raise RuntimeError(f'switch_opt: the rate at={self.at} is 0, so no factor leads to the rate of `to`: choose another `at`')
     if self.given and len(self.given) not in (1, len(now)): raise ValueError(
-        f'switch_opt: {len(self.given)} rates for {len(now)} groups: give lr=… one rate for each, or one for all')
+        f'switch_opt: lr has {len(self.given)} rates for {len(now)} groups: give one rate per group, or one for all')
     self.make(self.learn)
     moms = [h.get('mom', 0.) for h in self.opt.hypers]
     want = sgd_rates(np.sum(self.moves, 0).tolist(), moms) if self.given is None else np.broadcast_to(self.given, len(now)).tolist()
@@ -392,9 +392,9 @@ def switch(self:SwitchOpt):
 def before_batch(self:SwitchOpt):
     done = self.pct_train>=self.at-1e-9
     if done and self.factor is None:
-        raise ValueError(f'switch_opt: the training goes on at {self.pct_train:.3g}, after the switch at={self.at}, '
+        raise ValueError(f'switch_opt: the training continues at {self.pct_train:.3g}, after the switch at={self.at}, '
             'whose factor is not known: give this callback its saved state with `load_state_dict`')
-    if not done and self.factor is not None: self.load_state_dict(dict(factor=None, moves=[])) # A second training
+    if not done and self.factor is not None: self.load_state_dict(dict(factor=None, moves=[])) # Another training starts
     if self.factor is None: return
     self.base = [float(h['lr']) for h in self.opt.hypers]
     self.opt.set_hyper('lr', [f*b for f,b in zip(self.factor, self.base)])

@@ -1,4 +1,4 @@
-"""What a few runs say, and what they cannot say
+"""What a few runs show, and what they cannot show
 
 Docs: https://fastopt.github.io/fastopt/training/statistics.html.md"""
 
@@ -15,16 +15,16 @@ from scipy import stats
 def mean_interval(
     xs:list # Scores
 ):
-    "Mean, standard deviation, and the half width of its 95% interval"
+    "Mean, standard deviation, and half width of the mean's 95% interval"
     xs,n = np.asarray(xs, float),len(xs)
     sd = xs.std(ddof=1) if n>1 else math.nan
     return xs.mean(),sd,(stats.t.ppf(.975, n-1)*sd/math.sqrt(n) if n>1 else math.nan)
 
 def welch_test(
-    m:float, s:float, n:int, # Mean, standard deviation and number of one's own runs
-    m0:float, s0:float, n0:int # Of the published ones
+    m:float, s:float, n:int, # Mean, standard deviation and number of the user's runs
+    m0:float, s0:float, n0:int # The same for the published runs
 ):
-    "Difference of two means, the smallest one that is resolvable, and p; a spread of `None` is taken to be the other's"
+    "Difference of two means, smallest significant difference, and p; a spread of `None` is assumed to equal the other one"
     if n<2: return m-m0,math.inf,1.
     known = s0 is not None and not math.isnan(s0) and n0>1
     a,b = s*s/n,(s0 if known else s)**2/n0
@@ -33,27 +33,27 @@ def welch_test(
 
 # %% ../../nbs/training/11_statistics.ipynb #0b88b748
 def holm_correction(
-    ps:list # p values of several tests
+    ps:list # p values of several tests, 0 to 1
 ):
-    "`ps`, each corrected for being one of several"
+    "`ps` after Holm's correction for several tests"
     order,res,worst = np.argsort(ps),np.empty(len(ps)),0.
     for i,k in enumerate(order): res[k] = worst = max(worst, min(1., (len(ps)-i)*ps[k]))
     return res.tolist()
 
 def bootstrap_means(
     xs:list, # Numbers
-    n:int=10000, # Samples
-    seed:int=0 # Of the draw
+    n:int=10000, # Number of samples
+    seed:int=0 # Seed of the random draw
 ):
-    "The means of `n` samples from `xs`, drawn with replacement"
+    "The means of `n` bootstrap samples from `xs`, drawn with replacement"
     return np.random.default_rng(seed).choice(xs, (n,len(xs))).mean(1)
 
 # %% ../../nbs/training/11_statistics.ipynb #40e17867
 def compare_scores(
-    a:dict, # Accuracy by seed
-    b:dict # Of the other
+    a:dict, # Accuracy of the first set for each seed
+    b:dict # Accuracy of the second set for each seed
 ):
-    "`b` minus `a`: n, mean, interval, p, and whether it is paired"
+    "Compare `b` with `a`: n, difference of means, interval, p, and whether the runs are paired"
     seeds = sorted(a.keys()&b.keys())
     paired = len(seeds)>1
     xs,ys = (np.array([o[s] for s in (seeds if paired else o)]) for o in (a,b))

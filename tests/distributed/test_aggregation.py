@@ -1,4 +1,4 @@
-"The four strategies are one sum: limits, unbiased weights, who is left out, who comes back; and a timeline that is saved goes on"
+"The four strategies are one sum: limits, unbiased weights, clients that are skipped or return, and a timeline that is saved"
 import json, pytest, torch
 from fastopt.distributed.aggregation import (STRATEGIES, FedAsync, FedAvg, FedBuff, FedFix, Timeline, aggregate, check_update, delta,
     find_strategy, participation, surrogate)
@@ -34,7 +34,7 @@ def test_equal_clients_make_all_strategies_alike():
 
 @pytest.mark.parametrize('s', [FedAvg(), FedAsync(), FedBuff(2, identical=False), FedFix(.15), FedFix(.3), FedFix(.7)], ids=repr)
 def test_weights_make_up_for_speed(s):
-    "What is minimized is what was wanted, and its weights sum to one"
+    "The minimized loss is the intended one, and its weights sum to one"
     got = surrogate(s, TAUS, P)
     assert abs(sum(got)-1)<1e-12 and max(abs(a-b) for a,b in zip(got, P))<0.02
 
@@ -49,7 +49,7 @@ def test_fedfix_is_unbiased_in_every_case(taus, dt):
 @settings(max_examples=40, deadline=None)
 @given(st.sampled_from(ALL), st.integers(1, 7), st.integers(0, 9), st.data())
 def test_windows(s, m, seed, data):
-    "Versions are of the past, nobody is in a window twice, time goes on, no more than `sample` are at work, and a saved one goes on"
+    "Versions are past, no client is twice in a window, time increases, at most `sample` work, and a saved timeline continues"
     sample,away = data.draw(st.integers(1, m)),{}
     if m>1 and data.draw(st.booleans()): away = {0: [(0.3, 1.1), (1.6, 2.)]}
     line = Timeline(s, hardware(m, 80), sample=sample, away=away, seed=seed)
@@ -73,7 +73,7 @@ def test_work_that_is_left_behind_is_lost():
     (lambda: Timeline(FedAvg(), [1, 0]), 'Client 1 needs'),
     (lambda: Timeline(FedAvg(), [1, float('nan')]), 'Client 1 needs'), (lambda: Timeline(FedAvg(), [1], sample=0), 'give 1 to 1'),
     (lambda: Timeline(FedAvg(), [1], away={0: [(2, 1)]}), 'earlier time first'),
-    (lambda: Timeline(FedAvg(), [1], away={1: []}), 'from 0 on'),
+    (lambda: Timeline(FedAvg(), [1], away={1: []}), 'give 0 to 0'),
     (lambda: FedBuff(0), '1 or more'), (lambda: FedBuff(1.5), '1 or more'), (lambda: FedFix(0), 'greater than 0'),
     (lambda: FedFix(float('nan')), 'greater than 0'), (lambda: find_strategy('fedbuf'), "did you mean 'fedbuff'")])
 def test_errors(make, says):
@@ -103,7 +103,7 @@ def test_the_sum_is_that_of_the_paper(ws, server_lr):
     assert not bad and new['n']==len(ws) and new['n'].dtype==torch.int64 and x['n']==0
 
 def test_changes_count_from_the_version_that_was_sent():
-    "A client at rest moves nothing, however old its version"
+    "An idle client moves nothing, however old its version"
     x,old = model(0),model(7)
     new,_ = aggregate(x, {0: delta(old, old)}, {0: 1.})
     assert torch.equal(new['w'], x['w'])
@@ -118,7 +118,7 @@ def test_what_is_not_finite_is_left_out_with_its_counters(value):
     assert bad==[3] and all(torch.equal(new[k], x[k]) for k in x)
 
 @pytest.mark.parametrize('change,says', [(lambda o: o.pop('b'), "sent no 'b'"), (lambda o: o.update(c=o['b']), "sent 'c'"),
-    (lambda o: o.update(w=o['w'].T), r"sent 'w' of shape \(2, 3\), and the server's is \(3, 2\)")])
+    (lambda o: o.update(w=o['w'].T), r"sent 'w' of shape \(2, 3\), but the server's has \(3, 2\)")])
 def test_another_model_is_refused_by_name(change, says):
     y = model(1)
     change(y)

@@ -1,4 +1,4 @@
-"What liars send has the shape of a vector, stands for what its name says, and the search for the worst finds it"
+"The vectors of liars have the right shape and meaning, and the search finds the worst one"
 import pytest, torch
 from fastopt.distributed.attacks import (ATTACKS, TimingFault, alie, displacement, find_attack, flip_labels, foe, label_flip, lie,
     line_search, mimic, sign_flip)
@@ -48,7 +48,7 @@ def test_against_the_mean_the_search_goes_as_far_as_it_can():
 
 @pytest.mark.parametrize('name', MIXINGS)
 def test_displacement_is_what_the_rule_does(name):
-    "From distances alone, or by mixing: how far the mean of the honest moves"
+    "The displacement of the honest mean is the same from distances alone and by mixing"
     xs,f = XS.double(),2
     mu,v = xs.mean(0),xs.std(0)
     moved = displacement(xs, mu, v, f, name)
@@ -69,9 +69,9 @@ def test_nna_bounds_what_the_mean_does_not():
     far = [(rule(torch.cat([XS, bad]), 2, heard)[:9].mean(0)-honest).norm() for rule in (mean_mixing, nna)]
     assert far[1]<XS.std(0).norm() and far[0]>1000*far[1]
 
-@pytest.mark.parametrize('make,says', [(lambda: alie(XS, 2), 'give mixing, or a fixed z'),
+@pytest.mark.parametrize('make,says', [(lambda: alie(XS, 2), 'give mixing=…, or a fixed z'),
     (lambda: find_attack('ali'), "did you mean 'alie'"),
-    (lambda: lie(lambda xs, f: xs, XS, 2), r'must make \(2, 40\)')])
+    (lambda: lie(lambda xs, f: xs, XS, 2), r'must return \(2, 40\)')])
 def test_errors(make, says):
     with pytest.raises(ValueError, match=says): make()
 

@@ -1,4 +1,4 @@
-"Clients, their failures, a server that is resumed or started again, and a real training that the simulation replays"
+"Clients and their failures, a server that is resumed or restarted, and a real training that the simulation replays"
 import pytest, torch
 from fastai.learner import Learner
 from fastai.losses import CrossEntropyLossFlat
@@ -51,7 +51,7 @@ def test_a_client_that_is_not_finite_is_left_out_and_its_window_counts():
     ls = [learner(), learner()]
     ls[1].loss_func = lambda pred, y: pred.sum()*float('inf')
     f = Federated(learner(), ls, 'fedavg', steps=2, lr=0.1)
-    with pytest.warns(UserWarning, match='client 1 in window 1 is not finite and was left out'): f.fit(1)
+    with pytest.warns(UserWarning, match='client 1 in window 1 is not finite and was skipped'): f.fit(1)
     want = Federated(learner(), [learner(), learner()], FedAvg(), steps=2, lr=0.1, p=[.5, 0.]).fit(1)
     assert torch.equal(flat(f), flat(want)) and f.excluded==[(1, 1)]
 
@@ -73,7 +73,7 @@ def test_errors(make, says):
 
 def test_a_state_of_others_is_refused():
     sd = fed(n=3).fit(1).state_dict()
-    with pytest.raises(ValueError, match='Saved with 3 clients, to be loaded into 4'): fed().load_state_dict(sd)
+    with pytest.raises(ValueError, match='has 3 clients, but this simulation has 4'): fed().load_state_dict(sd)
     with pytest.raises(ValueError, match='The state_dict sent'): fed(n=3, model=normed).load_state_dict(sd)
 
 @pytest.mark.parametrize('n,k', [(3, 7), (5, 5), (4, 2), (1, 3)])
@@ -82,7 +82,7 @@ def test_steps_of(n, k): assert [*StepsOf(range(n), k)]==[i%n for i in range(k)]
 # ---- the server of a real training, with a mail in this process
 
 class Mail:
-    "Clients in this process: each answers after `delay[i]` looks at the mail; some fail"
+    "Clients in this process: each answers after `delay[i]` calls of `fetch`; some fail"
     def __init__(self, make, n, delay=(1, 2, 5), fails=()):
         self.feds,self.delay,self.fails,self.gone,self.due,self.count = [make() for _ in range(n)],delay,dict(fails),set(),{},0
     def nodes(self): return [100+i for i in range(len(self.feds)) if i not in self.gone]
@@ -124,7 +124,7 @@ def nan(r): return {k: v*float('nan') for k,v in r[0].items()},r[1]
 def reshaped(r): return {k: v[None] for k,v in r[0].items()},r[1]
 
 @pytest.mark.parametrize('fail,says', [(raises, 'failed: ZeroDivisionError: no luck'), (empty, 'its answer is empty'),
-    (nan, 'not finite and was left out'), (reshaped, 'of shape (1, 8, 6)')])
+    (nan, 'not finite and was skipped'), (reshaped, 'of shape (1, 8, 6)')])
 def test_what_a_client_does_wrong_is_named_and_does_no_harm(fail, says):
     s = server('fedavg', fails={1: fail}).run(3)
     assert len(s.faults)==1 and s.faults[0]['client']==1 and says in s.faults[0]['fault']
@@ -152,4 +152,4 @@ def test_a_server_that_is_started_again_goes_on_from_its_last_aggregate(tmp_path
 
 def test_a_replay_needs_the_whole_schedule():
     s = server('fedasync').run(4)
-    with pytest.raises(ValueError, match='which no window before it has made'): fed('fedasync', n=3).replay(s.schedule[2:])
+    with pytest.raises(ValueError, match='which no earlier window has made'): fed('fedasync', n=3).replay(s.schedule[2:])

@@ -1,4 +1,4 @@
-"Three SuperNodes train for real: one client raises, one is killed, the server goes on from its state; the simulation replays it"
+"Three real SuperNodes train: one client raises, one is killed, the server continues from its state, and the simulation replays it"
 import os, pytest, torch
 from fastopt.distributed.flower import FederatedServer, flower_apps, local_flower, write_app
 from flower_case import federated

@@ -1,4 +1,4 @@
-"Mixing rules against their definitions in float64, whatever liars send; NNA's bound; attacks that know the rule"
+"Mixing rules agree with their definitions in float64, whatever liars send; NNA's bound; attacks that know the rule"
 import pytest, torch
 from fastopt.distributed.attacks import ATTACKS, TimingFault, displacement, lie
 from fastopt.distributed.mixing import (COLUMNS, MIXINGS, cwtm, finite_rows, find_mixing, median, nna, nna_bound, reduction,
@@ -8,12 +8,12 @@ from hypothesis import given, settings, strategies as st
 D = COLUMNS+5000 # Two pieces
 
 def hears(h, f, gen):
-    "Each honest worker hears all liars, itself, and others at random: n-f vectors"
+    "Each honest worker receives from all liars, itself, and random others: n-f vectors"
     rank = torch.rand(h, h, generator=gen).fill_diagonal_(-1).argsort(1).argsort(1)
     return torch.cat([rank<h-f, torch.ones(h, f, dtype=torch.bool)], 1)
 
 def definition(name, xs, f, heard, i):
-    "What worker i makes of what it has heard, by the definition, in float64"
+    "The mixture of worker i by the definition, in float64"
     own,got = xs[i].double(),xs[heard[i]].double()
     m,far = len(got),(got-own).norm(dim=1)
     if name=='mean': return got.mean(0)
@@ -51,7 +51,7 @@ def test_rules_are_what_they_are_called(name, dtype):
 @pytest.mark.parametrize('liar', [0., 1e3, 1e9, 1e25, float('inf'), float('nan')])
 @pytest.mark.parametrize('first', [False, True])
 def test_neighbours_are_those_of_float64(spread, liar, first):
-    "Whatever liars send, also as the first row, which is subtracted from the others"
+    "Any lie, even as the first row, which is subtracted from the others"
     torch.manual_seed(0)
     base,f = torch.randn(40_000)*0.05,5
     xs = base*(1 + spread*torch.linspace(0.5, 1.5, 21)[:,None]*torch.randn(21, 40_000))
@@ -73,7 +73,7 @@ def test_clusters_within_clusters_are_resolved():
 @given(f=st.integers(1, 4), more=st.integers(0, 12), seed=st.integers(0, 10**6),
     kind=st.sampled_from(['alie', 'foe', 'sf', 'mimic', 'near', 'far']), tail=st.sampled_from([1., 3., 30.]), d=st.sampled_from([1, 2, 7]))
 def test_the_bound_of_nna_holds(f, more, seed, kind, tail, d):
-    "For n >= 11f, and for the two settings of the experiments, in which it holds and promises nothing"
+    "For n >= 11f, and for the two settings of the experiments, where the bound holds but promises nothing"
     gen = torch.Generator().manual_seed(seed)
     for n in (11*f+more, {5: 26, 3: 16}.get(f)):
         if n is None: continue
@@ -103,7 +103,7 @@ def test_no_lie_gets_far(name):
 
 @pytest.mark.parametrize('name', MIXINGS)
 def test_liars_know_what_they_do(name):
-    "The search in distances finds what the search on vectors finds"
+    "The search in distances finds the result of the search on vectors"
     torch.manual_seed(0)
     xs = torch.randn(21, 40, dtype=torch.float64)
     f,g = (displacement(xs, xs.mean(0), xs.std(0), 5, o) for o in (name, lambda *a: MIXINGS[name](*a)))
@@ -120,11 +120,11 @@ def test_what_is_not_finite_is_found_in_every_piece():
 
 @pytest.mark.parametrize('name,n,f', [('krum', 7, 3), ('multikrum', 8, 3), ('cwtm', 6, 3), ('nna', 4, 2), ('median', 2, 1)])
 def test_too_many_faulty(name, n, f):
-    with pytest.raises(ValueError, match='no minority|needs'): MIXINGS[name](torch.randn(n, 3), f)
+    with pytest.raises(ValueError, match='not a minority|needs'): MIXINGS[name](torch.randn(n, 3), f)
 
 def test_errors_name_the_way_out():
     with pytest.raises(ValueError, match="did you mean 'krum'"): find_mixing('krumm')
     with pytest.raises(ValueError, match='floating point'): nna(torch.ones(4, 2).long(), 1)
-    with pytest.raises(ValueError, match='it must give the honest'): reduction(lambda o: o[:2], torch.randn(3, 2))
+    with pytest.raises(ValueError, match='it must return the honest'): reduction(lambda o: o[:2], torch.randn(3, 2))
     assert find_mixing(median) is median and find_mixing('cwtm') is cwtm
     assert [o.delay for o in ATTACKS.values() if isinstance(o, TimingFault)]==[float('inf'), float('inf'), 10.]

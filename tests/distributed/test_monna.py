@@ -1,4 +1,4 @@
-"Workers in one matrix step as if each were alone, under every rule; the simulation mixes what it should, and goes on where it stopped"
+"Workers in one matrix step as if each were alone, under every rule; the simulation mixes correctly and continues where it stopped"
 import pytest, torch
 from fastai.learner import Learner
 from fastai.losses import CrossEntropyLossFlat
@@ -45,7 +45,7 @@ def alone(rule, i, steps=4, n=3, **kwargs):
 
 @pytest.mark.parametrize('name', RULES)
 def test_workers_do_not_meet(name):
-    "Norms, rows, routes and numbers about all weights are those of one worker"
+    "Norms, rows, routes and numbers over all weights are those of one worker"
     rule = partial(RULES[name], how='foreach')
     wd = 0.1 if 'wd' in RULES[name].hypers else None
     xs = together(rule, n=2, wd=wd)
@@ -58,7 +58,7 @@ def test_batch_norm_and_convolutions_take_the_loop():
     with pytest.raises(ValueError, match='without buffers'): Workers(learner(model=normed), 2, 'stacked')
 
 def test_marks_of_fastai_are_kept():
-    "Biases and norms are not decayed, groups have rates of their own, frozen weights stay and are not sent"
+    "Biases and norms are not decayed, groups have their own rates, and frozen weights stay and are not sent"
     def halves(m): return [list(m[:2].parameters()), list(m[2:].parameters())]
     for kwargs in (dict(wd=0.5), dict(wd=0.5, wd_bn_bias=True), dict(splitter=halves)):
         torch.testing.assert_close(together(polyak(0.9), **kwargs)[2], alone(polyak(0.9), 2, **kwargs))
@@ -107,7 +107,7 @@ def test_the_learner_has_the_result(tmp_path):
     assert m.history[-1]['step']==5 and 0<=m.history[-1]['worst']<=m.history[-1]['accuracy']<=1
 
 @pytest.mark.parametrize('kwargs,says', [(dict(n=4, f=2), 'f=2 faulty of n=4'), (dict(mixing='nan'), "did you mean"),
-    (dict(attack='foo'), 'did you mean'), (dict(work=[1, 2]), 'work gives 2 times for n=7'), (dict(how='warp'), "must be 'auto'"),
+    (dict(attack='foo'), 'did you mean'), (dict(work=[1, 2]), 'work has 2 times for n=7'), (dict(how='warp'), "must be 'auto'"),
     (dict(parts=[[0]]*7), 'Worker 0 has 1 images'), (dict(alpha=0), 'alpha=0')])
 def test_errors(kwargs, says):
     with pytest.raises(ValueError, match=says): MoNNA(learner(), **{**dict(n=7, f=1, alpha=100., bs=5), **kwargs})

@@ -1,4 +1,4 @@
-"Real processes train together as the simulation says, and go on when one of them is killed, stalls, lies, or leaves and comes back"
+"Real processes train as in the simulation, and continue when one of them is killed, stalls, lies, or leaves and returns"
 import fastai.callback.all, os, pytest, signal, time, torch # chkstyle: ignore - `fit_one_cycle`
 from fastai.learner import Learner
 from fastai.losses import CrossEntropyLossFlat
@@ -33,7 +33,7 @@ def monna(link=None, n=N, **kwargs):
 
 @pytest.fixture(scope='module', autouse=True)
 def warmed():
-    "What PyTorch imports at the first step is there when processes are forked"
+    "Import what PyTorch needs at the first step before processes are forked"
     for kw in ({}, dict(model=normed), dict(rule=adamw)): monna(**kw).fit(1, 0.1)
 
 # ---- without faults, real and simulated agree
@@ -60,7 +60,7 @@ def test_real_and_simulated_agree(engine, kwargs, tmp_path):
     work,more = (by_tcp, []) if engine=='tcp' else (by_gloo, [tmp_path/'store'])
     with peers(N, work, kwargs, *more) as ps: res = [ps.result(i) for i in range(N)]
     xs,schedules,faults = zip(*res)
-    assert not [o for said in faults for o in said if o.round<STEPS], 'Who has made all steps may leave'
+    assert not [o for said in faults for o in said if o.round<STEPS], 'A peer that has made all its steps may leave'
     sim = monna(**kwargs).replay(schedules, rate)
     apart = (torch.stack(xs)-sim.workers.xs).abs().max().item()
     start = (monna(**kwargs).workers.xs-sim.workers.xs).abs().max()
@@ -88,7 +88,7 @@ def test_a_replay_refuses_what_it_cannot_do():
 # ---- the callback
 
 def by_callback(i, sock, at):
-    "A Learner with a loader, a schedule and callbacks of its own"
+    "A Learner with its own loader, schedule and callbacks"
     torch.manual_seed(1)
     part = PARTS[i]
     learn = Learner(tensor_dls(X[part], Y[part], X[120:], Y[120:], bs=6), mlp(), loss_func=CrossEntropyLossFlat(), opt_func=adamw)
@@ -105,7 +105,7 @@ def test_a_learner_trains_with_peers_and_keeps_its_own_momentum():
     assert all(len(s)>=10 and len(s[5]['heard'])==N-F for s in schedules)
 
 def test_a_model_that_is_wrapped_is_refused(tmp_path):
-    "In a process of its own: gloo leaves threads behind, after which no fork is safe"
+    "Runs in a separate process because gloo leaves threads behind, after which no fork is safe"
     def work(i, *_):
         dist.init_process_group('gloo', init_method=f'file://{tmp_path}/store', rank=0, world_size=1)
         learn,link,said = learner(),ClusterLink(),[]
@@ -136,7 +136,7 @@ SAID = dict(killed={'left', 'unreachable'}, nan={'nonfinite'}, shape={'model'}, 
 HEALS = ('stalled', 'returns')
 
 class Board:
-    "What processes tell each other: rounds, rounds with others' vectors, with that of `BAD`, has it been met, have its faults been named"
+    "Shared values of the processes: rounds, rounds with others' vectors, with `BAD`'s vector, whether `BAD` was met, its faults named"
     def __init__(self):
         ctx = get_context('fork')
         self.stop,self.rounds,self.mixed,self.heard,self.met,self.named = ctx.Event(),*(ctx.Array('l', M) for _ in range(5))
@@ -152,7 +152,7 @@ class Board:
     def wait_all(self, what): self.wait(lambda: all(what[i] for i in range(BAD)))
 
 def faulty_peer(i, sock, at, board, kind):
-    "A peer of five, of whom the last has the fault `kind`. Its weights, schedule and faults when `board.stop` is set"
+    "One of five peers, the last of which has the fault `kind`. Its weights, schedule and faults when `board.stop` is set"
     link = TCPLink(i, at, sock=sock, deadline=0.3, stall=20)
     m = monna(link, n=M)
     if i==BAD and kind=='shape': m = MoNNA(learner(model=lambda: nn.Linear(6, 3)), n=M, f=F, bs=5, alpha=100., link=link)
@@ -174,7 +174,7 @@ def faulty_peer(i, sock, at, board, kind):
     return m.workers.xs[0],m.peers.schedule,link.faults
 
 def train_with_a_fault(kind, stall=1.):
-    "Five processes, of whom one has a fault, until that is named and the others have gone on"
+    "Five processes, one of which has a fault, until the fault is named and the others have continued"
     board = Board()
     with peers(M, faulty_peer, board, kind) as ps:
         if kind not in ('nan', 'shape'):
@@ -202,8 +202,8 @@ def check_fault(kind, **kwargs):
         if kind not in HEALS: assert all(BAD not in o['heard'] for o in schedule[-8:])
     xs = torch.stack([o[0] for o in honest])
     far = 0.5*xs.mean(0).norm()
-    assert xs.isfinite().all() and (xs-xs.mean(0)).norm(dim=1).max()<far, 'They have gone on together'
-    if kind in HEALS: assert (res[BAD][0]-xs.mean(0)).norm()<far, 'It is where the others are'
+    assert xs.isfinite().all() and (xs-xs.mean(0)).norm(dim=1).max()<far, 'The others have stayed together'
+    if kind in HEALS: assert (res[BAD][0]-xs.mean(0)).norm()<far, 'It has caught up with the others'
 
 @pytest.mark.skipif(not hasattr(os, 'fork'), reason='Processes are forked here, which this system cannot')
 @pytest.mark.parametrize('kind', SAID)

@@ -14,7 +14,7 @@ def here(socks): return [o.getsockname()[:2] for o in socks]
 
 @contextmanager
 def opened(socks, honest, f=1, like=torch.zeros(D), **kwargs):
-    "Links of the `honest` peers of all that listen on `socks`"
+    "Links of the `honest` peers among all that listen on `socks`"
     ls = [TCPLink(i, here(socks), sock=socks[i], **{'deadline':2, 'stall':0.3, **kwargs}) for i in honest]
     for o in ls: o.open(like, f=f)
     try: yield ls
@@ -22,7 +22,7 @@ def opened(socks, honest, f=1, like=torch.zeros(D), **kwargs):
         for o in ls: o.close(0.1)
 
 def rounds(ls, ts, pool):
-    "What each link hears in the rounds `ts`"
+    "The result of each link in the rounds `ts`"
     return [list(pool.map(lambda o: o.exchange(t, torch.full((o.d,), 10.*o.rank+t, dtype=o.dtype)), ls)) for t in ts]
 
 def take(conn, n):
@@ -40,7 +40,7 @@ def frame(key, t, data, size=None, magic=DATA, digest=None):
 def numbers(x): return x.numpy().tobytes()
 
 class Liar:
-    "A peer of plain sockets, which keeps the protocol until it is asked, and then does what `act(conn, key)` does"
+    "A peer of plain sockets, which follows the protocol until it is asked, and then does what `act(conn, key)` does"
     def __init__(self, sock, like, act, key=b'', model=None, rule=None):
         self.sock,self.act,self.key,self.like,self.met = sock,act,key,like,0
         self.model,self.rule = model or like.model,rule or like.rule
@@ -59,7 +59,7 @@ class Liar:
             self.act(conn, T._mac(self.key, b'frames', hello, mine))
 
 class Touch:
-    "What a careless receiver would run"
+    "Code that a careless receiver would run"
     def __init__(self, path): self.path = path
     def __reduce__(self): return (open, (str(self.path), 'w'))
 
@@ -97,12 +97,12 @@ def test_a_lie_is_named_and_the_honest_go_on(name, kind, act):
         heard += rounds(ls, range(2, 5), pool)
     for hs in heard:
         for h in hs: assert all(v.isfinite().all() and len(v)==D for v in h.vectors.values())
-    assert all(h.ranks==[i, 1-i] for hs in heard[2:] for i,h in enumerate(hs)), 'The honest hear each other'
+    assert all(h.ranks==[i, 1-i] for hs in heard[2:] for i,h in enumerate(hs)), 'The honest peers receive from each other'
     for o in ls: assert any(e.peer==2 and e.kind==kind and 'peer 2: ' in e.detail for e in o.faults), o.faults
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss-before<100_000, 'kilobytes; a gigabyte was announced'
 
 def test_pickles_are_numbers(tmp_path):
-    "Neither in place of a hello, nor of a frame, nor as the numbers of a frame are they more than bytes"
+    "In place of a hello, of a frame, or of the numbers of a frame, they are treated as bytes only"
     bomb = pickle.dumps(Touch(tmp_path/'run'))
     data = bomb.ljust(4*D, b'\0')[:4*D]
     socks = sockets(3)
@@ -125,14 +125,14 @@ def test_a_peer_with_another_model_rule_or_key_is_named(what):
     assert all(h.ranks==[i, 1-i] for hs in heard for i,h in enumerate(hs))
 
 def test_links_with_other_models_do_not_talk():
-    "Also if the vector is as long: [2, 25] is not [25, 2]"
+    "Even if the vector has the same length: [2, 25] is not [25, 2]"
     socks = sockets(2)
     ls = [TCPLink(i, here(socks), sock=socks[i], deadline=0.3) for i in range(2)]
     for o,layout in zip(ls, ('w [2, 25]', 'w [25, 2]')): o.open(torch.zeros(D), layout)
     with ThreadPoolExecutor(2) as pool: heard = rounds(ls, range(2), pool)
     for o in ls: o.close(0)
     assert all(len(h.ranks)==1 for hs in heard for h in hs) and all((1-o.rank, 'model') in o.counts for o in ls)
-    with pytest.raises(ValueError, match='50 numbers of torch.float32, and the vector is 3'): ls[0].exchange(2, torch.zeros(3))
+    with pytest.raises(ValueError, match='50 numbers of torch.float32, but the vector has 3'): ls[0].exchange(2, torch.zeros(3))
 
 def test_an_impostor_without_the_key_displaces_nobody():
     socks = sockets(3)
@@ -172,10 +172,10 @@ def test_who_does_not_read_costs_no_memory():
             assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss-before<60_000, 'kilobytes'
             until = time.monotonic()+5
             while o.subscribers and time.monotonic()<until: time.sleep(0.01)
-            assert not o.subscribers, 'It was given its half second'
+            assert not o.subscribers, 'The slow peer had its half second'
 
 def test_a_peer_far_ahead_is_bounded_and_cannot_lead_others_away():
-    "It sends thousands of rounds that nobody is in; a single liar cannot make the honest skip any"
+    "A single liar that sends thousands of future rounds cannot make the honest peers skip any"
     socks = sockets(4)
     with opened(socks, [0, 1, 2]) as ls, ThreadPoolExecutor(3) as pool:
         Liar(socks[3], ls[0], lambda c,k: [c.sendall(frame(k, t, good)) for t in range(10, 20_000, 100)])
@@ -197,7 +197,7 @@ def reader():
 KEY,DATA_FRAME = b'k'*32,frame(b'k'*32, 3, good)
 
 def read(link, data):
-    "What `link` makes of the bytes `data` in place of a frame"
+    "The result of `link` for the bytes `data` in place of a frame"
     async def go():
         r = asyncio.StreamReader()
         r.feed_data(data)
@@ -208,7 +208,7 @@ def read(link, data):
 @settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_only_the_frame_itself_is_taken(reader, data):
-    "Whatever bytes are changed, left out or put in"
+    "For any bytes that are changed, removed or added"
     b = bytearray(DATA_FRAME)
     for _ in range(data.draw(st.integers(1, 3))):
         i,kind = data.draw(st.integers(0, len(b)-1)),data.draw(st.sampled_from(['change', 'cut', 'put']))
@@ -231,6 +231,6 @@ def test_every_dtype_arrives_as_it_was(dtype):
     assert torch.equal(a.vectors[1], x*2) and torch.equal(b.vectors[0], x)
 
 def test_the_format_is_fixed():
-    "Peers with another version of fastopt would read something else"
+    "Peers with another version of fastopt would misread it"
     assert (HELLO.size, WELCOME.size, FRAME.size, T.PROOF.size)==(88, 104, 84, 32)
     assert struct.unpack_from('<4sQQ', DATA_FRAME)==(b'data', 3, 4*D)

@@ -1,4 +1,4 @@
-"Optimizers with a closure together with whatever else acts in fastai's loop"
+"Optimizers that need a closure, combined with other callbacks in fastai's loop"
 import pytest, torch
 from fastai.callback.training import GradientAccumulation, GradientClip
 from fastai.optimizer import OptimWrapper

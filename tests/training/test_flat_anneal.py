@@ -1,4 +1,4 @@
-"The rate that `fit_fc` gives to every batch, against the formula; and what it refuses."
+"The rate that `fit_fc` gives to every batch agrees with the formula; and the errors that it raises."
 import copy, math, matplotlib.pyplot as plt, numpy as np, pickle, pytest, torch
 from cover import covering
 from fastai.basics import Callback
@@ -13,12 +13,12 @@ n_batch = 3
 shares = [0, .3, .72, 1]
 
 def formula(i, n, flat, end, s):
-    "Batch `i` of `n`, in another form than `flat_cos` uses; `s` is the flat share"
+    "Batch `i` of `n`, in another form than in `flat_cos`; `s` is the flat share"
     if i<=s*n: return flat
     return end + (flat-end)*math.sin(math.pi*(n-i)/(2*n*(1-s)))**2
 
 class Seen(Callback):
-    "Write down the hypers of every group at every step, and the epochs that trained"
+    "Record the hypers of every group at every step, and the epochs that trained"
     def before_fit(self): self.hypers,self.epochs = [],[]
     def before_step(self):
         self.hypers.append([dict(h) for h in self.opt.hypers])
@@ -26,12 +26,12 @@ class Seen(Callback):
     def of(self, k): return [[h[k] for h in hs] for hs in self.hypers]
 
 def tiny(groups=2, **kwargs):
-    "Two weights, three batches an epoch"
+    "A learner with two weights and three batches per epoch"
     splitter = (lambda m: [[m.a],[m.b]]) if groups==2 else (lambda m: [[m.a,m.b]])
     return synth_learner(n_trn=n_batch, n_val=1, splitter=splitter, **kwargs)
 
 def fit(learn, *args, cbs=None, method='fit_fc', **kwargs):
-    "What a fit shows to `Seen`"
+    "The `Seen` callback after a fit"
     cb = Seen()
     with learn.no_bar(), learn.no_logging(): getattr(learn, method)(*args, cbs=[cb]+(cbs or []), **kwargs)
     return cb
@@ -46,7 +46,7 @@ def test_every_batch(n_epoch, s):
     cb = fit(learn, n_epoch, list(lrs), pct_start=s, div_final=1e4, moms=(.95,.8))
     near(cb.of('lr'), [[formula(i, n, a, a/1e4, s) for a in lrs] for i in range(n)])
     near(cb.of('mom'), [[formula(i, n, .95, .8, s)]*2 for i in range(n)])
-    assert cb.of('lr')[:math.ceil(s*n)] == [list(lrs)]*math.ceil(s*n), 'flat means equal to the last bit'
+    assert cb.of('lr')[:math.ceil(s*n)] == [list(lrs)]*math.ceil(s*n), 'the flat phase is equal to the last bit'
     assert learn.recorder.lrs == [o[-1] for o in cb.of('lr')] == learn.recorder.hps['lr']
     assert cb.epochs == [i//n_batch for i in range(n)]
 
@@ -65,9 +65,9 @@ def test_start_epoch(n_epoch, s):
         assert rest.epochs == whole.epochs[k*n_batch:]
 
 def test_resumed_weights():
-    "Saved after two epochs and resumed, the weights are those of the unbroken run"
+    "Saved after two epochs and resumed, a training ends with the weights of the uninterrupted run"
     class Keep(Callback):
-        "The learner as it is after two epochs, then out"
+        "Save the learner after two epochs and stop"
         def after_epoch(self):
             if self.epoch==1: raise CancelFitException
     def start():
@@ -90,25 +90,25 @@ def test_resumed_weights():
 @pytest.mark.parametrize('n', [1, 2, 3, 10, 100, 10_000])
 @pytest.mark.parametrize('s', shares)
 def test_last_batch(n, s):
-    "The last of `n` batches sees position `(n-1)/n`, so it ends above `lr/div_final`"
+    "The last of `n` batches is at position `(n-1)/n`, so it ends above `lr/div_final`"
     last = flat_cos((n-1)/n, 1., 1e-5, s)
     c = math.sin(math.pi/(2*n*(1-s)))**2 if n*(1-s)>=1 else 1.
     near(last, c + (1-c)*1e-5)
 
 @pytest.mark.parametrize('s', [0, 1e-300, .1, .3, 1/3, .7, .72, .75, .9, 1-1e-16, 1])
 def test_bounds(s):
-    "Flat, then falling, never outside its two values, whatever the rounding at the boundary"
+    "The rate is flat, then falls, and never leaves its two values, whatever the rounding at the boundary"
     pos = sorted([*np.linspace(0, 1, 1001), s, np.nextafter(s, 0), np.nextafter(s, 1)])
     vals = [flat_cos(p, 3e-3, 3e-8, s) for p in pos]
     assert all(a>=b for a,b in zip(vals, vals[1:]))
     assert all(v==3e-3 for p,v in zip(pos, vals) if p<=s)
     assert vals[-1] == (3e-8 if s<1 else 3e-3)
-    assert flat_cos(1+1e-12, 3e-3, 3e-8, s) == vals[-1], 'a position summed up batch by batch may pass 1'
+    assert flat_cos(1+1e-12, 3e-3, 3e-8, s) == vals[-1], 'a sum of positions over batches may exceed 1'
 
 def test_one_batch(): assert fit(synth_learner(n_trn=1, n_val=1), 1, .1, pct_start=0).of('lr') == [[.1]]
 
 def test_fit_flat_cos():
-    "At its own share, fastai's schedule, whose positions are in single precision"
+    "With fastai's share, the schedule is fastai's, whose positions are in single precision"
     ours,theirs = fit(tiny(), 8, .1, pct_start=.75),fit(tiny(), 8, .1, method='fit_flat_cos')
     near(ours.of('lr'), theirs.of('lr'), 1e-4)
 
@@ -131,7 +131,7 @@ def test_moms(moms, want):
 
 def test_mom_back_after_error():
     class Fail(Callback):
-        "Fail in the last epoch"
+        "Raise an error in the last epoch"
         def before_epoch(self):
             if self.epoch==2: raise RuntimeError('disk full')
     learn = tiny()
@@ -142,7 +142,7 @@ def test_mom_back_after_error():
 def test_no_mom():
     learn = tiny()
     learn.opt_func = partial(OptimWrapper, opt=torch.optim.Adagrad)
-    with pytest.warns(UserWarning, match='no `mom` to move.*moms=None'): cb = fit(learn, 2, .1, moms=(.95,.85))
+    with pytest.warns(UserWarning, match='no `mom`.*moms=None'): cb = fit(learn, 2, .1, moms=(.95,.85))
     near(cb.of('lr')[-1], [formula(5, 6, .1, 1e-6, .72)]*2)
     assert len(fit(learn, 1, .1).hypers) == n_batch
 
@@ -180,7 +180,7 @@ bad = [('n_epoch', 0, '1 or more'), ('n_epoch', -3, '1 or more'), ('pct_start', 
 def test_refused(k, v, way_out):
     learn = tiny()
     with pytest.raises(ValueError, match=f'^{k}=.*{way_out}'): learn.fit_fc(**(dict(n_epoch=5)|{k:v}))
-    assert learn.opt is None, 'a refused fit touches nothing'
+    assert learn.opt is None, 'a refused fit changes nothing'
     if k!='start_epoch':
         with pytest.raises(ValueError, match=f'^{k}='): plot_fc(**(dict(n_epoch=5)|{k:v}))
 
@@ -194,7 +194,7 @@ def test_pickle():
 @pytest.mark.parametrize('lr,n_line', [(1e-2, 1), ([1e-3,1e-2], 2), (slice(1e-3, 1e-2), 2), (slice(1e-2), 2)])
 @pytest.mark.parametrize('moms', [None, (.95,.85)])
 def test_plot(lr, n_line, moms):
-    "The picture shows what the fit does"
+    "The picture shows the values of the fit"
     axs = plot_fc(4, lr, .3, moms=moms, n_batches=n_batch)
     cb = fit(tiny(n_line), 4, lr, .3, moms=moms)
     lines = np.array([o.get_ydata() for o in axs[0].lines[:n_line]])

@@ -1,4 +1,4 @@
-"Steps inside the backward pass together with whatever else acts in fastai's loop; and what callbacks for the step have in common"
+"Steps inside the backward pass, combined with other callbacks in fastai's loop, and the common parts of callbacks for the step"
 import copy, pickle, pytest, torch
 from cover import in_turn
 from fastai.basics import Callback, set_seed
@@ -29,13 +29,13 @@ def pair(opt_func, **kwargs):
 def test_released_is_ordinary(rule, how):
     a,b = pair(partial(RULES[rule], how=how))
     if any(t.across for t in RULES[rule].terms):
-        with pytest.raises(ValueError, match='asks about all weights'): fitted(b)
+        with pytest.raises(ValueError, match='needs all weights'): fitted(b)
         return
     for o in (a, b): fitted(o, cbs=MixUp())
     assert same(a, b) and a.recorder.losses==b.recorder.losses
 
 def stages(learn, path):
-    "Everything a user may do in between"
+    "Everything that a user may do in between"
     with learn.no_bar(), learn.no_logging():
         learn.freeze()
         learn.fit_one_cycle(1, slice(1e-3, 1e-2))
@@ -74,7 +74,7 @@ def test_released_and_removed_again():
     assert all(p.grad is not None for p in b.model.parameters()) # Nobody steps and frees them any more
 
 def test_released_gradients_are_freed():
-    "Not only `p.grad`: the memory too"
+    "Not only `p.grad` is freed, but also the memory"
     from torch.multiprocessing.reductions import StorageWeakRef
     for how in ('eager', 'foreach', 'fused'):
         learn,refs,worst = make(partial(adamw, how=how)).gradient_release(),[],[]
@@ -117,7 +117,7 @@ def test_released_in_bf16_autocast():
     assert same(a, b)
 
 def test_released_twice_in_one_backward_is_refused():
-    "Reentrant checkpoints of a shared weight hand over its gradient in parts"
+    "Reentrant checkpoints of a shared weight deliver its gradient in parts"
     from torch.utils.checkpoint import checkpoint
     class Shared(nn.Module):
         def __init__(self):
@@ -131,7 +131,7 @@ def test_released_twice_in_one_backward_is_refused():
         fitted(make(sgd, Shared(), splitter=lambda m: list(m.parameters())).gradient_release())
 
 def test_released_weight_still_needed_is_noticed():
-    "A kernel that writes past autograd would give wrong gradients"
+    "A kernel that writes without telling autograd would give wrong gradients"
     class Twice(nn.Module):
         def __init__(self):
             super().__init__()
@@ -144,7 +144,7 @@ def test_released_weight_still_needed_is_noticed():
 
 @pytest.mark.parametrize('cb', [SAM(.1), Closure(), ReleaseGrads()], ids=repr)
 def test_callbacks_pickle(cb):
-    "With batches left over that have not been stepped"
+    "Some batches are left over that have not been stepped"
     learn = make(adamw, cbs=[cb] + [GradientAccumulation(15)]*(not isinstance(cb, ReleaseGrads)))
     fitted(learn, 1)
     for o in (pickle.loads(pickle.dumps(learn)), copy.deepcopy(learn)):

@@ -1,4 +1,4 @@
-"The rate finder leaves no trace, with every rule and other optimizers"
+"The rate finder leaves no trace, with every rule and with other optimizers"
 import inspect
 from functools import partial
 import pytest, torch
@@ -22,7 +22,7 @@ OTHERS = dict(Adam=Adam, fastai_ranger=fastai_ranger, torch_adamw=partial(OptimW
 FEW = {k: RULES[k] for k in ('adamw', 'diffgrad', 'ranger', 'sgd')}
 
 def trained(opt_func, path, **kwargs):
-    "A learner after a fit, with a frozen group, hypers set by hand, a weight that rests and a gradient left"
+    "A learner after a fit, with a frozen group, hypers set by hand, an unused weight and a leftover gradient"
     learn = CheckFixture(opt_func, path=path).learner(cbs=Noisy(), **kwargs)
     quiet(learn, 'fit', 1)
     learn.freeze()
@@ -65,7 +65,7 @@ def synth(name, path):
 
 @pytest.mark.parametrize('name', ['adamw', 'Adam'])
 def test_the_same_training_with_and_without_asking(name, tmp_path):
-    "Shuffled data and all generators; the seed of the loaders too"
+    "Shuffled data and all generators, including the seed of the loaders"
     def go(ask):
         set_seed(0)
         learn = synth(name, tmp_path)
@@ -84,7 +84,7 @@ def test_lr_find_makes_an_optimizer_as_it_was_created(tmp_path):
         assert _same(_plain(learn.opt.state_dict()), _plain(fresh.opt.state_dict()))
 
 def test_lr_find_is_fastais(tmp_path):
-    "The same suggestions, signature and doc"
+    "Suggestions, signature and docstring are the same"
     kwargs = dict(num_it=60, suggest_funcs=(valley, steep), show_plot=False)
     def ask(how):
         set_seed(0)
@@ -94,7 +94,7 @@ def test_lr_find_is_fastais(tmp_path):
     assert Learner.lr_find.__doc__==Learner._orig_lr_find.__doc__
 
 class Refuses(FastOptimizer):
-    "Loads nothing"
+    "An optimizer that loads nothing"
     def __init__(self, params, lr=0.01): super().__init__(params, RULES['adamw'], lr=lr)
     def load_state_dict(self, sd): raise ValueError('not mine')
 

@@ -1,4 +1,4 @@
-"Weights in 16 bits all through"
+"Training with 16-bit weights"
 from functools import partial
 import pytest, torch
 from fastai.callback.fp16 import MixedPrecision
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.filterwarnings('ignore:.*has no .*no effect', 'ignore:.
 
 @pytest.mark.parametrize('name', RULES)
 def test_pure_bf16(name, tmp_path):
-    "Weights in bfloat16 with what was rounded off, batch norm and state in float32; saved, loaded and gone on with to the bit"
+    "Weights and rounding errors are bfloat16, batch norm and state float32; saving, loading and continuing is exact to the bit"
     lab = CheckFixture(partial(RULES[name], how='eager'), lr=1e-3, path=tmp_path)
     def fresh(): return lab.learner().to_pure_bf16()
     learn = fresh()
@@ -36,7 +36,7 @@ def test_pure_bf16(name, tmp_path):
 
 @pytest.mark.parametrize('lowp', ['kahan', 'stochastic', 'plain'])
 def test_pure_bf16_reaches_the_optimizer(lowp, tmp_path):
-    "Made before or after, anew, by hand, by `switch_opt`, with a partial, after an export"
+    "The optimizer is made before or after, anew, by hand, by `switch_opt`, from a partial, or after an export"
     lab = CheckFixture(partial(RULES['adamw'], mom=0.8), path=tmp_path)
     def seen(learn): return learn.opt.engine.lowp, 'comp' in learn.opt.state[learn.model[0].weight]
     want = lowp,lowp=='kahan'
@@ -72,7 +72,7 @@ def test_pure_bf16_predicts_in_float32(tmp_path):
 
 @pytest.mark.parametrize('name', ['adamw', 'schedulefree_adamw'])
 def test_there_and_back(name, tmp_path):
-    "Kahan's remainder goes into the float32 weights; the optimizer goes on with its state; twice is once"
+    "Kahan's remainder is added to the float32 weights, the optimizer keeps its state, and a second call changes nothing"
     lab = CheckFixture(RULES[name], path=tmp_path)
     learn = lab.learner().to_pure_bf16().to_pure_bf16()
     lab.fitted(learn, 2)
@@ -117,7 +117,7 @@ def torch_instance(ps, lr): return OptimWrapper(ps, torch.optim.SGD, lr=lr)
     (fastai_ranger, 'ranger'), (torch_instance, 'torch_instance')])
 def test_pure_bf16_is_for_our_rules(opt_func, name, tmp_path):
     learn = CheckFixture(opt_func, path=tmp_path).learner()
-    with pytest.raises(TypeError, match=f'to_pure_bf16: {name} is no optimizer of fastopt.*adamw.*to_bf16'): learn.to_pure_bf16()
+    with pytest.raises(TypeError, match=f'to_pure_bf16: {name} is not an optimizer of fastopt.*adamw.*to_bf16'): learn.to_pure_bf16()
     assert learn.model[0].weight.dtype==torch.float32 and not learn._grab_cbs(PureBF16)
 
 def test_pure_bf16_refuses(tmp_path):
@@ -134,5 +134,5 @@ def test_pure_bf16_refuses(tmp_path):
     with pytest.raises(TypeError, match='SGD|Optimizer|OptimWrapper'): lab.fitted(learn, 2, cbs=switch_opt(0.5, torch_instance, lr=0.1))
     learn = lab.learner()
     learn.opt = Adam([list(learn.model.parameters())], lr=0.1)
-    with pytest.raises(TypeError, match='Optimizer is no optimizer of fastopt'): learn.to_pure_bf16()
+    with pytest.raises(TypeError, match='Optimizer is not an optimizer of fastopt'): learn.to_pure_bf16()
     assert learn.model[0].weight.dtype==torch.float32

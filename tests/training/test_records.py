@@ -1,4 +1,4 @@
-"A record is whole or the old one is there, whatever happens while it is written; a lock is held once"
+"A record is complete, or the old one is kept, whatever happens during the write; and only one process holds a lock"
 import errno, json, multiprocessing, os, pytest, signal, time
 from fastcore.script import CliError
 from fastopt.training.records import atomic_write, exclusive_lock, save_record
@@ -17,7 +17,7 @@ def test_full_disk_keeps_the_old_record(tmp_path, monkeypatch):
     assert json.loads(f.read_bytes())==dict(epoch=1) and names(tmp_path)==['record.json']
 
 def test_writers_of_one_file(tmp_path):
-    "Each has a file of its own in hand, and the last to finish wins"
+    "Each writer has its own file, and the last to finish wins"
     f = tmp_path/'record.json'
     with atomic_write(f) as p:
         p.write_text('first')
@@ -39,11 +39,11 @@ def test_mode_is_as_asked_for(tmp_path):
     assert (tmp_path/'record.json').stat().st_mode&0o777==0o640
 
 def test_disk_that_is_full_when_asked(tmp_path, monkeypatch):
-    "Some say so only when they are forced to write"
+    "Some file systems report errors only when they are flushed"
     save_record(dict(epoch=1), tmp_path/'record.json')
     def full(fd): raise OSError(errno.EDQUOT, os.strerror(errno.EDQUOT))
     monkeypatch.setattr(os, 'fsync', full)
-    with pytest.raises(CliError, match='quota exceeded. What was there is as it was'): save_record(dict(epoch=2), tmp_path/'record.json')
+    with pytest.raises(CliError, match='quota exceeded. The old file is unchanged'): save_record(dict(epoch=2), tmp_path/'record.json')
     assert json.loads((tmp_path/'record.json').read_text())==dict(epoch=1) and names(tmp_path)==['record.json']
 
 def test_file_size_limit(tmp_path):
@@ -59,7 +59,7 @@ def test_file_size_limit(tmp_path):
 # ---- locks
 
 def test_lock(tmp_path):
-    "One at a time, in whatever process; who will not wait is told; nothing is left of it"
+    "One process at a time holds the lock, one that does not wait gets `False`, and no file is left"
     lock = tmp_path/'new'/'work.lock'
     def tries(wait):
         with exclusive_lock(lock, wait=wait) as ours: os._exit(ours)
@@ -82,7 +82,7 @@ def _end(p):
     return p.exitcode
 
 def test_lock_is_never_held_twice(tmp_path):
-    "Though its file comes and goes, none of many short works overlaps another"
+    "Although the file is created and removed again and again, none of many short tasks overlaps another"
     def work():
         for _ in range(15):
             with exclusive_lock(tmp_path/'lock'):
@@ -92,7 +92,7 @@ def test_lock_is_never_held_twice(tmp_path):
 
 @pytest.mark.parametrize('child', [False, True], ids=['alone','with a process it started'])
 def test_lock_of_the_killed(tmp_path, child):
-    "SIGKILL opens the lock, though a process that was started inside lives on; so does an error"
+    "SIGKILL releases the lock, even if a child process lives on; so does an error"
     def hang():
         with exclusive_lock(tmp_path/'lock'):
             if child: _start(time.sleep, 60)

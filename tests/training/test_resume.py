@@ -1,4 +1,4 @@
-"Killed at any batch and resumed, a training ends equal to the unbroken one, to the last bit; and what `learn.resume` refuses."
+"Killed at any batch and resumed, a training ends like the uninterrupted one, to the last bit; and the errors of `learn.resume`."
 import errno, numpy as np, os, pytest, random, signal, time, torch, warnings
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -40,7 +40,7 @@ def when(point):
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch):
-    "No waiting for the disk: a signal does not lose what the system has taken"
+    "Do not wait for the disk: a signal loses nothing that the system has accepted"
     monkeypatch.setattr(os, 'fsync', lambda f: None)
 
 class Noisy:
@@ -66,7 +66,7 @@ class Bf16(Callback):
     def after_pred(self): self.learn.pred = self.pred.float()
 
 def make(opt_func, model=net, dls=None, workers=0, **kwargs):
-    "A new learner, as a script would make it"
+    "A new learner, made as a script would make it"
     set_seed(7)
     if dls is None: dls = DataLoaders.from_dsets(Noisy(25), Noisy(9), bs=6, num_workers=workers, device='cpu')
     return Learner(dls, model(), loss_func=CrossEntropyLossFlat(), opt_func=opt_func, splitter=halves, metrics=accuracy, **kwargs)
@@ -91,7 +91,7 @@ class At(Callback):
         if self.epoch==self.epoch_ and (self.batch is None or (self.training and self.learn.iter==self.batch)): self.how()
 
 class Always(Callback):
-    "An own random number each batch, that goes into the loss"
+    "Add a random number of its own generator to each loss"
     def after_loss(self): self.learn.loss_grad = self.loss_grad*(1+random.random())
 
 def quiet(learn, fit, cbs):
@@ -99,14 +99,14 @@ def quiet(learn, fit, cbs):
     return learn
 
 def script(path, make, fit, cbs=lambda: [], every=1, die=None):
-    "What runs in each process: a new learner that goes on from `path`"
+    "The script of each process: a new learner that resumes from `path`"
     learn = make()
     if path: learn.resume(path)
     save = [SaveResume(path, every)] if path else []
     return quiet(learn, fit, [*cbs(), *save, *([At(*die)] if die else [])])
 
 def state(learn):
-    "All that a training leaves, but the clock"
+    "Everything that a training leaves behind, except the times"
     r = learn.recorder
     return plain(dict(model=dict(learn.model.named_parameters()), buffers=dict(learn.model.named_buffers()), opt=learn.opt.state_dict(),
         trains=[p.requires_grad for p in learn.model.parameters()], losses=r.losses, values=r.values, lrs=r.lrs, iters=r.iters,
@@ -122,20 +122,20 @@ def bits(o):
     return repr(o)
 
 def differ(a, b, path=''):
-    "Where two results differ"
+    "The places where two results differ"
     if isinstance(a, dict) and isinstance(b, dict) and a.keys()==b.keys(): return sum([differ(a[k], b[k], f'{path}.{k}') for k in a], [])
     return [] if bits(a)==bits(b) else [path]
 
-forked = hasattr(os, 'fork') and not torch.cuda.is_available() # Autograd's threads for GPUs do not survive a fork
+forked = hasattr(os, 'fork') and not torch.cuda.is_available() # Autograd's GPU threads do not survive a fork
 
 def together(runs):
-    "Start each of `runs` where the one before is to be killed; where the last one is, kill them all"
+    "Start each of `runs` where the one before is killed; where the last one is, kill them all"
     if not runs: os.kill(os.getpid(), signal.SIGKILL)
     with torch.enable_grad(): runs[0](lambda: together(runs[1:]))
 
 def killed(*runs):
-    """Run in a child that is killed, a fork being the dearest part of it; or here, one by one, with an exception. A run is a function of
-    what to call to be killed"""
+    """Run all of `runs` in one child that is killed, because forks are expensive; or here, one by one, with an exception. A run is a
+    function of the call that kills it"""
     if not forked:
         for run in runs:
             with pytest.raises(Killed): run(raised)
@@ -147,8 +147,8 @@ def killed(*runs):
     assert os.WTERMSIG(os.waitpid(pid, 0)[1])==signal.SIGKILL
 
 def check(path, runs, chains):
-    """Unbroken trainings `runs` (name to make, fit, cbs) against ones that are killed. Each of `chains` has for each run at which points it
-    is killed, one after the other, and how often it is saved"""
+    """Compare uninterrupted trainings `runs` (name to make, fit, cbs) with ones that are killed. Each of `chains` has for each run the
+    points where it is killed, one after the other, and how often it is saved"""
     whole = {k: state(script(None, *o)) for k,o in runs.items()}
     for i,chain in enumerate(chains):
         files = {k: (path/f'{i}{k}.ckpt', *o) for k,o in runs.items()}
@@ -166,7 +166,7 @@ def at_random(names, chains, kills, seed, points=POINTS):
 def seed_of(name): return sum(map(ord, name))
 
 TOGETHER = [list(RULES)[i:i+8] for i in range(0, len(RULES), 8)]
-FEW = {k: (sorted(POINTS, key=when)[i%24::24], 1 + i//24%3) for i,k in enumerate(RULES)} # Each point in every 24 rules
+FEW = {k: (sorted(POINTS, key=when)[i%24::24], 1 + i//24%3) for i,k in enumerate(RULES)} # Each point occurs once in every 24 rules
 
 @pytest.mark.parametrize('kills', ['few', pytest.param('many', marks=pytest.mark.full)])
 @pytest.mark.parametrize('names', TOGETHER, ids='-'.join)
@@ -210,16 +210,16 @@ def with_cbs(*cbs): return dict(cbs=lambda: [cb() for cb in cbs])
 def wrapped(opt, **kwargs): return dict(make=lambda: make(partial(OptimWrapper, opt=opt, **kwargs)))
 
 def switched(to=partial(RULES['sgd'], mom=.9), lr=None, **kwargs):
-    "The rule is changed in the midst of the second epoch, at a rate estimated from three batches"
+    "The rule changes in the middle of the second epoch, at a rate estimated from three batches"
     return dict(cbs=lambda: [SwitchOpt(.4, to, lr, n_last=3)], **kwargs)
 
 def torch_loaders():
-    "PyTorch's loaders, one with a generator of its own"
+    "PyTorch's loaders, one with its own generator"
     load = torch.utils.data.DataLoader
     dls = DataLoaders(load(Noisy(25), 6, shuffle=True, drop_last=True, generator=torch.Generator().manual_seed(3)), load(Noisy(9), 6))
     return make(eager(RULES['adamw']), dls=dls)
 
-STEPS = [o for o in POINTS if o[2] not in ('before_step','after_step')] # Where steps may be skipped
+STEPS = [o for o in POINTS if o[2] not in ('before_step','after_step')] # Points where steps may be skipped
 
 def sched(): return ParamScheduler({'wd': SchedLin(.1, .5)})
 
@@ -248,7 +248,7 @@ def test_variant(tmp_path, name):
         check(tmp_path, run, at_random(run, **{**dict(chains=1, kills=3, seed=seed_of(name)), **args}))
 
 def test_workers(tmp_path):
-    "Loaders in processes of their own; a kill would leave them orphaned, so an exception"
+    "Loaders with worker processes; a kill would leave them orphaned, so an exception is used"
     learner,points = (lambda: make(eager(RULES['adamw']), workers=1)),[(1, 2, 'before_step'), (2, 0, 'after_batch')]
     whole = state(script(None, learner, one_cycle))
     for o in points:
@@ -256,7 +256,7 @@ def test_workers(tmp_path):
     assert not differ(state(script(tmp_path/'x', learner, one_cycle)), whole)
 
 class InFit(At):
-    "Be killed in one of several fits"
+    "Killed in one of several fits"
     def __init__(self, number, *args):
         self.number,self.fits = number,0
         super().__init__(*args)
@@ -265,7 +265,7 @@ class InFit(At):
         if self.fits==self.number: super().look()
 
 def tuned(path, die=None):
-    "Three fits, of two schedules; momentum leaks from one into the next, and `fit_fc` gives back what it found"
+    "Three fits with two schedules: momentum leaks from one into the next, and `fit_fc` restores the old value"
     learn = make(eager(RULES['adamw']))
     if path: went = learn.resume(path)
     cbs = [*([SaveResume(path, 2)] if path else []), *([InFit(*die)] if die else [])]
@@ -284,10 +284,10 @@ def test_several_fits(tmp_path):
     assert not differ(state(learn), whole)
     assert went==dict(fit=2, epoch=0, batch=1, file=str(path))
     learn,went = tuned(path)
-    assert (went['fit'],went['batch'])==(2,None) and not differ(state(learn), whole), 'what has ended is not trained again'
+    assert (went['fit'],went['batch'])==(2,None) and not differ(state(learn), whole), 'a finished fit is not trained again'
 
 def changed(path, die=None, cbs=lambda: [SwitchOpt(.4, n_last=3)]):
-    "Two fits: the rule changes in the first, and the second goes on with the new one"
+    "Two fits: the rule changes in the first, and the second continues with the new one"
     learn = make(eager(RULES['adamw']))
     if path: learn.resume(path)
     both = [*([SaveResume(path, 1)] if path else []), *([InFit(*die)] if die else [])]
@@ -306,7 +306,7 @@ def test_fit_after_a_change_of_rule(tmp_path):
     assert not differ(state(changed(path)), whole)
 
 def test_change_of_rule_is_asked_for(tmp_path):
-    "Who forgets the callback is told, before anything is trained"
+    "A missing callback raises an error before anything is trained"
     path = tmp_path/'x'
     with pytest.raises(Killed): changed(path, (1, 1, 2, 'before_step', raised))
     with pytest.raises(ValueError, match=r'optimizer in the file is sgd\(.*that of this fit adamw\(.*callback that changed'):
@@ -324,7 +324,7 @@ def test_stopped_early(tmp_path):
 @pytest.mark.skipif(not forked, reason='forks')
 @pytest.mark.parametrize('name', ['adamw','ranger'])
 def test_killed_by_the_clock(tmp_path, name):
-    "Killed from outside wherever it is, writing or not, again and again until it comes through"
+    "Killed from outside at any moment, writing or not, again and again until the training finishes"
     path,rnd,n = tmp_path/'x',random.Random(name),0
     run = partial(script, path, lambda: make(eager(RULES[name])), one_cycle)
     while n<100:
@@ -347,7 +347,7 @@ def saved(path, rule='adamw', every=1, die=(1, 2, 'before_step'), **kwargs):
 def fresh(**kwargs): return make(eager(RULES['adamw']), **kwargs)
 
 def refused(path, *words, learn=None):
-    "The error for `path` alone, the warning for it when there is one before, and that nothing was touched"
+    "Check the error for `path` alone, the warning if there is a previous file, and that nothing has changed"
     learn = learn or fresh()
     before = plain(learn.model.state_dict())
     prev,kept = beside(path, '.prev'),path.with_name('kept')
@@ -358,7 +358,7 @@ def refused(path, *words, learn=None):
     os.replace(kept, prev)
 
 def falls_back(path, word):
-    "The checkpoint before is used, with a warning, and the training ends as it should"
+    "The previous checkpoint is used, with a warning, and the training ends as it should"
     learn = fresh()
     with pytest.warns(UserWarning, match=word): went = learn.resume(path)
     assert went==dict(fit=0, epoch=1, batch=0, file=str(beside(path, '.prev')))
@@ -384,8 +384,8 @@ def test_foreign(tmp_path, what):
         older={**ck, 'resume_format': 1}, rule={**ck, 'optimizer': 'adam(eps_hat=False, lowp=plain)'},
         option={**ck, 'optimizer': ck['optimizer'].replace('False', 'True')},
         lowp={**ck, 'optimizer': ck['optimizer'].replace('plain', 'kahan')})[what], path)
-    word = dict(text='cannot be read', pickle='cannot be read', weights='no checkpoint of SaveResume', list='no checkpoint of SaveResume',
-        newer='pip install -U fastopt', older='go on with the fastopt that wrote it', rule='optimizer: adam', option='eps_hat=True',
+    word = dict(text='cannot be read', pickle='cannot be read', weights='not a checkpoint of Save', list='not a checkpoint of Save',
+        newer='pip install -U fastopt', older='resume it with the fastopt that wrote it', rule='optimizer: adam', option='eps_hat=True',
         lowp='lowp=kahan')[what]
     refused(path, word)
     falls_back(path, word)
@@ -397,7 +397,7 @@ def narrow(): return nn.Sequential(nn.Linear(6, 4), nn.BatchNorm1d(4), nn.ReLU()
     (lambda: fresh(model=partial(net, torch.bfloat16)), ('bfloat16 here',)),
     (lambda: Learner(fresh().dls, net(), nn.CrossEntropyLoss(), eager(RULES['adamw'])), ('weights of the groups: [4, 2]; here: [6]',))])
 def test_other_learner(tmp_path, learn, words):
-    "The way out of a wrong model or rule is not the file before: it is refused as well"
+    "The previous file is no remedy for a wrong model or rule: it is refused as well"
     path = tmp_path/'x'
     saved(path)
     refused(path, *words, learn=learn())
@@ -464,7 +464,7 @@ def test_never_casts(tmp_path):
     assert {v.dtype for st in new.opt.opt.state.values() for v in st.values()}>={torch.uint8}
 
 def test_not_only_fit(tmp_path):
-    "Validation, prediction and `lr_find` leave the file and the position alone"
+    "Validation, prediction and `lr_find` do not change the file or the position"
     whole,path = state(script(None, fresh, one_cycle)),tmp_path/'x'
     saved(path)
     learn = fresh(cbs=SaveResume(path, 1))
@@ -479,7 +479,7 @@ def test_not_only_fit(tmp_path):
     assert not differ(state(quiet(learn, one_cycle, [])), whole)
 
 def test_without_saving(tmp_path):
-    "The fit that goes on need not save, and may show its bars"
+    "The resumed fit need not save, and may show its progress bars"
     path,whole = tmp_path/'x',state(script(None, fresh, one_cycle))
     saved(path)
     learn = fresh()
@@ -489,7 +489,7 @@ def test_without_saving(tmp_path):
     script(path, fresh, one_cycle)
     learn = fresh()
     learn.resume(path)
-    one_cycle(learn, []) # Nothing left to do
+    one_cycle(learn, []) # There is nothing left to do
     assert not differ(state(learn), whole)
 
 def test_several_processes(tmp_path, monkeypatch):
@@ -497,7 +497,7 @@ def test_several_processes(tmp_path, monkeypatch):
     with pytest.raises(NotImplementedError, match='train in one process'): script(tmp_path/'x', fresh, one_cycle)
 
 def test_arguments_stay(tmp_path):
-    "What a callback was given is what the script gives now; what it has counted is restored"
+    "Arguments of a callback come from the script; its counters are restored"
     class Count(Callback):
         def __init__(self, step): self.step,self.n = step,0
         def after_step(self): self.n += self.step
@@ -519,19 +519,19 @@ def whole_file(tmp_path_factory):
     return path,saved(path),path.read_bytes()
 
 def all_of(learn):
-    "What `resume` must not touch when it refuses"
+    "The state that `resume` must not change when it raises an error"
     ps = [dict(grad=p.grad, trains=p.requires_grad) for p in learn.model.parameters()]
     return plain(dict(model=learn.model.state_dict(), ps=ps, opt=learn.opt and learn.opt.state_dict(), known=[*vars(learn)]))
 
 def unchanged(learn, path, *words):
-    "The error of `resume`, that it says what it has to, and that it has touched nothing"
+    "Check the error of `resume`, its words, and that nothing has changed"
     before,now = all_of(learn),(random.getstate(), torch.get_rng_state())
     with pytest.raises(ValueError) as e: learn.resume(path)
     assert all(w in str(e.value) for w in (f'{path} is refused', f'remove {path}', *words)), str(e.value)
     assert not differ(all_of(learn), before) and random.getstate()==now[0] and torch.equal(torch.get_rng_state(), now[1])
 
 def test_bit_flips(whole_file):
-    "A flipped bit is found, or changes nothing of what is read"
+    "A flipped bit is found, or changes nothing in the data that are read"
     path,ck,data = whole_file
     learn,harmless = quiet(fresh(), one_cycle, []),[]
     @settings(max_examples=60, deadline=None, database=None, derandomize=True)
@@ -544,11 +544,11 @@ def test_bit_flips(whole_file):
         if got: assert not harmless.append(i) and not differ(got, ck)
         else: unchanged(learn, bent)
     flip()
-    assert len(harmless)<20 # Dates, and what fills the gaps
+    assert len(harmless)<20 # Dates and padding
 
 @pytest.mark.parametrize('to', ['','.prev'])
 def test_flipped_bit(tmp_path, to):
-    "In the newest file: the one before is used, and said. In that one as well: an error that names both"
+    "The newest file is damaged: the previous one is used, with a warning. Both are damaged: an error names both"
     path = tmp_path/'x'
     saved(path)
     for file in {path, beside(path, to)}:
@@ -556,7 +556,7 @@ def test_flipped_bit(tmp_path, to):
         at = data.index(torch.load(file)['model']['tensors']['0.weight'].numpy().tobytes())
         data[at+5] ^= 4
         file.write_bytes(data)
-    if not to: falls_back(path, 'checksum of .* is wrong; going on from')
+    if not to: falls_back(path, 'checksum of .* is wrong; resuming from')
     else: unchanged(fresh(), path, 'checksum', f'{path}.prev is refused')
 
 def test_checksums_switched_off(tmp_path):
@@ -571,7 +571,7 @@ GONE = object()
 OTHER = [GONE, None, [], {}, (), 'x', b'x', 3, -1, 1.5, float('nan'), True, [[None]], torch.ones(2), dict(a=None)]
 
 def bent(o, steps, new):
-    "`o` with `new` in the place that `steps` lead to, numbers that choose among what there is"
+    "`o` with `new` in the place that `steps` lead to; the numbers choose among its entries"
     keys = list(o) if isinstance(o, dict) else list(range(len(o))) if isinstance(o, (list, tuple)) else []
     if not steps or not keys: return new
     k,rest = keys[steps[0]%len(keys)],steps[1:]
@@ -580,7 +580,7 @@ def bent(o, steps, new):
     return left if isinstance(o, dict) else type(o)(left.values())
 
 def test_malformed(whole_file):
-    "Anything missing or of another type, at any depth: refused, by name, and nothing is touched"
+    "Anything missing or of another type, at any depth, raises an error that names it, and nothing is changed"
     path,ck,_ = whole_file
     learn,keys = quiet(fresh(), one_cycle, []),list(ck)
     @settings(max_examples=150, deadline=None, database=None, derandomize=True)
@@ -603,19 +603,19 @@ def test_every_key(whole_file, k):
         if not differ(other, ck): continue
         torch.save(other, beside(path, '.bent'))
         says = 'format' if k=='resume_format' else '' if k=='seal' else k
-        if k=='resume_format' and type(new) is not int: says = 'no checkpoint of SaveResume'
+        if k=='resume_format' and type(new) is not int: says = 'not a checkpoint of SaveResume'
         unchanged(fresh(), beside(path, '.bent'), says)
     assert ck.keys()=={'resume_format','version','epoch','batch','done','origin','drawn','rngs','tried','model','modes','opt','optimizer',
         'now','skipped','frozen_idx','learner','scaler','metrics', 'recorder','cbs','weights of the groups','seal'}
 
 def test_other_generators(whole_file):
-    "A whole file of loaders of another kind"
+    "An intact file from loaders of another kind"
     load = torch.utils.data.DataLoader
     dls = DataLoaders(load(Noisy(25), 6, shuffle=True, drop_last=True, generator=torch.Generator()), load(Noisy(9), 6))
     unchanged(fresh(dls=dls), whole_file[0], "generators of its loaders: [['python'], ['python']]; here: [['torch'")
 
 def test_does_not_fit(whole_file, monkeypatch):
-    "What only shows while it is put back is taken back"
+    "A failure during the restoration is undone"
     learn,calls = quiet(fresh(), one_cycle, []),[]
     def fail(*args, real=Learner.resume.__globals__['_set_model']):
         real(*args)
@@ -630,7 +630,7 @@ def test_does_not_fit(whole_file, monkeypatch):
 @pytest.mark.parametrize('error', [OSError(errno.ENOSPC, 'No space left on device'), KeyboardInterrupt(),
     RuntimeError('PytorchStreamWriter failed')], ids=lambda e: type(e).__name__)
 def test_nothing_half_written(tmp_path, where, error, monkeypatch):
-    "A full disk or Ctrl-C: what was there is there, and nothing else"
+    "After a full disk or Ctrl-C, the old files are there, and nothing else"
     path = tmp_path/'x'
     for i in range(2): write(dict(i=i), path)
     def fail(*args):
@@ -642,7 +642,7 @@ def test_nothing_half_written(tmp_path, where, error, monkeypatch):
     assert sorted(o.name for o in tmp_path.iterdir())==['x','x.prev'] and [torch.load(o)['i'] for o in (path, beside(path, '.prev'))]==[1,0]
 
 def test_full_disk_in_a_fit(tmp_path, monkeypatch):
-    "The same training goes on when there is room again"
+    "The same training continues when there is space again"
     path,whole = tmp_path/'x',state(script(None, fresh, one_cycle))
     saved(path)
     def full(f): raise OSError(errno.ENOSPC, 'No space left on device')
@@ -653,7 +653,7 @@ def test_full_disk_in_a_fit(tmp_path, monkeypatch):
     assert not differ(state(script(path, fresh, one_cycle)), whole)
 
 def test_several_writers(tmp_path):
-    "Each file is whole and of one writer, whenever it is read"
+    "Each file is complete and from one writer, whenever it is read"
     path = tmp_path/'x'
     def many(k):
         for i in range(25): write(dict(who=torch.full((3000,), float(k)), i=i), path)
@@ -665,7 +665,7 @@ def test_several_writers(tmp_path):
     assert all(o.result() is None for o in jobs) and sorted(o.name for o in tmp_path.iterdir())==['x','x.prev']
 
 def test_leftovers_are_swept(tmp_path):
-    "What a killed writer left goes when a fit begins, an hour later; what somebody writes now stays"
+    "Files of killed writers are removed when a fit begins, an hour later; files of running writers stay"
     path = tmp_path/'x[1]'
     old,new,other = [tmp_path/o for o in ('x[1].12345678.tmp','x[1].abcdef12.tmp','x1.12345678.tmp')]
     for o in (old, new, other): o.touch()
@@ -675,7 +675,7 @@ def test_leftovers_are_swept(tmp_path):
 
 @pytest.mark.skipif(os.name=='nt', reason='links need rights there')
 def test_link(tmp_path):
-    "A link is written through, also one to a file and folder that are not there yet, and read through"
+    "A link is written and read through, even one to a file and folder that do not exist yet"
     link,there,whole = tmp_path/'link',tmp_path/'far'/'x',state(script(None, fresh, one_cycle))
     link.symlink_to(there)
     saved(link)
@@ -692,7 +692,7 @@ def test_link(tmp_path):
 # ---- fits within fits
 
 class Nested(Callback):
-    "Do `what` at every `every`th `event`, but not within what is done"
+    "Do `what` at every `every`th `event`, but not within `what` itself"
     order = 80
     def __init__(self, what, event, every):
         self.what,self.every,self.calls,self.busy = what,every,0,False
@@ -706,7 +706,7 @@ class Nested(Callback):
         finally: self.busy = False
 
 def careful(learn):
-    "Validate, and put back what training needs, as a user would who has noticed"
+    "Validate, and restore what training needs, as a careful user would"
     kept = {k: getattr(learn, k) for k in ('epoch','train_iter','pct_train','iter','n_iter','training','dl','xb','yb')}
     learn.validate()
     learn.model.train(kept['training'])
@@ -716,7 +716,7 @@ INNER = dict(validate=Learner.validate, preds=Learner.get_preds, careful=careful
     find=lambda learn: learn.lr_find(num_it=3, show_plot=False, suggest_funcs=()))
 
 class After(Callback):
-    "Be killed at the `n`th batch of this process, be it of training or not"
+    "Be killed at the `n`th batch of this process, whether it trains or not"
     order = 90
     def __init__(self, n): self.left = iter(range(n))
     def before_batch(self):
@@ -725,11 +725,11 @@ class After(Callback):
 IN_TRAINING = ('before_batch','after_step','after_batch')
 WHERE = dict(validate=('before_fit','before_epoch','before_batch','after_batch','after_epoch'),
     careful=('after_batch','after_step','before_validate'), preds=('before_train','after_validate'),
-    fit=('before_fit','before_epoch','after_train'), find=('after_train','after_epoch')) # A fit elsewhere is an error in fastai too
+    fit=('before_fit','before_epoch','after_train'), find=('after_train','after_epoch')) # A fit elsewhere is an error in fastai, too
 
 @pytest.mark.parametrize('what,event', [(k, e) for k in INNER for e in WHERE[k]])
 def test_nested(tmp_path, what, event):
-    "A callback validates, predicts, fits or searches in a fit: killed again and again, it ends as the unbroken one"
+    "A callback validates, predicts, fits or searches in a fit: killed again and again, it ends like the uninterrupted one"
     learner = lambda: fresh(path=tmp_path)
     cbs = lambda: [Nested(INNER[what], event, 3 if event in IN_TRAINING else 1)]
     whole,path,rnd = state(script(None, learner, one_cycle, cbs)),tmp_path/'x',random.Random(event+what)

@@ -1,4 +1,4 @@
-"Sharpness-aware minimization together with whatever else acts in fastai's loop"
+"Sharpness-aware minimization, combined with other callbacks in fastai's loop"
 import copy, pytest, torch
 from fastai.basics import Callback
 from fastai.callback.schedule import fit_one_cycle, lr_find # chkstyle: ignore - patches Learner
@@ -15,7 +15,7 @@ from small_fits import CBS, CPU16, Loose, OPTS, Seen, dense, fitted, make, same
 pytestmark = pytest.mark.usefixtures('usual_kernels')
 
 def plain_sam(model, opt, batches, rho, adaptive=False, eta=0.01, clip=None):
-    "SAM as a loop in PyTorch"
+    "SAM as a plain PyTorch loop"
     loss_func,losses = nn.CrossEntropyLoss(),[]
     for x,y in batches:
         loss = loss_func(model(x), y)
@@ -52,7 +52,7 @@ def test_sam_is_the_papers_loop(ours, torchs, adaptive, rho, clip):
 @pytest.mark.parametrize('cbs', CBS)
 @pytest.mark.parametrize('opt', OPTS)
 def test_sam_of_length_0_is_plain_training(opt, cbs):
-    "With batch norm, dropout, and whatever else there is, to the last bit"
+    "With batch norm, dropout and other callbacks, the results are equal to the last bit"
     a,b = make(OPTS[opt]),make(OPTS[opt])
     assert same(fitted(a, cbs=CBS[cbs]()), fitted(b, cbs=CBS[cbs]()+[SAM(0)]))
     assert a.recorder.losses==b.recorder.losses and a.recorder.values==b.recorder.values
@@ -64,7 +64,7 @@ def test_sam_of_some_length_is_not(opt, cbs):
     assert not same(fitted(a, cbs=CBS[cbs]()), fitted(b, cbs=CBS[cbs]()+[SAM(.1)]))
 
 def test_sam_accumulates_at_the_moved_weights():
-    "Four small batches are one large one: all are seen uphill of their common gradient"
+    "Four small batches equal one large one: all run uphill of their common gradient"
     a,b = [make(partial(sgd, how='eager'), dense(), bs=bs, splitter=lambda m: list(m.parameters())) for bs in (24, 6)]
     fitted(a, 3, cbs=SAM(.5))
     fitted(b, 3, cbs=[SAM(.5), GradientAccumulation(24)])
@@ -84,7 +84,7 @@ def test_sam_under_a_scaler_is_sam():
     assert len(steps)==1 and 0<steps.pop()<20 and all(p.isfinite().all() for p in learn.model.state_dict().values())
 
 class Break(Callback):
-    "Raises `ex` at the `n`-th forward pass"
+    "Raise `ex` at the `n`-th forward pass"
     def __init__(self, n, ex): self.passes,self.ex,self.was = iter(range(1, n)),ex,[]
     def before_fit(self): self.hook = self.model.register_forward_pre_hook(self.count)
     def count(self, *_):
@@ -94,7 +94,7 @@ class Break(Callback):
 @pytest.mark.parametrize('ex', [KeyboardInterrupt, ValueError('no'), RuntimeError('no')])
 @pytest.mark.parametrize('n', [2, 6])
 def test_sam_interrupted_leaves_the_weights(ex, n):
-    "Ctrl-C in the second pass: weights, statistics, random numbers and the learner are those of before the step"
+    "After Ctrl-C in the second pass, weights, statistics, random numbers and the learner are those from before the step"
     learn,brk = make(adamw, train_bn=False),Break(n, ex)
     with pytest.raises(ex if ex is KeyboardInterrupt else type(ex)): fitted(learn, cbs=[brk, SAM(10.)])
     brk.hook.remove()
@@ -122,7 +122,7 @@ def test_sam_updates_statistics_once():
     assert learn.model[1].num_batches_tracked==4
 
 def test_sam_without_direction():
-    "A gradient of 0 leaves the weights to the rule; one that is NaN meets the rule as it would without SAM"
+    "A gradient of 0 leaves the weights to the rule; a NaN gradient reaches the rule as it would without SAM"
     class Zero(Callback):
         order = 1
         def before_step(self):

@@ -1,4 +1,4 @@
-"Schedule-free training: the average is in place for everything but training, and nothing that looks at it changes a bit of what comes."
+"Schedule-free training: the average is in place except during training, and evaluating it does not change the training."
 import fastopt.training.schedule_free as module, numpy as np, pytest, random, torch, warnings
 from fastai.basics import Callback, set_seed
 from fastai.callback.core import CancelEpochException, CancelFitException, CancelTrainException, FetchPredsCallback
@@ -43,7 +43,7 @@ def at(learn):
     return found.pop()
 
 class Where(Callback):
-    "Where the weights are at each event, before other callbacks if `order` is low"
+    "Record where the weights are at each event, before other callbacks if `order` is low"
     order = 100
     def __init__(self):
         self.seen = {}
@@ -63,7 +63,7 @@ def test_where_the_weights_are():
 
 @pytest.mark.parametrize('name', FREE)
 def test_any_kill(tmp_path, name):
-    "10 kills, without an own callback, with two batches for the statistics, with none"
+    "10 kills, without a callback of the user, with two batches for the statistics, and with none"
     check(tmp_path/'auto', {name: (lambda: make(eager(RULES[name])), plain_fit, list)}, at_random([name], 2, 5, seed_of(name)))
     runs = {f'{k}': (lambda k=k: make(eager(RULES[name]), cbs=ScheduleFree(k)), plain_fit, list) for k in (2, 0)}
     check(tmp_path/'own', runs, at_random(runs, 2, 2, seed_of(name)))
@@ -122,7 +122,7 @@ def test_looking_changes_nothing(tmp_path):
     assert at(b)=='x' and same(seeded(a), seeded(b))
 
 def test_saved_and_loaded(tmp_path):
-    "Another learner goes on from the file as this one does, and without the optimizer has the average"
+    "Another learner continues from the file as this one does, and has the average without the optimizer"
     a = fresh(path=tmp_path)
     b,c = [fresh(path=tmp_path, dls=a.dls) for _ in range(2)]
     fit(a).save('x')
@@ -193,7 +193,7 @@ def test_freeze_and_reset_start_from_the_average():
     with learn.no_bar(), learn.no_logging(): warnings.simplefilter('ignore') or learn.fine_tune(1, 1e-2)
 
 def test_random_numbers_of_training():
-    "What training draws is the same with and without recalibration, and so are its weights"
+    "The random numbers of training are the same with and without recalibration, and so are its weights"
     ends = []
     for k in (0, 1, 3, 50):
         learn = fit(fresh(cbs=ScheduleFree(k)), 3)
@@ -201,7 +201,7 @@ def test_random_numbers_of_training():
     for ws,rng in ends[1:]: assert same(ws, ends[0][0]) and not differ(plain(rng), plain(ends[0][1]))
 
 def test_statistics_are_those_of_the_average():
-    "By hand: the mean over the batches of training of what goes into batch norm, without dropout"
+    "By hand: the mean over the training batches of the input of batch norm, without dropout"
     x,y = torch.randn(24, 6, generator=torch.Generator().manual_seed(0)),torch.arange(24)%3
     dls = DataLoaders.from_dsets(list(zip(x, y)), list(zip(x, y)), bs=6, device='cpu', num_workers=0)
     model = lambda: nn.Sequential(nn.Linear(6, 8), nn.Dropout(.5), nn.BatchNorm1d(8, momentum=.3), nn.ReLU(), nn.Linear(8, 3))
@@ -211,7 +211,7 @@ def test_statistics_are_those_of_the_average():
     assert bn.momentum==.3 and bn.num_batches_tracked==8 and not bn.training
 
 def test_frozen_normalizers_stay():
-    "Whose statistics training leaves alone, recalibration leaves alone"
+    "Recalibration does not change normalizers whose statistics training does not change"
     class Still(Callback):
         def before_train(self): self.model[1].eval()
     learn = fit(fresh(cbs=Still()))
@@ -232,14 +232,14 @@ def test_who_attaches_it():
     assert not fit(make(eager(RULES['adamw'])))._grab_cbs(ScheduleFree)
 
 def test_an_optimizer_without_its_callback_says_what_to_import(monkeypatch):
-    "The rules are on a floor below the callback, and import it not"
+    "The rules are on a layer below the callback and do not import it"
     monkeypatch.delattr(Learner, 'add_schedule_free')
     with pytest.warns(UserWarning, match='schedulefree_adamw: .*`import fastopt.training.schedule_free`'): learn = fit(fresh(), 1)
     assert not learn._grab_cbs(ScheduleFree)
 
 def test_words():
-    with pytest.raises(ValueError, match='recalibrate=-1 is no number'): ScheduleFree(-1)
-    with pytest.warns(UserWarning, match='nothing to do: adamw.*opt_func=schedulefree_adamw'):
+    with pytest.raises(ValueError, match='recalibrate=-1 is not a number'): ScheduleFree(-1)
+    with pytest.warns(UserWarning, match='has no effect: adamw.*opt_func=schedulefree_adamw'):
         fit(make(eager(RULES['adamw']), cbs=ScheduleFree()))
     before = (idle := make(eager(RULES['adamw']), cbs=ScheduleFree())),make(eager(RULES['adamw']))
     with warnings.catch_warnings():
@@ -254,7 +254,7 @@ def test_words():
         with (learn := fresh()).no_bar(): learn.lr_find(show_plot=False, num_it=8)
 
 def test_rates_that_move():
-    "Learning rates and β that change between steps change z and y as they say; the average of the past stays"
+    "Changes of the learning rate and of β between steps apply to z and y; the average of the past stays"
     rule,p,memo,zs = RULES['schedulefree_sgd'],torch.zeros(3),AttrDict(lr_max=0., weight_sum=0.),[]
     st = dict(z=p.clone())
     for t,lr in enumerate((0.1, 0.3, 0.2, 0.05), 1):
@@ -300,7 +300,7 @@ def test_numpy_and_python_random_numbers_are_put_back_after_an_error():
     assert not differ(plain(rngs(learn.dls)), now) and all(cb.run for cb in learn.cbs) and learn.model[1].momentum==0.1
 
 def test_route():
-    "Some weights have an average, the others are themselves; the second rule's β is its own"
+    "Some weights have an average, the others do not; the second rule has its own β"
     for one,other,hyper in (('schedulefree_adamw', 'adamw', 'mom'), ('sgd', 'schedulefree_sgd', 'other_mom')):
         rule = route(matrices, RULES[one], RULES[other], **{hyper: 0.7})
         ps = [nn.Parameter(torch.randn(3, 2)),nn.Parameter(torch.randn(3))]
@@ -318,7 +318,7 @@ def test_route():
 # ---- whatever happens in between
 
 class Seen(Callback):
-    "All events, those of batches with the place in training or validation; no `before_batch`"
+    "Record all events, and for batches whether they train or validate; there is no `before_batch`"
     order = 100
     def __init__(self):
         self.seen = []
@@ -338,7 +338,7 @@ class Shapes(Callback):
     def before_validate(self): self.epochs += 1
 
 def test_recalibration_is_no_validation():
-    "No callback hears of it but who shapes the input, and what that one counts is put back; the batches are those of training"
+    "Only callbacks that shape the input see the batches, their counters are restored, and the batches are training batches"
     ends = []
     for k in (0, 50):
         learn = fit(fresh(cbs=[ScheduleFree(k), seen := Seen(), shapes := Shapes()]))
@@ -353,7 +353,7 @@ def test_recalibration_is_no_validation():
     assert learn.model[4].training==learn.model[1].training==False and learn.cbs.filter(lambda o: isinstance(o, Shapes))
 
 def test_recalibration_that_fails():
-    "All callbacks are there again, with what they knew"
+    "All callbacks are back, with their state"
     learn = fresh(cbs=[shapes := Shapes()])
     fit(learn)
     known,cbs = (shapes.batches, shapes.epochs, shapes.open),[*learn.cbs]
@@ -365,7 +365,7 @@ def test_recalibration_that_fails():
 @pytest.mark.parametrize('made,added,given,n', [((), (), (), 4), ((3,), (), (), 3), ((), (3,), (), 3), ((), (), (2,), 2),
     ((3,), (), (2,), 2), ((), (3,), (2,), 2), ((3,), (1,), (2,), 2), ((3, 1), (), (), 1), ((), (), (1, 2), 2), ((3,), (), (0,), 0)])
 def test_one_of_several_acts(made, added, given, n, monkeypatch):
-    "Measured once before each use, on as many batches as the last one given says; those for one fit are gone after it"
+    "Measured once before each use, on as many batches as the last callback says; a callback for one fit is gone after it"
     found = []
     def count(learn, norms, n, real=module._measure): found.append(n), real(learn, norms, n)
     monkeypatch.setattr(module, '_measure', count)
@@ -386,14 +386,14 @@ def test_several_warn_once():
     assert sum('needs no schedule' in str(o.message) for o in ws)==1
 
 class Removed(Callback):
-    "Take `ScheduleFree` away at `event` of epoch 1"
+    "Remove `ScheduleFree` at `event` of epoch 1"
     def __init__(self, event): setattr(self, event, self.take)
     def take(self):
         if self.training and self.epoch==1: self.learn.remove_cb(ScheduleFree)
 
 @pytest.mark.parametrize('event', [None,'before_train','before_batch','after_pred','after_step','after_batch','after_train'])
 def test_removed(event):
-    "Without the callback training is still at y and all else at x, so `eval` and `train` of the optimizer find what they should"
+    "Without the callback training is still at y and the rest at x, so `eval` and `train` of the optimizer do the right thing"
     a = fit(fresh(cbs=ScheduleFree(0)))
     b = fit(fresh(cbs=[ScheduleFree(0), *([Removed(event)] if event else [])]))
     b.remove_cb(ScheduleFree)
@@ -411,7 +411,7 @@ def test_removed(event):
     partial(RULES['schedulefree_radam'], how='fused'), partial(OptimWrapper, opt=ScheduleFreeAdamW, how='eager'),
     partial(OptimWrapper, opt=RULES['schedulefree_sgd'].torch('Own'), how='eager')], ids=['eager','foreach','fused','torch','own'])
 def test_no_step_at_the_average(opt):
-    "By hand, of any class and engine: said, and nothing is changed"
+    "A step by hand raises an error in any class and engine, and changes nothing"
     learn = fit(make(opt), 1)
     before = weights(learn)
     for p in learn.model.parameters(): p.grad = torch.ones_like(p)
@@ -424,13 +424,13 @@ def test_no_step_at_the_average(opt):
     assert not same(weights(learn), before)
 
 def still(cbs=None, **kwargs):
-    "A learner without noise, so that a look in between changes nothing"
+    "A learner without noise, so that an evaluation in between changes nothing"
     model = lambda: nn.Sequential(nn.Linear(6, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Linear(8, 3))
     set_seed(1)
     return fresh(model=model, dls=digits_dls(), cbs=cbs, **kwargs)
 
 class Looks(Nested):
-    "`Nested`, and where the weights are before, in and after it"
+    "`Nested`, and where the weights are before, during and after it"
     def look(self):
         if not self.training and 'before_batch' in vars(self): return
         before,busy = at(self.learn),self.busy
@@ -442,7 +442,7 @@ CAREFUL = 'before_batch','after_backward','before_step','after_step','after_batc
 
 @pytest.mark.parametrize('what,event', [*(('careful', e) for e in CAREFUL), ('preds','before_validate'), ('preds','after_epoch')])
 def test_nested(what, event):
-    "In the midst of training a validation is at the average, and training goes on from y as if nothing had been"
+    "In the middle of training a validation is at the average, and training continues from y as if nothing had happened"
     a,b = fit(still()),fit(still(cbs=(looks := Looks(INNER[what], event, 1))))
     assert all(after==before or (before,after)==('start','y') for before,after in looks.seen)
     assert looks.inner<={'x','start'} and not module._parts
@@ -463,7 +463,7 @@ def test_nested_is_resumed(tmp_path, what):
 
 @pytest.mark.parametrize('error', [KeyboardInterrupt(), RuntimeError('no memory'), CancelFitException()], ids=lambda e: type(e).__name__)
 def test_error_in_a_nested_validation(error):
-    "However deep it comes from, the weights end up at the average"
+    "From any depth of nesting, the weights end up at the average"
     def fail(learn):
         for p in learn.model[0].register_forward_hook(lambda *args: hook(learn)),: handles.append(p)
         learn.validate()
@@ -478,7 +478,7 @@ def test_error_in_a_nested_validation(error):
     assert at(fit(learn, 1))=='x'
 
 def test_saved_in_the_midst(tmp_path):
-    "Files of `save` and `export` between batches hold y and go on; the fit ends as it would have"
+    "Files of `save` and `export` between batches have y and continue; the fit ends as it would have"
     def put(learn): learn.save('mid'), learn.load('mid')
     a,b = fit(still(path=tmp_path)),fit(still(path=tmp_path, cbs=(looks := Looks(put, 'after_batch', 1))))
     assert same(weights(a), weights(b)) and ('y','y') in looks.seen

@@ -1,4 +1,4 @@
-"Schedules made of pieces: every batch against closed forms, going on, copies, the change of rule, and what is refused."
+"Schedules made of pieces: every batch agrees with closed forms; resuming, copies, the switch of the rule, and errors."
 import copy, inspect, json, math, matplotlib.pyplot as plt, numpy as np, pickle, pytest, torch
 from fastai.basics import Callback
 from fastai.callback.core import CancelFitException
@@ -19,7 +19,7 @@ n_batch,nan = 3,math.nan
 fits = dict(fit_warmup_fc=dict(warmup=3), fit_wsd=dict(warmup=3, pct_decay=.25), fit_explore={}, fit_cos_restarts={})
 
 class Seen(Callback):
-    "Write down the hypers of every group at every step, and the epochs that trained"
+    "Record the hypers of every group at every step, and the epochs that trained"
     order = 99
     def before_fit(self): self.hypers,self.epochs = [],[]
     def before_step(self):
@@ -28,7 +28,7 @@ class Seen(Callback):
     def of(self, k): return [[h[k] for h in hs] for hs in self.hypers]
 
 def tiny(groups=2, opt_func=partial(adam, how='eager')):
-    "Two weights, three batches an epoch in a fixed order"
+    "Two weights, and three batches per epoch in a fixed order"
     splitter = (lambda m: [[m.a],[m.b]]) if groups==2 else (lambda m: [[m.a,m.b]])
     torch.manual_seed(0)
     learn = synth_learner(n_trn=n_batch, n_val=1, splitter=splitter)
@@ -36,7 +36,7 @@ def tiny(groups=2, opt_func=partial(adam, how='eager')):
     return learn
 
 def fit(learn, method, *args, cbs=None, **kwargs):
-    "What a fit shows to `Seen`"
+    "The `Seen` callback after a fit"
     cb = Seen()
     with learn.no_bar(), learn.no_logging(): getattr(learn, method)(*args, cbs=[cb]+(cbs or []), **kwargs)
     return cb
@@ -49,7 +49,7 @@ def down_cos(p, s, end): return 1 if p<=s else end + (1-end)*math.cos(math.pi*(p
 def down_lin(p, s, end): return 1 if p<=s else 1 - (1-end)*(p-s)/(1-s)
 
 def restarts(i, n, lens, end):
-    "Batch `i` of `n`, with cycles as long as `lens`, by counting in whole numbers"
+    "Batch `i` of `n`, with cycles as long as `lens`, counted in whole numbers"
     done,unit = 0,sum(lens)
     for k in lens:
         if i*unit<(done+k)*n: return end + (1-end)*math.cos(math.pi*(i*unit/n-done)/(2*k))**2
@@ -74,7 +74,7 @@ def test_every_batch(method, n_epoch, lr):
 @pytest.mark.parametrize('n_epoch', [1, 4, 7])
 @pytest.mark.parametrize('method', fits)
 def test_start_epoch(method, n_epoch):
-    "The unbroken run, bit for bit, other hypers too"
+    "A resumed run equals the uninterrupted one, bit for bit, including other hypers"
     args = dict(lr=slice(1e-3, 1e-2),
         scheds=dict(mom=demon(.95), sqr_mom=Schedule((1, 'linear', .9, .99)), wd=Schedule((3, 'cos', 0, .1)))) | fits[method]
     whole = fit(tiny(), method, n_epoch, **args)
@@ -110,7 +110,7 @@ def test_resumed_weights(method):
 
 @pytest.mark.parametrize('n', [1, 2, 3, 7, 10, 30, 97, 1000])
 def test_jumps(n):
-    "However positions are rounded or summed up, a restart comes with its batch"
+    "However positions are rounded or summed, a restart comes with its batch"
     pos,total = [],0.
     for _ in range(n):
         pos.append(total)
@@ -123,7 +123,7 @@ def test_jumps(n):
         assert [f(i/n) for i in range(n)] == want == [f(p) for p in pos]
 
 def test_ends():
-    "Exact ends, values never outside them, whatever the kind"
+    "The ends are exact, and values never leave them, for all kinds"
     for kind in KINDS:
         f = Schedule((.3, kind, .95, .1))
         vals = [f(p) for p in np.linspace(0, 1, 1001)]
@@ -132,7 +132,7 @@ def test_ends():
 
 @pytest.mark.parametrize('b', [1e-3, .5, .9, .99, .999999])
 def test_demon(b):
-    "The formula, and the identity it comes from"
+    "The formula, and the identity it is derived from"
     for t in range(101):
         z,y = 1-t/100,demon(b)(t/100)
         near(y, b*z/((1-b)+b*z), 1e-12)
@@ -146,13 +146,13 @@ def test_plateau_is_fc():
     for p in np.linspace(0, 1, 101): near((plateau('cos', .3, 10)*[1e-3,1e-2])(p), fc(p), 1e-13)
 
 def test_shares():
-    "Proportions of anything, zero-length pieces left out"
+    "Shares can be in any unit, and pieces of length zero are dropped"
     a,b = Schedule((.1, 'linear', 0, 1), (.2, 'cos', 1, 0)),Schedule((1, 'linear', 0, 1), (0, 'flat', 9), (2, 'cos', 1, 0))
     near([a(p) for p in np.linspace(0, 1, 99)], [b(p) for p in np.linspace(0, 1, 99)])
     assert len(b.pieces)==2 and b.bounds[0]==0 and b.bounds[-1]==1
 
 def test_any_hyper():
-    "`alpha`-like hypers, fastai's own functions, and hypers that go back"
+    "Other hypers such as `alpha`, fastai's own functions, and hypers that are restored"
     learn = tiny()
     plan = dict(eps=Schedule((1, 'linear', 1e-8, 1e-3)), wd=SchedCos(0., .2), mom=Schedule((1, 'flat', .5)))
     cb = fit(learn, 'fit_sched', 2, plan, lr=.02)
@@ -175,7 +175,7 @@ def test_other_optimizers(opt):
 
 @pytest.mark.parametrize('opt,name', [(sgd, 'sgd'), (Adam, 'Optimizer'), (partial(OptimWrapper, opt=torch.optim.SGD), 'SGD')])
 def test_missing_hyper(opt, name):
-    "One warning that names both, and the training goes on"
+    "One warning names both, and the training continues"
     learn = tiny(opt_func=opt)
     with pytest.warns(UserWarning, match=f"schedule of 'mom3' is ignored: {name} has no 'mom3'.*It has: .*lr") as ws:
         cb = fit(learn, 'fit_sched', 2, dict(mom3=demon()))
@@ -195,7 +195,7 @@ def test_json(tmp_path):
     save_schedules({}, f)
     assert load_schedules(f)=={}
 
-@pytest.mark.parametrize('text,why', [('', 'no JSON'), ('{"lr": [[1, "flat"', 'no JSON'), ('{"lr": [[1, "flat", 1]]}', 'format None'),
+@pytest.mark.parametrize('text,why', [('', 'not JSON'), ('{"lr": [[1, "flat"', 'not JSON'), ('{"lr": [[1, "flat", 1]]}', 'format None'),
     ('[1]', 'save_schedules'), ('{"fastopt_schedules": 9}', 'format 9'), ('{"fastopt_schedules": 1, "lr": [[1, "exp", 1, 0]]}', "no 'exp'"),
     ('{"fastopt_schedules": 1, "lr": [[1, "flat", NaN]]}', 'finite'), ('{"fastopt_schedules": 1, "lr": 3}', "was changed")])
 def test_bad_file(tmp_path, text, why):
@@ -205,11 +205,11 @@ def test_bad_file(tmp_path, text, why):
     assert 'x.json' in str(e.value)
 
 bad_pieces = [((1, 'lin', 0, 1), r"^piece 2 .*no 'lin'; did you mean 'linear'\? It has: flat"), ((1, None, 0), "no 'None'"),
-    ((1, 'cos', 1), 'goes nowhere'), ((-.1, 'flat', 1), 'impossible share'), ((nan, 'flat', 1), 'impossible share'),
-    ((math.inf, 'flat', 1), 'impossible share'), (7, r'no \(share, kind'), ((1, 'flat'), r'no \(share, kind'),
-    ((1, 'cos', nan, 0), 'finite'), ((1, 'cos', [[1]], 0), 'one per group'), ((1, 'cos', 'x', 0), 'no number'),
-    ((1, 'cos', None, 0), 'number'), (('x', 'flat', 0), 'no number')]
-bad_pieces += [((1, 'demon', 1, 0), 'below 1'), ((1, 'demon', [.9,-.1], 0), 'below 1'), ((1, 'cos', [], 0), 'one per group'),
+    ((1, 'cos', 1), 'has no end'), ((-.1, 'flat', 1), 'impossible share'), ((nan, 'flat', 1), 'impossible share'),
+    ((math.inf, 'flat', 1), 'impossible share'), (7, r'not \(share, kind'), ((1, 'flat'), r'not \(share, kind'),
+    ((1, 'cos', nan, 0), 'finite'), ((1, 'cos', [[1]], 0), 'one number per group'), ((1, 'cos', 'x', 0), 'not a number'),
+    ((1, 'cos', None, 0), 'number'), (('x', 'flat', 0), 'not a number')]
+bad_pieces += [((1, 'demon', 1, 0), 'below 1'), ((1, 'demon', [.9,-.1], 0), 'below 1'), ((1, 'cos', [], 0), 'one number per group'),
     ((1, 'cos', [1,2,3], [1,2]), r'\[2, 3\] groups'), ([1, ['cos'], 1, 0], 'It has: flat, linear')]
 
 @pytest.mark.parametrize('piece,why', bad_pieces)
@@ -218,7 +218,7 @@ def test_bad_piece(piece, why):
 
 @pytest.mark.parametrize('pieces', [[], [(0, 'flat', 1)]])
 def test_no_pieces(pieces):
-    with pytest.raises(ValueError, match='no value: give Schedule'): Schedule(*pieces)
+    with pytest.raises(ValueError, match='share above 0: give Schedule'): Schedule(*pieces)
 
 bad = [('fit_explore', dict(n_epoch=0), '^n_epoch=0.*1 or more'), ('fit_wsd', dict(n_epoch=-1), '^n_epoch=-1'),
     ('fit_explore', dict(pct_start=1.1), '^pct_start=1.1'), ('fit_warmup_fc', dict(pct_start=nan), '^pct_start=nan'),
@@ -235,21 +235,21 @@ bad = [('fit_explore', dict(n_epoch=0), '^n_epoch=0.*1 or more'), ('fit_wsd', di
 def test_refused(method, args, why):
     learn = tiny()
     with pytest.raises(ValueError, match=why): getattr(learn, method)(**(dict(n_epoch=5)|args))
-    assert learn.opt is None, 'a refused fit touches nothing'
+    assert learn.opt is None, 'a refused fit changes nothing'
 
 @pytest.mark.parametrize('scheds,why', [(explore(), 'names no hyper'), (dict(mom=.9), r"'mom' is 0.9.*Schedule\(\(1, \"flat\", 0.9")])
 def test_no_schedule(scheds, why):
     with pytest.raises(TypeError, match=why): tiny().fit_sched(1, scheds)
 
 def test_refused_groups():
-    with pytest.raises(ValueError, match="'mom' is for 3 groups, the optimizer has 2"): tiny().fit_sched(1, dict(mom=demon([.1,.2,.3])))
+    with pytest.raises(ValueError, match="'mom' is for 3 groups, but the optimizer has 2"): tiny().fit_sched(1, dict(mom=demon([.1,.2,.3])))
 
 def test_thumb():
-    "The rule of thumb is taken from the optimizer, and says so where it cannot be"
+    "The rule of thumb depends on the optimizer, and an error says if it does not apply"
     assert [warmup_steps(o) for o in (0, .9, .99, .999, .9999)] == [2,20,200,2000,20000]
     near(fit(tiny(opt_func=partial(adam, sqr_mom=.75)), 'fit_wsd', 10, .1).of('lr')[:9], [[.1*warm(i, 8)]*2 for i in range(9)])
     with pytest.raises(ValueError, match='warmup=2000 does not fit.*train longer'): tiny().fit_wsd(10)
-    with pytest.raises(ValueError, match='warmup=None.*lacks: give warmup='): tiny(opt_func=sgd).fit_wsd(10)
+    with pytest.raises(ValueError, match='warmup=None.*lacks: set warmup='): tiny(opt_func=sgd).fit_wsd(10)
 
 @pytest.mark.parametrize('scheds,n', [(explore(), 1), (explore()*[1,2], 2), (dict(lr=explore()*[1,2], mom=demon(), wd=SchedCos(0, 1)), 2)])
 def test_plot(scheds, n):
@@ -265,7 +265,7 @@ def test_signatures():
     for k in fits:
         assert {'n_epoch','lr','scheds','wd','cbs','reset_opt','start_epoch'} <= set(inspect.signature(getattr(Learner, k)).parameters)
 
-# The change of rule
+# The switch of the rule
 
 def switched(cb, method='fit_sched', *args, learn=None, **kwargs):
     learn = learn or tiny()
@@ -273,13 +273,13 @@ def switched(cb, method='fit_sched', *args, learn=None, **kwargs):
 
 @pytest.mark.parametrize('mom', [0, .5, .9])
 def test_estimate_of_sgd(mom):
-    "SGD's own rate comes out of SGD, per group, and with momentum the part that keeps the step"
+    "For SGD the estimate is its own rate, per group, and with momentum the rate that keeps the step"
     cb = switch_opt(.5, to=partial(sgd, mom=mom), n_last=4)
     near(switched(cb, learn=tiny(opt_func=sgd))[1].of('lr')[6:], [[.02*(1-mom),.05*(1-mom)]]*6, 1e-4)
 
 @pytest.mark.parametrize('n_last', [1, 5, 100])
 def test_estimate_on_a_quadratic(n_last):
-    "The formula with gradients that are known: h·w"
+    "The formula with known gradients, h·w"
     h,path = torch.tensor([1.,3.,10.], dtype=torch.float64),[]
     class Bowl(torch.nn.Module):
         def __init__(self):
@@ -298,27 +298,27 @@ def test_estimate_on_a_quadratic(n_last):
     near(path[21], path[20] - seen.of('lr')[20][0]*h*path[20])
 
 def test_one_step():
-    "Of a single step, the projection of SGD's step is that step"
+    "For a single step, the projection of SGD's step is that step"
     d,g = np.array([.3,-.1]),np.array([2.,1.])
     rate = sgd_rates([(d@d, d@g)], [0])[0]
     near((rate*g)@d/np.linalg.norm(d), np.linalg.norm(d))
 
 @pytest.mark.parametrize('lr', [.3, [.3,.6], (.3,.6), np.array([.3,.6])])
 def test_given_rate(lr):
-    "The rate given holds at the switch, and the schedule goes on from there"
+    "A given rate holds at the switch, and the schedule continues from it"
     learn,cb = switched(switch_opt(.5, lr=lr), 'fit_explore', 4, .1)
     plain = np.array(fit(tiny(), 'fit_explore', 4, .1).of('lr'))
     near(cb.of('lr'), np.concatenate([plain[:6], plain[6:]*np.array(lr)/.1]))
     assert learn.opt.rule is sgd and learn.opt.hypers[0]['mom']==.9 and learn.opt_func.func is adam
-    assert learn.recorder.lrs == [o[-1] for o in cb.of('lr')], 'what is recorded is what was used'
+    assert learn.recorder.lrs == [o[-1] for o in cb.of('lr')], 'the recorded rate is the rate that was used'
 
 def test_without_schedule():
-    "A constant rate is multiplied once, not every batch"
+    "A constant rate is multiplied once, not at every batch"
     _,cb = switched(switch_opt(.5, lr=.3), 'fit', 4, .1)
     near(cb.of('lr'), [[.1,.1]]*6 + [[.3,.3]]*6)
 
 def test_again():
-    "A second training starts with the learner's own rule and measures anew"
+    "A second training starts with the learner's own rule and estimates again"
     learn,cb = tiny(),switch_opt(.5)
     for _ in range(2):
         log = switched(cb, 'fit', 4, .1, learn=learn, reset_opt=True)[1]
@@ -327,7 +327,7 @@ def test_again():
 
 @pytest.mark.parametrize('k', [1, 2, 3])
 def test_switch_resumed(k):
-    "Broken before, at and after the switch, the weights are those of the unbroken run"
+    "Interrupted before, at and after the switch, a training ends with the weights of the uninterrupted run"
     def new(): return switch_opt(.5, n_last=5)
     whole,_ = switched(new(), 'fit_explore', 4, [.02,.05])
     cb = new()
@@ -359,7 +359,7 @@ def test_no_norm_decay():
 
 @pytest.mark.parametrize('to', [partial(sgd, mom=.9), partial(OptimWrapper, opt=torch.optim.SGD)], ids=['sgd', 'torch'])
 def test_export_after_the_switch(to, tmp_path):
-    "The learner goes on as if it had not exported; the loaded one predicts the same and trains by the rule of its own"
+    "The learner continues as if it had not exported; the loaded one predicts the same and trains with its own rule"
     def trained(export):
         lab = CheckFixture(partial(adam, how='eager'), path=tmp_path)
         learn = lab.learner()
@@ -398,9 +398,9 @@ def test_switch_refused(args, why):
     with pytest.raises(ValueError, match=f'^switch_opt: {why}'): switch_opt(**args)
 
 def test_switch_fails_by_name():
-    with pytest.raises(ValueError, match='goes on at 0.75, after the switch at=0.5.*load_state_dict'):
+    with pytest.raises(ValueError, match='continues at 0.75, after the switch at=0.5.*load_state_dict'):
         fit(tiny(), 'fit', 4, .1, cbs=[switch_opt(.5)], start_epoch=3)
-    with pytest.raises(RuntimeError, match='group 1 went against.*give lr='): sgd_rates([(1, 1),(1, 0)], [0, 0])
-    with pytest.raises(RuntimeError, match='the rate is 0 at=0.5'):
+    with pytest.raises(RuntimeError, match='group 1 went against.*set lr='): sgd_rates([(1, 1),(1, 0)], [0, 0])
+    with pytest.raises(RuntimeError, match='the rate at=0.5 is 0'):
         fit(tiny(), 'fit_sched', 4, dict(lr=Schedule((1, 'flat', 0))), cbs=[switch_opt(.5, lr=.1)])
-    with pytest.raises(ValueError, match='3 rates for 2 groups'): fit(tiny(), 'fit', 4, .1, cbs=[switch_opt(.5, lr=(.1,.2,.3))])
+    with pytest.raises(ValueError, match='lr has 3 rates for 2 groups'): fit(tiny(), 'fit', 4, .1, cbs=[switch_opt(.5, lr=(.1,.2,.3))])

@@ -1,4 +1,4 @@
-"What a few runs say: against a second way to compute it"
+"The statistics of a few runs agree with a second way to compute them"
 import pytest
 from fastopt.training.statistics import holm_correction
 

@@ -225,7 +225,7 @@ def test_damaged_line(board, bad):
     f = Path('runs/leaderboard.jsonl')
     f.write_bytes(f.read_bytes()+bad)
     with pytest.warns(UserWarning, match='line 21 .*damaged'): assert len(B.read_records(f))==20
-    with pytest.warns(UserWarning, match='kept aside'): B.add_record(dict(entry='e', seed=0, accuracy=1.), f)
+    with pytest.warns(UserWarning, match='were moved to'): B.add_record(dict(entry='e', seed=0, accuracy=1.), f)
     with warnings.catch_warnings():
         warnings.simplefilter('error')
         assert len(B.read_records(f))==21
@@ -437,8 +437,8 @@ def spoilt(rec, place, v):
     (rec[above[0]] if above else rec)[k] = v
     return json.dumps(rec)
 
-@pytest.mark.parametrize('line,why', [('null','no dict'), ('[1]','no dict'), ('3','no dict'), ('{"entry":"x","seed":1}',"no 'accuracy'"),
-    ('['*99999,'no JSON'), ('{"a":'*50+'1'+'}'*50,'nested'), ('','no JSON'), (('name',None),"'name' is not text"),
+@pytest.mark.parametrize('line,why', [('null','a dict'), ('[1]','a dict'), ('3','a dict'), ('{"entry":"x","seed":1}',"no 'accuracy'"),
+    ('['*99999,'not JSON'), ('{"a":'*50+'1'+'}'*50,'nested'), ('','not JSON'), (('name',None),"'name' is not text"),
     (('accuracy',float('nan')),'not a share'), (('accuracy',87.4),'not a share'), (('seed',True),'not a whole'),
     (('seed',1.5),'not a whole'), (('epochs',[]),'list of epochs'), (('epochs',[dict(accuracy='x')]),'list of epochs'),
     (('args',[1]),'not a dict'), (('args size','128'),"'size' is not a whole number"), (('args noise',None),"'noise'"),
@@ -450,7 +450,7 @@ def test_no_record(board, line, why, capsys):
     f = Path('runs/leaderboard.jsonl')
     line = spoilt(board[0], *line) if isinstance(line, tuple) else line
     f.write_bytes(b''.join((good := f.read_bytes().splitlines(True))[:5])+line.encode()+b'\n'+b''.join(good[5:]))
-    with pytest.warns(UserWarning, match=f'line 6 of .*leaderboard.jsonl is damaged and left out: .*{why}'):
+    with pytest.warns(UserWarning, match=f'line 6 of .*leaderboard.jsonl is damaged and skipped: .*{why}'):
         assert B.read_board('runs')==board
     with pytest.warns(UserWarning, match='line 6'): lb('show', '--full')
     assert 'name of aaaa' in capsys.readouterr().out
