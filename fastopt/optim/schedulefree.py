@@ -137,7 +137,7 @@ def train(self:FastOptimizer):
         if _replaced(p, st): new += not _restart(p, st)
         else: p.copy_(st['y'])
         del st['y'], st['y_mom']
-    if new: warn(f"{self.rule.__name__}: {new} weights were replaced while they were the average, which starts again from them")
+    if new: warn(f"{self.rule.__name__}: {new} weights were replaced while they were the average; the average starts again from them")
 
 # %% ../../nbs/optim/21_schedulefree.ipynb #dacf17f6
 def _checked(f):
@@ -169,5 +169,5 @@ def create_opt(self:Learner):
     _create_opt(self)
     if not (opt := _modes(self.opt)): return
     if hasattr(self, 'add_schedule_free'): self.add_schedule_free()
-    else: warn(f"{opt.rule.__name__}: nothing puts the average in the place of the weights for validation; "
-        "`import fastopt.training.schedule_free`")
+    else: warn(f"{opt.rule.__name__}: validation would use the weights instead of their average; "
+        "`import fastopt.training.schedule_free` to switch")

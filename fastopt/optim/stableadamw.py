@@ -23,8 +23,7 @@ def stabilize(u, g, v:Borrowed, *,
     return u / at_least(rms, 1.) # An infinite square divided by an infinite mean is NaN
 
 # %% ../../nbs/optim/16_stableadamw.ipynb #97b243d7
-stableadamw = Rule(adam, decay, stabilize, descend, sqr_mom=0.99, eps=1e-6, wd=0.01,
-    doc='AdamW with shorter steps where gradients suddenly grow',
+stableadamw = Rule(adam, decay, stabilize, descend, sqr_mom=0.99, eps=1e-6, wd=0.01, doc='AdamW with shorter steps where gradients jump',
     paper=('Stable and low-precision training for large-scale vision-language models', 2023, 'https://arxiv.org/abs/2304.13013'),
     code='warner-benjamin/optimi@17a3d54')
 StableAdamW = stableadamw.torch('StableAdamW')
