@@ -59,7 +59,7 @@ AMSGrad = amsgrad.torch('AMSGrad')
 Length = Range(4, inf, '[)') # Length of a moving average in steps; the rectification needs more than 4
 
 def rectification(β, t, n_min=5.):
-    "How far to trust the mean square after `t` steps at decay rate `β`, from 0 (no more than `n_min` gradients in it) to 1"
+    "Return how far to trust the mean square after `t` steps at decay rate `β`, from 0 (it has no more than `n_min` gradients) to 1"
     ρ_inf = 2/(1-β) - 1
     ρ = ρ_inf - 2*t*β**t/(1-β**t)
     return cond(ρ>n_min, lambda: root((ρ-4)*(ρ-2)*ρ_inf / ((ρ_inf-4)*(ρ_inf-2)*ρ)), 0.)
@@ -113,5 +113,5 @@ def rectified(u, *,
 _told = dict(paper=('On the variance of the adaptive learning rate and beyond', 2019, 'https://arxiv.org/abs/1908.03265'),
     code='LiyuanLucasLiu/RAdam@d9fd30a')
 radam = Rule(adapt, rectify, decay, descend, doc='Rectified Adam, which is momentum until the mean square can be trusted', **_told)
-radam_hold = Rule(*radam, hold, doc="Rectified Adam that does not move until then, the default of the authors' code", **_told)
+radam_hold = Rule(*radam, hold, doc='Rectified Adam that does not move until the mean square can be trusted', **_told)
 RAdam = radam.torch('RAdam')

@@ -318,7 +318,7 @@ class _radam_hold(Rule):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> FastOptimizer:
-        """Rectified Adam that does not move until then, the default of the authors' code
+        """Rectified Adam that does not move until the mean square can be trusted
 
         lr: Learning rate: the length of a step (in [0, inf))
         mom: β₁ of the mean (in [0, 1))
@@ -327,7 +327,7 @@ class _radam_hold(Rule):
         n_min: Shortest moving average to trust, in steps (in [4, inf))
         wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))"""
 radam_hold: _radam_hold
-"""Rectified Adam that does not move until then, the default of the authors' code
+"""Rectified Adam that does not move until the mean square can be trusted
 
 | hyper   | default | range     | meaning |
 |---------|---------|-----------|---------|
@@ -387,7 +387,7 @@ class RAdam(TorchOptimizer):
         weight_decay: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))"""
 
 def rectification(β: Any, t: Any, n_min: Any = 5.0) -> Any:
-    """How far to trust the mean square after `t` steps at decay rate `β`, from 0 (no more than `n_min` gradients in it) to 1"""
+    """Return how far to trust the mean square after `t` steps at decay rate `β`, from 0 (it has no more than `n_min` gradients) to 1"""
 
 adapt: Term
 """Divide the mean gradient by its root mean square once that can be trusted"""
