@@ -41,7 +41,7 @@ rprop = Rule(rprop, decay, descend, lr=1e-2, doc='Steps along the sign of the gr
 Rprop = rprop.torch('Rprop', etas=('drop', 'grow'))
 
 # %% ../../nbs/optim/02_adaptive.ipynb #e9edad1f
-Start = Range(0, inf, '[)', also=dict(initial_accumulator_value=float)) # As PyTorch calls it
+Start = Range(0, inf, '[)', also=dict(initial_accumulator_value=float)) # With PyTorch's name
 
 @term
 def adagrad(u, v, *,
@@ -61,7 +61,7 @@ adagrad = Rule(decay, adagrad, descend, lr=1e-2, doc='Rates that fall with the s
 Adagrad = adagrad.torch('Adagrad')
 
 # %% ../../nbs/optim/02_adaptive.ipynb #227f8157
-Rho = Range(0, 1, '[)', also=dict(rho=float)) # As PyTorch calls it
+Rho = Range(0, 1, '[)', also=dict(rho=float)) # With PyTorch's name
 
 @term
 def adadelta(u, v, s, *,
@@ -80,7 +80,7 @@ adadelta = Rule(decay, adadelta, descend, lr=1., doc='Steps in units of past ste
 Adadelta = adadelta.torch('Adadelta')
 
 # %% ../../nbs/optim/02_adaptive.ipynb #d31f09d4
-Alpha = Range(0, 1, '[)', also=dict(alpha=float)) # As PyTorch calls it
+Alpha = Range(0, 1, '[)', also=dict(alpha=float)) # With PyTorch's name
 
 @term
 def rmsprop(u, v, *,
@@ -134,7 +134,7 @@ def mom_at(t, mom, mom_decay):
     return mom * (1 - 0.5*0.96**(t*mom_decay))
 
 # %% ../../nbs/optim/02_adaptive.ipynb #27dda426
-MomDecay = Range(0, inf, '[)', also=dict(momentum_decay=float)) # As PyTorch calls it
+MomDecay = Range(0, inf, '[)', also=dict(momentum_decay=float)) # With PyTorch's name
 
 @term
 def nadam(u, m, v, *,

@@ -24,7 +24,7 @@ class Factor(Range):
     def __contains__(self, x): return as_number(x)==inf or super().__contains__(x)
 
 Growth = Factor(1, inf)
-Beta3 = Range(-1, 1, '[)', also=dict(beta3=lambda o: -1. if o is None else float(o))) # As the authors call it
+Beta3 = Range(-1, 1, '[)', also=dict(beta3=lambda o: -1. if o is None else float(o))) # With the authors' name
 Found = Memo(d=0., best=0., rate=0., r=0., g1=0.)
 
 def distance(opt):

@@ -54,9 +54,9 @@ def test_weights_stay_finite_after_huge_gradients_unless_the_registry_names_the_
     The same bursts were given to PyTorch 2.14's Adafactor and SGD, and to code of the authors or of earlier ports: lessw2020's
     ranger.py@81d386b and ranger2020.py@02d0540, nikhilvyas/SOAP@f42d296, AGI-Arena/MARS@31d813c, YellowFin_Pytorch@046feb2,
     moskomule/shampoo.pytorch@1ab7de4 and the PyTorch version of google-research/scalable_shampoo@05e1d1c. Everything that stays finite
-    there stays finite here, with one exception: for a matrix of 7 by 3, moskomule's Shampoo, which multiplies by one root before it sums for
-    the next, tolerates 1e19. SOAP and MARS stay finite here where they do not there: SOAP from 1e20 on, once its axes have been rotated, and
-    MARS from 2.5e38 on."""
+    there stays finite here, with one exception: for a matrix of 7 by 3, moskomule's Shampoo, which multiplies by one root before it
+    sums for the next, tolerates 1e19. SOAP and MARS stay finite here where they do not there: SOAP from 1e20 on, once its axes have
+    been rotated, and MARS from 2.5e38 on."""
     limit,survived = OVERFLOWS.get(name, (math.inf, ''))[0],True
     for size,at in product((*[1e19]*(limit<1e20), 1e20, 1e30, 3e38), (0, 6)):
         shapes = FEW if name in OVERFLOWS and size<limit else FEW+LONG # Sums over rows are larger than an entry
