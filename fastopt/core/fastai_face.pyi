@@ -28,7 +28,7 @@ class FastOptimizer(fastai.optimizer.Optimizer):
     chosen: Any
     engine: Any
     def eval(self) -> Any:
-        """Put the average in the place of the weights, of a rule that keeps one"""
+        """Replace the weights by the average, if the rule keeps one"""
     def for_engine(self) -> Any: ...
     def freeze_to(self, n: Any) -> Any: ...
     frozen_idx: Any
@@ -48,7 +48,7 @@ class FastOptimizer(fastai.optimizer.Optimizer):
     def state_dict(self) -> Any: ...
     def step(self, closure: Any = None) -> Any: ...
     def train(self) -> Any:
-        """Put the weights back to where they are trained, after `eval`"""
+        """Restore the trained weights after `eval`"""
     def updates(self, **hypers: Any) -> dict:
         """What `step` would add to each weight; afterwards all is as it was, to the bit"""
     warned: Any

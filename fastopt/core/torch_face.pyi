@@ -31,7 +31,7 @@ class TorchOptimizer(torch.optim.optimizer.Optimizer):
     called: Any
     engine: Any
     def eval(self) -> Any:
-        """Put the average in the place of the weights, of a rule that keeps one"""
+        """Replace the weights by the average, if the rule keeps one"""
     def for_engine(self) -> Any: ...
     keys: Any
     def load_state_dict(self, state_dict: Any) -> Any: ...
@@ -46,6 +46,6 @@ class TorchOptimizer(torch.optim.optimizer.Optimizer):
     def state_dict(self) -> Any: ...
     def step(self, closure: Any = None) -> Any: ...
     def train(self) -> Any:
-        """Put the weights back to where they are trained, after `eval`"""
+        """Restore the trained weights after `eval`"""
     def updates(self, **hypers: Any) -> dict:
         """What `step` would add to each weight; afterwards all is as it was, to the bit"""

@@ -1,4 +1,4 @@
-"""Three answers to what Adam should divide by, and when
+"""Three answers to what Adam should divide by and when
 
 Docs: https://fastopt.github.io/fastopt/optim/adabelief.html.md"""
 
@@ -16,11 +16,11 @@ from ..core.rules import Borrowed, Flag, NonNeg, Rule, Unit, unbias, unbias_root
 # %% ../../nbs/optim/09_adabelief.ipynb #ee1977f4
 @term
 def belief(u, m, s, *,
-    mom:Unit=0.9, # β₁: how slowly the mean of gradients forgets
-    sqr_mom:Unit=0.999, # β₂: how slowly the mean square of surprises forgets
-    eps:NonNeg=1e-16 # Added to the stored mean square, every step
+    mom:Unit=0.9, # β₁: decay rate of the mean of gradients
+    sqr_mom:Unit=0.999, # β₂: decay rate of the mean square of surprises
+    eps:NonNeg=1e-16 # Added to the stored mean square at every step
 ):
-    "AdaBelief: the mean gradient, and in `s` how far gradients stray from it"
+    "Return the mean gradient, and keep in `s` the mean square of the deviations from it (AdaBelief)"
     ema_(m, u, mom)
     ema_sqr_(s, u-m, sqr_mom).add_(eps)
     return m
@@ -33,7 +33,7 @@ def over_root(u, s:Borrowed, *,
     eps:NonNeg=1e-16, # Added to the root
     step
 ):
-    "Over the root of the mean square, both debiased"
+    "Divide by the root of the mean square, both debiased"
     return unbias(u, mom, step) / (unbias_root(s, sqr_mom, step) + eps)
 
 @term
@@ -43,7 +43,7 @@ def over_top(u, s:Borrowed, top, *,
     eps:NonNeg=1e-16, # Added to the root
     step
 ):
-    "Over the root of the largest mean square so far, both debiased"
+    "Divide by the root of the largest mean square so far, both debiased"
     top.copy_(torch.maximum(top, s))
     return unbias(u, mom, step) / (unbias_root(top, sqr_mom, step) + eps)
 
@@ -51,18 +51,19 @@ def over_top(u, s:Borrowed, top, *,
 def over_root_late(u, s:Borrowed, *,
     sqr_mom:Unit=0.999, # β₂ of the mean square
     eps:NonNeg=1e-16, # Added to the root
-    n_min:Length=5., # Least length of the moving average to trust
+    n_min:Length=5., # Shortest moving average to trust, in steps
     step
 ):
-    "Over the root of the mean square once that can be trusted; `rectify` debiases"
+    "Divide by the root of the mean square once that can be trusted; `rectify` debiases"
     return cond(rectification(sqr_mom, step, n_min)!=0, lambda: u / (s.sqrt() + eps), u)
 
 # %% ../../nbs/optim/09_adabelief.ipynb #b2bd1bdf
 _paper = 'AdaBelief Optimizer: Adapting Stepsizes by the Belief in Observed Gradients',2020,'https://arxiv.org/abs/2010.07468'
 _told = dict(paper=_paper, code='juntang-zhuang/Adabelief-Optimizer@2855178')
-adabelief = Rule(belief, over_root_late, rectify, decay, descend, doc='Adam over the surprise in gradients, rectified', **_told)
-adabelief_plain = Rule(belief, over_root, decay, descend, doc='Adam over the surprise in gradients', **_told)
-adabelief_ams = Rule(belief, over_top, decay, descend, doc='Adam over the largest surprise so far', **_told)
+adabelief = Rule(belief, over_root_late, rectify, decay, descend,
+    doc='Adam divided by the deviation of gradients from their mean, rectified', **_told)
+adabelief_plain = Rule(belief, over_root, decay, descend, doc='Adam divided by the deviation of gradients from their mean', **_told)
+adabelief_ams = Rule(belief, over_top, decay, descend, doc='Adam divided by the largest deviation so far', **_told)
 AdaBelief = adabelief.torch('AdaBelief')
 
 # %% ../../nbs/optim/09_adabelief.ipynb #305a5dac
@@ -70,20 +71,20 @@ def millionth(p): return torch.full_like(p, 1e-6)
 
 @term
 def yogi(u, m, v=millionth, *,
-    mom:Unit=0.9, # β₁: how slowly the mean of gradients forgets
-    sqr_mom:Unit=0.999, # β₂: by what share of the square of a gradient `v` moves
+    mom:Unit=0.9, # β₁: decay rate of the mean of gradients
+    sqr_mom:Unit=0.999, # β₂: `v` moves by 1-β₂ of the square of a gradient
     eps:NonNeg=1e-3, # Added to the root
     eps_hat:Flag=True, # Add `eps` to the root before it is debiased?
     step
 ):
-    "Yogi: Adam whose mean square falls slowly where gradients are small"
+    "Divide the mean gradient by a root mean square that falls slowly where gradients are small (Yogi)"
     ema_(m, u, mom)
     v.sub_((v-u*u).sign()*(u*u)*(1-sqr_mom))
     if eps_hat: eps = eps/root(1-sqr_mom**step)
     return unbias(m, mom, step) / (unbias_root(v, sqr_mom, step) + eps)
 
 # %% ../../nbs/optim/09_adabelief.ipynb #3ee192a4
-yogi = Rule(decay, yogi, descend, lr=1e-2, doc='Adam whose mean square falls slowly where gradients are small',
+yogi = Rule(decay, yogi, descend, lr=1e-2, doc='Adam with a mean square that falls slowly where gradients are small',
     paper=('Adaptive Methods for Nonconvex Optimization', 2018,
         'https://papers.nips.cc/paper/8186-adaptive-methods-for-nonconvex-optimization'), code='tensorflow/addons@23bd494')
 Yogi = yogi.torch('Yogi')
@@ -91,12 +92,12 @@ Yogi = yogi.torch('Yogi')
 # %% ../../nbs/optim/09_adabelief.ipynb #9b708a02
 @term
 def laprop(u, v, m, *,
-    mom:Unit=0.9, # β₁: how slowly the mean of normalised gradients forgets
-    sqr_mom:Unit=0.999, # β₂: how slowly the mean square forgets
+    mom:Unit=0.9, # β₁: decay rate of the mean of normalised gradients
+    sqr_mom:Unit=0.999, # β₂: decay rate of the mean square
     eps:NonNeg=1e-15, # Keeps the division finite
     step
 ):
-    "LaProp: the mean of gradients, each over the root mean square of its day"
+    "Average gradients, each divided by the root mean square at its own step (LaProp)"
     ema_sqr_(v, u, sqr_mom)
     ema_(m, u / (unbias_root(v, sqr_mom, step) + eps), mom)
     return unbias(m, mom, step)

@@ -27,16 +27,16 @@ class _adabelief(Rule):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> FastOptimizer:
-        """Adam over the surprise in gradients, rectified
+        """Adam divided by the deviation of gradients from their mean, rectified
 
         lr: Learning rate: the length of a step (in [0, inf))
         mom: β₁ of the mean (in [0, 1))
         sqr_mom: β₂ of the mean square (in [0, 1))
         eps: Added to the root (in [0, inf))
-        n_min: Least length of the moving average to trust (in [4, inf))
+        n_min: Shortest moving average to trust, in steps (in [4, inf))
         wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))"""
 adabelief: _adabelief
-"""Adam over the surprise in gradients, rectified
+"""Adam divided by the deviation of gradients from their mean, rectified
 
 | hyper   | default | range     | meaning |
 |---------|---------|-----------|---------|
@@ -44,7 +44,7 @@ adabelief: _adabelief
 | mom     | 0.9     | 0 ≤ x < 1 | β₁ of the mean |
 | sqr_mom | 0.999   | 0 ≤ x < 1 | β₂ of the mean square |
 | eps     | 1e-16   | 0 ≤ x     | Added to the root |
-| n_min   | 5       | 4 ≤ x     | Least length of the moving average to trust |
+| n_min   | 5       | 4 ≤ x     | Shortest moving average to trust, in steps |
 | wd      | 0       | 0 ≤ x     | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
 
 Paper: AdaBelief Optimizer: Adapting Stepsizes by the Belief in Observed Gradients (2020), https://arxiv.org/abs/2010.07468
@@ -66,7 +66,7 @@ class _adabelief_plain(Rule):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> FastOptimizer:
-        """Adam over the surprise in gradients
+        """Adam divided by the deviation of gradients from their mean
 
         lr: Learning rate: the length of a step (in [0, inf))
         mom: β₁ of the mean (in [0, 1))
@@ -74,7 +74,7 @@ class _adabelief_plain(Rule):
         eps: Added to the root (in [0, inf))
         wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))"""
 adabelief_plain: _adabelief_plain
-"""Adam over the surprise in gradients
+"""Adam divided by the deviation of gradients from their mean
 
 | hyper   | default | range     | meaning |
 |---------|---------|-----------|---------|
@@ -103,7 +103,7 @@ class _adabelief_ams(Rule):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> FastOptimizer:
-        """Adam over the largest surprise so far
+        """Adam divided by the largest deviation so far
 
         lr: Learning rate: the length of a step (in [0, inf))
         mom: β₁ of the mean (in [0, 1))
@@ -111,7 +111,7 @@ class _adabelief_ams(Rule):
         eps: Added to the root (in [0, inf))
         wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))"""
 adabelief_ams: _adabelief_ams
-"""Adam over the largest surprise so far
+"""Adam divided by the largest deviation so far
 
 | hyper   | default | range     | meaning |
 |---------|---------|-----------|---------|
@@ -125,7 +125,7 @@ Paper: AdaBelief Optimizer: Adapting Stepsizes by the Belief in Observed Gradien
 Faithful to: juntang-zhuang/Adabelief-Optimizer@2855178"""
 
 class AdaBelief(TorchOptimizer):
-    """Adam over the surprise in gradients, rectified
+    """Adam divided by the deviation of gradients from their mean, rectified
 
     | hyper        | default | range     | meaning |
     |--------------|---------|-----------|---------|
@@ -133,7 +133,7 @@ class AdaBelief(TorchOptimizer):
     | betas[0]     | 0.9     | 0 ≤ x < 1 | β₁ of the mean |
     | betas[1]     | 0.999   | 0 ≤ x < 1 | β₂ of the mean square |
     | eps          | 1e-16   | 0 ≤ x     | Added to the root |
-    | n_min        | 5       | 4 ≤ x     | Least length of the moving average to trust |
+    | n_min        | 5       | 4 ≤ x     | Shortest moving average to trust, in steps |
     | weight_decay | 0       | 0 ≤ x     | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
 
     Paper: AdaBelief Optimizer: Adapting Stepsizes by the Belief in Observed Gradients (2020), https://arxiv.org/abs/2010.07468
@@ -160,13 +160,13 @@ class AdaBelief(TorchOptimizer):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> None:
-        """Adam over the surprise in gradients, rectified
+        """Adam divided by the deviation of gradients from their mean, rectified
 
         lr: Learning rate: the length of a step (in [0, inf))
         betas[0]: β₁ of the mean (in [0, 1))
         betas[1]: β₂ of the mean square (in [0, 1))
         eps: Added to the root (in [0, inf))
-        n_min: Least length of the moving average to trust (in [4, inf))
+        n_min: Shortest moving average to trust, in steps (in [4, inf))
         weight_decay: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))"""
 
 class _yogi(Rule):
@@ -186,23 +186,23 @@ class _yogi(Rule):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> FastOptimizer:
-        """Adam whose mean square falls slowly where gradients are small
+        """Adam with a mean square that falls slowly where gradients are small
 
         lr: Learning rate: the length of a step (in [0, inf))
         wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))
-        mom: β₁: how slowly the mean of gradients forgets (in [0, 1))
-        sqr_mom: β₂: by what share of the square of a gradient `v` moves (in [0, 1))
+        mom: β₁: decay rate of the mean of gradients (in [0, 1))
+        sqr_mom: β₂: `v` moves by 1-β₂ of the square of a gradient (in [0, 1))
         eps: Added to the root (in [0, inf))
         eps_hat: Add `eps` to the root before it is debiased? (one of False, True)"""
 yogi: _yogi
-"""Adam whose mean square falls slowly where gradients are small
+"""Adam with a mean square that falls slowly where gradients are small
 
 | hyper   | default | range              | meaning |
 |---------|---------|--------------------|---------|
 | lr      | 0.01    | 0 ≤ x              | Learning rate: the length of a step |
 | wd      | 0       | 0 ≤ x              | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-| mom     | 0.9     | 0 ≤ x < 1          | β₁: how slowly the mean of gradients forgets |
-| sqr_mom | 0.999   | 0 ≤ x < 1          | β₂: by what share of the square of a gradient `v` moves |
+| mom     | 0.9     | 0 ≤ x < 1          | β₁: decay rate of the mean of gradients |
+| sqr_mom | 0.999   | 0 ≤ x < 1          | β₂: `v` moves by 1-β₂ of the square of a gradient |
 | eps     | 0.001   | 0 ≤ x              | Added to the root |
 | eps_hat | True    | one of False, True | Add `eps` to the root before it is debiased? |
 
@@ -210,14 +210,14 @@ Paper: Adaptive Methods for Nonconvex Optimization (2018), https://papers.nips.c
 Faithful to: tensorflow/addons@23bd494"""
 
 class Yogi(TorchOptimizer):
-    """Adam whose mean square falls slowly where gradients are small
+    """Adam with a mean square that falls slowly where gradients are small
 
     | hyper        | default | range              | meaning |
     |--------------|---------|--------------------|---------|
     | lr           | 0.01    | 0 ≤ x              | Learning rate: the length of a step |
     | weight_decay | 0       | 0 ≤ x              | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-    | betas[0]     | 0.9     | 0 ≤ x < 1          | β₁: how slowly the mean of gradients forgets |
-    | betas[1]     | 0.999   | 0 ≤ x < 1          | β₂: by what share of the square of a gradient `v` moves |
+    | betas[0]     | 0.9     | 0 ≤ x < 1          | β₁: decay rate of the mean of gradients |
+    | betas[1]     | 0.999   | 0 ≤ x < 1          | β₂: `v` moves by 1-β₂ of the square of a gradient |
     | eps          | 0.001   | 0 ≤ x              | Added to the root |
     | eps_hat      | True    | one of False, True | Add `eps` to the root before it is debiased? |
 
@@ -245,12 +245,12 @@ class Yogi(TorchOptimizer):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> None:
-        """Adam whose mean square falls slowly where gradients are small
+        """Adam with a mean square that falls slowly where gradients are small
 
         lr: Learning rate: the length of a step (in [0, inf))
         weight_decay: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))
-        betas[0]: β₁: how slowly the mean of gradients forgets (in [0, 1))
-        betas[1]: β₂: by what share of the square of a gradient `v` moves (in [0, 1))
+        betas[0]: β₁: decay rate of the mean of gradients (in [0, 1))
+        betas[1]: β₂: `v` moves by 1-β₂ of the square of a gradient (in [0, 1))
         eps: Added to the root (in [0, inf))
         eps_hat: Add `eps` to the root before it is debiased? (one of False, True)"""
 
@@ -273,8 +273,8 @@ class _laprop(Rule):
         """Momentum of normalised gradients
 
         lr: Learning rate: the length of a step (in [0, inf))
-        mom: β₁: how slowly the mean of normalised gradients forgets (in [0, 1))
-        sqr_mom: β₂: how slowly the mean square forgets (in [0, 1))
+        mom: β₁: decay rate of the mean of normalised gradients (in [0, 1))
+        sqr_mom: β₂: decay rate of the mean square (in [0, 1))
         eps: Keeps the division finite (in [0, inf))
         wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))"""
 laprop: _laprop
@@ -283,8 +283,8 @@ laprop: _laprop
 | hyper   | default | range     | meaning |
 |---------|---------|-----------|---------|
 | lr      | 0.0004  | 0 ≤ x     | Learning rate: the length of a step |
-| mom     | 0.9     | 0 ≤ x < 1 | β₁: how slowly the mean of normalised gradients forgets |
-| sqr_mom | 0.999   | 0 ≤ x < 1 | β₂: how slowly the mean square forgets |
+| mom     | 0.9     | 0 ≤ x < 1 | β₁: decay rate of the mean of normalised gradients |
+| sqr_mom | 0.999   | 0 ≤ x < 1 | β₂: decay rate of the mean square |
 | eps     | 1e-15   | 0 ≤ x     | Keeps the division finite |
 | wd      | 0       | 0 ≤ x     | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
 
@@ -297,8 +297,8 @@ class LaProp(TorchOptimizer):
     | hyper        | default | range     | meaning |
     |--------------|---------|-----------|---------|
     | lr           | 0.0004  | 0 ≤ x     | Learning rate: the length of a step |
-    | betas[0]     | 0.9     | 0 ≤ x < 1 | β₁: how slowly the mean of normalised gradients forgets |
-    | betas[1]     | 0.999   | 0 ≤ x < 1 | β₂: how slowly the mean square forgets |
+    | betas[0]     | 0.9     | 0 ≤ x < 1 | β₁: decay rate of the mean of normalised gradients |
+    | betas[1]     | 0.999   | 0 ≤ x < 1 | β₂: decay rate of the mean square |
     | eps          | 1e-15   | 0 ≤ x     | Keeps the division finite |
     | weight_decay | 0       | 0 ≤ x     | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
 
@@ -328,21 +328,21 @@ class LaProp(TorchOptimizer):
         """Momentum of normalised gradients
 
         lr: Learning rate: the length of a step (in [0, inf))
-        betas[0]: β₁: how slowly the mean of normalised gradients forgets (in [0, 1))
-        betas[1]: β₂: how slowly the mean square forgets (in [0, 1))
+        betas[0]: β₁: decay rate of the mean of normalised gradients (in [0, 1))
+        betas[1]: β₂: decay rate of the mean square (in [0, 1))
         eps: Keeps the division finite (in [0, inf))
         weight_decay: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))"""
 
 belief: Term
-"""AdaBelief: the mean gradient, and in `s` how far gradients stray from it"""
+"""Return the mean gradient, and keep in `s` the mean square of the deviations from it (AdaBelief)"""
 
 over_root: Term
-"""Over the root of the mean square, both debiased"""
+"""Divide by the root of the mean square, both debiased"""
 
 over_top: Term
-"""Over the root of the largest mean square so far, both debiased"""
+"""Divide by the root of the largest mean square so far, both debiased"""
 
 over_root_late: Term
-"""Over the root of the mean square once that can be trusted; `rectify` debiases"""
+"""Divide by the root of the mean square once that can be trusted; `rectify` debiases"""
 
 def millionth(p: Any) -> Any: ...

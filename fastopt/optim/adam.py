@@ -1,4 +1,4 @@
-"""Steps as long as the gradient is steady, however large it is
+"""Steps whose length depends on how steady the gradient is, and not on its size
 
 Docs: https://fastopt.github.io/fastopt/optim/adam.html.md"""
 
@@ -11,19 +11,19 @@ __all__ = ['adamw', 'adam', 'Adam', 'AdamW', 'amsgrad', 'AMSGrad', 'Length', 'ra
 # %% ../../nbs/optim/01_adam.ipynb #b3115b2e
 from math import inf
 import torch
-import fastopt.core.torch_face # chkstyle: ignore - a rule is called through its faces
+import fastopt.core.torch_face # chkstyle: ignore - importing it lets a rule be called
 from ..core.rules import Flag, NonNeg, Range, Rule, Unit, unbias, unbias_root, cond, decay, descend, ema_, ema_sqr_, root, term
 
 # %% ../../nbs/optim/01_adam.ipynb #fe48707e
 @term
 def adam(u, m, v, *,
-    mom:Unit=0.9, # β₁: how slowly the mean of gradients forgets
-    sqr_mom:Unit=0.999, # β₂: how slowly the mean of squares forgets
+    mom:Unit=0.9, # β₁: decay rate of the mean of gradients
+    sqr_mom:Unit=0.999, # β₂: decay rate of the mean of squares
     eps:NonNeg=1e-8, # Keeps the division finite
     eps_hat:Flag=False, # Add `eps` to the root before it is debiased (ε̂ in the paper)?
     step
 ):
-    "Adam: the mean gradient over its root mean square"
+    "Divide the mean gradient by its root mean square, both debiased (Adam)"
     ema_(m, u, mom)
     ema_sqr_(v, u, sqr_mom)
     if eps_hat: eps = eps/root(1-sqr_mom**step)
@@ -32,19 +32,19 @@ def adam(u, m, v, *,
 # %% ../../nbs/optim/01_adam.ipynb #901a06e3
 adamw = Rule(adam, decay, descend, wd=0.01, doc='Adam with decoupled weight decay',
     paper=('Decoupled weight decay regularization', 2017, 'https://arxiv.org/abs/1711.05101'), code='torch 2.15.0')
-adam = Rule(decay, adam, descend, doc='Adaptive moments, with L2 weight decay',
+adam = Rule(decay, adam, descend, doc='Adaptive moments with L2 weight decay',
     paper=('Adam: a method for stochastic optimization', 2014, 'https://arxiv.org/abs/1412.6980'), code='torch 2.15.0')
 Adam,AdamW = adam.torch('Adam'),adamw.torch('AdamW')
 
 # %% ../../nbs/optim/01_adam.ipynb #1bd6ad80
 @term
 def amsgrad(u, m, v, top, *,
-    mom:Unit=0.9, # β₁: how slowly the mean of gradients forgets
-    sqr_mom:Unit=0.999, # β₂: how slowly the mean of squares forgets
+    mom:Unit=0.9, # β₁: decay rate of the mean of gradients
+    sqr_mom:Unit=0.999, # β₂: decay rate of the mean of squares
     eps:NonNeg=1e-8, # Keeps the division finite
     step
 ):
-    "AMSGrad: the mean gradient over the largest root mean square so far"
+    "Divide the mean gradient by the largest root mean square so far, both debiased (AMSGrad)"
     ema_(m, u, mom)
     ema_sqr_(v, u, sqr_mom)
     top.copy_(torch.maximum(top, v))
@@ -56,10 +56,10 @@ amsgrad = Rule(decay, amsgrad, descend, doc='Adam with the largest mean square s
 AMSGrad = amsgrad.torch('AMSGrad')
 
 # %% ../../nbs/optim/01_adam.ipynb #c76e0f91
-Length = Range(4, inf, '[)') # Of a moving average, in steps; a rectification needs more than 4
+Length = Range(4, inf, '[)') # Length of a moving average in steps; the rectification needs more than 4
 
 def rectification(β, t, n_min=5.):
-    "How far the mean square after `t` steps at decay rate `β` is to be trusted, or 0 while too few (`n_min`) gradients are in it"
+    "Return how far to trust the mean square after `t` steps at decay rate `β`, from 0 (it has no more than `n_min` gradients) to 1"
     ρ_inf = 2/(1-β) - 1
     ρ = ρ_inf - 2*t*β**t/(1-β**t)
     return cond(ρ>n_min, lambda: root((ρ-4)*(ρ-2)*ρ_inf / ((ρ_inf-4)*(ρ_inf-2)*ρ)), 0.)
@@ -67,13 +67,13 @@ def rectification(β, t, n_min=5.):
 # %% ../../nbs/optim/01_adam.ipynb #ac732138
 @term
 def adapt(u, m, v, *,
-    mom:Unit=0.9, # β₁: how slowly the mean of gradients forgets
-    sqr_mom:Unit=0.999, # β₂: how slowly the mean of squares forgets
+    mom:Unit=0.9, # β₁: decay rate of the mean of gradients
+    sqr_mom:Unit=0.999, # β₂: decay rate of the mean of squares
     eps:NonNeg=1e-8, # Keeps the division finite
-    n_min:Length=5., # Least length of the moving average to trust
+    n_min:Length=5., # Shortest moving average to trust, in steps
     step
 ):
-    "The mean gradient, over its root mean square once that can be trusted"
+    "Divide the mean gradient by its root mean square once that can be trusted"
     ema_(m, u, mom)
     ema_sqr_(v, u, sqr_mom)
     return cond(rectification(sqr_mom, step, n_min)!=0, lambda: m / (v.sqrt() + eps), m)
@@ -83,35 +83,35 @@ def adapt(u, m, v, *,
 def rectify(u, *,
     mom:Unit=0.9, # β₁ of the mean
     sqr_mom:Unit=0.999, # β₂ of the mean square
-    n_min:Length=5., # Least length of the moving average to trust
+    n_min:Length=5., # Shortest moving average to trust, in steps
     step
 ):
-    "Debias what `adapt` gives, and rectify its variance"
+    "Debias the direction of `adapt` and rectify its variance"
     r = rectification(sqr_mom, step, n_min)
     return unbias(u, mom, step) * cond(r!=0, lambda: r*root(1-sqr_mom**step), 1.)
 
 @term
 def hold(u, *,
     sqr_mom:Unit=0.999, # β₂ of the mean square
-    n_min:Length=5., # Least length of the moving average to trust
+    n_min:Length=5., # Shortest moving average to trust, in steps
     step
 ):
-    "Stand still while the mean square cannot be trusted"
+    "Do not move while the mean square cannot be trusted"
     return cond(rectification(sqr_mom, step, n_min)!=0, u, lambda: torch.zeros_like(u))
 
 # %% ../../nbs/optim/01_adam.ipynb #a87440df
 @term
 def rectified(u, *,
     sqr_mom:Unit=0.999, # β₂ of the mean square
-    n_min:Length=5., # Least length of the moving average to trust
+    n_min:Length=5., # Shortest moving average to trust, in steps
     step
 ):
-    "Rectify the variance of a debiased direction: nothing at first, all of it in the end"
+    "Rectify the variance of a debiased direction by a factor that rises from 0 to 1"
     return u*rectification(sqr_mom, step, n_min)
 
 # %% ../../nbs/optim/01_adam.ipynb #7b83c148
 _told = dict(paper=('On the variance of the adaptive learning rate and beyond', 2019, 'https://arxiv.org/abs/1908.03265'),
     code='LiyuanLucasLiu/RAdam@d9fd30a')
-radam = Rule(adapt, rectify, decay, descend, doc='Rectified Adam: momentum until the mean square can be trusted', **_told)
-radam_hold = Rule(*radam, hold, doc="Rectified Adam that stands still meanwhile, the default of the authors' code", **_told)
+radam = Rule(adapt, rectify, decay, descend, doc='Rectified Adam, which is momentum until the mean square can be trusted', **_told)
+radam_hold = Rule(*radam, hold, doc='Rectified Adam that does not move until the mean square can be trusted', **_told)
 RAdam = radam.torch('RAdam')

@@ -30,8 +30,8 @@ class _adamw(Rule):
         """Adam with decoupled weight decay
 
         lr: Learning rate: the length of a step (in [0, inf))
-        mom: β₁: how slowly the mean of gradients forgets (in [0, 1))
-        sqr_mom: β₂: how slowly the mean of squares forgets (in [0, 1))
+        mom: β₁: decay rate of the mean of gradients (in [0, 1))
+        sqr_mom: β₂: decay rate of the mean of squares (in [0, 1))
         eps: Keeps the division finite (in [0, inf))
         eps_hat: Add `eps` to the root before it is debiased (ε̂ in the paper)? (one of False, True)
         wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))"""
@@ -41,8 +41,8 @@ adamw: _adamw
 | hyper   | default | range              | meaning |
 |---------|---------|--------------------|---------|
 | lr      | 0.001   | 0 ≤ x              | Learning rate: the length of a step |
-| mom     | 0.9     | 0 ≤ x < 1          | β₁: how slowly the mean of gradients forgets |
-| sqr_mom | 0.999   | 0 ≤ x < 1          | β₂: how slowly the mean of squares forgets |
+| mom     | 0.9     | 0 ≤ x < 1          | β₁: decay rate of the mean of gradients |
+| sqr_mom | 0.999   | 0 ≤ x < 1          | β₂: decay rate of the mean of squares |
 | eps     | 1e-08   | 0 ≤ x              | Keeps the division finite |
 | eps_hat | False   | one of False, True | Add `eps` to the root before it is debiased (ε̂ in the paper)? |
 | wd      | 0.01    | 0 ≤ x              | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
@@ -67,23 +67,23 @@ class _adam(Rule):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> FastOptimizer:
-        """Adaptive moments, with L2 weight decay
+        """Adaptive moments with L2 weight decay
 
         lr: Learning rate: the length of a step (in [0, inf))
         wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))
-        mom: β₁: how slowly the mean of gradients forgets (in [0, 1))
-        sqr_mom: β₂: how slowly the mean of squares forgets (in [0, 1))
+        mom: β₁: decay rate of the mean of gradients (in [0, 1))
+        sqr_mom: β₂: decay rate of the mean of squares (in [0, 1))
         eps: Keeps the division finite (in [0, inf))
         eps_hat: Add `eps` to the root before it is debiased (ε̂ in the paper)? (one of False, True)"""
 adam: _adam
-"""Adaptive moments, with L2 weight decay
+"""Adaptive moments with L2 weight decay
 
 | hyper   | default | range              | meaning |
 |---------|---------|--------------------|---------|
 | lr      | 0.001   | 0 ≤ x              | Learning rate: the length of a step |
 | wd      | 0       | 0 ≤ x              | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-| mom     | 0.9     | 0 ≤ x < 1          | β₁: how slowly the mean of gradients forgets |
-| sqr_mom | 0.999   | 0 ≤ x < 1          | β₂: how slowly the mean of squares forgets |
+| mom     | 0.9     | 0 ≤ x < 1          | β₁: decay rate of the mean of gradients |
+| sqr_mom | 0.999   | 0 ≤ x < 1          | β₂: decay rate of the mean of squares |
 | eps     | 1e-08   | 0 ≤ x              | Keeps the division finite |
 | eps_hat | False   | one of False, True | Add `eps` to the root before it is debiased (ε̂ in the paper)? |
 
@@ -91,14 +91,14 @@ Paper: Adam: a method for stochastic optimization (2014), https://arxiv.org/abs/
 Faithful to: torch 2.15.0"""
 
 class Adam(TorchOptimizer):
-    """Adaptive moments, with L2 weight decay
+    """Adaptive moments with L2 weight decay
 
     | hyper        | default | range              | meaning |
     |--------------|---------|--------------------|---------|
     | lr           | 0.001   | 0 ≤ x              | Learning rate: the length of a step |
     | weight_decay | 0       | 0 ≤ x              | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-    | betas[0]     | 0.9     | 0 ≤ x < 1          | β₁: how slowly the mean of gradients forgets |
-    | betas[1]     | 0.999   | 0 ≤ x < 1          | β₂: how slowly the mean of squares forgets |
+    | betas[0]     | 0.9     | 0 ≤ x < 1          | β₁: decay rate of the mean of gradients |
+    | betas[1]     | 0.999   | 0 ≤ x < 1          | β₂: decay rate of the mean of squares |
     | eps          | 1e-08   | 0 ≤ x              | Keeps the division finite |
     | eps_hat      | False   | one of False, True | Add `eps` to the root before it is debiased (ε̂ in the paper)? |
 
@@ -126,12 +126,12 @@ class Adam(TorchOptimizer):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> None:
-        """Adaptive moments, with L2 weight decay
+        """Adaptive moments with L2 weight decay
 
         lr: Learning rate: the length of a step (in [0, inf))
         weight_decay: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))
-        betas[0]: β₁: how slowly the mean of gradients forgets (in [0, 1))
-        betas[1]: β₂: how slowly the mean of squares forgets (in [0, 1))
+        betas[0]: β₁: decay rate of the mean of gradients (in [0, 1))
+        betas[1]: β₂: decay rate of the mean of squares (in [0, 1))
         eps: Keeps the division finite (in [0, inf))
         eps_hat: Add `eps` to the root before it is debiased (ε̂ in the paper)? (one of False, True)"""
 
@@ -141,8 +141,8 @@ class AdamW(TorchOptimizer):
     | hyper        | default | range              | meaning |
     |--------------|---------|--------------------|---------|
     | lr           | 0.001   | 0 ≤ x              | Learning rate: the length of a step |
-    | betas[0]     | 0.9     | 0 ≤ x < 1          | β₁: how slowly the mean of gradients forgets |
-    | betas[1]     | 0.999   | 0 ≤ x < 1          | β₂: how slowly the mean of squares forgets |
+    | betas[0]     | 0.9     | 0 ≤ x < 1          | β₁: decay rate of the mean of gradients |
+    | betas[1]     | 0.999   | 0 ≤ x < 1          | β₂: decay rate of the mean of squares |
     | eps          | 1e-08   | 0 ≤ x              | Keeps the division finite |
     | eps_hat      | False   | one of False, True | Add `eps` to the root before it is debiased (ε̂ in the paper)? |
     | weight_decay | 0.01    | 0 ≤ x              | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
@@ -174,8 +174,8 @@ class AdamW(TorchOptimizer):
         """Adam with decoupled weight decay
 
         lr: Learning rate: the length of a step (in [0, inf))
-        betas[0]: β₁: how slowly the mean of gradients forgets (in [0, 1))
-        betas[1]: β₂: how slowly the mean of squares forgets (in [0, 1))
+        betas[0]: β₁: decay rate of the mean of gradients (in [0, 1))
+        betas[1]: β₂: decay rate of the mean of squares (in [0, 1))
         eps: Keeps the division finite (in [0, inf))
         eps_hat: Add `eps` to the root before it is debiased (ε̂ in the paper)? (one of False, True)
         weight_decay: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))"""
@@ -200,8 +200,8 @@ class _amsgrad(Rule):
 
         lr: Learning rate: the length of a step (in [0, inf))
         wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))
-        mom: β₁: how slowly the mean of gradients forgets (in [0, 1))
-        sqr_mom: β₂: how slowly the mean of squares forgets (in [0, 1))
+        mom: β₁: decay rate of the mean of gradients (in [0, 1))
+        sqr_mom: β₂: decay rate of the mean of squares (in [0, 1))
         eps: Keeps the division finite (in [0, inf))"""
 amsgrad: _amsgrad
 """Adam with the largest mean square so far
@@ -210,8 +210,8 @@ amsgrad: _amsgrad
 |---------|---------|-----------|---------|
 | lr      | 0.001   | 0 ≤ x     | Learning rate: the length of a step |
 | wd      | 0       | 0 ≤ x     | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-| mom     | 0.9     | 0 ≤ x < 1 | β₁: how slowly the mean of gradients forgets |
-| sqr_mom | 0.999   | 0 ≤ x < 1 | β₂: how slowly the mean of squares forgets |
+| mom     | 0.9     | 0 ≤ x < 1 | β₁: decay rate of the mean of gradients |
+| sqr_mom | 0.999   | 0 ≤ x < 1 | β₂: decay rate of the mean of squares |
 | eps     | 1e-08   | 0 ≤ x     | Keeps the division finite |
 
 Paper: On the convergence of Adam and beyond (2018), https://arxiv.org/abs/1904.09237
@@ -224,8 +224,8 @@ class AMSGrad(TorchOptimizer):
     |--------------|---------|-----------|---------|
     | lr           | 0.001   | 0 ≤ x     | Learning rate: the length of a step |
     | weight_decay | 0       | 0 ≤ x     | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-    | betas[0]     | 0.9     | 0 ≤ x < 1 | β₁: how slowly the mean of gradients forgets |
-    | betas[1]     | 0.999   | 0 ≤ x < 1 | β₂: how slowly the mean of squares forgets |
+    | betas[0]     | 0.9     | 0 ≤ x < 1 | β₁: decay rate of the mean of gradients |
+    | betas[1]     | 0.999   | 0 ≤ x < 1 | β₂: decay rate of the mean of squares |
     | eps          | 1e-08   | 0 ≤ x     | Keeps the division finite |
 
     Paper: On the convergence of Adam and beyond (2018), https://arxiv.org/abs/1904.09237
@@ -255,8 +255,8 @@ class AMSGrad(TorchOptimizer):
 
         lr: Learning rate: the length of a step (in [0, inf))
         weight_decay: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))
-        betas[0]: β₁: how slowly the mean of gradients forgets (in [0, 1))
-        betas[1]: β₂: how slowly the mean of squares forgets (in [0, 1))
+        betas[0]: β₁: decay rate of the mean of gradients (in [0, 1))
+        betas[1]: β₂: decay rate of the mean of squares (in [0, 1))
         eps: Keeps the division finite (in [0, inf))"""
 
 Length: TypeAlias = float # in [4, inf)
@@ -278,16 +278,16 @@ class _radam(Rule):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> FastOptimizer:
-        """Rectified Adam: momentum until the mean square can be trusted
+        """Rectified Adam, which is momentum until the mean square can be trusted
 
         lr: Learning rate: the length of a step (in [0, inf))
         mom: β₁ of the mean (in [0, 1))
         sqr_mom: β₂ of the mean square (in [0, 1))
         eps: Keeps the division finite (in [0, inf))
-        n_min: Least length of the moving average to trust (in [4, inf))
+        n_min: Shortest moving average to trust, in steps (in [4, inf))
         wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))"""
 radam: _radam
-"""Rectified Adam: momentum until the mean square can be trusted
+"""Rectified Adam, which is momentum until the mean square can be trusted
 
 | hyper   | default | range     | meaning |
 |---------|---------|-----------|---------|
@@ -295,7 +295,7 @@ radam: _radam
 | mom     | 0.9     | 0 ≤ x < 1 | β₁ of the mean |
 | sqr_mom | 0.999   | 0 ≤ x < 1 | β₂ of the mean square |
 | eps     | 1e-08   | 0 ≤ x     | Keeps the division finite |
-| n_min   | 5       | 4 ≤ x     | Least length of the moving average to trust |
+| n_min   | 5       | 4 ≤ x     | Shortest moving average to trust, in steps |
 | wd      | 0       | 0 ≤ x     | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
 
 Paper: On the variance of the adaptive learning rate and beyond (2019), https://arxiv.org/abs/1908.03265
@@ -318,16 +318,16 @@ class _radam_hold(Rule):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> FastOptimizer:
-        """Rectified Adam that stands still meanwhile, the default of the authors' code
+        """Rectified Adam that does not move until the mean square can be trusted
 
         lr: Learning rate: the length of a step (in [0, inf))
         mom: β₁ of the mean (in [0, 1))
         sqr_mom: β₂ of the mean square (in [0, 1))
         eps: Keeps the division finite (in [0, inf))
-        n_min: Least length of the moving average to trust (in [4, inf))
+        n_min: Shortest moving average to trust, in steps (in [4, inf))
         wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))"""
 radam_hold: _radam_hold
-"""Rectified Adam that stands still meanwhile, the default of the authors' code
+"""Rectified Adam that does not move until the mean square can be trusted
 
 | hyper   | default | range     | meaning |
 |---------|---------|-----------|---------|
@@ -335,14 +335,14 @@ radam_hold: _radam_hold
 | mom     | 0.9     | 0 ≤ x < 1 | β₁ of the mean |
 | sqr_mom | 0.999   | 0 ≤ x < 1 | β₂ of the mean square |
 | eps     | 1e-08   | 0 ≤ x     | Keeps the division finite |
-| n_min   | 5       | 4 ≤ x     | Least length of the moving average to trust |
+| n_min   | 5       | 4 ≤ x     | Shortest moving average to trust, in steps |
 | wd      | 0       | 0 ≤ x     | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
 
 Paper: On the variance of the adaptive learning rate and beyond (2019), https://arxiv.org/abs/1908.03265
 Faithful to: LiyuanLucasLiu/RAdam@d9fd30a"""
 
 class RAdam(TorchOptimizer):
-    """Rectified Adam: momentum until the mean square can be trusted
+    """Rectified Adam, which is momentum until the mean square can be trusted
 
     | hyper        | default | range     | meaning |
     |--------------|---------|-----------|---------|
@@ -350,7 +350,7 @@ class RAdam(TorchOptimizer):
     | betas[0]     | 0.9     | 0 ≤ x < 1 | β₁ of the mean |
     | betas[1]     | 0.999   | 0 ≤ x < 1 | β₂ of the mean square |
     | eps          | 1e-08   | 0 ≤ x     | Keeps the division finite |
-    | n_min        | 5       | 4 ≤ x     | Least length of the moving average to trust |
+    | n_min        | 5       | 4 ≤ x     | Shortest moving average to trust, in steps |
     | weight_decay | 0       | 0 ≤ x     | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
 
     Paper: On the variance of the adaptive learning rate and beyond (2019), https://arxiv.org/abs/1908.03265
@@ -377,26 +377,26 @@ class RAdam(TorchOptimizer):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> None:
-        """Rectified Adam: momentum until the mean square can be trusted
+        """Rectified Adam, which is momentum until the mean square can be trusted
 
         lr: Learning rate: the length of a step (in [0, inf))
         betas[0]: β₁ of the mean (in [0, 1))
         betas[1]: β₂ of the mean square (in [0, 1))
         eps: Keeps the division finite (in [0, inf))
-        n_min: Least length of the moving average to trust (in [4, inf))
+        n_min: Shortest moving average to trust, in steps (in [4, inf))
         weight_decay: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))"""
 
 def rectification(β: Any, t: Any, n_min: Any = 5.0) -> Any:
-    """How far the mean square after `t` steps at decay rate `β` is to be trusted, or 0 while too few (`n_min`) gradients are in it"""
+    """Return how far to trust the mean square after `t` steps at decay rate `β`, from 0 (it has no more than `n_min` gradients) to 1"""
 
 adapt: Term
-"""The mean gradient, over its root mean square once that can be trusted"""
+"""Divide the mean gradient by its root mean square once that can be trusted"""
 
 rectify: Term
-"""Debias what `adapt` gives, and rectify its variance"""
+"""Debias the direction of `adapt` and rectify its variance"""
 
 hold: Term
-"""Stand still while the mean square cannot be trusted"""
+"""Do not move while the mean square cannot be trusted"""
 
 rectified: Term
-"""Rectify the variance of a debiased direction: nothing at first, all of it in the end"""
+"""Rectify the variance of a debiased direction by a factor that rises from 0 to 1"""

@@ -8,32 +8,32 @@ Docs: https://fastopt.github.io/fastopt/optim/adam_mini.html.md"""
 __all__ = ['adam_mini', 'AdamMini', 'blocks', 'ema_blocks']
 
 # %% ../../nbs/optim/17_adam_mini.ipynb #0b6260aa
-import fastopt.core.torch_face # chkstyle: ignore - a rule is called through its faces
+import fastopt.core.torch_face # chkstyle: ignore - importing it lets a rule be called
 from ..core.rules import NonNeg, Rule, Unit, unbias, unbias_root, decay, descend, each, ema_, term
 
 # %% ../../nbs/optim/17_adam_mini.ipynb #c4eaa01e
 def blocks(x):
-    "Zeros, one for each block of `x`: each row of a matrix, or else all of it"
+    "Return a zero for each block of `x`, which is a row of a matrix or any other tensor as a whole"
     return x.new_zeros((len(x), 1) if x.ndim==2 else ())
 
 @each
 def ema_blocks(avg, x, β):
-    "`avg` after it forgot at rate `β` and learned the mean of each block of `x`"
+    "Return `avg` updated with the mean of each block of `x` at decay rate `β`"
     return avg*β + (x.mean(1, keepdim=True) if x.ndim==2 else x.mean())*(1-β) if x.numel() else avg
 
 @term
 def adam_mini(u, m, block_v=blocks, *,
-    mom:Unit=0.9, # β₁: how slowly the mean of gradients forgets
-    sqr_mom:Unit=0.999, # β₂: how slowly the mean of squares forgets
+    mom:Unit=0.9, # β₁: decay rate of the mean of gradients
+    sqr_mom:Unit=0.999, # β₂: decay rate of the mean of squares
     eps:NonNeg=1e-8, # Keeps the division finite
     step
 ):
-    "Adam-mini: the mean gradient over the root mean square of its block"
+    "Divide the mean gradient by the root mean square of its block, both debiased (Adam-mini)"
     ema_(m, u, mom)
     v = block_v.copy_(ema_blocks(block_v, u*u, sqr_mom))
     return unbias(m, mom, step) / (unbias_root(v, sqr_mom, step) + eps)
 
 # %% ../../nbs/optim/17_adam_mini.ipynb #e8d6d698
-adam_mini = Rule(adam_mini, decay, descend, doc='AdamW with one mean square for a whole row',
+adam_mini = Rule(adam_mini, decay, descend, doc='AdamW with one mean square for each row of a matrix',
     paper=('Adam-mini: Use Fewer Learning Rates To Gain More', 2024, 'https://arxiv.org/abs/2406.16793'), code='zyushun/Adam-mini@402aadf')
 AdamMini = adam_mini.torch('AdamMini')

@@ -25,21 +25,21 @@ class _adam_mini(Rule):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> FastOptimizer:
-        """AdamW with one mean square for a whole row
+        """AdamW with one mean square for each row of a matrix
 
         lr: Learning rate: the length of a step (in [0, inf))
-        mom: β₁: how slowly the mean of gradients forgets (in [0, 1))
-        sqr_mom: β₂: how slowly the mean of squares forgets (in [0, 1))
+        mom: β₁: decay rate of the mean of gradients (in [0, 1))
+        sqr_mom: β₂: decay rate of the mean of squares (in [0, 1))
         eps: Keeps the division finite (in [0, inf))
         wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))"""
 adam_mini: _adam_mini
-"""AdamW with one mean square for a whole row
+"""AdamW with one mean square for each row of a matrix
 
 | hyper   | default | range     | meaning |
 |---------|---------|-----------|---------|
 | lr      | 0.001   | 0 ≤ x     | Learning rate: the length of a step |
-| mom     | 0.9     | 0 ≤ x < 1 | β₁: how slowly the mean of gradients forgets |
-| sqr_mom | 0.999   | 0 ≤ x < 1 | β₂: how slowly the mean of squares forgets |
+| mom     | 0.9     | 0 ≤ x < 1 | β₁: decay rate of the mean of gradients |
+| sqr_mom | 0.999   | 0 ≤ x < 1 | β₂: decay rate of the mean of squares |
 | eps     | 1e-08   | 0 ≤ x     | Keeps the division finite |
 | wd      | 0       | 0 ≤ x     | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
 
@@ -47,13 +47,13 @@ Paper: Adam-mini: Use Fewer Learning Rates To Gain More (2024), https://arxiv.or
 Faithful to: zyushun/Adam-mini@402aadf"""
 
 class AdamMini(TorchOptimizer):
-    """AdamW with one mean square for a whole row
+    """AdamW with one mean square for each row of a matrix
 
     | hyper        | default | range     | meaning |
     |--------------|---------|-----------|---------|
     | lr           | 0.001   | 0 ≤ x     | Learning rate: the length of a step |
-    | betas[0]     | 0.9     | 0 ≤ x < 1 | β₁: how slowly the mean of gradients forgets |
-    | betas[1]     | 0.999   | 0 ≤ x < 1 | β₂: how slowly the mean of squares forgets |
+    | betas[0]     | 0.9     | 0 ≤ x < 1 | β₁: decay rate of the mean of gradients |
+    | betas[1]     | 0.999   | 0 ≤ x < 1 | β₂: decay rate of the mean of squares |
     | eps          | 1e-08   | 0 ≤ x     | Keeps the division finite |
     | weight_decay | 0       | 0 ≤ x     | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
 
@@ -80,16 +80,16 @@ class AdamMini(TorchOptimizer):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> None:
-        """AdamW with one mean square for a whole row
+        """AdamW with one mean square for each row of a matrix
 
         lr: Learning rate: the length of a step (in [0, inf))
-        betas[0]: β₁: how slowly the mean of gradients forgets (in [0, 1))
-        betas[1]: β₂: how slowly the mean of squares forgets (in [0, 1))
+        betas[0]: β₁: decay rate of the mean of gradients (in [0, 1))
+        betas[1]: β₂: decay rate of the mean of squares (in [0, 1))
         eps: Keeps the division finite (in [0, inf))
         weight_decay: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))"""
 
 def blocks(x: Any) -> Any:
-    """Zeros, one for each block of `x`: each row of a matrix, or else all of it"""
+    """Return a zero for each block of `x`, which is a row of a matrix or any other tensor as a whole"""
 
 def ema_blocks(avg: Any, x: Any, β: Any) -> Any:
-    """`avg` after it forgot at rate `β` and learned the mean of each block of `x`"""
+    """Return `avg` updated with the mean of each block of `x` at decay rate `β`"""

@@ -1,4 +1,4 @@
-"""Adam whose rates may not rise above what they have been on average
+"""Adam with rates that are bounded by their own averages
 
 Docs: https://fastopt.github.io/fastopt/optim/adamod.html.md"""
 
@@ -14,7 +14,7 @@ from ..core.rules import Flag, NonNeg, Range, Rule, Unit, ema_, ema_sqr_, root, 
 
 # %% ../../nbs/optim/08_adamod.ipynb #ae0d6c78
 def from_length(n):
-    "The decay rate of an average over about `n` steps"
+    "Return the decay rate of an average over about `n` steps"
     return 1 - 1/n
 
 Memory = Range(0, 1, '[)', also=dict(len_memory=from_length))
@@ -22,14 +22,14 @@ Memory = Range(0, 1, '[)', also=dict(len_memory=from_length))
 @term
 def adamod(u, m, v, s, *,
     lr:NonNeg=1e-3, # Learning rate
-    mom:Unit=0.9, # β₁: how slowly the mean of gradients forgets
-    sqr_mom:Unit=0.999, # β₂: how slowly the mean of squares forgets
-    mom3:Memory=0.999, # β₃: how slowly the mean of rates forgets; `len_memory=1000` says the same
+    mom:Unit=0.9, # β₁: decay rate of the mean of gradients
+    sqr_mom:Unit=0.999, # β₂: decay rate of the mean of squares
+    mom3:Memory=0.999, # β₃: decay rate of the mean of rates; `len_memory=1000` is the same
     eps:NonNeg=1e-8, # Keeps the division finite
-    average_step:Flag=False, # Take the mean of the rate and its average, not the smaller?
+    average_step:Flag=False, # Use the mean of the rate and its average instead of the smaller of the two?
     step
 ):
-    "AdaMod: Adam's rates, none above its own average over time"
+    "Bound Adam's rate of each weight by its own average over time (AdaMod)"
     ema_(m, u, mom)
     ema_sqr_(v, u, sqr_mom)
     η = lr*root(1-sqr_mom**step)/(1-mom**step) / (v.sqrt() + eps)
@@ -45,5 +45,5 @@ AdaMod = adamod.torch('AdaMod')
 _lessw = 'lessw2020/Best-Deep-Learning-Optimizers@070a509'
 diffmod = Rule(adamod, friction, shrink, doc='AdaMod with the friction of diffGrad', code=_lessw)
 deepmemory = Rule(adamod, friction, shrink, lr=4e-3, eps=1e-6, mom3=from_length(200), version=1, average_step=True, code=_lessw,
-    doc='DiffMod with the mean of rate and average')
+    doc='DiffMod with the mean of the rate and its average')
 DiffMod,DeepMemory = diffmod.torch('DiffMod'),deepmemory.torch('DeepMemory')

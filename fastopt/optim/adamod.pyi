@@ -33,11 +33,11 @@ class _adamod(Rule):
         """Adam whose rates are bounded by their own averages
 
         lr: Learning rate (in [0, inf))
-        mom: β₁: how slowly the mean of gradients forgets (in [0, 1))
-        sqr_mom: β₂: how slowly the mean of squares forgets (in [0, 1))
-        mom3: β₃: how slowly the mean of rates forgets; `len_memory=1000` says the same (in [0, 1))
+        mom: β₁: decay rate of the mean of gradients (in [0, 1))
+        sqr_mom: β₂: decay rate of the mean of squares (in [0, 1))
+        mom3: β₃: decay rate of the mean of rates; `len_memory=1000` is the same (in [0, 1))
         eps: Keeps the division finite (in [0, inf))
-        average_step: Take the mean of the rate and its average, not the smaller? (one of False, True)
+        average_step: Use the mean of the rate and its average instead of the smaller of the two? (one of False, True)
         wd: Weight decay, multiplied by `lr` (in [0, inf))"""
 adamod: _adamod
 """Adam whose rates are bounded by their own averages
@@ -45,11 +45,11 @@ adamod: _adamod
 | hyper        | default | range              | meaning |
 |--------------|---------|--------------------|---------|
 | lr           | 0.001   | 0 ≤ x              | Learning rate |
-| mom          | 0.9     | 0 ≤ x < 1          | β₁: how slowly the mean of gradients forgets |
-| sqr_mom      | 0.999   | 0 ≤ x < 1          | β₂: how slowly the mean of squares forgets |
-| mom3         | 0.999   | 0 ≤ x < 1          | β₃: how slowly the mean of rates forgets; `len_memory=1000` says the same |
+| mom          | 0.9     | 0 ≤ x < 1          | β₁: decay rate of the mean of gradients |
+| sqr_mom      | 0.999   | 0 ≤ x < 1          | β₂: decay rate of the mean of squares |
+| mom3         | 0.999   | 0 ≤ x < 1          | β₃: decay rate of the mean of rates; `len_memory=1000` is the same |
 | eps          | 1e-08   | 0 ≤ x              | Keeps the division finite |
-| average_step | False   | one of False, True | Take the mean of the rate and its average, not the smaller? |
+| average_step | False   | one of False, True | Use the mean of the rate and its average instead of the smaller of the two? |
 | wd           | 0       | 0 ≤ x              | Weight decay, multiplied by `lr` |
 
 Paper: An Adaptive and Momental Bound Method for Stochastic Learning (2019), https://arxiv.org/abs/1910.12249
@@ -61,11 +61,11 @@ class AdaMod(TorchOptimizer):
     | hyper        | default | range              | meaning |
     |--------------|---------|--------------------|---------|
     | lr           | 0.001   | 0 ≤ x              | Learning rate |
-    | betas[0]     | 0.9     | 0 ≤ x < 1          | β₁: how slowly the mean of gradients forgets |
-    | betas[1]     | 0.999   | 0 ≤ x < 1          | β₂: how slowly the mean of squares forgets |
-    | mom3         | 0.999   | 0 ≤ x < 1          | β₃: how slowly the mean of rates forgets; `len_memory=1000` says the same |
+    | betas[0]     | 0.9     | 0 ≤ x < 1          | β₁: decay rate of the mean of gradients |
+    | betas[1]     | 0.999   | 0 ≤ x < 1          | β₂: decay rate of the mean of squares |
+    | mom3         | 0.999   | 0 ≤ x < 1          | β₃: decay rate of the mean of rates; `len_memory=1000` is the same |
     | eps          | 1e-08   | 0 ≤ x              | Keeps the division finite |
-    | average_step | False   | one of False, True | Take the mean of the rate and its average, not the smaller? |
+    | average_step | False   | one of False, True | Use the mean of the rate and its average instead of the smaller of the two? |
     | weight_decay | 0       | 0 ≤ x              | Weight decay, multiplied by `lr` |
 
     Paper: An Adaptive and Momental Bound Method for Stochastic Learning (2019), https://arxiv.org/abs/1910.12249
@@ -97,11 +97,11 @@ class AdaMod(TorchOptimizer):
         """Adam whose rates are bounded by their own averages
 
         lr: Learning rate (in [0, inf))
-        betas[0]: β₁: how slowly the mean of gradients forgets (in [0, 1))
-        betas[1]: β₂: how slowly the mean of squares forgets (in [0, 1))
-        mom3: β₃: how slowly the mean of rates forgets; `len_memory=1000` says the same (in [0, 1))
+        betas[0]: β₁: decay rate of the mean of gradients (in [0, 1))
+        betas[1]: β₂: decay rate of the mean of squares (in [0, 1))
+        mom3: β₃: decay rate of the mean of rates; `len_memory=1000` is the same (in [0, 1))
         eps: Keeps the division finite (in [0, inf))
-        average_step: Take the mean of the rate and its average, not the smaller? (one of False, True)
+        average_step: Use the mean of the rate and its average instead of the smaller of the two? (one of False, True)
         weight_decay: Weight decay, multiplied by `lr` (in [0, inf))"""
 
 class _diffmod(Rule):
@@ -127,12 +127,12 @@ class _diffmod(Rule):
         """AdaMod with the friction of diffGrad
 
         lr: Learning rate (in [0, inf))
-        mom: β₁: how slowly the mean of gradients forgets (in [0, 1))
-        sqr_mom: β₂: how slowly the mean of squares forgets (in [0, 1))
-        mom3: β₃: how slowly the mean of rates forgets; `len_memory=1000` says the same (in [0, 1))
+        mom: β₁: decay rate of the mean of gradients (in [0, 1))
+        sqr_mom: β₂: decay rate of the mean of squares (in [0, 1))
+        mom3: β₃: decay rate of the mean of rates; `len_memory=1000` is the same (in [0, 1))
         eps: Keeps the division finite (in [0, inf))
-        average_step: Take the mean of the rate and its average, not the smaller? (one of False, True)
-        version: 0: ξ of the size of the change, ½ to 1; 1: of its sign too, 0 to 1; 2: of the size, ½ to 5 (one of 0, 1, 2; versions above 2 have no trustworthy published definition)
+        average_step: Use the mean of the rate and its average instead of the smaller of the two? (one of False, True)
+        version: Friction ξ as a function of the size of the change (0: ½ to 1, 2: ½ to 5) or of the change with its sign (1: 0 to 1) (one of 0, 1, 2; versions above 2 have no trustworthy published definition)
         wd: Weight decay, multiplied by `lr` (in [0, inf))"""
 diffmod: _diffmod
 """AdaMod with the friction of diffGrad
@@ -140,12 +140,12 @@ diffmod: _diffmod
 | hyper        | default | range              | meaning |
 |--------------|---------|--------------------|---------|
 | lr           | 0.001   | 0 ≤ x              | Learning rate |
-| mom          | 0.9     | 0 ≤ x < 1          | β₁: how slowly the mean of gradients forgets |
-| sqr_mom      | 0.999   | 0 ≤ x < 1          | β₂: how slowly the mean of squares forgets |
-| mom3         | 0.999   | 0 ≤ x < 1          | β₃: how slowly the mean of rates forgets; `len_memory=1000` says the same |
+| mom          | 0.9     | 0 ≤ x < 1          | β₁: decay rate of the mean of gradients |
+| sqr_mom      | 0.999   | 0 ≤ x < 1          | β₂: decay rate of the mean of squares |
+| mom3         | 0.999   | 0 ≤ x < 1          | β₃: decay rate of the mean of rates; `len_memory=1000` is the same |
 | eps          | 1e-08   | 0 ≤ x              | Keeps the division finite |
-| average_step | False   | one of False, True | Take the mean of the rate and its average, not the smaller? |
-| version      | 0       | one of 0, 1, 2     | 0: ξ of the size of the change, ½ to 1; 1: of its sign too, 0 to 1; 2: of the size, ½ to 5 |
+| average_step | False   | one of False, True | Use the mean of the rate and its average instead of the smaller of the two? |
+| version      | 0       | one of 0, 1, 2     | Friction ξ as a function of the size of the change (0: ½ to 1, 2: ½ to 5) or of the change with its sign (1: 0 to 1) |
 | wd           | 0       | 0 ≤ x              | Weight decay, multiplied by `lr` |
 
 Faithful to: lessw2020/Best-Deep-Learning-Optimizers@070a509"""
@@ -170,28 +170,28 @@ class _deepmemory(Rule):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> FastOptimizer:
-        """DiffMod with the mean of rate and average
+        """DiffMod with the mean of the rate and its average
 
         lr: Learning rate (in [0, inf))
-        mom: β₁: how slowly the mean of gradients forgets (in [0, 1))
-        sqr_mom: β₂: how slowly the mean of squares forgets (in [0, 1))
-        mom3: β₃: how slowly the mean of rates forgets; `len_memory=1000` says the same (in [0, 1))
+        mom: β₁: decay rate of the mean of gradients (in [0, 1))
+        sqr_mom: β₂: decay rate of the mean of squares (in [0, 1))
+        mom3: β₃: decay rate of the mean of rates; `len_memory=1000` is the same (in [0, 1))
         eps: Keeps the division finite (in [0, inf))
-        average_step: Take the mean of the rate and its average, not the smaller? (one of False, True)
-        version: 0: ξ of the size of the change, ½ to 1; 1: of its sign too, 0 to 1; 2: of the size, ½ to 5 (one of 0, 1, 2; versions above 2 have no trustworthy published definition)
+        average_step: Use the mean of the rate and its average instead of the smaller of the two? (one of False, True)
+        version: Friction ξ as a function of the size of the change (0: ½ to 1, 2: ½ to 5) or of the change with its sign (1: 0 to 1) (one of 0, 1, 2; versions above 2 have no trustworthy published definition)
         wd: Weight decay, multiplied by `lr` (in [0, inf))"""
 deepmemory: _deepmemory
-"""DiffMod with the mean of rate and average
+"""DiffMod with the mean of the rate and its average
 
 | hyper        | default | range              | meaning |
 |--------------|---------|--------------------|---------|
 | lr           | 0.004   | 0 ≤ x              | Learning rate |
-| mom          | 0.9     | 0 ≤ x < 1          | β₁: how slowly the mean of gradients forgets |
-| sqr_mom      | 0.999   | 0 ≤ x < 1          | β₂: how slowly the mean of squares forgets |
-| mom3         | 0.995   | 0 ≤ x < 1          | β₃: how slowly the mean of rates forgets; `len_memory=1000` says the same |
+| mom          | 0.9     | 0 ≤ x < 1          | β₁: decay rate of the mean of gradients |
+| sqr_mom      | 0.999   | 0 ≤ x < 1          | β₂: decay rate of the mean of squares |
+| mom3         | 0.995   | 0 ≤ x < 1          | β₃: decay rate of the mean of rates; `len_memory=1000` is the same |
 | eps          | 1e-06   | 0 ≤ x              | Keeps the division finite |
-| average_step | True    | one of False, True | Take the mean of the rate and its average, not the smaller? |
-| version      | 1       | one of 0, 1, 2     | 0: ξ of the size of the change, ½ to 1; 1: of its sign too, 0 to 1; 2: of the size, ½ to 5 |
+| average_step | True    | one of False, True | Use the mean of the rate and its average instead of the smaller of the two? |
+| version      | 1       | one of 0, 1, 2     | Friction ξ as a function of the size of the change (0: ½ to 1, 2: ½ to 5) or of the change with its sign (1: 0 to 1) |
 | wd           | 0       | 0 ≤ x              | Weight decay, multiplied by `lr` |
 
 Faithful to: lessw2020/Best-Deep-Learning-Optimizers@070a509"""
@@ -202,12 +202,12 @@ class DiffMod(TorchOptimizer):
     | hyper        | default | range              | meaning |
     |--------------|---------|--------------------|---------|
     | lr           | 0.001   | 0 ≤ x              | Learning rate |
-    | betas[0]     | 0.9     | 0 ≤ x < 1          | β₁: how slowly the mean of gradients forgets |
-    | betas[1]     | 0.999   | 0 ≤ x < 1          | β₂: how slowly the mean of squares forgets |
-    | mom3         | 0.999   | 0 ≤ x < 1          | β₃: how slowly the mean of rates forgets; `len_memory=1000` says the same |
+    | betas[0]     | 0.9     | 0 ≤ x < 1          | β₁: decay rate of the mean of gradients |
+    | betas[1]     | 0.999   | 0 ≤ x < 1          | β₂: decay rate of the mean of squares |
+    | mom3         | 0.999   | 0 ≤ x < 1          | β₃: decay rate of the mean of rates; `len_memory=1000` is the same |
     | eps          | 1e-08   | 0 ≤ x              | Keeps the division finite |
-    | average_step | False   | one of False, True | Take the mean of the rate and its average, not the smaller? |
-    | version      | 0       | one of 0, 1, 2     | 0: ξ of the size of the change, ½ to 1; 1: of its sign too, 0 to 1; 2: of the size, ½ to 5 |
+    | average_step | False   | one of False, True | Use the mean of the rate and its average instead of the smaller of the two? |
+    | version      | 0       | one of 0, 1, 2     | Friction ξ as a function of the size of the change (0: ½ to 1, 2: ½ to 5) or of the change with its sign (1: 0 to 1) |
     | weight_decay | 0       | 0 ≤ x              | Weight decay, multiplied by `lr` |
 
     Faithful to: lessw2020/Best-Deep-Learning-Optimizers@070a509"""
@@ -239,26 +239,26 @@ class DiffMod(TorchOptimizer):
         """AdaMod with the friction of diffGrad
 
         lr: Learning rate (in [0, inf))
-        betas[0]: β₁: how slowly the mean of gradients forgets (in [0, 1))
-        betas[1]: β₂: how slowly the mean of squares forgets (in [0, 1))
-        mom3: β₃: how slowly the mean of rates forgets; `len_memory=1000` says the same (in [0, 1))
+        betas[0]: β₁: decay rate of the mean of gradients (in [0, 1))
+        betas[1]: β₂: decay rate of the mean of squares (in [0, 1))
+        mom3: β₃: decay rate of the mean of rates; `len_memory=1000` is the same (in [0, 1))
         eps: Keeps the division finite (in [0, inf))
-        average_step: Take the mean of the rate and its average, not the smaller? (one of False, True)
-        version: 0: ξ of the size of the change, ½ to 1; 1: of its sign too, 0 to 1; 2: of the size, ½ to 5 (one of 0, 1, 2; versions above 2 have no trustworthy published definition)
+        average_step: Use the mean of the rate and its average instead of the smaller of the two? (one of False, True)
+        version: Friction ξ as a function of the size of the change (0: ½ to 1, 2: ½ to 5) or of the change with its sign (1: 0 to 1) (one of 0, 1, 2; versions above 2 have no trustworthy published definition)
         weight_decay: Weight decay, multiplied by `lr` (in [0, inf))"""
 
 class DeepMemory(TorchOptimizer):
-    """DiffMod with the mean of rate and average
+    """DiffMod with the mean of the rate and its average
 
     | hyper        | default | range              | meaning |
     |--------------|---------|--------------------|---------|
     | lr           | 0.004   | 0 ≤ x              | Learning rate |
-    | betas[0]     | 0.9     | 0 ≤ x < 1          | β₁: how slowly the mean of gradients forgets |
-    | betas[1]     | 0.999   | 0 ≤ x < 1          | β₂: how slowly the mean of squares forgets |
-    | mom3         | 0.995   | 0 ≤ x < 1          | β₃: how slowly the mean of rates forgets; `len_memory=1000` says the same |
+    | betas[0]     | 0.9     | 0 ≤ x < 1          | β₁: decay rate of the mean of gradients |
+    | betas[1]     | 0.999   | 0 ≤ x < 1          | β₂: decay rate of the mean of squares |
+    | mom3         | 0.995   | 0 ≤ x < 1          | β₃: decay rate of the mean of rates; `len_memory=1000` is the same |
     | eps          | 1e-06   | 0 ≤ x              | Keeps the division finite |
-    | average_step | True    | one of False, True | Take the mean of the rate and its average, not the smaller? |
-    | version      | 1       | one of 0, 1, 2     | 0: ξ of the size of the change, ½ to 1; 1: of its sign too, 0 to 1; 2: of the size, ½ to 5 |
+    | average_step | True    | one of False, True | Use the mean of the rate and its average instead of the smaller of the two? |
+    | version      | 1       | one of 0, 1, 2     | Friction ξ as a function of the size of the change (0: ½ to 1, 2: ½ to 5) or of the change with its sign (1: 0 to 1) |
     | weight_decay | 0       | 0 ≤ x              | Weight decay, multiplied by `lr` |
 
     Faithful to: lessw2020/Best-Deep-Learning-Optimizers@070a509"""
@@ -287,16 +287,16 @@ class DeepMemory(TorchOptimizer):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> None:
-        """DiffMod with the mean of rate and average
+        """DiffMod with the mean of the rate and its average
 
         lr: Learning rate (in [0, inf))
-        betas[0]: β₁: how slowly the mean of gradients forgets (in [0, 1))
-        betas[1]: β₂: how slowly the mean of squares forgets (in [0, 1))
-        mom3: β₃: how slowly the mean of rates forgets; `len_memory=1000` says the same (in [0, 1))
+        betas[0]: β₁: decay rate of the mean of gradients (in [0, 1))
+        betas[1]: β₂: decay rate of the mean of squares (in [0, 1))
+        mom3: β₃: decay rate of the mean of rates; `len_memory=1000` is the same (in [0, 1))
         eps: Keeps the division finite (in [0, inf))
-        average_step: Take the mean of the rate and its average, not the smaller? (one of False, True)
-        version: 0: ξ of the size of the change, ½ to 1; 1: of its sign too, 0 to 1; 2: of the size, ½ to 5 (one of 0, 1, 2; versions above 2 have no trustworthy published definition)
+        average_step: Use the mean of the rate and its average instead of the smaller of the two? (one of False, True)
+        version: Friction ξ as a function of the size of the change (0: ½ to 1, 2: ½ to 5) or of the change with its sign (1: 0 to 1) (one of 0, 1, 2; versions above 2 have no trustworthy published definition)
         weight_decay: Weight decay, multiplied by `lr` (in [0, inf))"""
 
 def from_length(n: Any) -> Any:
-    """The decay rate of an average over about `n` steps"""
+    """Return the decay rate of an average over about `n` steps"""

@@ -1,4 +1,4 @@
-"""Three ways to look at how the gradient changes, or at what came before it
+"""Three rules that use the change of the gradient or its past
 
 Docs: https://fastopt.github.io/fastopt/optim/adan.html.md"""
 
@@ -17,13 +17,13 @@ from ..core.rules import Flag, NonNeg, Rule, Unit, unbias, unbias_root, cond, de
 # %% ../../nbs/optim/14_adan.ipynb #67cf44b4
 @term
 def adan(u, m, d, n, last, *,
-    mom:Unit=0.98, # β₁: how slowly the mean of gradients forgets
-    diff_mom:Unit=0.92, # β₂: how slowly the mean of their changes forgets, and how far ahead to look
-    sqr_mom:Unit=0.99, # β₃: how slowly the mean of squares forgets
+    mom:Unit=0.98, # β₁: decay rate of the mean of gradients
+    diff_mom:Unit=0.92, # β₂: decay rate of the mean of their changes, and how far to look ahead
+    sqr_mom:Unit=0.99, # β₃: decay rate of the mean of squares
     eps:NonNeg=1e-8, # Keeps the division finite
     step
 ):
-    "Adan: the mean gradient and its mean change, over the root mean square of both"
+    "Divide the mean gradient plus its mean change by the root mean square of both (Adan)"
     cond(step==1, lambda: last.copy_(u), last)
     Δ = u - last
     last.copy_(u)
@@ -37,27 +37,27 @@ def prox(u, p, *,
     lr:NonNeg=1e-3, # Learning rate
     wd:NonNeg=0. # Weight decay, multiplied by `lr`
 ):
-    "Proximal weight decay: by the weight that the step leads to"
+    "Apply weight decay computed at the weight to which the step leads (proximal decay)"
     return (u + p*wd)/(1+lr*wd)
 
 # %% ../../nbs/optim/14_adan.ipynb #5b619288
 _adan = dict(paper=('Adan: Adaptive Nesterov Momentum Algorithm for Faster Optimizing Deep Models', 2022,
     'https://arxiv.org/abs/2208.06677'), code='sail-sg/Adan@2c65bea')
-adan_no_prox = Rule(adan, decay, descend, doc='Adan with decoupled decay', **_adan)
-adan = Rule(adan, prox, descend, doc='Adam that looks ahead along the change of the gradient', **_adan)
+adan_no_prox = Rule(adan, decay, descend, doc='Adan with decoupled weight decay', **_adan)
+adan = Rule(adan, prox, descend, doc='Adam with a look-ahead along the change of the gradient', **_adan)
 Adan = adan.torch('Adan')
 
 # %% ../../nbs/optim/14_adan.ipynb #0b99ddd2
 @term
 def adopt(u, m, v, *,
-    mom:Unit=0.9, # β₁: how slowly the mean of normalised gradients forgets
-    sqr_mom:Unit=0.9999, # β₂: how slowly the mean of squares forgets
+    mom:Unit=0.9, # β₁: decay rate of the mean of normalised gradients
+    sqr_mom:Unit=0.9999, # β₂: decay rate of the mean of squares
     eps:NonNeg=1e-6, # Least divisor
-    clip:Flag=True, # Clip normalised gradients?
-    clip_pow:NonNeg=0.25, # At `(step-1)**clip_pow`
+    clip:Flag=True, # Clip normalised gradients to `(step-1)**clip_pow`?
+    clip_pow:NonNeg=0.25, # Exponent of the bound of `clip`
     step
 ):
-    "ADOPT: the mean of gradients that were divided by the root mean square before them"
+    "Average gradients, each divided by the root mean square of the gradients before it (ADOPT)"
     x,c = u/v.sqrt().clamp(min=eps),(step-1)**clip_pow
     def learn():
         ema_sqr_(v, u, sqr_mom)
@@ -67,32 +67,32 @@ def adopt(u, m, v, *,
 
 @term
 def look_first(u, *, step):
-    "Stay at the first step"
+    "Do not move at the first step"
     return cond(step>1, u, lambda: torch.zeros_like(u))
 
 # %% ../../nbs/optim/14_adan.ipynb #a8884c31
 _adopt = dict(paper=('ADOPT: Modified Adam Can Converge with Any β₂ with the Optimal Rate', 2024, 'https://arxiv.org/abs/2411.02853'),
     code='iShohei220/adopt@6468572')
 adoptw = Rule(adopt, decay, look_first, descend, doc='ADOPT with decoupled weight decay', **_adopt)
-adopt = Rule(decay, adopt, descend, doc='Adam that divides by the mean square before this gradient', **_adopt)
+adopt = Rule(decay, adopt, descend, doc='Adam divided by the mean square before the present gradient', **_adopt)
 ADOPT,ADOPTW = adopt.torch('ADOPT'),adoptw.torch('ADOPTW')
 
 # %% ../../nbs/optim/14_adan.ipynb #dff2e2c5
-_MAX = torch.finfo(torch.float32).max # The largest number
+_MAX = torch.finfo(torch.float32).max # The largest float32
 
 @term
 def mars(u, past, *,
     mom:Unit=0.95, # β₁ of the rule that follows
-    gamma:NonNeg=0.025 # γ: how much of the change to add
+    gamma:NonNeg=0.025 # γ: how much of the change is added
 ):
-    "MARS: a gradient corrected by its change, at most 1 long"
-    c = (u + (u-past)*(gamma*mom/(1-mom))).clamp(min=-_MAX, max=_MAX) # Infinity over its infinite length would be NaN
+    "Add a multiple of its change to the gradient and clip the sum to a norm of 1 (MARS)"
+    c = (u + (u-past)*(gamma*mom/(1-mom))).clamp(min=-_MAX, max=_MAX) # Infinity divided by an infinite norm would be NaN
     past.copy_(u)
     return c / norm(c).clamp(min=1)
 
 # %% ../../nbs/optim/14_adan.ipynb #b10b9105
 def two_dims(p):
-    "Does the weight `p` have exactly two dimensions? Kernels of convolutions have four"
+    "Test whether the weight `p` has exactly two dimensions (kernels of convolutions have four)"
     return p.ndim==2
 
 _mars = dict(paper=('MARS: Unleashing the Power of Variance Reduction for Training Large Models', 2024, 'https://arxiv.org/abs/2411.10438'),
@@ -100,6 +100,6 @@ _mars = dict(paper=('MARS: Unleashing the Power of Variance Reduction for Traini
 mars_adamw = Rule(mars, adam, decay, descend, lr=3e-3, mom=0.95, sqr_mom=0.99, doc='AdamW on gradients corrected by their change', **_mars)
 mars_lion = Rule(mars, lion, decay, descend, lr=3e-3, mom=0.95, sqr_mom=0.95, doc='Lion on gradients corrected by their change', **_mars)
 mars = route(two_dims, mars_adamw, Rule(adam, decay, descend, lr=3e-3, sqr_mom=0.95, wd=0.1),
-    doc='mars_adamw for matrices, AdamW for the rest', **_mars)
+    doc='MARS with AdamW for matrices, and AdamW for all other weights', **_mars)
 MARS,MARSAdamW,MARSLion = mars.torch('MARS', betas=('mom', 'sqr_mom'), betas_1d=('other_mom', 'other_sqr_mom'),
     weight_decay_1d='other_wd'),mars_adamw.torch('MARSAdamW'),mars_lion.torch('MARSLion')

@@ -27,23 +27,23 @@ class _adan_no_prox(Rule):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> FastOptimizer:
-        """Adan with decoupled decay
+        """Adan with decoupled weight decay
 
         lr: Learning rate: the length of a step (in [0, inf))
-        mom: β₁: how slowly the mean of gradients forgets (in [0, 1))
-        diff_mom: β₂: how slowly the mean of their changes forgets, and how far ahead to look (in [0, 1))
-        sqr_mom: β₃: how slowly the mean of squares forgets (in [0, 1))
+        mom: β₁: decay rate of the mean of gradients (in [0, 1))
+        diff_mom: β₂: decay rate of the mean of their changes, and how far to look ahead (in [0, 1))
+        sqr_mom: β₃: decay rate of the mean of squares (in [0, 1))
         eps: Keeps the division finite (in [0, inf))
         wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))"""
 adan_no_prox: _adan_no_prox
-"""Adan with decoupled decay
+"""Adan with decoupled weight decay
 
 | hyper    | default | range     | meaning |
 |----------|---------|-----------|---------|
 | lr       | 0.001   | 0 ≤ x     | Learning rate: the length of a step |
-| mom      | 0.98    | 0 ≤ x < 1 | β₁: how slowly the mean of gradients forgets |
-| diff_mom | 0.92    | 0 ≤ x < 1 | β₂: how slowly the mean of their changes forgets, and how far ahead to look |
-| sqr_mom  | 0.99    | 0 ≤ x < 1 | β₃: how slowly the mean of squares forgets |
+| mom      | 0.98    | 0 ≤ x < 1 | β₁: decay rate of the mean of gradients |
+| diff_mom | 0.92    | 0 ≤ x < 1 | β₂: decay rate of the mean of their changes, and how far to look ahead |
+| sqr_mom  | 0.99    | 0 ≤ x < 1 | β₃: decay rate of the mean of squares |
 | eps      | 1e-08   | 0 ≤ x     | Keeps the division finite |
 | wd       | 0       | 0 ≤ x     | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
 
@@ -67,23 +67,23 @@ class _adan(Rule):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> FastOptimizer:
-        """Adam that looks ahead along the change of the gradient
+        """Adam with a look-ahead along the change of the gradient
 
         lr: Learning rate: the length of a step (in [0, inf))
-        mom: β₁: how slowly the mean of gradients forgets (in [0, 1))
-        diff_mom: β₂: how slowly the mean of their changes forgets, and how far ahead to look (in [0, 1))
-        sqr_mom: β₃: how slowly the mean of squares forgets (in [0, 1))
+        mom: β₁: decay rate of the mean of gradients (in [0, 1))
+        diff_mom: β₂: decay rate of the mean of their changes, and how far to look ahead (in [0, 1))
+        sqr_mom: β₃: decay rate of the mean of squares (in [0, 1))
         eps: Keeps the division finite (in [0, inf))
         wd: Weight decay, multiplied by `lr` (in [0, inf))"""
 adan: _adan
-"""Adam that looks ahead along the change of the gradient
+"""Adam with a look-ahead along the change of the gradient
 
 | hyper    | default | range     | meaning |
 |----------|---------|-----------|---------|
 | lr       | 0.001   | 0 ≤ x     | Learning rate: the length of a step |
-| mom      | 0.98    | 0 ≤ x < 1 | β₁: how slowly the mean of gradients forgets |
-| diff_mom | 0.92    | 0 ≤ x < 1 | β₂: how slowly the mean of their changes forgets, and how far ahead to look |
-| sqr_mom  | 0.99    | 0 ≤ x < 1 | β₃: how slowly the mean of squares forgets |
+| mom      | 0.98    | 0 ≤ x < 1 | β₁: decay rate of the mean of gradients |
+| diff_mom | 0.92    | 0 ≤ x < 1 | β₂: decay rate of the mean of their changes, and how far to look ahead |
+| sqr_mom  | 0.99    | 0 ≤ x < 1 | β₃: decay rate of the mean of squares |
 | eps      | 1e-08   | 0 ≤ x     | Keeps the division finite |
 | wd       | 0       | 0 ≤ x     | Weight decay, multiplied by `lr` |
 
@@ -91,14 +91,14 @@ Paper: Adan: Adaptive Nesterov Momentum Algorithm for Faster Optimizing Deep Mod
 Faithful to: sail-sg/Adan@2c65bea"""
 
 class Adan(TorchOptimizer):
-    """Adam that looks ahead along the change of the gradient
+    """Adam with a look-ahead along the change of the gradient
 
     | hyper        | default | range     | meaning |
     |--------------|---------|-----------|---------|
     | lr           | 0.001   | 0 ≤ x     | Learning rate: the length of a step |
-    | betas[0]     | 0.98    | 0 ≤ x < 1 | β₁: how slowly the mean of gradients forgets |
-    | diff_mom     | 0.92    | 0 ≤ x < 1 | β₂: how slowly the mean of their changes forgets, and how far ahead to look |
-    | betas[1]     | 0.99    | 0 ≤ x < 1 | β₃: how slowly the mean of squares forgets |
+    | betas[0]     | 0.98    | 0 ≤ x < 1 | β₁: decay rate of the mean of gradients |
+    | diff_mom     | 0.92    | 0 ≤ x < 1 | β₂: decay rate of the mean of their changes, and how far to look ahead |
+    | betas[1]     | 0.99    | 0 ≤ x < 1 | β₃: decay rate of the mean of squares |
     | eps          | 1e-08   | 0 ≤ x     | Keeps the division finite |
     | weight_decay | 0       | 0 ≤ x     | Weight decay, multiplied by `lr` |
 
@@ -126,12 +126,12 @@ class Adan(TorchOptimizer):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> None:
-        """Adam that looks ahead along the change of the gradient
+        """Adam with a look-ahead along the change of the gradient
 
         lr: Learning rate: the length of a step (in [0, inf))
-        betas[0]: β₁: how slowly the mean of gradients forgets (in [0, 1))
-        diff_mom: β₂: how slowly the mean of their changes forgets, and how far ahead to look (in [0, 1))
-        betas[1]: β₃: how slowly the mean of squares forgets (in [0, 1))
+        betas[0]: β₁: decay rate of the mean of gradients (in [0, 1))
+        diff_mom: β₂: decay rate of the mean of their changes, and how far to look ahead (in [0, 1))
+        betas[1]: β₃: decay rate of the mean of squares (in [0, 1))
         eps: Keeps the division finite (in [0, inf))
         weight_decay: Weight decay, multiplied by `lr` (in [0, inf))"""
 
@@ -156,11 +156,11 @@ class _adoptw(Rule):
         """ADOPT with decoupled weight decay
 
         lr: Learning rate: the length of a step (in [0, inf))
-        mom: β₁: how slowly the mean of normalised gradients forgets (in [0, 1))
-        sqr_mom: β₂: how slowly the mean of squares forgets (in [0, 1))
+        mom: β₁: decay rate of the mean of normalised gradients (in [0, 1))
+        sqr_mom: β₂: decay rate of the mean of squares (in [0, 1))
         eps: Least divisor (in [0, inf))
-        clip: Clip normalised gradients? (one of False, True)
-        clip_pow: At `(step-1)**clip_pow` (in [0, inf))
+        clip: Clip normalised gradients to `(step-1)**clip_pow`? (one of False, True)
+        clip_pow: Exponent of the bound of `clip` (in [0, inf))
         wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))"""
 adoptw: _adoptw
 """ADOPT with decoupled weight decay
@@ -168,11 +168,11 @@ adoptw: _adoptw
 | hyper    | default | range              | meaning |
 |----------|---------|--------------------|---------|
 | lr       | 0.001   | 0 ≤ x              | Learning rate: the length of a step |
-| mom      | 0.9     | 0 ≤ x < 1          | β₁: how slowly the mean of normalised gradients forgets |
-| sqr_mom  | 0.9999  | 0 ≤ x < 1          | β₂: how slowly the mean of squares forgets |
+| mom      | 0.9     | 0 ≤ x < 1          | β₁: decay rate of the mean of normalised gradients |
+| sqr_mom  | 0.9999  | 0 ≤ x < 1          | β₂: decay rate of the mean of squares |
 | eps      | 1e-06   | 0 ≤ x              | Least divisor |
-| clip     | True    | one of False, True | Clip normalised gradients? |
-| clip_pow | 0.25    | 0 ≤ x              | At `(step-1)**clip_pow` |
+| clip     | True    | one of False, True | Clip normalised gradients to `(step-1)**clip_pow`? |
+| clip_pow | 0.25    | 0 ≤ x              | Exponent of the bound of `clip` |
 | wd       | 0       | 0 ≤ x              | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
 
 Paper: ADOPT: Modified Adam Can Converge with Any β₂ with the Optimal Rate (2024), https://arxiv.org/abs/2411.02853
@@ -196,43 +196,43 @@ class _adopt(Rule):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> FastOptimizer:
-        """Adam that divides by the mean square before this gradient
+        """Adam divided by the mean square before the present gradient
 
         lr: Learning rate: the length of a step (in [0, inf))
         wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))
-        mom: β₁: how slowly the mean of normalised gradients forgets (in [0, 1))
-        sqr_mom: β₂: how slowly the mean of squares forgets (in [0, 1))
+        mom: β₁: decay rate of the mean of normalised gradients (in [0, 1))
+        sqr_mom: β₂: decay rate of the mean of squares (in [0, 1))
         eps: Least divisor (in [0, inf))
-        clip: Clip normalised gradients? (one of False, True)
-        clip_pow: At `(step-1)**clip_pow` (in [0, inf))"""
+        clip: Clip normalised gradients to `(step-1)**clip_pow`? (one of False, True)
+        clip_pow: Exponent of the bound of `clip` (in [0, inf))"""
 adopt: _adopt
-"""Adam that divides by the mean square before this gradient
+"""Adam divided by the mean square before the present gradient
 
 | hyper    | default | range              | meaning |
 |----------|---------|--------------------|---------|
 | lr       | 0.001   | 0 ≤ x              | Learning rate: the length of a step |
 | wd       | 0       | 0 ≤ x              | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-| mom      | 0.9     | 0 ≤ x < 1          | β₁: how slowly the mean of normalised gradients forgets |
-| sqr_mom  | 0.9999  | 0 ≤ x < 1          | β₂: how slowly the mean of squares forgets |
+| mom      | 0.9     | 0 ≤ x < 1          | β₁: decay rate of the mean of normalised gradients |
+| sqr_mom  | 0.9999  | 0 ≤ x < 1          | β₂: decay rate of the mean of squares |
 | eps      | 1e-06   | 0 ≤ x              | Least divisor |
-| clip     | True    | one of False, True | Clip normalised gradients? |
-| clip_pow | 0.25    | 0 ≤ x              | At `(step-1)**clip_pow` |
+| clip     | True    | one of False, True | Clip normalised gradients to `(step-1)**clip_pow`? |
+| clip_pow | 0.25    | 0 ≤ x              | Exponent of the bound of `clip` |
 
 Paper: ADOPT: Modified Adam Can Converge with Any β₂ with the Optimal Rate (2024), https://arxiv.org/abs/2411.02853
 Faithful to: iShohei220/adopt@6468572"""
 
 class ADOPT(TorchOptimizer):
-    """Adam that divides by the mean square before this gradient
+    """Adam divided by the mean square before the present gradient
 
     | hyper        | default | range              | meaning |
     |--------------|---------|--------------------|---------|
     | lr           | 0.001   | 0 ≤ x              | Learning rate: the length of a step |
     | weight_decay | 0       | 0 ≤ x              | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-    | betas[0]     | 0.9     | 0 ≤ x < 1          | β₁: how slowly the mean of normalised gradients forgets |
-    | betas[1]     | 0.9999  | 0 ≤ x < 1          | β₂: how slowly the mean of squares forgets |
+    | betas[0]     | 0.9     | 0 ≤ x < 1          | β₁: decay rate of the mean of normalised gradients |
+    | betas[1]     | 0.9999  | 0 ≤ x < 1          | β₂: decay rate of the mean of squares |
     | eps          | 1e-06   | 0 ≤ x              | Least divisor |
-    | clip         | True    | one of False, True | Clip normalised gradients? |
-    | clip_pow     | 0.25    | 0 ≤ x              | At `(step-1)**clip_pow` |
+    | clip         | True    | one of False, True | Clip normalised gradients to `(step-1)**clip_pow`? |
+    | clip_pow     | 0.25    | 0 ≤ x              | Exponent of the bound of `clip` |
 
     Paper: ADOPT: Modified Adam Can Converge with Any β₂ with the Optimal Rate (2024), https://arxiv.org/abs/2411.02853
     Faithful to: iShohei220/adopt@6468572"""
@@ -259,15 +259,15 @@ class ADOPT(TorchOptimizer):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> None:
-        """Adam that divides by the mean square before this gradient
+        """Adam divided by the mean square before the present gradient
 
         lr: Learning rate: the length of a step (in [0, inf))
         weight_decay: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))
-        betas[0]: β₁: how slowly the mean of normalised gradients forgets (in [0, 1))
-        betas[1]: β₂: how slowly the mean of squares forgets (in [0, 1))
+        betas[0]: β₁: decay rate of the mean of normalised gradients (in [0, 1))
+        betas[1]: β₂: decay rate of the mean of squares (in [0, 1))
         eps: Least divisor (in [0, inf))
-        clip: Clip normalised gradients? (one of False, True)
-        clip_pow: At `(step-1)**clip_pow` (in [0, inf))"""
+        clip: Clip normalised gradients to `(step-1)**clip_pow`? (one of False, True)
+        clip_pow: Exponent of the bound of `clip` (in [0, inf))"""
 
 class ADOPTW(TorchOptimizer):
     """ADOPT with decoupled weight decay
@@ -275,11 +275,11 @@ class ADOPTW(TorchOptimizer):
     | hyper        | default | range              | meaning |
     |--------------|---------|--------------------|---------|
     | lr           | 0.001   | 0 ≤ x              | Learning rate: the length of a step |
-    | betas[0]     | 0.9     | 0 ≤ x < 1          | β₁: how slowly the mean of normalised gradients forgets |
-    | betas[1]     | 0.9999  | 0 ≤ x < 1          | β₂: how slowly the mean of squares forgets |
+    | betas[0]     | 0.9     | 0 ≤ x < 1          | β₁: decay rate of the mean of normalised gradients |
+    | betas[1]     | 0.9999  | 0 ≤ x < 1          | β₂: decay rate of the mean of squares |
     | eps          | 1e-06   | 0 ≤ x              | Least divisor |
-    | clip         | True    | one of False, True | Clip normalised gradients? |
-    | clip_pow     | 0.25    | 0 ≤ x              | At `(step-1)**clip_pow` |
+    | clip         | True    | one of False, True | Clip normalised gradients to `(step-1)**clip_pow`? |
+    | clip_pow     | 0.25    | 0 ≤ x              | Exponent of the bound of `clip` |
     | weight_decay | 0       | 0 ≤ x              | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
 
     Paper: ADOPT: Modified Adam Can Converge with Any β₂ with the Optimal Rate (2024), https://arxiv.org/abs/2411.02853
@@ -310,11 +310,11 @@ class ADOPTW(TorchOptimizer):
         """ADOPT with decoupled weight decay
 
         lr: Learning rate: the length of a step (in [0, inf))
-        betas[0]: β₁: how slowly the mean of normalised gradients forgets (in [0, 1))
-        betas[1]: β₂: how slowly the mean of squares forgets (in [0, 1))
+        betas[0]: β₁: decay rate of the mean of normalised gradients (in [0, 1))
+        betas[1]: β₂: decay rate of the mean of squares (in [0, 1))
         eps: Least divisor (in [0, inf))
-        clip: Clip normalised gradients? (one of False, True)
-        clip_pow: At `(step-1)**clip_pow` (in [0, inf))
+        clip: Clip normalised gradients to `(step-1)**clip_pow`? (one of False, True)
+        clip_pow: Exponent of the bound of `clip` (in [0, inf))
         weight_decay: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))"""
 
 class _mars_adamw(Rule):
@@ -338,9 +338,9 @@ class _mars_adamw(Rule):
         """AdamW on gradients corrected by their change
 
         lr: Learning rate: the length of a step (in [0, inf))
-        mom: β₁: how slowly the mean of gradients forgets (in [0, 1))
-        gamma: γ: how much of the change to add (in [0, inf))
-        sqr_mom: β₂: how slowly the mean of squares forgets (in [0, 1))
+        mom: β₁: decay rate of the mean of gradients (in [0, 1))
+        gamma: γ: how much of the change is added (in [0, inf))
+        sqr_mom: β₂: decay rate of the mean of squares (in [0, 1))
         eps: Keeps the division finite (in [0, inf))
         eps_hat: Add `eps` to the root before it is debiased (ε̂ in the paper)? (one of False, True)
         wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))"""
@@ -350,9 +350,9 @@ mars_adamw: _mars_adamw
 | hyper   | default | range              | meaning |
 |---------|---------|--------------------|---------|
 | lr      | 0.003   | 0 ≤ x              | Learning rate: the length of a step |
-| mom     | 0.95    | 0 ≤ x < 1          | β₁: how slowly the mean of gradients forgets |
-| gamma   | 0.025   | 0 ≤ x              | γ: how much of the change to add |
-| sqr_mom | 0.99    | 0 ≤ x < 1          | β₂: how slowly the mean of squares forgets |
+| mom     | 0.95    | 0 ≤ x < 1          | β₁: decay rate of the mean of gradients |
+| gamma   | 0.025   | 0 ≤ x              | γ: how much of the change is added |
+| sqr_mom | 0.99    | 0 ≤ x < 1          | β₂: decay rate of the mean of squares |
 | eps     | 1e-08   | 0 ≤ x              | Keeps the division finite |
 | eps_hat | False   | one of False, True | Add `eps` to the root before it is debiased (ε̂ in the paper)? |
 | wd      | 0       | 0 ≤ x              | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
@@ -380,8 +380,8 @@ class _mars_lion(Rule):
 
         lr: Learning rate: the length of a step (in [0, inf))
         mom: β₁: share of the mean in the direction (in [0, 1))
-        gamma: γ: how much of the change to add (in [0, inf))
-        sqr_mom: β₂: how slowly the mean forgets; nothing is squared (in [0, 1))
+        gamma: γ: how much of the change is added (in [0, inf))
+        sqr_mom: β₂: decay rate of the mean (nothing is squared) (in [0, 1))
         wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))"""
 mars_lion: _mars_lion
 """Lion on gradients corrected by their change
@@ -390,8 +390,8 @@ mars_lion: _mars_lion
 |---------|---------|-----------|---------|
 | lr      | 0.003   | 0 ≤ x     | Learning rate: the length of a step |
 | mom     | 0.95    | 0 ≤ x < 1 | β₁: share of the mean in the direction |
-| gamma   | 0.025   | 0 ≤ x     | γ: how much of the change to add |
-| sqr_mom | 0.95    | 0 ≤ x < 1 | β₂: how slowly the mean forgets; nothing is squared |
+| gamma   | 0.025   | 0 ≤ x     | γ: how much of the change is added |
+| sqr_mom | 0.95    | 0 ≤ x < 1 | β₂: decay rate of the mean (nothing is squared) |
 | wd      | 0       | 0 ≤ x     | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
 
 Paper: MARS: Unleashing the Power of Variance Reduction for Training Large Models (2024), https://arxiv.org/abs/2411.10438
@@ -419,33 +419,33 @@ class _mars(Route):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> FastOptimizer:
-        """mars_adamw for matrices, AdamW for the rest
+        """MARS with AdamW for matrices, and AdamW for all other weights
 
         lr: Learning rate: the length of a step (in [0, inf))
-        mom: β₁: how slowly the mean of gradients forgets (in [0, 1))
-        gamma: γ: how much of the change to add (in [0, inf))
-        sqr_mom: β₂: how slowly the mean of squares forgets (in [0, 1))
+        mom: β₁: decay rate of the mean of gradients (in [0, 1))
+        gamma: γ: how much of the change is added (in [0, inf))
+        sqr_mom: β₂: decay rate of the mean of squares (in [0, 1))
         eps: Keeps the division finite (in [0, inf))
         eps_hat: Add `eps` to the root before it is debiased (ε̂ in the paper)? (one of False, True)
         wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))
-        other_mom: β₁: how slowly the mean of gradients forgets (in [0, 1))
-        other_sqr_mom: β₂: how slowly the mean of squares forgets (in [0, 1))
+        other_mom: β₁: decay rate of the mean of gradients (in [0, 1))
+        other_sqr_mom: β₂: decay rate of the mean of squares (in [0, 1))
         other_wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))
         lr_ratio: What `lr` is multiplied by for the other rule (in [0, inf))"""
 mars: _mars
-"""mars_adamw for matrices, AdamW for the rest
+"""MARS with AdamW for matrices, and AdamW for all other weights
 
 | hyper         | default | range              | meaning |
 |---------------|---------|--------------------|---------|
 | lr            | 0.003   | 0 ≤ x              | Learning rate: the length of a step |
-| mom           | 0.95    | 0 ≤ x < 1          | β₁: how slowly the mean of gradients forgets |
-| gamma         | 0.025   | 0 ≤ x              | γ: how much of the change to add |
-| sqr_mom       | 0.99    | 0 ≤ x < 1          | β₂: how slowly the mean of squares forgets |
+| mom           | 0.95    | 0 ≤ x < 1          | β₁: decay rate of the mean of gradients |
+| gamma         | 0.025   | 0 ≤ x              | γ: how much of the change is added |
+| sqr_mom       | 0.99    | 0 ≤ x < 1          | β₂: decay rate of the mean of squares |
 | eps           | 1e-08   | 0 ≤ x              | Keeps the division finite |
 | eps_hat       | False   | one of False, True | Add `eps` to the root before it is debiased (ε̂ in the paper)? |
 | wd            | 0       | 0 ≤ x              | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-| other_mom     | 0.9     | 0 ≤ x < 1          | β₁: how slowly the mean of gradients forgets |
-| other_sqr_mom | 0.95    | 0 ≤ x < 1          | β₂: how slowly the mean of squares forgets |
+| other_mom     | 0.9     | 0 ≤ x < 1          | β₁: decay rate of the mean of gradients |
+| other_sqr_mom | 0.95    | 0 ≤ x < 1          | β₂: decay rate of the mean of squares |
 | other_wd      | 0.1     | 0 ≤ x              | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
 | lr_ratio      | 1       | 0 ≤ x              | What `lr` is multiplied by for the other rule |
 
@@ -453,19 +453,19 @@ Paper: MARS: Unleashing the Power of Variance Reduction for Training Large Model
 Faithful to: AGI-Arena/MARS@4831e28"""
 
 class MARS(TorchOptimizer):
-    """mars_adamw for matrices, AdamW for the rest
+    """MARS with AdamW for matrices, and AdamW for all other weights
 
     | hyper           | default | range              | meaning |
     |-----------------|---------|--------------------|---------|
     | lr              | 0.003   | 0 ≤ x              | Learning rate: the length of a step |
-    | betas[0]        | 0.95    | 0 ≤ x < 1          | β₁: how slowly the mean of gradients forgets |
-    | gamma           | 0.025   | 0 ≤ x              | γ: how much of the change to add |
-    | betas[1]        | 0.99    | 0 ≤ x < 1          | β₂: how slowly the mean of squares forgets |
+    | betas[0]        | 0.95    | 0 ≤ x < 1          | β₁: decay rate of the mean of gradients |
+    | gamma           | 0.025   | 0 ≤ x              | γ: how much of the change is added |
+    | betas[1]        | 0.99    | 0 ≤ x < 1          | β₂: decay rate of the mean of squares |
     | eps             | 1e-08   | 0 ≤ x              | Keeps the division finite |
     | eps_hat         | False   | one of False, True | Add `eps` to the root before it is debiased (ε̂ in the paper)? |
     | weight_decay    | 0       | 0 ≤ x              | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-    | betas_1d[0]     | 0.9     | 0 ≤ x < 1          | β₁: how slowly the mean of gradients forgets |
-    | betas_1d[1]     | 0.95    | 0 ≤ x < 1          | β₂: how slowly the mean of squares forgets |
+    | betas_1d[0]     | 0.9     | 0 ≤ x < 1          | β₁: decay rate of the mean of gradients |
+    | betas_1d[1]     | 0.95    | 0 ≤ x < 1          | β₂: decay rate of the mean of squares |
     | weight_decay_1d | 0.1     | 0 ≤ x              | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
     | lr_ratio        | 1       | 0 ≤ x              | What `lr` is multiplied by for the other rule |
 
@@ -497,17 +497,17 @@ class MARS(TorchOptimizer):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> None:
-        """mars_adamw for matrices, AdamW for the rest
+        """MARS with AdamW for matrices, and AdamW for all other weights
 
         lr: Learning rate: the length of a step (in [0, inf))
-        betas[0]: β₁: how slowly the mean of gradients forgets (in [0, 1))
-        gamma: γ: how much of the change to add (in [0, inf))
-        betas[1]: β₂: how slowly the mean of squares forgets (in [0, 1))
+        betas[0]: β₁: decay rate of the mean of gradients (in [0, 1))
+        gamma: γ: how much of the change is added (in [0, inf))
+        betas[1]: β₂: decay rate of the mean of squares (in [0, 1))
         eps: Keeps the division finite (in [0, inf))
         eps_hat: Add `eps` to the root before it is debiased (ε̂ in the paper)? (one of False, True)
         weight_decay: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))
-        betas_1d[0]: β₁: how slowly the mean of gradients forgets (in [0, 1))
-        betas_1d[1]: β₂: how slowly the mean of squares forgets (in [0, 1))
+        betas_1d[0]: β₁: decay rate of the mean of gradients (in [0, 1))
+        betas_1d[1]: β₂: decay rate of the mean of squares (in [0, 1))
         weight_decay_1d: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))
         lr_ratio: What `lr` is multiplied by for the other rule (in [0, inf))"""
 
@@ -517,9 +517,9 @@ class MARSAdamW(TorchOptimizer):
     | hyper        | default | range              | meaning |
     |--------------|---------|--------------------|---------|
     | lr           | 0.003   | 0 ≤ x              | Learning rate: the length of a step |
-    | betas[0]     | 0.95    | 0 ≤ x < 1          | β₁: how slowly the mean of gradients forgets |
-    | gamma        | 0.025   | 0 ≤ x              | γ: how much of the change to add |
-    | betas[1]     | 0.99    | 0 ≤ x < 1          | β₂: how slowly the mean of squares forgets |
+    | betas[0]     | 0.95    | 0 ≤ x < 1          | β₁: decay rate of the mean of gradients |
+    | gamma        | 0.025   | 0 ≤ x              | γ: how much of the change is added |
+    | betas[1]     | 0.99    | 0 ≤ x < 1          | β₂: decay rate of the mean of squares |
     | eps          | 1e-08   | 0 ≤ x              | Keeps the division finite |
     | eps_hat      | False   | one of False, True | Add `eps` to the root before it is debiased (ε̂ in the paper)? |
     | weight_decay | 0       | 0 ≤ x              | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
@@ -552,9 +552,9 @@ class MARSAdamW(TorchOptimizer):
         """AdamW on gradients corrected by their change
 
         lr: Learning rate: the length of a step (in [0, inf))
-        betas[0]: β₁: how slowly the mean of gradients forgets (in [0, 1))
-        gamma: γ: how much of the change to add (in [0, inf))
-        betas[1]: β₂: how slowly the mean of squares forgets (in [0, 1))
+        betas[0]: β₁: decay rate of the mean of gradients (in [0, 1))
+        gamma: γ: how much of the change is added (in [0, inf))
+        betas[1]: β₂: decay rate of the mean of squares (in [0, 1))
         eps: Keeps the division finite (in [0, inf))
         eps_hat: Add `eps` to the root before it is debiased (ε̂ in the paper)? (one of False, True)
         weight_decay: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))"""
@@ -566,8 +566,8 @@ class MARSLion(TorchOptimizer):
     |--------------|---------|-----------|---------|
     | lr           | 0.003   | 0 ≤ x     | Learning rate: the length of a step |
     | betas[0]     | 0.95    | 0 ≤ x < 1 | β₁: share of the mean in the direction |
-    | gamma        | 0.025   | 0 ≤ x     | γ: how much of the change to add |
-    | betas[1]     | 0.95    | 0 ≤ x < 1 | β₂: how slowly the mean forgets; nothing is squared |
+    | gamma        | 0.025   | 0 ≤ x     | γ: how much of the change is added |
+    | betas[1]     | 0.95    | 0 ≤ x < 1 | β₂: decay rate of the mean (nothing is squared) |
     | weight_decay | 0       | 0 ≤ x     | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
 
     Paper: MARS: Unleashing the Power of Variance Reduction for Training Large Models (2024), https://arxiv.org/abs/2411.10438
@@ -597,15 +597,15 @@ class MARSLion(TorchOptimizer):
 
         lr: Learning rate: the length of a step (in [0, inf))
         betas[0]: β₁: share of the mean in the direction (in [0, 1))
-        gamma: γ: how much of the change to add (in [0, inf))
-        betas[1]: β₂: how slowly the mean forgets; nothing is squared (in [0, 1))
+        gamma: γ: how much of the change is added (in [0, inf))
+        betas[1]: β₂: decay rate of the mean (nothing is squared) (in [0, 1))
         weight_decay: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))"""
 
 prox: Term
-"""Proximal weight decay: by the weight that the step leads to"""
+"""Apply weight decay computed at the weight to which the step leads (proximal decay)"""
 
 look_first: Term
-"""Stay at the first step"""
+"""Do not move at the first step"""
 
 def two_dims(p: Any) -> Any:
-    """Does the weight `p` have exactly two dimensions? Kernels of convolutions have four"""
+    """Test whether the weight `p` has exactly two dimensions (kernels of convolutions have four)"""

@@ -1,4 +1,4 @@
-"""A rate for each weight, and seven ways to find it
+"""Seven ways to find a learning rate for each weight
 
 Docs: https://fastopt.github.io/fastopt/optim/adaptive.html.md"""
 
@@ -21,12 +21,12 @@ from .sgd import heavy_ball
 # %% ../../nbs/optim/02_adaptive.ipynb #83ba86af
 @term
 def rprop(u, prev, size=torch.ones_like, *,
-    drop:Range(0, 1, '()')=0.5, # η⁻: what a step is multiplied by after a turn
-    grow:Range(1, inf, '()')=1.2, # η⁺: what it is multiplied by otherwise
+    drop:Range(0, 1, '()')=0.5, # η⁻: factor of the step after the sign has changed
+    grow:Range(1, inf, '()')=1.2, # η⁺: factor of the step while the sign is the same
     least:NonNeg=1e-4, # Shortest step, as a multiple of `lr`
     most:Pos=5000. # Longest step, as a multiple of `lr`
 ):
-    "Rprop: steps of the gradient's sign, longer while it stays the same"
+    "Step along the sign of the gradient, with steps that grow while it stays the same (Rprop)"
     s = sign(u)
     turn = s*prev
     Δ = torch.where(turn<0, drop, torch.where(turn>0, grow, torch.ones_like(turn)))
@@ -35,76 +35,77 @@ def rprop(u, prev, size=torch.ones_like, *,
     return prev*size
 
 # %% ../../nbs/optim/02_adaptive.ipynb #d9a42b97
-rprop = Rule(rprop, decay, descend, lr=1e-2, doc='Only signs count; steps grow while they agree',
+rprop = Rule(rprop, decay, descend, lr=1e-2, doc='Steps along the sign of the gradient that grow while signs agree',
     paper=('A direct adaptive method for faster backpropagation learning: the RPROP algorithm', 1993,
         'https://doi.org/10.1109/ICNN.1993.298623'), code='torch 2.15.0')
 Rprop = rprop.torch('Rprop', etas=('drop', 'grow'))
 
 # %% ../../nbs/optim/02_adaptive.ipynb #e9edad1f
-Start = Range(0, inf, '[)', also=dict(initial_accumulator_value=float)) # As PyTorch calls it
+Start = Range(0, inf, '[)', also=dict(initial_accumulator_value=float)) # With PyTorch's name
 
 @term
 def adagrad(u, v, *,
-    lr_decay:NonNeg=0., # How fast the rate falls besides
-    start:Start=0., # Sum of squares to begin with
+    lr_decay:NonNeg=0., # How fast the rate falls in addition
+    start:Start=0., # Initial sum of squares
     eps:NonNeg=1e-10, # Keeps the division finite
     step
 ):
-    "Adagrad: the gradient over the root of the sum of its squares"
+    "Divide the gradient by the root of the sum of its squares (Adagrad)"
     v.add_(u*u + start*(step==1))
     return u / (v.sqrt() + eps) * (1/(1 + (step-1)*lr_decay))
 
 # %% ../../nbs/optim/02_adaptive.ipynb #5e81f8be
-adagrad = Rule(decay, adagrad, descend, lr=1e-2, doc='Rates fall with the squares seen so far',
+adagrad = Rule(decay, adagrad, descend, lr=1e-2, doc='Rates that fall with the sum of squared gradients',
     paper=('Adaptive subgradient methods for online learning and stochastic optimization', 2011,
         'https://jmlr.org/papers/v12/duchi11a.html'), code='torch 2.15.0')
 Adagrad = adagrad.torch('Adagrad')
 
 # %% ../../nbs/optim/02_adaptive.ipynb #227f8157
-Rho = Range(0, 1, '[)', also=dict(rho=float)) # As PyTorch calls it
+Rho = Range(0, 1, '[)', also=dict(rho=float)) # With PyTorch's name
 
 @term
 def adadelta(u, v, s, *,
-    sqr_mom:Rho=0.9, # β₂: how slowly both mean squares forget
-    eps:Pos=1e-6 # Lets the first step be more than 0
+    sqr_mom:Rho=0.9, # β₂: decay rate of both mean squares
+    eps:Pos=1e-6 # Makes the first step larger than 0
 ):
-    "Adadelta: steps as long, against the gradient, as past steps were"
+    "Scale the gradient by the ratio of past steps to past gradients, both root mean squares (Adadelta)"
     ema_sqr_(v, u, sqr_mom)
     d = ((s+eps)/(v+eps)).sqrt()*u
     ema_sqr_(s, d, sqr_mom)
     return d
 
 # %% ../../nbs/optim/02_adaptive.ipynb #4f51070a
-adadelta = Rule(decay, adadelta, descend, lr=1., doc='Steps in units of the steps before',
+adadelta = Rule(decay, adadelta, descend, lr=1., doc='Steps in units of past steps',
     paper=('ADADELTA: an adaptive learning rate method', 2012, 'https://arxiv.org/abs/1212.5701'), code='torch 2.15.0')
 Adadelta = adadelta.torch('Adadelta')
 
 # %% ../../nbs/optim/02_adaptive.ipynb #d31f09d4
-Alpha = Range(0, 1, '[)', also=dict(alpha=float)) # As PyTorch calls it
+Alpha = Range(0, 1, '[)', also=dict(alpha=float)) # With PyTorch's name
 
 @term
 def rmsprop(u, v, *,
-    sqr_mom:Alpha=0.99, # β₂: how slowly the mean of squares forgets
+    sqr_mom:Alpha=0.99, # β₂: decay rate of the mean of squares
     eps:NonNeg=1e-8 # Keeps the division finite
 ):
-    "RMSprop: the gradient over its root mean square"
+    "Divide the gradient by its root mean square (RMSprop)"
     ema_sqr_(v, u, sqr_mom)
     return u / (v.sqrt() + eps)
 
 @term
 def standardize(u, v, m, *,
-    sqr_mom:Alpha=0.99, # β₂: how slowly the means of gradients and of squares forget
+    sqr_mom:Alpha=0.99, # β₂: decay rate of the means of gradients and of squares
     eps:NonNeg=1e-8 # Keeps the division finite
 ):
-    "Centered RMSprop: the gradient over its standard deviation"
+    "Divide the gradient by its standard deviation (centered RMSprop)"
     ema_sqr_(v, u, sqr_mom)
     ema_(m, u, sqr_mom)
     return u / (torch.where(v<inf, (v - m*m).clamp(min=0.), v).sqrt() + eps)
 
 # %% ../../nbs/optim/02_adaptive.ipynb #3bacded2
-rmsprop_centered = Rule(decay, standardize, heavy_ball, descend, lr=1e-2, doc='Gradients over their standard deviation, rolling if wanted',
+rmsprop_centered = Rule(decay, standardize, heavy_ball, descend, lr=1e-2,
+    doc='Gradients over their standard deviation, with optional momentum',
     paper=('Generating sequences with recurrent neural networks', 2013, 'https://arxiv.org/abs/1308.0850'), code='torch 2.15.0')
-rmsprop = Rule(decay, rmsprop, heavy_ball, descend, lr=1e-2, doc='Gradients over their root mean square, rolling if wanted',
+rmsprop = Rule(decay, rmsprop, heavy_ball, descend, lr=1e-2, doc='Gradients over their root mean square, with optional momentum',
     paper=('Neural networks for machine learning, lecture 6e', 2012,
         'https://www.cs.toronto.edu/~tijmen/csc321/slides/lecture_slides_lec6.pdf'), code='torch 2.15.0')
 RMSprop,RMSpropCentered = rmsprop.torch('RMSprop'),rmsprop_centered.torch('RMSpropCentered')
@@ -112,38 +113,38 @@ RMSprop,RMSpropCentered = rmsprop.torch('RMSprop'),rmsprop_centered.torch('RMSpr
 # %% ../../nbs/optim/02_adaptive.ipynb #44d73074
 @term
 def adamax(u, m, v, *,
-    mom:Unit=0.9, # β₁: how slowly the mean of gradients forgets
-    sqr_mom:Unit=0.999, # β₂: how slowly the maximum forgets
+    mom:Unit=0.9, # β₁: decay rate of the mean of gradients
+    sqr_mom:Unit=0.999, # β₂: decay rate of the maximum
     eps:Pos=1e-8, # Keeps the division finite
     step
 ):
-    "Adamax: the mean gradient over the largest"
+    "Divide the mean gradient by the largest gradient (Adamax)"
     ema_(m, u, mom)
     v.copy_(torch.maximum(v*sqr_mom, u.abs()+eps))
     return unbias(m, mom, step) / v
 
 # %% ../../nbs/optim/02_adaptive.ipynb #517079a4
-adamax = Rule(decay, adamax, descend, lr=2e-3, doc='Adam with the largest gradient as the measure',
+adamax = Rule(decay, adamax, descend, lr=2e-3, doc='Adam divided by the largest gradient',
     paper=('Adam: a method for stochastic optimization', 2014, 'https://arxiv.org/abs/1412.6980'), code='torch 2.15.0')
 Adamax = adamax.torch('Adamax')
 
 # %% ../../nbs/optim/02_adaptive.ipynb #3ec1dd52
 def mom_at(t, mom, mom_decay):
-    "NAdam's share μ of the mean gradient at step `t`"
+    "Return NAdam's share μ of the mean gradient at step `t`"
     return mom * (1 - 0.5*0.96**(t*mom_decay))
 
 # %% ../../nbs/optim/02_adaptive.ipynb #27dda426
-MomDecay = Range(0, inf, '[)', also=dict(momentum_decay=float)) # As PyTorch calls it
+MomDecay = Range(0, inf, '[)', also=dict(momentum_decay=float)) # With PyTorch's name
 
 @term
 def nadam(u, m, v, *,
-    mom:Unit=0.9, # β₁: how slowly the mean of gradients forgets
-    sqr_mom:Unit=0.999, # β₂: how slowly the mean of squares forgets
+    mom:Unit=0.9, # β₁: decay rate of the mean of gradients
+    sqr_mom:Unit=0.999, # β₂: decay rate of the mean of squares
     eps:NonNeg=1e-8, # Keeps the division finite
     mom_decay:MomDecay=4e-3, # ψ: how fast the mean gradient gains its full share
     memo:Memo(product=1.), step
 ):
-    "NAdam: Adam that looks one step of its mean gradient ahead"
+    "Look one step ahead along the mean gradient and divide by the root mean square (NAdam)"
     ema_(m, u, mom)
     ema_sqr_(v, u, sqr_mom)
     μ,μ_next = (mom_at(t, mom, mom_decay) for t in (step, step+1))
@@ -155,25 +156,25 @@ def nadam(u, m, v, *,
 _told = dict(paper=('Incorporating Nesterov momentum into Adam', 2016, 'https://openreview.net/forum?id=OM0jvwB8jIp57ZJjtNEZ'),
     code='torch 2.15.0')
 nadamw = Rule(nadam, decay, descend, lr=2e-3, doc='NAdam with decoupled weight decay', **_told)
-nadam = Rule(decay, nadam, descend, lr=2e-3, doc='Adam that looks one step of its mean ahead', **_told)
+nadam = Rule(decay, nadam, descend, lr=2e-3, doc='Adam with Nesterov momentum', **_told)
 NAdam,NAdamW = nadam.torch('NAdam'),nadamw.torch('NAdamW')
 
 # %% ../../nbs/optim/02_adaptive.ipynb #ce443b8b
 def row_zeros(p):
-    "Zeros to keep a mean for each row of `p`, or for each weight if it is a vector"
+    "Return zeros for the mean of each row of `p`, or for each weight if `p` is a vector"
     return p.new_zeros((*p.shape[:-1], 1)) if p.ndim>1 else torch.zeros_like(p)
 
 def column_zeros(p):
-    "Zeros to keep a mean for each column of `p`; none if it is a vector"
+    "Return zeros for the mean of each column of `p`, or none if `p` is a vector"
     return p.new_zeros((*p.shape[:-2], 1, p.shape[-1])) if p.ndim>1 else p.new_zeros(0)
 
 # %% ../../nbs/optim/02_adaptive.ipynb #0a5f1616
-FEW = 8 # Slices of a tensor on a CPU that are taken one by one: PyTorch's loops over so short a dimension take up to 30 times as long
+FEW = 8 # On a CPU up to so many slices are taken one by one; PyTorch's loops over so short a dimension take up to 30 times as long
 
 def _few(x, dim): return x.device.type=='cpu' and 0<x.shape[dim]<=FEW
 
 def square_mean(u, dim):
-    "The mean of the squares of `u` over `dim`, which is kept"
+    "Return the mean of the squares of `u` over `dim`, which is kept with length 1"
     n = u.shape[dim]
     if not _few(u, dim): return (u*u).sum(dim, keepdim=True) / max(n, 1)
     x,*xs = u.split(1, dim)
@@ -183,13 +184,13 @@ def square_mean(u, dim):
 
 @each
 def mean_squares(avg, u, dim, share):
-    "`avg` of rows or columns after it has learned the squares of `u`, averaged over `dim`, to the `share`"
+    "Return `avg`, a mean of rows or columns, after it has moved by `share` to the squares of `u` averaged over `dim`"
     if u.ndim>1: return avg.lerp(square_mean(u, dim), share)
     return avg.lerp(u*u, share) if avg.shape==u.shape else avg
 
 # %% ../../nbs/optim/02_adaptive.ipynb #f44ebc80
 def outer(row, col):
-    "`row` times `col`, as large as both together"
+    "Return the product of `row` and `col`, broadcast to the shape of both"
     if not _few(row, -2): return row*col
     out = row.new_empty((*row.shape[:-1], col.shape[-1]))
     for o,x in zip(out.split(1, -2), row.split(1, -2)): torch.mul(x, col, out=o)
@@ -197,27 +198,27 @@ def outer(row, col):
 
 @each
 def rank_one(row, col, eps):
-    "The mean squares that those of rows and columns stand for, at least `eps`²; if `eps` is 0, it is the machine epsilon"
+    "Compose mean squares from those of rows and columns, at least `eps`² (`eps=0` stands for the machine epsilon)"
     eps = eps or torch.finfo(row.dtype).eps
     if row.ndim<2: return row.clamp(min=eps**2)
     mean = sum(row.split(1, -2))/row.shape[-2] if _few(row, -2) else row.mean(-2, keepdim=True)
     return outer(row/mean.clamp(min=eps), col).clamp_(min=eps**2)
 
 def rms(x):
-    "The root mean square of a tensor"
+    "Return the root mean square of a tensor"
     return mean(x*x).sqrt()
 
 # %% ../../nbs/optim/02_adaptive.ipynb #cbe89ec3
 @term
 def adafactor(u, p, row=row_zeros, col=column_zeros, *,
     lr:NonNeg=1e-3, # η: largest step, relative to the rms of the weights
-    power:Range(-inf, 0, '(]')=-0.8, # A new square's share at step t is `t**power`
-    eps:NonNeg=0., # ε₁: a gradient counts as at least this large; 0 is the machine epsilon
+    power:Range(-inf, 0, '(]')=-0.8, # The share of a new square at step t is `t**power`
+    eps:NonNeg=0., # ε₁: gradients count as at least this large; 0 stands for the machine epsilon
     least:NonNeg=1e-3, # ε₂: weights count as at least this large
     clip:Range(1, inf, '[)')=1., # κ: largest rms of a direction
     step
 ):
-    "Adafactor: mean squares of rows and columns stand for those of all weights"
+    "Divide the gradient by root mean squares composed from those of rows and columns (Adafactor)"
     row.copy_(mean_squares(row, u, -1, step**power))
     col.copy_(mean_squares(col, u, -2, step**power))
     d = u / rank_one(row, col, eps).sqrt()
@@ -225,6 +226,6 @@ def adafactor(u, p, row=row_zeros, col=column_zeros, *,
     return d * (α / at_least(rms(d)/clip, 1.))
 
 # %% ../../nbs/optim/02_adaptive.ipynb #333da058
-adafactor = Rule(adafactor, shrink, lr=1e-2, doc='Squares of rows and columns, nearly no memory',
+adafactor = Rule(adafactor, shrink, lr=1e-2, doc='Mean squares of rows and columns, with almost no state',
     paper=('Adafactor: adaptive learning rates with sublinear memory cost', 2018, 'https://arxiv.org/abs/1804.04235'), code='torch 2.15.0')
 Adafactor = adafactor.torch('Adafactor', beta2_decay='power', eps=('eps', 'least'), d='clip')

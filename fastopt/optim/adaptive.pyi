@@ -28,22 +28,22 @@ class _rprop(Rule):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> FastOptimizer:
-        """Only signs count; steps grow while they agree
+        """Steps along the sign of the gradient that grow while signs agree
 
         lr: Learning rate: the length of a step (in [0, inf))
-        drop: η⁻: what a step is multiplied by after a turn (in (0, 1))
-        grow: η⁺: what it is multiplied by otherwise (in (1, inf))
+        drop: η⁻: factor of the step after the sign has changed (in (0, 1))
+        grow: η⁺: factor of the step while the sign is the same (in (1, inf))
         least: Shortest step, as a multiple of `lr` (in [0, inf))
         most: Longest step, as a multiple of `lr` (in (0, inf))
         wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))"""
 rprop: _rprop
-"""Only signs count; steps grow while they agree
+"""Steps along the sign of the gradient that grow while signs agree
 
 | hyper | default | range     | meaning |
 |-------|---------|-----------|---------|
 | lr    | 0.01    | 0 ≤ x     | Learning rate: the length of a step |
-| drop  | 0.5     | 0 < x < 1 | η⁻: what a step is multiplied by after a turn |
-| grow  | 1.2     | 1 < x     | η⁺: what it is multiplied by otherwise |
+| drop  | 0.5     | 0 < x < 1 | η⁻: factor of the step after the sign has changed |
+| grow  | 1.2     | 1 < x     | η⁺: factor of the step while the sign is the same |
 | least | 0.0001  | 0 ≤ x     | Shortest step, as a multiple of `lr` |
 | most  | 5000    | 0 < x     | Longest step, as a multiple of `lr` |
 | wd    | 0       | 0 ≤ x     | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
@@ -52,13 +52,13 @@ Paper: A direct adaptive method for faster backpropagation learning: the RPROP a
 Faithful to: torch 2.15.0"""
 
 class Rprop(TorchOptimizer):
-    """Only signs count; steps grow while they agree
+    """Steps along the sign of the gradient that grow while signs agree
 
     | hyper        | default | range     | meaning |
     |--------------|---------|-----------|---------|
     | lr           | 0.01    | 0 ≤ x     | Learning rate: the length of a step |
-    | etas[0]      | 0.5     | 0 < x < 1 | η⁻: what a step is multiplied by after a turn |
-    | etas[1]      | 1.2     | 1 < x     | η⁺: what it is multiplied by otherwise |
+    | etas[0]      | 0.5     | 0 < x < 1 | η⁻: factor of the step after the sign has changed |
+    | etas[1]      | 1.2     | 1 < x     | η⁺: factor of the step while the sign is the same |
     | least        | 0.0001  | 0 ≤ x     | Shortest step, as a multiple of `lr` |
     | most         | 5000    | 0 < x     | Longest step, as a multiple of `lr` |
     | weight_decay | 0       | 0 ≤ x     | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
@@ -88,11 +88,11 @@ class Rprop(TorchOptimizer):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> None:
-        """Only signs count; steps grow while they agree
+        """Steps along the sign of the gradient that grow while signs agree
 
         lr: Learning rate: the length of a step (in [0, inf))
-        etas[0]: η⁻: what a step is multiplied by after a turn (in (0, 1))
-        etas[1]: η⁺: what it is multiplied by otherwise (in (1, inf))
+        etas[0]: η⁻: factor of the step after the sign has changed (in (0, 1))
+        etas[1]: η⁺: factor of the step while the sign is the same (in (1, inf))
         least: Shortest step, as a multiple of `lr` (in [0, inf))
         most: Longest step, as a multiple of `lr` (in (0, inf))
         weight_decay: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))"""
@@ -116,36 +116,36 @@ class _adagrad(Rule):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> FastOptimizer:
-        """Rates fall with the squares seen so far
+        """Rates that fall with the sum of squared gradients
 
         lr: Learning rate: the length of a step (in [0, inf))
         wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))
-        lr_decay: How fast the rate falls besides (in [0, inf))
-        start: Sum of squares to begin with (in [0, inf))
+        lr_decay: How fast the rate falls in addition (in [0, inf))
+        start: Initial sum of squares (in [0, inf))
         eps: Keeps the division finite (in [0, inf))"""
 adagrad: _adagrad
-"""Rates fall with the squares seen so far
+"""Rates that fall with the sum of squared gradients
 
 | hyper    | default | range | meaning |
 |----------|---------|-------|---------|
 | lr       | 0.01    | 0 ≤ x | Learning rate: the length of a step |
 | wd       | 0       | 0 ≤ x | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-| lr_decay | 0       | 0 ≤ x | How fast the rate falls besides |
-| start    | 0       | 0 ≤ x | Sum of squares to begin with |
+| lr_decay | 0       | 0 ≤ x | How fast the rate falls in addition |
+| start    | 0       | 0 ≤ x | Initial sum of squares |
 | eps      | 1e-10   | 0 ≤ x | Keeps the division finite |
 
 Paper: Adaptive subgradient methods for online learning and stochastic optimization (2011), https://jmlr.org/papers/v12/duchi11a.html
 Faithful to: torch 2.15.0"""
 
 class Adagrad(TorchOptimizer):
-    """Rates fall with the squares seen so far
+    """Rates that fall with the sum of squared gradients
 
     | hyper                     | default | range | meaning |
     |---------------------------|---------|-------|---------|
     | lr                        | 0.01    | 0 ≤ x | Learning rate: the length of a step |
     | weight_decay              | 0       | 0 ≤ x | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-    | lr_decay                  | 0       | 0 ≤ x | How fast the rate falls besides |
-    | initial_accumulator_value | 0       | 0 ≤ x | Sum of squares to begin with |
+    | lr_decay                  | 0       | 0 ≤ x | How fast the rate falls in addition |
+    | initial_accumulator_value | 0       | 0 ≤ x | Initial sum of squares |
     | eps                       | 1e-10   | 0 ≤ x | Keeps the division finite |
 
     Paper: Adaptive subgradient methods for online learning and stochastic optimization (2011), https://jmlr.org/papers/v12/duchi11a.html
@@ -172,12 +172,12 @@ class Adagrad(TorchOptimizer):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> None:
-        """Rates fall with the squares seen so far
+        """Rates that fall with the sum of squared gradients
 
         lr: Learning rate: the length of a step (in [0, inf))
         weight_decay: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))
-        lr_decay: How fast the rate falls besides (in [0, inf))
-        initial_accumulator_value: Sum of squares to begin with (in [0, inf))
+        lr_decay: How fast the rate falls in addition (in [0, inf))
+        initial_accumulator_value: Initial sum of squares (in [0, inf))
         eps: Keeps the division finite (in [0, inf))"""
 
 Rho: TypeAlias = float # in [0, 1)
@@ -198,34 +198,34 @@ class _adadelta(Rule):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> FastOptimizer:
-        """Steps in units of the steps before
+        """Steps in units of past steps
 
         lr: Learning rate: the length of a step (in [0, inf))
         wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))
-        sqr_mom: β₂: how slowly both mean squares forget (in [0, 1))
-        eps: Lets the first step be more than 0 (in (0, inf))"""
+        sqr_mom: β₂: decay rate of both mean squares (in [0, 1))
+        eps: Makes the first step larger than 0 (in (0, inf))"""
 adadelta: _adadelta
-"""Steps in units of the steps before
+"""Steps in units of past steps
 
 | hyper   | default | range     | meaning |
 |---------|---------|-----------|---------|
 | lr      | 1       | 0 ≤ x     | Learning rate: the length of a step |
 | wd      | 0       | 0 ≤ x     | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-| sqr_mom | 0.9     | 0 ≤ x < 1 | β₂: how slowly both mean squares forget |
-| eps     | 1e-06   | 0 < x     | Lets the first step be more than 0 |
+| sqr_mom | 0.9     | 0 ≤ x < 1 | β₂: decay rate of both mean squares |
+| eps     | 1e-06   | 0 < x     | Makes the first step larger than 0 |
 
 Paper: ADADELTA: an adaptive learning rate method (2012), https://arxiv.org/abs/1212.5701
 Faithful to: torch 2.15.0"""
 
 class Adadelta(TorchOptimizer):
-    """Steps in units of the steps before
+    """Steps in units of past steps
 
     | hyper        | default | range     | meaning |
     |--------------|---------|-----------|---------|
     | lr           | 1       | 0 ≤ x     | Learning rate: the length of a step |
     | weight_decay | 0       | 0 ≤ x     | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-    | rho          | 0.9     | 0 ≤ x < 1 | β₂: how slowly both mean squares forget |
-    | eps          | 1e-06   | 0 < x     | Lets the first step be more than 0 |
+    | rho          | 0.9     | 0 ≤ x < 1 | β₂: decay rate of both mean squares |
+    | eps          | 1e-06   | 0 < x     | Makes the first step larger than 0 |
 
     Paper: ADADELTA: an adaptive learning rate method (2012), https://arxiv.org/abs/1212.5701
     Faithful to: torch 2.15.0"""
@@ -250,12 +250,12 @@ class Adadelta(TorchOptimizer):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> None:
-        """Steps in units of the steps before
+        """Steps in units of past steps
 
         lr: Learning rate: the length of a step (in [0, inf))
         weight_decay: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))
-        rho: β₂: how slowly both mean squares forget (in [0, 1))
-        eps: Lets the first step be more than 0 (in (0, inf))"""
+        rho: β₂: decay rate of both mean squares (in [0, 1))
+        eps: Makes the first step larger than 0 (in (0, inf))"""
 
 Alpha: TypeAlias = float # in [0, 1)
 
@@ -278,27 +278,27 @@ class _rmsprop_centered(Rule):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> FastOptimizer:
-        """Gradients over their standard deviation, rolling if wanted
+        """Gradients over their standard deviation, with optional momentum
 
         lr: Learning rate: the length of a step (in [0, inf))
         wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))
-        sqr_mom: β₂: how slowly the means of gradients and of squares forget (in [0, 1))
+        sqr_mom: β₂: decay rate of the means of gradients and of squares (in [0, 1))
         eps: Keeps the division finite (in [0, inf))
-        mom: Momentum: how slowly the velocity forgets (in [0, 1))
-        damp: Dampening: how much less than a whole gradient is added, from the second step on; nothing without momentum (in [0, 1))
-        nesterov: Look one step of the velocity ahead? (one of False, True)"""
+        mom: Momentum: decay rate of the velocity (in [0, 1))
+        damp: Dampening: the share of the gradient that is not added, from the second step on; no effect if `mom` is 0 (in [0, 1))
+        nesterov: Use Nesterov momentum, which looks one step ahead? (one of False, True)"""
 rmsprop_centered: _rmsprop_centered
-"""Gradients over their standard deviation, rolling if wanted
+"""Gradients over their standard deviation, with optional momentum
 
 | hyper    | default | range              | meaning |
 |----------|---------|--------------------|---------|
 | lr       | 0.01    | 0 ≤ x              | Learning rate: the length of a step |
 | wd       | 0       | 0 ≤ x              | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-| sqr_mom  | 0.99    | 0 ≤ x < 1          | β₂: how slowly the means of gradients and of squares forget |
+| sqr_mom  | 0.99    | 0 ≤ x < 1          | β₂: decay rate of the means of gradients and of squares |
 | eps      | 1e-08   | 0 ≤ x              | Keeps the division finite |
-| mom      | 0       | 0 ≤ x < 1          | Momentum: how slowly the velocity forgets |
-| damp     | 0       | 0 ≤ x < 1          | Dampening: how much less than a whole gradient is added, from the second step on; nothing without momentum |
-| nesterov | False   | one of False, True | Look one step of the velocity ahead? |
+| mom      | 0       | 0 ≤ x < 1          | Momentum: decay rate of the velocity |
+| damp     | 0       | 0 ≤ x < 1          | Dampening: the share of the gradient that is not added, from the second step on; no effect if `mom` is 0 |
+| nesterov | False   | one of False, True | Use Nesterov momentum, which looks one step ahead? |
 
 Paper: Generating sequences with recurrent neural networks (2013), https://arxiv.org/abs/1308.0850
 Faithful to: torch 2.15.0"""
@@ -322,43 +322,43 @@ class _rmsprop(Rule):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> FastOptimizer:
-        """Gradients over their root mean square, rolling if wanted
+        """Gradients over their root mean square, with optional momentum
 
         lr: Learning rate: the length of a step (in [0, inf))
         wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))
-        sqr_mom: β₂: how slowly the mean of squares forgets (in [0, 1))
+        sqr_mom: β₂: decay rate of the mean of squares (in [0, 1))
         eps: Keeps the division finite (in [0, inf))
-        mom: Momentum: how slowly the velocity forgets (in [0, 1))
-        damp: Dampening: how much less than a whole gradient is added, from the second step on; nothing without momentum (in [0, 1))
-        nesterov: Look one step of the velocity ahead? (one of False, True)"""
+        mom: Momentum: decay rate of the velocity (in [0, 1))
+        damp: Dampening: the share of the gradient that is not added, from the second step on; no effect if `mom` is 0 (in [0, 1))
+        nesterov: Use Nesterov momentum, which looks one step ahead? (one of False, True)"""
 rmsprop: _rmsprop
-"""Gradients over their root mean square, rolling if wanted
+"""Gradients over their root mean square, with optional momentum
 
 | hyper    | default | range              | meaning |
 |----------|---------|--------------------|---------|
 | lr       | 0.01    | 0 ≤ x              | Learning rate: the length of a step |
 | wd       | 0       | 0 ≤ x              | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-| sqr_mom  | 0.99    | 0 ≤ x < 1          | β₂: how slowly the mean of squares forgets |
+| sqr_mom  | 0.99    | 0 ≤ x < 1          | β₂: decay rate of the mean of squares |
 | eps      | 1e-08   | 0 ≤ x              | Keeps the division finite |
-| mom      | 0       | 0 ≤ x < 1          | Momentum: how slowly the velocity forgets |
-| damp     | 0       | 0 ≤ x < 1          | Dampening: how much less than a whole gradient is added, from the second step on; nothing without momentum |
-| nesterov | False   | one of False, True | Look one step of the velocity ahead? |
+| mom      | 0       | 0 ≤ x < 1          | Momentum: decay rate of the velocity |
+| damp     | 0       | 0 ≤ x < 1          | Dampening: the share of the gradient that is not added, from the second step on; no effect if `mom` is 0 |
+| nesterov | False   | one of False, True | Use Nesterov momentum, which looks one step ahead? |
 
 Paper: Neural networks for machine learning, lecture 6e (2012), https://www.cs.toronto.edu/~tijmen/csc321/slides/lecture_slides_lec6.pdf
 Faithful to: torch 2.15.0"""
 
 class RMSprop(TorchOptimizer):
-    """Gradients over their root mean square, rolling if wanted
+    """Gradients over their root mean square, with optional momentum
 
     | hyper        | default | range              | meaning |
     |--------------|---------|--------------------|---------|
     | lr           | 0.01    | 0 ≤ x              | Learning rate: the length of a step |
     | weight_decay | 0       | 0 ≤ x              | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-    | alpha        | 0.99    | 0 ≤ x < 1          | β₂: how slowly the mean of squares forgets |
+    | alpha        | 0.99    | 0 ≤ x < 1          | β₂: decay rate of the mean of squares |
     | eps          | 1e-08   | 0 ≤ x              | Keeps the division finite |
-    | momentum     | 0       | 0 ≤ x < 1          | Momentum: how slowly the velocity forgets |
-    | dampening    | 0       | 0 ≤ x < 1          | Dampening: how much less than a whole gradient is added, from the second step on; nothing without momentum |
-    | nesterov     | False   | one of False, True | Look one step of the velocity ahead? |
+    | momentum     | 0       | 0 ≤ x < 1          | Momentum: decay rate of the velocity |
+    | dampening    | 0       | 0 ≤ x < 1          | Dampening: the share of the gradient that is not added, from the second step on; no effect if `mom` is 0 |
+    | nesterov     | False   | one of False, True | Use Nesterov momentum, which looks one step ahead? |
 
     Paper: Neural networks for machine learning, lecture 6e (2012), https://www.cs.toronto.edu/~tijmen/csc321/slides/lecture_slides_lec6.pdf
     Faithful to: torch 2.15.0"""
@@ -386,28 +386,28 @@ class RMSprop(TorchOptimizer):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> None:
-        """Gradients over their root mean square, rolling if wanted
+        """Gradients over their root mean square, with optional momentum
 
         lr: Learning rate: the length of a step (in [0, inf))
         weight_decay: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))
-        alpha: β₂: how slowly the mean of squares forgets (in [0, 1))
+        alpha: β₂: decay rate of the mean of squares (in [0, 1))
         eps: Keeps the division finite (in [0, inf))
-        momentum: Momentum: how slowly the velocity forgets (in [0, 1))
-        dampening: Dampening: how much less than a whole gradient is added, from the second step on; nothing without momentum (in [0, 1))
-        nesterov: Look one step of the velocity ahead? (one of False, True)"""
+        momentum: Momentum: decay rate of the velocity (in [0, 1))
+        dampening: Dampening: the share of the gradient that is not added, from the second step on; no effect if `mom` is 0 (in [0, 1))
+        nesterov: Use Nesterov momentum, which looks one step ahead? (one of False, True)"""
 
 class RMSpropCentered(TorchOptimizer):
-    """Gradients over their standard deviation, rolling if wanted
+    """Gradients over their standard deviation, with optional momentum
 
     | hyper        | default | range              | meaning |
     |--------------|---------|--------------------|---------|
     | lr           | 0.01    | 0 ≤ x              | Learning rate: the length of a step |
     | weight_decay | 0       | 0 ≤ x              | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-    | alpha        | 0.99    | 0 ≤ x < 1          | β₂: how slowly the means of gradients and of squares forget |
+    | alpha        | 0.99    | 0 ≤ x < 1          | β₂: decay rate of the means of gradients and of squares |
     | eps          | 1e-08   | 0 ≤ x              | Keeps the division finite |
-    | momentum     | 0       | 0 ≤ x < 1          | Momentum: how slowly the velocity forgets |
-    | dampening    | 0       | 0 ≤ x < 1          | Dampening: how much less than a whole gradient is added, from the second step on; nothing without momentum |
-    | nesterov     | False   | one of False, True | Look one step of the velocity ahead? |
+    | momentum     | 0       | 0 ≤ x < 1          | Momentum: decay rate of the velocity |
+    | dampening    | 0       | 0 ≤ x < 1          | Dampening: the share of the gradient that is not added, from the second step on; no effect if `mom` is 0 |
+    | nesterov     | False   | one of False, True | Use Nesterov momentum, which looks one step ahead? |
 
     Paper: Generating sequences with recurrent neural networks (2013), https://arxiv.org/abs/1308.0850
     Faithful to: torch 2.15.0"""
@@ -435,15 +435,15 @@ class RMSpropCentered(TorchOptimizer):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> None:
-        """Gradients over their standard deviation, rolling if wanted
+        """Gradients over their standard deviation, with optional momentum
 
         lr: Learning rate: the length of a step (in [0, inf))
         weight_decay: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))
-        alpha: β₂: how slowly the means of gradients and of squares forget (in [0, 1))
+        alpha: β₂: decay rate of the means of gradients and of squares (in [0, 1))
         eps: Keeps the division finite (in [0, inf))
-        momentum: Momentum: how slowly the velocity forgets (in [0, 1))
-        dampening: Dampening: how much less than a whole gradient is added, from the second step on; nothing without momentum (in [0, 1))
-        nesterov: Look one step of the velocity ahead? (one of False, True)"""
+        momentum: Momentum: decay rate of the velocity (in [0, 1))
+        dampening: Dampening: the share of the gradient that is not added, from the second step on; no effect if `mom` is 0 (in [0, 1))
+        nesterov: Use Nesterov momentum, which looks one step ahead? (one of False, True)"""
 
 class _adamax(Rule):
     def __call__(
@@ -461,36 +461,36 @@ class _adamax(Rule):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> FastOptimizer:
-        """Adam with the largest gradient as the measure
+        """Adam divided by the largest gradient
 
         lr: Learning rate: the length of a step (in [0, inf))
         wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))
-        mom: β₁: how slowly the mean of gradients forgets (in [0, 1))
-        sqr_mom: β₂: how slowly the maximum forgets (in [0, 1))
+        mom: β₁: decay rate of the mean of gradients (in [0, 1))
+        sqr_mom: β₂: decay rate of the maximum (in [0, 1))
         eps: Keeps the division finite (in (0, inf))"""
 adamax: _adamax
-"""Adam with the largest gradient as the measure
+"""Adam divided by the largest gradient
 
 | hyper   | default | range     | meaning |
 |---------|---------|-----------|---------|
 | lr      | 0.002   | 0 ≤ x     | Learning rate: the length of a step |
 | wd      | 0       | 0 ≤ x     | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-| mom     | 0.9     | 0 ≤ x < 1 | β₁: how slowly the mean of gradients forgets |
-| sqr_mom | 0.999   | 0 ≤ x < 1 | β₂: how slowly the maximum forgets |
+| mom     | 0.9     | 0 ≤ x < 1 | β₁: decay rate of the mean of gradients |
+| sqr_mom | 0.999   | 0 ≤ x < 1 | β₂: decay rate of the maximum |
 | eps     | 1e-08   | 0 < x     | Keeps the division finite |
 
 Paper: Adam: a method for stochastic optimization (2014), https://arxiv.org/abs/1412.6980
 Faithful to: torch 2.15.0"""
 
 class Adamax(TorchOptimizer):
-    """Adam with the largest gradient as the measure
+    """Adam divided by the largest gradient
 
     | hyper        | default | range     | meaning |
     |--------------|---------|-----------|---------|
     | lr           | 0.002   | 0 ≤ x     | Learning rate: the length of a step |
     | weight_decay | 0       | 0 ≤ x     | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-    | betas[0]     | 0.9     | 0 ≤ x < 1 | β₁: how slowly the mean of gradients forgets |
-    | betas[1]     | 0.999   | 0 ≤ x < 1 | β₂: how slowly the maximum forgets |
+    | betas[0]     | 0.9     | 0 ≤ x < 1 | β₁: decay rate of the mean of gradients |
+    | betas[1]     | 0.999   | 0 ≤ x < 1 | β₂: decay rate of the maximum |
     | eps          | 1e-08   | 0 < x     | Keeps the division finite |
 
     Paper: Adam: a method for stochastic optimization (2014), https://arxiv.org/abs/1412.6980
@@ -516,12 +516,12 @@ class Adamax(TorchOptimizer):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> None:
-        """Adam with the largest gradient as the measure
+        """Adam divided by the largest gradient
 
         lr: Learning rate: the length of a step (in [0, inf))
         weight_decay: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))
-        betas[0]: β₁: how slowly the mean of gradients forgets (in [0, 1))
-        betas[1]: β₂: how slowly the maximum forgets (in [0, 1))
+        betas[0]: β₁: decay rate of the mean of gradients (in [0, 1))
+        betas[1]: β₂: decay rate of the maximum (in [0, 1))
         eps: Keeps the division finite (in (0, inf))"""
 
 MomDecay: TypeAlias = float # in [0, inf)
@@ -547,8 +547,8 @@ class _nadamw(Rule):
         """NAdam with decoupled weight decay
 
         lr: Learning rate: the length of a step (in [0, inf))
-        mom: β₁: how slowly the mean of gradients forgets (in [0, 1))
-        sqr_mom: β₂: how slowly the mean of squares forgets (in [0, 1))
+        mom: β₁: decay rate of the mean of gradients (in [0, 1))
+        sqr_mom: β₂: decay rate of the mean of squares (in [0, 1))
         eps: Keeps the division finite (in [0, inf))
         mom_decay: ψ: how fast the mean gradient gains its full share (in [0, inf))
         wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))"""
@@ -558,8 +558,8 @@ nadamw: _nadamw
 | hyper     | default | range     | meaning |
 |-----------|---------|-----------|---------|
 | lr        | 0.002   | 0 ≤ x     | Learning rate: the length of a step |
-| mom       | 0.9     | 0 ≤ x < 1 | β₁: how slowly the mean of gradients forgets |
-| sqr_mom   | 0.999   | 0 ≤ x < 1 | β₂: how slowly the mean of squares forgets |
+| mom       | 0.9     | 0 ≤ x < 1 | β₁: decay rate of the mean of gradients |
+| sqr_mom   | 0.999   | 0 ≤ x < 1 | β₂: decay rate of the mean of squares |
 | eps       | 1e-08   | 0 ≤ x     | Keeps the division finite |
 | mom_decay | 0.004   | 0 ≤ x     | ψ: how fast the mean gradient gains its full share |
 | wd        | 0       | 0 ≤ x     | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
@@ -585,23 +585,23 @@ class _nadam(Rule):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> FastOptimizer:
-        """Adam that looks one step of its mean ahead
+        """Adam with Nesterov momentum
 
         lr: Learning rate: the length of a step (in [0, inf))
         wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))
-        mom: β₁: how slowly the mean of gradients forgets (in [0, 1))
-        sqr_mom: β₂: how slowly the mean of squares forgets (in [0, 1))
+        mom: β₁: decay rate of the mean of gradients (in [0, 1))
+        sqr_mom: β₂: decay rate of the mean of squares (in [0, 1))
         eps: Keeps the division finite (in [0, inf))
         mom_decay: ψ: how fast the mean gradient gains its full share (in [0, inf))"""
 nadam: _nadam
-"""Adam that looks one step of its mean ahead
+"""Adam with Nesterov momentum
 
 | hyper     | default | range     | meaning |
 |-----------|---------|-----------|---------|
 | lr        | 0.002   | 0 ≤ x     | Learning rate: the length of a step |
 | wd        | 0       | 0 ≤ x     | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-| mom       | 0.9     | 0 ≤ x < 1 | β₁: how slowly the mean of gradients forgets |
-| sqr_mom   | 0.999   | 0 ≤ x < 1 | β₂: how slowly the mean of squares forgets |
+| mom       | 0.9     | 0 ≤ x < 1 | β₁: decay rate of the mean of gradients |
+| sqr_mom   | 0.999   | 0 ≤ x < 1 | β₂: decay rate of the mean of squares |
 | eps       | 1e-08   | 0 ≤ x     | Keeps the division finite |
 | mom_decay | 0.004   | 0 ≤ x     | ψ: how fast the mean gradient gains its full share |
 
@@ -609,14 +609,14 @@ Paper: Incorporating Nesterov momentum into Adam (2016), https://openreview.net/
 Faithful to: torch 2.15.0"""
 
 class NAdam(TorchOptimizer):
-    """Adam that looks one step of its mean ahead
+    """Adam with Nesterov momentum
 
     | hyper          | default | range     | meaning |
     |----------------|---------|-----------|---------|
     | lr             | 0.002   | 0 ≤ x     | Learning rate: the length of a step |
     | weight_decay   | 0       | 0 ≤ x     | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-    | betas[0]       | 0.9     | 0 ≤ x < 1 | β₁: how slowly the mean of gradients forgets |
-    | betas[1]       | 0.999   | 0 ≤ x < 1 | β₂: how slowly the mean of squares forgets |
+    | betas[0]       | 0.9     | 0 ≤ x < 1 | β₁: decay rate of the mean of gradients |
+    | betas[1]       | 0.999   | 0 ≤ x < 1 | β₂: decay rate of the mean of squares |
     | eps            | 1e-08   | 0 ≤ x     | Keeps the division finite |
     | momentum_decay | 0.004   | 0 ≤ x     | ψ: how fast the mean gradient gains its full share |
 
@@ -644,12 +644,12 @@ class NAdam(TorchOptimizer):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> None:
-        """Adam that looks one step of its mean ahead
+        """Adam with Nesterov momentum
 
         lr: Learning rate: the length of a step (in [0, inf))
         weight_decay: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))
-        betas[0]: β₁: how slowly the mean of gradients forgets (in [0, 1))
-        betas[1]: β₂: how slowly the mean of squares forgets (in [0, 1))
+        betas[0]: β₁: decay rate of the mean of gradients (in [0, 1))
+        betas[1]: β₂: decay rate of the mean of squares (in [0, 1))
         eps: Keeps the division finite (in [0, inf))
         momentum_decay: ψ: how fast the mean gradient gains its full share (in [0, inf))"""
 
@@ -659,8 +659,8 @@ class NAdamW(TorchOptimizer):
     | hyper          | default | range     | meaning |
     |----------------|---------|-----------|---------|
     | lr             | 0.002   | 0 ≤ x     | Learning rate: the length of a step |
-    | betas[0]       | 0.9     | 0 ≤ x < 1 | β₁: how slowly the mean of gradients forgets |
-    | betas[1]       | 0.999   | 0 ≤ x < 1 | β₂: how slowly the mean of squares forgets |
+    | betas[0]       | 0.9     | 0 ≤ x < 1 | β₁: decay rate of the mean of gradients |
+    | betas[1]       | 0.999   | 0 ≤ x < 1 | β₂: decay rate of the mean of squares |
     | eps            | 1e-08   | 0 ≤ x     | Keeps the division finite |
     | momentum_decay | 0.004   | 0 ≤ x     | ψ: how fast the mean gradient gains its full share |
     | weight_decay   | 0       | 0 ≤ x     | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
@@ -692,8 +692,8 @@ class NAdamW(TorchOptimizer):
         """NAdam with decoupled weight decay
 
         lr: Learning rate: the length of a step (in [0, inf))
-        betas[0]: β₁: how slowly the mean of gradients forgets (in [0, 1))
-        betas[1]: β₂: how slowly the mean of squares forgets (in [0, 1))
+        betas[0]: β₁: decay rate of the mean of gradients (in [0, 1))
+        betas[1]: β₂: decay rate of the mean of squares (in [0, 1))
         eps: Keeps the division finite (in [0, inf))
         momentum_decay: ψ: how fast the mean gradient gains its full share (in [0, inf))
         weight_decay: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))"""
@@ -717,22 +717,22 @@ class _adafactor(Rule):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> FastOptimizer:
-        """Squares of rows and columns, nearly no memory
+        """Mean squares of rows and columns, with almost no state
 
         lr: Learning rate (in [0, inf))
-        power: A new square's share at step t is `t**power` (in (-inf, 0])
-        eps: ε₁: a gradient counts as at least this large; 0 is the machine epsilon (in [0, inf))
+        power: The share of a new square at step t is `t**power` (in (-inf, 0])
+        eps: ε₁: gradients count as at least this large; 0 stands for the machine epsilon (in [0, inf))
         least: ε₂: weights count as at least this large (in [0, inf))
         clip: κ: largest rms of a direction (in [1, inf))
         wd: Weight decay, multiplied by `lr` (in [0, inf))"""
 adafactor: _adafactor
-"""Squares of rows and columns, nearly no memory
+"""Mean squares of rows and columns, with almost no state
 
 | hyper | default | range | meaning |
 |-------|---------|-------|---------|
 | lr    | 0.01    | 0 ≤ x | Learning rate |
-| power | -0.8    | x ≤ 0 | A new square's share at step t is `t**power` |
-| eps   | 0       | 0 ≤ x | ε₁: a gradient counts as at least this large; 0 is the machine epsilon |
+| power | -0.8    | x ≤ 0 | The share of a new square at step t is `t**power` |
+| eps   | 0       | 0 ≤ x | ε₁: gradients count as at least this large; 0 stands for the machine epsilon |
 | least | 0.001   | 0 ≤ x | ε₂: weights count as at least this large |
 | clip  | 1       | 1 ≤ x | κ: largest rms of a direction |
 | wd    | 0       | 0 ≤ x | Weight decay, multiplied by `lr` |
@@ -741,13 +741,13 @@ Paper: Adafactor: adaptive learning rates with sublinear memory cost (2018), htt
 Faithful to: torch 2.15.0"""
 
 class Adafactor(TorchOptimizer):
-    """Squares of rows and columns, nearly no memory
+    """Mean squares of rows and columns, with almost no state
 
     | hyper        | default | range | meaning |
     |--------------|---------|-------|---------|
     | lr           | 0.01    | 0 ≤ x | Learning rate |
-    | beta2_decay  | -0.8    | x ≤ 0 | A new square's share at step t is `t**power` |
-    | eps[0]       | 0       | 0 ≤ x | ε₁: a gradient counts as at least this large; 0 is the machine epsilon |
+    | beta2_decay  | -0.8    | x ≤ 0 | The share of a new square at step t is `t**power` |
+    | eps[0]       | 0       | 0 ≤ x | ε₁: gradients count as at least this large; 0 stands for the machine epsilon |
     | eps[1]       | 0.001   | 0 ≤ x | ε₂: weights count as at least this large |
     | d            | 1       | 1 ≤ x | κ: largest rms of a direction |
     | weight_decay | 0       | 0 ≤ x | Weight decay, multiplied by `lr` |
@@ -776,38 +776,38 @@ class Adafactor(TorchOptimizer):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> None:
-        """Squares of rows and columns, nearly no memory
+        """Mean squares of rows and columns, with almost no state
 
         lr: Learning rate (in [0, inf))
-        beta2_decay: A new square's share at step t is `t**power` (in (-inf, 0])
-        eps[0]: ε₁: a gradient counts as at least this large; 0 is the machine epsilon (in [0, inf))
+        beta2_decay: The share of a new square at step t is `t**power` (in (-inf, 0])
+        eps[0]: ε₁: gradients count as at least this large; 0 stands for the machine epsilon (in [0, inf))
         eps[1]: ε₂: weights count as at least this large (in [0, inf))
         d: κ: largest rms of a direction (in [1, inf))
         weight_decay: Weight decay, multiplied by `lr` (in [0, inf))"""
 
 standardize: Term
-"""Centered RMSprop: the gradient over its standard deviation"""
+"""Divide the gradient by its standard deviation (centered RMSprop)"""
 
 def mom_at(t: Any, mom: Any, mom_decay: Any) -> Any:
-    """NAdam's share μ of the mean gradient at step `t`"""
+    """Return NAdam's share μ of the mean gradient at step `t`"""
 
 def row_zeros(p: Any) -> Any:
-    """Zeros to keep a mean for each row of `p`, or for each weight if it is a vector"""
+    """Return zeros for the mean of each row of `p`, or for each weight if `p` is a vector"""
 
 def column_zeros(p: Any) -> Any:
-    """Zeros to keep a mean for each column of `p`; none if it is a vector"""
+    """Return zeros for the mean of each column of `p`, or none if `p` is a vector"""
 
 def square_mean(u: Any, dim: Any) -> Any:
-    """The mean of the squares of `u` over `dim`, which is kept"""
+    """Return the mean of the squares of `u` over `dim`, which is kept with length 1"""
 
 def mean_squares(avg: Any, u: Any, dim: Any, share: Any) -> Any:
-    """`avg` of rows or columns after it has learned the squares of `u`, averaged over `dim`, to the `share`"""
+    """Return `avg`, a mean of rows or columns, after it has moved by `share` to the squares of `u` averaged over `dim`"""
 
 def outer(row: Any, col: Any) -> Any:
-    """`row` times `col`, as large as both together"""
+    """Return the product of `row` and `col`, broadcast to the shape of both"""
 
 def rank_one(row: Any, col: Any, eps: Any) -> Any:
-    """The mean squares that those of rows and columns stand for, at least `eps`²; if `eps` is 0, it is the machine epsilon"""
+    """Compose mean squares from those of rows and columns, at least `eps`² (`eps=0` stands for the machine epsilon)"""
 
 def rms(x: Any) -> Any:
-    """The root mean square of a tensor"""
+    """Return the root mean square of a tensor"""

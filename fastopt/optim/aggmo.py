@@ -1,4 +1,4 @@
-"""Several balls of different momentum roll, and the step is the mean of their velocities
+"""The mean of several velocities, each with a momentum of its own
 
 Docs: https://fastopt.github.io/fastopt/optim/aggmo.html.md"""
 
@@ -9,7 +9,7 @@ __all__ = ['aggmo', 'AggMo', 'Velocities', 'exp_betas', 'aggmo_of']
 
 # %% ../../nbs/optim/04_aggmo.ipynb #e0e2ce09
 import inspect
-import fastopt.core.torch_face # chkstyle: ignore - a rule is called through its faces
+import fastopt.core.torch_face # chkstyle: ignore - importing it lets a rule be called
 from functools import reduce
 from operator import add
 from fastcore.basics import listify
@@ -17,7 +17,7 @@ from ..core.rules import Rule, Term, Unit, decay, descend
 
 # %% ../../nbs/optim/04_aggmo.ipynb #07564664
 class Velocities(Term):
-    "The term that averages one velocity for each of `betas`"
+    "A term that averages one velocity for each of the decay rates `betas`"
     def __init__(self, *betas):
         vs,moms,kind = [[f'{o}{i}' for i in range(1, len(betas)+1)] for o in ('v', 'mom')] + [inspect.Parameter]
         def f(u, *vs, **moms):
@@ -27,23 +27,23 @@ class Velocities(Term):
         f.__signature__ = inspect.Signature([*(kind(o, kind.POSITIONAL_OR_KEYWORD) for o in ('u', *vs)),
             *(kind(o, kind.KEYWORD_ONLY, default=β, annotation=Unit) for o,β in zip(moms, betas))])
         super().__init__(f)
-        self.betas,self.docs = betas,{o: 'How slowly this velocity forgets' for o in moms}
+        self.betas,self.docs = betas,{o: 'Decay rate of this velocity' for o in moms}
     def __reduce__(self): return Velocities, self.betas
 
 # %% ../../nbs/optim/04_aggmo.ipynb #b4fa66ab
 def exp_betas(
-    a:float=0.1, # Each velocity forgets so much of what the one before it forgets
-    k:int=3, # Velocities
+    a:float=0.1, # Each velocity forgets this share of what the one before it forgets
+    k:int=3, # Number of velocities
 ):
-    "`k` decay rates for `aggmo_of`, from 0 towards 1"
+    "Return `k` decay rates for `aggmo_of`, from 0 towards 1"
     return [1 - a**i for i in range(k)]
 
 def aggmo_of(
     *betas # A decay rate for each velocity
 )->Rule:
-    "The rule `aggmo` with other velocities"
+    "Return the rule `aggmo` with the decay rates `betas`, or raise a `ValueError` if there are none"
     if not betas: raise ValueError("aggmo: no betas; give a decay rate for each velocity, as betas=[0, 0.9, 0.99]")
-    return Rule(decay, Velocities(*betas), descend, doc='The mean of velocities that forget at different rates',
+    return Rule(decay, Velocities(*betas), descend, doc='The mean of several velocities with different decay rates',
         paper=('Aggregated momentum: stability through passive damping', 2018, 'https://arxiv.org/abs/1804.00325'),
         code='AtheMathmo/AggMo@f91730d')
 

@@ -27,37 +27,37 @@ class _aggmo(Rule):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> FastOptimizer:
-        """The mean of velocities that forget at different rates
+        """The mean of several velocities with different decay rates
 
         lr: Learning rate: the length of a step (in [0, inf))
         wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))
-        mom1: How slowly this velocity forgets (in [0, 1))
-        mom2: How slowly this velocity forgets (in [0, 1))
-        mom3: How slowly this velocity forgets (in [0, 1))"""
+        mom1: Decay rate of this velocity (in [0, 1))
+        mom2: Decay rate of this velocity (in [0, 1))
+        mom3: Decay rate of this velocity (in [0, 1))"""
 aggmo: _aggmo
-"""The mean of velocities that forget at different rates
+"""The mean of several velocities with different decay rates
 
 | hyper | default | range     | meaning |
 |-------|---------|-----------|---------|
 | lr    | 0.001   | 0 ≤ x     | Learning rate: the length of a step |
 | wd    | 0       | 0 ≤ x     | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-| mom1  | 0       | 0 ≤ x < 1 | How slowly this velocity forgets |
-| mom2  | 0.9     | 0 ≤ x < 1 | How slowly this velocity forgets |
-| mom3  | 0.99    | 0 ≤ x < 1 | How slowly this velocity forgets |
+| mom1  | 0       | 0 ≤ x < 1 | Decay rate of this velocity |
+| mom2  | 0.9     | 0 ≤ x < 1 | Decay rate of this velocity |
+| mom3  | 0.99    | 0 ≤ x < 1 | Decay rate of this velocity |
 
 Paper: Aggregated momentum: stability through passive damping (2018), https://arxiv.org/abs/1804.00325
 Faithful to: AtheMathmo/AggMo@f91730d"""
 
 class AggMo(TorchOptimizer):
-    """The mean of velocities that forget at different rates
+    """The mean of several velocities with different decay rates
 
     | hyper        | default | range     | meaning |
     |--------------|---------|-----------|---------|
     | lr           | 0.001   | 0 ≤ x     | Learning rate: the length of a step |
     | weight_decay | 0       | 0 ≤ x     | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-    | mom1         | 0       | 0 ≤ x < 1 | How slowly this velocity forgets |
-    | mom2         | 0.9     | 0 ≤ x < 1 | How slowly this velocity forgets |
-    | mom3         | 0.99    | 0 ≤ x < 1 | How slowly this velocity forgets |
+    | mom1         | 0       | 0 ≤ x < 1 | Decay rate of this velocity |
+    | mom2         | 0.9     | 0 ≤ x < 1 | Decay rate of this velocity |
+    | mom3         | 0.99    | 0 ≤ x < 1 | Decay rate of this velocity |
 
     Paper: Aggregated momentum: stability through passive damping (2018), https://arxiv.org/abs/1804.00325
     Faithful to: AtheMathmo/AggMo@f91730d"""
@@ -84,22 +84,22 @@ class AggMo(TorchOptimizer):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> None:
-        """The mean of velocities that forget at different rates
+        """The mean of several velocities with different decay rates
 
         lr: Learning rate: the length of a step (in [0, inf))
         weight_decay: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))
-        mom1: How slowly this velocity forgets (in [0, 1))
-        mom2: How slowly this velocity forgets (in [0, 1))
-        mom3: How slowly this velocity forgets (in [0, 1))"""
+        mom1: Decay rate of this velocity (in [0, 1))
+        mom2: Decay rate of this velocity (in [0, 1))
+        mom3: Decay rate of this velocity (in [0, 1))"""
 
 class Velocities(fastopt.core.rules.Term):
-    """The term that averages one velocity for each of `betas`"""
+    """A term that averages one velocity for each of the decay rates `betas`"""
     def __init__(self, *betas: Any) -> None: ...
     betas: Any
     docs: Any
 
 def exp_betas(a: float = 0.1, k: int = 3) -> Any:
-    """`k` decay rates for `aggmo_of`, from 0 towards 1"""
+    """Return `k` decay rates for `aggmo_of`, from 0 towards 1"""
 
 def aggmo_of(*betas: Any) -> fastopt.core.rules.Rule:
-    """The rule `aggmo` with other velocities"""
+    """Return the rule `aggmo` with the decay rates `betas`, or raise a `ValueError` if there are none"""

@@ -1,4 +1,4 @@
-"""Shorten what is too long: each entry, the whole gradient, or the few largest entries
+"""Bound each entry, the norm of the whole gradient, or its few largest entries
 
 Docs: https://fastopt.github.io/fastopt/optim/clipping.html.md"""
 
@@ -21,27 +21,27 @@ from .sgd import heavy_ball
 # %% ../../nbs/optim/15_clipping.ipynb #7748036e
 @term
 def clip_value(u, *,
-    max_value:Pos=1. # Largest entry
+    max_value:Pos=1. # Largest absolute value of an entry
 ):
-    "Bound each entry"
+    "Bound the absolute value of each entry"
     return u.clamp(-max_value, max_value)
 
 def _length(u): return get_total_norm(u)
 
 @term
 def clip_norm(u, length:Across(_length), *,
-    max_norm:Pos=1. # Largest length of all gradients together
+    max_norm:Pos=1. # Largest norm of all gradients together
 ):
-    "Bound the length of the gradients of all weights together"
+    "Bound the norm of the gradients of all weights together"
     return u * (max_norm/(length + 1e-6)).clamp(max=1)
 
 # %% ../../nbs/optim/15_clipping.ipynb #9b4f0952
 _Entries = Range(0, ends='[)', whole=True)
 
 def _sample(ts, n, step):
-    "The sizes of about `n` entries of the tensors `ts`, others at each step; of all for `n=0`"
+    "Return the sizes of about `n` entries of the tensors `ts`, different ones at each step, or of all entries for `n=0`"
     total = sum(t.numel() for t in ts)
-    every = max(1, min(total//n | 1, total)) if n else 1 # Never so far apart that there could be none
+    every = max(1, min(total//n | 1, total)) if n else 1 # At most `total` apart, so that the sample is never empty
     start,some = step*2654435761 % every,[]
     for t in ts:
         some.append((flat_view(t) if is_dense(t) else t.flatten())[start%every::every].to(ts[0].device))
@@ -49,18 +49,18 @@ def _sample(ts, n, step):
     return torch.cat(some).abs_()
 
 def _smallest(x, k):
-    "The `k`th smallest entry of the vector `x`, which may be put in another order"
+    "Return the `k`th smallest entry of the vector `x`, and possibly reorder `x`"
     if x.device.type!='cpu' or waits(x.device): return number_of(x.kthvalue(k).values)
-    x.numpy().partition(k-1) # In place, and several times as fast as `kthvalue`
+    x.numpy().partition(k-1) # In place and several times as fast as `kthvalue`
     return x[k-1].item()
 
 # %% ../../nbs/optim/15_clipping.ipynb #48c6532b
 def _threshold(u, *,
-    q:Unit=0.1, # Fraction of the entries that is clipped, the largest ones
-    sample:_Entries=0, # Entries among which the threshold is sought; 0 for all
+    q:Unit=0.1, # Fraction of the largest entries, which are clipped
+    sample:_Entries=0, # Number of entries from which the threshold is estimated; 0: all
     clipped:Memo(q=0., top=0.), step
 ):
-    "The size above which entries of `u` are clipped; notes it in `clipped`, with the fraction that is above"
+    "Return the size above which entries of `u` are clipped, and record it in `clipped` with the fraction above it"
     sizes,n = _sample(u, sample, step),sum(o.numel() for o in u)
     if n: clipped.top = _smallest(sizes, max(1, len(sizes)-int(q*len(sizes))))
     clipped.q = number_of(sum((o.abs()>clipped.top).sum().to(u[0].device) for o in u))/max(n, 1)
@@ -69,19 +69,19 @@ def _threshold(u, *,
 # %% ../../nbs/optim/15_clipping.ipynb #c9387d02
 @term
 def clip_coords(u, τ:Across(_threshold)):
-    "Bound the largest entries of all weights by the largest of the others"
+    "Bound the largest entries of all updates by the largest of the other entries"
     return u.clamp(-τ, τ)
 
 # %% ../../nbs/optim/15_clipping.ipynb #68f9b9ba
 _told = dict(paper=('Toward understanding why Adam converges faster than SGD for transformers', 2023, 'https://arxiv.org/abs/2306.00204'))
-sgd_clip = Rule(clip_coords, decay, descend, doc='Descent with the largest coordinates clipped', **_told)
+sgd_clip = Rule(clip_coords, decay, descend, doc='Gradient descent with the largest coordinates clipped', **_told)
 sgdm_clip = Rule(heavy_ball, clip_coords, decay, descend, mom=0.9, doc='Momentum with the largest coordinates clipped', **_told)
 adam_clip = Rule(adam, clip_coords, decay, descend, q=0.5, doc='Adam with the largest coordinates clipped', **_told)
 SGDClip,SGDMClip,AdamClip = sgd_clip.torch('SGDClip'),sgdm_clip.torch('SGDMClip'),adam_clip.torch('AdamClip')
 
 # %% ../../nbs/optim/15_clipping.ipynb #c6183e87
 class Clipped(Callback):
-    "Records at every step the fraction of entries that `clip_coords` clipped, in `q`, and its thresholds, in `top`"
+    "Record at every step the fraction of entries that `clip_coords` clipped, in `q`, and its threshold, in `top`"
     def before_fit(self): self.q,self.top = [],[]
     def after_step(self):
         memo = first(st['clipped'] for st in self.opt.state.values() if 'clipped' in st)

@@ -25,20 +25,20 @@ class _sgd_clip(Rule):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> FastOptimizer:
-        """Descent with the largest coordinates clipped
+        """Gradient descent with the largest coordinates clipped
 
         lr: Learning rate: the length of a step (in [0, inf))
-        q: Fraction of the entries that is clipped, the largest ones (in [0, 1))
-        sample: Entries among which the threshold is sought; 0 for all (whole numbers in [0, inf))
+        q: Fraction of the largest entries, which are clipped (in [0, 1))
+        sample: Number of entries from which the threshold is estimated; 0: all (whole numbers in [0, inf))
         wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))"""
 sgd_clip: _sgd_clip
-"""Descent with the largest coordinates clipped
+"""Gradient descent with the largest coordinates clipped
 
 | hyper  | default | range        | meaning |
 |--------|---------|--------------|---------|
 | lr     | 0.001   | 0 ≤ x        | Learning rate: the length of a step |
-| q      | 0.1     | 0 ≤ x < 1    | Fraction of the entries that is clipped, the largest ones |
-| sample | 0       | 0 ≤ x, whole | Entries among which the threshold is sought; 0 for all |
+| q      | 0.1     | 0 ≤ x < 1    | Fraction of the largest entries, which are clipped |
+| sample | 0       | 0 ≤ x, whole | Number of entries from which the threshold is estimated; 0: all |
 | wd     | 0       | 0 ≤ x        | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
 
 Paper: Toward understanding why Adam converges faster than SGD for transformers (2023), https://arxiv.org/abs/2306.00204"""
@@ -64,11 +64,11 @@ class _sgdm_clip(Rule):
         """Momentum with the largest coordinates clipped
 
         lr: Learning rate: the length of a step (in [0, inf))
-        mom: Momentum: how slowly the velocity forgets (in [0, 1))
-        damp: Dampening: how much less than a whole gradient is added, from the second step on; nothing without momentum (in [0, 1))
-        nesterov: Look one step of the velocity ahead? (one of False, True)
-        q: Fraction of the entries that is clipped, the largest ones (in [0, 1))
-        sample: Entries among which the threshold is sought; 0 for all (whole numbers in [0, inf))
+        mom: Momentum: decay rate of the velocity (in [0, 1))
+        damp: Dampening: the share of the gradient that is not added, from the second step on; no effect if `mom` is 0 (in [0, 1))
+        nesterov: Use Nesterov momentum, which looks one step ahead? (one of False, True)
+        q: Fraction of the largest entries, which are clipped (in [0, 1))
+        sample: Number of entries from which the threshold is estimated; 0: all (whole numbers in [0, inf))
         wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))"""
 sgdm_clip: _sgdm_clip
 """Momentum with the largest coordinates clipped
@@ -76,11 +76,11 @@ sgdm_clip: _sgdm_clip
 | hyper    | default | range              | meaning |
 |----------|---------|--------------------|---------|
 | lr       | 0.001   | 0 ≤ x              | Learning rate: the length of a step |
-| mom      | 0.9     | 0 ≤ x < 1          | Momentum: how slowly the velocity forgets |
-| damp     | 0       | 0 ≤ x < 1          | Dampening: how much less than a whole gradient is added, from the second step on; nothing without momentum |
-| nesterov | False   | one of False, True | Look one step of the velocity ahead? |
-| q        | 0.1     | 0 ≤ x < 1          | Fraction of the entries that is clipped, the largest ones |
-| sample   | 0       | 0 ≤ x, whole       | Entries among which the threshold is sought; 0 for all |
+| mom      | 0.9     | 0 ≤ x < 1          | Momentum: decay rate of the velocity |
+| damp     | 0       | 0 ≤ x < 1          | Dampening: the share of the gradient that is not added, from the second step on; no effect if `mom` is 0 |
+| nesterov | False   | one of False, True | Use Nesterov momentum, which looks one step ahead? |
+| q        | 0.1     | 0 ≤ x < 1          | Fraction of the largest entries, which are clipped |
+| sample   | 0       | 0 ≤ x, whole       | Number of entries from which the threshold is estimated; 0: all |
 | wd       | 0       | 0 ≤ x              | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
 
 Paper: Toward understanding why Adam converges faster than SGD for transformers (2023), https://arxiv.org/abs/2306.00204"""
@@ -107,12 +107,12 @@ class _adam_clip(Rule):
         """Adam with the largest coordinates clipped
 
         lr: Learning rate: the length of a step (in [0, inf))
-        mom: β₁: how slowly the mean of gradients forgets (in [0, 1))
-        sqr_mom: β₂: how slowly the mean of squares forgets (in [0, 1))
+        mom: β₁: decay rate of the mean of gradients (in [0, 1))
+        sqr_mom: β₂: decay rate of the mean of squares (in [0, 1))
         eps: Keeps the division finite (in [0, inf))
         eps_hat: Add `eps` to the root before it is debiased (ε̂ in the paper)? (one of False, True)
-        q: Fraction of the entries that is clipped, the largest ones (in [0, 1))
-        sample: Entries among which the threshold is sought; 0 for all (whole numbers in [0, inf))
+        q: Fraction of the largest entries, which are clipped (in [0, 1))
+        sample: Number of entries from which the threshold is estimated; 0: all (whole numbers in [0, inf))
         wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))"""
 adam_clip: _adam_clip
 """Adam with the largest coordinates clipped
@@ -120,24 +120,24 @@ adam_clip: _adam_clip
 | hyper   | default | range              | meaning |
 |---------|---------|--------------------|---------|
 | lr      | 0.001   | 0 ≤ x              | Learning rate: the length of a step |
-| mom     | 0.9     | 0 ≤ x < 1          | β₁: how slowly the mean of gradients forgets |
-| sqr_mom | 0.999   | 0 ≤ x < 1          | β₂: how slowly the mean of squares forgets |
+| mom     | 0.9     | 0 ≤ x < 1          | β₁: decay rate of the mean of gradients |
+| sqr_mom | 0.999   | 0 ≤ x < 1          | β₂: decay rate of the mean of squares |
 | eps     | 1e-08   | 0 ≤ x              | Keeps the division finite |
 | eps_hat | False   | one of False, True | Add `eps` to the root before it is debiased (ε̂ in the paper)? |
-| q       | 0.5     | 0 ≤ x < 1          | Fraction of the entries that is clipped, the largest ones |
-| sample  | 0       | 0 ≤ x, whole       | Entries among which the threshold is sought; 0 for all |
+| q       | 0.5     | 0 ≤ x < 1          | Fraction of the largest entries, which are clipped |
+| sample  | 0       | 0 ≤ x, whole       | Number of entries from which the threshold is estimated; 0: all |
 | wd      | 0       | 0 ≤ x              | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
 
 Paper: Toward understanding why Adam converges faster than SGD for transformers (2023), https://arxiv.org/abs/2306.00204"""
 
 class SGDClip(TorchOptimizer):
-    """Descent with the largest coordinates clipped
+    """Gradient descent with the largest coordinates clipped
 
     | hyper        | default | range        | meaning |
     |--------------|---------|--------------|---------|
     | lr           | 0.001   | 0 ≤ x        | Learning rate: the length of a step |
-    | q            | 0.1     | 0 ≤ x < 1    | Fraction of the entries that is clipped, the largest ones |
-    | sample       | 0       | 0 ≤ x, whole | Entries among which the threshold is sought; 0 for all |
+    | q            | 0.1     | 0 ≤ x < 1    | Fraction of the largest entries, which are clipped |
+    | sample       | 0       | 0 ≤ x, whole | Number of entries from which the threshold is estimated; 0: all |
     | weight_decay | 0       | 0 ≤ x        | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
 
     Paper: Toward understanding why Adam converges faster than SGD for transformers (2023), https://arxiv.org/abs/2306.00204"""
@@ -162,11 +162,11 @@ class SGDClip(TorchOptimizer):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> None:
-        """Descent with the largest coordinates clipped
+        """Gradient descent with the largest coordinates clipped
 
         lr: Learning rate: the length of a step (in [0, inf))
-        q: Fraction of the entries that is clipped, the largest ones (in [0, 1))
-        sample: Entries among which the threshold is sought; 0 for all (whole numbers in [0, inf))
+        q: Fraction of the largest entries, which are clipped (in [0, 1))
+        sample: Number of entries from which the threshold is estimated; 0: all (whole numbers in [0, inf))
         weight_decay: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))"""
 
 class SGDMClip(TorchOptimizer):
@@ -175,11 +175,11 @@ class SGDMClip(TorchOptimizer):
     | hyper        | default | range              | meaning |
     |--------------|---------|--------------------|---------|
     | lr           | 0.001   | 0 ≤ x              | Learning rate: the length of a step |
-    | momentum     | 0.9     | 0 ≤ x < 1          | Momentum: how slowly the velocity forgets |
-    | dampening    | 0       | 0 ≤ x < 1          | Dampening: how much less than a whole gradient is added, from the second step on; nothing without momentum |
-    | nesterov     | False   | one of False, True | Look one step of the velocity ahead? |
-    | q            | 0.1     | 0 ≤ x < 1          | Fraction of the entries that is clipped, the largest ones |
-    | sample       | 0       | 0 ≤ x, whole       | Entries among which the threshold is sought; 0 for all |
+    | momentum     | 0.9     | 0 ≤ x < 1          | Momentum: decay rate of the velocity |
+    | dampening    | 0       | 0 ≤ x < 1          | Dampening: the share of the gradient that is not added, from the second step on; no effect if `mom` is 0 |
+    | nesterov     | False   | one of False, True | Use Nesterov momentum, which looks one step ahead? |
+    | q            | 0.1     | 0 ≤ x < 1          | Fraction of the largest entries, which are clipped |
+    | sample       | 0       | 0 ≤ x, whole       | Number of entries from which the threshold is estimated; 0: all |
     | weight_decay | 0       | 0 ≤ x              | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
 
     Paper: Toward understanding why Adam converges faster than SGD for transformers (2023), https://arxiv.org/abs/2306.00204"""
@@ -210,11 +210,11 @@ class SGDMClip(TorchOptimizer):
         """Momentum with the largest coordinates clipped
 
         lr: Learning rate: the length of a step (in [0, inf))
-        momentum: Momentum: how slowly the velocity forgets (in [0, 1))
-        dampening: Dampening: how much less than a whole gradient is added, from the second step on; nothing without momentum (in [0, 1))
-        nesterov: Look one step of the velocity ahead? (one of False, True)
-        q: Fraction of the entries that is clipped, the largest ones (in [0, 1))
-        sample: Entries among which the threshold is sought; 0 for all (whole numbers in [0, inf))
+        momentum: Momentum: decay rate of the velocity (in [0, 1))
+        dampening: Dampening: the share of the gradient that is not added, from the second step on; no effect if `mom` is 0 (in [0, 1))
+        nesterov: Use Nesterov momentum, which looks one step ahead? (one of False, True)
+        q: Fraction of the largest entries, which are clipped (in [0, 1))
+        sample: Number of entries from which the threshold is estimated; 0: all (whole numbers in [0, inf))
         weight_decay: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))"""
 
 class AdamClip(TorchOptimizer):
@@ -223,12 +223,12 @@ class AdamClip(TorchOptimizer):
     | hyper        | default | range              | meaning |
     |--------------|---------|--------------------|---------|
     | lr           | 0.001   | 0 ≤ x              | Learning rate: the length of a step |
-    | betas[0]     | 0.9     | 0 ≤ x < 1          | β₁: how slowly the mean of gradients forgets |
-    | betas[1]     | 0.999   | 0 ≤ x < 1          | β₂: how slowly the mean of squares forgets |
+    | betas[0]     | 0.9     | 0 ≤ x < 1          | β₁: decay rate of the mean of gradients |
+    | betas[1]     | 0.999   | 0 ≤ x < 1          | β₂: decay rate of the mean of squares |
     | eps          | 1e-08   | 0 ≤ x              | Keeps the division finite |
     | eps_hat      | False   | one of False, True | Add `eps` to the root before it is debiased (ε̂ in the paper)? |
-    | q            | 0.5     | 0 ≤ x < 1          | Fraction of the entries that is clipped, the largest ones |
-    | sample       | 0       | 0 ≤ x, whole       | Entries among which the threshold is sought; 0 for all |
+    | q            | 0.5     | 0 ≤ x < 1          | Fraction of the largest entries, which are clipped |
+    | sample       | 0       | 0 ≤ x, whole       | Number of entries from which the threshold is estimated; 0: all |
     | weight_decay | 0       | 0 ≤ x              | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
 
     Paper: Toward understanding why Adam converges faster than SGD for transformers (2023), https://arxiv.org/abs/2306.00204"""
@@ -259,25 +259,25 @@ class AdamClip(TorchOptimizer):
         """Adam with the largest coordinates clipped
 
         lr: Learning rate: the length of a step (in [0, inf))
-        betas[0]: β₁: how slowly the mean of gradients forgets (in [0, 1))
-        betas[1]: β₂: how slowly the mean of squares forgets (in [0, 1))
+        betas[0]: β₁: decay rate of the mean of gradients (in [0, 1))
+        betas[1]: β₂: decay rate of the mean of squares (in [0, 1))
         eps: Keeps the division finite (in [0, inf))
         eps_hat: Add `eps` to the root before it is debiased (ε̂ in the paper)? (one of False, True)
-        q: Fraction of the entries that is clipped, the largest ones (in [0, 1))
-        sample: Entries among which the threshold is sought; 0 for all (whole numbers in [0, inf))
+        q: Fraction of the largest entries, which are clipped (in [0, 1))
+        sample: Number of entries from which the threshold is estimated; 0: all (whole numbers in [0, inf))
         weight_decay: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))"""
 
 clip_value: Term
-"""Bound each entry"""
+"""Bound the absolute value of each entry"""
 
 clip_norm: Term
-"""Bound the length of the gradients of all weights together"""
+"""Bound the norm of the gradients of all weights together"""
 
 clip_coords: Term
-"""Bound the largest entries of all weights by the largest of the others"""
+"""Bound the largest entries of all updates by the largest of the other entries"""
 
 class Clipped(fastai.callback.core.Callback):
-    """Records at every step the fraction of entries that `clip_coords` clipped, in `q`, and its thresholds, in `top`"""
+    """Record at every step the fraction of entries that `clip_coords` clipped, in `q`, and its threshold, in `top`"""
     def after_step(self) -> Any: ...
     def before_fit(self) -> Any: ...
     q: Any

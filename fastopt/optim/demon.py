@@ -17,7 +17,7 @@ from .sgd import heavy_ball
 FirstStep = OneOf(0, 1)
 
 def fade(mom, t, total):
-    "Demon's momentum after `t` of `total` steps: its odds fall from those of `mom` to 0; 0 steps never end"
+    "Return Demon's momentum β after `t` of `total` steps, with β/(1-β) falling linearly to 0 (`total=0`: it stays `mom`)"
     z = max(0., 1-t/total) if total else 1.
     return mom*z / (1-mom + mom*z)
 
@@ -25,26 +25,26 @@ def fade(mom, t, total):
 @term
 def demon_ball(u, buf, *,
     mom:Unit=0.9, # β: momentum at the start
-    total:Steps=0, # T: steps of the whole training, after which there is no momentum left; 0 is no end
-    t0:FirstStep=0, # The number of the first step: 0 starts with all momentum, 1 ends without any
-    nesterov:Flag=False, # Look one step of the velocity ahead?
+    total:Steps=0, # T: number of steps in the whole training, after which the momentum is 0; 0: the training has no end
+    t0:FirstStep=0, # Number of the first step; with 0 the first step has full momentum, with 1 the last step has none
+    nesterov:Flag=False, # Use Nesterov momentum, which looks one step ahead?
     step
 ):
-    "Demon: a velocity whose friction grows until nothing is left of it"
+    "Follow a velocity whose momentum decays to 0 over the training (Demon SGDM)"
     return heavy_ball(u, buf, mom=fade(mom, step-1+t0, total), damp=0., nesterov=nesterov, step=step)
 
 # %% ../../nbs/optim/05_demon.ipynb #917dfc83
 @term
 def demon_adam(u, m, v, *,
     mom:Unit=0.9, # β₁: momentum at the start
-    sqr_mom:Unit=0.999, # β₂: how slowly the mean of squares forgets
+    sqr_mom:Unit=0.999, # β₂: decay rate of the mean of squares
     eps:NonNeg=1e-8, # Keeps the division finite
-    eps_in:Flag=False, # Add `eps` to the mean square, before the root?
-    total:Steps=0, # T: steps of the whole training, after which there is no momentum left; 0 is no end
-    t0:FirstStep=0, # The number of the first step
+    eps_in:Flag=False, # Add `eps` to the mean square instead of its root?
+    total:Steps=0, # T: number of steps in the whole training, after which the momentum is 0; 0: the training has no end
+    t0:FirstStep=0, # Number of the first step
     step
 ):
-    "Demon Adam: a fading sum of gradients over their root mean square"
+    "Divide a sum of gradients, whose momentum decays to 0, by their root mean square (Demon Adam)"
     β = fade(mom, step-1+t0, total)
     m.mul_(β).add_(u)
     ema_sqr_(v, u, sqr_mom)
@@ -55,13 +55,13 @@ def demon_adam(u, m, v, *,
 @term
 def damped_demon(u, m, v, *,
     mom:Unit=0.9, # β₁: momentum at the start
-    sqr_mom:Unit=0.999, # β₂: how slowly the mean of squares forgets
+    sqr_mom:Unit=0.999, # β₂: decay rate of the mean of squares
     eps:NonNeg=1e-8, # Keeps the division finite
-    total:Steps=0, # T: steps of the whole training, after which there is no momentum left; 0 is no end
-    t0:FirstStep=0, # The number of the first step
+    total:Steps=0, # T: number of steps in the whole training, after which the momentum is 0; 0: the training has no end
+    t0:FirstStep=0, # Number of the first step
     step
 ):
-    "Adam whose mean of gradients gets shorter and shorter"
+    "Compute Adam's direction with a momentum that decays to 0"
     return adam.core[0](u, m, v, mom=fade(mom, step-1+t0, total), sqr_mom=sqr_mom, eps=eps, eps_hat=False, step=step)
 
 # %% ../../nbs/optim/05_demon.ipynb #c5350402
@@ -72,5 +72,5 @@ demon_adam_wolfe = Rule(decay, demon_adam, descend, eps_in=True, doc='Demon Adam
     code='wolfecameron/optimizers@1f547d8')
 demon_adam_damped = Rule(damped_demon, decay, descend, t0=1, doc='Adam whose momentum decays to 0', paper=_paper,
     code='JRC1995/DemonRangerOptimizer@5abd21a')
-demon_adam = Rule(decay, demon_adam, descend, doc='Adam with a sum of gradients that fades over the training', paper=_paper)
+demon_adam = Rule(decay, demon_adam, descend, doc='Adam with a sum of gradients whose momentum decays to 0', paper=_paper)
 DemonSGDM,DemonAdam = demon_sgdm.torch('DemonSGDM'),demon_adam.torch('DemonAdam')

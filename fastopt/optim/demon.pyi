@@ -34,9 +34,9 @@ class _demon_sgdm(Rule):
         lr: Learning rate: the length of a step (in [0, inf))
         wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))
         mom: β: momentum at the start (in [0, 1))
-        total: T: steps of the whole training, after which there is no momentum left; 0 is no end (whole numbers in [0, inf))
-        t0: The number of the first step: 0 starts with all momentum, 1 ends without any (one of 0, 1)
-        nesterov: Look one step of the velocity ahead? (one of False, True)"""
+        total: T: number of steps in the whole training, after which the momentum is 0; 0: the training has no end (whole numbers in [0, inf))
+        t0: Number of the first step; with 0 the first step has full momentum, with 1 the last step has none (one of 0, 1)
+        nesterov: Use Nesterov momentum, which looks one step ahead? (one of False, True)"""
 demon_sgdm: _demon_sgdm
 """Momentum that decays to 0 over the training
 
@@ -45,9 +45,9 @@ demon_sgdm: _demon_sgdm
 | lr       | 0.001   | 0 ≤ x              | Learning rate: the length of a step |
 | wd       | 0       | 0 ≤ x              | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
 | mom      | 0.9     | 0 ≤ x < 1          | β: momentum at the start |
-| total    | 0       | 0 ≤ x, whole       | T: steps of the whole training, after which there is no momentum left; 0 is no end |
-| t0       | 0       | one of 0, 1        | The number of the first step: 0 starts with all momentum, 1 ends without any |
-| nesterov | False   | one of False, True | Look one step of the velocity ahead? |
+| total    | 0       | 0 ≤ x, whole       | T: number of steps in the whole training, after which the momentum is 0; 0: the training has no end |
+| t0       | 0       | one of 0, 1        | Number of the first step; with 0 the first step has full momentum, with 1 the last step has none |
+| nesterov | False   | one of False, True | Use Nesterov momentum, which looks one step ahead? |
 
 Paper: Demon: improved neural network training with momentum decay (2019), https://arxiv.org/abs/1910.04952
 Faithful to: wolfecameron/optimizers@1f547d8"""
@@ -76,11 +76,11 @@ class _demon_adam_wolfe(Rule):
         lr: Learning rate: the length of a step (in [0, inf))
         wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))
         mom: β₁: momentum at the start (in [0, 1))
-        sqr_mom: β₂: how slowly the mean of squares forgets (in [0, 1))
+        sqr_mom: β₂: decay rate of the mean of squares (in [0, 1))
         eps: Keeps the division finite (in [0, inf))
-        eps_in: Add `eps` to the mean square, before the root? (one of False, True)
-        total: T: steps of the whole training, after which there is no momentum left; 0 is no end (whole numbers in [0, inf))
-        t0: The number of the first step (one of 0, 1)"""
+        eps_in: Add `eps` to the mean square instead of its root? (one of False, True)
+        total: T: number of steps in the whole training, after which the momentum is 0; 0: the training has no end (whole numbers in [0, inf))
+        t0: Number of the first step (one of 0, 1)"""
 demon_adam_wolfe: _demon_adam_wolfe
 """Demon Adam with ε under the root
 
@@ -89,11 +89,11 @@ demon_adam_wolfe: _demon_adam_wolfe
 | lr      | 0.001   | 0 ≤ x              | Learning rate: the length of a step |
 | wd      | 0       | 0 ≤ x              | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
 | mom     | 0.9     | 0 ≤ x < 1          | β₁: momentum at the start |
-| sqr_mom | 0.999   | 0 ≤ x < 1          | β₂: how slowly the mean of squares forgets |
+| sqr_mom | 0.999   | 0 ≤ x < 1          | β₂: decay rate of the mean of squares |
 | eps     | 1e-08   | 0 ≤ x              | Keeps the division finite |
-| eps_in  | True    | one of False, True | Add `eps` to the mean square, before the root? |
-| total   | 0       | 0 ≤ x, whole       | T: steps of the whole training, after which there is no momentum left; 0 is no end |
-| t0      | 0       | one of 0, 1        | The number of the first step |
+| eps_in  | True    | one of False, True | Add `eps` to the mean square instead of its root? |
+| total   | 0       | 0 ≤ x, whole       | T: number of steps in the whole training, after which the momentum is 0; 0: the training has no end |
+| t0      | 0       | one of 0, 1        | Number of the first step |
 
 Paper: Demon: improved neural network training with momentum decay (2019), https://arxiv.org/abs/1910.04952
 Faithful to: wolfecameron/optimizers@1f547d8"""
@@ -120,10 +120,10 @@ class _demon_adam_damped(Rule):
 
         lr: Learning rate: the length of a step (in [0, inf))
         mom: β₁: momentum at the start (in [0, 1))
-        sqr_mom: β₂: how slowly the mean of squares forgets (in [0, 1))
+        sqr_mom: β₂: decay rate of the mean of squares (in [0, 1))
         eps: Keeps the division finite (in [0, inf))
-        total: T: steps of the whole training, after which there is no momentum left; 0 is no end (whole numbers in [0, inf))
-        t0: The number of the first step (one of 0, 1)
+        total: T: number of steps in the whole training, after which the momentum is 0; 0: the training has no end (whole numbers in [0, inf))
+        t0: Number of the first step (one of 0, 1)
         wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))"""
 demon_adam_damped: _demon_adam_damped
 """Adam whose momentum decays to 0
@@ -132,10 +132,10 @@ demon_adam_damped: _demon_adam_damped
 |---------|---------|--------------|---------|
 | lr      | 0.001   | 0 ≤ x        | Learning rate: the length of a step |
 | mom     | 0.9     | 0 ≤ x < 1    | β₁: momentum at the start |
-| sqr_mom | 0.999   | 0 ≤ x < 1    | β₂: how slowly the mean of squares forgets |
+| sqr_mom | 0.999   | 0 ≤ x < 1    | β₂: decay rate of the mean of squares |
 | eps     | 1e-08   | 0 ≤ x        | Keeps the division finite |
-| total   | 0       | 0 ≤ x, whole | T: steps of the whole training, after which there is no momentum left; 0 is no end |
-| t0      | 1       | one of 0, 1  | The number of the first step |
+| total   | 0       | 0 ≤ x, whole | T: number of steps in the whole training, after which the momentum is 0; 0: the training has no end |
+| t0      | 1       | one of 0, 1  | Number of the first step |
 | wd      | 0       | 0 ≤ x        | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
 
 Paper: Demon: improved neural network training with momentum decay (2019), https://arxiv.org/abs/1910.04952
@@ -160,29 +160,29 @@ class _demon_adam(Rule):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> FastOptimizer:
-        """Adam with a sum of gradients that fades over the training
+        """Adam with a sum of gradients whose momentum decays to 0
 
         lr: Learning rate: the length of a step (in [0, inf))
         wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))
         mom: β₁: momentum at the start (in [0, 1))
-        sqr_mom: β₂: how slowly the mean of squares forgets (in [0, 1))
+        sqr_mom: β₂: decay rate of the mean of squares (in [0, 1))
         eps: Keeps the division finite (in [0, inf))
-        eps_in: Add `eps` to the mean square, before the root? (one of False, True)
-        total: T: steps of the whole training, after which there is no momentum left; 0 is no end (whole numbers in [0, inf))
-        t0: The number of the first step (one of 0, 1)"""
+        eps_in: Add `eps` to the mean square instead of its root? (one of False, True)
+        total: T: number of steps in the whole training, after which the momentum is 0; 0: the training has no end (whole numbers in [0, inf))
+        t0: Number of the first step (one of 0, 1)"""
 demon_adam: _demon_adam
-"""Adam with a sum of gradients that fades over the training
+"""Adam with a sum of gradients whose momentum decays to 0
 
 | hyper   | default | range              | meaning |
 |---------|---------|--------------------|---------|
 | lr      | 0.001   | 0 ≤ x              | Learning rate: the length of a step |
 | wd      | 0       | 0 ≤ x              | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
 | mom     | 0.9     | 0 ≤ x < 1          | β₁: momentum at the start |
-| sqr_mom | 0.999   | 0 ≤ x < 1          | β₂: how slowly the mean of squares forgets |
+| sqr_mom | 0.999   | 0 ≤ x < 1          | β₂: decay rate of the mean of squares |
 | eps     | 1e-08   | 0 ≤ x              | Keeps the division finite |
-| eps_in  | False   | one of False, True | Add `eps` to the mean square, before the root? |
-| total   | 0       | 0 ≤ x, whole       | T: steps of the whole training, after which there is no momentum left; 0 is no end |
-| t0      | 0       | one of 0, 1        | The number of the first step |
+| eps_in  | False   | one of False, True | Add `eps` to the mean square instead of its root? |
+| total   | 0       | 0 ≤ x, whole       | T: number of steps in the whole training, after which the momentum is 0; 0: the training has no end |
+| t0      | 0       | one of 0, 1        | Number of the first step |
 
 Paper: Demon: improved neural network training with momentum decay (2019), https://arxiv.org/abs/1910.04952"""
 
@@ -194,9 +194,9 @@ class DemonSGDM(TorchOptimizer):
     | lr           | 0.001   | 0 ≤ x              | Learning rate: the length of a step |
     | weight_decay | 0       | 0 ≤ x              | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
     | momentum     | 0.9     | 0 ≤ x < 1          | β: momentum at the start |
-    | total        | 0       | 0 ≤ x, whole       | T: steps of the whole training, after which there is no momentum left; 0 is no end |
-    | t0           | 0       | one of 0, 1        | The number of the first step: 0 starts with all momentum, 1 ends without any |
-    | nesterov     | False   | one of False, True | Look one step of the velocity ahead? |
+    | total        | 0       | 0 ≤ x, whole       | T: number of steps in the whole training, after which the momentum is 0; 0: the training has no end |
+    | t0           | 0       | one of 0, 1        | Number of the first step; with 0 the first step has full momentum, with 1 the last step has none |
+    | nesterov     | False   | one of False, True | Use Nesterov momentum, which looks one step ahead? |
 
     Paper: Demon: improved neural network training with momentum decay (2019), https://arxiv.org/abs/1910.04952
     Faithful to: wolfecameron/optimizers@1f547d8"""
@@ -228,23 +228,23 @@ class DemonSGDM(TorchOptimizer):
         lr: Learning rate: the length of a step (in [0, inf))
         weight_decay: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))
         momentum: β: momentum at the start (in [0, 1))
-        total: T: steps of the whole training, after which there is no momentum left; 0 is no end (whole numbers in [0, inf))
-        t0: The number of the first step: 0 starts with all momentum, 1 ends without any (one of 0, 1)
-        nesterov: Look one step of the velocity ahead? (one of False, True)"""
+        total: T: number of steps in the whole training, after which the momentum is 0; 0: the training has no end (whole numbers in [0, inf))
+        t0: Number of the first step; with 0 the first step has full momentum, with 1 the last step has none (one of 0, 1)
+        nesterov: Use Nesterov momentum, which looks one step ahead? (one of False, True)"""
 
 class DemonAdam(TorchOptimizer):
-    """Adam with a sum of gradients that fades over the training
+    """Adam with a sum of gradients whose momentum decays to 0
 
     | hyper        | default | range              | meaning |
     |--------------|---------|--------------------|---------|
     | lr           | 0.001   | 0 ≤ x              | Learning rate: the length of a step |
     | weight_decay | 0       | 0 ≤ x              | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
     | betas[0]     | 0.9     | 0 ≤ x < 1          | β₁: momentum at the start |
-    | betas[1]     | 0.999   | 0 ≤ x < 1          | β₂: how slowly the mean of squares forgets |
+    | betas[1]     | 0.999   | 0 ≤ x < 1          | β₂: decay rate of the mean of squares |
     | eps          | 1e-08   | 0 ≤ x              | Keeps the division finite |
-    | eps_in       | False   | one of False, True | Add `eps` to the mean square, before the root? |
-    | total        | 0       | 0 ≤ x, whole       | T: steps of the whole training, after which there is no momentum left; 0 is no end |
-    | t0           | 0       | one of 0, 1        | The number of the first step |
+    | eps_in       | False   | one of False, True | Add `eps` to the mean square instead of its root? |
+    | total        | 0       | 0 ≤ x, whole       | T: number of steps in the whole training, after which the momentum is 0; 0: the training has no end |
+    | t0           | 0       | one of 0, 1        | Number of the first step |
 
     Paper: Demon: improved neural network training with momentum decay (2019), https://arxiv.org/abs/1910.04952"""
     def __init__(
@@ -271,22 +271,22 @@ class DemonAdam(TorchOptimizer):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> None:
-        """Adam with a sum of gradients that fades over the training
+        """Adam with a sum of gradients whose momentum decays to 0
 
         lr: Learning rate: the length of a step (in [0, inf))
         weight_decay: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))
         betas[0]: β₁: momentum at the start (in [0, 1))
-        betas[1]: β₂: how slowly the mean of squares forgets (in [0, 1))
+        betas[1]: β₂: decay rate of the mean of squares (in [0, 1))
         eps: Keeps the division finite (in [0, inf))
-        eps_in: Add `eps` to the mean square, before the root? (one of False, True)
-        total: T: steps of the whole training, after which there is no momentum left; 0 is no end (whole numbers in [0, inf))
-        t0: The number of the first step (one of 0, 1)"""
+        eps_in: Add `eps` to the mean square instead of its root? (one of False, True)
+        total: T: number of steps in the whole training, after which the momentum is 0; 0: the training has no end (whole numbers in [0, inf))
+        t0: Number of the first step (one of 0, 1)"""
 
 def fade(mom: Any, t: Any, total: Any) -> Any:
-    """Demon's momentum after `t` of `total` steps: its odds fall from those of `mom` to 0; 0 steps never end"""
+    """Return Demon's momentum β after `t` of `total` steps, with β/(1-β) falling linearly to 0 (`total=0`: it stays `mom`)"""
 
 demon_ball: Term
-"""Demon: a velocity whose friction grows until nothing is left of it"""
+"""Follow a velocity whose momentum decays to 0 over the training (Demon SGDM)"""
 
 damped_demon: Term
-"""Adam whose mean of gradients gets shorter and shorter"""
+"""Compute Adam's direction with a momentum that decays to 0"""

@@ -1,4 +1,4 @@
-"""Adam that brakes where the gradient stopped changing
+"""Adam with smaller steps where the gradient has stopped changing
 
 Docs: https://fastopt.github.io/fastopt/optim/diffgrad.html.md"""
 
@@ -16,9 +16,9 @@ Version = OneOf(0, 1, 2, why='versions above 2 have no trustworthy published def
 
 @term
 def friction(u, g, prev, *,
-    version:Version=0 # 0: ξ of the size of the change, ½ to 1; 1: of its sign too, 0 to 1; 2: of the size, ½ to 5
+    version:Version=0 # Friction ξ as a function of the size of the change (0: ½ to 1, 2: ½ to 5) or of the change with its sign (1: 0 to 1)
 ):
-    "diffGrad's friction ξ: brake where the gradient stopped changing"
+    "Multiply the direction by diffGrad's friction ξ, which is small where the gradient has stopped changing"
     Δg = prev - g
     prev.copy_(g)
     if version==0: ξ = Δg.abs().sigmoid()
@@ -28,7 +28,7 @@ def friction(u, g, prev, *,
 
 # %% ../../nbs/optim/07_diffgrad.ipynb #81d55e9f
 diffgrad = Rule(decay, adam, friction, descend, eps_hat=True,
-    doc='Adam that brakes where the gradient stopped changing', code='shivram1987/diffGrad@73233ba',
+    doc='Adam with smaller steps where the gradient has stopped changing', code='shivram1987/diffGrad@73233ba',
     paper=('diffGrad: An Optimization Method for Convolutional Neural Networks', 2019, 'https://arxiv.org/abs/1909.11015'))
 DiffGrad = diffgrad.torch('DiffGrad')
 
@@ -37,15 +37,15 @@ DiffGrad = diffgrad.torch('DiffGrad')
 def late_friction(u, g, prev, *,
     version:Version=0, # As in `friction`
     sqr_mom:Unit=0.999, # β₂ of the mean square
-    n_min:Length=5., # Least length of the moving average to trust
+    n_min:Length=5., # Shortest moving average to trust, in steps
     step
 ):
-    "`friction` once the mean square can be trusted"
+    "Apply `friction` once the mean square can be trusted"
     braked = friction(u, g, prev, version=version)
     return cond(rectification(sqr_mom, step, n_min)!=0, braked, u)
 
 # %% ../../nbs/optim/07_diffgrad.ipynb #7bfa58db
 _lessw = 'lessw2020/Best-Deep-Learning-Optimizers@070a509'
 diffrgrad = Rule(adapt, rectify, late_friction, decay, descend, version=1, doc='Rectified Adam with friction', code=_lessw)
-diffrgrad_hold = Rule(*diffrgrad, hold, version=1, code=_lessw, doc='diffRGrad that stands still until its mean square can be trusted')
+diffrgrad_hold = Rule(*diffrgrad, hold, version=1, code=_lessw, doc='diffRGrad that does not move until its mean square can be trusted')
 DiffRGrad = diffrgrad.torch('DiffRGrad')

@@ -29,43 +29,43 @@ class _diffgrad(Rule):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> FastOptimizer:
-        """Adam that brakes where the gradient stopped changing
+        """Adam with smaller steps where the gradient has stopped changing
 
         lr: Learning rate: the length of a step (in [0, inf))
         wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))
-        mom: β₁: how slowly the mean of gradients forgets (in [0, 1))
-        sqr_mom: β₂: how slowly the mean of squares forgets (in [0, 1))
+        mom: β₁: decay rate of the mean of gradients (in [0, 1))
+        sqr_mom: β₂: decay rate of the mean of squares (in [0, 1))
         eps: Keeps the division finite (in [0, inf))
         eps_hat: Add `eps` to the root before it is debiased (ε̂ in the paper)? (one of False, True)
-        version: 0: ξ of the size of the change, ½ to 1; 1: of its sign too, 0 to 1; 2: of the size, ½ to 5 (one of 0, 1, 2; versions above 2 have no trustworthy published definition)"""
+        version: Friction ξ as a function of the size of the change (0: ½ to 1, 2: ½ to 5) or of the change with its sign (1: 0 to 1) (one of 0, 1, 2; versions above 2 have no trustworthy published definition)"""
 diffgrad: _diffgrad
-"""Adam that brakes where the gradient stopped changing
+"""Adam with smaller steps where the gradient has stopped changing
 
 | hyper   | default | range              | meaning |
 |---------|---------|--------------------|---------|
 | lr      | 0.001   | 0 ≤ x              | Learning rate: the length of a step |
 | wd      | 0       | 0 ≤ x              | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-| mom     | 0.9     | 0 ≤ x < 1          | β₁: how slowly the mean of gradients forgets |
-| sqr_mom | 0.999   | 0 ≤ x < 1          | β₂: how slowly the mean of squares forgets |
+| mom     | 0.9     | 0 ≤ x < 1          | β₁: decay rate of the mean of gradients |
+| sqr_mom | 0.999   | 0 ≤ x < 1          | β₂: decay rate of the mean of squares |
 | eps     | 1e-08   | 0 ≤ x              | Keeps the division finite |
 | eps_hat | True    | one of False, True | Add `eps` to the root before it is debiased (ε̂ in the paper)? |
-| version | 0       | one of 0, 1, 2     | 0: ξ of the size of the change, ½ to 1; 1: of its sign too, 0 to 1; 2: of the size, ½ to 5 |
+| version | 0       | one of 0, 1, 2     | Friction ξ as a function of the size of the change (0: ½ to 1, 2: ½ to 5) or of the change with its sign (1: 0 to 1) |
 
 Paper: diffGrad: An Optimization Method for Convolutional Neural Networks (2019), https://arxiv.org/abs/1909.11015
 Faithful to: shivram1987/diffGrad@73233ba"""
 
 class DiffGrad(TorchOptimizer):
-    """Adam that brakes where the gradient stopped changing
+    """Adam with smaller steps where the gradient has stopped changing
 
     | hyper        | default | range              | meaning |
     |--------------|---------|--------------------|---------|
     | lr           | 0.001   | 0 ≤ x              | Learning rate: the length of a step |
     | weight_decay | 0       | 0 ≤ x              | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-    | betas[0]     | 0.9     | 0 ≤ x < 1          | β₁: how slowly the mean of gradients forgets |
-    | betas[1]     | 0.999   | 0 ≤ x < 1          | β₂: how slowly the mean of squares forgets |
+    | betas[0]     | 0.9     | 0 ≤ x < 1          | β₁: decay rate of the mean of gradients |
+    | betas[1]     | 0.999   | 0 ≤ x < 1          | β₂: decay rate of the mean of squares |
     | eps          | 1e-08   | 0 ≤ x              | Keeps the division finite |
     | eps_hat      | True    | one of False, True | Add `eps` to the root before it is debiased (ε̂ in the paper)? |
-    | version      | 0       | one of 0, 1, 2     | 0: ξ of the size of the change, ½ to 1; 1: of its sign too, 0 to 1; 2: of the size, ½ to 5 |
+    | version      | 0       | one of 0, 1, 2     | Friction ξ as a function of the size of the change (0: ½ to 1, 2: ½ to 5) or of the change with its sign (1: 0 to 1) |
 
     Paper: diffGrad: An Optimization Method for Convolutional Neural Networks (2019), https://arxiv.org/abs/1909.11015
     Faithful to: shivram1987/diffGrad@73233ba"""
@@ -92,15 +92,15 @@ class DiffGrad(TorchOptimizer):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> None:
-        """Adam that brakes where the gradient stopped changing
+        """Adam with smaller steps where the gradient has stopped changing
 
         lr: Learning rate: the length of a step (in [0, inf))
         weight_decay: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))
-        betas[0]: β₁: how slowly the mean of gradients forgets (in [0, 1))
-        betas[1]: β₂: how slowly the mean of squares forgets (in [0, 1))
+        betas[0]: β₁: decay rate of the mean of gradients (in [0, 1))
+        betas[1]: β₂: decay rate of the mean of squares (in [0, 1))
         eps: Keeps the division finite (in [0, inf))
         eps_hat: Add `eps` to the root before it is debiased (ε̂ in the paper)? (one of False, True)
-        version: 0: ξ of the size of the change, ½ to 1; 1: of its sign too, 0 to 1; 2: of the size, ½ to 5 (one of 0, 1, 2; versions above 2 have no trustworthy published definition)"""
+        version: Friction ξ as a function of the size of the change (0: ½ to 1, 2: ½ to 5) or of the change with its sign (1: 0 to 1) (one of 0, 1, 2; versions above 2 have no trustworthy published definition)"""
 
 class _diffrgrad(Rule):
     def __call__(
@@ -126,7 +126,7 @@ class _diffrgrad(Rule):
         mom: β₁ of the mean (in [0, 1))
         sqr_mom: β₂ of the mean square (in [0, 1))
         eps: Keeps the division finite (in [0, inf))
-        n_min: Least length of the moving average to trust (in [4, inf))
+        n_min: Shortest moving average to trust, in steps (in [4, inf))
         version: As in `friction` (one of 0, 1, 2; versions above 2 have no trustworthy published definition)
         wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))"""
 diffrgrad: _diffrgrad
@@ -138,7 +138,7 @@ diffrgrad: _diffrgrad
 | mom     | 0.9     | 0 ≤ x < 1      | β₁ of the mean |
 | sqr_mom | 0.999   | 0 ≤ x < 1      | β₂ of the mean square |
 | eps     | 1e-08   | 0 ≤ x          | Keeps the division finite |
-| n_min   | 5       | 4 ≤ x          | Least length of the moving average to trust |
+| n_min   | 5       | 4 ≤ x          | Shortest moving average to trust, in steps |
 | version | 1       | one of 0, 1, 2 | As in `friction` |
 | wd      | 0       | 0 ≤ x          | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
 
@@ -162,17 +162,17 @@ class _diffrgrad_hold(Rule):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> FastOptimizer:
-        """diffRGrad that stands still until its mean square can be trusted
+        """diffRGrad that does not move until its mean square can be trusted
 
         lr: Learning rate: the length of a step (in [0, inf))
         mom: β₁ of the mean (in [0, 1))
         sqr_mom: β₂ of the mean square (in [0, 1))
         eps: Keeps the division finite (in [0, inf))
-        n_min: Least length of the moving average to trust (in [4, inf))
+        n_min: Shortest moving average to trust, in steps (in [4, inf))
         version: As in `friction` (one of 0, 1, 2; versions above 2 have no trustworthy published definition)
         wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))"""
 diffrgrad_hold: _diffrgrad_hold
-"""diffRGrad that stands still until its mean square can be trusted
+"""diffRGrad that does not move until its mean square can be trusted
 
 | hyper   | default | range          | meaning |
 |---------|---------|----------------|---------|
@@ -180,7 +180,7 @@ diffrgrad_hold: _diffrgrad_hold
 | mom     | 0.9     | 0 ≤ x < 1      | β₁ of the mean |
 | sqr_mom | 0.999   | 0 ≤ x < 1      | β₂ of the mean square |
 | eps     | 1e-08   | 0 ≤ x          | Keeps the division finite |
-| n_min   | 5       | 4 ≤ x          | Least length of the moving average to trust |
+| n_min   | 5       | 4 ≤ x          | Shortest moving average to trust, in steps |
 | version | 1       | one of 0, 1, 2 | As in `friction` |
 | wd      | 0       | 0 ≤ x          | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
 
@@ -195,7 +195,7 @@ class DiffRGrad(TorchOptimizer):
     | betas[0]     | 0.9     | 0 ≤ x < 1      | β₁ of the mean |
     | betas[1]     | 0.999   | 0 ≤ x < 1      | β₂ of the mean square |
     | eps          | 1e-08   | 0 ≤ x          | Keeps the division finite |
-    | n_min        | 5       | 4 ≤ x          | Least length of the moving average to trust |
+    | n_min        | 5       | 4 ≤ x          | Shortest moving average to trust, in steps |
     | version      | 1       | one of 0, 1, 2 | As in `friction` |
     | weight_decay | 0       | 0 ≤ x          | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
 
@@ -229,12 +229,12 @@ class DiffRGrad(TorchOptimizer):
         betas[0]: β₁ of the mean (in [0, 1))
         betas[1]: β₂ of the mean square (in [0, 1))
         eps: Keeps the division finite (in [0, inf))
-        n_min: Least length of the moving average to trust (in [4, inf))
+        n_min: Shortest moving average to trust, in steps (in [4, inf))
         version: As in `friction` (one of 0, 1, 2; versions above 2 have no trustworthy published definition)
         weight_decay: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))"""
 
 friction: Term
-"""diffGrad's friction ξ: brake where the gradient stopped changing"""
+"""Multiply the direction by diffGrad's friction ξ, which is small where the gradient has stopped changing"""
 
 late_friction: Term
-"""`friction` once the mean square can be trusted"""
+"""Apply `friction` once the mean square can be trusted"""

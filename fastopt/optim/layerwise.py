@@ -1,4 +1,4 @@
-"""Every layer takes a step in proportion to its own size
+"""Steps in proportion to the size of each layer
 
 Docs: https://fastopt.github.io/fastopt/optim/layerwise.html.md"""
 
@@ -15,18 +15,18 @@ from .sgd import heavy_ball
 
 # %% ../../nbs/optim/10_layerwise.ipynb #8110b983
 def unless_zero(r, a, b):
-    "The ratio `r`, or 1 where one of the lengths `a` and `b` is 0"
+    "Return the ratio `r`, or 1 where one of the lengths `a` and `b` is 0"
     return torch.where(a>0, torch.where(b>0, r, 1.), 1.)
 
 # %% ../../nbs/optim/10_layerwise.ipynb #b7c111b7
 @term
 def trust(u, p, *,
-    norm_max:NonNeg=10., # Weights longer than this count as this long; 0: no bound
+    norm_max:NonNeg=10., # Upper bound of the norm of the weights in the ratio; 0: no bound
     wd:NonNeg=0., # Weight decay of this tensor
-    adapt_all:Flag=True, # Also tensors that do not decay?
-    clip:Flag=False # Never take longer steps than without the ratio?
+    adapt_all:Flag=True, # Apply the ratio also to tensors without weight decay?
+    clip:Flag=False # Limit the ratio to 1?
 ):
-    "LAMB's trust ratio: the length of the weights over that of the update"
+    "Scale the update by the norm of the weights over its own norm (LAMB's trust ratio)"
     def scaled():
         w,n = norm(p),norm(u)
         w = cond(norm_max>0, lambda: w.clamp(max=norm_max), w)
@@ -37,20 +37,20 @@ def trust(u, p, *,
 # %% ../../nbs/optim/10_layerwise.ipynb #a6577e3c
 @term
 def biased_adam(u, m, v, *,
-    mom:Unit=0.9, # β₁: how slowly the mean of gradients forgets
-    sqr_mom:Unit=0.999, # β₂: how slowly the mean of squares forgets
+    mom:Unit=0.9, # β₁: decay rate of the mean of gradients
+    sqr_mom:Unit=0.999, # β₂: decay rate of the mean of squares
     eps:NonNeg=1e-6 # Keeps the division finite
 ):
-    "Adam without debiasing: the first steps are up to $(1-\\beta_1)/\\sqrt{1-\\beta_2}$ times as long"
+    "Compute Adam's direction without debiasing, so that the first steps are up to $(1-\\beta_1)/\\sqrt{1-\\beta_2}$ times as long"
     ema_(m, u, mom)
     ema_sqr_(v, u, sqr_mom)
     return m / (v.sqrt() + eps)
 
 # %% ../../nbs/optim/10_layerwise.ipynb #f34ba84b
 _lamb = 'Large Batch Optimization for Deep Learning: Training BERT in 76 minutes',2019,'https://arxiv.org/abs/1904.00962'
-lamb = Rule(biased_adam, decay, trust, descend, doc='Adam whose steps are a share of each tensor', paper=_lamb,
+lamb = Rule(biased_adam, decay, trust, descend, doc='Adam with steps in proportion to the norm of each tensor', paper=_lamb,
     code='cybertronai/pytorch-lamb@d3ab8dc')
-lamb_debiased = Rule(adam, decay, trust, descend, eps=1e-6, doc='LAMB on the debiased direction of Adam', paper=_lamb)
+lamb_debiased = Rule(adam, decay, trust, descend, eps=1e-6, doc='LAMB with the debiased direction of Adam', paper=_lamb)
 LAMB = lamb.torch('LAMB')
 
 # %% ../../nbs/optim/10_layerwise.ipynb #08322d89
@@ -58,12 +58,12 @@ LAMB = lamb.torch('LAMB')
 def local_rate(u, p, *,
     lr:NonNeg=1e-3, # Learning rate, for `clip` only
     wd:NonNeg=0., # Weight decay of this tensor
-    trust_coeff:Pos=0.001, # η: by what share of its length a tensor may change
+    trust_coeff:Pos=0.001, # η: share of its norm by which a tensor may change
     eps:NonNeg=1e-8, # Keeps the division finite
-    adapt_all:Flag=False, # Also tensors that do not decay?
-    clip:Flag=False # LARC: never a larger rate than `lr`?
+    adapt_all:Flag=False, # Apply the ratio also to tensors without weight decay?
+    clip:Flag=False # Limit the rate of a tensor to `lr`, as LARC does?
 ):
-    "LARS: decay, and a rate for each tensor"
+    "Add the weight decay and scale each tensor by its own rate (LARS)"
     def scaled():
         w,n = norm(p),norm(u)
         r = unless_zero(w*trust_coeff/(n + w*wd + eps), w, n)

@@ -28,29 +28,29 @@ class _lamb(Rule):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> FastOptimizer:
-        """Adam whose steps are a share of each tensor
+        """Adam with steps in proportion to the norm of each tensor
 
         lr: Learning rate: the length of a step (in [0, inf))
-        mom: β₁: how slowly the mean of gradients forgets (in [0, 1))
-        sqr_mom: β₂: how slowly the mean of squares forgets (in [0, 1))
+        mom: β₁: decay rate of the mean of gradients (in [0, 1))
+        sqr_mom: β₂: decay rate of the mean of squares (in [0, 1))
         eps: Keeps the division finite (in [0, inf))
         wd: Weight decay of this tensor (in [0, inf))
-        norm_max: Weights longer than this count as this long; 0: no bound (in [0, inf))
-        adapt_all: Also tensors that do not decay? (one of False, True)
-        clip: Never take longer steps than without the ratio? (one of False, True)"""
+        norm_max: Upper bound of the norm of the weights in the ratio; 0: no bound (in [0, inf))
+        adapt_all: Apply the ratio also to tensors without weight decay? (one of False, True)
+        clip: Limit the ratio to 1? (one of False, True)"""
 lamb: _lamb
-"""Adam whose steps are a share of each tensor
+"""Adam with steps in proportion to the norm of each tensor
 
 | hyper     | default | range              | meaning |
 |-----------|---------|--------------------|---------|
 | lr        | 0.001   | 0 ≤ x              | Learning rate: the length of a step |
-| mom       | 0.9     | 0 ≤ x < 1          | β₁: how slowly the mean of gradients forgets |
-| sqr_mom   | 0.999   | 0 ≤ x < 1          | β₂: how slowly the mean of squares forgets |
+| mom       | 0.9     | 0 ≤ x < 1          | β₁: decay rate of the mean of gradients |
+| sqr_mom   | 0.999   | 0 ≤ x < 1          | β₂: decay rate of the mean of squares |
 | eps       | 1e-06   | 0 ≤ x              | Keeps the division finite |
 | wd        | 0       | 0 ≤ x              | Weight decay of this tensor |
-| norm_max  | 10      | 0 ≤ x              | Weights longer than this count as this long; 0: no bound |
-| adapt_all | True    | one of False, True | Also tensors that do not decay? |
-| clip      | False   | one of False, True | Never take longer steps than without the ratio? |
+| norm_max  | 10      | 0 ≤ x              | Upper bound of the norm of the weights in the ratio; 0: no bound |
+| adapt_all | True    | one of False, True | Apply the ratio also to tensors without weight decay? |
+| clip      | False   | one of False, True | Limit the ratio to 1? |
 
 Paper: Large Batch Optimization for Deep Learning: Training BERT in 76 minutes (2019), https://arxiv.org/abs/1904.00962
 Faithful to: cybertronai/pytorch-lamb@d3ab8dc"""
@@ -75,47 +75,47 @@ class _lamb_debiased(Rule):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> FastOptimizer:
-        """LAMB on the debiased direction of Adam
+        """LAMB with the debiased direction of Adam
 
         lr: Learning rate: the length of a step (in [0, inf))
-        mom: β₁: how slowly the mean of gradients forgets (in [0, 1))
-        sqr_mom: β₂: how slowly the mean of squares forgets (in [0, 1))
+        mom: β₁: decay rate of the mean of gradients (in [0, 1))
+        sqr_mom: β₂: decay rate of the mean of squares (in [0, 1))
         eps: Keeps the division finite (in [0, inf))
         eps_hat: Add `eps` to the root before it is debiased (ε̂ in the paper)? (one of False, True)
         wd: Weight decay of this tensor (in [0, inf))
-        norm_max: Weights longer than this count as this long; 0: no bound (in [0, inf))
-        adapt_all: Also tensors that do not decay? (one of False, True)
-        clip: Never take longer steps than without the ratio? (one of False, True)"""
+        norm_max: Upper bound of the norm of the weights in the ratio; 0: no bound (in [0, inf))
+        adapt_all: Apply the ratio also to tensors without weight decay? (one of False, True)
+        clip: Limit the ratio to 1? (one of False, True)"""
 lamb_debiased: _lamb_debiased
-"""LAMB on the debiased direction of Adam
+"""LAMB with the debiased direction of Adam
 
 | hyper     | default | range              | meaning |
 |-----------|---------|--------------------|---------|
 | lr        | 0.001   | 0 ≤ x              | Learning rate: the length of a step |
-| mom       | 0.9     | 0 ≤ x < 1          | β₁: how slowly the mean of gradients forgets |
-| sqr_mom   | 0.999   | 0 ≤ x < 1          | β₂: how slowly the mean of squares forgets |
+| mom       | 0.9     | 0 ≤ x < 1          | β₁: decay rate of the mean of gradients |
+| sqr_mom   | 0.999   | 0 ≤ x < 1          | β₂: decay rate of the mean of squares |
 | eps       | 1e-06   | 0 ≤ x              | Keeps the division finite |
 | eps_hat   | False   | one of False, True | Add `eps` to the root before it is debiased (ε̂ in the paper)? |
 | wd        | 0       | 0 ≤ x              | Weight decay of this tensor |
-| norm_max  | 10      | 0 ≤ x              | Weights longer than this count as this long; 0: no bound |
-| adapt_all | True    | one of False, True | Also tensors that do not decay? |
-| clip      | False   | one of False, True | Never take longer steps than without the ratio? |
+| norm_max  | 10      | 0 ≤ x              | Upper bound of the norm of the weights in the ratio; 0: no bound |
+| adapt_all | True    | one of False, True | Apply the ratio also to tensors without weight decay? |
+| clip      | False   | one of False, True | Limit the ratio to 1? |
 
 Paper: Large Batch Optimization for Deep Learning: Training BERT in 76 minutes (2019), https://arxiv.org/abs/1904.00962"""
 
 class LAMB(TorchOptimizer):
-    """Adam whose steps are a share of each tensor
+    """Adam with steps in proportion to the norm of each tensor
 
     | hyper        | default | range              | meaning |
     |--------------|---------|--------------------|---------|
     | lr           | 0.001   | 0 ≤ x              | Learning rate: the length of a step |
-    | betas[0]     | 0.9     | 0 ≤ x < 1          | β₁: how slowly the mean of gradients forgets |
-    | betas[1]     | 0.999   | 0 ≤ x < 1          | β₂: how slowly the mean of squares forgets |
+    | betas[0]     | 0.9     | 0 ≤ x < 1          | β₁: decay rate of the mean of gradients |
+    | betas[1]     | 0.999   | 0 ≤ x < 1          | β₂: decay rate of the mean of squares |
     | eps          | 1e-06   | 0 ≤ x              | Keeps the division finite |
     | weight_decay | 0       | 0 ≤ x              | Weight decay of this tensor |
-    | norm_max     | 10      | 0 ≤ x              | Weights longer than this count as this long; 0: no bound |
-    | adapt_all    | True    | one of False, True | Also tensors that do not decay? |
-    | clip         | False   | one of False, True | Never take longer steps than without the ratio? |
+    | norm_max     | 10      | 0 ≤ x              | Upper bound of the norm of the weights in the ratio; 0: no bound |
+    | adapt_all    | True    | one of False, True | Apply the ratio also to tensors without weight decay? |
+    | clip         | False   | one of False, True | Limit the ratio to 1? |
 
     Paper: Large Batch Optimization for Deep Learning: Training BERT in 76 minutes (2019), https://arxiv.org/abs/1904.00962
     Faithful to: cybertronai/pytorch-lamb@d3ab8dc"""
@@ -143,16 +143,16 @@ class LAMB(TorchOptimizer):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> None:
-        """Adam whose steps are a share of each tensor
+        """Adam with steps in proportion to the norm of each tensor
 
         lr: Learning rate: the length of a step (in [0, inf))
-        betas[0]: β₁: how slowly the mean of gradients forgets (in [0, 1))
-        betas[1]: β₂: how slowly the mean of squares forgets (in [0, 1))
+        betas[0]: β₁: decay rate of the mean of gradients (in [0, 1))
+        betas[1]: β₂: decay rate of the mean of squares (in [0, 1))
         eps: Keeps the division finite (in [0, inf))
         weight_decay: Weight decay of this tensor (in [0, inf))
-        norm_max: Weights longer than this count as this long; 0: no bound (in [0, inf))
-        adapt_all: Also tensors that do not decay? (one of False, True)
-        clip: Never take longer steps than without the ratio? (one of False, True)"""
+        norm_max: Upper bound of the norm of the weights in the ratio; 0: no bound (in [0, inf))
+        adapt_all: Apply the ratio also to tensors without weight decay? (one of False, True)
+        clip: Limit the ratio to 1? (one of False, True)"""
 
 class _lars(Rule):
     def __call__(
@@ -178,13 +178,13 @@ class _lars(Rule):
 
         lr: Learning rate: the length of a step (in [0, inf))
         wd: Weight decay of this tensor (in [0, inf))
-        trust_coeff: η: by what share of its length a tensor may change (in (0, inf))
+        trust_coeff: η: share of its norm by which a tensor may change (in (0, inf))
         eps: Keeps the division finite (in [0, inf))
-        adapt_all: Also tensors that do not decay? (one of False, True)
-        clip: LARC: never a larger rate than `lr`? (one of False, True)
-        mom: Momentum: how slowly the velocity forgets (in [0, 1))
-        damp: Dampening: how much less than a whole gradient is added, from the second step on; nothing without momentum (in [0, 1))
-        nesterov: Look one step of the velocity ahead? (one of False, True)"""
+        adapt_all: Apply the ratio also to tensors without weight decay? (one of False, True)
+        clip: Limit the rate of a tensor to `lr`, as LARC does? (one of False, True)
+        mom: Momentum: decay rate of the velocity (in [0, 1))
+        damp: Dampening: the share of the gradient that is not added, from the second step on; no effect if `mom` is 0 (in [0, 1))
+        nesterov: Use Nesterov momentum, which looks one step ahead? (one of False, True)"""
 lars: _lars
 """Momentum with a rate for each tensor
 
@@ -192,13 +192,13 @@ lars: _lars
 |-------------|---------|--------------------|---------|
 | lr          | 1       | 0 ≤ x              | Learning rate: the length of a step |
 | wd          | 0.0005  | 0 ≤ x              | Weight decay of this tensor |
-| trust_coeff | 0.001   | 0 < x              | η: by what share of its length a tensor may change |
+| trust_coeff | 0.001   | 0 < x              | η: share of its norm by which a tensor may change |
 | eps         | 1e-08   | 0 ≤ x              | Keeps the division finite |
-| adapt_all   | False   | one of False, True | Also tensors that do not decay? |
-| clip        | False   | one of False, True | LARC: never a larger rate than `lr`? |
-| mom         | 0.9     | 0 ≤ x < 1          | Momentum: how slowly the velocity forgets |
-| damp        | 0       | 0 ≤ x < 1          | Dampening: how much less than a whole gradient is added, from the second step on; nothing without momentum |
-| nesterov    | False   | one of False, True | Look one step of the velocity ahead? |
+| adapt_all   | False   | one of False, True | Apply the ratio also to tensors without weight decay? |
+| clip        | False   | one of False, True | Limit the rate of a tensor to `lr`, as LARC does? |
+| mom         | 0.9     | 0 ≤ x < 1          | Momentum: decay rate of the velocity |
+| damp        | 0       | 0 ≤ x < 1          | Dampening: the share of the gradient that is not added, from the second step on; no effect if `mom` is 0 |
+| nesterov    | False   | one of False, True | Use Nesterov momentum, which looks one step ahead? |
 
 Paper: Large Batch Training of Convolutional Networks (2017), https://arxiv.org/abs/1708.03888
 Faithful to: huggingface/pytorch-image-models@aa4b585"""
@@ -210,13 +210,13 @@ class LARS(TorchOptimizer):
     |--------------|---------|--------------------|---------|
     | lr           | 1       | 0 ≤ x              | Learning rate: the length of a step |
     | weight_decay | 0.0005  | 0 ≤ x              | Weight decay of this tensor |
-    | trust_coeff  | 0.001   | 0 < x              | η: by what share of its length a tensor may change |
+    | trust_coeff  | 0.001   | 0 < x              | η: share of its norm by which a tensor may change |
     | eps          | 1e-08   | 0 ≤ x              | Keeps the division finite |
-    | adapt_all    | False   | one of False, True | Also tensors that do not decay? |
-    | clip         | False   | one of False, True | LARC: never a larger rate than `lr`? |
-    | momentum     | 0.9     | 0 ≤ x < 1          | Momentum: how slowly the velocity forgets |
-    | dampening    | 0       | 0 ≤ x < 1          | Dampening: how much less than a whole gradient is added, from the second step on; nothing without momentum |
-    | nesterov     | False   | one of False, True | Look one step of the velocity ahead? |
+    | adapt_all    | False   | one of False, True | Apply the ratio also to tensors without weight decay? |
+    | clip         | False   | one of False, True | Limit the rate of a tensor to `lr`, as LARC does? |
+    | momentum     | 0.9     | 0 ≤ x < 1          | Momentum: decay rate of the velocity |
+    | dampening    | 0       | 0 ≤ x < 1          | Dampening: the share of the gradient that is not added, from the second step on; no effect if `mom` is 0 |
+    | nesterov     | False   | one of False, True | Use Nesterov momentum, which looks one step ahead? |
 
     Paper: Large Batch Training of Convolutional Networks (2017), https://arxiv.org/abs/1708.03888
     Faithful to: huggingface/pytorch-image-models@aa4b585"""
@@ -250,22 +250,22 @@ class LARS(TorchOptimizer):
 
         lr: Learning rate: the length of a step (in [0, inf))
         weight_decay: Weight decay of this tensor (in [0, inf))
-        trust_coeff: η: by what share of its length a tensor may change (in (0, inf))
+        trust_coeff: η: share of its norm by which a tensor may change (in (0, inf))
         eps: Keeps the division finite (in [0, inf))
-        adapt_all: Also tensors that do not decay? (one of False, True)
-        clip: LARC: never a larger rate than `lr`? (one of False, True)
-        momentum: Momentum: how slowly the velocity forgets (in [0, 1))
-        dampening: Dampening: how much less than a whole gradient is added, from the second step on; nothing without momentum (in [0, 1))
-        nesterov: Look one step of the velocity ahead? (one of False, True)"""
+        adapt_all: Apply the ratio also to tensors without weight decay? (one of False, True)
+        clip: Limit the rate of a tensor to `lr`, as LARC does? (one of False, True)
+        momentum: Momentum: decay rate of the velocity (in [0, 1))
+        dampening: Dampening: the share of the gradient that is not added, from the second step on; no effect if `mom` is 0 (in [0, 1))
+        nesterov: Use Nesterov momentum, which looks one step ahead? (one of False, True)"""
 
 def unless_zero(r: Any, a: Any, b: Any) -> Any:
-    """The ratio `r`, or 1 where one of the lengths `a` and `b` is 0"""
+    """Return the ratio `r`, or 1 where one of the lengths `a` and `b` is 0"""
 
 trust: Term
-"""LAMB's trust ratio: the length of the weights over that of the update"""
+"""Scale the update by the norm of the weights over its own norm (LAMB's trust ratio)"""
 
 biased_adam: Term
-"""Adam without debiasing: the first steps are up to $(1-\\beta_1)/\\sqrt{1-\\beta_2}$ times as long"""
+"""Compute Adam's direction without debiasing, so that the first steps are up to $(1-\\beta_1)/\\sqrt{1-\\beta_2}$ times as long"""
 
 local_rate: Term
-"""LARS: decay, and a rate for each tensor"""
+"""Add the weight decay and scale each tensor by its own rate (LARS)"""

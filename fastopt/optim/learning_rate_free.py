@@ -1,4 +1,4 @@
-"""How far must the weights go? Whoever knows that knows the rate, and the gradients met on the way tell
+"""Learning rates from an estimate of the distance to the solution
 
 Docs: https://fastopt.github.io/fastopt/optim/learning_rate_free.html.md"""
 
@@ -11,7 +11,7 @@ __all__ = ['Growth', 'Beta3', 'Found', 'prodigy_l2', 'prodigy', 'Prodigy', 'dada
 
 # %% ../../nbs/optim/23_learning_rate_free.ipynb #35fa918e
 import torch
-import fastopt.core.torch_face # chkstyle: ignore - a rule is called through its faces
+import fastopt.core.torch_face # chkstyle: ignore - importing it lets a rule be called
 from functools import partial
 from math import inf, sqrt
 from fastcore.basics import first
@@ -20,15 +20,15 @@ from ..core.rules import (Across, Borrowed, Flag, Memo, NonNeg, Pos, Range, Rule
 
 # %% ../../nbs/optim/23_learning_rate_free.ipynb #894d7ffb
 class Factor(Range):
-    "A `Range` that infinity is in, too"
+    "A `Range` that also contains infinity"
     def __contains__(self, x): return as_number(x)==inf or super().__contains__(x)
 
 Growth = Factor(1, inf)
-Beta3 = Range(-1, 1, '[)', also=dict(beta3=lambda o: -1. if o is None else float(o))) # As the authors call it
+Beta3 = Range(-1, 1, '[)', also=dict(beta3=lambda o: -1. if o is None else float(o))) # With the authors' name
 Found = Memo(d=0., best=0., rate=0., r=0., g1=0.)
 
 def distance(opt):
-    "The d that the optimizer `opt` has found, or `None` before its first step"
+    "Return the d that the optimizer `opt` has found, or `None` before its first step"
     d = first(st['found']['d'] for st in opt.state.values() if 'found' in st)
     return d if d is None else as_number(d)
 
@@ -39,27 +39,27 @@ def _slow(sqr_mom, mom3): return mom3 if mom3>=0 else sqrt(sqr_mom)
 
 # %% ../../nbs/optim/23_learning_rate_free.ipynb #0be48e79
 def _known(*,
-    mom:Unit=0.9, # β₁: how slowly the mean of gradients forgets
-    sqr_mom:Unit=0.999, # β₂: how slowly the mean of squares forgets, and as its root the estimate of d
-    use_bias_correction:Flag=False, # Adam's bias correction, as a part of the rate?
+    mom:Unit=0.9, # β₁: decay rate of the mean of gradients
+    sqr_mom:Unit=0.999, # β₂: decay rate of the mean of squares; its root is that of the estimate of d
+    use_bias_correction:Flag=False, # Multiply the rate by Adam's bias correction?
     d0:Pos=1e-6, # First guess of the distance
     found:Found, step
 ):
-    "d, and what it makes of the rate"
+    "Return d and the rate without `lr`"
     found.d = larger(found.d, d0)
     found.rate = found.d*(sqrt(1-sqr_mom**step)/(1-mom**step) if use_bias_correction else 1)
     return found.d,found.rate
 
 # %% ../../nbs/optim/23_learning_rate_free.ipynb #c2baa89a
 def _farther(u, s, *,
-    sqr_mom:Unit=0.999, # β₂: how slowly the mean of squares forgets, and as its root the estimate of d
-    mom3:Beta3=-1., # β₃: how slowly the estimate of d forgets; the root of `sqr_mom` if negative
+    sqr_mom:Unit=0.999, # β₂: decay rate of the mean of squares; its root is that of the estimate of d
+    mom3:Beta3=-1., # β₃: decay rate of the estimate of d; the root of `sqr_mom` if negative
     d0:Pos=1e-6, # First guess of the distance
-    d_coef:Pos=1., # Factor of the estimate: the way to longer or shorter steps
-    growth_rate:Growth=inf, # d grows at most by this factor a step
+    d_coef:Pos=1., # Factor of the estimate of d; change it for longer or shorter steps
+    growth_rate:Growth=inf, # Largest factor by which d grows at a step
     found:Found
 ):
-    "The rate of this step, and the next d"
+    "Return the rate of this step and the next d"
     found.r = _slow(sqr_mom, mom3)*found.r + _total(torch.sum, u)
     size,d = _total(_size, s),found.d
     d_hat = cond(size!=0, lambda: d_coef*found.r/size, 0.)
@@ -70,14 +70,14 @@ def _farther(u, s, *,
 # %% ../../nbs/optim/23_learning_rate_free.ipynb #bb5edf3c
 @term
 def evidence(u, p, known:Across(_known, 2), m, v, s, x0=clone, *,
-    lr:NonNeg=1., # Multiplies d
-    mom:Unit=0.9, # β₁: how slowly the mean of gradients forgets
-    sqr_mom:Unit=0.999, # β₂: how slowly the mean of squares forgets, and as its root the estimate of d
-    mom3:Beta3=-1., # β₃: how slowly the estimate of d forgets; the root of `sqr_mom` if negative
+    lr:NonNeg=1., # Factor of d
+    mom:Unit=0.9, # β₁: decay rate of the mean of gradients
+    sqr_mom:Unit=0.999, # β₂: decay rate of the mean of squares; its root is that of the estimate of d
+    mom3:Beta3=-1., # β₃: decay rate of the estimate of d; the root of `sqr_mom` if negative
     d0:Pos=1e-6, # First guess of the distance
     safeguard_warmup:Flag=False # Keep `lr` out of s, so that a warm-up does not raise d?
 ):
-    "Prodigy's sums, and for each element how far the way so far agrees with the gradient"
+    "Update Prodigy's sums, and return for each element how far the gradient agrees with the distance covered"
     d,rate = known
     ema_(m, u*d, mom)
     ema_sqr_(v, u*d, sqr_mom)
@@ -87,22 +87,22 @@ def evidence(u, p, known:Across(_known, 2), m, v, s, x0=clone, *,
 
 @term
 def prodigy(u, m:Borrowed, v:Borrowed, pace:Across(_farther, 2), *,
-    lr:NonNeg=1., # Multiplies d
+    lr:NonNeg=1., # Factor of d
     eps:Pos=1e-8 # Keeps the division finite
 ):
-    "Prodigy: Adam, as far a step as the weights seem to have to go"
+    "Take Adam's step, scaled by the estimated distance d (Prodigy)"
     rate,d = pace
     return m/(v.sqrt() + d*eps)*(rate*lr)
 
 # %% ../../nbs/optim/23_learning_rate_free.ipynb #e18d169c
-def _kept(m, *, found:Found): return found.rate # `m` only says when: once this step's gradient is in it
+def _kept(m, *, found:Found): return found.rate # `m` only sets the order: this runs once the gradient of this step is in `m`
 
 @term
 def shrink_d(u, p, rate:Across(_kept), *,
-    lr:NonNeg=1., # Multiplies d
+    lr:NonNeg=1., # Factor of d
     wd:NonNeg=0. # Weight decay, multiplied by `lr` and d
 ):
-    "Decoupled weight decay for a `u` that `lr` and d are already part of"
+    "Apply decoupled weight decay to a `u` that already contains `lr` and d"
     return u + p*(rate*lr*wd)
 
 # %% ../../nbs/optim/23_learning_rate_free.ipynb #cf8256cd
@@ -115,7 +115,7 @@ def add_pth(s, w, keep, slice_p): return s*keep + w.flatten()[::slice_p]
 
 @each
 def way(x0, p, slice_p):
-    "How far back it is from `p` to `x0`, which knows every `slice_p`-th entry; 0 for the others"
+    "Return `x0` minus `p` for every `slice_p`-th entry, which `x0` contains, and 0 for the others"
     back = p.new_zeros(p.numel())
     back[::slice_p] = x0 - p.flatten()[::slice_p]
     return back.view(p.shape)
@@ -123,15 +123,15 @@ def way(x0, p, slice_p):
 # %% ../../nbs/optim/23_learning_rate_free.ipynb #02e07b84
 @term
 def evidence_sliced(u, p, known:Across(_known, 2), m, v, s=pth_zeros, x0=every_pth, *,
-    lr:NonNeg=1., # Multiplies d
-    mom:Unit=0.9, # β₁: how slowly the mean of gradients forgets
-    sqr_mom:Unit=0.999, # β₂: how slowly the mean of squares forgets, and as its root the estimate of d
-    mom3:Beta3=-1., # β₃: how slowly the estimate of d forgets; the root of `sqr_mom` if negative
+    lr:NonNeg=1., # Factor of d
+    mom:Unit=0.9, # β₁: decay rate of the mean of gradients
+    sqr_mom:Unit=0.999, # β₂: decay rate of the mean of squares; its root is that of the estimate of d
+    mom3:Beta3=-1., # β₃: decay rate of the estimate of d; the root of `sqr_mom` if negative
     d0:Pos=1e-6, # First guess of the distance
     safeguard_warmup:Flag=False, # Keep `lr` out of s, so that a warm-up does not raise d?
-    slice_p:Whole(1)=1 # One entry in so many of each tensor tells how far to go
+    slice_p:Whole(1)=1 # Use every `slice_p`-th entry of each tensor to estimate d
 ):
-    "`evidence` of every `slice_p`-th entry"
+    "Do the same as `evidence` with every `slice_p`-th entry"
     d,rate = known
     ema_(m, u*d, mom)
     ema_(v, u*u*(d*d), sqr_mom)
@@ -143,7 +143,7 @@ def evidence_sliced(u, p, known:Across(_known, 2), m, v, s=pth_zeros, x0=every_p
 _told = dict(paper=('Prodigy: an expeditiously adaptive parameter-free learner', 2023, 'https://arxiv.org/abs/2306.06101'),
     code='konstmish/prodigy@3efb213')
 prodigy_l2 = Rule(decay, evidence, prodigy, doc='Prodigy with L2 weight decay', **_told)
-prodigy = Rule(evidence, prodigy, shrink_d, doc='Adam that finds its rate from the way it goes', **_told)
+prodigy = Rule(evidence, prodigy, shrink_d, doc='Adam with a rate estimated from the distance to the solution', **_told)
 Prodigy = prodigy.torch('Prodigy')
 
 def _sliced(rule, n): return rule if n==1 else Rule(*[evidence_sliced if t is evidence else t for t in rule], slice_p=n, **rule.told)
@@ -152,12 +152,12 @@ for o in (prodigy, prodigy_l2): o.variants = dict(slice_p=partial(_sliced, o))
 # %% ../../nbs/optim/23_learning_rate_free.ipynb #06ee7b28
 @term
 def evidence_adam(u, known:Across(_known, 2), m, v, s, *,
-    lr:NonNeg=1., # Multiplies d
-    mom:Unit=0.9, # β₁: how slowly the mean of gradients forgets
-    sqr_mom:Unit=0.999, # β₂: how slowly the mean of squares forgets, and as its root the estimate of d
+    lr:NonNeg=1., # Factor of d
+    mom:Unit=0.9, # β₁: decay rate of the mean of gradients
+    sqr_mom:Unit=0.999, # β₂: decay rate of the mean of squares; its root is that of the estimate of d
     eps:Pos=1e-8 # Keeps the division finite
 ):
-    "The sums of Adam by D-Adaptation, and for each element how far the way so far agrees with the gradient"
+    "Update the sums of D-Adaptation of Adam, and return for each element how far the gradient agrees with the steps so far"
     w = u*(known[1]*lr)
     e = w*(s/(v.sqrt() + eps))
     ema_(m, w, mom)
@@ -167,11 +167,11 @@ def evidence_adam(u, known:Across(_known, 2), m, v, s, *,
 
 # %% ../../nbs/optim/23_learning_rate_free.ipynb #5c7ebef1
 def _farther_adam(u, s, *,
-    sqr_mom:Unit=0.999, # β₂: how slowly the mean of squares forgets, and as its root the estimate of d
-    growth_rate:Growth=inf, # d grows at most by this factor a step
+    sqr_mom:Unit=0.999, # β₂: decay rate of the mean of squares; its root is that of the estimate of d
+    growth_rate:Growth=inf, # Largest factor by which d grows at a step
     found:Found
 ):
-    "The next d"
+    "Return the next d"
     β,size = sqrt(sqr_mom),_total(_size, s)
     found.r = β*found.r + (1-β)*_total(torch.sum, u)
     d_hat = cond(size!=0, lambda: found.r/((1-β)*size), 0.)
@@ -182,14 +182,14 @@ def _farther_adam(u, s, *,
 def dadapt_adam(u, m:Borrowed, v:Borrowed, d:Across(_farther_adam), *,
     eps:Pos=1e-8 # Keeps the division finite
 ):
-    "Adam by D-Adaptation: the rate is in the mean"
+    "Take Adam's step with a mean that contains the rate (D-Adaptation of Adam)"
     return m/(v.sqrt() + eps)
 
 # %% ../../nbs/optim/23_learning_rate_free.ipynb #0f34d9bd
 _dadapt = dict(paper=('Learning-rate-free learning by D-Adaptation', 2023, 'https://arxiv.org/abs/2301.07733'),
     code='facebookresearch/dadaptation@c984980')
-dadapt_adamw = Rule(evidence_adam, dadapt_adam, shrink_d, doc='Adam by D-Adaptation, with decoupled weight decay', **_dadapt)
-dadapt_adam = Rule(decay, evidence_adam, dadapt_adam, doc='Adam that bounds the distance to the goal from below', **_dadapt)
+dadapt_adamw = Rule(evidence_adam, dadapt_adam, shrink_d, doc='D-Adaptation of Adam with decoupled weight decay', **_dadapt)
+dadapt_adam = Rule(decay, evidence_adam, dadapt_adam, doc='Adam with a rate from a lower bound of the distance to the solution', **_dadapt)
 DAdaptAdam = dadapt_adam.torch('DAdaptAdam')
 
 # %% ../../nbs/optim/23_learning_rate_free.ipynb #2ed82df3
@@ -199,15 +199,15 @@ def _unit(u, *,
     d0:Pos=1e-6, # First guess of the distance
     found:Found
 ):
-    "d over the length of the first gradient that is not 0"
+    "Return d divided by the norm of the first gradient that is not 0"
     found.d,found.g1 = larger(found.d, d0),cond(found.g1!=0, found.g1, lambda: root(_total(_square, u)))
     return cond(found.g1!=0, lambda: found.d/found.g1, 0.)
 
 @term
 def evidence_sgd(u, unit:Across(_unit), s, *,
-    lr:NonNeg=1. # Multiplies d
+    lr:NonNeg=1. # Factor of d
 ):
-    "The summed steps, and for each element how far they agree with the gradient"
+    "Sum the steps, and return for each element how far the gradient agrees with the sum so far"
     w = u*(unit*lr)
     e = w*s
     s.add_(w)
@@ -215,10 +215,10 @@ def evidence_sgd(u, unit:Across(_unit), s, *,
 
 # %% ../../nbs/optim/23_learning_rate_free.ipynb #c736bcfc
 def _farther_sgd(u, s, *,
-    growth_rate:Growth=inf, # d grows at most by this factor a step
+    growth_rate:Growth=inf, # Largest factor by which d grows at a step
     found:Found
 ):
-    "The next d"
+    "Return the next d"
     found.r = found.r + _total(torch.sum, u)
     length = root(_total(_square, s))
     d_hat = cond(length!=0, lambda: 2*found.r/length, 0.)
@@ -227,11 +227,12 @@ def _farther_sgd(u, s, *,
 
 @term
 def dadapt_sgd(u, p, s:Borrowed, d:Across(_farther_sgd), x0=clone, *,
-    mom:Unit=0. # Share of the way to the summed steps that is not gone
+    mom:Unit=0. # Share of the distance to the target that a step does not cover
 ):
-    "Descent by D-Adaptation: from the start, against the sum of all gradients"
+    "Move towards the initial weights minus the sum of all steps (D-Adaptation of gradient descent)"
     return (p - (x0-s))*(1-mom)
 
 # %% ../../nbs/optim/23_learning_rate_free.ipynb #47cc545c
-dadapt_sgd = Rule(decay, evidence_sgd, dadapt_sgd, doc='Descent that bounds the distance to the goal from below', **_dadapt)
+dadapt_sgd = Rule(decay, evidence_sgd, dadapt_sgd,
+    doc='Gradient descent with a rate from a lower bound of the distance to the solution', **_dadapt)
 DAdaptSGD = dadapt_sgd.torch('DAdaptSGD')

@@ -44,33 +44,33 @@ class _prodigy_l2(Rule):
     ) -> FastOptimizer:
         """Prodigy with L2 weight decay
 
-        lr: Multiplies d (in [0, inf))
+        lr: Factor of d (in [0, inf))
         wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))
-        mom: β₁: how slowly the mean of gradients forgets (in [0, 1))
-        sqr_mom: β₂: how slowly the mean of squares forgets, and as its root the estimate of d (in [0, 1))
-        mom3: β₃: how slowly the estimate of d forgets; the root of `sqr_mom` if negative (in [-1, 1))
+        mom: β₁: decay rate of the mean of gradients (in [0, 1))
+        sqr_mom: β₂: decay rate of the mean of squares; its root is that of the estimate of d (in [0, 1))
+        mom3: β₃: decay rate of the estimate of d; the root of `sqr_mom` if negative (in [-1, 1))
         d0: First guess of the distance (in (0, inf))
         safeguard_warmup: Keep `lr` out of s, so that a warm-up does not raise d? (one of False, True)
-        use_bias_correction: Adam's bias correction, as a part of the rate? (one of False, True)
+        use_bias_correction: Multiply the rate by Adam's bias correction? (one of False, True)
         eps: Keeps the division finite (in (0, inf))
-        d_coef: Factor of the estimate: the way to longer or shorter steps (in (0, inf))
-        growth_rate: d grows at most by this factor a step (in [1, inf])"""
+        d_coef: Factor of the estimate of d; change it for longer or shorter steps (in (0, inf))
+        growth_rate: Largest factor by which d grows at a step (in [1, inf])"""
 prodigy_l2: _prodigy_l2
 """Prodigy with L2 weight decay
 
 | hyper               | default | range              | meaning |
 |---------------------|---------|--------------------|---------|
-| lr                  | 1       | 0 ≤ x              | Multiplies d |
+| lr                  | 1       | 0 ≤ x              | Factor of d |
 | wd                  | 0       | 0 ≤ x              | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-| mom                 | 0.9     | 0 ≤ x < 1          | β₁: how slowly the mean of gradients forgets |
-| sqr_mom             | 0.999   | 0 ≤ x < 1          | β₂: how slowly the mean of squares forgets, and as its root the estimate of d |
-| mom3                | -1      | -1 ≤ x < 1         | β₃: how slowly the estimate of d forgets; the root of `sqr_mom` if negative |
+| mom                 | 0.9     | 0 ≤ x < 1          | β₁: decay rate of the mean of gradients |
+| sqr_mom             | 0.999   | 0 ≤ x < 1          | β₂: decay rate of the mean of squares; its root is that of the estimate of d |
+| mom3                | -1      | -1 ≤ x < 1         | β₃: decay rate of the estimate of d; the root of `sqr_mom` if negative |
 | d0                  | 1e-06   | 0 < x              | First guess of the distance |
 | safeguard_warmup    | False   | one of False, True | Keep `lr` out of s, so that a warm-up does not raise d? |
-| use_bias_correction | False   | one of False, True | Adam's bias correction, as a part of the rate? |
+| use_bias_correction | False   | one of False, True | Multiply the rate by Adam's bias correction? |
 | eps                 | 1e-08   | 0 < x              | Keeps the division finite |
-| d_coef              | 1       | 0 < x              | Factor of the estimate: the way to longer or shorter steps |
-| growth_rate         | inf     | 1 ≤ x              | d grows at most by this factor a step |
+| d_coef              | 1       | 0 < x              | Factor of the estimate of d; change it for longer or shorter steps |
+| growth_rate         | inf     | 1 ≤ x              | Largest factor by which d grows at a step |
 
 Paper: Prodigy: an expeditiously adaptive parameter-free learner (2023), https://arxiv.org/abs/2306.06101
 Faithful to: konstmish/prodigy@3efb213"""
@@ -99,54 +99,54 @@ class _prodigy(Rule):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> FastOptimizer:
-        """Adam that finds its rate from the way it goes
+        """Adam with a rate estimated from the distance to the solution
 
-        lr: Multiplies d (in [0, inf))
-        mom: β₁: how slowly the mean of gradients forgets (in [0, 1))
-        sqr_mom: β₂: how slowly the mean of squares forgets, and as its root the estimate of d (in [0, 1))
-        mom3: β₃: how slowly the estimate of d forgets; the root of `sqr_mom` if negative (in [-1, 1))
+        lr: Factor of d (in [0, inf))
+        mom: β₁: decay rate of the mean of gradients (in [0, 1))
+        sqr_mom: β₂: decay rate of the mean of squares; its root is that of the estimate of d (in [0, 1))
+        mom3: β₃: decay rate of the estimate of d; the root of `sqr_mom` if negative (in [-1, 1))
         d0: First guess of the distance (in (0, inf))
         safeguard_warmup: Keep `lr` out of s, so that a warm-up does not raise d? (one of False, True)
-        use_bias_correction: Adam's bias correction, as a part of the rate? (one of False, True)
+        use_bias_correction: Multiply the rate by Adam's bias correction? (one of False, True)
         eps: Keeps the division finite (in (0, inf))
-        d_coef: Factor of the estimate: the way to longer or shorter steps (in (0, inf))
-        growth_rate: d grows at most by this factor a step (in [1, inf])
+        d_coef: Factor of the estimate of d; change it for longer or shorter steps (in (0, inf))
+        growth_rate: Largest factor by which d grows at a step (in [1, inf])
         wd: Weight decay, multiplied by `lr` and d (in [0, inf))"""
 prodigy: _prodigy
-"""Adam that finds its rate from the way it goes
+"""Adam with a rate estimated from the distance to the solution
 
 | hyper               | default | range              | meaning |
 |---------------------|---------|--------------------|---------|
-| lr                  | 1       | 0 ≤ x              | Multiplies d |
-| mom                 | 0.9     | 0 ≤ x < 1          | β₁: how slowly the mean of gradients forgets |
-| sqr_mom             | 0.999   | 0 ≤ x < 1          | β₂: how slowly the mean of squares forgets, and as its root the estimate of d |
-| mom3                | -1      | -1 ≤ x < 1         | β₃: how slowly the estimate of d forgets; the root of `sqr_mom` if negative |
+| lr                  | 1       | 0 ≤ x              | Factor of d |
+| mom                 | 0.9     | 0 ≤ x < 1          | β₁: decay rate of the mean of gradients |
+| sqr_mom             | 0.999   | 0 ≤ x < 1          | β₂: decay rate of the mean of squares; its root is that of the estimate of d |
+| mom3                | -1      | -1 ≤ x < 1         | β₃: decay rate of the estimate of d; the root of `sqr_mom` if negative |
 | d0                  | 1e-06   | 0 < x              | First guess of the distance |
 | safeguard_warmup    | False   | one of False, True | Keep `lr` out of s, so that a warm-up does not raise d? |
-| use_bias_correction | False   | one of False, True | Adam's bias correction, as a part of the rate? |
+| use_bias_correction | False   | one of False, True | Multiply the rate by Adam's bias correction? |
 | eps                 | 1e-08   | 0 < x              | Keeps the division finite |
-| d_coef              | 1       | 0 < x              | Factor of the estimate: the way to longer or shorter steps |
-| growth_rate         | inf     | 1 ≤ x              | d grows at most by this factor a step |
+| d_coef              | 1       | 0 < x              | Factor of the estimate of d; change it for longer or shorter steps |
+| growth_rate         | inf     | 1 ≤ x              | Largest factor by which d grows at a step |
 | wd                  | 0       | 0 ≤ x              | Weight decay, multiplied by `lr` and d |
 
 Paper: Prodigy: an expeditiously adaptive parameter-free learner (2023), https://arxiv.org/abs/2306.06101
 Faithful to: konstmish/prodigy@3efb213"""
 
 class Prodigy(TorchOptimizer):
-    """Adam that finds its rate from the way it goes
+    """Adam with a rate estimated from the distance to the solution
 
     | hyper               | default | range              | meaning |
     |---------------------|---------|--------------------|---------|
-    | lr                  | 1       | 0 ≤ x              | Multiplies d |
-    | betas[0]            | 0.9     | 0 ≤ x < 1          | β₁: how slowly the mean of gradients forgets |
-    | betas[1]            | 0.999   | 0 ≤ x < 1          | β₂: how slowly the mean of squares forgets, and as its root the estimate of d |
-    | mom3                | -1      | -1 ≤ x < 1         | β₃: how slowly the estimate of d forgets; the root of `sqr_mom` if negative |
+    | lr                  | 1       | 0 ≤ x              | Factor of d |
+    | betas[0]            | 0.9     | 0 ≤ x < 1          | β₁: decay rate of the mean of gradients |
+    | betas[1]            | 0.999   | 0 ≤ x < 1          | β₂: decay rate of the mean of squares; its root is that of the estimate of d |
+    | mom3                | -1      | -1 ≤ x < 1         | β₃: decay rate of the estimate of d; the root of `sqr_mom` if negative |
     | d0                  | 1e-06   | 0 < x              | First guess of the distance |
     | safeguard_warmup    | False   | one of False, True | Keep `lr` out of s, so that a warm-up does not raise d? |
-    | use_bias_correction | False   | one of False, True | Adam's bias correction, as a part of the rate? |
+    | use_bias_correction | False   | one of False, True | Multiply the rate by Adam's bias correction? |
     | eps                 | 1e-08   | 0 < x              | Keeps the division finite |
-    | d_coef              | 1       | 0 < x              | Factor of the estimate: the way to longer or shorter steps |
-    | growth_rate         | inf     | 1 ≤ x              | d grows at most by this factor a step |
+    | d_coef              | 1       | 0 < x              | Factor of the estimate of d; change it for longer or shorter steps |
+    | growth_rate         | inf     | 1 ≤ x              | Largest factor by which d grows at a step |
     | weight_decay        | 0       | 0 ≤ x              | Weight decay, multiplied by `lr` and d |
 
     Paper: Prodigy: an expeditiously adaptive parameter-free learner (2023), https://arxiv.org/abs/2306.06101
@@ -180,18 +180,18 @@ class Prodigy(TorchOptimizer):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> None:
-        """Adam that finds its rate from the way it goes
+        """Adam with a rate estimated from the distance to the solution
 
-        lr: Multiplies d (in [0, inf))
-        betas[0]: β₁: how slowly the mean of gradients forgets (in [0, 1))
-        betas[1]: β₂: how slowly the mean of squares forgets, and as its root the estimate of d (in [0, 1))
-        mom3: β₃: how slowly the estimate of d forgets; the root of `sqr_mom` if negative (in [-1, 1))
+        lr: Factor of d (in [0, inf))
+        betas[0]: β₁: decay rate of the mean of gradients (in [0, 1))
+        betas[1]: β₂: decay rate of the mean of squares; its root is that of the estimate of d (in [0, 1))
+        mom3: β₃: decay rate of the estimate of d; the root of `sqr_mom` if negative (in [-1, 1))
         d0: First guess of the distance (in (0, inf))
         safeguard_warmup: Keep `lr` out of s, so that a warm-up does not raise d? (one of False, True)
-        use_bias_correction: Adam's bias correction, as a part of the rate? (one of False, True)
+        use_bias_correction: Multiply the rate by Adam's bias correction? (one of False, True)
         eps: Keeps the division finite (in (0, inf))
-        d_coef: Factor of the estimate: the way to longer or shorter steps (in (0, inf))
-        growth_rate: d grows at most by this factor a step (in [1, inf])
+        d_coef: Factor of the estimate of d; change it for longer or shorter steps (in (0, inf))
+        growth_rate: Largest factor by which d grows at a step (in [1, inf])
         weight_decay: Weight decay, multiplied by `lr` and d (in [0, inf))"""
 
 class _dadapt_adamw(Rule):
@@ -213,28 +213,28 @@ class _dadapt_adamw(Rule):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> FastOptimizer:
-        """Adam by D-Adaptation, with decoupled weight decay
+        """D-Adaptation of Adam with decoupled weight decay
 
-        lr: Multiplies d (in [0, inf))
-        mom: β₁: how slowly the mean of gradients forgets (in [0, 1))
-        sqr_mom: β₂: how slowly the mean of squares forgets, and as its root the estimate of d (in [0, 1))
+        lr: Factor of d (in [0, inf))
+        mom: β₁: decay rate of the mean of gradients (in [0, 1))
+        sqr_mom: β₂: decay rate of the mean of squares; its root is that of the estimate of d (in [0, 1))
         eps: Keeps the division finite (in (0, inf))
-        use_bias_correction: Adam's bias correction, as a part of the rate? (one of False, True)
+        use_bias_correction: Multiply the rate by Adam's bias correction? (one of False, True)
         d0: First guess of the distance (in (0, inf))
-        growth_rate: d grows at most by this factor a step (in [1, inf])
+        growth_rate: Largest factor by which d grows at a step (in [1, inf])
         wd: Weight decay, multiplied by `lr` and d (in [0, inf))"""
 dadapt_adamw: _dadapt_adamw
-"""Adam by D-Adaptation, with decoupled weight decay
+"""D-Adaptation of Adam with decoupled weight decay
 
 | hyper               | default | range              | meaning |
 |---------------------|---------|--------------------|---------|
-| lr                  | 1       | 0 ≤ x              | Multiplies d |
-| mom                 | 0.9     | 0 ≤ x < 1          | β₁: how slowly the mean of gradients forgets |
-| sqr_mom             | 0.999   | 0 ≤ x < 1          | β₂: how slowly the mean of squares forgets, and as its root the estimate of d |
+| lr                  | 1       | 0 ≤ x              | Factor of d |
+| mom                 | 0.9     | 0 ≤ x < 1          | β₁: decay rate of the mean of gradients |
+| sqr_mom             | 0.999   | 0 ≤ x < 1          | β₂: decay rate of the mean of squares; its root is that of the estimate of d |
 | eps                 | 1e-08   | 0 < x              | Keeps the division finite |
-| use_bias_correction | False   | one of False, True | Adam's bias correction, as a part of the rate? |
+| use_bias_correction | False   | one of False, True | Multiply the rate by Adam's bias correction? |
 | d0                  | 1e-06   | 0 < x              | First guess of the distance |
-| growth_rate         | inf     | 1 ≤ x              | d grows at most by this factor a step |
+| growth_rate         | inf     | 1 ≤ x              | Largest factor by which d grows at a step |
 | wd                  | 0       | 0 ≤ x              | Weight decay, multiplied by `lr` and d |
 
 Paper: Learning-rate-free learning by D-Adaptation (2023), https://arxiv.org/abs/2301.07733
@@ -259,46 +259,46 @@ class _dadapt_adam(Rule):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> FastOptimizer:
-        """Adam that bounds the distance to the goal from below
+        """Adam with a rate from a lower bound of the distance to the solution
 
-        lr: Multiplies d (in [0, inf))
+        lr: Factor of d (in [0, inf))
         wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))
-        mom: β₁: how slowly the mean of gradients forgets (in [0, 1))
-        sqr_mom: β₂: how slowly the mean of squares forgets, and as its root the estimate of d (in [0, 1))
+        mom: β₁: decay rate of the mean of gradients (in [0, 1))
+        sqr_mom: β₂: decay rate of the mean of squares; its root is that of the estimate of d (in [0, 1))
         eps: Keeps the division finite (in (0, inf))
-        use_bias_correction: Adam's bias correction, as a part of the rate? (one of False, True)
+        use_bias_correction: Multiply the rate by Adam's bias correction? (one of False, True)
         d0: First guess of the distance (in (0, inf))
-        growth_rate: d grows at most by this factor a step (in [1, inf])"""
+        growth_rate: Largest factor by which d grows at a step (in [1, inf])"""
 dadapt_adam: _dadapt_adam
-"""Adam that bounds the distance to the goal from below
+"""Adam with a rate from a lower bound of the distance to the solution
 
 | hyper               | default | range              | meaning |
 |---------------------|---------|--------------------|---------|
-| lr                  | 1       | 0 ≤ x              | Multiplies d |
+| lr                  | 1       | 0 ≤ x              | Factor of d |
 | wd                  | 0       | 0 ≤ x              | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-| mom                 | 0.9     | 0 ≤ x < 1          | β₁: how slowly the mean of gradients forgets |
-| sqr_mom             | 0.999   | 0 ≤ x < 1          | β₂: how slowly the mean of squares forgets, and as its root the estimate of d |
+| mom                 | 0.9     | 0 ≤ x < 1          | β₁: decay rate of the mean of gradients |
+| sqr_mom             | 0.999   | 0 ≤ x < 1          | β₂: decay rate of the mean of squares; its root is that of the estimate of d |
 | eps                 | 1e-08   | 0 < x              | Keeps the division finite |
-| use_bias_correction | False   | one of False, True | Adam's bias correction, as a part of the rate? |
+| use_bias_correction | False   | one of False, True | Multiply the rate by Adam's bias correction? |
 | d0                  | 1e-06   | 0 < x              | First guess of the distance |
-| growth_rate         | inf     | 1 ≤ x              | d grows at most by this factor a step |
+| growth_rate         | inf     | 1 ≤ x              | Largest factor by which d grows at a step |
 
 Paper: Learning-rate-free learning by D-Adaptation (2023), https://arxiv.org/abs/2301.07733
 Faithful to: facebookresearch/dadaptation@c984980"""
 
 class DAdaptAdam(TorchOptimizer):
-    """Adam that bounds the distance to the goal from below
+    """Adam with a rate from a lower bound of the distance to the solution
 
     | hyper               | default | range              | meaning |
     |---------------------|---------|--------------------|---------|
-    | lr                  | 1       | 0 ≤ x              | Multiplies d |
+    | lr                  | 1       | 0 ≤ x              | Factor of d |
     | weight_decay        | 0       | 0 ≤ x              | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-    | betas[0]            | 0.9     | 0 ≤ x < 1          | β₁: how slowly the mean of gradients forgets |
-    | betas[1]            | 0.999   | 0 ≤ x < 1          | β₂: how slowly the mean of squares forgets, and as its root the estimate of d |
+    | betas[0]            | 0.9     | 0 ≤ x < 1          | β₁: decay rate of the mean of gradients |
+    | betas[1]            | 0.999   | 0 ≤ x < 1          | β₂: decay rate of the mean of squares; its root is that of the estimate of d |
     | eps                 | 1e-08   | 0 < x              | Keeps the division finite |
-    | use_bias_correction | False   | one of False, True | Adam's bias correction, as a part of the rate? |
+    | use_bias_correction | False   | one of False, True | Multiply the rate by Adam's bias correction? |
     | d0                  | 1e-06   | 0 < x              | First guess of the distance |
-    | growth_rate         | inf     | 1 ≤ x              | d grows at most by this factor a step |
+    | growth_rate         | inf     | 1 ≤ x              | Largest factor by which d grows at a step |
 
     Paper: Learning-rate-free learning by D-Adaptation (2023), https://arxiv.org/abs/2301.07733
     Faithful to: facebookresearch/dadaptation@c984980"""
@@ -326,16 +326,16 @@ class DAdaptAdam(TorchOptimizer):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> None:
-        """Adam that bounds the distance to the goal from below
+        """Adam with a rate from a lower bound of the distance to the solution
 
-        lr: Multiplies d (in [0, inf))
+        lr: Factor of d (in [0, inf))
         weight_decay: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))
-        betas[0]: β₁: how slowly the mean of gradients forgets (in [0, 1))
-        betas[1]: β₂: how slowly the mean of squares forgets, and as its root the estimate of d (in [0, 1))
+        betas[0]: β₁: decay rate of the mean of gradients (in [0, 1))
+        betas[1]: β₂: decay rate of the mean of squares; its root is that of the estimate of d (in [0, 1))
         eps: Keeps the division finite (in (0, inf))
-        use_bias_correction: Adam's bias correction, as a part of the rate? (one of False, True)
+        use_bias_correction: Multiply the rate by Adam's bias correction? (one of False, True)
         d0: First guess of the distance (in (0, inf))
-        growth_rate: d grows at most by this factor a step (in [1, inf])"""
+        growth_rate: Largest factor by which d grows at a step (in [1, inf])"""
 
 class _dadapt_sgd(Rule):
     def __call__(
@@ -353,37 +353,37 @@ class _dadapt_sgd(Rule):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> FastOptimizer:
-        """Descent that bounds the distance to the goal from below
+        """Gradient descent with a rate from a lower bound of the distance to the solution
 
-        lr: Multiplies d (in [0, inf))
+        lr: Factor of d (in [0, inf))
         wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))
         d0: First guess of the distance (in (0, inf))
-        mom: Share of the way to the summed steps that is not gone (in [0, 1))
-        growth_rate: d grows at most by this factor a step (in [1, inf])"""
+        mom: Share of the distance to the target that a step does not cover (in [0, 1))
+        growth_rate: Largest factor by which d grows at a step (in [1, inf])"""
 dadapt_sgd: _dadapt_sgd
-"""Descent that bounds the distance to the goal from below
+"""Gradient descent with a rate from a lower bound of the distance to the solution
 
 | hyper       | default | range     | meaning |
 |-------------|---------|-----------|---------|
-| lr          | 1       | 0 ≤ x     | Multiplies d |
+| lr          | 1       | 0 ≤ x     | Factor of d |
 | wd          | 0       | 0 ≤ x     | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
 | d0          | 1e-06   | 0 < x     | First guess of the distance |
-| mom         | 0       | 0 ≤ x < 1 | Share of the way to the summed steps that is not gone |
-| growth_rate | inf     | 1 ≤ x     | d grows at most by this factor a step |
+| mom         | 0       | 0 ≤ x < 1 | Share of the distance to the target that a step does not cover |
+| growth_rate | inf     | 1 ≤ x     | Largest factor by which d grows at a step |
 
 Paper: Learning-rate-free learning by D-Adaptation (2023), https://arxiv.org/abs/2301.07733
 Faithful to: facebookresearch/dadaptation@c984980"""
 
 class DAdaptSGD(TorchOptimizer):
-    """Descent that bounds the distance to the goal from below
+    """Gradient descent with a rate from a lower bound of the distance to the solution
 
     | hyper        | default | range     | meaning |
     |--------------|---------|-----------|---------|
-    | lr           | 1       | 0 ≤ x     | Multiplies d |
+    | lr           | 1       | 0 ≤ x     | Factor of d |
     | weight_decay | 0       | 0 ≤ x     | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
     | d0           | 1e-06   | 0 < x     | First guess of the distance |
-    | momentum     | 0       | 0 ≤ x < 1 | Share of the way to the summed steps that is not gone |
-    | growth_rate  | inf     | 1 ≤ x     | d grows at most by this factor a step |
+    | momentum     | 0       | 0 ≤ x < 1 | Share of the distance to the target that a step does not cover |
+    | growth_rate  | inf     | 1 ≤ x     | Largest factor by which d grows at a step |
 
     Paper: Learning-rate-free learning by D-Adaptation (2023), https://arxiv.org/abs/2301.07733
     Faithful to: facebookresearch/dadaptation@c984980"""
@@ -409,26 +409,26 @@ class DAdaptSGD(TorchOptimizer):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> None:
-        """Descent that bounds the distance to the goal from below
+        """Gradient descent with a rate from a lower bound of the distance to the solution
 
-        lr: Multiplies d (in [0, inf))
+        lr: Factor of d (in [0, inf))
         weight_decay: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))
         d0: First guess of the distance (in (0, inf))
-        momentum: Share of the way to the summed steps that is not gone (in [0, 1))
-        growth_rate: d grows at most by this factor a step (in [1, inf])"""
+        momentum: Share of the distance to the target that a step does not cover (in [0, 1))
+        growth_rate: Largest factor by which d grows at a step (in [1, inf])"""
 
 class Factor(fastopt.core.rules.Range):
-    """A `Range` that infinity is in, too"""
+    """A `Range` that also contains infinity"""
     def __contains__(self, x: Any) -> Any: ...
 
 def distance(opt: Any) -> Any:
-    """The d that the optimizer `opt` has found, or `None` before its first step"""
+    """Return the d that the optimizer `opt` has found, or `None` before its first step"""
 
 evidence: Term
-"""Prodigy's sums, and for each element how far the way so far agrees with the gradient"""
+"""Update Prodigy's sums, and return for each element how far the gradient agrees with the distance covered"""
 
 shrink_d: Term
-"""Decoupled weight decay for a `u` that `lr` and d are already part of"""
+"""Apply decoupled weight decay to a `u` that already contains `lr` and d"""
 
 def every_pth(p: Any, *, slice_p: Any = 1) -> Any: ...
 
@@ -437,13 +437,13 @@ def pth_zeros(p: Any, *, slice_p: Any = 1) -> Any: ...
 def add_pth(s: Any, w: Any, keep: Any, slice_p: Any) -> Any: ...
 
 def way(x0: Any, p: Any, slice_p: Any) -> Any:
-    """How far back it is from `p` to `x0`, which knows every `slice_p`-th entry; 0 for the others"""
+    """Return `x0` minus `p` for every `slice_p`-th entry, which `x0` contains, and 0 for the others"""
 
 evidence_sliced: Term
-"""`evidence` of every `slice_p`-th entry"""
+"""Do the same as `evidence` with every `slice_p`-th entry"""
 
 evidence_adam: Term
-"""The sums of Adam by D-Adaptation, and for each element how far the way so far agrees with the gradient"""
+"""Update the sums of D-Adaptation of Adam, and return for each element how far the gradient agrees with the steps so far"""
 
 evidence_sgd: Term
-"""The summed steps, and for each element how far they agree with the gradient"""
+"""Sum the steps, and return for each element how far the gradient agrees with the sum so far"""

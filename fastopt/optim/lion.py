@@ -1,4 +1,4 @@
-"""Only the sign of the mean gradient; and caution, which skips what the gradient no longer wants
+"""The sign of the mean gradient, and caution, which skips updates that the gradient opposes
 
 Docs: https://fastopt.github.io/fastopt/optim/lion.html.md"""
 
@@ -14,15 +14,15 @@ from ..core.rules import Rule, Unit, decay, descend, ema_, mean, term
 
 # %% ../../nbs/optim/13_lion.ipynb #b48928ff
 def sign(x):
-    "The sign of `x`; NaN stays NaN, where PyTorch's is 0"
+    "Return the sign of `x`, which is NaN where `x` is NaN (PyTorch's is 0)"
     return torch.add(x.sign(), x, alpha=0)
 
 @term
 def lion(u, m, *,
     mom:Unit=0.9, # β₁: share of the mean in the direction
-    sqr_mom:Unit=0.99 # β₂: how slowly the mean forgets; nothing is squared
+    sqr_mom:Unit=0.99 # β₂: decay rate of the mean (nothing is squared)
 ):
-    "Lion: the sign of the mean gradient, with more of the present gradient in it than is kept"
+    "Return the sign of a mix of the mean gradient and the present gradient (Lion)"
     c = torch.add(m*mom, u, alpha=1-mom)
     ema_(m, u, sqr_mom)
     return sign(c)
@@ -30,7 +30,7 @@ def lion(u, m, *,
 # %% ../../nbs/optim/13_lion.ipynb #26fa99f7
 @term
 def cautious(u, g):
-    "Caution: leave alone what the gradient does not want, and move the rest further"
+    "Skip updates whose sign disagrees with the gradient, and scale up the others (caution)"
     ϕ = torch.where(u*g>0, torch.ones_like(u), torch.zeros_like(u))
     return u*ϕ / mean(ϕ).clamp(min=1e-3)
 
@@ -38,9 +38,9 @@ def cautious(u, g):
 _cautious = dict(paper=('Cautious Optimizers: Improving Training with One Line of Code', 2024, 'https://arxiv.org/abs/2411.16085'),
     code='kyleliang919/C-Optim@2c0517c')
 cautious_adamw = Rule(adam, cautious, decay, descend, eps=1e-6, eps_hat=True,
-    doc='AdamW that skips what the gradient no longer wants', **_cautious)
-cautious_lion = Rule(lion, cautious, decay, descend, lr=1e-4, doc='Lion that skips what the gradient no longer wants', **_cautious)
-lion = Rule(lion, decay, descend, lr=1e-4, doc='The sign of the mean gradient',
+    doc='AdamW that skips updates that the gradient opposes', **_cautious)
+cautious_lion = Rule(lion, cautious, decay, descend, lr=1e-4, doc='Lion that skips updates that the gradient opposes', **_cautious)
+lion = Rule(lion, decay, descend, lr=1e-4, doc='Steps along the sign of the mean gradient',
     paper=('Symbolic Discovery of Optimization Algorithms', 2023, 'https://arxiv.org/abs/2302.06675'), code='google/automl@6a54c87')
 
 # %% ../../nbs/optim/13_lion.ipynb #46bec307

@@ -26,22 +26,22 @@ class _cautious_adamw(Rule):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> FastOptimizer:
-        """AdamW that skips what the gradient no longer wants
+        """AdamW that skips updates that the gradient opposes
 
         lr: Learning rate: the length of a step (in [0, inf))
-        mom: β₁: how slowly the mean of gradients forgets (in [0, 1))
-        sqr_mom: β₂: how slowly the mean of squares forgets (in [0, 1))
+        mom: β₁: decay rate of the mean of gradients (in [0, 1))
+        sqr_mom: β₂: decay rate of the mean of squares (in [0, 1))
         eps: Keeps the division finite (in [0, inf))
         eps_hat: Add `eps` to the root before it is debiased (ε̂ in the paper)? (one of False, True)
         wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))"""
 cautious_adamw: _cautious_adamw
-"""AdamW that skips what the gradient no longer wants
+"""AdamW that skips updates that the gradient opposes
 
 | hyper   | default | range              | meaning |
 |---------|---------|--------------------|---------|
 | lr      | 0.001   | 0 ≤ x              | Learning rate: the length of a step |
-| mom     | 0.9     | 0 ≤ x < 1          | β₁: how slowly the mean of gradients forgets |
-| sqr_mom | 0.999   | 0 ≤ x < 1          | β₂: how slowly the mean of squares forgets |
+| mom     | 0.9     | 0 ≤ x < 1          | β₁: decay rate of the mean of gradients |
+| sqr_mom | 0.999   | 0 ≤ x < 1          | β₂: decay rate of the mean of squares |
 | eps     | 1e-06   | 0 ≤ x              | Keeps the division finite |
 | eps_hat | True    | one of False, True | Add `eps` to the root before it is debiased (ε̂ in the paper)? |
 | wd      | 0       | 0 ≤ x              | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
@@ -64,20 +64,20 @@ class _cautious_lion(Rule):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> FastOptimizer:
-        """Lion that skips what the gradient no longer wants
+        """Lion that skips updates that the gradient opposes
 
         lr: Learning rate: the length of a step (in [0, inf))
         mom: β₁: share of the mean in the direction (in [0, 1))
-        sqr_mom: β₂: how slowly the mean forgets; nothing is squared (in [0, 1))
+        sqr_mom: β₂: decay rate of the mean (nothing is squared) (in [0, 1))
         wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))"""
 cautious_lion: _cautious_lion
-"""Lion that skips what the gradient no longer wants
+"""Lion that skips updates that the gradient opposes
 
 | hyper   | default | range     | meaning |
 |---------|---------|-----------|---------|
 | lr      | 0.0001  | 0 ≤ x     | Learning rate: the length of a step |
 | mom     | 0.9     | 0 ≤ x < 1 | β₁: share of the mean in the direction |
-| sqr_mom | 0.99    | 0 ≤ x < 1 | β₂: how slowly the mean forgets; nothing is squared |
+| sqr_mom | 0.99    | 0 ≤ x < 1 | β₂: decay rate of the mean (nothing is squared) |
 | wd      | 0       | 0 ≤ x     | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
 
 Paper: Cautious Optimizers: Improving Training with One Line of Code (2024), https://arxiv.org/abs/2411.16085
@@ -98,33 +98,33 @@ class _lion(Rule):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> FastOptimizer:
-        """The sign of the mean gradient
+        """Steps along the sign of the mean gradient
 
         lr: Learning rate: the length of a step (in [0, inf))
         mom: β₁: share of the mean in the direction (in [0, 1))
-        sqr_mom: β₂: how slowly the mean forgets; nothing is squared (in [0, 1))
+        sqr_mom: β₂: decay rate of the mean (nothing is squared) (in [0, 1))
         wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))"""
 lion: _lion
-"""The sign of the mean gradient
+"""Steps along the sign of the mean gradient
 
 | hyper   | default | range     | meaning |
 |---------|---------|-----------|---------|
 | lr      | 0.0001  | 0 ≤ x     | Learning rate: the length of a step |
 | mom     | 0.9     | 0 ≤ x < 1 | β₁: share of the mean in the direction |
-| sqr_mom | 0.99    | 0 ≤ x < 1 | β₂: how slowly the mean forgets; nothing is squared |
+| sqr_mom | 0.99    | 0 ≤ x < 1 | β₂: decay rate of the mean (nothing is squared) |
 | wd      | 0       | 0 ≤ x     | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
 
 Paper: Symbolic Discovery of Optimization Algorithms (2023), https://arxiv.org/abs/2302.06675
 Faithful to: google/automl@6a54c87"""
 
 class Lion(TorchOptimizer):
-    """The sign of the mean gradient
+    """Steps along the sign of the mean gradient
 
     | hyper        | default | range     | meaning |
     |--------------|---------|-----------|---------|
     | lr           | 0.0001  | 0 ≤ x     | Learning rate: the length of a step |
     | betas[0]     | 0.9     | 0 ≤ x < 1 | β₁: share of the mean in the direction |
-    | betas[1]     | 0.99    | 0 ≤ x < 1 | β₂: how slowly the mean forgets; nothing is squared |
+    | betas[1]     | 0.99    | 0 ≤ x < 1 | β₂: decay rate of the mean (nothing is squared) |
     | weight_decay | 0       | 0 ≤ x     | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
 
     Paper: Symbolic Discovery of Optimization Algorithms (2023), https://arxiv.org/abs/2302.06675
@@ -149,21 +149,21 @@ class Lion(TorchOptimizer):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> None:
-        """The sign of the mean gradient
+        """Steps along the sign of the mean gradient
 
         lr: Learning rate: the length of a step (in [0, inf))
         betas[0]: β₁: share of the mean in the direction (in [0, 1))
-        betas[1]: β₂: how slowly the mean forgets; nothing is squared (in [0, 1))
+        betas[1]: β₂: decay rate of the mean (nothing is squared) (in [0, 1))
         weight_decay: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))"""
 
 class CautiousLion(TorchOptimizer):
-    """Lion that skips what the gradient no longer wants
+    """Lion that skips updates that the gradient opposes
 
     | hyper        | default | range     | meaning |
     |--------------|---------|-----------|---------|
     | lr           | 0.0001  | 0 ≤ x     | Learning rate: the length of a step |
     | betas[0]     | 0.9     | 0 ≤ x < 1 | β₁: share of the mean in the direction |
-    | betas[1]     | 0.99    | 0 ≤ x < 1 | β₂: how slowly the mean forgets; nothing is squared |
+    | betas[1]     | 0.99    | 0 ≤ x < 1 | β₂: decay rate of the mean (nothing is squared) |
     | weight_decay | 0       | 0 ≤ x     | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
 
     Paper: Cautious Optimizers: Improving Training with One Line of Code (2024), https://arxiv.org/abs/2411.16085
@@ -188,21 +188,21 @@ class CautiousLion(TorchOptimizer):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> None:
-        """Lion that skips what the gradient no longer wants
+        """Lion that skips updates that the gradient opposes
 
         lr: Learning rate: the length of a step (in [0, inf))
         betas[0]: β₁: share of the mean in the direction (in [0, 1))
-        betas[1]: β₂: how slowly the mean forgets; nothing is squared (in [0, 1))
+        betas[1]: β₂: decay rate of the mean (nothing is squared) (in [0, 1))
         weight_decay: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))"""
 
 class CautiousAdamW(TorchOptimizer):
-    """AdamW that skips what the gradient no longer wants
+    """AdamW that skips updates that the gradient opposes
 
     | hyper        | default | range              | meaning |
     |--------------|---------|--------------------|---------|
     | lr           | 0.001   | 0 ≤ x              | Learning rate: the length of a step |
-    | betas[0]     | 0.9     | 0 ≤ x < 1          | β₁: how slowly the mean of gradients forgets |
-    | betas[1]     | 0.999   | 0 ≤ x < 1          | β₂: how slowly the mean of squares forgets |
+    | betas[0]     | 0.9     | 0 ≤ x < 1          | β₁: decay rate of the mean of gradients |
+    | betas[1]     | 0.999   | 0 ≤ x < 1          | β₂: decay rate of the mean of squares |
     | eps          | 1e-06   | 0 ≤ x              | Keeps the division finite |
     | eps_hat      | True    | one of False, True | Add `eps` to the root before it is debiased (ε̂ in the paper)? |
     | weight_decay | 0       | 0 ≤ x              | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
@@ -231,17 +231,17 @@ class CautiousAdamW(TorchOptimizer):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> None:
-        """AdamW that skips what the gradient no longer wants
+        """AdamW that skips updates that the gradient opposes
 
         lr: Learning rate: the length of a step (in [0, inf))
-        betas[0]: β₁: how slowly the mean of gradients forgets (in [0, 1))
-        betas[1]: β₂: how slowly the mean of squares forgets (in [0, 1))
+        betas[0]: β₁: decay rate of the mean of gradients (in [0, 1))
+        betas[1]: β₂: decay rate of the mean of squares (in [0, 1))
         eps: Keeps the division finite (in [0, inf))
         eps_hat: Add `eps` to the root before it is debiased (ε̂ in the paper)? (one of False, True)
         weight_decay: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))"""
 
 def sign(x: Any) -> Any:
-    """The sign of `x`; NaN stays NaN, where PyTorch's is 0"""
+    """Return the sign of `x`, which is NaN where `x` is NaN (PyTorch's is 0)"""
 
 cautious: Term
-"""Caution: leave alone what the gradient does not want, and move the rest further"""
+"""Skip updates whose sign disagrees with the gradient, and scale up the others (caution)"""

@@ -1,4 +1,4 @@
-"""Run ahead for a few steps, come part of the way back, and go on from there
+"""Run ahead for a few steps, return part of the way, and continue from there
 
 Docs: https://fastopt.github.io/fastopt/optim/lookahead.html.md"""
 
@@ -17,12 +17,12 @@ from ..core.rules import Borrowed, Count, Flag, OneOf, Rule, Share, clone, cond,
 # %% ../../nbs/optim/11_lookahead.ipynb #bb417270
 @term
 def lookahead(u, p, slow=clone, *,
-    k:Count=5, # Fast steps between two merges
-    alpha:Share=0.8, # α: how far the slow weights follow the fast ones; 1 is no lookahead
-    slow_from:OneOf('start', 'step', 'merge')='start', # Slow weights begin as the first, those after the first step, or at the first merge
+    k:Count=5, # Number of fast steps between two merges
+    alpha:Share=0.8, # α: share of the way that the slow weights follow the fast ones; 1 is no lookahead
+    slow_from:OneOf('start', 'step', 'merge')='start', # Copy the slow weights at the start, after the first step, or at the first merge
     step
 ):
-    "Lookahead: every `k` steps fast weights return to slow ones that have come to meet them"
+    "Move slow weights part of the way to the fast ones every `k` steps, and continue from there (Lookahead)"
     def merge():
         first = step==dict(start=0, step=1, merge=k)[slow_from]
         cond(first, lambda: slow.copy_(p-u), lambda: slow.lerp_(p-u, alpha))
@@ -32,29 +32,29 @@ def lookahead(u, p, slow=clone, *,
 # %% ../../nbs/optim/11_lookahead.ipynb #00a8c5fa
 @term
 def reset_momentum(u, buf:Borrowed, *,
-    k:Count=5, # Fast steps between two merges
+    k:Count=5, # Number of fast steps between two merges
     step
 ):
-    "Forget the velocity at each merge of `lookahead`"
+    "Reset the velocity to 0 at each merge of `lookahead`"
     cond(step%k==0, lambda: buf.copy_(torch.zeros_like(buf)), buf)
     return u
 
 @term
 def pull_momentum(u, buf:Borrowed, slow_buf, *,
-    k:Count=5, # Fast steps between two merges
-    alpha:Share=0.8, # α: how far the slow velocity follows the fast one
+    k:Count=5, # Number of fast steps between two merges
+    alpha:Share=0.8, # α: share of the way that the slow velocity follows the fast one
     step
 ):
-    "Merge the velocity too at each merge of `lookahead`"
+    "Merge the velocity as well at each merge of `lookahead`"
     cond(step%k==0, lambda: buf.copy_(ema_(slow_buf, buf, 1-alpha)), buf)
     return u
 
 # %% ../../nbs/optim/11_lookahead.ipynb #0ae408e1
 @term
 def centralize(u, *,
-    conv_only:Flag=False # Convolutions only (more than 3 dimensions), not the weights of linear layers?
+    conv_only:Flag=False # Centralize only convolutions (more than 3 dimensions), and not the weights of linear layers?
 ):
-    "Gradient centralization: the weights of one output share no common push"
+    "Subtract from the gradient of each output its mean over the inputs (gradient centralization)"
     return u - row_mean(u, 3 if conv_only else 1)
 
 # %% ../../nbs/optim/11_lookahead.ipynb #66323880
@@ -62,10 +62,10 @@ _ranger = dict(k=6, alpha=0.5, code='lessw2020/Ranger-Deep-Learning-Optimizer@c8
 ranger = Rule(centralize, radam, decay, descend, lookahead, mom=0.95, eps=1e-5,
     doc='RAdam with lookahead and centralized gradients', **_ranger)
 ranger20 = Rule(centralize, adapt, decay, rectify, descend, lookahead, mom=0.95, eps=1e-5,
-    doc='Ranger of September 2020: decay is rectified too', **_ranger)
+    doc='Ranger of September 2020, which also rectifies the decay', **_ranger)
 rangerqh = Rule(decay, qhadam, descend, lookahead, doc='QHAdam with lookahead', **_ranger)
 Ranger,RangerQH = ranger.torch('Ranger'),rangerqh.torch('RangerQH')
 
 # %% ../../nbs/optim/11_lookahead.ipynb #3f9d06b8
 ranger19 = Rule(radam, decay, descend, lookahead, mom=0.95, sqr_mom=0.99, eps=1e-6, wd=0.01, k=6, alpha=0.5,
-    doc='Ranger of 2019 and of fastai: RAdam with lookahead', code='fastai 2.8.12')
+    doc='Ranger of 2019 and of fastai, which is RAdam with lookahead', code='fastai 2.8.12')

@@ -33,30 +33,30 @@ class _ranger(Rule):
         """RAdam with lookahead and centralized gradients
 
         lr: Learning rate: the length of a step (in [0, inf))
-        conv_only: Convolutions only (more than 3 dimensions), not the weights of linear layers? (one of False, True)
+        conv_only: Centralize only convolutions (more than 3 dimensions), and not the weights of linear layers? (one of False, True)
         mom: β₁ of the mean (in [0, 1))
         sqr_mom: β₂ of the mean square (in [0, 1))
         eps: Keeps the division finite (in [0, inf))
-        n_min: Least length of the moving average to trust (in [4, inf))
+        n_min: Shortest moving average to trust, in steps (in [4, inf))
         wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))
-        k: Fast steps between two merges (whole numbers in [1, inf))
-        alpha: α: how far the slow weights follow the fast ones; 1 is no lookahead (in [0, 1])
-        slow_from: Slow weights begin as the first, those after the first step, or at the first merge (one of 'start', 'step', 'merge')"""
+        k: Number of fast steps between two merges (whole numbers in [1, inf))
+        alpha: α: share of the way that the slow weights follow the fast ones; 1 is no lookahead (in [0, 1])
+        slow_from: Copy the slow weights at the start, after the first step, or at the first merge (one of 'start', 'step', 'merge')"""
 ranger: _ranger
 """RAdam with lookahead and centralized gradients
 
 | hyper     | default | range                           | meaning |
 |-----------|---------|---------------------------------|---------|
 | lr        | 0.001   | 0 ≤ x                           | Learning rate: the length of a step |
-| conv_only | False   | one of False, True              | Convolutions only (more than 3 dimensions), not the weights of linear layers? |
+| conv_only | False   | one of False, True              | Centralize only convolutions (more than 3 dimensions), and not the weights of linear layers? |
 | mom       | 0.95    | 0 ≤ x < 1                       | β₁ of the mean |
 | sqr_mom   | 0.999   | 0 ≤ x < 1                       | β₂ of the mean square |
 | eps       | 1e-05   | 0 ≤ x                           | Keeps the division finite |
-| n_min     | 5       | 4 ≤ x                           | Least length of the moving average to trust |
+| n_min     | 5       | 4 ≤ x                           | Shortest moving average to trust, in steps |
 | wd        | 0       | 0 ≤ x                           | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-| k         | 6       | 1 ≤ x, whole                    | Fast steps between two merges |
-| alpha     | 0.5     | 0 ≤ x ≤ 1                       | α: how far the slow weights follow the fast ones; 1 is no lookahead |
-| slow_from | 'start' | one of 'start', 'step', 'merge' | Slow weights begin as the first, those after the first step, or at the first merge |
+| k         | 6       | 1 ≤ x, whole                    | Number of fast steps between two merges |
+| alpha     | 0.5     | 0 ≤ x ≤ 1                       | α: share of the way that the slow weights follow the fast ones; 1 is no lookahead |
+| slow_from | 'start' | one of 'start', 'step', 'merge' | Copy the slow weights at the start, after the first step, or at the first merge |
 
 Faithful to: lessw2020/Ranger-Deep-Learning-Optimizer@c82a304"""
 
@@ -81,33 +81,33 @@ class _ranger20(Rule):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> FastOptimizer:
-        """Ranger of September 2020: decay is rectified too
+        """Ranger of September 2020, which also rectifies the decay
 
         lr: Learning rate: the length of a step (in [0, inf))
-        conv_only: Convolutions only (more than 3 dimensions), not the weights of linear layers? (one of False, True)
+        conv_only: Centralize only convolutions (more than 3 dimensions), and not the weights of linear layers? (one of False, True)
         mom: β₁ of the mean (in [0, 1))
         sqr_mom: β₂ of the mean square (in [0, 1))
         eps: Keeps the division finite (in [0, inf))
-        n_min: Least length of the moving average to trust (in [4, inf))
+        n_min: Shortest moving average to trust, in steps (in [4, inf))
         wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))
-        k: Fast steps between two merges (whole numbers in [1, inf))
-        alpha: α: how far the slow weights follow the fast ones; 1 is no lookahead (in [0, 1])
-        slow_from: Slow weights begin as the first, those after the first step, or at the first merge (one of 'start', 'step', 'merge')"""
+        k: Number of fast steps between two merges (whole numbers in [1, inf))
+        alpha: α: share of the way that the slow weights follow the fast ones; 1 is no lookahead (in [0, 1])
+        slow_from: Copy the slow weights at the start, after the first step, or at the first merge (one of 'start', 'step', 'merge')"""
 ranger20: _ranger20
-"""Ranger of September 2020: decay is rectified too
+"""Ranger of September 2020, which also rectifies the decay
 
 | hyper     | default | range                           | meaning |
 |-----------|---------|---------------------------------|---------|
 | lr        | 0.001   | 0 ≤ x                           | Learning rate: the length of a step |
-| conv_only | False   | one of False, True              | Convolutions only (more than 3 dimensions), not the weights of linear layers? |
+| conv_only | False   | one of False, True              | Centralize only convolutions (more than 3 dimensions), and not the weights of linear layers? |
 | mom       | 0.95    | 0 ≤ x < 1                       | β₁ of the mean |
 | sqr_mom   | 0.999   | 0 ≤ x < 1                       | β₂ of the mean square |
 | eps       | 1e-05   | 0 ≤ x                           | Keeps the division finite |
-| n_min     | 5       | 4 ≤ x                           | Least length of the moving average to trust |
+| n_min     | 5       | 4 ≤ x                           | Shortest moving average to trust, in steps |
 | wd        | 0       | 0 ≤ x                           | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-| k         | 6       | 1 ≤ x, whole                    | Fast steps between two merges |
-| alpha     | 0.5     | 0 ≤ x ≤ 1                       | α: how far the slow weights follow the fast ones; 1 is no lookahead |
-| slow_from | 'start' | one of 'start', 'step', 'merge' | Slow weights begin as the first, those after the first step, or at the first merge |
+| k         | 6       | 1 ≤ x, whole                    | Number of fast steps between two merges |
+| alpha     | 0.5     | 0 ≤ x ≤ 1                       | α: share of the way that the slow weights follow the fast ones; 1 is no lookahead |
+| slow_from | 'start' | one of 'start', 'step', 'merge' | Copy the slow weights at the start, after the first step, or at the first merge |
 
 Faithful to: lessw2020/Ranger-Deep-Learning-Optimizer@c82a304"""
 
@@ -136,14 +136,14 @@ class _rangerqh(Rule):
 
         lr: Learning rate: the length of a step (in [0, inf))
         wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))
-        mom: β₁: how slowly the mean of gradients forgets (in [0, 1))
-        sqr_mom: β₂: how slowly the mean of squares forgets (in [0, 1))
-        nu1: ν₁: share of the mean in the numerator, the rest is this step's gradient; 1 is Adam (in [-inf, inf])
+        mom: β₁: decay rate of the mean of gradients (in [0, 1))
+        sqr_mom: β₂: decay rate of the mean of squares (in [0, 1))
+        nu1: ν₁: share of the mean in the numerator; the rest is this step's gradient, and 1 is Adam (in [-inf, inf])
         nu2: ν₂: share of the mean square in the denominator; 1 is Adam (in [-inf, inf])
         eps: Keeps the division finite (in [0, inf))
-        k: Fast steps between two merges (whole numbers in [1, inf))
-        alpha: α: how far the slow weights follow the fast ones; 1 is no lookahead (in [0, 1])
-        slow_from: Slow weights begin as the first, those after the first step, or at the first merge (one of 'start', 'step', 'merge')"""
+        k: Number of fast steps between two merges (whole numbers in [1, inf))
+        alpha: α: share of the way that the slow weights follow the fast ones; 1 is no lookahead (in [0, 1])
+        slow_from: Copy the slow weights at the start, after the first step, or at the first merge (one of 'start', 'step', 'merge')"""
 rangerqh: _rangerqh
 """QHAdam with lookahead
 
@@ -151,14 +151,14 @@ rangerqh: _rangerqh
 |-----------|---------|---------------------------------|---------|
 | lr        | 0.001   | 0 ≤ x                           | Learning rate: the length of a step |
 | wd        | 0       | 0 ≤ x                           | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-| mom       | 0.9     | 0 ≤ x < 1                       | β₁: how slowly the mean of gradients forgets |
-| sqr_mom   | 0.999   | 0 ≤ x < 1                       | β₂: how slowly the mean of squares forgets |
-| nu1       | 0.7     | any finite x                    | ν₁: share of the mean in the numerator, the rest is this step's gradient; 1 is Adam |
+| mom       | 0.9     | 0 ≤ x < 1                       | β₁: decay rate of the mean of gradients |
+| sqr_mom   | 0.999   | 0 ≤ x < 1                       | β₂: decay rate of the mean of squares |
+| nu1       | 0.7     | any finite x                    | ν₁: share of the mean in the numerator; the rest is this step's gradient, and 1 is Adam |
 | nu2       | 1       | any finite x                    | ν₂: share of the mean square in the denominator; 1 is Adam |
 | eps       | 1e-08   | 0 ≤ x                           | Keeps the division finite |
-| k         | 6       | 1 ≤ x, whole                    | Fast steps between two merges |
-| alpha     | 0.5     | 0 ≤ x ≤ 1                       | α: how far the slow weights follow the fast ones; 1 is no lookahead |
-| slow_from | 'start' | one of 'start', 'step', 'merge' | Slow weights begin as the first, those after the first step, or at the first merge |
+| k         | 6       | 1 ≤ x, whole                    | Number of fast steps between two merges |
+| alpha     | 0.5     | 0 ≤ x ≤ 1                       | α: share of the way that the slow weights follow the fast ones; 1 is no lookahead |
+| slow_from | 'start' | one of 'start', 'step', 'merge' | Copy the slow weights at the start, after the first step, or at the first merge |
 
 Faithful to: lessw2020/Ranger-Deep-Learning-Optimizer@c82a304"""
 
@@ -168,15 +168,15 @@ class Ranger(TorchOptimizer):
     | hyper        | default | range                           | meaning |
     |--------------|---------|---------------------------------|---------|
     | lr           | 0.001   | 0 ≤ x                           | Learning rate: the length of a step |
-    | conv_only    | False   | one of False, True              | Convolutions only (more than 3 dimensions), not the weights of linear layers? |
+    | conv_only    | False   | one of False, True              | Centralize only convolutions (more than 3 dimensions), and not the weights of linear layers? |
     | betas[0]     | 0.95    | 0 ≤ x < 1                       | β₁ of the mean |
     | betas[1]     | 0.999   | 0 ≤ x < 1                       | β₂ of the mean square |
     | eps          | 1e-05   | 0 ≤ x                           | Keeps the division finite |
-    | n_min        | 5       | 4 ≤ x                           | Least length of the moving average to trust |
+    | n_min        | 5       | 4 ≤ x                           | Shortest moving average to trust, in steps |
     | weight_decay | 0       | 0 ≤ x                           | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-    | k            | 6       | 1 ≤ x, whole                    | Fast steps between two merges |
-    | la_alpha     | 0.5     | 0 ≤ x ≤ 1                       | α: how far the slow weights follow the fast ones; 1 is no lookahead |
-    | slow_from    | 'start' | one of 'start', 'step', 'merge' | Slow weights begin as the first, those after the first step, or at the first merge |
+    | k            | 6       | 1 ≤ x, whole                    | Number of fast steps between two merges |
+    | la_alpha     | 0.5     | 0 ≤ x ≤ 1                       | α: share of the way that the slow weights follow the fast ones; 1 is no lookahead |
+    | slow_from    | 'start' | one of 'start', 'step', 'merge' | Copy the slow weights at the start, after the first step, or at the first merge |
 
     Faithful to: lessw2020/Ranger-Deep-Learning-Optimizer@c82a304"""
     def __init__(
@@ -208,15 +208,15 @@ class Ranger(TorchOptimizer):
         """RAdam with lookahead and centralized gradients
 
         lr: Learning rate: the length of a step (in [0, inf))
-        conv_only: Convolutions only (more than 3 dimensions), not the weights of linear layers? (one of False, True)
+        conv_only: Centralize only convolutions (more than 3 dimensions), and not the weights of linear layers? (one of False, True)
         betas[0]: β₁ of the mean (in [0, 1))
         betas[1]: β₂ of the mean square (in [0, 1))
         eps: Keeps the division finite (in [0, inf))
-        n_min: Least length of the moving average to trust (in [4, inf))
+        n_min: Shortest moving average to trust, in steps (in [4, inf))
         weight_decay: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))
-        k: Fast steps between two merges (whole numbers in [1, inf))
-        la_alpha: α: how far the slow weights follow the fast ones; 1 is no lookahead (in [0, 1])
-        slow_from: Slow weights begin as the first, those after the first step, or at the first merge (one of 'start', 'step', 'merge')"""
+        k: Number of fast steps between two merges (whole numbers in [1, inf))
+        la_alpha: α: share of the way that the slow weights follow the fast ones; 1 is no lookahead (in [0, 1])
+        slow_from: Copy the slow weights at the start, after the first step, or at the first merge (one of 'start', 'step', 'merge')"""
 
 class RangerQH(TorchOptimizer):
     """QHAdam with lookahead
@@ -225,14 +225,14 @@ class RangerQH(TorchOptimizer):
     |--------------|---------|---------------------------------|---------|
     | lr           | 0.001   | 0 ≤ x                           | Learning rate: the length of a step |
     | weight_decay | 0       | 0 ≤ x                           | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-    | betas[0]     | 0.9     | 0 ≤ x < 1                       | β₁: how slowly the mean of gradients forgets |
-    | betas[1]     | 0.999   | 0 ≤ x < 1                       | β₂: how slowly the mean of squares forgets |
-    | nu1          | 0.7     | any finite x                    | ν₁: share of the mean in the numerator, the rest is this step's gradient; 1 is Adam |
+    | betas[0]     | 0.9     | 0 ≤ x < 1                       | β₁: decay rate of the mean of gradients |
+    | betas[1]     | 0.999   | 0 ≤ x < 1                       | β₂: decay rate of the mean of squares |
+    | nu1          | 0.7     | any finite x                    | ν₁: share of the mean in the numerator; the rest is this step's gradient, and 1 is Adam |
     | nu2          | 1       | any finite x                    | ν₂: share of the mean square in the denominator; 1 is Adam |
     | eps          | 1e-08   | 0 ≤ x                           | Keeps the division finite |
-    | k            | 6       | 1 ≤ x, whole                    | Fast steps between two merges |
-    | la_alpha     | 0.5     | 0 ≤ x ≤ 1                       | α: how far the slow weights follow the fast ones; 1 is no lookahead |
-    | slow_from    | 'start' | one of 'start', 'step', 'merge' | Slow weights begin as the first, those after the first step, or at the first merge |
+    | k            | 6       | 1 ≤ x, whole                    | Number of fast steps between two merges |
+    | la_alpha     | 0.5     | 0 ≤ x ≤ 1                       | α: share of the way that the slow weights follow the fast ones; 1 is no lookahead |
+    | slow_from    | 'start' | one of 'start', 'step', 'merge' | Copy the slow weights at the start, after the first step, or at the first merge |
 
     Faithful to: lessw2020/Ranger-Deep-Learning-Optimizer@c82a304"""
     def __init__(
@@ -265,14 +265,14 @@ class RangerQH(TorchOptimizer):
 
         lr: Learning rate: the length of a step (in [0, inf))
         weight_decay: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))
-        betas[0]: β₁: how slowly the mean of gradients forgets (in [0, 1))
-        betas[1]: β₂: how slowly the mean of squares forgets (in [0, 1))
-        nu1: ν₁: share of the mean in the numerator, the rest is this step's gradient; 1 is Adam (in [-inf, inf])
+        betas[0]: β₁: decay rate of the mean of gradients (in [0, 1))
+        betas[1]: β₂: decay rate of the mean of squares (in [0, 1))
+        nu1: ν₁: share of the mean in the numerator; the rest is this step's gradient, and 1 is Adam (in [-inf, inf])
         nu2: ν₂: share of the mean square in the denominator; 1 is Adam (in [-inf, inf])
         eps: Keeps the division finite (in [0, inf))
-        k: Fast steps between two merges (whole numbers in [1, inf))
-        la_alpha: α: how far the slow weights follow the fast ones; 1 is no lookahead (in [0, 1])
-        slow_from: Slow weights begin as the first, those after the first step, or at the first merge (one of 'start', 'step', 'merge')"""
+        k: Number of fast steps between two merges (whole numbers in [1, inf))
+        la_alpha: α: share of the way that the slow weights follow the fast ones; 1 is no lookahead (in [0, 1])
+        slow_from: Copy the slow weights at the start, after the first step, or at the first merge (one of 'start', 'step', 'merge')"""
 
 class _ranger19(Rule):
     def __call__(
@@ -294,19 +294,19 @@ class _ranger19(Rule):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> FastOptimizer:
-        """Ranger of 2019 and of fastai: RAdam with lookahead
+        """Ranger of 2019 and of fastai, which is RAdam with lookahead
 
         lr: Learning rate: the length of a step (in [0, inf))
         mom: β₁ of the mean (in [0, 1))
         sqr_mom: β₂ of the mean square (in [0, 1))
         eps: Keeps the division finite (in [0, inf))
-        n_min: Least length of the moving average to trust (in [4, inf))
+        n_min: Shortest moving average to trust, in steps (in [4, inf))
         wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))
-        k: Fast steps between two merges (whole numbers in [1, inf))
-        alpha: α: how far the slow weights follow the fast ones; 1 is no lookahead (in [0, 1])
-        slow_from: Slow weights begin as the first, those after the first step, or at the first merge (one of 'start', 'step', 'merge')"""
+        k: Number of fast steps between two merges (whole numbers in [1, inf))
+        alpha: α: share of the way that the slow weights follow the fast ones; 1 is no lookahead (in [0, 1])
+        slow_from: Copy the slow weights at the start, after the first step, or at the first merge (one of 'start', 'step', 'merge')"""
 ranger19: _ranger19
-"""Ranger of 2019 and of fastai: RAdam with lookahead
+"""Ranger of 2019 and of fastai, which is RAdam with lookahead
 
 | hyper     | default | range                           | meaning |
 |-----------|---------|---------------------------------|---------|
@@ -314,22 +314,22 @@ ranger19: _ranger19
 | mom       | 0.95    | 0 ≤ x < 1                       | β₁ of the mean |
 | sqr_mom   | 0.99    | 0 ≤ x < 1                       | β₂ of the mean square |
 | eps       | 1e-06   | 0 ≤ x                           | Keeps the division finite |
-| n_min     | 5       | 4 ≤ x                           | Least length of the moving average to trust |
+| n_min     | 5       | 4 ≤ x                           | Shortest moving average to trust, in steps |
 | wd        | 0.01    | 0 ≤ x                           | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-| k         | 6       | 1 ≤ x, whole                    | Fast steps between two merges |
-| alpha     | 0.5     | 0 ≤ x ≤ 1                       | α: how far the slow weights follow the fast ones; 1 is no lookahead |
-| slow_from | 'start' | one of 'start', 'step', 'merge' | Slow weights begin as the first, those after the first step, or at the first merge |
+| k         | 6       | 1 ≤ x, whole                    | Number of fast steps between two merges |
+| alpha     | 0.5     | 0 ≤ x ≤ 1                       | α: share of the way that the slow weights follow the fast ones; 1 is no lookahead |
+| slow_from | 'start' | one of 'start', 'step', 'merge' | Copy the slow weights at the start, after the first step, or at the first merge |
 
 Faithful to: fastai 2.8.12"""
 
 lookahead: Term
-"""Lookahead: every `k` steps fast weights return to slow ones that have come to meet them"""
+"""Move slow weights part of the way to the fast ones every `k` steps, and continue from there (Lookahead)"""
 
 reset_momentum: Term
-"""Forget the velocity at each merge of `lookahead`"""
+"""Reset the velocity to 0 at each merge of `lookahead`"""
 
 pull_momentum: Term
-"""Merge the velocity too at each merge of `lookahead`"""
+"""Merge the velocity as well at each merge of `lookahead`"""
 
 centralize: Term
-"""Gradient centralization: the weights of one output share no common push"""
+"""Subtract from the gradient of each output its mean over the inputs (gradient centralization)"""

@@ -1,4 +1,4 @@
-"""Momentum whose strong directions are made as strong as its weak ones
+"""Momentum with equally strong directions
 
 Docs: https://fastopt.github.io/fastopt/optim/muon.html.md"""
 
@@ -9,21 +9,21 @@ __all__ = ['muon', 'Muon', 'as_matrix', 'as_matrices', 'newton_schulz', 'gain', 
 
 # %% ../../nbs/optim/19_muon.ipynb #d9d48961
 import torch
-import fastopt.core.torch_face # chkstyle: ignore - a rule is called through its faces
+import fastopt.core.torch_face # chkstyle: ignore - importing it lets a rule be called
 from ..core.rules import Count, Flag, NonNeg, OneOf, Rule, Unit, decay, descend, each, ema_, term
 
 # %% ../../nbs/optim/19_muon.ipynb #80def19a
 def as_matrix(x):
-    "`x` as rows by all the rest"
+    "Return `x` as a matrix with all dimensions after the first flattened"
     return x.reshape(x.shape + (1,)*(2-x.ndim)).flatten(1)
 
 def as_matrices(x, flatten=False):
-    "`x` as a matrix, but a stack of matrices for three or more than four dimensions if not `flatten`"
+    "Return `x` as a matrix, or as a stack of matrices if it has three or more than four dimensions and not `flatten`"
     return as_matrix(x) if flatten or x.ndim<3 or x.ndim==4 else x.flatten(0, -3)
 
 @each(batched=True)
 def newton_schulz(x, steps, eps, norm, dtype, flatten=False, lead=0):
-    "Nearly the orthogonal matrix nearest to `x`, or to each in `lead` dimensions: a polynomial sends singular values to 1, `steps` times"
+    "Approximate the orthogonal matrix nearest to `x`, or to each `x` in `lead` dimensions, with a polynomial applied `steps` times"
     M,(a,b,c) = x.reshape(-1, *as_matrices(x[(0,)*lead], flatten).shape[-2:]) if lead else as_matrices(x, flatten),(3.4445, -4.7750, 2.0315)
     bf16,tall = dtype=='bfloat16' or (dtype=='auto' and x.is_cuda),M.shape[-2]>M.shape[-1]
     X,add = (M.mT if tall else M).to(torch.bfloat16 if bf16 else x.dtype),torch.addmm if M.ndim==2 else torch.baddbmm
@@ -37,7 +37,7 @@ def newton_schulz(x, steps, eps, norm, dtype, flatten=False, lead=0):
 # %% ../../nbs/optim/19_muon.ipynb #14bd5077
 @each
 def gain(p, adjust_lr_fn, flatten=False):
-    "How much more than an orthogonal matrix the weight `p` is to move"
+    "Return the factor by which the step of the weight `p` exceeds an orthogonal matrix, as a tensor without dimensions"
     rows,columns = (p if adjust_lr_fn=='original' and p.ndim>1 and not flatten else as_matrices(p, flatten)).shape[-2:]
     if adjust_lr_fn=='match_rms_adamw': return p.new_full((), 0.2*max(rows, columns)**0.5)
     ratio = rows/max(columns, 1)
@@ -46,21 +46,21 @@ def gain(p, adjust_lr_fn, flatten=False):
 # %% ../../nbs/optim/19_muon.ipynb #5ebfd76f
 @term
 def mean_ahead(u, m, *,
-    mom:Unit=0.95, # β: how slowly the mean of gradients forgets
-    nesterov:Flag=True # Look one step of the mean ahead?
+    mom:Unit=0.95, # β: decay rate of the mean of gradients
+    nesterov:Flag=True # Use Nesterov momentum, which looks one step ahead?
 ):
-    "The mean gradient, or where it will be if the next gradient is like this one"
+    "Return the mean gradient, or with `nesterov` its value if the next gradient equals this one"
     ema_(m, u, mom)
     return torch.lerp(u, m, mom) if nesterov else m
 
 @term
 def orthogonalize(u, p, *,
-    ns_steps:Count=5, # Rounds of the polynomial
+    ns_steps:Count=5, # Number of rounds of the polynomial
     ns_eps:NonNeg=1e-7, # Keeps the division by the norm finite
-    ns_norm:OneOf('added', 'least')='added', # Is `ns_eps` added to the norm, or what the norm is at least?
-    ns_dtype:OneOf('auto', 'bfloat16', 'weights')='auto', # Iterate in bfloat16, or as weights are computed? 'auto': bfloat16 on CUDA
-    adjust_lr_fn:OneOf('original', 'match_rms_adamw', 'spectral_unclamped')='original', # How the step grows with the shape of the weight
-    flatten:Flag=False # Is every weight one matrix, also for the length of its step, that has a row for each entry of its first dimension?
+    ns_norm:OneOf('added', 'least')='added', # Add `ns_eps` to the norm, or use it as the least norm?
+    ns_dtype:OneOf('auto', 'bfloat16', 'weights')='auto', # Iterate in bfloat16 or in the dtype of the computation? 'auto': bfloat16 on CUDA
+    adjust_lr_fn:OneOf('original', 'match_rms_adamw', 'spectral_unclamped')='original', # How the step depends on the shape of the weight
+    flatten:Flag=False # Treat every weight as one matrix, with a row for each entry of its first dimension?
 ):
     "Make all singular values of `u` about 1"
     return newton_schulz(u, ns_steps, ns_eps, ns_norm, ns_dtype, flatten) * gain(p, adjust_lr_fn, flatten)

@@ -33,14 +33,14 @@ class _muon(Rule):
         """Momentum with all singular values made about 1
 
         lr: Learning rate: the length of a step (in [0, inf))
-        mom: β: how slowly the mean of gradients forgets (in [0, 1))
-        nesterov: Look one step of the mean ahead? (one of False, True)
-        ns_steps: Rounds of the polynomial (whole numbers in [1, inf))
+        mom: β: decay rate of the mean of gradients (in [0, 1))
+        nesterov: Use Nesterov momentum, which looks one step ahead? (one of False, True)
+        ns_steps: Number of rounds of the polynomial (whole numbers in [1, inf))
         ns_eps: Keeps the division by the norm finite (in [0, inf))
-        ns_norm: Is `ns_eps` added to the norm, or what the norm is at least? (one of 'added', 'least')
-        ns_dtype: Iterate in bfloat16, or as weights are computed? 'auto': bfloat16 on CUDA (one of 'auto', 'bfloat16', 'weights')
-        adjust_lr_fn: How the step grows with the shape of the weight (one of 'original', 'match_rms_adamw', 'spectral_unclamped')
-        flatten: Is every weight one matrix, also for the length of its step, that has a row for each entry of its first dimension? (one of False, True)
+        ns_norm: Add `ns_eps` to the norm, or use it as the least norm? (one of 'added', 'least')
+        ns_dtype: Iterate in bfloat16 or in the dtype of the computation? 'auto': bfloat16 on CUDA (one of 'auto', 'bfloat16', 'weights')
+        adjust_lr_fn: How the step depends on the shape of the weight (one of 'original', 'match_rms_adamw', 'spectral_unclamped')
+        flatten: Treat every weight as one matrix, with a row for each entry of its first dimension? (one of False, True)
         wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))"""
 muon: _muon
 """Momentum with all singular values made about 1
@@ -48,14 +48,14 @@ muon: _muon
 | hyper        | default    | range                                                      | meaning |
 |--------------|------------|------------------------------------------------------------|---------|
 | lr           | 0.02       | 0 ≤ x                                                      | Learning rate: the length of a step |
-| mom          | 0.95       | 0 ≤ x < 1                                                  | β: how slowly the mean of gradients forgets |
-| nesterov     | True       | one of False, True                                         | Look one step of the mean ahead? |
-| ns_steps     | 5          | 1 ≤ x, whole                                               | Rounds of the polynomial |
+| mom          | 0.95       | 0 ≤ x < 1                                                  | β: decay rate of the mean of gradients |
+| nesterov     | True       | one of False, True                                         | Use Nesterov momentum, which looks one step ahead? |
+| ns_steps     | 5          | 1 ≤ x, whole                                               | Number of rounds of the polynomial |
 | ns_eps       | 1e-07      | 0 ≤ x                                                      | Keeps the division by the norm finite |
-| ns_norm      | 'added'    | one of 'added', 'least'                                    | Is `ns_eps` added to the norm, or what the norm is at least? |
-| ns_dtype     | 'auto'     | one of 'auto', 'bfloat16', 'weights'                       | Iterate in bfloat16, or as weights are computed? 'auto': bfloat16 on CUDA |
-| adjust_lr_fn | 'original' | one of 'original', 'match_rms_adamw', 'spectral_unclamped' | How the step grows with the shape of the weight |
-| flatten      | False      | one of False, True                                         | Is every weight one matrix, also for the length of its step, that has a row for each entry of its first dimension? |
+| ns_norm      | 'added'    | one of 'added', 'least'                                    | Add `ns_eps` to the norm, or use it as the least norm? |
+| ns_dtype     | 'auto'     | one of 'auto', 'bfloat16', 'weights'                       | Iterate in bfloat16 or in the dtype of the computation? 'auto': bfloat16 on CUDA |
+| adjust_lr_fn | 'original' | one of 'original', 'match_rms_adamw', 'spectral_unclamped' | How the step depends on the shape of the weight |
+| flatten      | False      | one of False, True                                         | Treat every weight as one matrix, with a row for each entry of its first dimension? |
 | wd           | 0          | 0 ≤ x                                                      | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
 
 Paper: Muon: An optimizer for hidden layers in neural networks (2024), https://kellerjordan.github.io/posts/muon/
@@ -67,14 +67,14 @@ class Muon(TorchOptimizer):
     | hyper        | default    | range                                                      | meaning |
     |--------------|------------|------------------------------------------------------------|---------|
     | lr           | 0.02       | 0 ≤ x                                                      | Learning rate: the length of a step |
-    | momentum     | 0.95       | 0 ≤ x < 1                                                  | β: how slowly the mean of gradients forgets |
-    | nesterov     | True       | one of False, True                                         | Look one step of the mean ahead? |
-    | ns_steps     | 5          | 1 ≤ x, whole                                               | Rounds of the polynomial |
+    | momentum     | 0.95       | 0 ≤ x < 1                                                  | β: decay rate of the mean of gradients |
+    | nesterov     | True       | one of False, True                                         | Use Nesterov momentum, which looks one step ahead? |
+    | ns_steps     | 5          | 1 ≤ x, whole                                               | Number of rounds of the polynomial |
     | eps          | 1e-07      | 0 ≤ x                                                      | Keeps the division by the norm finite |
-    | ns_norm      | 'added'    | one of 'added', 'least'                                    | Is `ns_eps` added to the norm, or what the norm is at least? |
-    | ns_dtype     | 'auto'     | one of 'auto', 'bfloat16', 'weights'                       | Iterate in bfloat16, or as weights are computed? 'auto': bfloat16 on CUDA |
-    | adjust_lr_fn | 'original' | one of 'original', 'match_rms_adamw', 'spectral_unclamped' | How the step grows with the shape of the weight |
-    | flatten      | False      | one of False, True                                         | Is every weight one matrix, also for the length of its step, that has a row for each entry of its first dimension? |
+    | ns_norm      | 'added'    | one of 'added', 'least'                                    | Add `ns_eps` to the norm, or use it as the least norm? |
+    | ns_dtype     | 'auto'     | one of 'auto', 'bfloat16', 'weights'                       | Iterate in bfloat16 or in the dtype of the computation? 'auto': bfloat16 on CUDA |
+    | adjust_lr_fn | 'original' | one of 'original', 'match_rms_adamw', 'spectral_unclamped' | How the step depends on the shape of the weight |
+    | flatten      | False      | one of False, True                                         | Treat every weight as one matrix, with a row for each entry of its first dimension? |
     | weight_decay | 0          | 0 ≤ x                                                      | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
 
     Paper: Muon: An optimizer for hidden layers in neural networks (2024), https://kellerjordan.github.io/posts/muon/
@@ -110,21 +110,21 @@ class Muon(TorchOptimizer):
         """Momentum with all singular values made about 1
 
         lr: Learning rate: the length of a step (in [0, inf))
-        momentum: β: how slowly the mean of gradients forgets (in [0, 1))
-        nesterov: Look one step of the mean ahead? (one of False, True)
-        ns_steps: Rounds of the polynomial (whole numbers in [1, inf))
+        momentum: β: decay rate of the mean of gradients (in [0, 1))
+        nesterov: Use Nesterov momentum, which looks one step ahead? (one of False, True)
+        ns_steps: Number of rounds of the polynomial (whole numbers in [1, inf))
         eps: Keeps the division by the norm finite (in [0, inf))
-        ns_norm: Is `ns_eps` added to the norm, or what the norm is at least? (one of 'added', 'least')
-        ns_dtype: Iterate in bfloat16, or as weights are computed? 'auto': bfloat16 on CUDA (one of 'auto', 'bfloat16', 'weights')
-        adjust_lr_fn: How the step grows with the shape of the weight (one of 'original', 'match_rms_adamw', 'spectral_unclamped')
-        flatten: Is every weight one matrix, also for the length of its step, that has a row for each entry of its first dimension? (one of False, True)
+        ns_norm: Add `ns_eps` to the norm, or use it as the least norm? (one of 'added', 'least')
+        ns_dtype: Iterate in bfloat16 or in the dtype of the computation? 'auto': bfloat16 on CUDA (one of 'auto', 'bfloat16', 'weights')
+        adjust_lr_fn: How the step depends on the shape of the weight (one of 'original', 'match_rms_adamw', 'spectral_unclamped')
+        flatten: Treat every weight as one matrix, with a row for each entry of its first dimension? (one of False, True)
         weight_decay: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))"""
 
 def as_matrix(x: Any) -> Any:
-    """`x` as rows by all the rest"""
+    """Return `x` as a matrix with all dimensions after the first flattened"""
 
 def as_matrices(x: Any, flatten: Any = False) -> Any:
-    """`x` as a matrix, but a stack of matrices for three or more than four dimensions if not `flatten`"""
+    """Return `x` as a matrix, or as a stack of matrices if it has three or more than four dimensions and not `flatten`"""
 
 def newton_schulz(
     x: Any,
@@ -135,13 +135,13 @@ def newton_schulz(
     flatten: Any = False,
     lead: Any = 0,
 ) -> Any:
-    """Nearly the orthogonal matrix nearest to `x`, or to each in `lead` dimensions: a polynomial sends singular values to 1, `steps` times"""
+    """Approximate the orthogonal matrix nearest to `x`, or to each `x` in `lead` dimensions, with a polynomial applied `steps` times"""
 
 def gain(p: Any, adjust_lr_fn: Any, flatten: Any = False) -> Any:
-    """How much more than an orthogonal matrix the weight `p` is to move"""
+    """Return the factor by which the step of the weight `p` exceeds an orthogonal matrix, as a tensor without dimensions"""
 
 mean_ahead: Term
-"""The mean gradient, or where it will be if the next gradient is like this one"""
+"""Return the mean gradient, or with `nesterov` its value if the next gradient equals this one"""
 
 orthogonalize: Term
 """Make all singular values of `u` about 1"""

@@ -1,4 +1,4 @@
-"""Adam that remembers longer, and listens to the present gradient more
+"""Adam with a longer memory and more weight on the present gradient
 
 Docs: https://fastopt.github.io/fastopt/optim/qhadam.html.md"""
 
@@ -8,25 +8,25 @@ Docs: https://fastopt.github.io/fastopt/optim/qhadam.html.md"""
 __all__ = ['qhadamw', 'qhadam', 'QHAdam', 'QHAdamW']
 
 # %% ../../nbs/optim/06_qhadam.ipynb #6ddf3507
-import fastopt.core.torch_face # chkstyle: ignore - a rule is called through its faces
+import fastopt.core.torch_face # chkstyle: ignore - importing it lets a rule be called
 from ..core.rules import NonNeg, Finite, Rule, Unit, unbias, cond, decay, descend, ema_, ema_sqr_, term
 
 # %% ../../nbs/optim/06_qhadam.ipynb #45f59d8a
 @term
 def qhadam(u, m, v, *,
-    mom:Unit=0.9, # β₁: how slowly the mean of gradients forgets
-    sqr_mom:Unit=0.999, # β₂: how slowly the mean of squares forgets
-    nu1:Finite=0.7, # ν₁: share of the mean in the numerator, the rest is this step's gradient; 1 is Adam
+    mom:Unit=0.9, # β₁: decay rate of the mean of gradients
+    sqr_mom:Unit=0.999, # β₂: decay rate of the mean of squares
+    nu1:Finite=0.7, # ν₁: share of the mean in the numerator; the rest is this step's gradient, and 1 is Adam
     nu2:Finite=1., # ν₂: share of the mean square in the denominator; 1 is Adam
     eps:NonNeg=1e-8, # Keeps the division finite
     step
 ):
-    "QHAdam: Adam with the present gradient mixed into its means"
+    "Mix the present gradient into the two means of Adam (QHAdam)"
     ema_(m, u, mom)
     ema_sqr_(v, u, sqr_mom)
     top = u*(1-nu1) + unbias(m, mom, step)*nu1
     low = unbias(v, sqr_mom, step)*nu2
-    low = cond(nu2!=1, lambda: low + u*(1-nu2)*u, low) # Else 0 times a square that is infinite would be NaN
+    low = cond(nu2!=1, lambda: low + u*(1-nu2)*u, low) # Otherwise 0 times an infinite square would be NaN
     return top / (low.sqrt() + eps)
 
 # %% ../../nbs/optim/06_qhadam.ipynb #781d0532

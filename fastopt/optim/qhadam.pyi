@@ -30,9 +30,9 @@ class _qhadamw(Rule):
         """QHAdam with decoupled weight decay
 
         lr: Learning rate: the length of a step (in [0, inf))
-        mom: β₁: how slowly the mean of gradients forgets (in [0, 1))
-        sqr_mom: β₂: how slowly the mean of squares forgets (in [0, 1))
-        nu1: ν₁: share of the mean in the numerator, the rest is this step's gradient; 1 is Adam (in [-inf, inf])
+        mom: β₁: decay rate of the mean of gradients (in [0, 1))
+        sqr_mom: β₂: decay rate of the mean of squares (in [0, 1))
+        nu1: ν₁: share of the mean in the numerator; the rest is this step's gradient, and 1 is Adam (in [-inf, inf])
         nu2: ν₂: share of the mean square in the denominator; 1 is Adam (in [-inf, inf])
         eps: Keeps the division finite (in [0, inf))
         wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))"""
@@ -42,9 +42,9 @@ qhadamw: _qhadamw
 | hyper   | default | range        | meaning |
 |---------|---------|--------------|---------|
 | lr      | 0.001   | 0 ≤ x        | Learning rate: the length of a step |
-| mom     | 0.995   | 0 ≤ x < 1    | β₁: how slowly the mean of gradients forgets |
-| sqr_mom | 0.999   | 0 ≤ x < 1    | β₂: how slowly the mean of squares forgets |
-| nu1     | 0.7     | any finite x | ν₁: share of the mean in the numerator, the rest is this step's gradient; 1 is Adam |
+| mom     | 0.995   | 0 ≤ x < 1    | β₁: decay rate of the mean of gradients |
+| sqr_mom | 0.999   | 0 ≤ x < 1    | β₂: decay rate of the mean of squares |
+| nu1     | 0.7     | any finite x | ν₁: share of the mean in the numerator; the rest is this step's gradient, and 1 is Adam |
 | nu2     | 1       | any finite x | ν₂: share of the mean square in the denominator; 1 is Adam |
 | eps     | 1e-08   | 0 ≤ x        | Keeps the division finite |
 | wd      | 0.01    | 0 ≤ x        | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
@@ -74,9 +74,9 @@ class _qhadam(Rule):
 
         lr: Learning rate: the length of a step (in [0, inf))
         wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))
-        mom: β₁: how slowly the mean of gradients forgets (in [0, 1))
-        sqr_mom: β₂: how slowly the mean of squares forgets (in [0, 1))
-        nu1: ν₁: share of the mean in the numerator, the rest is this step's gradient; 1 is Adam (in [-inf, inf])
+        mom: β₁: decay rate of the mean of gradients (in [0, 1))
+        sqr_mom: β₂: decay rate of the mean of squares (in [0, 1))
+        nu1: ν₁: share of the mean in the numerator; the rest is this step's gradient, and 1 is Adam (in [-inf, inf])
         nu2: ν₂: share of the mean square in the denominator; 1 is Adam (in [-inf, inf])
         eps: Keeps the division finite (in [0, inf))"""
 qhadam: _qhadam
@@ -86,9 +86,9 @@ qhadam: _qhadam
 |---------|---------|--------------|---------|
 | lr      | 0.001   | 0 ≤ x        | Learning rate: the length of a step |
 | wd      | 0       | 0 ≤ x        | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-| mom     | 0.995   | 0 ≤ x < 1    | β₁: how slowly the mean of gradients forgets |
-| sqr_mom | 0.999   | 0 ≤ x < 1    | β₂: how slowly the mean of squares forgets |
-| nu1     | 0.7     | any finite x | ν₁: share of the mean in the numerator, the rest is this step's gradient; 1 is Adam |
+| mom     | 0.995   | 0 ≤ x < 1    | β₁: decay rate of the mean of gradients |
+| sqr_mom | 0.999   | 0 ≤ x < 1    | β₂: decay rate of the mean of squares |
+| nu1     | 0.7     | any finite x | ν₁: share of the mean in the numerator; the rest is this step's gradient, and 1 is Adam |
 | nu2     | 1       | any finite x | ν₂: share of the mean square in the denominator; 1 is Adam |
 | eps     | 1e-08   | 0 ≤ x        | Keeps the division finite |
 
@@ -102,9 +102,9 @@ class QHAdam(TorchOptimizer):
     |--------------|---------|--------------|---------|
     | lr           | 0.001   | 0 ≤ x        | Learning rate: the length of a step |
     | weight_decay | 0       | 0 ≤ x        | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-    | betas[0]     | 0.995   | 0 ≤ x < 1    | β₁: how slowly the mean of gradients forgets |
-    | betas[1]     | 0.999   | 0 ≤ x < 1    | β₂: how slowly the mean of squares forgets |
-    | nu1          | 0.7     | any finite x | ν₁: share of the mean in the numerator, the rest is this step's gradient; 1 is Adam |
+    | betas[0]     | 0.995   | 0 ≤ x < 1    | β₁: decay rate of the mean of gradients |
+    | betas[1]     | 0.999   | 0 ≤ x < 1    | β₂: decay rate of the mean of squares |
+    | nu1          | 0.7     | any finite x | ν₁: share of the mean in the numerator; the rest is this step's gradient, and 1 is Adam |
     | nu2          | 1       | any finite x | ν₂: share of the mean square in the denominator; 1 is Adam |
     | eps          | 1e-08   | 0 ≤ x        | Keeps the division finite |
 
@@ -137,9 +137,9 @@ class QHAdam(TorchOptimizer):
 
         lr: Learning rate: the length of a step (in [0, inf))
         weight_decay: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))
-        betas[0]: β₁: how slowly the mean of gradients forgets (in [0, 1))
-        betas[1]: β₂: how slowly the mean of squares forgets (in [0, 1))
-        nu1: ν₁: share of the mean in the numerator, the rest is this step's gradient; 1 is Adam (in [-inf, inf])
+        betas[0]: β₁: decay rate of the mean of gradients (in [0, 1))
+        betas[1]: β₂: decay rate of the mean of squares (in [0, 1))
+        nu1: ν₁: share of the mean in the numerator; the rest is this step's gradient, and 1 is Adam (in [-inf, inf])
         nu2: ν₂: share of the mean square in the denominator; 1 is Adam (in [-inf, inf])
         eps: Keeps the division finite (in [0, inf))"""
 
@@ -149,9 +149,9 @@ class QHAdamW(TorchOptimizer):
     | hyper        | default | range        | meaning |
     |--------------|---------|--------------|---------|
     | lr           | 0.001   | 0 ≤ x        | Learning rate: the length of a step |
-    | betas[0]     | 0.995   | 0 ≤ x < 1    | β₁: how slowly the mean of gradients forgets |
-    | betas[1]     | 0.999   | 0 ≤ x < 1    | β₂: how slowly the mean of squares forgets |
-    | nu1          | 0.7     | any finite x | ν₁: share of the mean in the numerator, the rest is this step's gradient; 1 is Adam |
+    | betas[0]     | 0.995   | 0 ≤ x < 1    | β₁: decay rate of the mean of gradients |
+    | betas[1]     | 0.999   | 0 ≤ x < 1    | β₂: decay rate of the mean of squares |
+    | nu1          | 0.7     | any finite x | ν₁: share of the mean in the numerator; the rest is this step's gradient, and 1 is Adam |
     | nu2          | 1       | any finite x | ν₂: share of the mean square in the denominator; 1 is Adam |
     | eps          | 1e-08   | 0 ≤ x        | Keeps the division finite |
     | weight_decay | 0.01    | 0 ≤ x        | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
@@ -184,9 +184,9 @@ class QHAdamW(TorchOptimizer):
         """QHAdam with decoupled weight decay
 
         lr: Learning rate: the length of a step (in [0, inf))
-        betas[0]: β₁: how slowly the mean of gradients forgets (in [0, 1))
-        betas[1]: β₂: how slowly the mean of squares forgets (in [0, 1))
-        nu1: ν₁: share of the mean in the numerator, the rest is this step's gradient; 1 is Adam (in [-inf, inf])
+        betas[0]: β₁: decay rate of the mean of gradients (in [0, 1))
+        betas[1]: β₂: decay rate of the mean of squares (in [0, 1))
+        nu1: ν₁: share of the mean in the numerator; the rest is this step's gradient, and 1 is Adam (in [-inf, inf])
         nu2: ν₂: share of the mean square in the denominator; 1 is Adam (in [-inf, inf])
         eps: Keeps the division finite (in [0, inf))
         weight_decay: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))"""

@@ -1,4 +1,4 @@
-"""Momentum with a long memory, and an extra vote for the present gradient
+"""Momentum with a long memory that gives the present gradient extra weight
 
 Docs: https://fastopt.github.io/fastopt/optim/qhm.html.md"""
 
@@ -8,21 +8,21 @@ Docs: https://fastopt.github.io/fastopt/optim/qhm.html.md"""
 __all__ = ['qhm', 'QHM']
 
 # %% ../../nbs/optim/03_qhm.ipynb #e0e2ce09
-import fastopt.core.torch_face # chkstyle: ignore - a rule is called through its faces
+import fastopt.core.torch_face # chkstyle: ignore - importing it lets a rule be called
 from ..core.rules import Rule, Share, Unit, decay, descend, ema_, term
 
 # %% ../../nbs/optim/03_qhm.ipynb #d7765330
 @term
 def qhm(u, m, *,
-    mom:Unit=0.999, # β: how slowly the mean of gradients forgets
-    nu:Share=0.7 # ν: share of the mean in the step, the rest is this step's gradient; 0 is plain descent
+    mom:Unit=0.999, # β: decay rate of the mean of gradients
+    nu:Share=0.7 # ν: share of the mean in the step; the rest is this step's gradient, and 0 is plain descent
 ):
-    "Quasi-hyperbolic momentum: a long mean, and the present gradient beside it"
+    "Mix a long mean of gradients with the present gradient (quasi-hyperbolic momentum)"
     ema_(m, u, mom)
     return u*(1-nu) + m*nu
 
 # %% ../../nbs/optim/03_qhm.ipynb #4b029a9e
-qhm = Rule(decay, qhm, descend, doc='Momentum with a long memory, and the present gradient beside it',
+qhm = Rule(decay, qhm, descend, doc='Momentum with a long memory and extra weight on the present gradient',
     paper=('Quasi-hyperbolic momentum and Adam for deep learning', 2018, 'https://arxiv.org/abs/1810.06801'),
     code='facebookresearch/qhoptim@e81dea3')
 QHM = qhm.torch('QHM')

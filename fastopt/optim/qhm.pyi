@@ -24,34 +24,34 @@ class _qhm(Rule):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> FastOptimizer:
-        """Momentum with a long memory, and the present gradient beside it
+        """Momentum with a long memory and extra weight on the present gradient
 
         lr: Learning rate: the length of a step (in [0, inf))
         wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))
-        mom: β: how slowly the mean of gradients forgets (in [0, 1))
-        nu: ν: share of the mean in the step, the rest is this step's gradient; 0 is plain descent (in [0, 1])"""
+        mom: β: decay rate of the mean of gradients (in [0, 1))
+        nu: ν: share of the mean in the step; the rest is this step's gradient, and 0 is plain descent (in [0, 1])"""
 qhm: _qhm
-"""Momentum with a long memory, and the present gradient beside it
+"""Momentum with a long memory and extra weight on the present gradient
 
 | hyper | default | range     | meaning |
 |-------|---------|-----------|---------|
 | lr    | 0.001   | 0 ≤ x     | Learning rate: the length of a step |
 | wd    | 0       | 0 ≤ x     | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-| mom   | 0.999   | 0 ≤ x < 1 | β: how slowly the mean of gradients forgets |
-| nu    | 0.7     | 0 ≤ x ≤ 1 | ν: share of the mean in the step, the rest is this step's gradient; 0 is plain descent |
+| mom   | 0.999   | 0 ≤ x < 1 | β: decay rate of the mean of gradients |
+| nu    | 0.7     | 0 ≤ x ≤ 1 | ν: share of the mean in the step; the rest is this step's gradient, and 0 is plain descent |
 
 Paper: Quasi-hyperbolic momentum and Adam for deep learning (2018), https://arxiv.org/abs/1810.06801
 Faithful to: facebookresearch/qhoptim@e81dea3"""
 
 class QHM(TorchOptimizer):
-    """Momentum with a long memory, and the present gradient beside it
+    """Momentum with a long memory and extra weight on the present gradient
 
     | hyper        | default | range     | meaning |
     |--------------|---------|-----------|---------|
     | lr           | 0.001   | 0 ≤ x     | Learning rate: the length of a step |
     | weight_decay | 0       | 0 ≤ x     | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-    | momentum     | 0.999   | 0 ≤ x < 1 | β: how slowly the mean of gradients forgets |
-    | nu           | 0.7     | 0 ≤ x ≤ 1 | ν: share of the mean in the step, the rest is this step's gradient; 0 is plain descent |
+    | momentum     | 0.999   | 0 ≤ x < 1 | β: decay rate of the mean of gradients |
+    | nu           | 0.7     | 0 ≤ x ≤ 1 | ν: share of the mean in the step; the rest is this step's gradient, and 0 is plain descent |
 
     Paper: Quasi-hyperbolic momentum and Adam for deep learning (2018), https://arxiv.org/abs/1810.06801
     Faithful to: facebookresearch/qhoptim@e81dea3"""
@@ -76,9 +76,9 @@ class QHM(TorchOptimizer):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> None:
-        """Momentum with a long memory, and the present gradient beside it
+        """Momentum with a long memory and extra weight on the present gradient
 
         lr: Learning rate: the length of a step (in [0, inf))
         weight_decay: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))
-        momentum: β: how slowly the mean of gradients forgets (in [0, 1))
-        nu: ν: share of the mean in the step, the rest is this step's gradient; 0 is plain descent (in [0, 1])"""
+        momentum: β: decay rate of the mean of gradients (in [0, 1))
+        nu: ν: share of the mean in the step; the rest is this step's gradient, and 0 is plain descent (in [0, 1])"""

@@ -1,4 +1,4 @@
-"""Ten ideas in a row, each also to be had alone
+"""Ten ideas in one optimizer, each of which can also be used alone
 
 Docs: https://fastopt.github.io/fastopt/optim/ranger21.html.md"""
 
@@ -20,35 +20,35 @@ from ..core.program import SUMMED_IN_KERNELS
 # %% ../../nbs/optim/12_ranger21.ipynb #d777e98a
 @each
 def unit_norm(x, whole=False):
-    "The length of each unit of `x`: over all dimensions but the first, of three over the second unless `whole`; of a vector as a whole"
+    "Return the norm of each unit of `x`: of a vector, of each row, or over dimension 1 if there are three and not `whole`"
     dims = (1,) if x.ndim==3 and not whole else tuple(range(1, x.ndim))
     return torch.linalg.vector_norm(x, dim=dims or None, keepdim=True)
 
 @term
 def agc(u, p, *,
-    clip_ratio:Pos=1e-2, # λ: longest gradient of an output, in lengths of its weights
+    clip_ratio:Pos=1e-2, # λ: largest norm of a unit's gradient, relative to the norm of its weights
     least_norm:Pos=1e-3, # Weights count as at least this long
-    whole_units:Flag=False # Are all weights of an output one unit, also those with three dimensions?
+    whole_units:Flag=False # Treat all weights of an output as one unit, even if there are three dimensions?
 ):
-    "Adaptive gradient clipping: no output's gradient is too long for its weights"
+    "Clip the gradient of each unit in proportion to the norm of its weights (adaptive gradient clipping)"
     most = unit_norm(p, whole=whole_units).clamp(min=least_norm) * clip_ratio
     return u * (most/unit_norm(u, whole=whole_units).clamp(min=1e-6)).clamp(max=1.)
 
 # %% ../../nbs/optim/12_ranger21.ipynb #53ece883
 @each
 def deviation(x):
-    "The standard deviation of all that is in `x`, kept from 0, or 1 for fewer than three numbers"
+    "Return the standard deviation of all entries of `x` plus 1e-8, or 1 for fewer than three entries"
     return x.std() + 1e-8 if x.numel()>2 else x.new_ones(())
 
 @term
 def normalize_gradient(u):
-    "Gradient normalization: the standard deviation of each weight's gradient becomes 1"
+    "Scale the gradient of each tensor to a standard deviation of 1 (gradient normalization)"
     return u * (1/deviation(u))
 
 # %% ../../nbs/optim/12_ranger21.ipynb #ef7e54fe
 @each
 def unit_lengths(rows, square, x, whole=False):
-    "`unit_norm` of `x`, from the mean squares of its rows, and of all that is in it"
+    "Compute `unit_norm` of `x` from the mean squares of its rows and of all its entries"
     if x.ndim==3 and not whole: return unit_norm(x)
     return (square*x.numel()).sqrt().reshape((1,)*x.ndim) if x.ndim<2 else (rows*x.shape[1:].numel()).sqrt()
 
@@ -59,7 +59,7 @@ def _unit_norm(x, whole=False):
 # %% ../../nbs/optim/12_ranger21.ipynb #64ead800
 @each
 def deviation_from(square, p):
-    "`deviation` of what is as large as `p`, from its mean `square`"
+    "Compute the `deviation` of a tensor of the size of `p` from its mean `square`"
     n = p.numel()
     return (square*(n/(n-1))).sqrt() + 1e-8 if n>2 else square.new_ones(())
 
@@ -72,20 +72,20 @@ SUMMED_IN_KERNELS.update({unit_norm.__wrapped__: _unit_norm, deviation.__wrapped
 # %% ../../nbs/optim/12_ranger21.ipynb #dc92f95f
 @term
 def mean_square(u, v, *,
-    sqr_mom:Unit=0.999 # β₂: how slowly the mean of squares forgets
+    sqr_mom:Unit=0.999 # β₂: decay rate of the mean of squares
 ):
-    "Keep Adam's mean of squares for terms to come"
+    "Keep Adam's mean of squares for later terms"
     ema_sqr_(v, u, sqr_mom)
     return u
 
 # %% ../../nbs/optim/12_ranger21.ipynb #48a3169e
 @term
 def positive_negative(u, m, odd, *,
-    mom:Unit=0.9, # β₁: how slowly the means forget
-    pnm:NonNeg=1., # β₀: how much of the other mean is subtracted; 0 leaves two means that take turns
+    mom:Unit=0.9, # β₁: decay rate of the two means
+    pnm:NonNeg=1., # β₀: how much of the other mean is subtracted; 0 leaves two means that are used in turn
     step
 ):
-    "Positive-negative momentum: two means learn in turn, and the one that did not is subtracted"
+    "Update two means in turn, and subtract the other one (positive-negative momentum)"
     now,before = (odd, m) if step%2 else (m, odd)
     ema_(now, u, mom**2)
     return (now*(1+pnm) - before*pnm) / sqrt((1+pnm)**2 + pnm**2)
@@ -96,21 +96,21 @@ def calibrate(u, v:Borrowed, *,
     mom:Unit=0.9, # β₁ of the mean
     sqr_mom:Unit=0.999, # β₂ of the mean square
     eps:NonNeg=1e-8, # Added to the root
-    smooth:Pos=50., # β of softplus: roots far above 1/β stay as they are, the least becomes ln 2/β
+    smooth:Pos=50., # β of softplus: roots far above 1/β do not change, and the least divisor is ln 2/β
     step
 ):
-    "Divide by the root mean square, which softplus keeps from vanishing"
+    "Divide by the softplus of the root mean square, which cannot vanish"
     root = unbias_root(v, sqr_mom, step) + eps
     return unbias(u, mom, step) / torch.nn.functional.softplus(root, beta=smooth)
 
 # %% ../../nbs/optim/12_ranger21.ipynb #a2918ce7
 @term
 def stable_decay(u, p, v:Borrowed, *,
-    wd:NonNeg=1e-4, # Weight decay, over the root of the mean of `v`
+    wd:NonNeg=1e-4, # Weight decay, which is divided by the root of the mean of `v`
     sqr_mom:Unit=0.999, # β₂ of the mean square
     step
 ):
-    "Stable weight decay: small where gradients are large, and Adam's rate in effect is small too"
+    "Divide the weight decay by the root mean square gradient of the tensor (stable weight decay)"
     size = unbias(mean(v), sqr_mom, step).sqrt()
     return u + p*torch.where(size>0, wd/size, torch.zeros_like(size))
 
@@ -119,35 +119,35 @@ def stable_decay(u, p, v:Borrowed, *,
 def norm_loss(u, p, *,
     norm_wd:NonNeg=1e-4, # λ of λ(1-‖w‖)²
     eps:NonNeg=1e-8, # Keeps the division finite
-    whole_units:Flag=False # Are all weights of an output one unit, also those with three dimensions?
+    whole_units:Flag=False # Treat all weights of an output as one unit, even if there are three dimensions?
 ):
-    "Norm loss: pulls the weights of each output to length 1"
+    "Pull the weights of each unit to length 1 (norm loss)"
     return u + p*(2*norm_wd * (1 - 1/(unit_norm(p, whole=whole_units) + eps)))
 
 # %% ../../nbs/optim/12_ranger21.ipynb #be3e3144
 def warmup_length(sqr_mom, total):
-    "Steps of warm-up: `2/(1-sqr_mom)`, or 22% of a training for which that is too long"
+    "Return the number of warm-up steps: `2/(1-sqr_mom)`, or 22% of `total` if that would be more than 45%"
     n = ceil(2/(1-sqr_mom))
     return n if n<=0.45*total else max(1, int(0.22*total))
 
 @term
 def warm_up(u, *,
     sqr_mom:Unit=0.999, # β₂ of the mean square
-    total:Steps=0, # Steps of the whole training; 0 is no warm-up
+    total:Steps=0, # Number of steps in the whole training; 0: no warm-up
     step
 ):
-    "Linear warm-up"
+    "Scale the step by a linear warm-up"
     return u * (min(1., step/warmup_length(sqr_mom, total)) if total else 1.)
 
 @term
 def warm_down(u, *,
     lr:NonNeg=1e-3, # Learning rate
-    total:Steps=0, # Steps of the whole training; 0 is no warm-down
-    pct_start:Share=0.72, # Share of the training after which the rate goes down
-    min_lr:NonNeg=3e-5, # Towards this rate
+    total:Steps=0, # Number of steps in the whole training; 0: no warm-down
+    pct_start:Share=0.72, # Share of the training after which the rate falls
+    min_lr:NonNeg=3e-5, # Learning rate at the end of the training
     step
 ):
-    "Linear warm-down of a step that `lr` is already part of"
+    "Scale a step that already contains `lr` by a linear warm-down"
     start = int(pct_start*total)
     x = min(1., (step+1-start)/(total+1-start)) if total and step>=start and lr else 0.
     return u * (1 - x*(1 - min_lr/lr) if x else 1.)
@@ -157,4 +157,4 @@ ranger21 = Rule(agc, centralize, normalize_gradient, mean_square, centralize, no
     stable_decay, norm_loss, descend, warm_up, warm_down, lookahead, wd=1e-4, alpha=0.5,
     doc='Clipped, centralized, normalized positive-negative Adam with lookahead',
     paper=('Ranger21: a synergistic deep learning optimizer', 2021, 'https://arxiv.org/abs/2106.13731'), code='lessw2020/Ranger21@1a96777')
-Ranger21 = ranger21.torch('Ranger21', warmdown_min_lr='min_lr') # PyTorch's OneCycleLR writes a `min_lr` into groups
+Ranger21 = ranger21.torch('Ranger21', warmdown_min_lr='min_lr') # PyTorch's OneCycleLR writes `min_lr` into groups

@@ -42,46 +42,46 @@ class _ranger21(Rule):
         """Clipped, centralized, normalized positive-negative Adam with lookahead
 
         lr: Learning rate (in [0, inf))
-        clip_ratio: λ: longest gradient of an output, in lengths of its weights (in (0, inf))
+        clip_ratio: λ: largest norm of a unit's gradient, relative to the norm of its weights (in (0, inf))
         least_norm: Weights count as at least this long (in (0, inf))
-        whole_units: Are all weights of an output one unit, also those with three dimensions? (one of False, True)
-        conv_only: Convolutions only (more than 3 dimensions), not the weights of linear layers? (one of False, True)
+        whole_units: Treat all weights of an output as one unit, even if there are three dimensions? (one of False, True)
+        conv_only: Centralize only convolutions (more than 3 dimensions), and not the weights of linear layers? (one of False, True)
         sqr_mom: β₂ of the mean square (in [0, 1))
         mom: β₁ of the mean (in [0, 1))
-        pnm: β₀: how much of the other mean is subtracted; 0 leaves two means that take turns (in [0, inf))
+        pnm: β₀: how much of the other mean is subtracted; 0 leaves two means that are used in turn (in [0, inf))
         eps: Keeps the division finite (in [0, inf))
-        smooth: β of softplus: roots far above 1/β stay as they are, the least becomes ln 2/β (in (0, inf))
-        wd: Weight decay, over the root of the mean of `v` (in [0, inf))
+        smooth: β of softplus: roots far above 1/β do not change, and the least divisor is ln 2/β (in (0, inf))
+        wd: Weight decay, which is divided by the root of the mean of `v` (in [0, inf))
         norm_wd: λ of λ(1-‖w‖)² (in [0, inf))
-        total: Steps of the whole training; 0 is no warm-down (whole numbers in [0, inf))
-        pct_start: Share of the training after which the rate goes down (in [0, 1])
-        min_lr: Towards this rate (in [0, inf))
-        k: Fast steps between two merges (whole numbers in [1, inf))
-        alpha: α: how far the slow weights follow the fast ones; 1 is no lookahead (in [0, 1])
-        slow_from: Slow weights begin as the first, those after the first step, or at the first merge (one of 'start', 'step', 'merge')"""
+        total: Number of steps in the whole training; 0: no warm-down (whole numbers in [0, inf))
+        pct_start: Share of the training after which the rate falls (in [0, 1])
+        min_lr: Learning rate at the end of the training (in [0, inf))
+        k: Number of fast steps between two merges (whole numbers in [1, inf))
+        alpha: α: share of the way that the slow weights follow the fast ones; 1 is no lookahead (in [0, 1])
+        slow_from: Copy the slow weights at the start, after the first step, or at the first merge (one of 'start', 'step', 'merge')"""
 ranger21: _ranger21
 """Clipped, centralized, normalized positive-negative Adam with lookahead
 
 | hyper       | default | range                           | meaning |
 |-------------|---------|---------------------------------|---------|
 | lr          | 0.001   | 0 ≤ x                           | Learning rate |
-| clip_ratio  | 0.01    | 0 < x                           | λ: longest gradient of an output, in lengths of its weights |
+| clip_ratio  | 0.01    | 0 < x                           | λ: largest norm of a unit's gradient, relative to the norm of its weights |
 | least_norm  | 0.001   | 0 < x                           | Weights count as at least this long |
-| whole_units | False   | one of False, True              | Are all weights of an output one unit, also those with three dimensions? |
-| conv_only   | False   | one of False, True              | Convolutions only (more than 3 dimensions), not the weights of linear layers? |
+| whole_units | False   | one of False, True              | Treat all weights of an output as one unit, even if there are three dimensions? |
+| conv_only   | False   | one of False, True              | Centralize only convolutions (more than 3 dimensions), and not the weights of linear layers? |
 | sqr_mom     | 0.999   | 0 ≤ x < 1                       | β₂ of the mean square |
 | mom         | 0.9     | 0 ≤ x < 1                       | β₁ of the mean |
-| pnm         | 1       | 0 ≤ x                           | β₀: how much of the other mean is subtracted; 0 leaves two means that take turns |
+| pnm         | 1       | 0 ≤ x                           | β₀: how much of the other mean is subtracted; 0 leaves two means that are used in turn |
 | eps         | 1e-08   | 0 ≤ x                           | Keeps the division finite |
-| smooth      | 50      | 0 < x                           | β of softplus: roots far above 1/β stay as they are, the least becomes ln 2/β |
-| wd          | 0.0001  | 0 ≤ x                           | Weight decay, over the root of the mean of `v` |
+| smooth      | 50      | 0 < x                           | β of softplus: roots far above 1/β do not change, and the least divisor is ln 2/β |
+| wd          | 0.0001  | 0 ≤ x                           | Weight decay, which is divided by the root of the mean of `v` |
 | norm_wd     | 0.0001  | 0 ≤ x                           | λ of λ(1-‖w‖)² |
-| total       | 0       | 0 ≤ x, whole                    | Steps of the whole training; 0 is no warm-down |
-| pct_start   | 0.72    | 0 ≤ x ≤ 1                       | Share of the training after which the rate goes down |
-| min_lr      | 3e-05   | 0 ≤ x                           | Towards this rate |
-| k           | 5       | 1 ≤ x, whole                    | Fast steps between two merges |
-| alpha       | 0.5     | 0 ≤ x ≤ 1                       | α: how far the slow weights follow the fast ones; 1 is no lookahead |
-| slow_from   | 'start' | one of 'start', 'step', 'merge' | Slow weights begin as the first, those after the first step, or at the first merge |
+| total       | 0       | 0 ≤ x, whole                    | Number of steps in the whole training; 0: no warm-down |
+| pct_start   | 0.72    | 0 ≤ x ≤ 1                       | Share of the training after which the rate falls |
+| min_lr      | 3e-05   | 0 ≤ x                           | Learning rate at the end of the training |
+| k           | 5       | 1 ≤ x, whole                    | Number of fast steps between two merges |
+| alpha       | 0.5     | 0 ≤ x ≤ 1                       | α: share of the way that the slow weights follow the fast ones; 1 is no lookahead |
+| slow_from   | 'start' | one of 'start', 'step', 'merge' | Copy the slow weights at the start, after the first step, or at the first merge |
 
 Paper: Ranger21: a synergistic deep learning optimizer (2021), https://arxiv.org/abs/2106.13731
 Faithful to: lessw2020/Ranger21@1a96777"""
@@ -92,23 +92,23 @@ class Ranger21(TorchOptimizer):
     | hyper           | default | range                           | meaning |
     |-----------------|---------|---------------------------------|---------|
     | lr              | 0.001   | 0 ≤ x                           | Learning rate |
-    | clip_ratio      | 0.01    | 0 < x                           | λ: longest gradient of an output, in lengths of its weights |
+    | clip_ratio      | 0.01    | 0 < x                           | λ: largest norm of a unit's gradient, relative to the norm of its weights |
     | least_norm      | 0.001   | 0 < x                           | Weights count as at least this long |
-    | whole_units     | False   | one of False, True              | Are all weights of an output one unit, also those with three dimensions? |
-    | conv_only       | False   | one of False, True              | Convolutions only (more than 3 dimensions), not the weights of linear layers? |
+    | whole_units     | False   | one of False, True              | Treat all weights of an output as one unit, even if there are three dimensions? |
+    | conv_only       | False   | one of False, True              | Centralize only convolutions (more than 3 dimensions), and not the weights of linear layers? |
     | betas[1]        | 0.999   | 0 ≤ x < 1                       | β₂ of the mean square |
     | betas[0]        | 0.9     | 0 ≤ x < 1                       | β₁ of the mean |
-    | pnm             | 1       | 0 ≤ x                           | β₀: how much of the other mean is subtracted; 0 leaves two means that take turns |
+    | pnm             | 1       | 0 ≤ x                           | β₀: how much of the other mean is subtracted; 0 leaves two means that are used in turn |
     | eps             | 1e-08   | 0 ≤ x                           | Keeps the division finite |
-    | smooth          | 50      | 0 < x                           | β of softplus: roots far above 1/β stay as they are, the least becomes ln 2/β |
-    | weight_decay    | 0.0001  | 0 ≤ x                           | Weight decay, over the root of the mean of `v` |
+    | smooth          | 50      | 0 < x                           | β of softplus: roots far above 1/β do not change, and the least divisor is ln 2/β |
+    | weight_decay    | 0.0001  | 0 ≤ x                           | Weight decay, which is divided by the root of the mean of `v` |
     | norm_wd         | 0.0001  | 0 ≤ x                           | λ of λ(1-‖w‖)² |
-    | total           | 0       | 0 ≤ x, whole                    | Steps of the whole training; 0 is no warm-down |
-    | pct_start       | 0.72    | 0 ≤ x ≤ 1                       | Share of the training after which the rate goes down |
-    | warmdown_min_lr | 3e-05   | 0 ≤ x                           | Towards this rate |
-    | k               | 5       | 1 ≤ x, whole                    | Fast steps between two merges |
-    | la_alpha        | 0.5     | 0 ≤ x ≤ 1                       | α: how far the slow weights follow the fast ones; 1 is no lookahead |
-    | slow_from       | 'start' | one of 'start', 'step', 'merge' | Slow weights begin as the first, those after the first step, or at the first merge |
+    | total           | 0       | 0 ≤ x, whole                    | Number of steps in the whole training; 0: no warm-down |
+    | pct_start       | 0.72    | 0 ≤ x ≤ 1                       | Share of the training after which the rate falls |
+    | warmdown_min_lr | 3e-05   | 0 ≤ x                           | Learning rate at the end of the training |
+    | k               | 5       | 1 ≤ x, whole                    | Number of fast steps between two merges |
+    | la_alpha        | 0.5     | 0 ≤ x ≤ 1                       | α: share of the way that the slow weights follow the fast ones; 1 is no lookahead |
+    | slow_from       | 'start' | one of 'start', 'step', 'merge' | Copy the slow weights at the start, after the first step, or at the first merge |
 
     Paper: Ranger21: a synergistic deep learning optimizer (2021), https://arxiv.org/abs/2106.13731
     Faithful to: lessw2020/Ranger21@1a96777"""
@@ -149,62 +149,62 @@ class Ranger21(TorchOptimizer):
         """Clipped, centralized, normalized positive-negative Adam with lookahead
 
         lr: Learning rate (in [0, inf))
-        clip_ratio: λ: longest gradient of an output, in lengths of its weights (in (0, inf))
+        clip_ratio: λ: largest norm of a unit's gradient, relative to the norm of its weights (in (0, inf))
         least_norm: Weights count as at least this long (in (0, inf))
-        whole_units: Are all weights of an output one unit, also those with three dimensions? (one of False, True)
-        conv_only: Convolutions only (more than 3 dimensions), not the weights of linear layers? (one of False, True)
+        whole_units: Treat all weights of an output as one unit, even if there are three dimensions? (one of False, True)
+        conv_only: Centralize only convolutions (more than 3 dimensions), and not the weights of linear layers? (one of False, True)
         betas[1]: β₂ of the mean square (in [0, 1))
         betas[0]: β₁ of the mean (in [0, 1))
-        pnm: β₀: how much of the other mean is subtracted; 0 leaves two means that take turns (in [0, inf))
+        pnm: β₀: how much of the other mean is subtracted; 0 leaves two means that are used in turn (in [0, inf))
         eps: Keeps the division finite (in [0, inf))
-        smooth: β of softplus: roots far above 1/β stay as they are, the least becomes ln 2/β (in (0, inf))
-        weight_decay: Weight decay, over the root of the mean of `v` (in [0, inf))
+        smooth: β of softplus: roots far above 1/β do not change, and the least divisor is ln 2/β (in (0, inf))
+        weight_decay: Weight decay, which is divided by the root of the mean of `v` (in [0, inf))
         norm_wd: λ of λ(1-‖w‖)² (in [0, inf))
-        total: Steps of the whole training; 0 is no warm-down (whole numbers in [0, inf))
-        pct_start: Share of the training after which the rate goes down (in [0, 1])
-        warmdown_min_lr: Towards this rate (in [0, inf))
-        k: Fast steps between two merges (whole numbers in [1, inf))
-        la_alpha: α: how far the slow weights follow the fast ones; 1 is no lookahead (in [0, 1])
-        slow_from: Slow weights begin as the first, those after the first step, or at the first merge (one of 'start', 'step', 'merge')"""
+        total: Number of steps in the whole training; 0: no warm-down (whole numbers in [0, inf))
+        pct_start: Share of the training after which the rate falls (in [0, 1])
+        warmdown_min_lr: Learning rate at the end of the training (in [0, inf))
+        k: Number of fast steps between two merges (whole numbers in [1, inf))
+        la_alpha: α: share of the way that the slow weights follow the fast ones; 1 is no lookahead (in [0, 1])
+        slow_from: Copy the slow weights at the start, after the first step, or at the first merge (one of 'start', 'step', 'merge')"""
 
 def unit_norm(x: Any, whole: Any = False) -> Any:
-    """The length of each unit of `x`: over all dimensions but the first, of three over the second unless `whole`; of a vector as a whole"""
+    """Return the norm of each unit of `x`: of a vector, of each row, or over dimension 1 if there are three and not `whole`"""
 
 agc: Term
-"""Adaptive gradient clipping: no output's gradient is too long for its weights"""
+"""Clip the gradient of each unit in proportion to the norm of its weights (adaptive gradient clipping)"""
 
 def deviation(x: Any) -> Any:
-    """The standard deviation of all that is in `x`, kept from 0, or 1 for fewer than three numbers"""
+    """Return the standard deviation of all entries of `x` plus 1e-8, or 1 for fewer than three entries"""
 
 normalize_gradient: Term
-"""Gradient normalization: the standard deviation of each weight's gradient becomes 1"""
+"""Scale the gradient of each tensor to a standard deviation of 1 (gradient normalization)"""
 
 def unit_lengths(rows: Any, square: Any, x: Any, whole: Any = False) -> Any:
-    """`unit_norm` of `x`, from the mean squares of its rows, and of all that is in it"""
+    """Compute `unit_norm` of `x` from the mean squares of its rows and of all its entries"""
 
 def deviation_from(square: Any, p: Any) -> Any:
-    """`deviation` of what is as large as `p`, from its mean `square`"""
+    """Compute the `deviation` of a tensor of the size of `p` from its mean `square`"""
 
 mean_square: Term
-"""Keep Adam's mean of squares for terms to come"""
+"""Keep Adam's mean of squares for later terms"""
 
 positive_negative: Term
-"""Positive-negative momentum: two means learn in turn, and the one that did not is subtracted"""
+"""Update two means in turn, and subtract the other one (positive-negative momentum)"""
 
 calibrate: Term
-"""Divide by the root mean square, which softplus keeps from vanishing"""
+"""Divide by the softplus of the root mean square, which cannot vanish"""
 
 stable_decay: Term
-"""Stable weight decay: small where gradients are large, and Adam's rate in effect is small too"""
+"""Divide the weight decay by the root mean square gradient of the tensor (stable weight decay)"""
 
 norm_loss: Term
-"""Norm loss: pulls the weights of each output to length 1"""
+"""Pull the weights of each unit to length 1 (norm loss)"""
 
 def warmup_length(sqr_mom: Any, total: Any) -> Any:
-    """Steps of warm-up: `2/(1-sqr_mom)`, or 22% of a training for which that is too long"""
+    """Return the number of warm-up steps: `2/(1-sqr_mom)`, or 22% of `total` if that would be more than 45%"""
 
 warm_up: Term
-"""Linear warm-up"""
+"""Scale the step by a linear warm-up"""
 
 warm_down: Term
-"""Linear warm-down of a step that `lr` is already part of"""
+"""Scale a step that already contains `lr` by a linear warm-down"""

@@ -1,4 +1,4 @@
-"""No schedule to choose: train between a fast point and the average of where it has been, and use the average
+"""Training without a schedule, between a fast point and the average of its positions
 
 Docs: https://fastopt.github.io/fastopt/optim/schedulefree.html.md"""
 
@@ -11,7 +11,7 @@ __all__ = ['Blend', 'schedulefree_sgd', 'schedulefree_adamw', 'schedulefree_rada
 
 # %% ../../nbs/optim/21_schedulefree.ipynb #382220aa
 import torch
-import fastopt.core.torch_face # chkstyle: ignore - a rule is called through its faces
+import fastopt.core.torch_face # chkstyle: ignore - importing it lets a rule be called
 from functools import wraps
 from warnings import warn
 from fastai.learner import Learner
@@ -22,10 +22,10 @@ from ..core.torch_face import TorchOptimizer
 from ..core.rules import Flag, Memo, NonNeg, Range, Finite, Rule, Steps, Unit, clone, unbias_root, decay, ema_sqr_, term
 
 # %% ../../nbs/optim/21_schedulefree.ipynb #bcc7c6ba
-Blend = Range(0, 1, '(]') # At 0 the average could not be had back
+Blend = Range(0, 1, '(]') # At 0 the average could not be recovered
 
 def _share(memo, rate, power, r, step):
-    "c: the share of this step in the average; `memo` is brought up to date"
+    "Return c, the share of this step in the average, and update `memo`"
     memo.lr_max = max(memo.lr_max, rate)
     w = memo.lr_max**power * step**r
     memo.weight_sum += w
@@ -33,7 +33,7 @@ def _share(memo, rate, power, r, step):
 
 # %% ../../nbs/optim/21_schedulefree.ipynb #fdf8e395
 def _meet(u, p, z, c, rate, mom):
-    "The step of y, and that of `z` in place"
+    "Return the step of y, and update `z` in place"
     step = (p-z)*c + u*(rate*(1 - mom*(1-c)))
     z.sub_(u*rate)
     return step
@@ -41,34 +41,34 @@ def _meet(u, p, z, c, rate, mom):
 @term
 def schedulefree(u, p, z=clone, *,
     lr:NonNeg=1., # Learning rate of the fast point
-    mom:Blend=0.9, # β: how near to the average gradients are taken; 1 is at the average
-    warmup_steps:Steps=0, # Steps in which the rate rises to `lr`
-    r:Finite=0., # Later steps count more in the average: by this power of the step
-    weight_lr_power:NonNeg=2., # Steps count by this power of the largest rate so far
+    mom:Blend=0.9, # β: how close to the average gradients are taken; 1 is at the average
+    warmup_steps:Steps=0, # Number of steps in which the rate rises to `lr`
+    r:Finite=0., # The weight of a step in the average grows with this power of the step
+    weight_lr_power:NonNeg=2., # The weight of a step in the average is this power of the largest rate so far
     memo:Memo(lr_max=0., weight_sum=0.), step
 ):
-    "Schedule-free: step at z, average in x, train at y between them"
+    "Step the fast point z, and move the weights to y between z and its average x (schedule-free)"
     rate = lr*min(1, step/warmup_steps) if warmup_steps else lr
     return _meet(u, p, z, _share(memo, rate, weight_lr_power, r, step), rate, mom)
 
 # %% ../../nbs/optim/21_schedulefree.ipynb #00d53839
 @term
 def over_rms(u, v, *,
-    sqr_mom:Unit=0.999, # β₂: how slowly the mean of squares forgets
+    sqr_mom:Unit=0.999, # β₂: decay rate of the mean of squares
     eps:NonNeg=1e-8, # Keeps the division finite
     step
 ):
-    "The gradient over its root mean square"
+    "Divide the gradient by its root mean square"
     ema_sqr_(v, u, sqr_mom)
     return u / (unbias_root(v, sqr_mom, step) + eps)
 
 @term
 def over_late_rms(u, v, *,
-    sqr_mom:Unit=0.999, # β₂: how slowly the mean of squares forgets
+    sqr_mom:Unit=0.999, # β₂: decay rate of the mean of squares
     eps:NonNeg=1e-8, # Keeps the division finite
     step
 ):
-    "The gradient, over its root mean square once that can be trusted"
+    "Divide the gradient by its root mean square once that can be trusted"
     scaled = over_rms(u, v, sqr_mom=sqr_mom, eps=eps, step=step)
     return scaled if rectification(sqr_mom, step, 4.) else u
 
@@ -76,39 +76,39 @@ def over_late_rms(u, v, *,
 @term
 def schedulefree_late(u, p, z=clone, *,
     lr:NonNeg=0.0025, # Learning rate of the fast point
-    mom:Blend=0.9, # β: how near to the average gradients are taken; 1 is at the average
-    sqr_mom:Unit=0.999, # β₂ of the mean square, which says how far it can be trusted
-    silent_sgd_phase:Flag=True, # Stand still while it cannot be trusted?
-    r:Finite=0., # Later steps count more in the average: by this power of the step
-    weight_lr_power:NonNeg=2., # Steps count by this power of the largest rate so far
+    mom:Blend=0.9, # β: how close to the average gradients are taken; 1 is at the average
+    sqr_mom:Unit=0.999, # β₂ of the mean square, which determines how far to trust it
+    silent_sgd_phase:Flag=True, # Do not move while the mean square cannot be trusted?
+    r:Finite=0., # The weight of a step in the average grows with this power of the step
+    weight_lr_power:NonNeg=2., # The weight of a step in the average is this power of the largest rate so far
     memo:Memo(lr_max=0., weight_sum=0.), step
 ):
-    "`schedulefree` with the rate that RAdam's rectification gives"
+    "Do the same as `schedulefree`, with a rate multiplied by RAdam's rectification"
     rate = lr*(rectification(sqr_mom, step, 4.) or float(not silent_sgd_phase))
     return _meet(u, p, z, _share(memo, rate, weight_lr_power, r, step), rate, mom)
 
 # %% ../../nbs/optim/21_schedulefree.ipynb #521c28f9
 _paper = 'The Road Less Scheduled', 2024, 'https://arxiv.org/abs/2405.15682'
 _told = dict(paper=_paper, code='facebookresearch/schedule_free@70785b5')
-schedulefree_sgd = Rule(decay, schedulefree, doc='Gradient descent whose average needs no schedule', **_told)
+schedulefree_sgd = Rule(decay, schedulefree, doc='Gradient descent with an average that needs no schedule', **_told)
 schedulefree_adamw = (
-    Rule(over_rms, decay, schedulefree, lr=0.0025, doc='Adam whose average needs no schedule and replaces momentum', **_told))
-schedulefree_radam = Rule(over_late_rms, decay, schedulefree_late, doc='Schedule-free Adam that warms up by rectification', **_told)
+    Rule(over_rms, decay, schedulefree, lr=0.0025, doc='Adam with an average that needs no schedule and replaces momentum', **_told))
+schedulefree_radam = Rule(over_late_rms, decay, schedulefree_late, doc='Schedule-free Adam with a warm-up by rectification', **_told)
 
 # %% ../../nbs/optim/21_schedulefree.ipynb #b4b5a40d
 def averaged(y, z, mom):
-    "x, the average, of the weights `y`"
+    "Return the average x from the weights `y` and the fast point `z`"
     return y.to(z.dtype).lerp(z, 1-1/mom)
 
 def averages(rule):
-    "Does `rule` keep an average?"
+    "Test whether `rule` keeps an average"
     return any(t in (schedulefree, schedulefree_late) for t in rule.terms)
 
 # %% ../../nbs/optim/21_schedulefree.ipynb #1d25ad00
 @patch
 @torch.no_grad()
 def eval(self:FastOptimizer):
-    "Put the average in the place of the weights, of a rule that keeps one"
+    "Replace the weights by the average, if the rule keeps one"
     for ps,hyper in self.for_engine()[0]:
         for p in ps:
             st = self.state.get(p, {})
@@ -118,30 +118,30 @@ def eval(self:FastOptimizer):
             p.copy_(averaged(p, st['z'], mom))
 
 def _replaced(p, st):
-    "Is `p` no longer the average that was put there?"
+    "Test whether `p` has been replaced since `eval` put the average there"
     tol = torch.finfo(st['z'].dtype).eps**0.5 * (st['y'].norm() + st['z'].norm())
     return torch.dist(p.to(st['z'].dtype), averaged(st['y'], st['z'], st['y_mom']).to(p.dtype)) > tol
 
 # %% ../../nbs/optim/21_schedulefree.ipynb #e70fc10e
 def _restart(p, st):
-    "Let the average start again, from `p`"
+    "Restart the average from `p`"
     st['z'].copy_(p)
     st['memo'] = dict(lr_max=0., weight_sum=0.)
 
 @patch
 @torch.no_grad()
 def train(self:FastOptimizer):
-    "Put the weights back to where they are trained, after `eval`"
+    "Restore the trained weights after `eval`"
     held,new = [(p, st) for p,st in self.state.items() if 'y' in st] if averages(self.rule) else [],0
     for p,st in held:
         if _replaced(p, st): new += not _restart(p, st)
         else: p.copy_(st['y'])
         del st['y'], st['y_mom']
-    if new: warn(f"{self.rule.__name__}: {new} weights were replaced while they were the average, which starts again from them")
+    if new: warn(f"{self.rule.__name__}: {new} weights were replaced while they were the average; the average starts again from them")
 
 # %% ../../nbs/optim/21_schedulefree.ipynb #dacf17f6
 def _checked(f):
-    "The method `f` of an optimizer, refused while its weights are the average"
+    "Wrap the method `f` of an optimizer so that it raises an error while the weights are the average"
     @wraps(f)
     def checked(self, *args, **kwargs):
         if averages(self.rule) and any('y' in st for st in self.state.values()): raise RuntimeError(
@@ -157,7 +157,7 @@ ScheduleFreeRAdam = schedulefree_radam.torch('ScheduleFreeRAdam')
 
 # %% ../../nbs/optim/21_schedulefree.ipynb #c669a3b6
 def _modes(opt):
-    "The optimizer of `opt`, if it keeps an average, else `None`"
+    "Return the optimizer of `opt` if it keeps an average, and `None` otherwise"
     opt = getattr(opt, 'opt', opt)
     return opt if isinstance(opt, (FastOptimizer, TorchOptimizer)) and averages(opt.rule) else None
 
@@ -165,9 +165,9 @@ _create_opt = Learner.create_opt
 
 @patch
 def create_opt(self:Learner):
-    "fastai's; an optimizer that keeps an average brings its callback, or a warning if that is not imported"
+    "Create the optimizer as fastai does; if it keeps an average, add its callback or warn that it is not imported"
     _create_opt(self)
     if not (opt := _modes(self.opt)): return
     if hasattr(self, 'add_schedule_free'): self.add_schedule_free()
-    else: warn(f"{opt.rule.__name__}: nothing puts the average in the place of the weights for validation; "
-        "`import fastopt.training.schedule_free`")
+    else: warn(f"{opt.rule.__name__}: validation would use the weights instead of their average; "
+        "`import fastopt.training.schedule_free` to switch")

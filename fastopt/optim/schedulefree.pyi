@@ -29,25 +29,25 @@ class _schedulefree_sgd(Rule):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> FastOptimizer:
-        """Gradient descent whose average needs no schedule
+        """Gradient descent with an average that needs no schedule
 
         lr: Learning rate of the fast point (in [0, inf))
         wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))
-        mom: β: how near to the average gradients are taken; 1 is at the average (in (0, 1])
-        warmup_steps: Steps in which the rate rises to `lr` (whole numbers in [0, inf))
-        r: Later steps count more in the average: by this power of the step (in [-inf, inf])
-        weight_lr_power: Steps count by this power of the largest rate so far (in [0, inf))"""
+        mom: β: how close to the average gradients are taken; 1 is at the average (in (0, 1])
+        warmup_steps: Number of steps in which the rate rises to `lr` (whole numbers in [0, inf))
+        r: The weight of a step in the average grows with this power of the step (in [-inf, inf])
+        weight_lr_power: The weight of a step in the average is this power of the largest rate so far (in [0, inf))"""
 schedulefree_sgd: _schedulefree_sgd
-"""Gradient descent whose average needs no schedule
+"""Gradient descent with an average that needs no schedule
 
 | hyper           | default | range        | meaning |
 |-----------------|---------|--------------|---------|
 | lr              | 1       | 0 ≤ x        | Learning rate of the fast point |
 | wd              | 0       | 0 ≤ x        | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-| mom             | 0.9     | 0 < x ≤ 1    | β: how near to the average gradients are taken; 1 is at the average |
-| warmup_steps    | 0       | 0 ≤ x, whole | Steps in which the rate rises to `lr` |
-| r               | 0       | any finite x | Later steps count more in the average: by this power of the step |
-| weight_lr_power | 2       | 0 ≤ x        | Steps count by this power of the largest rate so far |
+| mom             | 0.9     | 0 < x ≤ 1    | β: how close to the average gradients are taken; 1 is at the average |
+| warmup_steps    | 0       | 0 ≤ x, whole | Number of steps in which the rate rises to `lr` |
+| r               | 0       | any finite x | The weight of a step in the average grows with this power of the step |
+| weight_lr_power | 2       | 0 ≤ x        | The weight of a step in the average is this power of the largest rate so far |
 
 Paper: The Road Less Scheduled (2024), https://arxiv.org/abs/2405.15682
 Faithful to: facebookresearch/schedule_free@70785b5"""
@@ -71,29 +71,29 @@ class _schedulefree_adamw(Rule):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> FastOptimizer:
-        """Adam whose average needs no schedule and replaces momentum
+        """Adam with an average that needs no schedule and replaces momentum
 
         lr: Learning rate of the fast point (in [0, inf))
-        sqr_mom: β₂: how slowly the mean of squares forgets (in [0, 1))
+        sqr_mom: β₂: decay rate of the mean of squares (in [0, 1))
         eps: Keeps the division finite (in [0, inf))
         wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))
-        mom: β: how near to the average gradients are taken; 1 is at the average (in (0, 1])
-        warmup_steps: Steps in which the rate rises to `lr` (whole numbers in [0, inf))
-        r: Later steps count more in the average: by this power of the step (in [-inf, inf])
-        weight_lr_power: Steps count by this power of the largest rate so far (in [0, inf))"""
+        mom: β: how close to the average gradients are taken; 1 is at the average (in (0, 1])
+        warmup_steps: Number of steps in which the rate rises to `lr` (whole numbers in [0, inf))
+        r: The weight of a step in the average grows with this power of the step (in [-inf, inf])
+        weight_lr_power: The weight of a step in the average is this power of the largest rate so far (in [0, inf))"""
 schedulefree_adamw: _schedulefree_adamw
-"""Adam whose average needs no schedule and replaces momentum
+"""Adam with an average that needs no schedule and replaces momentum
 
 | hyper           | default | range        | meaning |
 |-----------------|---------|--------------|---------|
 | lr              | 0.0025  | 0 ≤ x        | Learning rate of the fast point |
-| sqr_mom         | 0.999   | 0 ≤ x < 1    | β₂: how slowly the mean of squares forgets |
+| sqr_mom         | 0.999   | 0 ≤ x < 1    | β₂: decay rate of the mean of squares |
 | eps             | 1e-08   | 0 ≤ x        | Keeps the division finite |
 | wd              | 0       | 0 ≤ x        | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-| mom             | 0.9     | 0 < x ≤ 1    | β: how near to the average gradients are taken; 1 is at the average |
-| warmup_steps    | 0       | 0 ≤ x, whole | Steps in which the rate rises to `lr` |
-| r               | 0       | any finite x | Later steps count more in the average: by this power of the step |
-| weight_lr_power | 2       | 0 ≤ x        | Steps count by this power of the largest rate so far |
+| mom             | 0.9     | 0 < x ≤ 1    | β: how close to the average gradients are taken; 1 is at the average |
+| warmup_steps    | 0       | 0 ≤ x, whole | Number of steps in which the rate rises to `lr` |
+| r               | 0       | any finite x | The weight of a step in the average grows with this power of the step |
+| weight_lr_power | 2       | 0 ≤ x        | The weight of a step in the average is this power of the largest rate so far |
 
 Paper: The Road Less Scheduled (2024), https://arxiv.org/abs/2405.15682
 Faithful to: facebookresearch/schedule_free@70785b5"""
@@ -117,44 +117,44 @@ class _schedulefree_radam(Rule):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> FastOptimizer:
-        """Schedule-free Adam that warms up by rectification
+        """Schedule-free Adam with a warm-up by rectification
 
         lr: Learning rate of the fast point (in [0, inf))
-        sqr_mom: β₂ of the mean square, which says how far it can be trusted (in [0, 1))
+        sqr_mom: β₂ of the mean square, which determines how far to trust it (in [0, 1))
         eps: Keeps the division finite (in [0, inf))
         wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))
-        mom: β: how near to the average gradients are taken; 1 is at the average (in (0, 1])
-        silent_sgd_phase: Stand still while it cannot be trusted? (one of False, True)
-        r: Later steps count more in the average: by this power of the step (in [-inf, inf])
-        weight_lr_power: Steps count by this power of the largest rate so far (in [0, inf))"""
+        mom: β: how close to the average gradients are taken; 1 is at the average (in (0, 1])
+        silent_sgd_phase: Do not move while the mean square cannot be trusted? (one of False, True)
+        r: The weight of a step in the average grows with this power of the step (in [-inf, inf])
+        weight_lr_power: The weight of a step in the average is this power of the largest rate so far (in [0, inf))"""
 schedulefree_radam: _schedulefree_radam
-"""Schedule-free Adam that warms up by rectification
+"""Schedule-free Adam with a warm-up by rectification
 
 | hyper            | default | range              | meaning |
 |------------------|---------|--------------------|---------|
 | lr               | 0.0025  | 0 ≤ x              | Learning rate of the fast point |
-| sqr_mom          | 0.999   | 0 ≤ x < 1          | β₂ of the mean square, which says how far it can be trusted |
+| sqr_mom          | 0.999   | 0 ≤ x < 1          | β₂ of the mean square, which determines how far to trust it |
 | eps              | 1e-08   | 0 ≤ x              | Keeps the division finite |
 | wd               | 0       | 0 ≤ x              | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-| mom              | 0.9     | 0 < x ≤ 1          | β: how near to the average gradients are taken; 1 is at the average |
-| silent_sgd_phase | True    | one of False, True | Stand still while it cannot be trusted? |
-| r                | 0       | any finite x       | Later steps count more in the average: by this power of the step |
-| weight_lr_power  | 2       | 0 ≤ x              | Steps count by this power of the largest rate so far |
+| mom              | 0.9     | 0 < x ≤ 1          | β: how close to the average gradients are taken; 1 is at the average |
+| silent_sgd_phase | True    | one of False, True | Do not move while the mean square cannot be trusted? |
+| r                | 0       | any finite x       | The weight of a step in the average grows with this power of the step |
+| weight_lr_power  | 2       | 0 ≤ x              | The weight of a step in the average is this power of the largest rate so far |
 
 Paper: The Road Less Scheduled (2024), https://arxiv.org/abs/2405.15682
 Faithful to: facebookresearch/schedule_free@70785b5"""
 
 class ScheduleFreeSGD(TorchOptimizer):
-    """Gradient descent whose average needs no schedule
+    """Gradient descent with an average that needs no schedule
 
     | hyper           | default | range        | meaning |
     |-----------------|---------|--------------|---------|
     | lr              | 1       | 0 ≤ x        | Learning rate of the fast point |
     | weight_decay    | 0       | 0 ≤ x        | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-    | momentum        | 0.9     | 0 < x ≤ 1    | β: how near to the average gradients are taken; 1 is at the average |
-    | warmup_steps    | 0       | 0 ≤ x, whole | Steps in which the rate rises to `lr` |
-    | r               | 0       | any finite x | Later steps count more in the average: by this power of the step |
-    | weight_lr_power | 2       | 0 ≤ x        | Steps count by this power of the largest rate so far |
+    | momentum        | 0.9     | 0 < x ≤ 1    | β: how close to the average gradients are taken; 1 is at the average |
+    | warmup_steps    | 0       | 0 ≤ x, whole | Number of steps in which the rate rises to `lr` |
+    | r               | 0       | any finite x | The weight of a step in the average grows with this power of the step |
+    | weight_lr_power | 2       | 0 ≤ x        | The weight of a step in the average is this power of the largest rate so far |
 
     Paper: The Road Less Scheduled (2024), https://arxiv.org/abs/2405.15682
     Faithful to: facebookresearch/schedule_free@70785b5"""
@@ -181,28 +181,28 @@ class ScheduleFreeSGD(TorchOptimizer):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> None:
-        """Gradient descent whose average needs no schedule
+        """Gradient descent with an average that needs no schedule
 
         lr: Learning rate of the fast point (in [0, inf))
         weight_decay: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))
-        momentum: β: how near to the average gradients are taken; 1 is at the average (in (0, 1])
-        warmup_steps: Steps in which the rate rises to `lr` (whole numbers in [0, inf))
-        r: Later steps count more in the average: by this power of the step (in [-inf, inf])
-        weight_lr_power: Steps count by this power of the largest rate so far (in [0, inf))"""
+        momentum: β: how close to the average gradients are taken; 1 is at the average (in (0, 1])
+        warmup_steps: Number of steps in which the rate rises to `lr` (whole numbers in [0, inf))
+        r: The weight of a step in the average grows with this power of the step (in [-inf, inf])
+        weight_lr_power: The weight of a step in the average is this power of the largest rate so far (in [0, inf))"""
 
 class ScheduleFreeAdamW(TorchOptimizer):
-    """Adam whose average needs no schedule and replaces momentum
+    """Adam with an average that needs no schedule and replaces momentum
 
     | hyper           | default | range        | meaning |
     |-----------------|---------|--------------|---------|
     | lr              | 0.0025  | 0 ≤ x        | Learning rate of the fast point |
-    | betas[1]        | 0.999   | 0 ≤ x < 1    | β₂: how slowly the mean of squares forgets |
+    | betas[1]        | 0.999   | 0 ≤ x < 1    | β₂: decay rate of the mean of squares |
     | eps             | 1e-08   | 0 ≤ x        | Keeps the division finite |
     | weight_decay    | 0       | 0 ≤ x        | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-    | betas[0]        | 0.9     | 0 < x ≤ 1    | β: how near to the average gradients are taken; 1 is at the average |
-    | warmup_steps    | 0       | 0 ≤ x, whole | Steps in which the rate rises to `lr` |
-    | r               | 0       | any finite x | Later steps count more in the average: by this power of the step |
-    | weight_lr_power | 2       | 0 ≤ x        | Steps count by this power of the largest rate so far |
+    | betas[0]        | 0.9     | 0 < x ≤ 1    | β: how close to the average gradients are taken; 1 is at the average |
+    | warmup_steps    | 0       | 0 ≤ x, whole | Number of steps in which the rate rises to `lr` |
+    | r               | 0       | any finite x | The weight of a step in the average grows with this power of the step |
+    | weight_lr_power | 2       | 0 ≤ x        | The weight of a step in the average is this power of the largest rate so far |
 
     Paper: The Road Less Scheduled (2024), https://arxiv.org/abs/2405.15682
     Faithful to: facebookresearch/schedule_free@70785b5"""
@@ -230,30 +230,30 @@ class ScheduleFreeAdamW(TorchOptimizer):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> None:
-        """Adam whose average needs no schedule and replaces momentum
+        """Adam with an average that needs no schedule and replaces momentum
 
         lr: Learning rate of the fast point (in [0, inf))
-        betas[1]: β₂: how slowly the mean of squares forgets (in [0, 1))
+        betas[1]: β₂: decay rate of the mean of squares (in [0, 1))
         eps: Keeps the division finite (in [0, inf))
         weight_decay: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))
-        betas[0]: β: how near to the average gradients are taken; 1 is at the average (in (0, 1])
-        warmup_steps: Steps in which the rate rises to `lr` (whole numbers in [0, inf))
-        r: Later steps count more in the average: by this power of the step (in [-inf, inf])
-        weight_lr_power: Steps count by this power of the largest rate so far (in [0, inf))"""
+        betas[0]: β: how close to the average gradients are taken; 1 is at the average (in (0, 1])
+        warmup_steps: Number of steps in which the rate rises to `lr` (whole numbers in [0, inf))
+        r: The weight of a step in the average grows with this power of the step (in [-inf, inf])
+        weight_lr_power: The weight of a step in the average is this power of the largest rate so far (in [0, inf))"""
 
 class ScheduleFreeRAdam(TorchOptimizer):
-    """Schedule-free Adam that warms up by rectification
+    """Schedule-free Adam with a warm-up by rectification
 
     | hyper            | default | range              | meaning |
     |------------------|---------|--------------------|---------|
     | lr               | 0.0025  | 0 ≤ x              | Learning rate of the fast point |
-    | betas[1]         | 0.999   | 0 ≤ x < 1          | β₂ of the mean square, which says how far it can be trusted |
+    | betas[1]         | 0.999   | 0 ≤ x < 1          | β₂ of the mean square, which determines how far to trust it |
     | eps              | 1e-08   | 0 ≤ x              | Keeps the division finite |
     | weight_decay     | 0       | 0 ≤ x              | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-    | betas[0]         | 0.9     | 0 < x ≤ 1          | β: how near to the average gradients are taken; 1 is at the average |
-    | silent_sgd_phase | True    | one of False, True | Stand still while it cannot be trusted? |
-    | r                | 0       | any finite x       | Later steps count more in the average: by this power of the step |
-    | weight_lr_power  | 2       | 0 ≤ x              | Steps count by this power of the largest rate so far |
+    | betas[0]         | 0.9     | 0 < x ≤ 1          | β: how close to the average gradients are taken; 1 is at the average |
+    | silent_sgd_phase | True    | one of False, True | Do not move while the mean square cannot be trusted? |
+    | r                | 0       | any finite x       | The weight of a step in the average grows with this power of the step |
+    | weight_lr_power  | 2       | 0 ≤ x              | The weight of a step in the average is this power of the largest rate so far |
 
     Paper: The Road Less Scheduled (2024), https://arxiv.org/abs/2405.15682
     Faithful to: facebookresearch/schedule_free@70785b5"""
@@ -281,31 +281,31 @@ class ScheduleFreeRAdam(TorchOptimizer):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> None:
-        """Schedule-free Adam that warms up by rectification
+        """Schedule-free Adam with a warm-up by rectification
 
         lr: Learning rate of the fast point (in [0, inf))
-        betas[1]: β₂ of the mean square, which says how far it can be trusted (in [0, 1))
+        betas[1]: β₂ of the mean square, which determines how far to trust it (in [0, 1))
         eps: Keeps the division finite (in [0, inf))
         weight_decay: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))
-        betas[0]: β: how near to the average gradients are taken; 1 is at the average (in (0, 1])
-        silent_sgd_phase: Stand still while it cannot be trusted? (one of False, True)
-        r: Later steps count more in the average: by this power of the step (in [-inf, inf])
-        weight_lr_power: Steps count by this power of the largest rate so far (in [0, inf))"""
+        betas[0]: β: how close to the average gradients are taken; 1 is at the average (in (0, 1])
+        silent_sgd_phase: Do not move while the mean square cannot be trusted? (one of False, True)
+        r: The weight of a step in the average grows with this power of the step (in [-inf, inf])
+        weight_lr_power: The weight of a step in the average is this power of the largest rate so far (in [0, inf))"""
 
 schedulefree: Term
-"""Schedule-free: step at z, average in x, train at y between them"""
+"""Step the fast point z, and move the weights to y between z and its average x (schedule-free)"""
 
 over_rms: Term
-"""The gradient over its root mean square"""
+"""Divide the gradient by its root mean square"""
 
 over_late_rms: Term
-"""The gradient, over its root mean square once that can be trusted"""
+"""Divide the gradient by its root mean square once that can be trusted"""
 
 schedulefree_late: Term
-"""`schedulefree` with the rate that RAdam's rectification gives"""
+"""Do the same as `schedulefree`, with a rate multiplied by RAdam's rectification"""
 
 def averaged(y: Any, z: Any, mom: Any) -> Any:
-    """x, the average, of the weights `y`"""
+    """Return the average x from the weights `y` and the fast point `z`"""
 
 def averages(rule: Any) -> Any:
-    """Does `rule` keep an average?"""
+    """Test whether `rule` keeps an average"""

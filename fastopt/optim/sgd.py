@@ -11,27 +11,27 @@ __all__ = ['sgd', 'momentum', 'nesterov', 'SGD', 'Momentum', 'Nesterov', 'Power'
 # %% ../../nbs/optim/00_sgd.ipynb #41343c1c
 from contextlib import contextmanager
 from math import inf
-import fastopt.core.torch_face # chkstyle: ignore - a rule is called through its faces
+import fastopt.core.torch_face # chkstyle: ignore - importing it lets a rule be called
 from ..core.rules import Flag, NonNeg, Range, Rule, Unit, clone, cond, decay, descend, term
 
 # %% ../../nbs/optim/00_sgd.ipynb #00832380
 @term
 def heavy_ball(u, buf, *,
-    mom:Unit=0., # Momentum: how slowly the velocity forgets
-    damp:Unit=0., # Dampening: how much less than a whole gradient is added, from the second step on; nothing without momentum
-    nesterov:Flag=False, # Look one step of the velocity ahead?
+    mom:Unit=0., # Momentum: decay rate of the velocity
+    damp:Unit=0., # Dampening: the share of the gradient that is not added, from the second step on; no effect if `mom` is 0
+    nesterov:Flag=False, # Use Nesterov momentum, which looks one step ahead?
     step
 ):
-    "Momentum: a velocity that gradients push and friction slows"
+    "Add the gradient to a velocity, which decays by `mom` at each step, and follow the velocity"
     cond(step==1, lambda: buf.copy_(u), lambda: buf.mul_(mom).add_(u, alpha=cond(mom>0, 1-damp, 1.)))
     return u + buf*mom if nesterov else buf
 
 # %% ../../nbs/optim/00_sgd.ipynb #56627a55
 sgd = Rule(decay, heavy_ball, descend, doc='Stochastic gradient descent, with momentum if `mom` is not 0',
     paper=('A stochastic approximation method', 1951, 'https://doi.org/10.1214/aoms/1177729586'), code='torch 2.15.0')
-momentum = Rule(*sgd, mom=0.9, doc='Descent with the velocity of a heavy ball', paper=('Some methods of speeding up '
+momentum = Rule(*sgd, mom=0.9, doc='Gradient descent with momentum (the heavy ball)', paper=('Some methods of speeding up '
     'the convergence of iteration methods', 1964, 'https://doi.org/10.1016/0041-5553(64)90137-5'), code='torch 2.15.0')
-nesterov = Rule(*sgd, mom=0.9, nesterov=True, doc='Momentum that looks one step of its velocity ahead',
+nesterov = Rule(*sgd, mom=0.9, nesterov=True, doc='Momentum that looks one step ahead along its velocity',
     paper=('On the importance of initialization and momentum in deep learning', 2013, 'https://proceedings.mlr.press/v28/sutskever13.html'),
     code='torch 2.15.0')
 SGD,Momentum,Nesterov = sgd.torch('SGD'),momentum.torch('Momentum'),nesterov.torch('Nesterov')
@@ -39,9 +39,9 @@ SGD,Momentum,Nesterov = sgd.torch('SGD'),momentum.torch('Momentum'),nesterov.tor
 # %% ../../nbs/optim/00_sgd.ipynb #b6cd0a5c
 @term
 def extrapolate(u, last, *,
-    mom:Unit=0.9 # How far to go on in the way the direction has changed
+    mom:Unit=0.9 # How far to extrapolate the last change of the direction
 ):
-    "Look one step of the direction's change ahead"
+    "Extrapolate the last change of the direction"
     ahead = u + (u-last)*mom
     last.copy_(u)
     return ahead
@@ -52,32 +52,32 @@ Power = Range(0, inf, '[)', also=dict(alpha=float)) # PyTorch calls it `alpha`
 @term
 def wear(u, p, *,
     lr:NonNeg=1e-3, # Learning rate of the first step
-    lambd:NonNeg=1e-4, # λ: pulls weights to zero, and makes the rate fall
+    lambd:NonNeg=1e-4, # λ: pulls the weights to zero and makes the rate fall
     power:Power=0.75, # α: how fast the rate falls
     step
 ):
-    "A direction becomes a step, of a length that falls from `lr` on"
+    "Turn the direction into a step whose rate starts at `lr` and falls"
     return (u + p*lambd) * (lr / (1 + lambd*lr*(step-1))**power)
 
 @term
 def average(u, p, ax=clone, *,
-    t0:NonNeg=0., # Steps before averaging begins
+    t0:NonNeg=0., # Number of steps before averaging begins
     step
 ):
-    "Polyak averaging: keep the mean of all points since `t0`, without touching the weights"
+    "Keep the mean of all points after step `t0` (Polyak averaging) without changing the weights"
     ax.lerp_(p-u, 1/max(1, step-1-t0))
     return u
 
 # %% ../../nbs/optim/00_sgd.ipynb #ba4feac4
-asgd = Rule(decay, wear, average, lr=1e-2, t0=1e6, doc='Descent whose points are averaged',
+asgd = Rule(decay, wear, average, lr=1e-2, t0=1e6, doc='Gradient descent with an average of its points',
     paper=('Acceleration of stochastic approximation by averaging', 1992, 'https://doi.org/10.1137/0330046'), code='torch 2.15.0')
 ASGD = asgd.torch('ASGD')
 
 @contextmanager
 def at_average(
-    opt # An optimizer with the term `average` in its rule
+    opt # Optimizer whose rule contains the term `average`
 ):
-    "Within the block, each weight is the average that `opt` keeps of it"
+    "Replace each weight by the average that `opt` keeps of it, within the block"
     ps = [p for pg in opt.param_groups for p in pg['params'] if 'ax' in opt.state.get(p, {})]
     kept = [p.detach().clone() for p in ps]
     try:

@@ -30,9 +30,9 @@ class _sgd(Rule):
 
         lr: Learning rate: the length of a step (in [0, inf))
         wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))
-        mom: Momentum: how slowly the velocity forgets (in [0, 1))
-        damp: Dampening: how much less than a whole gradient is added, from the second step on; nothing without momentum (in [0, 1))
-        nesterov: Look one step of the velocity ahead? (one of False, True)"""
+        mom: Momentum: decay rate of the velocity (in [0, 1))
+        damp: Dampening: the share of the gradient that is not added, from the second step on; no effect if `mom` is 0 (in [0, 1))
+        nesterov: Use Nesterov momentum, which looks one step ahead? (one of False, True)"""
 sgd: _sgd
 """Stochastic gradient descent, with momentum if `mom` is not 0
 
@@ -40,9 +40,9 @@ sgd: _sgd
 |----------|---------|--------------------|---------|
 | lr       | 0.001   | 0 ≤ x              | Learning rate: the length of a step |
 | wd       | 0       | 0 ≤ x              | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-| mom      | 0       | 0 ≤ x < 1          | Momentum: how slowly the velocity forgets |
-| damp     | 0       | 0 ≤ x < 1          | Dampening: how much less than a whole gradient is added, from the second step on; nothing without momentum |
-| nesterov | False   | one of False, True | Look one step of the velocity ahead? |
+| mom      | 0       | 0 ≤ x < 1          | Momentum: decay rate of the velocity |
+| damp     | 0       | 0 ≤ x < 1          | Dampening: the share of the gradient that is not added, from the second step on; no effect if `mom` is 0 |
+| nesterov | False   | one of False, True | Use Nesterov momentum, which looks one step ahead? |
 
 Paper: A stochastic approximation method (1951), https://doi.org/10.1214/aoms/1177729586
 Faithful to: torch 2.15.0"""
@@ -63,23 +63,23 @@ class _momentum(Rule):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> FastOptimizer:
-        """Descent with the velocity of a heavy ball
+        """Gradient descent with momentum (the heavy ball)
 
         lr: Learning rate: the length of a step (in [0, inf))
         wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))
-        mom: Momentum: how slowly the velocity forgets (in [0, 1))
-        damp: Dampening: how much less than a whole gradient is added, from the second step on; nothing without momentum (in [0, 1))
-        nesterov: Look one step of the velocity ahead? (one of False, True)"""
+        mom: Momentum: decay rate of the velocity (in [0, 1))
+        damp: Dampening: the share of the gradient that is not added, from the second step on; no effect if `mom` is 0 (in [0, 1))
+        nesterov: Use Nesterov momentum, which looks one step ahead? (one of False, True)"""
 momentum: _momentum
-"""Descent with the velocity of a heavy ball
+"""Gradient descent with momentum (the heavy ball)
 
 | hyper    | default | range              | meaning |
 |----------|---------|--------------------|---------|
 | lr       | 0.001   | 0 ≤ x              | Learning rate: the length of a step |
 | wd       | 0       | 0 ≤ x              | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-| mom      | 0.9     | 0 ≤ x < 1          | Momentum: how slowly the velocity forgets |
-| damp     | 0       | 0 ≤ x < 1          | Dampening: how much less than a whole gradient is added, from the second step on; nothing without momentum |
-| nesterov | False   | one of False, True | Look one step of the velocity ahead? |
+| mom      | 0.9     | 0 ≤ x < 1          | Momentum: decay rate of the velocity |
+| damp     | 0       | 0 ≤ x < 1          | Dampening: the share of the gradient that is not added, from the second step on; no effect if `mom` is 0 |
+| nesterov | False   | one of False, True | Use Nesterov momentum, which looks one step ahead? |
 
 Paper: Some methods of speeding up the convergence of iteration methods (1964), https://doi.org/10.1016/0041-5553(64)90137-5
 Faithful to: torch 2.15.0"""
@@ -100,23 +100,23 @@ class _nesterov(Rule):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> FastOptimizer:
-        """Momentum that looks one step of its velocity ahead
+        """Momentum that looks one step ahead along its velocity
 
         lr: Learning rate: the length of a step (in [0, inf))
         wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))
-        mom: Momentum: how slowly the velocity forgets (in [0, 1))
-        damp: Dampening: how much less than a whole gradient is added, from the second step on; nothing without momentum (in [0, 1))
-        nesterov: Look one step of the velocity ahead? (one of False, True)"""
+        mom: Momentum: decay rate of the velocity (in [0, 1))
+        damp: Dampening: the share of the gradient that is not added, from the second step on; no effect if `mom` is 0 (in [0, 1))
+        nesterov: Use Nesterov momentum, which looks one step ahead? (one of False, True)"""
 nesterov: _nesterov
-"""Momentum that looks one step of its velocity ahead
+"""Momentum that looks one step ahead along its velocity
 
 | hyper    | default | range              | meaning |
 |----------|---------|--------------------|---------|
 | lr       | 0.001   | 0 ≤ x              | Learning rate: the length of a step |
 | wd       | 0       | 0 ≤ x              | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-| mom      | 0.9     | 0 ≤ x < 1          | Momentum: how slowly the velocity forgets |
-| damp     | 0       | 0 ≤ x < 1          | Dampening: how much less than a whole gradient is added, from the second step on; nothing without momentum |
-| nesterov | True    | one of False, True | Look one step of the velocity ahead? |
+| mom      | 0.9     | 0 ≤ x < 1          | Momentum: decay rate of the velocity |
+| damp     | 0       | 0 ≤ x < 1          | Dampening: the share of the gradient that is not added, from the second step on; no effect if `mom` is 0 |
+| nesterov | True    | one of False, True | Use Nesterov momentum, which looks one step ahead? |
 
 Paper: On the importance of initialization and momentum in deep learning (2013), https://proceedings.mlr.press/v28/sutskever13.html
 Faithful to: torch 2.15.0"""
@@ -128,9 +128,9 @@ class SGD(TorchOptimizer):
     |--------------|---------|--------------------|---------|
     | lr           | 0.001   | 0 ≤ x              | Learning rate: the length of a step |
     | weight_decay | 0       | 0 ≤ x              | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-    | momentum     | 0       | 0 ≤ x < 1          | Momentum: how slowly the velocity forgets |
-    | dampening    | 0       | 0 ≤ x < 1          | Dampening: how much less than a whole gradient is added, from the second step on; nothing without momentum |
-    | nesterov     | False   | one of False, True | Look one step of the velocity ahead? |
+    | momentum     | 0       | 0 ≤ x < 1          | Momentum: decay rate of the velocity |
+    | dampening    | 0       | 0 ≤ x < 1          | Dampening: the share of the gradient that is not added, from the second step on; no effect if `mom` is 0 |
+    | nesterov     | False   | one of False, True | Use Nesterov momentum, which looks one step ahead? |
 
     Paper: A stochastic approximation method (1951), https://doi.org/10.1214/aoms/1177729586
     Faithful to: torch 2.15.0"""
@@ -160,20 +160,20 @@ class SGD(TorchOptimizer):
 
         lr: Learning rate: the length of a step (in [0, inf))
         weight_decay: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))
-        momentum: Momentum: how slowly the velocity forgets (in [0, 1))
-        dampening: Dampening: how much less than a whole gradient is added, from the second step on; nothing without momentum (in [0, 1))
-        nesterov: Look one step of the velocity ahead? (one of False, True)"""
+        momentum: Momentum: decay rate of the velocity (in [0, 1))
+        dampening: Dampening: the share of the gradient that is not added, from the second step on; no effect if `mom` is 0 (in [0, 1))
+        nesterov: Use Nesterov momentum, which looks one step ahead? (one of False, True)"""
 
 class Momentum(TorchOptimizer):
-    """Descent with the velocity of a heavy ball
+    """Gradient descent with momentum (the heavy ball)
 
     | hyper        | default | range              | meaning |
     |--------------|---------|--------------------|---------|
     | lr           | 0.001   | 0 ≤ x              | Learning rate: the length of a step |
     | weight_decay | 0       | 0 ≤ x              | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-    | momentum     | 0.9     | 0 ≤ x < 1          | Momentum: how slowly the velocity forgets |
-    | dampening    | 0       | 0 ≤ x < 1          | Dampening: how much less than a whole gradient is added, from the second step on; nothing without momentum |
-    | nesterov     | False   | one of False, True | Look one step of the velocity ahead? |
+    | momentum     | 0.9     | 0 ≤ x < 1          | Momentum: decay rate of the velocity |
+    | dampening    | 0       | 0 ≤ x < 1          | Dampening: the share of the gradient that is not added, from the second step on; no effect if `mom` is 0 |
+    | nesterov     | False   | one of False, True | Use Nesterov momentum, which looks one step ahead? |
 
     Paper: Some methods of speeding up the convergence of iteration methods (1964), https://doi.org/10.1016/0041-5553(64)90137-5
     Faithful to: torch 2.15.0"""
@@ -199,24 +199,24 @@ class Momentum(TorchOptimizer):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> None:
-        """Descent with the velocity of a heavy ball
+        """Gradient descent with momentum (the heavy ball)
 
         lr: Learning rate: the length of a step (in [0, inf))
         weight_decay: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))
-        momentum: Momentum: how slowly the velocity forgets (in [0, 1))
-        dampening: Dampening: how much less than a whole gradient is added, from the second step on; nothing without momentum (in [0, 1))
-        nesterov: Look one step of the velocity ahead? (one of False, True)"""
+        momentum: Momentum: decay rate of the velocity (in [0, 1))
+        dampening: Dampening: the share of the gradient that is not added, from the second step on; no effect if `mom` is 0 (in [0, 1))
+        nesterov: Use Nesterov momentum, which looks one step ahead? (one of False, True)"""
 
 class Nesterov(TorchOptimizer):
-    """Momentum that looks one step of its velocity ahead
+    """Momentum that looks one step ahead along its velocity
 
     | hyper        | default | range              | meaning |
     |--------------|---------|--------------------|---------|
     | lr           | 0.001   | 0 ≤ x              | Learning rate: the length of a step |
     | weight_decay | 0       | 0 ≤ x              | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-    | momentum     | 0.9     | 0 ≤ x < 1          | Momentum: how slowly the velocity forgets |
-    | dampening    | 0       | 0 ≤ x < 1          | Dampening: how much less than a whole gradient is added, from the second step on; nothing without momentum |
-    | nesterov     | True    | one of False, True | Look one step of the velocity ahead? |
+    | momentum     | 0.9     | 0 ≤ x < 1          | Momentum: decay rate of the velocity |
+    | dampening    | 0       | 0 ≤ x < 1          | Dampening: the share of the gradient that is not added, from the second step on; no effect if `mom` is 0 |
+    | nesterov     | True    | one of False, True | Use Nesterov momentum, which looks one step ahead? |
 
     Paper: On the importance of initialization and momentum in deep learning (2013), https://proceedings.mlr.press/v28/sutskever13.html
     Faithful to: torch 2.15.0"""
@@ -242,13 +242,13 @@ class Nesterov(TorchOptimizer):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> None:
-        """Momentum that looks one step of its velocity ahead
+        """Momentum that looks one step ahead along its velocity
 
         lr: Learning rate: the length of a step (in [0, inf))
         weight_decay: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))
-        momentum: Momentum: how slowly the velocity forgets (in [0, 1))
-        dampening: Dampening: how much less than a whole gradient is added, from the second step on; nothing without momentum (in [0, 1))
-        nesterov: Look one step of the velocity ahead? (one of False, True)"""
+        momentum: Momentum: decay rate of the velocity (in [0, 1))
+        dampening: Dampening: the share of the gradient that is not added, from the second step on; no effect if `mom` is 0 (in [0, 1))
+        nesterov: Use Nesterov momentum, which looks one step ahead? (one of False, True)"""
 
 Power: TypeAlias = float # in [0, inf)
 
@@ -269,37 +269,37 @@ class _asgd(Rule):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> FastOptimizer:
-        """Descent whose points are averaged
+        """Gradient descent with an average of its points
 
         lr: Learning rate of the first step (in [0, inf))
         wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))
-        lambd: λ: pulls weights to zero, and makes the rate fall (in [0, inf))
+        lambd: λ: pulls the weights to zero and makes the rate fall (in [0, inf))
         power: α: how fast the rate falls (in [0, inf))
-        t0: Steps before averaging begins (in [0, inf))"""
+        t0: Number of steps before averaging begins (in [0, inf))"""
 asgd: _asgd
-"""Descent whose points are averaged
+"""Gradient descent with an average of its points
 
 | hyper | default | range | meaning |
 |-------|---------|-------|---------|
 | lr    | 0.01    | 0 ≤ x | Learning rate of the first step |
 | wd    | 0       | 0 ≤ x | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-| lambd | 0.0001  | 0 ≤ x | λ: pulls weights to zero, and makes the rate fall |
+| lambd | 0.0001  | 0 ≤ x | λ: pulls the weights to zero and makes the rate fall |
 | power | 0.75    | 0 ≤ x | α: how fast the rate falls |
-| t0    | 1e+06   | 0 ≤ x | Steps before averaging begins |
+| t0    | 1e+06   | 0 ≤ x | Number of steps before averaging begins |
 
 Paper: Acceleration of stochastic approximation by averaging (1992), https://doi.org/10.1137/0330046
 Faithful to: torch 2.15.0"""
 
 class ASGD(TorchOptimizer):
-    """Descent whose points are averaged
+    """Gradient descent with an average of its points
 
     | hyper        | default | range | meaning |
     |--------------|---------|-------|---------|
     | lr           | 0.01    | 0 ≤ x | Learning rate of the first step |
     | weight_decay | 0       | 0 ≤ x | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-    | lambd        | 0.0001  | 0 ≤ x | λ: pulls weights to zero, and makes the rate fall |
+    | lambd        | 0.0001  | 0 ≤ x | λ: pulls the weights to zero and makes the rate fall |
     | alpha        | 0.75    | 0 ≤ x | α: how fast the rate falls |
-    | t0           | 1e+06   | 0 ≤ x | Steps before averaging begins |
+    | t0           | 1e+06   | 0 ≤ x | Number of steps before averaging begins |
 
     Paper: Acceleration of stochastic approximation by averaging (1992), https://doi.org/10.1137/0330046
     Faithful to: torch 2.15.0"""
@@ -325,25 +325,25 @@ class ASGD(TorchOptimizer):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> None:
-        """Descent whose points are averaged
+        """Gradient descent with an average of its points
 
         lr: Learning rate of the first step (in [0, inf))
         weight_decay: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))
-        lambd: λ: pulls weights to zero, and makes the rate fall (in [0, inf))
+        lambd: λ: pulls the weights to zero and makes the rate fall (in [0, inf))
         alpha: α: how fast the rate falls (in [0, inf))
-        t0: Steps before averaging begins (in [0, inf))"""
+        t0: Number of steps before averaging begins (in [0, inf))"""
 
 heavy_ball: Term
-"""Momentum: a velocity that gradients push and friction slows"""
+"""Add the gradient to a velocity, which decays by `mom` at each step, and follow the velocity"""
 
 extrapolate: Term
-"""Look one step of the direction's change ahead"""
+"""Extrapolate the last change of the direction"""
 
 wear: Term
-"""A direction becomes a step, of a length that falls from `lr` on"""
+"""Turn the direction into a step whose rate starts at `lr` and falls"""
 
 average: Term
-"""Polyak averaging: keep the mean of all points since `t0`, without touching the weights"""
+"""Keep the mean of all points after step `t0` (Polyak averaging) without changing the weights"""
 
 def at_average(opt: Any) -> Any:
-    """Within the block, each weight is the average that `opt` keeps of it"""
+    """Replace each weight by the average that `opt` keeps of it, within the block"""

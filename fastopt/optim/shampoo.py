@@ -1,4 +1,4 @@
-"""Straighten the gradient along each of its dimensions
+"""Precondition the gradient along each of its dimensions
 
 Docs: https://fastopt.github.io/fastopt/optim/shampoo.html.md"""
 
@@ -12,15 +12,15 @@ __all__ = ['LONGEST', 'SIDES', 'shampoo', 'Shampoo', 'soap', 'SOAP', 'merged', '
 # %% ../../nbs/optim/20_shampoo.ipynb #a7c34199
 from math import inf, nan
 import torch
-import fastopt.core.torch_face # chkstyle: ignore - a rule is called through its faces
+import fastopt.core.torch_face # chkstyle: ignore - importing it lets a rule be called
 from ..core.rules import Borrowed, Count, Flag, NonNeg, Pos, Range, Rule, Unit, Whole, decay, descend, each, ema_, mean, term
 
 # %% ../../nbs/optim/20_shampoo.ipynb #b9bb7943
-LONGEST = 10_000 # A longer dimension gets no matrix
-SIDES = False,LONGEST # Dimensions as they are
+LONGEST = 10_000 # A longer dimension has no matrix
+SIDES = False,LONGEST # Dimensions are not merged
 
 def merged(shape, sides):
-    "`shape`, or where `sides` merge dimensions, neighbours as one as long as that is not too long for a matrix"
+    "Return `shape`, with neighbouring dimensions merged if `sides` say so and the result is not too long for a matrix"
     (merge,longest),new = sides,[1]
     for n in shape:
         if 1 in (n, new[-1]) or new[-1]*n<=longest: new[-1] *= n
@@ -28,22 +28,22 @@ def merged(shape, sides):
     return new if merge else list(shape)
 
 def squares(p, *, merge_dims=False, max_precond_dim=LONGEST):
-    "Zeros for a square matrix for each dimension of `p`, in one vector"
+    "Return zeros for one square matrix for each dimension of `p`, in one vector"
     return p.new_zeros(sum(n*n for n in merged(p.shape, (merge_dims, max_precond_dim)) if n<=max_precond_dim))
 
 def matrix_squares(p, *, merge_dims=False, max_precond_dim=LONGEST, precondition_1d=False):
-    "`squares`, but none for a vector if not `precondition_1d`"
+    "Return `squares`, or none for a vector if not `precondition_1d`"
     return squares(p, merge_dims=merge_dims, max_precond_dim=max_precond_dim) if p.ndim>1 or precondition_1d else p.new_zeros(0)
 
 # %% ../../nbs/optim/20_shampoo.ipynb #0191f017
 def _unpack(x, sides, *packs):
-    "For each dimension of `x` that has matrices: its number, and its matrix in each of the `packs`"
+    "Return, for each dimension of `x` that has matrices, its index and its matrix in each of the `packs`"
     ds = [(d, n) for d,n in enumerate(x.shape) if n<=sides[1]] if len(packs[0]) else []
     each_pack = [o.split([n*n for _,n in ds]) for o in packs]
     return [(d, *[o.view(n, n) for o in ms]) for (d,n),*ms in zip(ds, *each_pack)]
 
 def _pack(f, x, sides, *packs):
-    "The matrices `f(d, *matrices)` of each dimension `d` of `x`, in one vector"
+    "Return the matrices `f(d, *matrices)` of each dimension `d` of `x` in one vector"
     return torch.cat([packs[0][:0], *[f(*o).flatten() for o in _unpack(x, sides, *packs)]])
 
 def _merge(x, sides): return x.reshape(merged(x.shape, sides))
@@ -51,7 +51,7 @@ def _merge(x, sides): return x.reshape(merged(x.shape, sides))
 # %% ../../nbs/optim/20_shampoo.ipynb #940647ee
 @each
 def add_grams(packed, x, keep, add, sides=SIDES):
-    "`keep` times the matrices `packed`, plus `add` times the products of the slices of `x` along each dimension"
+    "Return `keep` times the matrices `packed` plus `add` times the products of the slices of `x` along each dimension"
     x = _merge(x, sides)
     def gram(d, M):
         X = x.movedim(d, 0).reshape(x.shape[d], x.numel()//max(x.shape[d], 1))
@@ -60,21 +60,21 @@ def add_grams(packed, x, keep, add, sides=SIDES):
 
 @each
 def multiply_along(x, packed, back=False, sides=SIDES):
-    "`x` multiplied along each dimension by its matrix, transposed if not `back`"
+    "Multiply `x` along each dimension by its matrix, which is transposed if not `back`"
     y = _merge(x, sides)
     for d,Q in _unpack(y, sides, packed): y = (y.movedim(d, -1) @ (Q.mT if back else Q)).movedim(-1, d)
     return y.reshape(x.shape).contiguous()
 
 # %% ../../nbs/optim/20_shampoo.ipynb #01bbce62
 def _eigen(M):
-    "Eigenvalues and eigenvectors of a symmetric matrix, largest first; NaN if any entry is not finite"
+    "Return the eigenvalues and eigenvectors of a symmetric matrix, largest first, or NaN if any entry is not finite"
     if not M.isfinite().all(): return M[0]*nan,M*nan
     λ,Q = torch.linalg.eigh(M)
     return λ.flip(0),Q.flip(1)
 
 @each
 def inverse_roots(packed, p, eps):
-    "Each of the matrices, with `eps` added to its diagonal, to the power of -1 by twice the number of dimensions of `p`"
+    "Add `eps` to the diagonal of each matrix and raise it to the power of -1/2k, where k is the number of dimensions of `p`"
     def root(d, M):
         λ,Q = _eigen(M)
         return Q * (λ.clamp(0)+eps)**(-0.5/p.ndim) @ Q.mT
@@ -84,10 +84,10 @@ def inverse_roots(packed, p, eps):
 @term
 def whiten(u, p, grams=squares, roots=squares, *,
     eps:Pos=1e-4, # Added to the diagonals
-    every:Count=1, # Steps between two computations of the roots
+    every:Count=1, # Number of steps between two computations of the roots
     step
 ):
-    "Shampoo: along each dimension, divide by a root of the sum of the gradient's products"
+    "Divide along each dimension by a root of the sum of the gradient's products (Shampoo)"
     grams.copy_(add_grams(grams, u, 1., 1.))
     if (step-1)%every==0: roots.copy_(inverse_roots(grams, p, eps))
     return multiply_along(u, roots)
@@ -99,18 +99,18 @@ Shampoo = shampoo.torch('Shampoo')
 
 # %% ../../nbs/optim/20_shampoo.ipynb #a6337438
 def _falling(Q, M):
-    "The order in which the axes `Q` carry less and less of `M`"
+    "Return the order of the axes `Q` by falling Rayleigh quotients of `M`"
     return (Q * (M @ Q)).sum(0).argsort(descending=True)
 
 @each
 def eigenbases(packed, p, sides=SIDES):
-    "The eigenvectors of all matrices; the axes of `p` itself for one whose sums of squares are too large for the dtype"
+    "Return the eigenvectors of all matrices, or the axes of `p` itself where sums of squares are too large for the dtype"
     def axes(d, M): return torch.eye(len(M)).to(M) if M.diagonal().isinf().any() else _eigen(M)[1]
     return _pack(axes, _merge(p, sides), sides, packed)
 
 @each
 def power_turn(basis, grams, p, sides=SIDES):
-    "The axes, turned towards the eigenvectors of `grams`, or only sorted where those are too large for the dtype"
+    "Rotate the axes towards the eigenvectors of `grams`, or only sort them where `grams` are too large for the dtype"
     def turn(d, Q, M):
         Q = Q[:,_falling(Q, M)]
         new = torch.linalg.qr(M @ Q).Q
@@ -120,7 +120,7 @@ def power_turn(basis, grams, p, sides=SIDES):
 # %% ../../nbs/optim/20_shampoo.ipynb #f9b41b66
 @each
 def sort_along(v, basis, grams, sides=SIDES):
-    "`v` in the order in which `power_turn` puts the axes"
+    "Sort `v` in the order in which `power_turn` puts the axes"
     w = _merge(v, sides)
     for d,Q,M in _unpack(w, sides, basis, grams): w = w.index_select(d, _falling(Q, M))
     return w.reshape(v.shape)
@@ -128,22 +128,22 @@ def sort_along(v, basis, grams, sides=SIDES):
 # %% ../../nbs/optim/20_shampoo.ipynb #03f2772d
 @term
 def eigen_adam(u, m, v, basis=matrix_squares, *,
-    mom:Unit=0.95, # β₁: how slowly the mean of gradients forgets
-    sqr_mom:Unit=0.95, # β₂: how slowly the mean square, and the matrices, forget
+    mom:Unit=0.95, # β₁: decay rate of the mean of gradients
+    sqr_mom:Unit=0.95, # β₂: decay rate of the mean square and of the matrices
     eps:NonNeg=1e-8, # Keeps the division finite
-    merge_dims:Flag=False, # Merge neighbouring dimensions as long as they are no longer than `max_precond_dim` together?
-    max_precond_dim:Whole(1)=LONGEST, # A longer dimension gets no matrix
-    precondition_1d:Flag=False, # Do vectors get a matrix too?
+    merge_dims:Flag=False, # Merge neighbouring dimensions if their product is at most `max_precond_dim`?
+    max_precond_dim:Whole(1)=LONGEST, # A longer dimension has no matrix
+    precondition_1d:Flag=False, # Use a matrix for vectors as well?
     normalize_grads:Flag=False, # Divide the direction of each tensor by its root mean square?
     correct_bias:Flag=True, # Debias the means?
     step
 ):
-    "Adam along the axes of `basis`, which the first gradient only serves to find"
+    "Run Adam along the axes of `basis`, and do not move at the first step, whose gradient only determines the axes"
     if step==1: return torch.zeros_like(u)
     sides = merge_dims,max_precond_dim
     ema_(m, u, mom)
     s = multiply_along(u, basis, sides=sides).square()
-    ema_(v, torch.where(s<inf, s, inf), sqr_mom) # Sums too large for the dtype may have become NaN; that of a gradient is in `m`
+    ema_(v, torch.where(s<inf, s, inf), sqr_mom) # Sums too large for the dtype may have become NaN; a NaN of the gradient is in `m`
     d = multiply_along(multiply_along(m, basis, sides=sides) / (v.sqrt() + eps), basis, back=True, sides=sides)
     if normalize_grads: d = d / (mean(d*d).sqrt() + 1e-30)
     return d * ((1-sqr_mom**(step-1))**0.5 / (1-mom**(step-1))) if correct_bias else d
@@ -151,13 +151,13 @@ def eigen_adam(u, m, v, basis=matrix_squares, *,
 @term
 def turn_axes(u, g, p, v:Borrowed, basis:Borrowed, grams=matrix_squares, *,
     sqr_mom:Unit=0.95, # β₂, as in `eigen_adam`
-    shampoo_beta:Range(-1, 1, '[)')=-1., # How slowly the matrices forget; `sqr_mom` if negative
-    every:Count=10, # Steps between two turns of the axes
+    shampoo_beta:Range(-1, 1, '[)')=-1., # Decay rate of the matrices; `sqr_mom` if negative
+    every:Count=10, # Number of steps between two rotations of the axes
     merge_dims:Flag=False, # As in `eigen_adam`
     max_precond_dim:Whole(1)=LONGEST, # As in `eigen_adam`
     step
 ):
-    "Turn the axes of `eigen_adam` towards the eigenvectors of the gradient's mean products, after its step"
+    "Rotate the axes of `eigen_adam` towards the eigenvectors of the gradient's mean products, after its step"
     β,sides = shampoo_beta if shampoo_beta>=0 else sqr_mom,(merge_dims, max_precond_dim)
     grams.copy_(add_grams(grams, g, β, 1-β, sides))
     if step==1: basis.copy_(eigenbases(grams, p, sides))
@@ -173,7 +173,7 @@ def shrink_after(u, p, *,
     wd:NonNeg=0., # Weight decay, multiplied by `lr`
     step
 ):
-    "Decoupled decay of the weights that a step has led to; none at the first step"
+    "Apply decoupled weight decay to the weights after the step, except at the first step"
     return u + (p-u)*(lr*wd) if step>1 else u
 
 # %% ../../nbs/optim/20_shampoo.ipynb #c30125bf

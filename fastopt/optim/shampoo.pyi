@@ -33,7 +33,7 @@ class _shampoo(Rule):
 
         lr: Learning rate: the length of a step (in [0, inf))
         eps: Added to the diagonals (in (0, inf))
-        every: Steps between two computations of the roots (whole numbers in [1, inf))
+        every: Number of steps between two computations of the roots (whole numbers in [1, inf))
         wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))"""
 shampoo: _shampoo
 """Adagrad with a matrix for each dimension
@@ -42,7 +42,7 @@ shampoo: _shampoo
 |-------|---------|--------------|---------|
 | lr    | 0.1     | 0 ≤ x        | Learning rate: the length of a step |
 | eps   | 0.0001  | 0 < x        | Added to the diagonals |
-| every | 1       | 1 ≤ x, whole | Steps between two computations of the roots |
+| every | 1       | 1 ≤ x, whole | Number of steps between two computations of the roots |
 | wd    | 0       | 0 ≤ x        | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
 
 Paper: Shampoo: Preconditioned Stochastic Tensor Optimization (2018), https://arxiv.org/abs/1802.09568"""
@@ -54,7 +54,7 @@ class Shampoo(TorchOptimizer):
     |--------------|---------|--------------|---------|
     | lr           | 0.1     | 0 ≤ x        | Learning rate: the length of a step |
     | eps          | 0.0001  | 0 < x        | Added to the diagonals |
-    | every        | 1       | 1 ≤ x, whole | Steps between two computations of the roots |
+    | every        | 1       | 1 ≤ x, whole | Number of steps between two computations of the roots |
     | weight_decay | 0       | 0 ≤ x        | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
 
     Paper: Shampoo: Preconditioned Stochastic Tensor Optimization (2018), https://arxiv.org/abs/1802.09568"""
@@ -83,7 +83,7 @@ class Shampoo(TorchOptimizer):
 
         lr: Learning rate: the length of a step (in [0, inf))
         eps: Added to the diagonals (in (0, inf))
-        every: Steps between two computations of the roots (whole numbers in [1, inf))
+        every: Number of steps between two computations of the roots (whole numbers in [1, inf))
         weight_decay: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))"""
 
 class _soap(Rule):
@@ -112,16 +112,16 @@ class _soap(Rule):
         """Adam along the eigenvectors of Shampoo
 
         lr: Learning rate (in [0, inf))
-        mom: β₁: how slowly the mean of gradients forgets (in [0, 1))
+        mom: β₁: decay rate of the mean of gradients (in [0, 1))
         sqr_mom: β₂, as in `eigen_adam` (in [0, 1))
         eps: Keeps the division finite (in [0, inf))
         merge_dims: As in `eigen_adam` (one of False, True)
         max_precond_dim: As in `eigen_adam` (a whole number, 1 or more)
-        precondition_1d: Do vectors get a matrix too? (one of False, True)
+        precondition_1d: Use a matrix for vectors as well? (one of False, True)
         normalize_grads: Divide the direction of each tensor by its root mean square? (one of False, True)
         correct_bias: Debias the means? (one of False, True)
-        shampoo_beta: How slowly the matrices forget; `sqr_mom` if negative (in [-1, 1))
-        every: Steps between two turns of the axes (whole numbers in [1, inf))
+        shampoo_beta: Decay rate of the matrices; `sqr_mom` if negative (in [-1, 1))
+        every: Number of steps between two rotations of the axes (whole numbers in [1, inf))
         wd: Weight decay, multiplied by `lr` (in [0, inf))"""
 soap: _soap
 """Adam along the eigenvectors of Shampoo
@@ -129,16 +129,16 @@ soap: _soap
 | hyper           | default | range                     | meaning |
 |-----------------|---------|---------------------------|---------|
 | lr              | 0.003   | 0 ≤ x                     | Learning rate |
-| mom             | 0.95    | 0 ≤ x < 1                 | β₁: how slowly the mean of gradients forgets |
+| mom             | 0.95    | 0 ≤ x < 1                 | β₁: decay rate of the mean of gradients |
 | sqr_mom         | 0.95    | 0 ≤ x < 1                 | β₂, as in `eigen_adam` |
 | eps             | 1e-08   | 0 ≤ x                     | Keeps the division finite |
 | merge_dims      | False   | one of False, True        | As in `eigen_adam` |
 | max_precond_dim | 10000   | a whole number, 1 or more | As in `eigen_adam` |
-| precondition_1d | False   | one of False, True        | Do vectors get a matrix too? |
+| precondition_1d | False   | one of False, True        | Use a matrix for vectors as well? |
 | normalize_grads | False   | one of False, True        | Divide the direction of each tensor by its root mean square? |
 | correct_bias    | True    | one of False, True        | Debias the means? |
-| shampoo_beta    | -1      | -1 ≤ x < 1                | How slowly the matrices forget; `sqr_mom` if negative |
-| every           | 10      | 1 ≤ x, whole              | Steps between two turns of the axes |
+| shampoo_beta    | -1      | -1 ≤ x < 1                | Decay rate of the matrices; `sqr_mom` if negative |
+| every           | 10      | 1 ≤ x, whole              | Number of steps between two rotations of the axes |
 | wd              | 0.01    | 0 ≤ x                     | Weight decay, multiplied by `lr` |
 
 Paper: SOAP: Improving and Stabilizing Shampoo using Adam (2024), https://arxiv.org/abs/2409.11321
@@ -150,16 +150,16 @@ class SOAP(TorchOptimizer):
     | hyper           | default | range                     | meaning |
     |-----------------|---------|---------------------------|---------|
     | lr              | 0.003   | 0 ≤ x                     | Learning rate |
-    | betas[0]        | 0.95    | 0 ≤ x < 1                 | β₁: how slowly the mean of gradients forgets |
+    | betas[0]        | 0.95    | 0 ≤ x < 1                 | β₁: decay rate of the mean of gradients |
     | betas[1]        | 0.95    | 0 ≤ x < 1                 | β₂, as in `eigen_adam` |
     | eps             | 1e-08   | 0 ≤ x                     | Keeps the division finite |
     | merge_dims      | False   | one of False, True        | As in `eigen_adam` |
     | max_precond_dim | 10000   | a whole number, 1 or more | As in `eigen_adam` |
-    | precondition_1d | False   | one of False, True        | Do vectors get a matrix too? |
+    | precondition_1d | False   | one of False, True        | Use a matrix for vectors as well? |
     | normalize_grads | False   | one of False, True        | Divide the direction of each tensor by its root mean square? |
     | correct_bias    | True    | one of False, True        | Debias the means? |
-    | shampoo_beta    | -1      | -1 ≤ x < 1                | How slowly the matrices forget; `sqr_mom` if negative |
-    | every           | 10      | 1 ≤ x, whole              | Steps between two turns of the axes |
+    | shampoo_beta    | -1      | -1 ≤ x < 1                | Decay rate of the matrices; `sqr_mom` if negative |
+    | every           | 10      | 1 ≤ x, whole              | Number of steps between two rotations of the axes |
     | weight_decay    | 0.01    | 0 ≤ x                     | Weight decay, multiplied by `lr` |
 
     Paper: SOAP: Improving and Stabilizing Shampoo using Adam (2024), https://arxiv.org/abs/2409.11321
@@ -195,53 +195,53 @@ class SOAP(TorchOptimizer):
         """Adam along the eigenvectors of Shampoo
 
         lr: Learning rate (in [0, inf))
-        betas[0]: β₁: how slowly the mean of gradients forgets (in [0, 1))
+        betas[0]: β₁: decay rate of the mean of gradients (in [0, 1))
         betas[1]: β₂, as in `eigen_adam` (in [0, 1))
         eps: Keeps the division finite (in [0, inf))
         merge_dims: As in `eigen_adam` (one of False, True)
         max_precond_dim: As in `eigen_adam` (a whole number, 1 or more)
-        precondition_1d: Do vectors get a matrix too? (one of False, True)
+        precondition_1d: Use a matrix for vectors as well? (one of False, True)
         normalize_grads: Divide the direction of each tensor by its root mean square? (one of False, True)
         correct_bias: Debias the means? (one of False, True)
-        shampoo_beta: How slowly the matrices forget; `sqr_mom` if negative (in [-1, 1))
-        every: Steps between two turns of the axes (whole numbers in [1, inf))
+        shampoo_beta: Decay rate of the matrices; `sqr_mom` if negative (in [-1, 1))
+        every: Number of steps between two rotations of the axes (whole numbers in [1, inf))
         weight_decay: Weight decay, multiplied by `lr` (in [0, inf))"""
 
 def merged(shape: Any, sides: Any) -> Any:
-    """`shape`, or where `sides` merge dimensions, neighbours as one as long as that is not too long for a matrix"""
+    """Return `shape`, with neighbouring dimensions merged if `sides` say so and the result is not too long for a matrix"""
 
 def squares(p: Any, *, merge_dims: Any = False, max_precond_dim: Any = 10000) -> Any:
-    """Zeros for a square matrix for each dimension of `p`, in one vector"""
+    """Return zeros for one square matrix for each dimension of `p`, in one vector"""
 
 def matrix_squares(p: Any, *, merge_dims: Any = False, max_precond_dim: Any = 10000, precondition_1d: Any = False) -> Any:
-    """`squares`, but none for a vector if not `precondition_1d`"""
+    """Return `squares`, or none for a vector if not `precondition_1d`"""
 
 def add_grams(packed: Any, x: Any, keep: Any, add: Any, sides: Any = (False, 10000)) -> Any:
-    """`keep` times the matrices `packed`, plus `add` times the products of the slices of `x` along each dimension"""
+    """Return `keep` times the matrices `packed` plus `add` times the products of the slices of `x` along each dimension"""
 
 def multiply_along(x: Any, packed: Any, back: Any = False, sides: Any = (False, 10000)) -> Any:
-    """`x` multiplied along each dimension by its matrix, transposed if not `back`"""
+    """Multiply `x` along each dimension by its matrix, which is transposed if not `back`"""
 
 def inverse_roots(packed: Any, p: Any, eps: Any) -> Any:
-    """Each of the matrices, with `eps` added to its diagonal, to the power of -1 by twice the number of dimensions of `p`"""
+    """Add `eps` to the diagonal of each matrix and raise it to the power of -1/2k, where k is the number of dimensions of `p`"""
 
 whiten: Term
-"""Shampoo: along each dimension, divide by a root of the sum of the gradient's products"""
+"""Divide along each dimension by a root of the sum of the gradient's products (Shampoo)"""
 
 def eigenbases(packed: Any, p: Any, sides: Any = (False, 10000)) -> Any:
-    """The eigenvectors of all matrices; the axes of `p` itself for one whose sums of squares are too large for the dtype"""
+    """Return the eigenvectors of all matrices, or the axes of `p` itself where sums of squares are too large for the dtype"""
 
 def power_turn(basis: Any, grams: Any, p: Any, sides: Any = (False, 10000)) -> Any:
-    """The axes, turned towards the eigenvectors of `grams`, or only sorted where those are too large for the dtype"""
+    """Rotate the axes towards the eigenvectors of `grams`, or only sort them where `grams` are too large for the dtype"""
 
 def sort_along(v: Any, basis: Any, grams: Any, sides: Any = (False, 10000)) -> Any:
-    """`v` in the order in which `power_turn` puts the axes"""
+    """Sort `v` in the order in which `power_turn` puts the axes"""
 
 eigen_adam: Term
-"""Adam along the axes of `basis`, which the first gradient only serves to find"""
+"""Run Adam along the axes of `basis`, and do not move at the first step, whose gradient only determines the axes"""
 
 turn_axes: Term
-"""Turn the axes of `eigen_adam` towards the eigenvectors of the gradient's mean products, after its step"""
+"""Rotate the axes of `eigen_adam` towards the eigenvectors of the gradient's mean products, after its step"""
 
 shrink_after: Term
-"""Decoupled decay of the weights that a step has led to; none at the first step"""
+"""Apply decoupled weight decay to the weights after the step, except at the first step"""

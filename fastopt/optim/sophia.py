@@ -1,4 +1,4 @@
-"""Divide by the curvature, and where it is small take the sign
+"""Divide by the curvature, and use the sign where the curvature is small
 
 Docs: https://fastopt.github.io/fastopt/optim/sophia.html.md"""
 
@@ -9,7 +9,7 @@ __all__ = ['sophia', 'Sophia', 'learn_curvature', 'SophiaHessian']
 
 # %% ../../nbs/optim/18_sophia.ipynb #0b6260aa
 import torch
-import fastopt.core.torch_face # chkstyle: ignore - a rule is called through its faces
+import fastopt.core.torch_face # chkstyle: ignore - importing it lets a rule be called
 from fastai.callback.core import Callback
 from ..core.engine import compute_dtype
 from ..core.rules import Pos, Rule, Unit, decay, descend, ema_, term
@@ -17,33 +17,33 @@ from ..core.rules import Pos, Rule, Unit, decay, descend, ema_, term
 # %% ../../nbs/optim/18_sophia.ipynb #b01ca5d2
 @term
 def sophia(u, m, h, *,
-    mom:Unit=0.965, # β₁: how slowly the mean of gradients forgets
-    rho:Pos=0.04 # ρ: larger takes more weights at their curvature, and fewer at their sign
+    mom:Unit=0.965, # β₁: decay rate of the mean of gradients
+    rho:Pos=0.04 # ρ: with a larger value more weights use their curvature and fewer their sign
 ):
-    "Sophia: the mean gradient over the curvature, at most 1"
+    "Divide the mean gradient by the curvature and clip the quotient to ±1 (Sophia)"
     ema_(m, u, mom)
     return (m / (h*rho + 1e-15)).clamp(min=-1, max=1)
 
 # %% ../../nbs/optim/18_sophia.ipynb #bcd64ac6
 def learn_curvature(
     ps, # Weights
-    gs, # Gradients, for sampled labels, of a mean loss; `None` for weights that have no part in it
-    state, # Dict of weight to its state dict
-    n, # How many labels the mean is over
-    sqr_mom=0.99 # β₂: how slowly the curvature forgets
+    gs, # Gradients of a mean loss for sampled labels; `None` for weights that do not affect it
+    state, # Dict from each weight to its state dict
+    n, # Number of labels in the mean
+    sqr_mom=0.99 # β₂: decay rate of the curvature estimate
 ):
-    "Let the curvature `h` in the `state` of each weight learn from its gradient"
+    "Update the curvature `h` in the `state` of each weight with its gradient"
     for p,g in zip(ps, gs):
         h = state[p].setdefault('h', torch.zeros_like(p, dtype=compute_dtype(p.dtype)))
         if g is not None: ema_(h, n*g.to(h.dtype)**2, sqr_mom)
 
 # %% ../../nbs/optim/18_sophia.ipynb #a2cb51ef
 class SophiaHessian(Callback):
-    "Every `k` steps, teach `sophia` the curvature, by labels sampled from the model's predictions (logits of classes)"
+    "Update the curvature of `sophia` every `k` steps with labels sampled from the model's predictions (logits of classes)"
     order = 50 # After callbacks that change predictions or labels
     def __init__(self,
-        k=10, # Steps between two lessons
-        sqr_mom=0.99 # β₂: how slowly the curvature forgets
+        k=10, # Number of steps between two updates
+        sqr_mom=0.99 # β₂: decay rate of the curvature estimate
     ): self.k,self.sqr_mom = k,sqr_mom
     def after_pred(self):
         if not self.training or self.train_iter%self.k: return
@@ -53,7 +53,7 @@ class SophiaHessian(Callback):
         learn_curvature(ps, gs, self.opt.state, y.numel(), self.sqr_mom)
 
 # %% ../../nbs/optim/18_sophia.ipynb #44b4c9e8
-sophia = Rule(sophia, decay, descend, lr=1e-4, wd=0.1, doc='The mean gradient over the curvature, cut at 1',
+sophia = Rule(sophia, decay, descend, lr=1e-4, wd=0.1, doc='The mean gradient divided by the curvature and clipped to ±1',
     paper=('Sophia: A Scalable Stochastic Second-order Optimizer for Language Model Pre-training', 2023,
         'https://arxiv.org/abs/2305.14342'), code='Liuhong99/Sophia@a7e1572')
 Sophia = sophia.torch('Sophia')

@@ -25,33 +25,33 @@ class _sophia(Rule):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> FastOptimizer:
-        """The mean gradient over the curvature, cut at 1
+        """The mean gradient divided by the curvature and clipped to ±1
 
         lr: Learning rate: the length of a step (in [0, inf))
-        mom: β₁: how slowly the mean of gradients forgets (in [0, 1))
-        rho: ρ: larger takes more weights at their curvature, and fewer at their sign (in (0, inf))
+        mom: β₁: decay rate of the mean of gradients (in [0, 1))
+        rho: ρ: with a larger value more weights use their curvature and fewer their sign (in (0, inf))
         wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))"""
 sophia: _sophia
-"""The mean gradient over the curvature, cut at 1
+"""The mean gradient divided by the curvature and clipped to ±1
 
 | hyper | default | range     | meaning |
 |-------|---------|-----------|---------|
 | lr    | 0.0001  | 0 ≤ x     | Learning rate: the length of a step |
-| mom   | 0.965   | 0 ≤ x < 1 | β₁: how slowly the mean of gradients forgets |
-| rho   | 0.04    | 0 < x     | ρ: larger takes more weights at their curvature, and fewer at their sign |
+| mom   | 0.965   | 0 ≤ x < 1 | β₁: decay rate of the mean of gradients |
+| rho   | 0.04    | 0 < x     | ρ: with a larger value more weights use their curvature and fewer their sign |
 | wd    | 0.1     | 0 ≤ x     | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
 
 Paper: Sophia: A Scalable Stochastic Second-order Optimizer for Language Model Pre-training (2023), https://arxiv.org/abs/2305.14342
 Faithful to: Liuhong99/Sophia@a7e1572"""
 
 class Sophia(TorchOptimizer):
-    """The mean gradient over the curvature, cut at 1
+    """The mean gradient divided by the curvature and clipped to ±1
 
     | hyper        | default | range     | meaning |
     |--------------|---------|-----------|---------|
     | lr           | 0.0001  | 0 ≤ x     | Learning rate: the length of a step |
-    | momentum     | 0.965   | 0 ≤ x < 1 | β₁: how slowly the mean of gradients forgets |
-    | rho          | 0.04    | 0 < x     | ρ: larger takes more weights at their curvature, and fewer at their sign |
+    | momentum     | 0.965   | 0 ≤ x < 1 | β₁: decay rate of the mean of gradients |
+    | rho          | 0.04    | 0 < x     | ρ: with a larger value more weights use their curvature and fewer their sign |
     | weight_decay | 0.1     | 0 ≤ x     | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
 
     Paper: Sophia: A Scalable Stochastic Second-order Optimizer for Language Model Pre-training (2023), https://arxiv.org/abs/2305.14342
@@ -77,18 +77,18 @@ class Sophia(TorchOptimizer):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> None:
-        """The mean gradient over the curvature, cut at 1
+        """The mean gradient divided by the curvature and clipped to ±1
 
         lr: Learning rate: the length of a step (in [0, inf))
-        momentum: β₁: how slowly the mean of gradients forgets (in [0, 1))
-        rho: ρ: larger takes more weights at their curvature, and fewer at their sign (in (0, inf))
+        momentum: β₁: decay rate of the mean of gradients (in [0, 1))
+        rho: ρ: with a larger value more weights use their curvature and fewer their sign (in (0, inf))
         weight_decay: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))"""
 
 def learn_curvature(ps: Any, gs: Any, state: Any, n: Any, sqr_mom: Any = 0.99) -> Any:
-    """Let the curvature `h` in the `state` of each weight learn from its gradient"""
+    """Update the curvature `h` in the `state` of each weight with its gradient"""
 
 class SophiaHessian(fastai.callback.core.Callback):
-    """Every `k` steps, teach `sophia` the curvature, by labels sampled from the model's predictions (logits of classes)"""
+    """Update the curvature of `sophia` every `k` steps with labels sampled from the model's predictions (logits of classes)"""
     def __init__(self, k: Any = 10, sqr_mom: Any = 0.99) -> None: ...
     def after_pred(self) -> Any: ...
     k: Any

@@ -1,4 +1,4 @@
-"""AdamW that brakes where the mean square by which it divides is too small
+"""AdamW with shorter steps where its mean square is too small
 
 Docs: https://fastopt.github.io/fastopt/optim/stableadamw.html.md"""
 
@@ -18,12 +18,12 @@ def stabilize(u, g, v:Borrowed, *,
     eps:NonNeg=1e-8, # Least root to divide by
     step
 ):
-    "Shorten the steps of a tensor whose gradients outgrow their mean square"
+    "Shorten the step of a tensor whose gradients are larger than their mean square suggests"
     rms = mean(g*g / unbias(v, sqr_mom, step).clamp(min=eps**2)).sqrt()
-    return u / at_least(rms, 1.) # An infinite square over an infinite mean is NaN
+    return u / at_least(rms, 1.) # An infinite square divided by an infinite mean is NaN
 
 # %% ../../nbs/optim/16_stableadamw.ipynb #97b243d7
-stableadamw = Rule(adam, decay, stabilize, descend, sqr_mom=0.99, eps=1e-6, wd=0.01, doc='AdamW that brakes where gradients suddenly grow',
+stableadamw = Rule(adam, decay, stabilize, descend, sqr_mom=0.99, eps=1e-6, wd=0.01, doc='AdamW with shorter steps where gradients jump',
     paper=('Stable and low-precision training for large-scale vision-language models', 2023, 'https://arxiv.org/abs/2304.13013'),
     code='warner-benjamin/optimi@17a3d54')
 StableAdamW = stableadamw.torch('StableAdamW')

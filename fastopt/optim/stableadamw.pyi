@@ -26,21 +26,21 @@ class _stableadamw(Rule):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> FastOptimizer:
-        """AdamW that brakes where gradients suddenly grow
+        """AdamW with shorter steps where gradients jump
 
         lr: Learning rate: the length of a step (in [0, inf))
-        mom: β₁: how slowly the mean of gradients forgets (in [0, 1))
+        mom: β₁: decay rate of the mean of gradients (in [0, 1))
         sqr_mom: β₂ of the mean square (in [0, 1))
         eps: Least root to divide by (in [0, inf))
         eps_hat: Add `eps` to the root before it is debiased (ε̂ in the paper)? (one of False, True)
         wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))"""
 stableadamw: _stableadamw
-"""AdamW that brakes where gradients suddenly grow
+"""AdamW with shorter steps where gradients jump
 
 | hyper   | default | range              | meaning |
 |---------|---------|--------------------|---------|
 | lr      | 0.001   | 0 ≤ x              | Learning rate: the length of a step |
-| mom     | 0.9     | 0 ≤ x < 1          | β₁: how slowly the mean of gradients forgets |
+| mom     | 0.9     | 0 ≤ x < 1          | β₁: decay rate of the mean of gradients |
 | sqr_mom | 0.99    | 0 ≤ x < 1          | β₂ of the mean square |
 | eps     | 1e-06   | 0 ≤ x              | Least root to divide by |
 | eps_hat | False   | one of False, True | Add `eps` to the root before it is debiased (ε̂ in the paper)? |
@@ -50,12 +50,12 @@ Paper: Stable and low-precision training for large-scale vision-language models 
 Faithful to: warner-benjamin/optimi@17a3d54"""
 
 class StableAdamW(TorchOptimizer):
-    """AdamW that brakes where gradients suddenly grow
+    """AdamW with shorter steps where gradients jump
 
     | hyper        | default | range              | meaning |
     |--------------|---------|--------------------|---------|
     | lr           | 0.001   | 0 ≤ x              | Learning rate: the length of a step |
-    | betas[0]     | 0.9     | 0 ≤ x < 1          | β₁: how slowly the mean of gradients forgets |
+    | betas[0]     | 0.9     | 0 ≤ x < 1          | β₁: decay rate of the mean of gradients |
     | betas[1]     | 0.99    | 0 ≤ x < 1          | β₂ of the mean square |
     | eps          | 1e-06   | 0 ≤ x              | Least root to divide by |
     | eps_hat      | False   | one of False, True | Add `eps` to the root before it is debiased (ε̂ in the paper)? |
@@ -85,14 +85,14 @@ class StableAdamW(TorchOptimizer):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> None:
-        """AdamW that brakes where gradients suddenly grow
+        """AdamW with shorter steps where gradients jump
 
         lr: Learning rate: the length of a step (in [0, inf))
-        betas[0]: β₁: how slowly the mean of gradients forgets (in [0, 1))
+        betas[0]: β₁: decay rate of the mean of gradients (in [0, 1))
         betas[1]: β₂ of the mean square (in [0, 1))
         eps: Least root to divide by (in [0, inf))
         eps_hat: Add `eps` to the root before it is debiased (ε̂ in the paper)? (one of False, True)
         weight_decay: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))"""
 
 stabilize: Term
-"""Shorten the steps of a tensor whose gradients outgrow their mean square"""
+"""Shorten the step of a tensor whose gradients are larger than their mean square suggests"""

@@ -1,4 +1,4 @@
-"""Momentum that tunes its own rate and its own momentum
+"""Momentum that tunes its own hyperparameters
 
 Docs: https://fastopt.github.io/fastopt/optim/yellowfin.html.md"""
 
@@ -11,7 +11,7 @@ __all__ = ['yellowfin', 'YellowFin', 'shield']
 from math import exp, log
 import torch
 from fastcore.basics import first
-import fastopt.core.torch_face # chkstyle: ignore - a rule is called through its faces
+import fastopt.core.torch_face # chkstyle: ignore - importing it lets a rule be called
 from ..core.rules import Across, Borrowed, Count, Flag, Memo, NonNeg, Rule, Unit, larger, number_of, root, smaller, term
 
 # %% ../../nbs/optim/22_yellowfin.ipynb #26fe3423
@@ -19,12 +19,12 @@ _EPS = 1e-6 # Keeps logarithms and divisions finite
 _start = Memo(t=0, recent=[], mean_min=0., mean_max=0., square=0., norm=0., ratio=0., h_min=0., h_max=0., var=0., dist=0., mom=0., rate=0.)
 
 def _learn(tuned, k, x, β):
-    "The mean `k` in `tuned`, after it has learnt `x`"
+    "Update the mean `k` in `tuned` with `x`, and return it"
     tuned[k] = β*tuned[k] + (1-β)*x
     return tuned[k]
 
 def _total(ts):
-    "The sum of the squares of all entries of the tensors `ts`"
+    "Return the sum of the squares of all entries of the tensors `ts`"
     return number_of(sum(o.square().sum().to(ts[0].device) for o in ts))
 
 # %% ../../nbs/optim/22_yellowfin.ipynb #4b4315ac
@@ -33,21 +33,21 @@ def _exp(x): return x.exp() if isinstance(x, torch.Tensor) else exp(x)
 
 # %% ../../nbs/optim/22_yellowfin.ipynb #e771e402
 def _of(pick, xs):
-    "The least or the largest of the numbers `xs`, `min` or `max` says which"
+    "Return the smallest or the largest of the numbers `xs`, where `pick` is `min` or `max`"
     there = first(o for o in xs if isinstance(o, torch.Tensor))
     if there is None: return pick(xs)
     return {min: torch.amin, max: torch.amax}[pick](torch.stack([torch.as_tensor(o).to(there) for o in xs]))
 
 # %% ../../nbs/optim/22_yellowfin.ipynb #3b0788b0
 def _curvature(tuned, β, debias, log_min, log_max):
-    "Mean the least and the largest of `tuned.recent`, as logarithms if `log_min` and `log_max`"
+    "Average the smallest and the largest of `tuned.recent`, as logarithms if `log_min` and `log_max`"
     for k,pick,logs in (('min', min, log_min), ('max', max, log_max)):
         h = _of(pick, tuned.recent)
         avg = _learn(tuned, f'mean_{k}', _log(h+_EPS) if logs else h, β)/debias
         tuned[f'h_{k}'] = _exp(avg) if logs else avg
 
 def _best(tuned):
-    "The momentum, and the rate for it, after which the minimum is expected to be nearest"
+    "Return the momentum and the rate that are expected to come nearest to the minimum"
     D,C,h = tuned.dist+_EPS,tuned.var+_EPS,tuned.h_min+_EPS
     q = (D*h)**2/(2*C)
     v = -(q/2*(1 + root(1 + 4*q/27)))**(1/3)
@@ -58,23 +58,23 @@ def _best(tuned):
 
 # %% ../../nbs/optim/22_yellowfin.ipynb #1d01881e
 def _shorten(u, *,
-    adapt_clip:Flag=True, # Shorten gradients that are longer than the range of curvatures lets expect, and bound the rate?
+    adapt_clip:Flag=True, # Shorten gradients that are longer than the range of curvatures suggests, and bound the rate?
     tuned:_start
 ):
-    "What bursts of the gradients `u` are multiplied by before they are measured"
+    "Return the factor by which bursts of the gradients `u` are multiplied before they are measured"
     return smaller(1., (root(100*tuned.h_max)+_EPS)/(root(_total(u))+_EPS)) if adapt_clip and tuned.t>1 else 1.
 
 def _tune(u, m, *,
-    first_lr:NonNeg=1e-4, # Rate of the first step, when nothing is known yet
-    beta:Unit=0.999, # β: how slowly all measurements forget
-    window:Count=20, # Steps among which the least and the largest curvature are sought
-    adapt_clip:Flag=True, # Shorten gradients that are longer than the range of curvatures lets expect, and bound the rate?
+    first_lr:NonNeg=1e-4, # Learning rate of the first step, when nothing has been measured yet
+    beta:Unit=0.999, # β: decay rate of all measurements
+    window:Count=20, # Number of recent steps whose smallest and largest curvatures are used
+    adapt_clip:Flag=True, # Shorten gradients that are longer than the range of curvatures suggests, and bound the rate?
     zero_debias:Flag=True, # Debias the means?
-    log_min:Flag=True, # Average the least curvatures as logarithms?
+    log_min:Flag=True, # Average the smallest curvatures as logarithms?
     log_max:Flag=True, # Average the largest curvatures as logarithms?
     tuned:_start
 ):
-    "Rate, momentum, and what the gradients `u`, whose mean is `m`, are multiplied by"
+    "Return the rate, the momentum and the factor of the gradients `u`, whose mean is `m`"
     h,t,h_max = _total(u),tuned.t+1,tuned.h_max
     tuned.t,tuned.recent,debias = t,[*tuned.recent, h][-window:],1-beta**t if zero_debias else 1.
     _curvature(tuned, beta, debias, log_min, log_max)
@@ -89,26 +89,26 @@ def _tune(u, m, *,
 # %% ../../nbs/optim/22_yellowfin.ipynb #2c943eda
 @term
 def shield(u, m, k:Across(_shorten), *,
-    beta:Unit=0.999 # β: how slowly all measurements forget
+    beta:Unit=0.999 # β: decay rate of all measurements
 ):
-    "Shorten bursts, and keep the mean gradient"
+    "Shorten bursts and keep the mean gradient"
     u = u*k
     m.mul_(beta).add_(u*(1-beta))
     return u
 
 @term
 def yellowfin(u, p, m:Borrowed, buf, αμk:Across(_tune, 3), *,
-    lr:NonNeg=1., # Multiplies the rate that was tuned
-    wd:NonNeg=0., # Weight decay: pulls weights to zero, in units of the gradient
+    lr:NonNeg=1., # Factor of the tuned rate
+    wd:NonNeg=0., # Weight decay, added to the gradient
     step
 ):
-    "Momentum with a rate and a momentum tuned to all gradients so far"
+    "Take a momentum step whose rate and momentum are tuned to all gradients so far (YellowFin)"
     α,μ,k = αμk
     u = u*k + p*wd
     if step>1: u = buf.mul_(μ).add_(u)
     return u*(α*lr)
 
 # %% ../../nbs/optim/22_yellowfin.ipynb #ebe9b5f4
-yellowfin = Rule(shield, yellowfin, doc='Momentum that tunes its own rate and momentum', paper=(
+yellowfin = Rule(shield, yellowfin, doc='Momentum that tunes its own learning rate and momentum', paper=(
     'YellowFin and the art of momentum tuning', 2017, 'https://arxiv.org/abs/1706.03471'), code='JianGoForIt/YellowFin_Pytorch@b87aed1')
 YellowFin = yellowfin.torch('YellowFin')

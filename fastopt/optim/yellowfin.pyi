@@ -29,48 +29,48 @@ class _yellowfin(Rule):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> FastOptimizer:
-        """Momentum that tunes its own rate and momentum
+        """Momentum that tunes its own learning rate and momentum
 
-        lr: Multiplies the rate that was tuned (in [0, inf))
-        beta: β: how slowly all measurements forget (in [0, 1))
-        adapt_clip: Shorten gradients that are longer than the range of curvatures lets expect, and bound the rate? (one of False, True)
-        wd: Weight decay: pulls weights to zero, in units of the gradient (in [0, inf))
-        first_lr: Rate of the first step, when nothing is known yet (in [0, inf))
-        window: Steps among which the least and the largest curvature are sought (whole numbers in [1, inf))
+        lr: Factor of the tuned rate (in [0, inf))
+        beta: β: decay rate of all measurements (in [0, 1))
+        adapt_clip: Shorten gradients that are longer than the range of curvatures suggests, and bound the rate? (one of False, True)
+        wd: Weight decay, added to the gradient (in [0, inf))
+        first_lr: Learning rate of the first step, when nothing has been measured yet (in [0, inf))
+        window: Number of recent steps whose smallest and largest curvatures are used (whole numbers in [1, inf))
         zero_debias: Debias the means? (one of False, True)
-        log_min: Average the least curvatures as logarithms? (one of False, True)
+        log_min: Average the smallest curvatures as logarithms? (one of False, True)
         log_max: Average the largest curvatures as logarithms? (one of False, True)"""
 yellowfin: _yellowfin
-"""Momentum that tunes its own rate and momentum
+"""Momentum that tunes its own learning rate and momentum
 
 | hyper       | default | range              | meaning |
 |-------------|---------|--------------------|---------|
-| lr          | 1       | 0 ≤ x              | Multiplies the rate that was tuned |
-| beta        | 0.999   | 0 ≤ x < 1          | β: how slowly all measurements forget |
-| adapt_clip  | True    | one of False, True | Shorten gradients that are longer than the range of curvatures lets expect, and bound the rate? |
-| wd          | 0       | 0 ≤ x              | Weight decay: pulls weights to zero, in units of the gradient |
-| first_lr    | 0.0001  | 0 ≤ x              | Rate of the first step, when nothing is known yet |
-| window      | 20      | 1 ≤ x, whole       | Steps among which the least and the largest curvature are sought |
+| lr          | 1       | 0 ≤ x              | Factor of the tuned rate |
+| beta        | 0.999   | 0 ≤ x < 1          | β: decay rate of all measurements |
+| adapt_clip  | True    | one of False, True | Shorten gradients that are longer than the range of curvatures suggests, and bound the rate? |
+| wd          | 0       | 0 ≤ x              | Weight decay, added to the gradient |
+| first_lr    | 0.0001  | 0 ≤ x              | Learning rate of the first step, when nothing has been measured yet |
+| window      | 20      | 1 ≤ x, whole       | Number of recent steps whose smallest and largest curvatures are used |
 | zero_debias | True    | one of False, True | Debias the means? |
-| log_min     | True    | one of False, True | Average the least curvatures as logarithms? |
+| log_min     | True    | one of False, True | Average the smallest curvatures as logarithms? |
 | log_max     | True    | one of False, True | Average the largest curvatures as logarithms? |
 
 Paper: YellowFin and the art of momentum tuning (2017), https://arxiv.org/abs/1706.03471
 Faithful to: JianGoForIt/YellowFin_Pytorch@b87aed1"""
 
 class YellowFin(TorchOptimizer):
-    """Momentum that tunes its own rate and momentum
+    """Momentum that tunes its own learning rate and momentum
 
     | hyper        | default | range              | meaning |
     |--------------|---------|--------------------|---------|
-    | lr           | 1       | 0 ≤ x              | Multiplies the rate that was tuned |
-    | beta         | 0.999   | 0 ≤ x < 1          | β: how slowly all measurements forget |
-    | adapt_clip   | True    | one of False, True | Shorten gradients that are longer than the range of curvatures lets expect, and bound the rate? |
-    | weight_decay | 0       | 0 ≤ x              | Weight decay: pulls weights to zero, in units of the gradient |
-    | first_lr     | 0.0001  | 0 ≤ x              | Rate of the first step, when nothing is known yet |
-    | window       | 20      | 1 ≤ x, whole       | Steps among which the least and the largest curvature are sought |
+    | lr           | 1       | 0 ≤ x              | Factor of the tuned rate |
+    | beta         | 0.999   | 0 ≤ x < 1          | β: decay rate of all measurements |
+    | adapt_clip   | True    | one of False, True | Shorten gradients that are longer than the range of curvatures suggests, and bound the rate? |
+    | weight_decay | 0       | 0 ≤ x              | Weight decay, added to the gradient |
+    | first_lr     | 0.0001  | 0 ≤ x              | Learning rate of the first step, when nothing has been measured yet |
+    | window       | 20      | 1 ≤ x, whole       | Number of recent steps whose smallest and largest curvatures are used |
     | zero_debias  | True    | one of False, True | Debias the means? |
-    | log_min      | True    | one of False, True | Average the least curvatures as logarithms? |
+    | log_min      | True    | one of False, True | Average the smallest curvatures as logarithms? |
     | log_max      | True    | one of False, True | Average the largest curvatures as logarithms? |
 
     Paper: YellowFin and the art of momentum tuning (2017), https://arxiv.org/abs/1706.03471
@@ -101,17 +101,17 @@ class YellowFin(TorchOptimizer):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> None:
-        """Momentum that tunes its own rate and momentum
+        """Momentum that tunes its own learning rate and momentum
 
-        lr: Multiplies the rate that was tuned (in [0, inf))
-        beta: β: how slowly all measurements forget (in [0, 1))
-        adapt_clip: Shorten gradients that are longer than the range of curvatures lets expect, and bound the rate? (one of False, True)
-        weight_decay: Weight decay: pulls weights to zero, in units of the gradient (in [0, inf))
-        first_lr: Rate of the first step, when nothing is known yet (in [0, inf))
-        window: Steps among which the least and the largest curvature are sought (whole numbers in [1, inf))
+        lr: Factor of the tuned rate (in [0, inf))
+        beta: β: decay rate of all measurements (in [0, 1))
+        adapt_clip: Shorten gradients that are longer than the range of curvatures suggests, and bound the rate? (one of False, True)
+        weight_decay: Weight decay, added to the gradient (in [0, inf))
+        first_lr: Learning rate of the first step, when nothing has been measured yet (in [0, inf))
+        window: Number of recent steps whose smallest and largest curvatures are used (whole numbers in [1, inf))
         zero_debias: Debias the means? (one of False, True)
-        log_min: Average the least curvatures as logarithms? (one of False, True)
+        log_min: Average the smallest curvatures as logarithms? (one of False, True)
         log_max: Average the largest curvatures as logarithms? (one of False, True)"""
 
 shield: Term
-"""Shorten bursts, and keep the mean gradient"""
+"""Shorten bursts and keep the mean gradient"""

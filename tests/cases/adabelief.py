@@ -9,11 +9,11 @@ _yogi = yogi.core[0]
 
 @term
 def started_yogi(u, m=_tiny, v=_tiny, *, mom=0.9, sqr_mom=0.999, eps=1e-3, step):
-    "Yogi as its ports have it: the mean of gradients does not start at 0 either, and `eps` is added to the debiased root"
+    "Yogi in its ports, where the mean of gradients does not start at 0 either and `eps` is added to the debiased root"
     return _yogi(u, m, v, mom=mom, sqr_mom=sqr_mom, eps=eps, eps_hat=False, step=step)
 
 def author(hp):
-    "The flags of adabelief-pytorch as chains of terms; its maximum has no effect where it rectifies"
+    "Return the chain for the flags of adabelief-pytorch, whose maximum has no effect with rectification"
     rectified,ams,fixed,decoupled,moves = (hp.pop(k, v)
         for k,v in dict(rectify=True, amsgrad=False, fixed_decay=False, weight_decouple=True, degenerated_to_sgd=True).items())
     hp.pop('print_change_log', None)
@@ -23,21 +23,21 @@ def author(hp):
     return Rule(*chain, **rule.defaults),hp
 
 def single(sqr_mom, step):
-    "What debiases the mean square, summed up in single precision"
+    "Return the debiasing factor of the mean square, summed in single precision"
     c = np.float32(0)
     for _ in range(step): c = c*np.float32(sqr_mom) + np.float32(1-sqr_mom)
     return float(c)
 
 @term
 def timm_laprop(u, v, m, *, mom=0.9, sqr_mom=0.999, eps=1e-15, step):
-    "LaProp of timm: one of its scalars is in single precision, whatever the weights are in"
+    "LaProp of timm, one of whose scalars is always in single precision"
     ema_(v, u*u, sqr_mom)
     ema_(m, u / ((v/single(sqr_mom, step)).sqrt() + eps), mom)
     return m/(1-mom**step)
 
 @term
 def two_eps(u, m, s, *, mom=0.9, sqr_mom=0.999, eps=1e-16, root=1e-16, step):
-    "AdaBelief of optax: what is added to the state is not what is added to the root"
+    "AdaBelief of optax, which adds different numbers to the state and to the root"
     m.lerp_(u, 1-mom)
     s.lerp_((u-m)*(u-m), 1-sqr_mom).add_(root)
     return m/(1-mom**step) / ((s/(1-sqr_mom**step)).sqrt() + eps)

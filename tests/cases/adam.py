@@ -14,7 +14,7 @@ def official_radam(hp): return (radam if hp.pop('degenerated_to_sgd', False) els
 
 @term
 def late_eps(u, m, v, *, mom=0.9, sqr_mom=0.999, eps=1e-8, step):
-    "RAdam of optimi and optax: `eps` is added to the debiased root"
+    "RAdam of optimi and optax, which add `eps` to the debiased root"
     ema_(m, u, mom)
     ema_(v, u*u, sqr_mom)
     r,d = rectification(sqr_mom, step),unbias(m, mom, step)

@@ -6,7 +6,7 @@ from fastopt.core.rules import Rule, unbias, decay, descend, ema_, route, term
 from . import Protocol
 
 def clipped(most, eps):
-    "Adan's own clipping, of the norm of all gradients together, which it sums in float32"
+    "Adan's own clipping of the norm of all gradients together, which it sums in float32"
     def before(t, engine, state, ps):
         total = torch.zeros(1)
         for p in ps: total.add_(p.grad.pow(2).sum())
@@ -23,7 +23,7 @@ def any_adan(hp):
 
 @term
 def adan_of_optax(u, m, d, n, last, *, mom=0.98, diff_mom=0.92, sqr_mom=0.99, eps=1e-8, eps_root=1e-8, step):
-    "Adan of optax: its decay rate is taken for the paper's β₂, 1 minus that, so it looks hardly ahead; `eps_root` is under the root"
+    "Adan of optax, which takes a decay rate for the paper's β₂ (1 minus it), so it hardly looks ahead; `eps_root` is under the root"
     if step==1: last.copy_(u)
     Δ = u - last
     last.copy_(u)
@@ -53,7 +53,7 @@ def official_mars(hp):
 
 @term
 def mars_of_timm(u, past, *, mom=0.9, gamma=0.025, step):
-    "MARS, but the first gradient has not changed, and may be longer than 1"
+    "MARS whose first gradient counts as unchanged and may be longer than 1"
     if step==1: return past.copy_(u)
     return mars_adamw.terms[0](u, past, mom=mom, gamma=gamma)
 

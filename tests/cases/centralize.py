@@ -15,11 +15,11 @@ def undebiased(u, m, v, *, mom=0.9, sqr_mom=0.999, eps=1e-8, step):
 
 @term
 def debias_all(u, *, mom=0.9, step):
-    "The source debiases the decay along with the mean"
+    "Debias the decay along with the mean, as the source does"
     return unbias(u, mom, step)
 
 def placed(hp, loc, *terms):
-    "`terms`, in which `None` stands for the two places where centralization may be, first and last, for `gc_loc` or not"
+    "Return `terms` with centralization at one of the two places marked by `None`: the first for `gc_loc`, the last otherwise"
     first,use = hp.pop('gc_loc', loc),hp.pop('use_gc', False)
     places = iter([use and first, use and not first])
     return [o for t in terms for o in ([t] if t else [centralize]*next(places))]
@@ -28,7 +28,7 @@ def gc_sgd(hp): return Rule(decay, *[centralize]*hp.pop('use_gc', False), *sgd.c
 
 @term
 def undebiased_top(u, m, v, top, *, mom=0.9, sqr_mom=0.999, eps=1e-8, step):
-    "The same with the largest mean square so far"
+    "Adam's direction with the largest mean square so far, before its mean is debiased"
     ema_(m, u, mom)
     ema_(v, u*u, sqr_mom)
     top.copy_(torch.maximum(top, v))

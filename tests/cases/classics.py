@@ -1,4 +1,4 @@
-"The classics of PyTorch beside SGD and Adam"
+"PyTorch's classics other than SGD and Adam"
 import torch
 from numpy import float32
 from fastopt.optim.adaptive import MomDecay, adadelta, adafactor, adagrad, adamax, mom_at, rms, rmsprop, rmsprop_centered, rprop
@@ -57,7 +57,7 @@ def torch_adafactor(hp):
 
 @term
 def late_rprop(u, prev, size=torch.ones_like, *, drop=0.5, grow=1.2, least=1e-4, most=5000.):
-    "Rprop of optax, each of whose steps is that of the gradient before, or none if the sign has turned"
+    "Rprop of optax, each of whose steps is that of the gradient before, or none if the sign has changed"
     s = u.sign()
     turn,late = s*prev,prev*size
     size.mul_(torch.where(turn<0, drop, torch.where(turn>0, grow, torch.ones_like(turn)))).clamp_(least, most)
@@ -70,7 +70,7 @@ def optax_rprop(hp):
 
 @term
 def unfactored(u, p, v, *, lr=1e-3, power=-0.8, eps=1e-30, least=1e-3, clip=1., single=False, relative=True, step):
-    "Adafactor of timm and optax where no two sides are long: nothing is factored; optax has the share of new squares in single precision"
+    "Adafactor of timm and optax without two long sides, where nothing is factored; optax has the share of new squares in single precision"
     share = step**power
     if single: share = float(float32(1) - (float32(1) - float32(step**float(float32(power)))))
     v.lerp_(u*u + eps, share)

@@ -10,7 +10,7 @@ NAMES = dict(T='total', beta_init='mom', b2='sqr_mom')
 def named(hp): return {NAMES.get(k, k):v for k,v in hp.items()}
 
 def ranger_core(rectify, AdaMod, amsgrad):
-    "DemonRanger's step: QHAdam that may be rectified, whose rates may be bounded and whose squares may be the largest ones, from step 2 on"
+    "DemonRanger's step, which is QHAdam with optional rectification, bounded rates and (from step 2 on) largest squares"
     def f(u, m, v, top, s, *, lr=1e-3, mom=0.999, sqr_mom=0.999, mom3=0.999, nu1=0.7, nu2=1., eps=1e-8, total=0, step):
         β = fade(mom, step, total)
         ema_(m, u, β)
@@ -28,7 +28,7 @@ def demon_ranger(hp):
     hp['mom'],hp['sqr_mom'],hp['mom3'] = hp.pop('betas', (0.999,)*3)
     total,demon,gc,k = hp.pop('epochs')*hp.pop('step_per_epoch'),hp.pop('use_demon', True),hp.pop('use_gc', True),hp.pop('k', 5)
     core = ranger_core(*(hp.pop(o, True) for o in ('rectify', 'AdaMod', 'amsgrad')))
-    hp.pop('IA', None) # Averages only where the caller asks for it at a step
+    hp.pop('IA', None) # It averages only if the caller requests it at a step
     alpha = hp.pop('alpha', 0.8)
     return Rule(*[centralize]*gc, core, shrink, *[lookahead]*bool(k)),{**hp, 'total':total*demon, **(dict(k=k, alpha=alpha) if k else {})}
 

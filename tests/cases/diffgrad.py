@@ -1,4 +1,4 @@
-"Friction and bounds: diffGrad and AdaMod, and what was made of them"
+"Friction and bounds: diffGrad, AdaMod and their variants"
 from fastopt.optim.adamod import adamod, deepmemory, diffmod
 from fastopt.optim.diffgrad import diffgrad, diffrgrad, diffrgrad_hold
 

@@ -7,14 +7,14 @@ from fastopt.optim.sgd import heavy_ball
 from . import Protocol
 
 def clip_norm(most):
-    "All gradients together become no longer than `most`"
+    "Clip the norm of all gradients together to `most`"
     def f(t, engine, state, ps):
         length = torch.stack([p.grad.norm() for p in ps]).norm()
         for p in ps: p.grad.div_((length/most).clamp(min=1.))
     return f
 
 def shrink_first(lr, wd):
-    "Decay before the step is thought about, so that the ratio is of the smaller weights"
+    "Apply the decay before the step, so that the ratio is that of the smaller weights"
     def f(t, engine, state, ps):
         for p in ps: p.data.mul_(1-lr*wd)
     return f
@@ -29,7 +29,7 @@ def timm_lamb(hp):
 
 def jettify_lamb(hp):
     if not hp.pop('debias', False): return lamb,hp
-    b1,b2,lr = hp.get('mom', 0.9),hp.get('sqr_mom', 0.999),hp['lr'] # Not the direction is debiased but the rate, after the ratio
+    b1,b2,lr = hp.get('mom', 0.9),hp.get('sqr_mom', 0.999),hp['lr'] # The rate is debiased after the ratio, instead of the direction
     return lamb,hp,Protocol(schedule=lambda t: dict(lr=lr*sqrt(1-b2**t)/(1-b1**t)))
 
 def optax_lamb(hp): return lamb_debiased,dict(norm_max=0., lr=hp['lr'], wd=hp['wd'])
@@ -40,13 +40,13 @@ _rate = lars.core[0]
 
 @term
 def undecayed_rate(u, p, *, lr=0.01, wd=0., trust_coeff=0.01, eps=1e-8):
-    "LARS of jettify: where a length is 0, decay is left out too"
+    "LARS of jettify, which leaves out the decay as well where a length is 0"
     return _rate(u, p, lr=lr, wd=wd, trust_coeff=trust_coeff, eps=eps, adapt_all=False, clip=False)*norm(u).sign()
 
 def jettify_lars(hp): return Rule(undecayed_rate, heavy_ball, descend, lr=0.01),hp
 
 def optax_lars(hp):
-    "The norm under the line is that of the decayed gradient"
+    "Divide by the norm of the gradient with the decay added"
     return Rule(decay, trust, heavy_ball, descend),dict(norm_max=0., mom=hp['mom'], wd=hp['wd'], lr=hp['lr']*0.001)
 
 RULES = dict(LAMB=dict(cybertronai=author_lamb, huggingface=timm_lamb, jettify=jettify_lamb, **{'google-deepmind':optax_lamb}),

@@ -12,7 +12,7 @@ def share(ϕ): return (ϕ.sum()+1)/ϕ.numel()
 
 @term
 def cautious_count(u, g):
-    "Caution that counts one agreeing weight too many, as the paper and C-Optim's Lion, but not its AdamW"
+    "Caution that counts one agreeing weight too many, as the paper and C-Optim's Lion do, but not C-Optim's AdamW"
     ϕ = torch.where(u*g>0, torch.ones_like(u), torch.zeros_like(u))
     return u*ϕ/share(ϕ)
 

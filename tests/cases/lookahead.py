@@ -10,13 +10,13 @@ from .adam import optimi_radam
 
 @term
 def aliased_pull(u, buf:Borrowed, *, k=5, alpha=0.8, step):
-    "The official pullback: what it caches is the live buffer itself, so from the second merge on it mixes the buffer with itself"
+    "The official pullback, which caches the live buffer itself and so mixes the buffer with itself from the second merge on"
     if step%k==0: buf.mul_(alpha if step==k else alpha*(2-alpha))
     return u
 
 @term
 def twice_averaged(u, m, v, *, mom=0.95, sqr_mom=0.999, smooth=50., step):
-    "RangerVA without its maximum: the mean square is averaged twice a step"
+    "RangerVA without its maximum, whose mean square is averaged twice at each step"
     ema_(m, u, mom)
     ema_(ema_(v, u*u, sqr_mom), u*u, sqr_mom)
     return m*((1-sqr_mom**step)**0.5/(1-mom**step)) / torch.nn.functional.softplus(v.sqrt(), beta=smooth)
@@ -30,8 +30,8 @@ def twice_averaged_top(u, m, v, top, *, mom=0.95, sqr_mom=0.999, smooth=50., ste
     return m*((1-sqr_mom**step)**0.5/(1-mom**step)) / torch.nn.functional.softplus(top.sqrt(), beta=smooth)
 
 def aliased_adapt(place):
-    """ranger2020 before rectification: its direction is the live mean itself, so decay (and centralization, if `place` is 'out') stay in
-    the mean"""
+    """ranger2020 before rectification, whose direction is the live mean itself, so that decay (and centralization, if `place` is 'out')
+    stay in the mean"""
     def f(u, p, m, v, *, mom=0.95, sqr_mom=0.999, eps=1e-5, wd=0., n_min=5., step):
         ema_(m, u, mom)
         ema_(v, u*u, sqr_mom)
@@ -45,7 +45,7 @@ def aliased_adapt(place):
 
 @term
 def shrunk_start(u, slow:Borrowed, *, lr=1e-3, wd=0., step):
-    "RangerQH's slow weights are copied after the first decay"
+    "Apply the first decay to the slow weights, which RangerQH copies after it"
     if step==1: slow.mul_(1-lr*wd)
     return u
 
@@ -55,7 +55,7 @@ def lessw_ranger(hp):
 
 @term
 def uphill(u, *, sqr_mom=0.999, n_min=5., step):
-    "While the mean square cannot be trusted, the step of kozistr's Ranger is negative"
+    "Reverse the step while the mean square cannot be trusted, as kozistr's Ranger does"
     return u if rectification(sqr_mom, step, n_min) else -u
 
 def kozistr_ranger(hp): return Rule(*ranger.terms[:3], uphill, *ranger.terms[3:], **ranger.defaults),hp
@@ -78,7 +78,7 @@ def lessw_rangerva(hp):
     return Rule(twice_averaged_top if hp.pop('amsgrad', True) else twice_averaged, decay, descend, lookahead, k=6, alpha=0.5),hp
 
 def later(start):
-    "Slow weights that begin otherwise"
+    "Return a case whose slow weights begin at `start`"
     def f(hp, inner):
         rule,hp = official_lookahead(hp, inner)
         return rule,{**hp, 'slow_from':start}

@@ -7,12 +7,12 @@ def found(rule, hp): return rule,hp,Protocol(extras=dict(d=lambda engine, state,
 
 @term
 def measure(u, unit:Across(_unit)):
-    "The source measures its first gradient before decay is in it: the sum of the two is thrown away"
+    "Measure the first gradient without the decay, as the source does, which discards the sum of the two"
     return u
 
 @term
 def late(u, m:Borrowed, v:Borrowed, pace:Across(_farther, 2), *, lr:NonNeg=1., eps:Pos=1e-8):
-    "`prodigy` of 1.1.2 without a mean of gradients: this step's gradient is weighed with the next d"
+    "`prodigy` of 1.1.2 without a mean of gradients, which weights the gradient of a step with the next d"
     return m/(v.sqrt() + pace[1]*eps)*(pace[1]*lr)
 
 def official_prodigy(hp):

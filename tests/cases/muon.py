@@ -5,7 +5,7 @@ from fastopt.core.rules import Count, NonNeg, Rule, decay, descend, each, term
 
 @each
 def rounded_newton_schulz(x, steps, eps):
-    "In the authors' order of operations, which bfloat16 can tell from ours"
+    "Use the authors' order of operations, which differs from ours in bfloat16"
     M,(a,b,c) = as_matrix(x),(3.4445, -4.7750, 2.0315)
     X = (M.mT if M.shape[0]>M.shape[1] else M).to(torch.bfloat16)
     X = X/(X.norm() + eps)

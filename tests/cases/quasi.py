@@ -1,7 +1,7 @@
 "Quasi-hyperbolic optimizers"
 from fastopt.optim.qhadam import qhadam, qhadamw
 
-QHOPTIM = dict(mom=0.9, nu1=1., nu2=1., wd=0.) # The defaults of its classes
+QHOPTIM = dict(mom=0.9, nu1=1., nu2=1., wd=0.) # The defaults of qhoptim's classes
 
 def qhoptim_qhadam(hp): return (qhadamw if hp.pop('decouple_weight_decay', False) else qhadam),{**QHOPTIM, **hp}
 

@@ -8,11 +8,11 @@ from . import Protocol
 
 @term
 def slip(u, *, sqr_mom=0.999):
-    "The source scales positive-negative momentum as if its β₀ were β₂"
+    "Scale positive-negative momentum as the source does, which uses β₂ in place of β₀"
     return u * sqrt(5/((1+sqr_mom)**2 + sqr_mom**2))
 
 def leaking():
-    "Decay and norm loss, one after the other, for the last tensor only, with a mean over all; and what must be called before each step"
+    "Return a term with decay, then norm loss, for the last tensor only and with a mean over all, and a function to call before each step"
     seen = {}
     def before(t, engine, state, ps): seen.update(left=len(ps), sum=0., n=0)
     @each
@@ -30,13 +30,13 @@ def leaking():
     return term(leaky_decay),before
 
 def _size(v, *, sqr_mom=0.999, step):
-    "The root of the mean of all debiased mean squares, whose sum kozistr's port starts from 1"
+    "Return the root of the mean of all debiased mean squares, whose sum starts from 1 in kozistr's port"
     return sqrt((1 + float(sum(o.sum() for o in v))/(1-sqr_mom**step)) / sum(o.numel() for o in v))
 
 @term
 def kozistr_decay(u, p, v:Borrowed, size:Across(_size), *, lr=1e-3, wd=1e-4, norm_wd=1e-4, eps=1e-8, sqr_mom=0.999, total=0, pct_start=0.72,
     min_lr=3e-5, step):
-    "Decay and norm loss, one after the other"
+    "Apply the decay and then the norm loss"
     η = warm_down(warm_up(lr, sqr_mom=sqr_mom, total=total, step=step), lr=lr, total=total, pct_start=pct_start, min_lr=min_lr, step=step)
     q = p*(1 - η*wd/size)
     return u + (p - q*(1 - (1 - 1/(unit_norm(q) + eps))*(η*2*norm_wd)))/η

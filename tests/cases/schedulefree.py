@@ -1,9 +1,9 @@
-"Schedule-free, y and x"
+"Schedule-free optimizers, with y and x"
 from fastopt.optim.schedulefree import averaged, schedulefree_adamw, schedulefree_radam, schedulefree_sgd
 from . import Protocol
 
 def both(rule):
-    "How to replay `rule`, whose average is recorded too"
+    "Return how to replay `rule`, whose average is recorded as well"
     def f(hp):
         hp,mom = {k:v for k,v in hp.items() if k!='foreach'},hp.get('mom', rule.hypers['mom'])
         def x(i): return lambda engine, state, ps: averaged(ps[i].detach(), state[ps[i]]['z'], mom).numpy()

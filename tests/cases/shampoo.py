@@ -13,7 +13,7 @@ def port_root(M, order, eps):
 
 @each
 def port_grams(grams, roots, x, eps, fresh):
-    "A dimension is added up when those before it have been multiplied by their roots"
+    "Sum the products of each dimension after multiplying by the roots of the dimensions before it"
     new = []
     for d,M,R in _unpack(x, SIDES, grams, roots):
         X = x.movedim(d, 0)
@@ -26,13 +26,13 @@ def port_roots(grams, p, eps): return _pack(lambda d,M: port_root(M, p.ndim, eps
 
 @term
 def fed_back(u, last, *, mom:Unit=0., step):
-    "The mean of the gradient and of the last direction, after it was multiplied by the roots"
+    "Return the mean of the gradient and the last direction, which was multiplied by the roots"
     if step==1: last.copy_(u)
     return u*(1-mom) + last*mom
 
 @term
 def port_whiten(u, p, last:Borrowed, grams=squares, roots=squares, *, eps:Pos=1e-4, every:Count=1, step):
-    "Twice the paper's exponents"
+    "Use twice the paper's exponents"
     fresh = (step-1)%every==0
     grams.copy_(port_grams(grams, roots, u, eps, fresh))
     if fresh: roots.copy_(port_roots(grams, p, eps))

@@ -6,7 +6,7 @@ from . import Protocol
 def measured(k): return lambda engine, state, ps: state[ps[0]]['tuned'][k]
 
 def var(engine, state, ps):
-    "The variance; in float32 that of the first gradient is rounding noise, and is computed in the order of the authors' code"
+    "Return the variance; in float32 that of the first gradient is rounding noise, so it is computed in the authors' order"
     tuned,beta = state[ps[0]]['tuned'],engine.groups[0][1]['beta']
     if tuned['t']>1 or ps[0].dtype==torch.float64: return tuned['var']
     debias,noise = 1-beta if engine.options['zero_debias'] else 1.,np.zeros((), dtype=np.float32)

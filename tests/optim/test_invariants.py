@@ -1,4 +1,4 @@
-"What holds for every rule, whatever its idea: one table of invariants, and beside a rule's name what it needs that others do not"
+"Invariants of every rule, in one table, with the special settings that some rules need"
 import gc, sys
 import numpy as np, pytest, torch
 from fastopt.core.engine import DROP, Engine, compute_dtype
@@ -13,41 +13,41 @@ pytestmark = pytest.mark.usefixtures('usual_kernels')
 
 ENGINES = ('eager', 'foreach', 'fused')
 
-# Where 0.3 is not a good rate: one for the parabola, one for Rosenbrock's valley. Velocities and steps of fixed length want small ones,
-# rates that only fall, as Adagrad's, large ones. All are far from where they would no longer do
+# Rates for rules that need another one than 0.3, for the parabola and for Rosenbrock's valley. Velocities and steps of fixed length need
+# small rates; rates that only fall, such as Adagrad's, need large ones. All are far from the values where the test would fail
 LR = dict(momentum=(0.1, 0.1), nesterov=(0.1, 0.1), sgdm_clip=(0.1, 0.1), demon_sgdm=(0.1, 0.1), lars=(0.1, 0.1), aggmo=(0.1, 0.1),
     lamb=(0.1, 0.1), mars_lion=(0.1, 0.1), lion=(0.1, 0.03), cautious_lion=(0.1, 0.03), sophia=(0.025, 0.025), rmsprop=(0.03, 0.03),
     rmsprop_centered=(0.03, 0.03), lamb_debiased=(0.03, 0.03), diffmod=(0.6, 0.6), dadapt_sgd=(0.7, 0.7), adopt=(1., 1.), adoptw=(1., 1.),
     schedulefree_radam=(1., 1.), shampoo=(1., 1.8), adagrad=(3., 1.5), schedulefree_sgd=(3., 0.3), qhm=(5.6, 1.8), adadelta=(10., 1.8))
-# Which need more than 250 steps for the parabola, and more than 1,000 for the valley
+# Rules that need more than 250 steps for the parabola, and more than 1,000 for the valley
 SLOW = set('''adadelta adamod adan adan_no_prox aggmo asgd diffmod diffrgrad diffrgrad_hold lamb qhm radam_hold ranger ranger20
     schedulefree_adamw schedulefree_radam sgd sgd_clip sophia yellowfin'''.split())
 SLOW_IN_VALLEY = set('''adabelief adadelta adafactor adagrad adamax adamod adopt adoptw asgd dadapt_sgd demon_adam demon_adam_wolfe diffmod
     diffrgrad diffrgrad_hold lamb_debiased nadam nadamw qhm radam radam_hold ranger ranger20 ranger21 rangerqh rmsprop rmsprop_centered
     schedulefree_adamw schedulefree_radam schedulefree_sgd sgd sgd_clip shampoo'''.split())
-# Of a few weights the largest, clipped to the next, would stop where that one has arrived
+# With few weights the largest entry is clipped to the next one, so it would stop once that has converged
 FEW = dict(sgd_clip=dict(q=0.), adam_clip=dict(q=0.))
 
-# What moves weights without a gradient, beside weight decay
+# Hypers other than weight decay that move weights without a gradient
 RESTLESS = dict(asgd='lambd', # A decay of its own
-    ranger21='norm_wd') # Norm loss: pulls each row to the length 1
+    ranger21='norm_wd') # Norm loss pulls each row to length 1
 
-# Rules that make the same steps if all gradients are multiplied by the same number, as long as `eps` is nothing beside them; Sophia only
-# where it has learned no curvature. Others see the size of gradients in friction (diffGrad), in first steps that are plain descent (RAdam),
-# in a bound on the length of gradients (MARS, Ranger21), or in what their state starts from (Yogi)
+# Rules whose steps do not change if all gradients are multiplied by the same number, as long as `eps` is negligible (Sophia only while it
+# has no curvature). In other rules the size of gradients matters in friction (diffGrad), in first steps of plain descent (RAdam), in a
+# bound on the norm of gradients (MARS, Ranger21), or in the initial state (Yogi)
 SCALE_FREE = set('''adabelief_ams adabelief_plain adadelta adafactor adagrad adam adam_clip adam_mini adamax adamod adamw adan adan_no_prox
     adopt adoptw amsgrad cautious_adamw cautious_lion dadapt_adam dadapt_adamw dadapt_sgd demon_adam demon_adam_damped demon_adam_wolfe
     lamb lamb_debiased laprop lars lion muon nadam nadamw prodigy prodigy_l2 qhadam qhadamw radam_hold rangerqh rmsprop rmsprop_centered
     rprop schedulefree_adamw schedulefree_radam shampoo soap sophia stableadamw'''.split())
-UNDECAYED = dict(lars=dict(adapt_all=True)) # Without decay it adapts nothing, if not told to
+UNDECAYED = dict(lars=dict(adapt_all=True)) # Without decay it adapts nothing by default
 
 def quiet(rule, **hypers):
-    "All hypers of `rule` and its options, without decay of any kind, and with `hypers`"
+    "Return all hypers and options of `rule`, with `hypers` and without any kind of decay"
     off = {k:0. for k in rule.hypers if k=='wd' or k.endswith('_wd') or k==RESTLESS.get(rule.named)}
     return rule.settle({**off, **hypers})
 
 def move(rule, starts, grads, how='eager', lowp='plain', **hypers):
-    "The weights that `starts` become, after a step for each list of gradients in `grads`, and their states"
+    "Return the weights that start at `starts` and their states, after one step for each list of gradients in `grads`"
     hypers,options = quiet(rule, **hypers)
     ps,state,engine = [p.clone().requires_grad_() for p in starts],{},Engine(rule, options, how, lowp)
     for gs in grads:
@@ -56,7 +56,7 @@ def move(rule, starts, grads, how='eager', lowp='plain', **hypers):
     return [p.detach() for p in ps],[state[p] for p in ps]
 
 def noise(ps, n):
-    "`n` lists of gradients for the weights `ps`"
+    "Return `n` lists of gradients for the weights `ps`"
     torch.manual_seed(1)
     return [[torch.randn(p.shape).to(p.dtype) for p in ps] for _ in range(n)]
 
@@ -73,13 +73,13 @@ BOTTOM = torch.linspace(-2, 2, 12, dtype=torch.float64)
 def parabola(x): return ((x.flatten()-BOTTOM)**2 @ STEEP)/2
 def parabola_slope(x): return ((x.flatten()-BOTTOM)*STEEP).view_as(x)
 
-def valley(x): return ((1-x[0])**2 + 100*(x[1]-x[0]**2)**2)/100 # Rosenbrock's, so flat that a gradient can be a step
+def valley(x): return ((1-x[0])**2 + 100*(x[1]-x[0]**2)**2)/100 # Rosenbrock's function, so flat that a gradient can serve as a step
 def valley_slope(x):
     above = x[1]-x[0]**2
     return torch.stack([x[0]-1 - 200*x[0]*above, 100*above])/50
 
 def remains(f, slope, rule, start, lr, steps, hypers):
-    "What `rule` leaves of the value of `f` at `start`, with a rate that falls from `lr` to 0"
+    "Return the final value of `f` relative to that at `start`, with a rate that falls from `lr` to 0"
     (hypers,options),p,state = quiet(rule, **hypers),start.clone().requires_grad_(),{}
     engine = Engine(rule, options, 'eager')
     for t in range(steps):
@@ -90,7 +90,7 @@ def remains(f, slope, rule, start, lr, steps, hypers):
 @pytest.mark.parametrize('name', RULES)
 def test_solves_a_parabola_and_rosenbrocks_valley(name):
     rule,(a,b),few = RULES[name],LR.get(name, (0.3, 0.3)),FEW.get(name, {})
-    start = torch.ones(12 if centralize in rule.terms else (4, 3), dtype=torch.float64) # The mean of a row could not change
+    start = torch.ones(12 if centralize in rule.terms else (4, 3), dtype=torch.float64) # Centralization keeps the mean of a row
     assert remains(parabola, parabola_slope, rule, start, a, 500 if name in SLOW else 250, few) <= 1e-5
     start = torch.tensor([-1.2, 1.], dtype=torch.float64)
     assert remains(valley, valley_slope, rule, start, b, 2500 if name in SLOW_IN_VALLEY else 1000, few) <= 1e-3
@@ -107,7 +107,7 @@ def test_zero_gradients_leave_weights_alone(name):
 
 @pytest.mark.parametrize('name', RULES)
 def test_permuted_weights_make_permuted_steps(name):
-    rule,p = RULES[name],torch.randn(6, 6, dtype=torch.float64) # Square: SOAP's directions are arbitrary where a first gradient has none
+    rule,p = RULES[name],torch.randn(6, 6, dtype=torch.float64) # Square; elsewhere some of SOAP's directions are arbitrary
     grads,entries,rows = noise([p], 12),torch.randperm(36),torch.randperm(6)
     def permuted(t): return t.flatten()[entries].view_as(t) if rule.elementwise else t[rows]
     for how in ENGINES:
@@ -134,7 +134,7 @@ def threads():
 def test_steps_are_the_same_to_the_bit(name, threads):
     for how,n in threads.items():
         torch.set_num_threads(n)
-        ps = [torch.randn(s) for s in ((40, 25, 40) if n>1 else (8, 5, 8), (7,), (3, 5))] # Enough for two threads
+        ps = [torch.randn(s) for s in ((40, 25, 40) if n>1 else (8, 5, 8), (7,), (3, 5))] # Large enough for two threads
         grads = noise(ps, 7)
         a,b = (move(RULES[name], ps, grads, how) for _ in range(2))
         assert all(map(torch.equal, a[0], b[0])), how
@@ -169,7 +169,7 @@ def test_memory_of_state_is_as_the_registry_says(name, table):
         assert all(type(o) in (int, float, list) for k in rule.rule_of(p).memos for o in st[k].values())
 
 def held(o, seen):
-    "Bytes of tensors and arrays, and entries of lists, dicts and objects of fastopt, that can be reached from `o`, without those `seen`"
+    "Count the bytes of tensors and arrays, and the entries of lists, dicts and fastopt's objects, reachable from `o` and not in `seen`"
     if id(o) in seen: return np.zeros(2, dtype=int)
     seen[id(o)] = o
     if isinstance(o, (torch.Tensor, np.ndarray)): return np.array([o.nbytes, 0])
@@ -180,7 +180,7 @@ def held(o, seen):
 @pytest.fixture(scope='module')
 def few_objects():
     gc.collect()
-    gc.freeze() # What is there already need not be looked at again and again
+    gc.freeze() # Existing objects need not be visited at every collection
     yield
     gc.unfreeze()
 
@@ -195,7 +195,7 @@ def test_nothing_grows_in_hundreds_of_steps(name, how, few_objects):
             engine.step([([p], hypers)], state)
         gc.collect()
         return sys.getallocatedblocks(),held([dict(state), vars(engine)], {}),len(BUILT)
-    # What Python and PyTorch keep for the first of its kind is there then
+    # By then Python and PyTorch have made everything that they keep after a first use
     (blocks,size,built),(blocks_then,size_then,built_then) = grown(300),grown(450)
-    assert blocks_then-blocks < 225 # One object in two steps
+    assert blocks_then-blocks < 225 # Less than one object in two steps
     assert (size_then<=size).all() and built_then==built

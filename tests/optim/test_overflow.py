@@ -1,4 +1,4 @@
-"Edges of a dtype: huge gradients, zeros, denormals, weights without entries, clips of few weights; and what terms cannot be told"
+"Edges of a dtype: huge gradients, zeros, denormals, weights without entries, clips of few weights, and questions that terms must not ask"
 import math, warnings
 from itertools import product
 import pytest, torch
@@ -17,7 +17,7 @@ ENGINES = ('eager', 'foreach', 'fused')
 FEW = (4, 3), (5,), (3, 2, 2, 2)
 
 def after(rule, how, gradients, n, shapes=FEW, dtype=torch.float32, lowp='plain', start=torch.randn, **hypers):
-    "The weights after `n` steps with the gradients that `gradients` makes of the number of the step and a weight, and their states"
+    "Return the weights and their states after `n` steps with the gradients `gradients(step, weight)`"
     torch.manual_seed(0)
     ps,state = [start(s).to(dtype).requires_grad_() for s in shapes],{}
     hypers,options = rule.settle(hypers)
@@ -28,17 +28,17 @@ def after(rule, how, gradients, n, shapes=FEW, dtype=torch.float32, lowp='plain'
     return torch.cat([p.detach().flatten() for p in ps]),state
 
 def tensors_of(state):
-    "All tensors among the `state`, as one vector"
+    "Return all tensors of the `state` as one vector"
     return torch.cat([torch.zeros(0), *(v.flatten() for st in state.values() for v in st.values() if isinstance(v, torch.Tensor))])
 
 def noise(t, p): return torch.randn(p.shape, generator=torch.Generator().manual_seed(t))
 
 # ---- huge gradients
 
-LONG = (7, 3), (8,), (6, 2, 2, 2) # Weights all of whose gradient is huge
+LONG = (7, 3), (8,), (6, 2, 2, 2) # Weights with a huge gradient in every entry
 
 def burst(size, at):
-    "Gradients that are huge at step `at`, in one entry, or in all if the first dimension is long"
+    "Return a function for gradients that are huge at step `at`, in one entry or, if the first dimension is long, in all"
     def f(t, p):
         g = noise(t, p)
         if t!=at: return g
@@ -49,13 +49,14 @@ def burst(size, at):
 
 @pytest.mark.parametrize('name', RULES)
 def test_weights_stay_finite_after_huge_gradients_unless_the_registry_names_the_rule(name):
-    """Bursts of 1e19 to 3e38 before and after the state has learnt; 12 steps, for SOAP turns its axes after every tenth
+    """Bursts of 1e19 to 3e38 before and after the state has been filled, in 12 steps because SOAP rotates its axes after every tenth
 
-    The same bursts were given to PyTorch 2.14's Adafactor and SGD, and to what the authors published, or others before them: lessw2020's
+    The same bursts were given to PyTorch 2.14's Adafactor and SGD, and to code of the authors or of earlier ports: lessw2020's
     ranger.py@81d386b and ranger2020.py@02d0540, nikhilvyas/SOAP@f42d296, AGI-Arena/MARS@31d813c, YellowFin_Pytorch@046feb2,
-    moskomule/shampoo.pytorch@1ab7de4 and the PyTorch version of google-research/scalable_shampoo@05e1d1c. Whatever stays finite there does
-    here, but for a matrix of 7 by 3 in which moskomule's Shampoo, which multiplies by one root before it sums for the next, stands 1e19.
-    SOAP and MARS stay finite here where there they do not: SOAP from 1e20 on, once its axes have turned, and MARS from 2.5e38 on."""
+    moskomule/shampoo.pytorch@1ab7de4 and the PyTorch version of google-research/scalable_shampoo@05e1d1c. Everything that stays finite
+    there stays finite here, with one exception: for a matrix of 7 by 3, moskomule's Shampoo, which multiplies by one root before it
+    sums for the next, tolerates 1e19. SOAP and MARS stay finite here where they do not there: SOAP from 1e20 on, once its axes have
+    been rotated, and MARS from 2.5e38 on."""
     limit,survived = OVERFLOWS.get(name, (math.inf, ''))[0],True
     for size,at in product((*[1e19]*(limit<1e20), 1e20, 1e30, 3e38), (0, 6)):
         shapes = FEW if name in OVERFLOWS and size<limit else FEW+LONG # Sums over rows are larger than an entry
@@ -105,7 +106,7 @@ def test_lerp_is_pytorchs_in_all_engines(w):
         Engine(Rule(between, descend, lr=0.), how=how).step([([p], dict(lr=0.))], state)
         torch.testing.assert_close(state[p]['buf'], want, equal_nan=True, msg=how)
 
-# ---- what terms cannot be told
+# ---- questions that terms must not ask
 
 ASKS = {'if': lambda u: u if u.sum()>0 else -u, 'if of one': lambda u: u if (u>0) else -u, 'and': lambda u: u>0 and u,
     'not': lambda u: u*(not u), 'max': lambda u: max(u, -u), 'float': lambda u: u*float(u), 'int': lambda u: u*int(u),
@@ -195,7 +196,7 @@ def test_zeros_and_denormals(name):
             assert ps.isfinite().all(), (how, g.__name__)
             assert tensors_of(state).isfinite().all(), (how, g.__name__)
     if 'eps' not in rule.hypers or 0. not in rule.ranges['eps']: return
-    nans = [after(rule, how, half, 7, eps=0.)[0].isnan() for how in ENGINES] # 0/0 where a rule says so
+    nans = [after(rule, how, half, 7, eps=0.)[0].isnan() for how in ENGINES] # Some rules compute 0/0
     assert torch.equal(nans[1], nans[0]) and torch.equal(nans[2], nans[0])
 
 # ---- weights without entries
@@ -232,13 +233,13 @@ def test_edges_of_other_clips(name, edges):
 
 @pytest.mark.parametrize('launcher', ['cpp', 'numba'])
 def test_an_infinite_gradient_reaches_no_other_number_of_a_vector(launcher, monkeypatch):
-    "The mean of a row of a vector is 0 by definition, also where a kernel sums it up"
+    "The mean of a row of a vector is 0 by definition, also where a kernel computes it"
     from fastopt.core.backends.cpp import CppLauncher
     from fastopt.core.backends.numba import NumbaLauncher
     monkeypatch.setitem(fused.backends, 'cpu', dict(cpp=CppLauncher, numba=NumbaLauncher)[launcher])
     rule,ends = Rule(centralize, descend),[]
     for how in ('eager', 'foreach', 'fused'):
-        p = torch.ones(40_000, requires_grad=True) # Of several blocks
+        p = torch.ones(40_000, requires_grad=True) # Several blocks long
         p.grad = torch.ones(40_000)
         p.grad[[1, 30_000]] = torch.tensor([float('inf'), float('nan')])
         Engine(rule, how=how).step([([p], rule.hypers)], {})

@@ -1,4 +1,4 @@
-"Every recorded trajectory that a rule claims: the whole collection where it lies beside the project, the committed subset elsewhere"
+"Replays every recorded trajectory of each rule, from the whole collection if it is next to the project and otherwise from the subset here"
 import json, numpy as np
 from collections import Counter
 from functools import partial
@@ -15,7 +15,7 @@ ROOTS = [o for o in (TESTS/'reference', TESTS.parents[1]/'shared'/'reference') i
 
 def replayed(name, engine=None): return list(replay(ROOTS[-1], [name], engine, ('primary', 'port')))
 
-AHEAD = Ahead(partial(replayed, engine='fused'), RULES, size=1) # Most cases have hypers that make a kernel of their own
+AHEAD = Ahead(partial(replayed, engine='fused'), RULES, size=1) # Most cases have hypers that need a kernel of their own
 
 @pytest.mark.parametrize('name', RULES)
 def test_replay(name):
@@ -23,18 +23,18 @@ def test_replay(name):
     assert errors, f'no case of {name} was replayed'
     assert all(not isinstance(o, str) and o<=1 for o in errors.values()), {k:v for k,v in errors.items() if isinstance(v, str) or not v<=1}
 
-beside = pytest.mark.skipif(len(ROOTS)<2, reason='the whole collection does not lie beside the project')
+beside = pytest.mark.skipif(len(ROOTS)<2, reason='the whole collection is not next to the project')
 
 @beside
 def test_the_committed_subset_is_part_of_the_whole():
-    "Replaying it as well would show nothing more"
+    "Replaying the subset as well would show nothing more"
     ours,whole = (json.loads((o/'index.json').read_text()) for o in ROOTS)
     at = [whole['record_after_steps'].index(o) for o in ours['record_after_steps']]
     for k,case in ours['cases'].items(): assert case=={o: whole['cases'][k].get(o) for o in case}
     for f in ROOTS[0].glob('*.npz'):
         a,b = np.load(f),np.load(ROOTS[1]/f.name)
         for k in a.files:
-            want = b[k][:len(a[k])] if f.stem=='gradients' else b[k][at] # Of gradients the first steps, of weights those that are recorded
+            want = b[k][:len(a[k])] if f.stem=='gradients' else b[k][at] # The first steps of gradients, and the recorded steps of weights
             assert np.array_equal(a[k], want, equal_nan=True), (f.name, k)
 
 @beside
@@ -46,7 +46,7 @@ def test_what_is_known_to_be_wrong_is_not_matched():
     errors = {case: err for _,case,_,_,err in replay(ROOTS[-1], trust=('known-wrong',), engine='eager')}
     assert all(err>1e3 for err in errors.values()), errors
 
-@pytest.mark.skipif(not NEWER.exists(), reason='the newer collection does not lie beside the project')
+@pytest.mark.skipif(not NEWER.exists(), reason='the newer collection is not next to the project')
 def test_newer_options_and_newer_optimizers():
     found = {case: err for _,case,_,_,err in replay(NEWER, ['SOAP', 'Prodigy', 'AdaMuon', 'CAME', 'NorMuon'], engine='eager')}
     ours = {case for case in found if case.startswith(('SOAP.', 'Prodigy.'))}

@@ -1,5 +1,4 @@
-"""What rules make of weights of 0 to 5 dimensions and of sizes of 1, against what their sources say of shapes, written down once more in
-numpy"""
+"Rules on weights of 0 to 5 dimensions and with sizes of 1, compared with NumPy versions of what their sources do with shapes"
 import numpy as np, pytest, torch
 from fastopt.optim.adam import adam, amsgrad
 from fastopt.optim.adan import mars, mars_adamw
@@ -23,12 +22,12 @@ SHAPES = [(), (1,), (5,), (1, 1), (5, 1), (1, 5), (3, 4), (4, 3), (3, 4, 2), (2,
 SQUARE = [(), (1,), (2,), (1, 1), (4, 4), (3, 4, 2), (1, 1, 1), (3, 2, 2, 3), (4, 1, 4, 1), (2, 3, 2, 2, 3)]
 
 def start(shape, n=6):
-    "A weight of `shape` and `n` gradients, as arrays"
+    "Return a weight of `shape` and `n` gradients, as arrays"
     rng = np.random.default_rng(len(shape))
     return rng.normal(size=shape),rng.normal(size=(n, *shape))
 
 def ours(rule, p, gs, how='eager', **hypers):
-    "The weight that `rule` makes of `p` with the gradients `gs`"
+    "Return the weight `p` after the steps of `rule` with the gradients `gs`"
     rule,hypers = rule.chosen(hypers)
     (hypers,options),p,state = rule.settle(hypers),torch.tensor(p).requires_grad_(),{}
     engine = Engine(rule, options, how)
@@ -44,7 +43,7 @@ def length(x, axes=None): return np.sqrt((x*x).sum(axes, keepdims=axes is not No
 def debiased(m, β, t): return m/(1-β**t)
 
 def adam_of(p, gs, direct=lambda d, g, v, t: d, lr=1e-3, b1=0.9, b2=0.999, eps=1e-8, wd=0., seen=lambda g: g, top=False, hat=False):
-    "Adam with decoupled decay, whose gradients are `seen` and whose direction is turned by `direct`"
+    "Run Adam with decoupled decay on gradients changed by `seen`, with a direction changed by `direct`"
     m,v,most = 0.,0.,0.
     for t,g in enumerate(gs, 1):
         g = seen(g)
@@ -55,7 +54,7 @@ def adam_of(p, gs, direct=lambda d, g, v, t: d, lr=1e-3, b1=0.9, b2=0.999, eps=1
     return p
 
 def descent(seen, lr=1e-3):
-    "Plain descent along what is `seen` of the gradient `g` at the weight `p`"
+    "Return plain descent along `seen(p, g)` for the weight `p` and its gradient `g`"
     def f(p, gs):
         for g in gs: p = p - lr*seen(p, g)
         return p
@@ -114,7 +113,7 @@ def schulz(X):
     return X
 
 def stacked(x):
-    "Keller Jordan's reading: four dimensions are flattened, otherwise the last two are a matrix; here a vector is a column"
+    "Read shapes as Keller Jordan does: four dimensions are flattened, otherwise the last two are a matrix; here a vector is a column"
     if x.ndim<2 or x.ndim==4: return schulz(x.reshape(x.shape[0] if x.ndim else 1, -1)).reshape(x.shape)
     return np.stack([schulz(o) for o in x.reshape(-1, *x.shape[-2:])]).reshape(x.shape)
 
@@ -131,7 +130,7 @@ def muon_of(p, gs, matrices=stacked, sides=lambda s: s[-2:], gain=lambda rows, c
 def rows_by_rest(s): return s[0],np.prod(s[1:])
 
 def along(x, Ms, back=False):
-    "`x` multiplied along each dimension that has one by its matrix of `Ms`"
+    "Multiply `x` along each dimension that has a matrix in `Ms` by that matrix"
     for d,M in enumerate(Ms):
         if M is not None: x = np.moveaxis(np.moveaxis(x, d, -1) @ (M.T if back else M), -1, d)
     return x
@@ -147,7 +146,7 @@ def shampoo_of(p, gs):
     return p
 
 def join(shape, longest):
-    "The authors' way to merge dimensions"
+    "Merge dimensions as the authors do"
     new,now = [],1
     for n in shape:
         if now*n<=longest: now *= n
@@ -221,7 +220,7 @@ MATRICES = dict( # The same, for rules with a matrix for each dimension
     soap_biased=(soap, dict(every=2, correct_bias=False), lambda p, gs: soap_of(p, gs, debias=False)))
 
 def agree(case, shapes, tolerance):
-    "Our weights are those of the source, for each of the `shapes`"
+    "Check that our weights equal those of the source for each of the `shapes`"
     rule,hypers,theirs = case
     for shape in shapes:
         p,gs = start(shape)

@@ -1,4 +1,4 @@
-"PyTorch's own optimizers, every hyper and option with every other: the same steps in float64; and after an overflow in float32"
+"The same steps as PyTorch's own optimizers for every combination of hypers and options in float64, and after an overflow in float32"
 from inspect import signature
 from itertools import product
 import pytest, torch
@@ -8,7 +8,7 @@ from fastopt.core.groups import from_torch, torch_keys
 from fastopt.core.rules import Rule, decay, maximize
 
 LR = 0.05
-ROUGH = dict(NAdam=1e-5, ASGD=1e-7) # PyTorch keeps what they know of past steps in float32
+ROUGH = dict(NAdam=1e-5, ASGD=1e-7) # PyTorch keeps their memory of past steps in float32
 AGAIN = dict(weight_decay=(0., 0.1), maximize=(False, True))
 BETAS,EPS = dict(betas=((0.9, 0.99), (0., 0.9), (0.9, 0.))),dict(eps=(1e-8, 0.1))
 DECOUPLED = dict(decoupled_weight_decay=(False, True))
@@ -26,7 +26,7 @@ CLASSES = dict( # The hypers and options of PyTorch's classes, with values for t
     Muon=dict(momentum=(0., 0.9), nesterov=(False, True), ns_steps=(1, 5), adjust_lr_fn=(None, 'match_rms_adamw')))
 
 def ours(cls, kw):
-    "Our rule and hypers for those of PyTorch's class"
+    "Return our rule and hypers for those of PyTorch's class"
     kw,late,up = dict(kw),kw.get('decoupled_weight_decay', cls=='AdamW'),kw.get('maximize')
     for o in ('decoupled_weight_decay', 'maximize'): kw.pop(o, None)
     name = 'amsgrad' if kw.pop('amsgrad', False) else 'rmsprop_centered' if kw.pop('centered', False) else cls.lower()
@@ -47,11 +47,11 @@ def combinations(cls, **more):
     for o in product(*grid.values()):
         kw = dict(zip(grid, o))
         if kw.get('nesterov') and cls=='SGD' and (kw['dampening'] or not kw['momentum']): continue # PyTorch refuses it
-        if kw.get('centered') and not kw['alpha']: continue # A variance of one gradient is 0, and PyTorch's a bit below, whose root is NaN
+        if kw.get('centered') and not kw['alpha']: continue # PyTorch's variance of one gradient is slightly negative, and its root NaN
         yield kw
 
 def both(cls, kw, dtype, gradients, shapes=((4, 3), (5,), (2, 3, 2))):
-    "Weights after PyTorch's steps and after ours"
+    "Return the weights after PyTorch's steps and after ours"
     torch.manual_seed(0)
     shapes = [(4, 3), (3, 5)] if cls=='Muon' else shapes
     starts = [torch.randn(s, dtype=dtype) for s in shapes]
