@@ -33,7 +33,7 @@ def full(records):
     "All there is, for the notebook of benchmarks"
     def part(k, title):
         return f'### {title}\n\n' + (f'{where(records[k])}.\n\n{table(records[k]["rows"])}' if k in records else 'Not measured.')
-    head = '## On a GPU\n\n`python tests/gpu.py` decides on a GPU what a CPU cannot, in nine minutes.'
+    head = '## On a GPU\n\n`python tests/gpu.py` runs the checks that need a GPU, in nine minutes.'
     return MARK + '\n\n'.join([head, *(part(*o) for o in PARTS.items())])
 
 UNKNOWN = """On a GPU nothing has been measured yet. The generated Triton is tested in Triton's interpreter, compiled for GPUs that are not

@@ -383,8 +383,8 @@ def test_the_same_space_for_all_but_what_is_specific():
 
 # ---- what is refused
 
-@pytest.mark.parametrize('kwargs,why', [(dict(rules=['difgrad']), "did you mean 'diffgrad'"), (dict(rules=[]), 'nobody to compare'),
-    (dict(rules=[3]), '3 makes no optimizer'), (dict(rules=[adamw, 'adamw']), "two optimizers are called 'adamw'"),
+@pytest.mark.parametrize('kwargs,why', [(dict(rules=['difgrad']), "did you mean 'diffgrad'"), (dict(rules=[]), 'nothing to compare'),
+    (dict(rules=[3]), '3 does not make an optimizer'), (dict(rules=[adamw, 'adamw']), "two optimizers are called 'adamw'"),
     (dict(seeds=0), 'seeds=[] must be 1 or more'), (dict(seeds=[1,1]), 'different numbers'), (dict(seeds=[C.TUNING_SEED]), 'below 1000000'),
     (dict(epochs=0), 'epochs=0 must be'), (dict(trials=-1), 'trials=-1'), (dict(trials=5), 'not both'),
     (dict(tune_seeds=0), 'tune_seeds=0'), (dict(metric='acuracy'), "did you mean 'accuracy'"),

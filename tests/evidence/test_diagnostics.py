@@ -300,8 +300,8 @@ def test_attention_and_its_second_derivative():
 TORCHS = partial(OptimWrapper, opt=torch.optim.Adam)
 CANNOT = [(adamw, WatchFriction, ValueError, 'adamw has no term friction or late_friction (adam → decay → descend)'),
     (sgd, WatchBound, ValueError, 'WatchBound: sgd has no term adamod'), (adam, WatchClip, ValueError, 'has no term clip'),
-    (Adam, WatchUpdates, TypeError, 'Optimizer is no optimizer of fastopt'),
-    (TORCHS, WatchUpdates, TypeError, 'Adam is no optimizer of fastopt')]
+    (Adam, WatchUpdates, TypeError, 'Optimizer is not an optimizer of fastopt'),
+    (TORCHS, WatchUpdates, TypeError, 'Adam is not an optimizer of fastopt')]
 WRONG = {'ranger keeps points of its own path (slow)':partial(Sharpness, ['ranger']), '(z)':partial(Sharpness, ['schedulefree_adamw']),
     "did you mean 'adam'":partial(Sharpness, ['adm']), 'batches=0 must be 1 or more':partial(Sharpness, batches=0),
     'every=True must be a whole number':partial(WatchUpdates, True)}

@@ -95,7 +95,7 @@ def test_errors_of_differences_fall_as_their_order_says():
         assert math.log10(a/b)==pytest.approx(order, abs=0.05)
 
 @pytest.mark.parametrize('call,error,says', [(lambda: find_problem('rosenbrok'), ValueError,
-    "has no 'rosenbrok'; did you mean 'rosenbrock'?"), (lambda: find_problem(3), TypeError, '3 is no problem'),
+    "has no 'rosenbrok'; did you mean 'rosenbrock'?"), (lambda: find_problem(3), TypeError, '3 is not a problem'),
     (lambda: PROBLEMS['F1'](0, 0), TypeError, 'F1 is a function of 1 coordinate; it was given 2'),
     (lambda: difference(PROBLEMS['F1'], torch.zeros(1), kind='centre'), ValueError, "did you mean 'central'?")])
 def test_bad_problems(call, error, says):
@@ -197,8 +197,8 @@ def test_noise_is_the_same_for_all_and_none_in_the_heights():
     (lambda: L.plot_paths('ackley', 'adam', lr='fast'), ValueError, "lr='fast' must be"),
     (lambda: L.plot_paths('ackley', ['adam', 'sgd'], lr=[0.1]), ValueError, '1 rates for 2 optimizers'),
     (lambda: L.plot_paths('ackley', 'adam', n=0), ValueError, 'n=0 steps'),
-    (lambda: L.plot_paths('ackley', 3), TypeError, '3 makes no optimizer'),
-    (lambda: L.plot_paths('ackley', adam([torch.ones(2, requires_grad=True)])), TypeError, 'makes no optimizer'),
+    (lambda: L.plot_paths('ackley', 3), TypeError, '3 does not make an optimizer'),
+    (lambda: L.plot_paths('ackley', adam([torch.ones(2, requires_grad=True)])), TypeError, 'does not make an optimizer'),
     (lambda: L.path(lambda ps: sgd(ps), 'ackley', lr=0.1), TypeError, 'takes no lr'),
     (lambda: L.plot_landscape('ackley', 'surfaces'), ValueError, "did you mean 'surface'?"),
     (lambda: L.plot_paths(named=adam, lr=[0.1, 0.2]), ValueError, '2 rates for 1'),

@@ -231,7 +231,7 @@ def test_generated_data_are_never_reported(data):
     assert [(o.task, o.synthetic) for o in res.results]==[('mnist-vae', True), ('digits', False)] and {*res.table.task}=={'digits'}
     assert 'mnist-vae' not in {*res.runs.task} | {*res.curves.task} | {*res.steps.task}
     res.save_html('page.html')
-    assert 'ran on generated data, which is no result' in open('page.html').read()
+    assert 'ran on generated data, which is not a result' in open('page.html').read()
 
 def test_a_profile_over_tasks():
     base = bench(seeds=1).results[0]
