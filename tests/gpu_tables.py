@@ -36,8 +36,8 @@ def full(records):
     head = '## On a GPU\n\n`python tests/gpu.py` runs the checks that need a GPU, in nine minutes.'
     return MARK + '\n\n'.join([head, *(part(*o) for o in PARTS.items())])
 
-UNKNOWN = """On a GPU nothing has been measured yet. The generated Triton is tested in Triton's interpreter, compiled for GPUs that are not
-there, and found to use 16-byte accesses; `python tests/gpu.py` decides the rest on a GPU in nine minutes."""
+UNKNOWN = """Nothing has been measured on a GPU yet. The generated Triton code is tested in Triton's interpreter, compiled for several GPUs
+without running on them, and found to use 16-byte accesses; `python tests/gpu.py` runs the checks that need a GPU, in nine minutes."""
 
 def short(records):
     "What the README says"
