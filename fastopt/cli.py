@@ -240,7 +240,7 @@ def federate(
     alpha:float=.3, # How equally classes are distributed: .1 is very unequal, 100 nearly equal
     limit:int=None, # Number of training images to use; by default all
     seed:int=0, # Seed of everything that is random
-    engine:Annotated[str, dict(choices=['simulated','flower'])]='simulated', # Simulate the clients, or run real ones with Flower, as processes of this machine?
+    engine:Annotated[str, dict(choices=['simulated','flower'])]='simulated', # Simulated clients, or Flower processes on this machine
     windows:int=10, # Number of aggregations of flower's server, whose dt is in seconds
     deadline:float=300., # Seconds after which flower's server stops waiting for a client
     resume:str=None, # Folder of a flower run to continue
@@ -265,7 +265,7 @@ def collaborate(
     every:int=None, # Steps between two validations; by default only at the end
     limit:int=None, # Number of training images to use; by default all
     seed:int=0, # Seed of everything that is random
-    engine:Annotated[str, dict(choices=['simulated','processes','cluster'])]='simulated', # Simulate the workers, or run real ones as processes or as ranks of torchrun?
+    engine:Annotated[str, dict(choices=['simulated','processes','cluster'])]='simulated', # Simulated workers, processes, or torchrun ranks
     rank:int=None, # Index of this worker in `peers`, from 0
     peers:str=None, # Comma-separated host:port of all workers on several machines, including this one
     key_file:str=None, # File with a secret shared by all peers; required beyond this machine

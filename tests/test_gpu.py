@@ -72,7 +72,7 @@ def test_tables_tell_what_records_tell_and_no_rehearsal(tmp_path):
     assert list(records)==['speed'] and gpu_tables.full(records).count('Not measured.')==4
     said = gpu_tables.short(records)
     assert '| giant: adamw, share of a copy | 0.9 | >= 0.85 | yes |' in said and 'H200; torch 2.11.0; 2026-01-02; in time' in said
-    assert 'nothing has been measured' in gpu_tables.short({})
+    assert 'Nothing has been measured' in gpu_tables.short({})
 
 def test_the_notebooks_say_what_the_records_say():
     "Those that are committed, if there are any"
