@@ -403,7 +403,7 @@ def decayed_names(lab, **kwargs):
     "Names of the weights that decay moves"
     learn = lab.learner(**kwargs)
     learn.create_opt()
-    if 'wd' not in learn.opt.hypers[0]: raise SkipCheck("it has no hyper 'wd'")
+    if 'wd' not in learn.opt.hypers[0]: raise SkipCheck("the optimizer has no hyper 'wd'")
     wds,lr = [dict.fromkeys(('wd', 'other_wd', 'weight_decay_1d'), o) for o in (0., 10.)],max(0.1, lab.lr) # Hypers of a `route` included
     ends = {n: [step_one_weight(learn, p, lr=lr, **o) for o in wds] for n,p in learn.model.double().named_parameters()}
     return [n for n,o in ends.items() if max_difference(*o)]

@@ -299,7 +299,7 @@ def test_an_optimum_on_an_edge_is_refused():
     assert len(lines())==n+4+4 # What had been tried is not tried again
 
 @pytest.mark.parametrize('lrs,why', [([], 'one or more numbers above 0'), ([0.,1e-3], 'above 0'), ([-1.], 'above 0'),
-    ([math.inf], 'above 0'), ({}, 'lrs has no rates of adamw'), (dict(adamw=[1e-3]), 'no rates of diffgrad'),
+    ([math.inf], 'above 0'), ({}, 'lrs has no learning rates for adamw'), (dict(adamw=[1e-3]), 'no learning rates for diffgrad'),
     (dict(adamw=[1e-3], diffgrad=[1e-3,1e-2]), 'budgets must be equal, and lrs has 1 rates for adamw, 2 rates for diffgrad'),
     (dict(adamw=1e-3, difgrad=1e-3), "did you mean 'diffgrad'")])
 def test_rates_that_are_refused(lrs, why):
@@ -331,8 +331,8 @@ def test_loaders_that_cannot_be_cut():
         load = torch.utils.data.DataLoader
         dls = DataLoaders(load(ITEMS[:64], batch_size=32), load(ITEMS[320:], batch_size=80))
         return Learner(dls, nn.Linear(64, 10), loss_func=nn.CrossEntropyLoss(), opt_func=o, metrics=accuracy)
-    with pytest.raises(CliError, match='cannot be cut.*a function like learn_fn'): go(lrs=[1e-3,1e-2], f=f)
-    with pytest.raises(CliError, match='holdout=0 sets no share'): go(lrs=[1e-3,1e-2], holdout=0)
+    with pytest.raises(CliError, match='cannot be split.*a function like learn_fn'): go(lrs=[1e-3,1e-2], f=f)
+    with pytest.raises(CliError, match='holdout=0 is not a fraction'): go(lrs=[1e-3,1e-2], holdout=0)
 
 # ---- Optuna
 
@@ -386,9 +386,9 @@ def test_the_same_space_for_all_but_what_is_specific():
 @pytest.mark.parametrize('kwargs,why', [(dict(rules=['difgrad']), "did you mean 'diffgrad'"), (dict(rules=[]), 'nothing to compare'),
     (dict(rules=[3]), '3 does not make an optimizer'), (dict(rules=[adamw, 'adamw']), "two optimizers are called 'adamw'"),
     (dict(seeds=0), 'seeds=[] must be 1 or more'), (dict(seeds=[1,1]), 'different numbers'), (dict(seeds=[C.TUNING_SEED]), 'below 1000000'),
-    (dict(epochs=0), 'epochs=0 must be'), (dict(trials=-1), 'trials=-1'), (dict(trials=5), 'not both'),
+    (dict(epochs=0), 'epochs=0 must be'), (dict(trials=-1), 'trials=-1'), (dict(trials=5), 'give only one of them'),
     (dict(tune_seeds=0), 'tune_seeds=0'), (dict(metric='acuracy'), "did you mean 'accuracy'"),
-    (dict(f=lambda o: None), 'learn_fn gave a NoneType'), (dict(f=lambda o: learn_fn(adam)), 'pass on what it is given')])
+    (dict(f=lambda o: None), 'learn_fn returned a NoneType'), (dict(f=lambda o: learn_fn(adam)), 'pass its argument on')])
 def test_refused(kwargs, why):
     with pytest.raises(CliError, match=re.escape(why)): go(**kwargs)
     assert not os.path.exists('out/runs.jsonl')
@@ -397,8 +397,8 @@ def strange(a, b): return (a-a).sum()
 
 def test_metrics():
     bare = lambda o, ms=None: Learner(loaders(), nn.Linear(64, 10), loss_func=nn.CrossEntropyLoss(), opt_func=o, metrics=ms)
-    with pytest.raises(CliError, match='has no metric: give it metrics=accuracy'): go(f=bare)
-    with pytest.raises(CliError, match="is more of 'strange' better"): go(f=lambda o: bare(o, strange))
+    with pytest.raises(CliError, match='has no metric; give it one, such as metrics=accuracy'): go(f=bare)
+    with pytest.raises(CliError, match="a lower or a higher 'strange' is better"): go(f=lambda o: bare(o, strange))
     assert go(f=bare, metric='valid_loss', seeds=1).lower and not go(f=lambda o: bare(o, strange), lower=False, seeds=1).lower
 
 def test_stopping_early_is_refused():

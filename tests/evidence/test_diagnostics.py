@@ -312,8 +312,8 @@ def test_one_clear_line(opt_func, cb, error, says):
     with pytest.raises(error, match=re.escape(says)) as e: fit(learner(opt_func), [cb()])
     assert '\n' not in str(e.value).split(':\n\t')[-1] # Before it fastai says where
 
-@pytest.mark.parametrize('cb,other,says', [(WatchUpdates, ReleaseGrads, 'gradients are gone'),
-    (sharp, MixUp, 'its loss belongs to one batch')])
+@pytest.mark.parametrize('cb,other,says', [(WatchUpdates, ReleaseGrads, 'gradients are freed'),
+    (sharp, MixUp, 'its loss is defined for one batch only')])
 def test_callbacks_that_do_not_go_together(cb, other, says):
     with pytest.raises(ValueError, match=says): fit(learner(adam), [cb(), other()])
 

@@ -96,7 +96,7 @@ def test_errors_of_differences_fall_as_their_order_says():
 
 @pytest.mark.parametrize('call,error,says', [(lambda: find_problem('rosenbrok'), ValueError,
     "has no 'rosenbrok'; did you mean 'rosenbrock'?"), (lambda: find_problem(3), TypeError, '3 is not a problem'),
-    (lambda: PROBLEMS['F1'](0, 0), TypeError, 'F1 is a function of 1 coordinate; it was given 2'),
+    (lambda: PROBLEMS['F1'](0, 0), TypeError, 'F1 is a function of 1 coordinate; 2 were given'),
     (lambda: difference(PROBLEMS['F1'], torch.zeros(1), kind='centre'), ValueError, "did you mean 'central'?")])
 def test_bad_problems(call, error, says):
     with pytest.raises(error, match=re.escape(says)): call()
@@ -195,13 +195,13 @@ def test_noise_is_the_same_for_all_and_none_in_the_heights():
     (lambda: L.plot_paths('ackley', 'adam', lr=math.inf), ValueError, 'lr=inf must be a finite'),
     (lambda: L.plot_paths('ackley', torch.optim.Adam, lr=-1.), ValueError, 'lr=-1.0 must be'),
     (lambda: L.plot_paths('ackley', 'adam', lr='fast'), ValueError, "lr='fast' must be"),
-    (lambda: L.plot_paths('ackley', ['adam', 'sgd'], lr=[0.1]), ValueError, '1 rates for 2 optimizers'),
-    (lambda: L.plot_paths('ackley', 'adam', n=0), ValueError, 'n=0 steps'),
+    (lambda: L.plot_paths('ackley', ['adam', 'sgd'], lr=[0.1]), ValueError, '1 learning rates for 2 optimizers'),
+    (lambda: L.plot_paths('ackley', 'adam', n=0), ValueError, 'n=0 must be at least 1'),
     (lambda: L.plot_paths('ackley', 3), TypeError, '3 does not make an optimizer'),
     (lambda: L.plot_paths('ackley', adam([torch.ones(2, requires_grad=True)])), TypeError, 'does not make an optimizer'),
     (lambda: L.path(lambda ps: sgd(ps), 'ackley', lr=0.1), TypeError, 'takes no lr'),
     (lambda: L.plot_landscape('ackley', 'surfaces'), ValueError, "did you mean 'surface'?"),
-    (lambda: L.plot_paths(named=adam, lr=[0.1, 0.2]), ValueError, '2 rates for 1'),
+    (lambda: L.plot_paths(named=adam, lr=[0.1, 0.2]), ValueError, '2 learning rates for 1'),
     (lambda: L.plot_paths('ackley', dict(a=(sgd, sgd))), ValueError, 'a tuple of 2 optimizers for 1')])
 def test_bad_input(call, error, says):
     with pytest.raises(error, match=re.escape(says)): call()
@@ -256,7 +256,7 @@ def test_a_sweep_says_what_diverged():
     assert s.summary.loc['sgd'].diverged==1 and s.summary.loc['sgd'].arrived=='1 of 3'
     assert S.lr_sweep('ravine', sgd, [50.], n=20).summary.loc['sgd'].arrived=='0 of 1' # All diverged: still a picture and a table
 
-@pytest.mark.parametrize('lrs,says', [([], 'no rates to sweep over'), ([0.], 'lr=0.0 must be a finite number above 0'),
+@pytest.mark.parametrize('lrs,says', [([], 'no learning rates to sweep over'), ([0.], 'lr=0.0 must be a finite number above 0'),
     ([math.nan], 'lr=nan'), ([0.1, math.inf], 'lr=inf'), (['a'], "lr='a'")])
 def test_bad_rates(lrs, says):
     with pytest.raises(ValueError, match=re.escape(says)): S.lr_sweep('F1', adam, lrs)
@@ -302,11 +302,11 @@ def test_without_plotly_all_else_works(monkeypatch, tmp_path):
     for o in ('plotly', 'plotly.offline'): monkeypatch.setitem(sys.modules, o, None)
     L.plot_paths('beale', 'adam', n=3)
     A.animate_paths('beale', 'adam', n=3, file=tmp_path/'a.html')
-    says = "surface_html needs plotly, which is not installed: pip install 'fastopt[plots]'"
+    says = "surface_html needs plotly, which is not installed; run pip install 'fastopt[plots]'"
     with pytest.raises(ImportError, match=re.escape(says)): A.surface_html('beale', 'adam')
 
 @pytest.mark.parametrize('call,says', [(lambda: A.animate_paths('beale', 'adam', file='a.mp4'), 'writes .gif and .html'),
-    (lambda: A.animate_paths('beale', 'adam', n=0), 'n=0 steps'),
+    (lambda: A.animate_paths('beale', 'adam', n=0), 'n=0 must be at least 1'),
     (lambda: A.animate_paths('beale', []), 'no optimizer'), (lambda: A.surface_html('F1', 'adam'), 'F1 is a curve')])
 def test_bad_files(call, says):
     with pytest.raises(ValueError, match=re.escape(says)): call()

@@ -191,7 +191,7 @@ def test_table_and_numbers():
     df = ledger_table(RECORDS)
     assert [*df.claim]==[o['claim'] for o in RECORDS] and all(df.numbers.str.len()>0)
     assert all('could have been found' in numbers_of(o) for o in RECORDS if o['verdict']==VERDICTS['open'])
-    with pytest.raises(InputError, match='No record has an interval'): plot_ledger([o for o in RECORDS if o['values'] is None])
+    with pytest.raises(InputError, match='no record has an interval'): plot_ledger([o for o in RECORDS if o['values'] is None])
 
 def test_a_damaged_record_is_named(tmp_path):
     (tmp_path/'l.jsonl').write_text(json.dumps(dict(claim='top-five'))+'\n')

@@ -253,7 +253,7 @@ def test_damaged_archive(cut, tree, tmp_path):
     flip = good[:len(good)//2]+bytes(200)+good[len(good)//2+200:]
     data = dict(noise=random.Random(0).randbytes(5000), half=good[:len(good)//2], empty=b'', flip=flip)[cut]
     (tmp_path/'c.tgz').write_bytes(data)
-    with pytest.raises(InputError, match='c.tgz is damaged, or no tar archive'): image_source(str(tmp_path/'c.tgz'))
+    with pytest.raises(InputError, match='c.tgz is damaged, or is not a tar'): image_source(str(tmp_path/'c.tgz'))
     assert not (tmp_path/'cache'/'data').ls()
 
 # ---- decoded images
@@ -352,7 +352,7 @@ def test_damage(fp, tmp_path, harm):
     want,path = kept.pixels.clone(),kept.path
     del kept
     harm(path)
-    with pytest.warns(UserWarning, match=f'{fp.mark}-100 is damaged and made again: .'): kept = open_store(fp, 100, tmp_path)
+    with pytest.warns(UserWarning, match=f'{fp.mark}-100 is damaged and rebuilt: .'): kept = open_store(fp, 100, tmp_path)
     assert torch.equal(kept.pixels, want)
     with warnings.catch_warnings():
         warnings.simplefilter('error')

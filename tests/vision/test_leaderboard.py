@@ -134,7 +134,7 @@ def test_tune(imgs, capsys):
     assert [(o['args']['lr'],o['args']['holdout']) for o in lines()]==[(1e-4,.25),(1e-2,.25)]
     assert all('validated on 25% of the training images' in o['reasons'] for o in lines())
     best = max(lines(), key=lambda o: o['accuracy'])
-    assert f"Best: --lr {best['args']['lr']:g}" in out and 'at the edge' in out
+    assert f"Best: --lr {best['args']['lr']:g}" in out and 'the smallest or largest of those tried' in out
     before = lines()
     lr = B.tune_command('script', lrs='1e-4,1e-2', data=str(imgs), holdout=.25, size=16, epochs=1, bs=8, arch='small')
     assert lr==best['args']['lr'] and lines()==before
@@ -318,10 +318,10 @@ def test_page_escapes(board):
 @pytest.mark.parametrize('args,says', [(['run','script','--data','nowhere'], 'nowhere'),
     (['run','script','--epochs','0'], 'give 1 or more'), (['run','script','--arch','xresnet5'], 'xresnet50'),
     (['run','script','--opt','sgd','--sqr-mom','.9'], "no 'sqr_mom'"),
-    (['run','script','--opt','adamw','--mom','1.5','--bs','8'], 'mom=1.5'), (['run','script','--hypers','k'], 'no list'),
+    (['run','script','--opt','adamw','--mom','1.5','--bs','8'], 'mom=1.5'), (['run','script','--hypers','k'], 'not a list'),
     (['run','script','--sched','wsd','--opt','adamw',*TINY], 'warmup=2000'),
     (['run','script','--sched','constant','--pct-start','.5',*TINY], 'pct_start'), (['show'], 'no runs'), (['compare','a'], 'two entries'),
-    (['run','blur-2020','--size','100'], 'multiple of 32'), (['tune','script','--lrs','1e-3;1e-2'], 'no list like'),
+    (['run','blur-2020','--size','100'], 'multiple of 32'), (['tune','script','--lrs','1e-3;1e-2'], 'not a list such as'),
     (['run','script','--holdout','.95'], '.9 or less'), (['run','script','--runs','0'], 'give 1 or more'),
     (['run','script','--every','0'], 'give 1 or more'), (['run','script','--workers','-1'], 'give 0 or more'),
     (['run','script','--mixup','-1'], 'give 0 or more'), (['run','script','--pct-start','1.5'], 'give 1 or less'),

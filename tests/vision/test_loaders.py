@@ -42,7 +42,7 @@ def test_bad_images(images, tmp_path):
     assert (dls.train.n, dls.valid.n, dls.fingerprint['skipped'])==(23, 11, ['train/a/a0.png','val/c/c0.png'])
     for x,_ in dls.valid: assert x.isfinite().all()
     for o in root.glob('train/*/*'): o.write_bytes(b'no image')
-    with pytest.raises(InputError, match='holds no image that can be read'), pytest.warns(UserWarning): fast(root, tmp_path)
+    with pytest.raises(InputError, match='contains no readable image'), pytest.warns(UserWarning): fast(root, tmp_path)
 
 def by_fastai(img, box, flip, zoom, size):
     box = [int(o) for o in box]
@@ -203,4 +203,4 @@ def test_noise(images, tmp_path):
     with pytest.raises(InputError, match='give 0, 5'): fast(root, tmp_path, noise=50)
     (root/'train/a/a0.png').rename(root/'train/a/zz.png')
     with pytest.raises(InputError, match='1 of 24 images.*another version: train/a/zz.png'): make_labeller(fingerprint(root).train, 5)
-    with pytest.raises(InputError, match='take the archive'): fast(images, tmp_path, noise=5)
+    with pytest.raises(InputError, match='use the archive'): fast(images, tmp_path, noise=5)

@@ -156,7 +156,7 @@ def test_a_run_without_a_checkpoint_starts_from_the_beginning(tree, capsys):
     (lambda run, tree: shutil.rmtree(run), {}, 'no record.json can be read there'),
     (lambda run, tree: (run/'record.json').write_text('{'), {}, 'no record.json can be read there'),
     (lambda run, tree: (run/'record.json').write_text('[]'), {}, 'not one of fastopt-train'),
-    (lambda run, tree: (run/'record.json').write_text(json.dumps(record(run) | dict(status='done'))), {}, 'has ended well.*more --epochs'),
+    (lambda run, tree: (run/'record.json').write_text(json.dumps(record(run) | dict(status='done'))), {}, 'is complete; .*more --epochs'),
     (lambda run, tree: (run/'checkpoint.pth').write_bytes(b'no'), {}, 'checkpoint.pth is refused: it cannot be read'),
     (lambda run, tree: (tree/'train'/'red'/'0.png').unlink(), {}, 'the images in .*have changed since')])
 def test_what_cannot_be_gone_on_with(tree, spoil_run, kw, says):
@@ -196,8 +196,8 @@ def test_shares_that_are_none(classes, pct, says):
     with pytest.raises(T.InputError, match=says): quick(classes, valid_pct=pct)
 
 def test_a_split_is_not_split_again(tree):
-    with pytest.raises(T.InputError, match='has the folders train and val already: leave out --valid-pct'): quick(tree, valid_pct=.2)
-    with pytest.raises(T.InputError, match='digits have a split of their own'): T.train_command(valid_pct=.2)
+    with pytest.raises(T.InputError, match='already has the folders train and val; leave out --valid-pct'): quick(tree, valid_pct=.2)
+    with pytest.raises(T.InputError, match='digits have their own split'): T.train_command(valid_pct=.2)
 
 def test_names_that_the_font_lacks(tree):
     (tree/'train'/'red').rename(tree/'train'/'赤')
@@ -304,8 +304,8 @@ def folders(p, *names): [(p/o).mkdir(parents=True) for o in names]
 def renamed(p): (paint(p)/'val'/'red').rename(p/'val'/'green')
 
 @pytest.mark.parametrize('make,says', [(folders, 'no folder `train`'),
-    (lambda p: folders(p, 'train'), 'no validation folder'), (lambda p: folders(p, 'train/a', 'val/a'), 'train holds no image'),
-    (lambda p: paint(p, classes=('red',)), 'one class only'), (renamed, 'val has classes that .*train has not: green')])
+    (lambda p: folders(p, 'train'), 'no validation folder'), (lambda p: folders(p, 'train/a', 'val/a'), 'train contains no readable image'),
+    (lambda p: paint(p, classes=('red',)), 'only one class'), (renamed, 'val has classes that .*train lacks: green')])
 def test_layouts_that_cannot_be_learnt(make, says, tmp_path):
     (tmp_path/'d').mkdir()
     make(tmp_path/'d')
