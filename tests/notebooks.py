@@ -1,8 +1,8 @@
 """Runs notebooks: python tests/notebooks.py [--keep DIR] [FILE …]
 
-With `--keep`, the executed copies go to DIR, where `fastopt-docs` looks for them. The notebooks themselves stay as they are.
+With `--keep`, the executed copies go to DIR, where `fastopt-docs` looks for them. The notebooks themselves are not changed.
 
-Each runs in a process of its own, for what one defines or patches must not be there for the next.
+Each notebook runs in its own process, because what one defines or patches must not be there for the next.
 `nbdev-test` runs several in one process. Here each is a fork of one that has imported fastai, which takes no longer."""
 import sys
 from argparse import ArgumentParser
@@ -11,21 +11,21 @@ from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from time import perf_counter
-import fastai.vision.all # chkstyle: ignore - once for all
+import fastai.vision.all # chkstyle: ignore - imported once for all notebooks
 from nbdev import test
 
 ROOT = Path(__file__).parents[1]/'nbs'
 
 def run(path, keep=None):
-    "Did the notebook at `path` run to its end, and in how many seconds? Its executed copy goes into the folder `keep`"
+    "Run the notebook at `path`; returns whether it succeeded, and the seconds; its executed copy goes into the folder `keep`"
     start = perf_counter()
     if keep:
         def _write(nb, _):
             to = keep/path.relative_to(ROOT)
             to.parent.mkdir(parents=True, exist_ok=True)
-            from fastopt.training.records import atomic_write # Not before: a notebook is to start without any of fastopt
-            with atomic_write(to) as part: write_nb(nb, part) # One that was cut off would be no notebook
-        test.write_nb = _write # nbdev would write over the notebook
+            from fastopt.training.records import atomic_write # Not earlier, because a notebook must start without fastopt
+            with atomic_write(to) as part: write_nb(nb, part) # A truncated copy would not be a notebook
+        test.write_nb = _write # nbdev would overwrite the notebook
     passed,_ = test.test_nb(path, skip_flags=[], force_flags=[], save=bool(keep))
     return path,passed,perf_counter()-start
 

@@ -1,4 +1,4 @@
-"Problems are what they say, each optimizer has one style, sweeps equal direct runs, pages need no network, a plane leaves no trace"
+"Problems match their descriptions, each optimizer has one style, sweeps equal direct runs, pages work offline, planes leave no trace"
 import base64, io, math, matplotlib.pyplot as plt, numpy as np, pytest, random, re, sys, torch
 from fastai.data.core import DataLoaders
 from fastai.learner import Learner
@@ -36,7 +36,7 @@ def test_gradients_are_those_of_differences(p):
     x = spread(p)
     g,d = gradient(p, x),difference(p, x, 1e-6)
     near = (g-d).abs() < 1e-6*(1 + g.abs())
-    assert near.all() if p.smooth else near.all(1).sum()>=298 # A difference across a kink is neither slope
+    assert near.all() if p.smooth else near.all(1).sum()>=298 # A difference across a kink equals neither slope
 
 @each_problem
 def test_starts_and_minima_lie_in_the_domain(p):
@@ -45,7 +45,7 @@ def test_starts_and_minima_lie_in_the_domain(p):
 
 @each_problem
 def test_minima_are_minima(p):
-    "No point around is lower; where the function is smooth, its gradient is 0 and its Hessian positive"
+    "No point in the neighbourhood is lower; where the function is smooth, its gradient is 0 and its Hessian positive"
     rng = torch.Generator().manual_seed(0)
     for m in map(lambda o: torch.tensor(o, dtype=torch.float64), (*p.minima, *p.others)):
         for r in (1e-6, 1e-3, 1e-2):
@@ -109,7 +109,7 @@ def test_every_rule_has_a_style_of_its_own_that_can_be_read_without_colour():
     assert len({(o['linestyle'], o['marker']) for o in looks})==len(L.STYLED)==len(set(L.STYLED))
 
 def test_styles_are_stable():
-    "Those of the first rules, which published pictures have"
+    "The styles of the first rules, which published pictures use"
     kept = dict(adam=('#0072B2', '-', 'o'), sgd=('#D55E00', '--', 's'), diffgrad=('#009E73', '-.', '^'), momentum=('#CC79A7', ':', 'D'),
         adamw=('#E69F00', (0, (5, 1, 1, 1, 1, 1)), 'v'))
     assert {k: tuple(L.optimizer_style(k).values()) for k in kept}==kept
@@ -122,10 +122,10 @@ def test_a_picture_has_no_style_twice():
         assert len({(o['linestyle'], o['marker']) for o in looks})==len(many)
 
 def test_a_picture_has_no_colour_twice_while_there_is_another():
-    "Of rules on the list, which keep line and marker, of others, and of one that is drawn several times"
+    "Styles of rules on the list, which keep line and marker, of others, and of one that is drawn several times"
     names = [*L.STYLED, 'nothing known', 'another', 'a third']
     for i in range(0, len(names), 3):
-        many = [names[(i + 7*j)%len(names)] for j in range(len(L.STYLE_COLOURS))] # All on the list have one colour, most often
+        many = [names[(i + 7*j)%len(names)] for j in range(len(L.STYLE_COLOURS))] # Usually all on the list have one colour
         for n in range(2, len(many)+1):
             looks = L.optimizer_styles(many[:n])
             assert len({o['color'] for o in looks})==n
@@ -153,7 +153,7 @@ def test_a_path_is_the_one_of_torch(ours, theirs, hypers, name):
     assert torch.allclose(L.path(ours, name, n=60, lr=lr), torch.stack(points), rtol=1e-9, atol=1e-10)
 
 def test_friction_under_the_path_is_that_of_the_step():
-    "ξ is the step over that of Adam with the same gradients"
+    "ξ is the step divided by that of Adam with the same gradients"
     d = L.descent(diffgrad, 'F2', n=40, lr=0.1)
     g,m,v = gradient(PROBLEMS['F2'], d.points[:-1]),0.,0.
     for t,(x,gt) in enumerate(zip(d.points[:-1], g), 1):
@@ -243,7 +243,7 @@ def test_a_sweep_of_what_cannot_go_together_equals_direct_runs():
         assert [r.x, r.y]==end.tolist() and r.height==PROBLEMS['beale'](*end).item()
 
 def test_counts_on_the_curves_of_diffgrad():
-    "Of 60 rates how many end within 0.05 of the best; none is so near to that border that rounding decides"
+    "Number of 60 rates that end within 0.05 of the best point; none is so close to that border that rounding decides"
     lrs,hypers = np.geomspace(0.01, 0.5, 60),dict(mom=0.95, sqr_mom=0.999)
     for name,want in (('F1', (43, 46, 44)), ('F2', (44, 45, 51)), ('F3', (46, 32, 41))):
         runs = [S.lr_sweep(name, partial(o, **hypers), lrs*k, n=299, show=False).table for o,k in ((adam, 1), (diffgrad, 1), (adam, 0.5))]
@@ -329,7 +329,7 @@ def fit(learn, n=2):
     return learn
 
 def everything(learn):
-    "All that a plane might change, as lists"
+    "Everything that a plane might change, as lists"
     s,m = get_random_states(),learn.model
     weights = [(p.requires_grad, None if p.grad is None else p.grad.tolist(), p.data_ptr()) for p in m.parameters()]
     numpy,own = s['numpy_state'],[o.rng.getstate() for o in learn.dls.loaders]
