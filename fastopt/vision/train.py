@@ -164,7 +164,7 @@ def fit_and_record(
     lr:float, # Learning rate in the flat part of the schedule
     every:int=100 # Batches between two checkpoints
 ):
-    "`fit_fc` with a record and checkpoints, and with a progress bar in a terminal or plain lines elsewhere"
+    "`fit_fc` with a record and checkpoints, and with a progress bar in a terminal or notebook, or plain lines elsewhere"
     mute,logs = ([],[]) if is_interactive() else ([learn.no_bar(),learn.no_logging()], [PlainLog()])
     try:
         with record_run(path, record, learn) as cbs, ContextManagers(mute), interruptible() as stop:
