@@ -281,7 +281,7 @@ def balanced_subset(
 ):
     "Select `n` of `items`, equally many of each class as far as possible"
     groups,rng = groupby(items, label),random.Random(seed)
-    if n<len(groups): raise InputError(f'--limit {n} is less than the number of classes; give {len(groups)} or more')
+    if n<len(groups): raise InputError(f'--limit {n} is less than the {len(groups)} classes; give {len(groups)} or more')
     ranked = L((i,o) for g in groups.values() for i,o in enumerate(rng.sample(g, len(g))))
     return ranked.sorted(itemgetter(0)).itemgot(1)[:n]
 

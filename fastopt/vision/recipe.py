@@ -116,7 +116,7 @@ def recipe_loaders(
     kw = dict(channels_last=last) if cfg['pipeline']=='fast' else dict(num_workers=workers)
     dls = PIPELINES[cfg['pipeline']](path, cfg['size'], cfg['bs'], item_tfms=[crop, FlipItem(.5)], batch_tfms=batch, noise=cfg['noise'],
         split=partial(split_holdout, holdout=cfg['holdout'], limit=cfg['limit']), **kw)
-    if not len(dls.train): raise InputError(f"--bs {cfg['bs']} is more than the number of training images; give {dls.train.n} or less")
+    if not len(dls.train): raise InputError(f"--bs {cfg['bs']} is more than the {dls.train.n} training images; give {dls.train.n} or less")
     return dls
 
 # %% ../../nbs/vision/02_recipe.ipynb #009b93d5

@@ -35,7 +35,7 @@ def source_loaders(
 ):
     "Make the `DataLoaders` of source `src`"
     trn = src.train if limit is None else balanced_subset(src.train, src.label, limit, seed)
-    if bs>len(trn): raise InputError(f'--bs {bs} is more than the number of training images; give {len(trn)} or less')
+    if bs>len(trn): raise InputError(f'--bs {bs} is more than the {len(trn)} training images; give {len(trn)} or less')
     block = src.block(size or src.size)
     block.splitter = IndexSplitter(range(len(trn), len(trn)+len(src.valid)))
     return block.dataloaders(trn+src.valid, bs=bs, num_workers=defaults.cpus if len(trn)>2000 else 0)

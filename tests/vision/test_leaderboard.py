@@ -145,7 +145,7 @@ def test_tune_shared(imgs, capsys):
         B.locate_images(cfg, str(imgs))[1])
     with B.exclusive_lock(Path(f'runs/unfinished/{entry}-0.lock')):
         assert B.tune_command('script', lrs='1e-2', data=str(imgs), holdout=.25, size=16, epochs=1, bs=8, arch='small') is None
-    assert 'In work elsewhere: lr 0.01' in capsys.readouterr().out and not Path('runs/leaderboard.jsonl').exists()
+    assert 'In progress elsewhere: lr 0.01' in capsys.readouterr().out and not Path('runs/leaderboard.jsonl').exists()
 
 def test_speed(imgs, capsys):
     lb('speed', 'script', '--data', imgs, *TINY[:-2], '--rounds', 1, '--batches', 2, '--workers', 0)

@@ -282,7 +282,7 @@ def test_strict_refuses_corrupt_images(tree):
 
 def test_nothing_but_corrupt_images(tree):
     for o in get_image_files(tree/'val'): o.write_bytes(b'no')
-    with pytest.raises(T.InputError, match='val holds no image that can be read'): quick(tree)
+    with pytest.raises(T.InputError, match='val contains no readable image'): quick(tree)
 
 # ---- what it rejects
 
