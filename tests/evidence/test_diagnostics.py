@@ -303,7 +303,7 @@ CANNOT = [(adamw, WatchFriction, ValueError, 'adamw has no term friction or late
     (Adam, WatchUpdates, TypeError, 'Optimizer is not an optimizer of fastopt'),
     (TORCHS, WatchUpdates, TypeError, 'Adam is not an optimizer of fastopt')]
 WRONG = {'ranger keeps points of its own path (slow)':partial(Sharpness, ['ranger']), '(z)':partial(Sharpness, ['schedulefree_adamw']),
-    "did you mean 'adam'":partial(Sharpness, ['adm']), 'batches=0 must be 1 or more':partial(Sharpness, batches=0),
+    "did you mean 'adam'":partial(Sharpness, ['adm']), 'batches=0 must be a whole number, 1 or more':partial(Sharpness, batches=0),
     'every=True must be a whole number':partial(WatchUpdates, True)}
 CANNOT += [(adam, cb, ValueError, says) for says,cb in WRONG.items()]
 

@@ -328,7 +328,7 @@ def test_the_command_says_how_to_go_on(capsys, monkeypatch):
     def stop(*args, **kwargs): raise KeyboardInterrupt
     monkeypatch.setattr(B, 'run_task', stop)
     code,_,err = run('--tasks', 'digits', '--tiny', capsys=capsys)
-    assert code==130 and 'go on with: fastopt-bench --tasks digits --tiny' in err and '--out out' in err
+    assert code==130 and 'continue with: fastopt-bench --tasks digits --tiny' in err and '--out out' in err
 
 def test_who_learns_nothing_is_told(capsys, monkeypatch):
     monkeypatch.setattr(T, '_guess', lambda *args: 0.)
