@@ -1,4 +1,4 @@
-"""What each command can be told, read before anything slow is imported
+"""Options of each command, parsed before anything slow is imported
 
 Docs: https://fastopt.github.io/fastopt/cli.html.md"""
 
@@ -72,214 +72,214 @@ def several(
 def train(
     data:str='digits', # `digits`, `imagenette`, `imagewoof`, a folder with `train` and `val` in it, or an archive of one
     opt:listed(OPTS, 'The list of optimizers')='diffgrad', # Optimizer
-    lr:float=None, # Learning rate while flat; by default one that suits `opt`
-    epochs:int=5, # Times to see each training image
-    size:int=None, # Pixels a side; by default 8 for the digits, else 64
-    bs:int=64, # Images a batch
-    arch:listed(ARCHS, 'The list of networks')=None, # Network; by default small for the digits, else xresnet18
+    lr:float=None, # Learning rate in the flat part of the schedule; one that suits `opt` if omitted
+    epochs:int=5, # Number of epochs
+    size:int=None, # Pixels along each side; by default 8 for the digits, otherwise 64
+    bs:int=64, # Images in a batch
+    arch:listed(ARCHS, 'The list of networks')=None, # Network; by default small for the digits, otherwise xresnet18
     wd:float=None, # Weight decay; by default that of `opt`
-    seed:int=42, # Of all that is random
+    seed:int=42, # Seed of everything that is random
     how:Annotated[str, dict(choices=ENGINES)]='auto', # Engine
-    limit:int=None, # Training images to use; by default all
+    limit:int=None, # Number of training images to use; by default all
     out:str='runs', # Folder for the folder of this run
-    strict:bool=False, # Refuse a data set with images that cannot be decoded, where they would be left out?
-    valid_pct:float=None, # Share of the images to validate on, for a folder of classes without `train` and `val`
-    resume:str=None # Folder of a run that was interrupted or killed, to go on with; all settings come from its record
+    strict:bool=False, # Stop if an image cannot be decoded, instead of leaving it out?
+    valid_pct:float=None, # Fraction of the images for validation, for a folder of class folders without `train` and `val`
+    resume:str=None # Folder of an interrupted or killed run to continue; all settings come from its record
 ):
-    "Train a network on images with an optimizer of fastopt, and keep record, curves and model"
+    "Train a network on images with an optimizer of fastopt, and save the record, the curves and the model"
 
 # %% ../nbs/cli.ipynb #0d464138
 def bench_step(
-    only:str='', # Rules, with commas between, or `all`; by default a choice of them
-    shapes:str='xresnet50,small', # Weights, with commas between: xresnet50, small, many, thousands, huge (needs 16 GB), giant (needs a GPU)
+    only:str='', # Comma-separated rules, or `all`; by default a choice of them
+    shapes:str='xresnet50,small', # Comma-separated models: xresnet50, small, many, thousands, huge (needs 16 GB), giant (needs a GPU)
     out:str='', # File for the record, as JSON
     plot:str='', # File for a bar chart
-    quick:bool=False # Few rounds, and only adamw and diffgrad unless `only` says otherwise: less than a minute
+    quick:bool=False # Few rounds, in less than a minute, and only adamw and diffgrad unless `only` is given?
 ):
-    "Time a step of fastopt's optimizers beside everybody else's; fastopt-bench compares what they learn"
+    "Time a step of fastopt's optimizers and of other libraries'; fastopt-bench compares what optimizers learn"
 
 # %% ../nbs/cli.ipynb #dcec29fc
 def bench(
-    # With commas between: cifar10-resnet18, cifar100-vgg16, stl10-wrn16-8, fmnist-capsnet, ptb-lstm, mnist-vae, mnist-gan,
+    # Comma-separated tasks: cifar10-resnet18, cifar100-vgg16, stl10-wrn16-8, fmnist-capsnet, ptb-lstm, mnist-vae, mnist-gan,
     # ptb-transformer, digits; or all
     tasks:several(['all']+TASKS_BY_NAME, 'The list of tasks')='all',
-    # Optimizers beside the baselines, with commas between; by default those that belong to each task
+    # Comma-separated optimizers besides the baselines; by default those that belong to each task
     opts:several(OPTS, 'The list of optimizers')='',
-    tiny:bool=False, # Small sizes for two cores, which show that everything works, and prove nothing
+    tiny:bool=False, # Small sizes for two cores, which only show that everything works?
     track:Annotated[str, dict(choices=TRACKS_BY_NAME)]='default', # Documented defaults, tuned on a hold-out, or steps to a target
-    trials:int=25, # Trials of each optimizer where it is tuned, such as 5 or 25
+    trials:int=25, # Trials for each optimizer if it is tuned, such as 5 or 25
     sched:Annotated[str, dict(choices=SHAPES_BY_NAME)]='flat_cos', # Schedule of the learning rate
-    seeds:int=None, # Paired seeds; by default 10, and 2 at tiny sizes
-    epochs:int=None, # Of each run; by default those of the task
+    seeds:int=None, # Number of paired seeds; by default 10, and 2 at tiny sizes
+    epochs:int=None, # Number of epochs of each run; by default that of the task
     bare:bool=False, # Leave out baselines and controls? Tiny sizes have none
     data:str=None, # Folder of the data sets; by default fastai's
-    download:bool=False, # Fetch what torchvision can fetch and is missing?
+    download:bool=False, # Download missing data that torchvision can fetch?
     out:str='runs/bench' # Folder of records and report
 ):
-    "Compare what optimizers learn on the tasks of papers; the same command goes on where it stopped. fastopt-bench-step times single steps"
+    "Compare what optimizers learn on tasks of papers; repeat the command to continue. fastopt-bench-step times single steps"
 
 # %% ../nbs/cli.ipynb #e6a16a3b
 def check(
-    spec:str, # What makes the optimizer, as module:attribute: torch.optim:Adagrad
+    spec:str, # What makes the optimizer, as module:attribute, such as torch.optim:Adagrad
     lr:float=1e-2 # Learning rate
 ):
-    "Try what fastai promises of optimizers; exits with 1 if a check failed"
+    "Check whether an optimizer behaves as fastai expects; exits with 1 if a check fails"
 
 # %% ../nbs/cli.ipynb #1cfb10f6
 def run(
-    preset:listed(RECIPES, 'The list of recipes')='base-2020', # Recipe, as `presets` prints it
+    preset:listed(RECIPES, 'The list of recipes')='base-2020', # Recipe, as printed by `presets`
     dataset:listed(DATASETS, 'The list of data sets')=None, # Data set
-    data:str=None, # Its folder or archive, or digits; by default it is downloaded
-    noise:Annotated[int, dict(choices=[0,1,5,25,50])]=None, # Percent of wrong labels to train on
-    size:int=None, # Pixels a side: 128, 192 or 256 on the board
-    epochs:int=None, # 5, 20, 80 or 200 on the board
+    data:str=None, # Folder or archive of the data set, or digits; by default it is downloaded
+    noise:Annotated[int, dict(choices=[0,1,5,25,50])]=None, # Percentage of wrong training labels
+    size:int=None, # Pixels along each side; 128, 192 or 256 on the board
+    epochs:int=None, # Number of epochs; 5, 20, 80 or 200 on the board
     opt:listed(FASTAI_OPTS+OPTS, 'The list of optimizers', shown=False)=None, # Rule, or fastai.adam, fastai.rms, fastai.sgd, fastai.ranger
-    hypers:str='', # More hypers of it, like k=5,alpha=.5
-    lr:float=None, # Learning rate at its highest
+    hypers:str='', # Further hypers of the optimizer, such as k=5,alpha=.5
+    lr:float=None, # Peak learning rate
     wd:float=None, # Weight decay
     mom:float=None, # Momentum, β₁
-    sqr_mom:float=None, # Memory of squares, β₂
-    eps:float=None, # Keeps the division finite
-    beta:float=None, # Softplus of fastai.ranger's denominator; 0 is none
+    sqr_mom:float=None, # Decay of the mean square, β₂
+    eps:float=None, # Added to the denominator to avoid division by 0
+    beta:float=None, # Softplus of fastai.ranger's denominator; 0 for none
     sched:listed(SCHEDS, 'The list of schedules')=None, # Schedule of the learning rate
-    pct_start:float=None, # Share of the training before the rate falls (one_cycle: rises)
-    warmup:int=None, # Batches of warm-up, of warmup_fc and wsd; by default 2/(1-sqr_mom)
-    bs:int=None, # Images a batch
+    pct_start:float=None, # Fraction of the training before the learning rate falls (one_cycle: during which it rises)
+    warmup:int=None, # Warm-up of warmup_fc and wsd, in batches; by default 2/(1-sqr_mom)
+    bs:int=None, # Images in a batch
     arch:str=None, # Network: small, or one of fastai's xresnets, such as xse_resnext50
     act:listed(ACTS, 'The list of activations')=None, # Activation
-    sa:bool_arg=None, # Self-attention?
-    sym:bool_arg=None, # Symmetric, then?
+    sa:bool_arg=None, # Use self-attention?
+    sym:bool_arg=None, # Make the self-attention symmetric?
     pool:listed(POOLS, 'The list of poolings')=None, # Pooling
     blur:bool_arg=None, # Blur after max pooling?
     crop:Annotated[str, dict(choices=['random','resize'])]=None, # Random crops, or whole images
-    normalize:bool_arg=None, # By ImageNet's statistics?
-    sh:float=None, # Largest share of an image that is erased; 0 erases nothing
-    mixup:float=None, # Strength; 0 is none
-    smoothing:float=None, # Of labels
-    precision:Annotated[str, dict(choices=['fp32','fp16','bf16'])]=None, # Of the network; fp16 on a GPU only
-    holdout:float=None, # Share of the training images to validate on, in place of the official ones
-    limit:int=None, # Training images to use, to try something
-    pipeline:Annotated[str, dict(choices=PIPELINES)]='fast', # Images decoded once, or each time
+    normalize:bool_arg=None, # Normalize by ImageNet's statistics?
+    sh:float=None, # Largest fraction of an image to erase; 0 for none
+    mixup:float=None, # Strength of mixup; 0 for none
+    smoothing:float=None, # Strength of label smoothing
+    precision:Annotated[str, dict(choices=['fp32','fp16','bf16'])]=None, # Precision of the network; fp16 only on a GPU
+    holdout:float=None, # Fraction of the training images to validate on, in place of the official validation images
+    limit:int=None, # Number of training images to use, to try something
+    pipeline:Annotated[str, dict(choices=PIPELINES)]='fast', # Decode images once, or each time
     how:Annotated[str, dict(choices=ENGINES)]='auto', # Engine of fastopt
-    channels_last:bool_arg=None, # Memory layout; by default where 16 bits are used
-    compiled:bool=False, # Let torch.compile have the network?
-    workers:int=None, # Processes that read images, for the classic pipeline
-    runs:int=5, # How many
-    seed:int=0, # Of the first; the others follow
-    every:int=500, # Batches from one checkpoint to the next; each epoch has one too
-    name:str=None, # What to call the entry on the board
+    channels_last:bool_arg=None, # Memory layout; by default channels last for 16 bits
+    compiled:bool=False, # Compile the network with torch.compile?
+    workers:int=None, # Worker processes that read images, for the classic pipeline
+    runs:int=5, # Number of runs
+    seed:int=0, # Seed of the first run; the others count up from it
+    every:int=500, # Batches between two checkpoints; there is also one after each epoch
+    name:str=None, # Name of the entry on the board
     out:str='runs', # Folder of the board
-    dump:bool=False # Print the network, and do not train?
+    dump:bool=False # Print the network instead of training?
 ):
-    "Train, and put each run on the board; the same command again goes on where it stopped"
+    "Train, and add each run to the board; repeat the command to continue"
 
 # %% ../nbs/cli.ipynb #5f2dd97f
 @delegates(run, but=['lr','dump'])
 def tune(
-    preset:listed(RECIPES, 'The list of recipes')='base-2020', # Recipe, as `presets` prints it
+    preset:listed(RECIPES, 'The list of recipes')='base-2020', # Recipe, as printed by `presets`
     lrs:str='1e-3,2e-3,4e-3,8e-3,1.6e-2', # Learning rates to try
-    holdout:float=.1, # Share of the training images to validate on
-    runs:int=1, # How many at each rate
+    holdout:float=.1, # Fraction of the training images to validate on
+    runs:int=1, # Number of runs at each learning rate
     out:str='runs', # Folder of the board
     **kwargs # Of `run`
 ):
-    "Choose a learning rate on images that are taken from those to train on"
+    "Choose a learning rate on images held out from the training set"
 
 # %% ../nbs/cli.ipynb #357f24d6
 @delegates(run, but=['pipeline','runs','seed','every','name','out','dump'])
 def speed(
-    preset:listed(RECIPES, 'The list of recipes')='base-2020', # Recipe, as `presets` prints it
-    rounds:int=5, # Times to measure each, in turns
-    batches:int=20, # Of each measurement of the network
+    preset:listed(RECIPES, 'The list of recipes')='base-2020', # Recipe, as printed by `presets`
+    rounds:int=5, # Number of alternating rounds
+    batches:int=20, # Batches in each measurement of the network
     **kwargs # Of `run`
 ):
-    "Measure loaders, network and training in images a second, and train nothing"
+    "Measure the images per second of loaders, network and training; results are not saved"
 
 # %% ../nbs/cli.ipynb #7814e8a2
 def show(
-    like:str='', # Only entries with this in id, name or data set
-    full:bool=False, # All columns?
+    like:str='', # Show only entries with this text in id, name or data set
+    full:bool=False, # Show all columns?
     out:str='runs' # Folder of the board
 ):
-    "Print the board: mean, spread, 95% interval, against the published row"
+    "Print the board: mean, spread, 95% interval, and comparison with the published score"
 
 # %% ../nbs/cli.ipynb #b8b4cadc
 def compare(
-    *names, # Ids (their beginning is enough) or names: the others are compared with the first
+    *names, # Ids (or their first characters) or names; the others are compared with the first
     out:str='runs' # Folder of the board
 ):
-    "Compare entries with the first one, seed by seed"
+    "Compare entries with the first one, paired by seed"
 
 # %% ../nbs/cli.ipynb #574fd6f5
 def export(
     path:str, # board.md, board.csv or board.html; `readme` prints the rows of a submission
-    url:str='', # Where others can read how it was done, for a submission
+    url:str='', # Address of a description of how it was done, for a submission
     out:str='runs' # Folder of the board
 ):
-    "Write the board as a file"
+    "Write the board to a file"
 
 # %% ../nbs/cli.ipynb #d931e613
-def presets(): "Print the recipes"
+def presets(): "Print the presets"
 
 # %% ../nbs/cli.ipynb #d157f0a2
 def federate(
-    strategy:listed(STRATEGIES_BY_NAME, 'The list of strategies')='fedfix', # When the server uses what has come
-    dt:float=.5, # Units of time between two looks of fedfix
-    c:int=10, # Deliveries that fedbuff waits for
-    clients:int=20, # How many
+    strategy:listed(STRATEGIES_BY_NAME, 'The list of strategies')='fedfix', # When the server aggregates
+    dt:float=.5, # Units of time between two aggregations of fedfix
+    c:int=10, # Number of deliveries that fedbuff waits for
+    clients:int=20, # Number of clients
     data:listed(IMAGES_BY_NAME, 'The list of data sets')='digits', # Images
-    data_path:str=None, # Where their files are; the digits need none
+    data_path:str=None, # Folder of the image files; the digits need none
     opt:listed(OPTS, 'The list of optimizers', shown=False)='momentum', # Optimizer of the clients, any rule
-    lr:float=.05, # Their learning rate
-    time:float=10., # Units of time to train on for; the slowest client needs one for its steps
+    lr:float=.05, # Learning rate of the clients
+    time:float=10., # Units of time to train for; the slowest client needs one unit for its steps
     every:float=1., # Units of time between two validations
     steps:int=10, # Local steps of a client
-    bs:int=64, # Images a batch
-    percent:float=80., # How much less time the fastest client needs than the slowest
-    sample:int=None, # Clients at work at a time; by default all
-    alpha:float=.3, # How equally classes are shared out: .1 is very unequal, 100 nearly equal
-    limit:int=None, # Training images to use; by default all
-    seed:int=0, # Of all that is random
-    engine:Annotated[str, dict(choices=['simulated','flower'])]='simulated', # Real clients with Flower, as processes of this machine?
-    windows:int=10, # Aggregations of flower's server, whose dt is in seconds
-    deadline:float=300., # Seconds after which flower's server does not wait for a client
-    resume:str=None, # Folder of a run of flower to go on with
+    bs:int=64, # Images in a batch
+    percent:float=80., # How much less time the fastest client needs than the slowest, in percent
+    sample:int=None, # Number of clients at work at the same time; by default all
+    alpha:float=.3, # How equally classes are distributed: .1 is very unequal, 100 nearly equal
+    limit:int=None, # Number of training images to use; by default all
+    seed:int=0, # Seed of everything that is random
+    engine:Annotated[str, dict(choices=['simulated','flower'])]='simulated', # Simulated clients, or Flower processes on this machine
+    windows:int=10, # Number of aggregations of flower's server, whose dt is in seconds
+    deadline:float=300., # Seconds after which flower's server stops waiting for a client
+    resume:str=None, # Folder of a flower run to continue
     out:str='runs' # Folder for the folder of this run
 ):
-    "Train a network on images that clients keep for themselves, and keep record, curves and model"
+    "Train a network on images that stay with the clients, and save the record, the curves and the model"
 
 # %% ../nbs/cli.ipynb #d157f0a3
 def collaborate(
-    mixing:listed(MIXINGS_BY_NAME, 'The list of mixing rules')='nna', # How workers mix what they hear
-    attack:listed([*ATTACKS_BY_NAME, 'none'], 'The list of attacks')='none', # What the faulty ones do
-    n:int=None, # Workers; by default those of the data's setting, as all that follows
-    f:int=None, # Faulty ones to withstand
+    mixing:listed(MIXINGS_BY_NAME, 'The list of mixing rules')='nna', # How workers combine the vectors they receive
+    attack:listed([*ATTACKS_BY_NAME, 'none'], 'The list of attacks')='none', # Behaviour of the faulty workers
+    n:int=None, # Number of workers; by default, like the following options, that of the data's setting
+    f:int=None, # Number of faulty workers to withstand
     data:listed(IMAGES_BY_NAME, 'The list of data sets')='digits', # Images
-    data_path:str=None, # Where their files are; the digits need none
+    data_path:str=None, # Folder of the image files; the digits need none
     opt:listed(OPTS, 'The list of optimizers', shown=False)=None, # Optimizer of the workers, any rule; by default Polyak's momentum
-    lr:float=None, # Learning rate; by default the setting's schedule
-    mom:float=None, # Polyak's momentum; 0 is plain descent
+    lr:float=None, # Learning rate; by default the schedule of the setting
+    mom:float=None, # Polyak's momentum; 0 for plain gradient descent
     steps:int=None, # Steps of each worker
-    bs:int=None, # Images a batch
-    alpha:float=None, # How equally classes are shared out: .1 is very unequal, 100 nearly equal
+    bs:int=None, # Images in a batch
+    alpha:float=None, # How equally classes are distributed: .1 is very unequal, 100 nearly equal
     every:int=None, # Steps between two validations; by default only at the end
-    limit:int=None, # Training images to use; by default all
-    seed:int=0, # Of all that is random
-    engine:Annotated[str, dict(choices=['simulated','processes','cluster'])]='simulated', # Real workers: processes, or ranks of torchrun?
-    rank:int=None, # This worker, one of `peers`
-    peers:str=None, # host:port of all workers on several machines, with commas between, this one's included
-    key_file:str=None, # File with a secret that all peers have; needed beyond this machine
-    deadline:float=30., # Most seconds that a round waits for real peers
+    limit:int=None, # Number of training images to use; by default all
+    seed:int=0, # Seed of everything that is random
+    engine:Annotated[str, dict(choices=['simulated','processes','cluster'])]='simulated', # Simulated workers, processes, or torchrun ranks
+    rank:int=None, # Index of this worker in `peers`, from 0
+    peers:str=None, # Comma-separated host:port of all workers on several machines, including this one
+    key_file:str=None, # File with a secret shared by all peers; required beyond this machine
+    deadline:float=30., # Largest number of seconds that a round waits for real peers
     out:str='runs' # Folder for the folder of this run
 ):
-    "Train a network on workers without a server, some of which may lie, and keep record, curves and model"
+    "Train a network on workers without a server, some of which may be malicious, and save the record, the curves and the model"
 
 # %% ../nbs/cli.ipynb #e7cedf49
 def docs(
     out:str='_docs', # Folder for the pages
     run:Annotated[str, dict(choices=['missing','all','none'])]='missing' # Notebooks to execute first
 ):
-    "Build the documentation, which then needs no network"
+    "Build the documentation, which can then be read offline"
 
 # %% ../nbs/cli.ipynb #3f1f65a8
 SCRIPTS = {'fastopt-train':train, 'fastopt-bench':bench, 'fastopt-bench-step':bench_step, 'fastopt-check':check,
@@ -310,7 +310,7 @@ def _one(declaration, prog):
 
 def _several(declarations, prog):
     "The parser of commands"
-    p = ArgumentParser(prog, description='Train on Imagenette and its sisters by the rules of their board, and keep the score',
+    p = ArgumentParser(prog, description='Train on Imagenette and its variants by the rules of their leaderboard, and record the scores',
         epilog=f'{prog} COMMAND --help says more. Example: {prog} run base-2020 --opt diffgrad --runs 5',
         formatter_class=anno_parser(show).formatter_class)
     sub = p.add_subparsers(dest='command', metavar='COMMAND', required=True)

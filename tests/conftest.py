@@ -1,8 +1,8 @@
-"""Shared by all tests: pictures are drawn without a screen, and everything runs on one thread, here and in what tests start: some fork,
-others compare to the bit."""
+"""Shared by all tests: pictures are drawn without a screen, and everything runs on one thread, here and in child processes, because some
+tests fork and others compare to the bit."""
 import os
-os.environ['OMP_NUM_THREADS'] = '1' # PyTorch reads it as it is loaded. After work on several threads a fork hangs at its first such work
-# The processes that `torch.compile` would start to compile in take longer to begin than its kernels take to compile here
+os.environ['OMP_NUM_THREADS'] = '1' # PyTorch reads it on import. After work on several threads, a fork hangs at its first such work
+# Starting the processes in which `torch.compile` would compile takes longer than compiling the kernels here
 os.environ.setdefault('TORCHINDUCTOR_COMPILE_THREADS', '1')
 import json, matplotlib, pytest
 from collections import Counter
@@ -11,17 +11,17 @@ from pathlib import Path
 
 matplotlib.use('Agg')
 TESTS = Path(__file__).parent
-# What tests start finds their helpers, too
+# Processes that tests start find these modules, too
 os.environ['PYTHONPATH'] = os.pathsep.join([str(TESTS), *filter(None, [os.environ.get('PYTHONPATH')])])
-FULL_COUNTS = TESTS/'full_counts.json' # Of each test with cases marked `full`, how many passed when they last ran
+FULL_COUNTS = TESTS/'full_counts.json' # Number of cases marked `full` of each test that passed when they last ran
 
 def pytest_xdist_auto_num_workers(config):
-    "One worker a processor, and no more than 4: each loads PyTorch and fastai"
+    "One worker per processor, and no more than 4, because each loads PyTorch and fastai"
     return min(4, len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1)
 
 @pytest.fixture
 def usual_kernels():
-    "Kernels that most tests need are compiled many at a time"
+    "Compile the kernels that most tests need, many at a time"
     from kernels import USUAL_KERNELS
     with USUAL_KERNELS.whenever(): yield
 
@@ -36,8 +36,8 @@ def pytest_collection_modifyitems(config, items):
     config.whole_files = {o.path.name for o in items} if not any('::' in o for o in config.args) else set()
 
 def pytest_terminal_summary(terminalreporter, exitstatus, config):
-    """What tests count as properties: `checks`, how many of all rules x checks passed, and `changes`, how many changes x engines were met
-    and how often; and what ran in full"""
+    """Print the properties that tests count, and what ran in full: `checks` is how many of all rules x checks passed, and `changes` is how
+    many changes x engines occurred and how often"""
     passed = terminalreporter.getreports('passed')
     properties = [o for r in passed+terminalreporter.getreports('failed') for o in r.user_properties]
     checks,changes = ([sum(o) for o in zip(*(v for k,v in properties if k==name))] for name in ('checks', 'changes'))
@@ -48,7 +48,7 @@ def pytest_terminal_summary(terminalreporter, exitstatus, config):
     record(Counter(test_of(r.nodeid) for r in passed if r.when=='call'), config.args_source is config.ArgsSource.ARGS)
 
 def record(counts, part):
-    "Write down that all of `counts` passed today; if they are but a `part`, beside what is known of the others"
+    "Record that all of `counts` passed today; if they are only a `part`, keep what is known of the others"
     import torch
     kept = json.loads(FULL_COUNTS.read_text()) if part and FULL_COUNTS.exists() else {}
     kept |= {k: dict(passed=n, date=str(date.today()), torch=torch.__version__) for k,n in counts.items()}

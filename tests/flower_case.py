@@ -1,4 +1,4 @@
-"What the test of Flower trains: a small model in double precision; client 2 fails in one of its trainings if a file says so"
+"The training in the test of Flower: a small model in double precision; client 2 fails in one of its trainings if a file says so"
 import torch
 from fastai.learner import Learner
 from fastai.losses import CrossEntropyLossFlat

@@ -1,8 +1,8 @@
-"A process that is a copy of the one that runs the tests, which has loaded everything already"
+"A process that is a copy of the test process, which has already loaded everything"
 import os, signal
 
 class Forked:
-    "A process that calls `f`: to start Python and load fastai anew takes longer than most of what is tried in one"
+    "A process that calls `f`; starting Python and loading fastai again would take longer than most of the calls"
     def __init__(self, f):
         self.pid = os.fork()
         if self.pid: return

@@ -1,34 +1,34 @@
-"""What only a GPU can decide, decided by one command: python tests/gpu.py [--minutes 9] [--part NAME …] [--out FOLDER]
+"""Run all checks that need a GPU with one command: python tests/gpu.py [--minutes 9] [--part NAME …] [--out FOLDER]
 
-Each part runs in a process of its own, so that neither an exception nor a crash of the driver ends the others, and has a share of the
-minutes. It writes its record, a JSON file in FOLDER, after each result, and says what it had no time for. The table of all results is
-printed last. Nothing is fetched from a network; `gpu_pack.sh` fetches beforehand what a machine without one needs. `--board`, best in a
-second call, trains the leaderboard's recipes instead; `--tables FOLDER` writes the records that lie in FOLDER into the notebooks, and runs
-nothing. Without a GPU, or with `--tiny`, everything runs at the smallest size, with Triton's interpreter: a rehearsal, whose figures mean
-nothing, and whose record says so."""
+Each part runs in its own process, so that neither an exception nor a crash of the driver ends the others, and gets a share of the
+minutes. It writes its record, a JSON file in FOLDER, after each result, and lists what it had no time for. The table of all results is
+printed last. Nothing is downloaded; for a machine without a network, run `gpu_pack.sh` beforehand to download what it needs. `--board`,
+best in a second call, trains the leaderboard's recipes instead; `--tables FOLDER` writes the records in FOLDER into the notebooks, and
+runs nothing. Without a GPU, or with `--tiny`, everything runs at the smallest size, with Triton's interpreter. This is a rehearsal, whose
+figures mean nothing, and its record says so."""
 import argparse, json, os, subprocess, sys, time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-SECONDS = dict(correct=150, memory=90, speed=120, recipe=90, board=180) # Of nine minutes; `--minutes` stretches or shrinks them
+SECONDS = dict(correct=150, memory=90, speed=120, recipe=90, board=180) # Of nine minutes; `--minutes` scales them
 DEFAULT = [o for o in SECONDS if o!='board']
-GRACE = 20 # Seconds that a part has to end by itself once its time is up
+GRACE = 20 # Seconds that a part has to end by itself after its time is up
 
 class Report:
-    "The record of `part`, written to `path` after each result; there are `seconds` for all"
+    "The record of `part`, written to `path` after each result; there are `seconds` in total"
     def __init__(self, path, part, seconds, **about):
         self.path,self.end,self.rows = path,time.monotonic()+seconds,[]
         self.about = dict(part=part, seconds=seconds, **about)
         self.write()
     def left(self): return self.end-time.monotonic()
     def add(self, what, value=None, bar=None, reached=None, **more):
-        "Note the result `value` of `what`, which should be as `bar` says; was that `reached`?"
+        "Record the result `value` of `what` with its target `bar`, and whether it was `reached`"
         self.rows.append(dict(what=what, value=value, bar=bar, reached=reached, **more))
         self.write()
         print(f'{self.about["part"]:8} {line(self.rows[-1])}', flush=True)
     def attempt(self, what, f, *args, needs=0., **kwargs):
-        "Do `f(self, …)`, whose failure is a result, too, unless fewer than `needs` seconds are left"
+        "Call `f(self, …)`, and record a failure as a result; skip it if fewer than `needs` seconds are left"
         if self.left()<needs: return self.add(what, 'cut: no time was left')
         try: f(self, *args, **kwargs)
         except (Exception, SystemExit) as e: self.add(what, f'{type(e).__name__}: {str(e)[:300]}', reached=False)
@@ -39,14 +39,14 @@ class Report:
         new.replace(self.path)
 
 def line(row):
-    "A result as a line of text"
+    "Format a result as a line of text"
     v = row['value']
     shown = f'{v:.4g}' if isinstance(v, float) else '' if v is None else str(v)
     reached = {True:'yes', False:'NO', None:''}[row['reached']]
     return f"{row['what']:<66} {shown:>14}  {row['bar'] or '':<12} {reached}".rstrip()
 
 def print_table(records):
-    "All `records`, a line a result"
+    "Format all `records`, a line for each result"
     for o in records:
         where = o.get('device', 'an unknown device') + (', a rehearsal' if o.get('tiny') else '')
         print(f"\n{o['part']} on {where}: {o.get('ended', 'did not end by itself')}")
@@ -55,7 +55,7 @@ def print_table(records):
     print(f"\n{len(rows)} results: {sum(r['reached'] is True for r in rows)} reached, {sum(r['reached'] is False for r in rows)} not")
 
 def run_part(part, seconds, out, tiny):
-    "Run `part` in a process of its own; its record"
+    "Run `part` in its own process, and return its record"
     path = out/f'{part}.json'
     path.unlink(missing_ok=True)
     env = {**os.environ, 'PYTHONPATH': os.pathsep.join([str(HERE), str(HERE.parent), *filter(None, [os.environ.get('PYTHONPATH')])])}
@@ -73,12 +73,12 @@ def run_part(part, seconds, out, tiny):
     return record
 
 def has_gpu():
-    "Is there a GPU? Asked in another process, because whoever asks holds it"
+    "Is there a GPU? Another process checks this, because the process that checks holds the GPU"
     code = 'import sys, torch; sys.exit(not torch.cuda.is_available())'
     return subprocess.run([sys.executable, '-W', 'ignore', '-c', code]).returncode==0
 
 def main(argv=None):
-    "The command line; 0 if every part ended by itself and reached what it should"
+    "The command line; returns 0 if every part ended by itself and reached its targets"
     p = argparse.ArgumentParser(description=__doc__.split('\n')[0])
     p.add_argument('--minutes', type=float, default=9., help='for all parts together (default 9)')
     p.add_argument('--part', nargs='+', choices=DEFAULT, default=DEFAULT, help='run only these')
@@ -93,7 +93,7 @@ def main(argv=None):
     args.out.mkdir(parents=True, exist_ok=True)
     parts,tiny = ['board'] if args.board else args.part,args.tiny or not has_gpu()
     share,records = 60*args.minutes/sum(SECONDS[o] for o in parts),[]
-    pool = ThreadPoolExecutor(2 if tiny else 1) # A rehearsal need not have the device for itself
+    pool = ThreadPoolExecutor(2 if tiny else 1) # In a rehearsal the parts may share the device
     runs = [pool.submit(run_part, o, SECONDS[o]*share, args.out.resolve(), tiny) for o in parts]
     try:
         for o in runs: records.append(o.result())

@@ -1,4 +1,4 @@
-"The parts of `gpu.py`: what each tries and measures, and what it holds that against"
+"The parts of `gpu.py`: checks and measurements, and their targets"
 import gc, json, os, tempfile, time, traceback
 from contextlib import contextmanager
 from itertools import cycle
@@ -17,7 +17,7 @@ from rules_under_test import RULES, TORCH, far, trained
 tiny,device = False,torch.device('cpu')
 
 def setup(rehearse, interpret=True):
-    """Take the GPU; or, to `rehearse`, let the CPU take its place, and Triton's interpreter, if it shall `interpret`, that of the compiled
+    """Select the GPU; or, to `rehearse`, the CPU in its place, and, with `interpret`, Triton's interpreter in place of the compiled
     kernels"""
     global tiny,device
     tiny,device = rehearse,torch.device('cpu' if rehearse else 'cuda')
@@ -26,7 +26,7 @@ def setup(rehearse, interpret=True):
         if interpret: fused.backends['cpu'],fused.MIN_WEIGHTS = TritonLauncher,0
 
 def main(part, seconds, path, rehearse):
-    "Run `part` within `seconds`, and keep its record in the file `path`; every argument is text"
+    "Run `part` within `seconds`, and write its record to the file `path`; every argument is text"
     setup(bool(int(rehearse)), part not in ('recipe', 'board')) # The interpreter would take minutes for a step of a network
     name = device_name() if tiny else torch.cuda.get_device_name()
     about = dict(device=name, tiny=tiny, versions=package_versions(), time=time.strftime('%Y-%m-%d %H:%M:%S %z'))
@@ -36,13 +36,13 @@ def main(part, seconds, path, rehearse):
 
 # ---- correct: every rule, engine and dtype against float64 on the CPU
 
-# In 16 bits weights land in one of three ways, and state may be kept in bfloat16
+# In 16 bits there are three landings for weights, and state may be kept in bfloat16
 CASES = [(torch.float32, 'plain', None), (torch.float64, 'plain', None), *[(d, how, None) for d in DROP for how in LOWP]]
 CASES += [(torch.float32, 'plain', torch.bfloat16)]
 
 def errors(name):
-    """For rule `name`, each case and engine the error on the GPU over what it may be: four times that of eager on the CPU, and two units in
-    the last place"""
+    """For rule `name`, the error of each case and engine on the GPU, divided by the allowed one: four times that of eager on the CPU, and
+    two units in the last place"""
     rule,found = RULES[name],{}
     def run(dtype, lowp='plain', state=None, how='eager', on=device):
         return trained(rule, how, dtype, lowp, state_dtype=state, device=on, lr=0.01, wd=0.1)
@@ -65,7 +65,7 @@ def every_rule(report):
     with get_context('spawn').Pool(n, setup, (tiny,)) as pool:
         results,done = pool.imap_unordered(attempted, names),set()
         while len(done)<len(names):
-            try: name,found = results.next(None if tiny else max(.1, report.left()-40)) # The rest of the part needs some time, too
+            try: name,found = results.next(None if tiny else max(.1, report.left()-40)) # The rest of the part needs time as well
             except get_context().TimeoutError: break
             done.add(name)
             if isinstance(found, str): failed[name] = found
@@ -96,7 +96,7 @@ def large_tensors(report):
         gc.collect()
 
 def grad_scaler(report):
-    "Steps that a real `GradScaler` skips leave weights and state as they were"
+    "Steps that a real `GradScaler` skips do not change weights and state"
     for name in ('adamw', 'lamb') if tiny else ('adamw', 'diffgrad', 'lamb', 'ranger', 'muon', 'sophia'):
         cls = {o.rule.__name__: o for o in TORCH.values()}[name]
         def run(overflows, **kwargs):
@@ -119,7 +119,7 @@ def grad_scaler(report):
                 'same' if same else 'other', 'same', same)
 
 class CudaGraph:
-    "A CUDA graph with the methods of `graphs.Graph`, which stands in for it in a rehearsal"
+    "A CUDA graph with the methods of `graphs.Graph`, which replaces it in a rehearsal"
     def __init__(self): self.graph = torch.cuda.CUDAGraph()
     def capture(self): return torch.cuda.graph(self.graph)
     def replay(self): self.graph.replay()
@@ -131,7 +131,7 @@ def new_graph():
 
 @contextmanager
 def warming():
-    "A stream of its own, as PyTorch wants it for the steps before a capture"
+    "A stream of its own, as PyTorch requires for the steps before a capture"
     if device.type!='cuda':
         yield
         return
@@ -143,8 +143,8 @@ def warming():
 CAPTURED = 'adamw','lion','diffgrad','radam','lamb','ranger','sophia','muon'
 
 def replayed(name, scaled=False):
-    """How far weights are after steps that a graph replays, backward pass included, while the rate moves and a step is skipped, from those
-    of eager in float64 on the CPU"""
+    """Distance of the weights from those of eager in float64 on the CPU, after steps replayed by a graph, with the backward pass, while
+    the learning rate changes and a step is skipped"""
     cls,gen = {o.rule.__name__: o for o in TORCH.values()}[name],torch.Generator().manual_seed(0)
     qs = [torch.randn(s, generator=gen, dtype=torch.float64).requires_grad_() for s in ((20, 30), (7,), (8, 4, 3, 3))]
     ps,xs = [q.detach().to(device, torch.float32).requires_grad_() for q in qs],[torch.zeros(q.shape, device=device) for q in qs]
@@ -177,7 +177,7 @@ def replayed(name, scaled=False):
     return far(*[torch.cat([p.detach().flatten() for p in ws]).cpu().double() for ws in (ps, qs)])
 
 def graph_capture(report):
-    "The recipe of PyTorch's notes: some steps, a capture of backward pass and step, replays"
+    "The recipe of PyTorch's notes: some steps, a capture of the backward pass and the step, and replays"
     for name in CAPTURED[:1] if tiny else CAPTURED:
         bar = 0.02 if name=='muon' and device.type=='cuda' else 1e-4 # Muon iterates in bfloat16 there
         err = replayed(name)
@@ -186,7 +186,7 @@ def graph_capture(report):
     report.add('lamb: replays with a scaler, some of them skipped', err, '<= 0.0001', err<=1e-4)
 
 def exact_resume(report):
-    "A training with dropout that ends after a batch and goes on in another process's place has the weights it would have had"
+    "A training with dropout that stops after a batch and is resumed has the weights of an uninterrupted one"
     from fastai.basics import Callback, CancelFitException, DataLoaders, Learner, set_seed
     from fastopt.training.resume import SaveResume
     from torch import nn
@@ -208,7 +208,7 @@ def exact_resume(report):
             want = fit(make(Path(d)/'a', RULES[name]))
             fit(make(Path(d)/'b', RULES[name]), Stop())
             again = make(Path(d)/'b', RULES[name])
-            torch.manual_seed(99) # What resuming must undo
+            torch.manual_seed(99) # Resuming must undo this
             again.resume(Path(d)/'b')
             same = torch.equal(fit(again), want)
         report.add(f'{name}: a training that went on has the same weights, to the bit', 'same' if same else 'other', 'same', same)
@@ -216,7 +216,7 @@ def exact_resume(report):
 # ---- memory: random changes of weights, gradients and state between steps, as in test_memory.py, but in this process
 
 def random_changes(report):
-    "Sequences as `tests/core/test_memory.py` makes them; a wrong step ends its sequence, a crash the part"
+    "Sequences as in `tests/core/test_memory.py`; a wrong step ends its sequence, and a crash ends the part"
     from memory import FINE, HARM, RULES as CHANGED, SHAPES, Subject
     rng,wrong,counts = Random(0),[],dict(sequences=0, steps=0, harms=0)
     def changes(): return [(rng.choice(sorted(FINE)), rng.randrange(len(SHAPES)), rng.randrange(10)) for _ in range(rng.randint(1, 3))]
@@ -243,7 +243,7 @@ def random_changes(report):
 # ---- speed
 
 def timed(f):
-    "Milliseconds of `f` on the device, and those that the host spends in it"
+    "Milliseconds of `f` on the device, and on the host"
     if device.type=='cpu':
         start = time.perf_counter()
         f()
@@ -260,7 +260,7 @@ def timed(f):
     return a.elapsed_time(b),host
 
 def medians(fs, weights, rounds):
-    "Of each of the functions `fs`, interleaved: median milliseconds on the device and on the host, and the quartiles of the first"
+    "For each of the functions `fs`, interleaved: median milliseconds on the device and on the host, and the quartiles of the first"
     seen = {k: [] for k in fs}
     for i in range(rounds+3):
         weights.turn()
@@ -276,7 +276,7 @@ def nets():
     if tiny: return dict(small=[(8, 8), (8,)])
     return dict(xresnet50=xresnet50_shapes(), giant=[(1000, 5000)]*100, many=[(100, 100)]*10_000)
 
-BYTES = dict(adamw=28, diffgrad=36) # A weight and step in float32: what the mathematics reads and writes
+BYTES = dict(adamw=28, diffgrad=36) # Bytes that the mathematics reads and writes per float32 weight and step
 SPEEDS = ('adamw', 'diffgrad', 'lamb', 'ranger', 'muon', 'sophia')
 
 def rivals(ps):
@@ -299,7 +299,7 @@ def speed_of(report, net):
     weights.turn()
     base = dict(copy=copying(weights.ps), **rivals(weights.ps))
     for name in SPEEDS[:2] if tiny else SPEEDS:
-        if name=='muon' and net!='xresnet50' and not tiny: continue # Its matrix products would be what is timed
+        if name=='muon' and net!='xresnet50' and not tiny: continue # Otherwise its matrix products would dominate the time
         if report.left()<3 and not tiny: return report.add(f'{net}: {name} and what follows', 'cut: no time was left')
         opt = RULES[name](weights.ps, lr=1e-3, how='fused')
         first,_ = timed(opt.step)
@@ -323,7 +323,7 @@ def speed_of(report, net):
         gc.collect()
 
 def replay_speed(report, net, name, weights, ours):
-    "What a step costs whose numbers the device computes, and one that a graph replays; `ours` are milliseconds without"
+    "Cost of a step whose numbers the device computes, and of one that a graph replays; `ours` are the milliseconds without either"
     opt,graph = RULES[name](weights.ps, lr=1e-3, how='fused', capturable=True),new_graph()
     with warming():
         for _ in range(2): opt.step()
@@ -337,7 +337,7 @@ def speeds(report):
     for net in nets(): report.attempt(f'speed on {net}', speed_of, net, needs=0 if tiny else 8)
 
 def sweep(report):
-    "Which block size, number of warps and stages is fastest for the largest weights"
+    "Find the fastest block size, number of warps and stages for the largest weights"
     weights,best = BenchWeights(nets()['small' if tiny else 'giant'], device),{}
     weights.turn()
     kept = TritonLauncher.BLOCK,dict(TritonLauncher.OPTIONS)
@@ -361,14 +361,14 @@ def sweep(report):
 # ---- recipe
 
 def images():
-    "The folder of Imagenette's images: that of `FASTOPT_IMAGES`, or one below ~/data; painted ones in a rehearsal"
+    "The folder of Imagenette's images: that in `FASTOPT_IMAGES`, or one below ~/data; synthetic images in a rehearsal"
     if tiny:
         from pictures import paint
         return paint(Path(tempfile.mkdtemp())/'images', n=40, size=40)
     return Path(os.environ.get('FASTOPT_IMAGES', Path.home()/'data'/'imagenette2-160'))
 
 def throughput(report, path, **variant):
-    "Images a second with one `variant` of the recipe"
+    "Images per second with one `variant` of the recipe"
     from fastopt.vision.recipe import measure_throughput, recipe_settings, throughput_ratios
     compiled,last = variant.pop('compiled', False),variant.pop('channels_last', None)
     given = dict(size=32, bs=8, arch='xresnet18', **variant) if tiny else dict(size=128, bs=64, **variant)
@@ -390,7 +390,7 @@ def recipes(report):
 # ---- board
 
 def board(report):
-    "Five epochs of the leaderboard's recipes, a seed after another, for as long as there is time; `record-128-5` needs kornia"
+    "Five epochs of the leaderboard's recipes, one seed after another, as long as there is time; `record-128-5` needs kornia"
     from fastopt.vision.leaderboard import leaderboard_command
     path,out,taken,args,presets,opts = images(),report.path.parent/'board',[],[],['record-128-5', 'base-2020'],['ranger', best_rule()]
     if tiny: args,presets = '--size 32 --epochs 1 --bs 8 --arch xresnet18 --limit 24'.split(),presets[1:]
@@ -414,7 +414,7 @@ def best_rule():
     for o in recs: by.setdefault(o['args']['opt'], []).append(o['accuracy'])
     return max((k for k in by if k in RULES and k!='ranger'), key=lambda k: sum(by[k])/len(by[k]))
 
-PARTS = dict( # What it is called, the function, and the seconds below which it is not begun
+PARTS = dict( # Title, function, and the seconds below which it is not started
     correct=[('every rule on every engine', every_rule, 30), ('300 million weights', large_tensors, 10), ('GradScaler', grad_scaler, 5),
         ('graph capture', graph_capture, 8), ('exact resume', exact_resume, 5)],
     memory=[('random changes', random_changes, 10)],

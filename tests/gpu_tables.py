@@ -1,4 +1,4 @@
-"Writes the records of `gpu.py` into the notebooks: python tests/gpu.py --tables FOLDER. What no record tells is \"not measured\""
+"Write the records of `gpu.py` into the notebooks: python tests/gpu.py --tables FOLDER. Missing results are \"not measured\""
 import json, subprocess, sys
 from pathlib import Path
 
@@ -25,28 +25,28 @@ def table(rows):
     return '\n'.join([*head, *('| ' + ' | '.join(' '.join(o.split()) for o in cells(r)) + ' |' for r in rows)])
 
 def where(record):
-    "On what a record was made"
+    "Device, versions and time of a record"
     versions = ', '.join(f'{k} {v}' for k,v in record['versions'].items())
     return f"{record['device']}; {versions}; {record['time'][:10]}; {record['ended']}"
 
 def full(records):
-    "All there is, for the notebook of benchmarks"
+    "The complete tables, for the notebook of benchmarks"
     def part(k, title):
         return f'### {title}\n\n' + (f'{where(records[k])}.\n\n{table(records[k]["rows"])}' if k in records else 'Not measured.')
-    head = '## On a GPU\n\n`python tests/gpu.py` decides on a GPU what a CPU cannot, in nine minutes.'
+    head = '## On a GPU\n\n`python tests/gpu.py` runs the checks that need a GPU, in nine minutes.'
     return MARK + '\n\n'.join([head, *(part(*o) for o in PARTS.items())])
 
-UNKNOWN = """On a GPU nothing has been measured yet. The generated Triton is tested in Triton's interpreter, compiled for GPUs that are not
-there, and found to use 16-byte accesses; `python tests/gpu.py` decides the rest on a GPU in nine minutes."""
+UNKNOWN = """Nothing has been measured on a GPU yet. The generated Triton code is tested in Triton's interpreter, compiled for several GPUs
+without running on them, and found to use 16-byte accesses; `python tests/gpu.py` runs the checks that need a GPU, in nine minutes."""
 
 def short(records):
-    "What the README says"
+    "The short table for the README"
     rows = [r for o in records.values() for r in o['rows'] if r['what'].startswith(SHORT)]
     if not rows: return MARK + UNKNOWN
     return MARK + f'On a GPU ({where(next(iter(records.values())))}):\n\n{table(rows)}'
 
 def put(path, text):
-    "Let the one cell of the notebook `path` that begins with `MARK` say `text`; was it another?"
+    "Put `text` into the only cell of the notebook `path` that starts with `MARK`, and return whether it changed"
     nb = json.loads(path.read_text(encoding='utf-8'))
     mine = [c for c in nb['cells'] if ''.join(c['source']).startswith(MARK.strip())]
     if len(mine)!=1: raise ValueError(f'{path} has {len(mine)} cells that begin with {MARK.strip()}, where one is needed')
@@ -59,7 +59,7 @@ def put(path, text):
 NOTEBOOKS = {'nbs/index.ipynb': short, 'nbs/evidence/02_step_bench.ipynb': full}
 
 def write(folder):
-    "Write the records in `folder` into the notebooks, and the README from its own"
+    "Write the records in `folder` into the notebooks, and make the README"
     records = read(folder)
     for name,text in NOTEBOOKS.items(): print(name, 'is new' if put(ROOT/name, text(records)) else 'was so already')
     subprocess.run([sys.executable, str(ROOT/'tests'/'readme.py')], check=True)

@@ -1,8 +1,8 @@
-"""What stands in for a CUDA graph where there is no GPU: the launches of kernels, and PyTorch's operations between them, noted with the
-tensors that they were given and run again without what made them
+"""A replacement for a CUDA graph without a GPU: it records the launches of kernels, and PyTorch's operations between them, with their
+tensors, and runs them again without the code that made them
 
-As in a capture nothing that is noted takes effect, and what no graph could hold is an error: a number that the host asks for, and memory
-that the host sends."""
+As in a capture, recorded operations do not take effect, and operations that a graph cannot contain raise an error: reading a number on
+the host, and copying memory from the host."""
 from contextlib import ExitStack, contextmanager
 from unittest.mock import patch
 import torch
@@ -11,14 +11,14 @@ from torch.utils._pytree import tree_leaves
 from fastopt.core import capture, engine, memory
 from fastopt.core.backends import triton
 
-memory.layout_check = lambda: memory.python_layout_check # PyTorch's own finds tensors changed where a mode is active
+memory.layout_check = lambda: memory.python_layout_check # PyTorch's own check reports tensors as changed while a mode is active
 WAITS = torch.ops.aten._local_scalar_dense.default,torch.ops.aten.is_nonzero.default
 
 def tensors(*os): return [o for o in tree_leaves(os) if isinstance(o, torch.Tensor)]
 def storages(*os): return {t.untyped_storage().data_ptr() for t in tensors(*os)}
 
 class Noting(TorchDispatchMode):
-    "Gives each operation to `note`, or refuses it if it waits for the device"
+    "Pass each operation to `note`, or raise an error if it waits for the device"
     def __init__(self, note=None):
         super().__init__()
         self.note = note
@@ -27,7 +27,7 @@ class Noting(TorchDispatchMode):
         return self.note(f, args, kwargs or {}) if self.note else f(*args, **(kwargs or {}))
 
 class Function:
-    "A kernel that a graph notes while it is captured, and that else runs; modes do not see what the interpreter does with arguments"
+    "A kernel that a graph records during a capture and that runs otherwise; modes do not see what the interpreter does with arguments"
     def __init__(self, source, build=triton.triton_build): self.source,self.f = source,build(source)
     def __getitem__(self, grid):
         def launch(*args, **kwargs):
@@ -39,8 +39,8 @@ class Function:
 for o in (triton, capture): o.triton_build = Function
 
 class Graph:
-    "`calls` to be made anew by `replay`, of which `launches` are kernels"
-    now = None # The one that is being captured
+    "`calls` that `replay` repeats, of which `launches` are kernels"
+    now = None # The graph that is being captured
     def __init__(self): self.calls,self.launches = [],[]
     def note(self, f, args, kwargs):
         if f._schema.is_mutable:
@@ -66,7 +66,7 @@ class Graph:
 
 @contextmanager
 def memory_made(sizes):
-    "Notes in `sizes` how many numbers operations of PyTorch have made memory for"
+    "Record in `sizes` how many numbers PyTorch operations have allocated memory for"
     def note(f, args, kwargs):
         out = f(*args, **kwargs)
         sizes.extend(t.numel() for t in tensors(out) if not storages(t) & storages(args, kwargs) and t.numel())

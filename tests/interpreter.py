@@ -1,12 +1,12 @@
-"""Triton's interpreter, which runs kernels for GPUs on a CPU: `interpreted` gives code to a process that is made ready for it
+"""Triton's interpreter, which runs GPU kernels on a CPU: `interpreted` passes code to a process prepared for it
 
-It has to be told before Triton is imported, so that it needs a process of its own. One is started at the first call; it loads everything
-once, and runs each piece of code in a child that it forks."""
+The interpreter must be selected before Triton is imported, so it needs a process of its own. One process is started at the first call;
+it loads everything once, and runs each piece of code in a forked child."""
 import atexit, json, os, subprocess, sys, tempfile, traceback
 from functools import lru_cache
 
 def interpreted(code, *args):
-    "What `code`, run with `args` where Triton interprets its kernels and `fused` uses them on the CPU, prints"
+    "What `code` prints if run with `args` where Triton interprets its kernels and `fused` uses them on the CPU"
     p = server()
     p.stdin.write(json.dumps([code, *map(str, args)])+'\n')
     p.stdin.flush()
@@ -28,7 +28,7 @@ def server():
     return p
 
 def serve():
-    "Answer each line of input, code and arguments in JSON, with the exit status and what was printed"
+    "Answer each line of input, which has code and arguments in JSON, with the exit status and the output"
     begin()
     for line in sys.stdin:
         with tempfile.TemporaryFile('w+') as f:
@@ -61,14 +61,14 @@ def begin():
         patched.clear()
         return launch(self, *args, **kwargs)
     def call_once_patched(self, *args, **kwargs):
-        "Every call of a function would put Python behind the names in `triton.language`, which takes longer than most functions"
+        "Every call of a function would patch the names in `triton.language`, which takes longer than most functions"
         if id(self.fn.__globals__) in patched: return self.rewrite()(*args, **kwargs)
         patched.add(id(self.fn.__globals__))
         return call(self, *args, **kwargs)
     interpreter.GridExecutor.__call__,interpreter.InterpretedFunction.__call__ = launch_anew,call_once_patched
 
 def scan(self, input):
-    "The interpreter's own takes one number after another, in Python. This takes log2 n steps on whole arrays, as a GPU does"
+    "The interpreter's own version takes one number after another in Python. This one takes log2 n steps on whole arrays, as a GPU does"
     import numpy as np
     dtypes,xs = [o.dtype for o in input],[o.handle.data for o in input]
     i,d = np.arange(len(xs[0])),1

@@ -1,6 +1,6 @@
-"""Compiles the kernels of many tests in one run of the compiler, for its start and its headers take longer than a kernel
+"""Compiles the kernels of many tests in one run of the compiler, whose start and headers take longer than a kernel
 
-The flags are the users', and so is the text of each kernel, but for the namespace that it is put in."""
+The flags are those of users, and so is the text of each kernel, except for its namespace."""
 import re, warnings
 from contextlib import contextmanager, suppress
 from functools import lru_cache, partial
@@ -18,7 +18,7 @@ from rules_under_test import RULES, SOME, trained
 SIGNATURE = re.compile(r'extern "C" void kernel\((.*?)\) \{')
 
 def joined(sources):
-    "One C++ text with the kernels of all `sources`; its `kernel` has one more argument: which of them to run"
+    "One C++ text with the kernels of all `sources`; its `kernel` has one additional argument, the index of the kernel to run"
     head,params = cpp._CPP_HEAD,SIGNATURE.search(sources[0])[1]
     assert all(o.startswith(head) and SIGNATURE.search(o)[1]==params for o in sources)
     spaces = [f'namespace n{i} {{' + SIGNATURE.sub(r'static void kernel(\1) {', o[len(head):]) + '}' for i,o in enumerate(sources)]
@@ -28,7 +28,7 @@ def joined(sources):
         f'extern "C" void kernel({params}, int among) {{ kernels[among]({args}); }}', ''])
 
 def asked(run, case):
-    "The C++ sources of the kernels that `run(case)` builds, found without building any: what it computes is worthless"
+    "The C++ sources of the kernels that `run(case)` needs, found without building any; the results of the run are meaningless"
     seen = {}
     def build(k): return seen.setdefault(cpp.cpp_source(k), lambda *args: None)
     with patch.object(cpp.CppLauncher, 'build', staticmethod(build)), patch.object(fused, '_warned', set()), torch.random.fork_rng():
@@ -37,8 +37,8 @@ def asked(run, case):
             run(case)
     return seen
 
-_found,BUILT = {},set() # Source -> function; sources that were asked for
-STRONG = dict(lr=0.01, wd=0.1) # So that decay matters too
+_found,BUILT = {},set() # Source -> function; requested sources
+STRONG = dict(lr=0.01, wd=0.1) # Makes the effect of decay visible
 
 def compile_together(sources):
     "Compile `sources`, once for all processes that share a cache"
@@ -48,7 +48,7 @@ def compile_together(sources):
     _found.update({o: lambda *args, i=i: f(*args, i) for i,o in enumerate(sources)})
 
 class Ahead:
-    "Lets tests find the kernels of `run(case)` compiled, together with those of the `cases` nearby"
+    "Provides the kernels of `run(case)`, compiled together with those of neighbouring `cases`"
     def __init__(self, run, cases, size=20): self.run,self.cases,self.size = run,list(cases),size
     @lru_cache(maxsize=None)
     def chunk(self, n): return [*dict.fromkeys(s for c in self.cases[n*self.size:][:self.size] for s in asked(self.run, c))]
@@ -58,12 +58,12 @@ class Ahead:
     def where(self): return {s:n for n in range(-(-len(self.cases)//self.size)) for s in self.chunk(n)}
     @contextmanager
     def __call__(self, case):
-        "Here `run(case)` finds its kernels"
+        "Context in which `run(case)` finds its kernels"
         self.compile(self.cases.index(case)//self.size)
         with patch.object(cpp, 'cpp_build', partial(_find, cpp.cpp_build)): yield
     @contextmanager
     def whenever(self):
-        "Here anything finds a kernel that one of the `cases` has, too"
+        "Context in which all code finds the kernels of the `cases`"
         build = cpp.cpp_build
         def find(source):
             if source not in _found and (n := self.where().get(source)) is not None: self.compile(n)
@@ -74,12 +74,12 @@ def _find(build, source):
     BUILT.add(source)
     return _found.get(source) or build(source)
 
-# In float64 and float32 weights land in one way, in 16 bits in three. By default most rules land in one in bfloat16, in another in float16
+# There is one landing in float64 and float32, and three in 16 bits. By default most rules use one in bfloat16 and another in float16
 DTYPES = torch.float64,torch.float32,torch.bfloat16,torch.float16
 EVERY = [(name, dtype, lowp) for name in RULES for dtype in DTYPES for lowp in (LOWP if dtype in DROP else LOWP[:1])]
 USUAL = {torch.float64:'plain', torch.float32:'plain', torch.bfloat16:'kahan', torch.float16:'stochastic'}
 usual = {o for o in EVERY if USUAL[o[1]]==o[2] or list(RULES).index(o[0])%16==0}
 
-# Kernels do not depend on how many weights there are
+# Kernels do not depend on the number of weights
 def train(case): return trained(RULES[case[0]], 'fused', *case[1:], shapes=SOME, **STRONG)
 USUAL_KERNELS,OTHER_KERNELS = (Ahead(train, [o for o in EVERY if (o in usual)==u]) for u in (True, False))

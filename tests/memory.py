@@ -1,7 +1,7 @@
-"""A process that trains small models while everything under them is changed; `test_memory.py` says what and looks at what happens
+"""A process that trains small models while everything under them is changed; `test_memory.py` sends the changes and checks the results
 
-It loads PyTorch and compiles kernels once, then serves each connection in a child of its own, forked in milliseconds: a crash ends only
-that child. Run as a script it listens at the address that it is given, and asks for nothing else than `Subject`'s methods, by name."""
+It loads PyTorch and compiles kernels once, then serves each connection in its own child, forked in milliseconds, so that a crash ends
+only that child. Run as a script, it listens at the given address, and calls the methods of `Subject` by name."""
 import gc, os, sys, traceback, warnings
 from copy import deepcopy
 from multiprocessing.connection import Listener
@@ -23,7 +23,7 @@ SHAPES = (7,),(8, 6),(8, 6),(4, 3, 3, 3),(),(0,),(2, 3, 2, 2, 2)
 CLOSE = {torch.float64: 1e-11, torch.float32: 1e-5, torch.bfloat16: 2**-6, torch.float16: 2**-8}
 
 class Wrapped(torch.Tensor):
-    "A tensor whose elements lie in another one, as those of a `DTensor` do"
+    "A tensor whose elements are stored in another one, like those of a `DTensor`"
     @staticmethod
     def __new__(cls, inner):
         return torch.Tensor._make_wrapper_subclass(cls, inner.shape, strides=inner.stride(), dtype=inner.dtype, device=inner.device)
@@ -36,7 +36,7 @@ class Wrapped(torch.Tensor):
         return return_and_correct_aliasing(f, args, kwargs or {}, out)
 
 def value(t):
-    "What the tensor `t` means: its elements in an ordinary tensor of its own"
+    "The contents of the tensor `t`, as an ordinary tensor of its own"
     return (t.inner if isinstance(t, Wrapped) else t).detach().resolve_neg().clone(memory_format=torch.contiguous_format)
 
 def gapped(t): return torch.stack([value(t), torch.full_like(value(t), 7.)], -1)[...,0]
@@ -51,8 +51,8 @@ DTYPES = dict(double=torch.float64, float=torch.float32, bfloat16=torch.bfloat16
 def numbers(o): return torch.tensor([float(v) for v in (o.values() if isinstance(o, dict) else [o]) if v is not None])
 
 class Subject:
-    """An optimizer of `rule` and the weights `ps` that it trains, to be mistreated; `how` is an engine, or 'numba' for the fused one with
-    its kernels"""
+    """An optimizer of `rule` and the weights `ps` that it trains, for tests that change them; `how` is an engine, or 'numba' for the fused
+    one with its kernels"""
     def __init__(self, rule, how, lowp, device='cpu'):
         torch.manual_seed(0)
         self.device = torch.device(device)
@@ -69,23 +69,23 @@ class Subject:
         ks = [k for k,t in st.items() if isinstance(t, torch.Tensor)]
         return (st, ks[j%len(ks)]) if ks else ({}, None)
     def active(self, i): return self.ps[i].grad is not None and self.ps[i].requires_grad
-    # What the parent asks for
+    # Methods that the parent calls
     def grads(self, without=()):
-        "New gradients for all weights but those `without`"
+        "New gradients for all weights except those in `without`"
         for i,p in enumerate(self.ps):
             g = torch.randn(p.shape, generator=self.rng).to(p.device, p.dtype)
             p.grad = None if i in without else Wrapped(g) if isinstance(p, Wrapped) else g
     def change(self, name, i, j):
-        "Make the change `name` to weight `i`, and maybe `j`"
+        "Make the change `name` to weight `i`, and possibly `j`"
         return FINE[name](self, i, j)
     def train(self, changes, late, without):
-        "`changes`, a list of (name, i, j), and a step; are they made `late`, after the gradients?"
+        "Make `changes`, a list of (name, i, j), and a step; with `late`, make them after the gradients"
         if late: self.grads(without)
         for o in changes: self.change(*o)
         if not late: self.grads(without)
         with torch.autocast(self.device.type, enabled=self.autocast): return self.step()
     def harm(self, name, i, j):
-        "Make the harm `name`, of which a step must say that it cannot be done, and undo it; `None` if there was nothing to harm"
+        "Make the damage `name`, for which a step must raise an error, and undo it; `None` if there was nothing to damage"
         if not self.active(i) or not self.ps[i].numel() or isinstance(self.ps[i], Wrapped): return None
         undo = HARM[name](self, i, j)
         if undo is None: return None
@@ -98,7 +98,7 @@ class Subject:
         undo()
         return 'refused'
     def step(self):
-        "One step, compared with that of an optimizer that knows nothing of the past"
+        "Compare a step with that of an optimizer without any history"
         refuse = self.how in ('foreach', 'fused') and any(isinstance(p, Wrapped) and self.active(i) for i,p in enumerate(self.ps))
         before,want = self.bits(),self.wanted()
         try: self.opt.step()
@@ -111,14 +111,14 @@ class Subject:
             if got.dtype!=ref.dtype or not far<=CLOSE[ref.dtype]: return f'{k} is off by {far} in {got.dtype}, not {ref.dtype}'
         return self.misplaced() or 'fine'
     def bits(self):
-        "All weights and state to the bit, with what they are called and how they lie"
+        "All weights and state to the bit, with names and memory layout"
         def of(t):
             bits = value(t).flatten().view(torch.uint8).cpu().numpy().tobytes() if t.numel() and not lacks_memory(t) else None
             return t.dtype,t.shape,bits
         sts = [self.opt.state.get(p, {}) for p in self.ps]
         return [of(p) for p in self.ps],[{k: of(t) if isinstance(t, torch.Tensor) else deepcopy(t) for k,t in st.items()} for st in sts]
     def wanted(self):
-        "Copies of the weights and their state after a step of an engine made for it alone"
+        "Copies of the weights and their state after a step of an engine made only for it"
         qs,state,lowp = {},{},self.opt.engine.lowp
         for i,p in enumerate(self.ps):
             if not self.active(i): continue
@@ -159,7 +159,7 @@ class Subject:
                 if t.dtype!=(p.dtype if k=='comp' else compute_dtype(p.dtype)) or t.device!=p.device:
                     return f'{k} is {t.dtype} beside {p.dtype}'
 
-def bare(s): return nn.ParameterList(p for p in s.ps if not isinstance(p, Wrapped)) # What `.data` can be given to
+def bare(s): return nn.ParameterList(p for p in s.ps if not isinstance(p, Wrapped)) # Weights whose `.data` can be assigned
 
 def _layout(name):
     def weight(s, i, j):
@@ -225,7 +225,7 @@ def swapped(s, i, j):
     torch.utils.swap_tensors(p, nn.Parameter(value(p), p.requires_grad))
     p.grad = grad
 def replaced(s, i, j):
-    "Another `Parameter` takes the place of weight `i`, and its state"
+    "Replace weight `i` by another `Parameter`, with its state"
     old,s.ps[i] = s.ps[i],nn.Parameter(value(s.ps[i]), s.ps[i].requires_grad)
     _take(s, i, old)
 def wrapped(s, i, j):
@@ -248,7 +248,7 @@ def shared_gradient(s, i, j):
     if a.dtype==b.dtype and not isinstance(a, Wrapped) and not isinstance(b, Wrapped) and a.grad is not None: b.grad = a.grad
 def accumulated(s, i, j):
     g = s.ps[i].grad
-    if g is not None and (isinstance(g, Wrapped) or not overlaps_itself(g)): g.mul_(2) # Else PyTorch refuses
+    if g is not None and (isinstance(g, Wrapped) or not overlaps_itself(g)): g.mul_(2) # Otherwise PyTorch raises an error
 def state_gone(s, i, j): s.opt.state.pop(s.ps[i], None)
 def state_tensor_gone(s, i, j):
     st,k = s.state(i, j)
@@ -263,7 +263,7 @@ def step_counted(s, i, j):
 def no_decay(s, i, j):
     if s.ps[i] in s.opt.state: s.opt.state[s.ps[i]]['do_wd'] = False
 def saved_and_loaded(s, i, j):
-    whole = all({*s.opt.rule.rule_of(p).state, 'step'} <= st.keys() for p,st in s.opt.state.items() if st) # Else a load is refused
+    whole = all({*s.opt.rule.rule_of(p).state, 'step'} <= st.keys() for p,st in s.opt.state.items() if st) # Otherwise a load is refused
     if whole and not any(isinstance(p, Wrapped) for p in s.ps): s.opt.load_state_dict(deepcopy(s.opt.state_dict()))
 def other_rate(s, i, j): s.opt.param_groups[0]['lr'] = 0.02/(1+j)
 def autocast(s, i, j): s.autocast = not s.autocast
@@ -273,9 +273,9 @@ FINE |= {f.__name__: f for f in (to_and_fro, channels_last_model, to_vector_and_
     swapped, replaced, wrapped, frozen, no_gradient, expanded_gradient, shared_gradient, accumulated, state_gone, state_tensor_gone,
     state_copied, expanded_state, step_counted, no_decay, saved_and_loaded, other_rate, autocast)}
 
-# What a step must refuse: each returns how to undo it
+# Damage that a step must report; each function returns how to undo it
 def _hold(s, i):
-    "A function that gives weight `i` its memory back"
+    "A function that restores the memory of weight `i`"
     p,data = s.ps[i],s.ps[i].data
     return lambda: setattr(p, 'data', data)
 def weight_freed(s, i, j):
@@ -290,7 +290,7 @@ def weight_cut_short(s, i, j):
     p.untyped_storage().resize_(p.element_size())
     return undo
 def _shrunk(t):
-    "Free the memory of `t`, and give it back too small, most often at the same address"
+    "Free the memory of `t` and allocate it again with a smaller size, usually at the same address"
     mem = t.untyped_storage()
     if t.numel()<2 or mem.nbytes()!=t.nbytes or not mem.resizable(): return False
     for n in (0, t.element_size()): mem.resize_(n)
@@ -354,7 +354,7 @@ SPOILT = dict(of_another_shape=lambda s, p, t: t.new_ones(3, 1, 4, 2), freed=lam
 HARM |= {f'state_{k}': _replace(f) for k,f in SPOILT.items()}
 
 def warm():
-    "Compile what most sequences need, once for all children"
+    "Compile the kernels of most sequences, once for all children"
     fused.MIN_WEIGHTS = 0 # `auto` compiles for models of any size
     if 'FASTOPT_SANITIZE' in os.environ: cpp.FLAGS += ['-fsanitize=address']
     def run(case):
@@ -377,7 +377,7 @@ def load_numba():
     s.opt.step()
 
 def serve(c):
-    "Answer the calls that come over the connection `c`"
+    "Answer the calls that arrive over the connection `c`"
     s = None
     while True:
         try: name,*args = c.recv()
@@ -395,7 +395,7 @@ def main(address):
     ahead.where()
     load_numba()
     gc.collect()
-    gc.freeze() # A collection in a child would copy the memory that it shares with this process
+    gc.freeze() # A garbage collection in a child would copy memory shared with this process
     with Listener(address) as listener, ahead.whenever():
         print('ready', flush=True)
         while True:
@@ -406,5 +406,5 @@ def main(address):
 
 if __name__=='__main__':
     import signal
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN) # Nobody waits for the children
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN) # No process waits for the children
     main(sys.argv[1])

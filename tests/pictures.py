@@ -1,9 +1,9 @@
-"Small data sets to read, drawn by chance"
+"Small random data sets of images"
 from PIL import Image
 import numpy as np
 
 def paint(path, n=8, classes=('blue','red'), parts=('train','val'), size=12):
-    "A tree of noisy images that tell their class by colour: `n` of each class in each of `parts`"
+    "A tree of noisy images whose colour shows the class, with `n` of each class in each of `parts`"
     rng = np.random.default_rng(0)
     for part in parts:
         for k,c in enumerate(classes):
@@ -17,7 +17,7 @@ def paint(path, n=8, classes=('blue','red'), parts=('train','val'), size=12):
 SIZES = [(64,48), (48,64), (56,56), (90,40)]
 
 def draw_edges(root):
-    "Three classes of eight images of four shapes, full of edges, and four each to validate on"
+    "Three classes of eight images in four shapes, full of edges, and four each for validation"
     rng = np.random.default_rng(0)
     for split,n in (('train',8), ('val',4)):
         for c in 'abc':

@@ -1,18 +1,18 @@
-"""Processes that train together: `ranks` starts them with what `accelerate launch` and `torchrun` tell each of them
+"""Processes that train together: `ranks` starts them with the environment that `accelerate launch` and `torchrun` give them
 
-They are forked from this process, which has loaded everything; started anew, each would import PyTorch and fastai for some five seconds.
-A GPU in use does not survive a fork, and they are started anew there."""
+They are forked from this process, which has loaded everything; new processes would import PyTorch and fastai for some five seconds each.
+A GPU in use does not survive a fork, so new processes are started there."""
 import os, socket, subprocess, sys, tempfile, time, traceback
 import torch
 
 def port():
-    "A port that nobody listens at"
+    "A port at which no process listens"
     with socket.socket() as s:
         s.bind(('127.0.0.1', 0))
         return s.getsockname()[1]
 
 def told(rank, world, at):
-    "What a launcher puts into the environment of process `rank` of `world`"
+    "The environment that a launcher gives to process `rank` of `world`"
     return dict(RANK=rank, LOCAL_RANK=rank, WORLD_SIZE=world, LOCAL_WORLD_SIZE=world, MASTER_ADDR='127.0.0.1', MASTER_PORT=at,
         ACCELERATE_USE_CPU='true', ACCELERATE_MIXED_PRECISION='no', CUDA_VISIBLE_DEVICES='', GLOO_SOCKET_IFNAME='lo')
 
@@ -31,12 +31,12 @@ def forked(main, args, env):
     finally: os._exit(status)
 
 def started(file, args, env):
-    "The same with a Python of its own, for which `file` is the script"
+    "The same with a new Python process, which runs the script `file`"
     out = tempfile.TemporaryFile('w+')
     return subprocess.Popen([sys.executable, file, *args], stdout=out, stderr=out, env={**os.environ, **env}).pid,out
 
 def ranks(file, main, *args, world=2, seconds=240):
-    "Run `main(*args)` of the script `file` in `world` processes; raises if one does not end with 0"
+    "Run `main(*args)` of the script `file` in `world` processes, and raise an error if one does not end with 0"
     at,args,end = port(),list(map(str, args)),time.monotonic()+seconds
     envs = [{k:str(v) for k,v in told(r, world, at).items()} for r in range(world)]
     can_fork = hasattr(os, 'fork') and not torch.cuda.is_available()

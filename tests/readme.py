@@ -1,4 +1,4 @@
-"Makes README.md from nbs/index.ipynb, without the Quarto that `nbdev-readme` needs: python tests/readme.py"
+"Make README.md from nbs/index.ipynb, without the Quarto that `nbdev-readme` needs: python tests/readme.py"
 from fastcore.nbio import preferred_msg_out, read_nb
 from functools import partial
 from pathlib import Path
@@ -7,23 +7,23 @@ import re
 
 _hidden = {'hide', 'export', 'exporti', 'default_exp'}
 
-# PyPI shows the README, too, and knows no files beside it
+# PyPI shows the README as well, without the files beside it
 FILES,PICTURES = 'https://github.com/fastopt/fastopt/blob/main/','https://raw.githubusercontent.com/fastopt/fastopt/main/'
 
 def _absolute(nb, m):
-    "A link `m` to a file near the notebook `nb` as an address; any other text as it was"
+    "Make the link `m` to a file near the notebook `nb` absolute; other text is returned unchanged"
     path,*section = m[2].split('#')
     if not path or not (nb.parent/path).is_file(): return m[0]
     return f"{m[1]}({'#'.join([(PICTURES if m[1][0]=='!' else FILES) + normpath(join(nb.parent.name, path)), *section])})"
 
 def _output(o):
-    "One output as markdown"
+    "Format one output as markdown"
     mime,text = preferred_msg_out(o, html1st=False, include_imgs=True)
     if mime.startswith('image'): raise ValueError('Save the picture in nbs/images and link it: README.md holds text only')
     return text.strip() if mime in ('text/markdown', 'text/html') else f'```\n{text.rstrip()}\n```'
 
 def _cell(nb, c):
-    "The cell `c` of the notebook `nb` as blocks of markdown: none if hidden"
+    "Convert the cell `c` of the notebook `nb` to blocks of markdown; none if it is hidden"
     if c.cell_type=='raw' or _hidden & c.directives.keys(): return []
     c.remove_directives()
     if c.cell_type=='markdown': return [re.sub(r'(!?\[[^\[\]]*\])\(([^)\s]+)\)', partial(_absolute, nb), c.source).strip()]

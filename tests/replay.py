@@ -1,9 +1,9 @@
 """Replays recorded trajectories of other implementations and compares: `python tests/replay.py DIR [--only NAME,…] [--engine E]`
 
-DIR holds `index.json`, `gradients.npz` and one `NAME.npz` an optimizer. Every case of trust `primary` is replayed: in float64 on the
-engines eager and foreach, in float32 on fused, unless one engine is asked for. Each optimizer is told of as soon as it is done. Ends with
-`primary N/M`; exit status 1 if a case that `cases` knows, or one of an optimizer named by `--only`, falls short. How a case is replayed is
-said in the folder `cases`."""
+DIR holds `index.json`, `gradients.npz` and one `NAME.npz` for each optimizer. Every case of trust `primary` is replayed in float64 on the
+engines eager and foreach and in float32 on fused, unless one engine is requested. Each optimizer is reported as soon as it is done. The
+output ends with `primary N/M`; the exit status is 1 if a case fails that `cases` knows, or one of an optimizer named by `--only`. The
+modules in the folder `cases` define how a case is replayed."""
 import json, sys
 from collections import defaultdict
 from functools import lru_cache
@@ -28,10 +28,10 @@ def find(case):
     return found and (*found, Protocol())[:3]
 
 @lru_cache
-def arrays(path): return dict(np.load(path)) # What `np.load` gives would unpack an array each time it is looked up
+def arrays(path): return dict(np.load(path)) # The result of `np.load` would unpack an array at each access
 
 def gradient(grads, data, i, p, t):
-    "The gradient of tensor `i` at step `t`, counted from 0: recorded, or that of a noisy parabola at the weight `p`"
+    "The gradient of tensor `i` at step `t`, counted from 0, either recorded or that of a noisy parabola at the weight `p`"
     if f'{data}/g{i}' in grads: return torch.tensor(grads[f'{data}/g{i}'][t], dtype=p.dtype)
     H,c,n = (torch.tensor(grads[f'{data}/{o}{i}'], dtype=p.dtype) for o in 'Hcn')
     return (H @ (p.detach().flatten()-c)).view_as(p) + n[t]
@@ -41,12 +41,12 @@ def compare(got, want):
     return np.abs(got-want).max() / max(1e-12, np.abs(want).max())
 
 def slack(tol, ref, name, dtype, key, k):
-    "The tolerance of record `k`: of what is not a weight (`x_…`) at least ten times as far as the source's own float32 is from its float64"
+    "Tolerance of record `k`; if it is not a weight (`x_…`), at least ten times the source's own difference of float32 from float64"
     return max(tol,
         10*compare(*(ref[f'{name}/{o}/{key}'][k] for o in ('float32', 'float64')))) if dtype=='float32' and key.startswith('x_') else tol
 
 def run(root, index, grads, name, engine, dtype):
-    "The largest relative error over the records of case `name`, as a share of its tolerance"
+    "The largest relative error over the records of case `name`, as a fraction of its tolerance"
     case = index['cases'][name]
     rule,hp,protocol = find(case)
     hypers,options = rule.settle(hp)
@@ -54,7 +54,7 @@ def run(root, index, grads, name, engine, dtype):
     which = case.get('tensors', range(len(index['shapes'])))
     ps = [torch.tensor(grads[f"{case['data']}/p{i}"], dtype=td, requires_grad=True) for i in which]
     state,k,worst,alone = {p: {'do_wd': False} for p,i in zip(ps, which) if i in protocol.no_wd},0,0.,case.get('one_optimizer_per_tensor')
-    # Judged by how far weights have moved
+    # Measured against the distance that the weights have moved
     rough = {f'p{i}': p.detach().numpy().copy() for p,i in zip(ps, which)} if case.get('bf16') else {}
     tol = 2e-2 if rough else case['rtol64' if dtype=='float64' else 'rtol32']
     runs = [(o, Engine(rule, options, engine)) for o in ([[p] for p in ps] if alone else [ps])]
@@ -78,19 +78,19 @@ WAYS = dict(eager=['float64'], foreach=['float64'], fused=['float32'])
 UNKNOWN = 'no rule yet'
 
 def judge(root, index, grads, name, engine, dtype):
-    "What `run` finds for the case `name`, or why it finds nothing"
+    "The result of `run` for the case `name`, or the reason why there is none"
     try: return run(root, index, grads, name, engine, dtype) if find(index['cases'][name]) else UNKNOWN
-    except Exception as e: return f'{type(e).__name__}: {e}' # The other cases go on
+    except Exception as e: return f'{type(e).__name__}: {e}' # The other cases continue
 
 def dtypes_of(case, engine):
-    "The dtypes in which `engine` replays the `case`: single precision alone, if its source knows no other"
+    "The dtypes in which `engine` replays the `case`; only single precision if its source supports no other"
     try: single = find(case)[2].single
-    except Exception: single = False # `judge` tells what is wrong
+    except Exception: single = False # `judge` reports the error
     return ['float32'] if single else WAYS.get(engine, ['float64'])
 
 def replay(root, only=(), engine=None, trust=('primary',)):
-    """Yields (optimizer, case, engine, dtype, error over tolerance, or a reason) for each case of that `trust`, those of an optimizer
-    together"""
+    """Yield (optimizer, case, engine, dtype, error over tolerance, or a reason) for each case of that `trust`, grouped by
+    optimizer"""
     root = Path(root)
     index,grads = json.loads((root/'index.json').read_text()),arrays(root/'gradients.npz')
     for name,case in sorted(index['cases'].items(), key=lambda o: o[1]['optimizer'].lower()):
@@ -101,14 +101,14 @@ def replay(root, only=(), engine=None, trust=('primary',)):
                 yield case['optimizer'],name,eng,dtype,judge(root, index, grads, name, eng, dtype)
 
 def owner(case):
-    "The name of the rule that a case is counted for: its own, or where a variant replays it, that of the optimizer"
+    "The name of the rule that a case counts for: its own or, if a variant replays it, that of the optimizer"
     names = {n.lower().replace('_', ''):n for n,o in vars(every).items() if isinstance(o, Rule)}
     try: mine = find(case)[0]
-    except Exception: return case['optimizer'] # Its failure has been told
+    except Exception: return case['optimizer'] # Its failure has been reported
     return mine.named if mine.named in names.values() else names.get(case['optimizer'].lower(), case['optimizer'])
 
 def tell(opt, found):
-    "Print how the cases of the optimizer `opt` went, of which `found` is what `replay` yields: a dict of case to what is wrong with it"
+    "Print the results of the optimizer `opt`; `found` are the results of `replay`, a dict from cases to what is wrong with them"
     cases = defaultdict(dict) # A dict keeps the order, and each reason once
     for _,case,eng,dtype,err in found:
         why = err if isinstance(err, str) else '' if err<=1 else f'{eng} {dtype}: {err:.3g} times the tolerance'
@@ -124,8 +124,8 @@ def main(
     root:str, # Folder with index.json
     only:str='', # Names of optimizers, separated by commas
     engine:str=None, # One engine: eager, foreach or fused
-    trust:str='primary', # `primary,port` replays re-implementations by others too
-    save:str=None, # File for what passed, as JSON: rule to [passed, all]
+    trust:str='primary', # `primary,port` also replays re-implementations by others
+    save:str=None, # File for the passed cases, as JSON: rule to [passed, all]
 ):
     "Replay the cases in the folder `root`"
     if not (Path(root)/'index.json').exists(): sys.exit(f'{root}: no index.json there; give the folder of recorded trajectories')

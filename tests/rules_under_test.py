@@ -1,4 +1,4 @@
-"What the tests share: every named rule, weights of awkward shapes, a short training run"
+"Shared by tests: every named rule, weights of awkward shapes, a short training run"
 import fastopt.all as fastopt_all, torch
 from fastopt.core.engine import Engine
 from fastopt.core.rules import Rule
@@ -6,13 +6,13 @@ from fastopt.core.rules import Rule
 RULES = {n:o for n,o in vars(fastopt_all).items() if isinstance(o, Rule)}
 TORCH = {n:o for n,o in vars(fastopt_all).items() if isinstance(o, type) and issubclass(o, torch.optim.Optimizer) and o.rule}
 
-SOME = (7,), (6, 5), (3, 2, 3, 3) # Enough where it does not matter how weights lie in memory
+SOME = (7,), (6, 5), (3, 2, 3, 3) # Enough if the memory layout of weights does not matter
 
 def weights(dtype=torch.float32, device='cpu', shapes=None):
-    """Vectors, matrices, convolutions, 0 to 5 dimensions, empty, channels last, transposed, at an odd address, with gaps; or ordinary ones
-    of `shapes`"""
+    """Weights of awkward shapes and layouts: vectors, matrices, convolutions, 0 to 5 dimensions, empty, channels last, transposed, at an
+    odd address, with gaps; or ordinary ones of `shapes`"""
     torch.manual_seed(0)
-    def draw(*shape): return torch.randn(shape).to(device) # The same numbers everywhere
+    def draw(*shape): return torch.randn(shape).to(device) # The same numbers on all devices
     if shapes: return [draw(*s).to(dtype).requires_grad_() for s in shapes]
     ps = [draw(*s) for s in ((7,), (40, 50), (3, 2, 3, 3), (), (0,), (17, 5), (64, 3, 3, 3), (3, 4, 5), (2, 3, 2, 2, 3))]
     ps += [draw(4, 8, 5, 5).to(memory_format=torch.channels_last), draw(10, 12).t(), draw(100)[1:96], draw(9, 9)[:,2:5]]

@@ -1,9 +1,9 @@
 """Checks the built documentation: python tests/site_check.py [_docs] [--pages FILE …] [--shots DIR]
 
-First the files: no page, style or script may ask another host for anything, no link within the site may lead nowhere, no picture may lack
-its file or its text, and no directive may be left as text. Then, where Chromium is installed, each page as a browser shows it, at two
-widths: no complaint, nothing broken or without a size, nothing wider than the window; and the search finds what it should. Where it is
-not, a line says that this is skipped."""
+The files are checked first: no page, style or script may request anything from another host, all links within the site must work, every
+picture needs its file and an alternative text, and no directive may be left as text. If Chromium is installed, each page is then checked
+in a browser at two widths: there must be no error messages, nothing broken or without a size, and nothing wider than the window, and the
+search must find what it should. Without Chromium, a line says that this is skipped."""
 from argparse import ArgumentParser
 from base64 import b64decode
 from html.parser import HTMLParser
@@ -18,7 +18,7 @@ HARMLESS = {'canonical', 'index', 'search', 'next', 'prev', 'alternate'} # Kinds
 RAW = re.compile(r'(^|\n)\s*(:{3,}|`{3,})\s*\{|\{py:\w+\}`|\{doc\}`|\{ref\}`|^\s*#\|', re.M)
 
 class Page(HTMLParser):
-    "What is in a page: what it loads, its links, its anchors, pictures without text, and its text outside of code"
+    "Contents of a page: what it loads, its links, its anchors, pictures without text, and its text outside code"
     def __init__(self, text):
         super().__init__(convert_charrefs=True)
         self.loads,self.links,self.ids,self.silent,self.words,self.inside = [],[],set(),[],[],[]
@@ -41,7 +41,7 @@ class Page(HTMLParser):
 def is_elsewhere(url): return bool(urlsplit(url).netloc) and urlsplit(url).scheme in ('', 'http', 'https', 'ws', 'wss')
 
 def scan(out):
-    "Faults of the files in the folder `out`: a list of lines"
+    "Faults of the files in the folder `out`, as a list of lines"
     pages = {o: Page(o.read_text(encoding='utf-8')) for o in sorted(out.rglob('*.html'))}
     faults = []
     for path,page in pages.items():
@@ -63,7 +63,7 @@ def scan(out):
     return faults
 
 def _complaint(method, p):
-    "What an event of the browser says against a page: (kind, text or nothing)"
+    "What an event of the browser reports about a page, as (kind, text or nothing)"
     if method=='Runtime.exceptionThrown': return 'script', str(p['exceptionDetails'].get('exception', {}).get('description') or p)[:200]
     if method=='Runtime.consoleAPICalled' and p['type']=='error': return 'console', str(p['args'])[:200]
     if method=='Log.entryAdded' and p['entry']['level']=='error': return 'log', f"{p['entry']['text'][:120]} {p['entry'].get('url', '')}"
@@ -73,10 +73,10 @@ def _complaint(method, p):
 FLAGS = '''headless=new no-sandbox disable-gpu no-first-run remote-debugging-pipe disable-background-networking disable-component-update
     allow-file-access-from-files hide-scrollbars'''.split()
 
-PATIENCE = 120 # Seconds without a word from Chromium
+PATIENCE = 120 # Seconds without an answer from Chromium
 
 class Browser:
-    "Chromium without a window, told what to do through a pipe"
+    "Chromium without a window, controlled through a pipe"
     def __init__(self, program, folder):
         pipes = [os.pipe() for _ in range(2)]
         down,up = [[fcntl.fcntl(o, fcntl.F_DUPFD, 10) for o in ends] for ends in pipes] # Chromium's are 3 and 4
@@ -90,7 +90,7 @@ class Browser:
         for o in (down[0], up[1]): os.close(o)
     session = None
     def open(self):
-        "Open a window; after it, commands are meant for that"
+        "Open a window; the following commands apply to it"
         target = self('Target.createTarget', url='about:blank')['targetId']
         self.session = self('Target.attachToTarget', targetId=target, flatten=True)['sessionId']
         for o in ('Page', 'Runtime', 'Network', 'Log'): self(f'{o}.enable')
@@ -116,7 +116,7 @@ class Browser:
             self.events.append(got)
     def value(self, code): return self('Runtime.evaluate', expression=code, returnByValue=True, awaitPromise=True)['result'].get('value')
     def visit(self, url, width, height=900):
-        "Open `url`; the complaints of the browser, and what was asked of other hosts"
+        "Open `url`; returns the error messages of the browser, and the requests to other hosts"
         self('Emulation.setDeviceMetricsOverride', width=width, height=height, deviceScaleFactor=1, mobile=width<600)
         self.events.clear()
         self('Page.navigate', url=url)
@@ -134,7 +134,7 @@ class Browser:
         os.kill(self.pid, signal.SIGTERM)
         os.waitpid(self.pid, 0)
 
-# Of a page: pictures that are broken or invisible, formulas without a size, and what makes it wider than the window
+# Of a page: broken or invisible pictures, formulas without a size, and elements that make it wider than the window
 LOOK = '''(() => {
 const open = e => {
   for (let d = e.closest('details'); d; d = d.parentElement.closest('details')) if (!d.open) return false;
@@ -149,7 +149,7 @@ return { broken: [...document.images].filter(i => open(i) && i.complete && !i.na
     && !scrolls(e.parentElement)).slice(0, 2).map(text) } })()'''
 
 def look(out, widths=(1280, 390), only=None, shots=None, search='AdaMod'):
-    "Faults that Chromium sees in the pages of the folder `out`"
+    "Faults that Chromium finds in the pages of the folder `out`"
     program,faults = find_chromium(),[]
     with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         browser = Browser(program, folder)
@@ -177,7 +177,7 @@ def look(out, widths=(1280, 390), only=None, shots=None, search='AdaMod'):
     return faults
 
 def starts(program):
-    "Can `program` say its version? What stands in for a Chromium that is not installed, as on Ubuntu, cannot"
+    "Does `program` print its version? A placeholder for a Chromium that is not installed, as on Ubuntu, does not"
     try: return not subprocess.run([program, '--version'], capture_output=True, timeout=PATIENCE).returncode
     except (OSError, subprocess.TimeoutExpired): return False
 

@@ -1,4 +1,4 @@
-"Small trainings, and what acts in them, for tests of callbacks that change what a step is"
+"Small trainings and their callbacks, for tests of callbacks that change the step"
 import torch
 from fastai.basics import Callback, set_seed
 from fastai.callback.fp16 import MixedPrecision
@@ -28,7 +28,7 @@ def make(opt_func, model=None, n=24, bs=6, **kwargs):
     items = list(zip(torch.randn(n, 1, 6, 6, generator=gen).to(dtype), torch.arange(n)%3))
     set_seed(5)
     dls = DataLoaders.from_dsets(items, items[:6], bs=bs, shuffle=True, num_workers=0, device='cpu')
-    loss_func = nn.CrossEntropyLoss() if dtype==torch.float64 else CrossEntropyLossFlat() # The latter computes in float32
+    loss_func = nn.CrossEntropyLoss() if dtype==torch.float64 else CrossEntropyLossFlat() # `CrossEntropyLossFlat` computes in float32
     learn = Learner(dls, model, loss_func=loss_func, opt_func=opt_func, splitter=kwargs.pop('splitter', halves), **kwargs)
     return learn.remove_cb(Recorder) if dtype==torch.float64 else learn # It averages losses in float32
 

@@ -1,6 +1,6 @@
-"""Makes the stubs (`.pyi`) of modules whose rules, classes and patches no type checker and no editor could see: python tests/stubs.py
+"""Make the stubs (`.pyi`) of modules whose rules, classes and patches are invisible to type checkers and editors: python tests/stubs.py
 
-A rule gets a class of its own, whose `__call__` has the rule's hypers; a class for PyTorch gets its `__init__`."""
+A rule gets its own class, whose `__call__` has the rule's hypers; a class for PyTorch gets its `__init__`."""
 from fastopt.core.groups import torch_names
 from fastopt.core.rules import OneOf, Range, Rule, Term, Whole
 from fastopt.core.torch_face import TorchOptimizer, _told
@@ -10,7 +10,7 @@ from math import isfinite
 from pathlib import Path
 from textwrap import dedent, fill, indent
 from types import GenericAlias
-import ast, sys, fastopt.all # chkstyle: ignore - all patches are there
+import ast, sys, fastopt.all # chkstyle: ignore - loads all patches
 
 ROOT = Path(__file__).parents[1]/'fastopt'
 MODULES = ['core.rules', 'core.fastai_face', 'core.torch_face',
@@ -18,13 +18,13 @@ MODULES = ['core.rules', 'core.fastai_face', 'core.torch_face',
 ALIASES = 'Hyper', 'How', 'LowP', 'Number', 'Params'
 MANNER = dict(how='How', lowp='LowP', skip_nonfinite='bool', state_dtype='torch.dtype | None', capturable='bool')
 SPECIAL = ('__init__', '__call__', '__iter__', '__contains__', '__getitem__', '__setitem__')
-FLOORS = tuple(f'fastopt.{o}.' for o in ('core', 'optim', 'training')) # What `fastopt.all` loads
+FLOORS = tuple(f'fastopt.{o}.' for o in ('core', 'optim', 'training')) # Loaded by `fastopt.all`
 
-# fastai declares `opt_func` of its `Learner` as an optimizer, and not as what makes one: a rule must pass for anything to pass there
+# fastai declares `opt_func` of its `Learner` as an optimizer instead of a function that makes one, so a rule must be accepted as any type
 BASES = {Rule: 'Any'}
 
 def path_of(module):
-    "Where the stub of `module` lies"
+    "Path of the stub of `module`"
     return Path(module.__file__).with_suffix('.pyi')
 
 def _default(v):
@@ -39,7 +39,7 @@ def _choices(r):
     return 'bool' if r.choices==(False, True) and type(r.choices[0]) is bool else f"Literal[{', '.join(map(repr, r.choices))}]"
 
 def _type(o):
-    "The annotation `o` as source: `Any` if there is none"
+    "The annotation `o` as source; `Any` if there is none"
     if o is Parameter.empty or o is None: return 'Any'
     if isinstance(o, GenericAlias): return f"{_type(o.__origin__)}[{', '.join(map(_type, o.__args__))}]"
     if not isinstance(o, type): return 'Any'
@@ -48,7 +48,7 @@ def _type(o):
 def _doc(text): return '"""' + cleandoc(text or '').replace('\\', '\\\\').replace('"""', "'''") + '"""'
 
 def _def(name, params, returns, doc=''):
-    "A function, a parameter a line if there are many"
+    "A function as source, with one parameter per line if there are many"
     long = len(params)>6 or sum(map(len, params))>100
     args = ''.join(f'\n    {o},' for o in params)+'\n' if long else ', '.join(params)
     return f'def {name}({args}) -> {returns}:' + (f'\n{indent(_doc(doc), "    ")}' if doc else ' ...')
@@ -67,24 +67,24 @@ def _params(f):
 def _function(name, f): return _def(name, _params(f), 'None' if name=='__init__' else _type(signature(f).return_annotation), f.__doc__)
 
 def _knob(rule, k, kind, name=None):
-    "The type of the hyper or option `k` of `rule`, where a hyper is of the type `kind`, with its range"
+    "The type and the range of the hyper or option `k` of `rule`; a hyper has the type `kind`"
     r = rule.ranges[k]
     return _choices(r) if isinstance(r, OneOf) else f'Annotated[{kind}, {str(r)!r}]'
 
 def _told_doc(rule, called):
-    "The idea of `rule`, and what each hyper and option is, in the form in which editors look for parameters"
+    "The idea of `rule`, and the description of each hyper and option, in the form in which editors look for parameters"
     seen = [(called.get(k, k), rule.docs.get(k) or k, str(rule.ranges[k])) for k in rule.knobs]
     return '\n'.join([rule.told['doc'], '', *(f'{k}: {doc} ({r})' for k,doc,r in seen)])
 
 def _also(rule, taken):
-    "Keywords that `rule` takes beside its hypers and options"
+    "Keywords that `rule` takes besides its hypers and options"
     return [*(f'{k}: Number | None = ...' for k in rule.spellings if k not in taken),
         *(f'{k}: Any = ...' for k in rule.variants if k not in taken)]
 
 def _manner(rule): return [f'{k}: {MANNER[k]} = {_default(v)}' for k,v in rule.manner.items()]
 
 def _rule(name, rule):
-    "A class of its own for `rule`, and the rule as its instance"
+    "A class for `rule`, and the rule as its instance"
     knobs = {k: f"{k}: {_knob(rule, k, 'Hyper')}{' | None' if k=='lr' else ''} = {_default(v)}" for k,v in rule.knobs.items()}
     first = [knobs.pop('lr')] if 'lr' in knobs else []
     call = _def('__call__', ['self', 'params: Params', *first, '*', *knobs.values(), *_also(rule, rule.knobs), *_manner(rule)],
@@ -127,7 +127,7 @@ def _member(k, v):
     return _function(k, v) if isfunction(v) else f'{k}: Any'
 
 def _class(name, cls):
-    "The class `cls` with its methods, also those that were patched in, and its attributes"
+    "The class `cls` with its methods, including patched ones, and its attributes"
     own = {k:v for k,v in vars(cls).items() if k in SPECIAL or not k.startswith('_')}
     def functions(v): return [o for o in (v, *(getattr(v, k, None) for k in ('fget', 'fset', '__func__'))) if isfunction(o)]
     own = {k:v for k,v in own.items() if all(f.__module__.startswith(FLOORS) for f in functions(v))}
@@ -138,7 +138,7 @@ def _class(name, cls):
     return f"class {name}{f'({bases})' if bases else ''}:\n" + indent('\n'.join(body), '    ')
 
 def _public(name, o):
-    "What the stub says of `o`, a public `name` of its module"
+    "The stub text of `o`, a public `name` of its module"
     if isinstance(o, Rule): return _rule(name, o)
     if isinstance(o, Term): return f'{name}: Term\n{_doc(o.__doc__)}'
     if isinstance(o, Range): return f"{name}: TypeAlias = {'int' if o.whole else 'float'} # {o}"
@@ -148,7 +148,7 @@ def _public(name, o):
     return f'{name}: {_type(type(o)) if type(o) in (str, int, float, bool) else "Any"}'
 
 def render(module):
-    "The stub of `module`: all its public names"
+    "The stub of `module`, with all its public names"
     body = '\n\n'.join(_public(k, getattr(module, k)) for k in module.__all__).replace(f'{module.__name__}.', '')
     known = dict(Rule='fastopt.core.rules', Route='fastopt.core.rules', Term='fastopt.core.rules', FastOptimizer='fastopt.core.fastai_face',
         TorchOptimizer='fastopt.core.torch_face', ParamsT='torch.optim.optimizer', **dict.fromkeys(ALIASES, 'fastopt.core._types'),
@@ -164,7 +164,7 @@ def render(module):
     return '\n'.join([head, *lines, '', names, '', body, ''])
 
 def render_all():
-    "The stub of `fastopt.all`: its imports, said to be for others too, as type checkers want it of a package with `py.typed`"
+    "The stub of `fastopt.all`: its imports, marked as re-exports, as type checkers require for a package with `py.typed`"
     nodes = ast.parse(Path(fastopt.all.__file__).read_text(encoding='utf-8')).body
     for o in nodes:
         if isinstance(o, ast.ImportFrom): o.names = [ast.alias(a.name, a.name) for a in o.names]

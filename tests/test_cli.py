@@ -1,4 +1,4 @@
-"The command lines are answered before anything slow is imported, and say what is so"
+"The command lines are answered before anything slow is imported, and their help is correct"
 import os, subprocess, sys, warnings
 from configparser import ConfigParser
 from inspect import signature
@@ -19,7 +19,7 @@ DECLARED = [f for o in cli.SCRIPTS.values() for f in (o if isinstance(o, list) e
 def _used(): return sum(os.times()[2:4]) # By children that have ended
 
 def script(name, *args):
-    "Run a console script as `pip` would install it: code, output, errors, what slow things it imported, and seconds of CPU"
+    "Run a console script as installed by `pip`; returns code, output, errors, the slow modules it imported, and seconds of CPU"
     module,_,func = ENTRIES[name].partition(':')
     seen = f'print([o for o in {SLOW} if o in sys.modules], file=sys.stderr)'
     code = f'import sys; from {module} import {func}\ntry: {func}()\nfinally: {seen}'
@@ -73,7 +73,7 @@ def test_help_of_commands(cmd):
 # ---- warnings
 
 def test_work_is_done_in_silence():
-    "fastai is imported, and nothing is said of that"
+    "Importing fastai prints no warning"
     code,out,err,slow,_ = script('fastopt-leaderboard', 'presets')
     assert not code and 'base-2020' in out and 'fastai' in slow and 'torch.jit.script' not in err
 
@@ -87,7 +87,7 @@ def test_other_warnings_are_seen(name, monkeypatch):
         getattr(cli, ENTRIES[name].partition(':')[2])()
     assert [(str(o.message), o.category) for o in seen]==said[1:]
 
-# ---- what is declared is so
+# ---- declarations are correct
 
 def test_names():
     assert cli.OPTS==sorted(recipe.named_rules()) and cli.ARCHS==list(T.archs)
@@ -108,7 +108,7 @@ def test_names_in_help(declaration, names):
 
 @pytest.mark.parametrize('declaration', DECLARED, ids=lambda o: o.__name__)
 def test_workers(declaration):
-    "Each can be called from Python with what is declared, and says so"
+    "Each command can be called from Python with its declared arguments, and documents them"
     work = cli.worker(declaration)
     assert work.__module__+':'+work.__name__==cli.WORK[declaration.__name__]
     if declaration is cli.check: work = sys.modules['fastopt.evidence.conformance'].check_from_spec
@@ -126,7 +126,7 @@ def test_how_it_ends(error, code, says, capsys):
 # ---- imports
 
 def test_all_imports_little():
-    "After fastai's own imports there is nothing new but fastopt"
+    "After fastai's own imports only fastopt is new"
     code = 'import sys, fastai.vision.all; before = set(sys.modules); import fastopt.all; '
     code += 'print(*{o.partition(".")[0] for o in set(sys.modules)-before})'
     res = subprocess.run([sys.executable, '-W', 'ignore', '-c', code], capture_output=True, text=True, check=True)

@@ -1,4 +1,4 @@
-"What `gpu.py` does with parts that fail, crash or hang, and the tables made of its records; `.ci/run` rehearses the parts themselves"
+"How `gpu.py` handles parts that fail, crash or hang, and the tables made of its records; `.ci/run` rehearses the parts themselves"
 import json, textwrap
 from pathlib import Path
 import gpu, gpu_tables, pytest
@@ -14,7 +14,7 @@ def main(part, seconds, path, tiny):
 
 @pytest.fixture
 def parts(tmp_path, monkeypatch):
-    "Runs the function `f` of a module `gpu_parts` of its own as the part `correct`"
+    "Run the function `f` of a separate module `gpu_parts` as the part `correct`"
     def run(body, seconds=60):
         (tmp_path/'gpu_parts.py').write_text(HEAD+textwrap.indent(textwrap.dedent(body), '    '))
         monkeypatch.setattr(gpu, 'HERE', tmp_path)
@@ -72,10 +72,10 @@ def test_tables_tell_what_records_tell_and_no_rehearsal(tmp_path):
     assert list(records)==['speed'] and gpu_tables.full(records).count('Not measured.')==4
     said = gpu_tables.short(records)
     assert '| giant: adamw, share of a copy | 0.9 | >= 0.85 | yes |' in said and 'H200; torch 2.11.0; 2026-01-02; in time' in said
-    assert 'nothing has been measured' in gpu_tables.short({})
+    assert 'Nothing has been measured' in gpu_tables.short({})
 
 def test_the_notebooks_say_what_the_records_say():
-    "Those that are committed, if there are any"
+    "The committed records, if there are any"
     records = gpu_tables.read(gpu_tables.ROOT/'nbs'/'evidence'/'gpu')
     for name,text in gpu_tables.NOTEBOOKS.items():
         cells = [''.join(c['source']) for c in json.loads((gpu_tables.ROOT/name).read_text(encoding='utf-8'))['cells']]

@@ -1,4 +1,4 @@
-"Names: what code, docs and log say of fastopt is there, what was renamed is gone, and no public name means two things"
+"Names: code, docs and log mention only existing names of fastopt, no old ones, and no public name has two meanings"
 import ast, fastopt, json, pkgutil, pytest, re
 from importlib import import_module
 from importlib.util import find_spec
@@ -6,7 +6,7 @@ from pathlib import Path
 
 root = Path(__file__).parents[1]
 BOOKS = sorted((root/'nbs').rglob('*.ipynb'))
-# A user mistypes names
+# `user.py` contains mistyped names on purpose
 CODE = [o for d in ('tests', 'fastopt') for o in sorted((root/d).rglob('*.py')) if o.name not in ('_modidx.py', 'user.py')]
 MODULES = [o.name for o in pkgutil.walk_packages(fastopt.__path__, 'fastopt.') if not o.ispkg and o.name!='fastopt._modidx']
 REMOVED = [f'fastopt.{o}' for o in '''rules engine fused memory faces registry sgd adam classics diffgrad adamod qhadam lookahead momenta
@@ -22,7 +22,7 @@ def source(path):
     return '\n'.join(re.sub(r'^\s*[%!].*$', '', o, flags=re.M) for o in cells(path, 'code'))
 
 def there(name):
-    "Is there a module or an attribute of one called `name`?"
+    "Is `name` a module or an attribute of one?"
     parts = name.split('.')
     for i in range(len(parts), 0, -1):
         here = '.'.join(parts[:i])
@@ -39,7 +39,7 @@ def _has_module(name):
     except ModuleNotFoundError: return False
 
 def imported(path):
-    "What the code at `path` imports of fastopt, by its full name"
+    "What the code at `path` imports from fastopt, by full name"
     for o in ast.walk(ast.parse(source(path))):
         if isinstance(o, ast.Import): yield from (a.name for a in o.names if a.name.split('.')[0]=='fastopt')
         elif isinstance(o, ast.ImportFrom) and not o.level and (o.module or '').split('.')[0]=='fastopt':
@@ -51,7 +51,7 @@ def test_what_is_imported_is_there(path): assert not [o for o in dict.fromkeys(i
 DOTTED = re.compile(r'(?<![\w/.-])fastopt(?:\.[A-Za-z_]\w*)+')
 
 def prose(path):
-    "What a page says, and docstrings and comments"
+    "The prose of a page, docstrings and comments included"
     if path.suffix=='.md': return path.read_text(encoding='utf-8')
     return '\n'.join(cells(path, 'markdown')) if path.suffix=='.ipynb' else source(path)
 
@@ -71,7 +71,7 @@ LINK = re.compile(r'\]\(((?:\.\./)*[\w/]+\.ipynb)[)#]')
 def test_links_between_notebooks(path):
     assert not [o for o in LINK.findall('\n'.join(cells(path, 'markdown'))) if not (path.parent/o).is_file()]
 
-# ---- how long lines are
+# ---- length of lines
 
 WIDTH = 140
 
@@ -86,7 +86,7 @@ def test_lines_fit(path): assert not too_long(path)
 TWICE = {'SPELLING'} # Each backend has its own, of the same kind
 
 def test_no_public_name_means_two_things():
-    "But for lists that `fastopt.cli` says before anything is imported; its tests hold them equal"
+    "Except for lists that `fastopt.cli` repeats so that it need not import anything; its tests check that they are equal"
     seen = {}
     for m in MODULES:
         if m in ('fastopt.cli', 'fastopt.all', 'fastopt.optim.all'): continue

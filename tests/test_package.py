@@ -1,4 +1,4 @@
-"What is installed says what settings.ini says, and nothing says it a second time."
+"The installed package agrees with settings.ini, and nothing is declared twice"
 from configparser import ConfigParser
 from fastopt.all import opts
 from importlib.metadata import distribution
@@ -46,7 +46,7 @@ def test_script_loads(script): assert callable(script.load())
 def test_no_version_elsewhere(name): assert not re.findall(r'(?<!Python :: )\b\d+\.\d+', (root/name).read_text(encoding='utf-8'))
 
 def test_editable_is_seen_by_tools():
-    "A path is what type checkers and editors follow, and a hook of the import is not"
+    "Type checkers and editors follow a path, but not an import hook"
     if not json.loads(dist.read_text('direct_url.json') or '{}').get('dir_info', {}).get('editable'):
         pytest.skip('not installed by `pip install -e .`')
     assert [Path(o.locate().read_text().strip()) for o in dist.files if o.suffix=='.pth'] == [root], 'Run `pip install -e .` again'
@@ -92,9 +92,9 @@ def test_full_matrices_are_as_large_as_when_they_last_passed(request):
     recorded = {k:o['passed'] for k,o in json.loads((root/'tests'/'full_counts.json').read_text()).items()}
     assert here(request.config.full_cases)==here(recorded), 'Run `pytest -m full`, which writes tests/full_counts.json, and commit that'
 
-# ---- what a star import brings
+# ---- names in a star import
 
-OWN = {'Adam', 'SGD', 'RAdam', 'QHAdam', 'ranger'} # Optimizers that fastai has, too, and that ours take the place of
+OWN = {'Adam', 'SGD', 'RAdam', 'QHAdam', 'ranger'} # Optimizers of fastai that ours replace
 exported = {k:o for k,o in vars(fastopt.all).items() if not k.startswith('_') and not ismodule(o)}
 WORDS = set("""Rule Route route matrices term each Across Borrowed Memo Range OneOf Whole NonNeg Pos Unit Share Count Steps Flag Finite
     zeros ema_ ema_sqr_ unbias unbias_root at_least norm mean row_mean decay shrink descend maximize centralize lookahead friction trust

@@ -1,4 +1,4 @@
-"Rooms are floors: a module imports nothing from a floor above its own; and notebooks, modules and tests have the same rooms"
+"Layers: a module imports only from layers below its own; notebooks, modules and tests have the same folders"
 import ast, pytest, re
 from pathlib import Path
 
@@ -8,14 +8,14 @@ BELOW = dict(names={'names'}, core={'names', 'core'}, cli={'names', 'cli'}, opti
 BELOW |= {room: {*BELOW['training'], 'cli', room} for room in ('evidence', 'vision', 'distributed')}
 BELOW['__main__'] = {'names', 'core', 'cli', '__main__'}
 BELOW['docs'] = {*BELOW, 'docs', 'all'} # It describes everything
-ROOF = 'all' # It imports all floors, and no floor imports it
+ROOF = 'all' # It imports all layers, and no layer imports it
 
 def name_of(path): return '.'.join(('fastopt', *path.relative_to(root).with_suffix('').parts)).removesuffix('.__init__')
 
 MODULES = {name_of(o): o for o in sorted(root.rglob('*.py')) if o.name!='_modidx.py'}
 
 def imported(source, name, package=False):
-    "All that the module `name` imports, wherever in its `source`, and strings that name a module, as `import_module` takes them"
+    "All imports of the module `name`, anywhere in its `source`, including strings that name a module, as `import_module` takes them"
     here = name.split('.') if package else name.split('.')[:-1]
     for o in ast.walk(ast.parse(source)):
         if isinstance(o, ast.Import): yield from (a.name for a in o.names)
@@ -25,7 +25,7 @@ def imported(source, name, package=False):
         elif isinstance(o, ast.Constant) and isinstance(o.value, str) and o.value in MODULES: yield o.value
 
 def above(source, name, package=False):
-    "The imports of the module `name` from rooms that are not below its own"
+    "The imports of the module `name` from folders that are not below its own"
     below,ours = BELOW[name.split('.')[1]],[o for o in imported(source, name, package) if o.startswith('fastopt.')]
     return sorted({o for o in ours if (room := o.split('.')[1]) in (*BELOW, ROOF) and room not in below})
 
@@ -54,7 +54,7 @@ def test_an_import_from_below_is_none(name, source): assert above(source, f'fast
 
 @pytest.mark.parametrize('name', ['fastopt.vision.recipe', 'fastopt.evidence.conformance', 'fastopt.all'])
 def test_who_trains_with_any_rule_brings_the_callback_of_schedule_free_rules(name):
-    "Their module cannot, for the callback is on a floor above it"
+    "Their module cannot do this, because the callback is in a higher layer"
     assert any(o.startswith('fastopt.training.schedule_free') for o in imported(MODULES[name].read_text(encoding='utf-8'), name))
 
 def test_notebooks_and_tests_have_the_rooms_of_the_modules():

@@ -1,4 +1,4 @@
-"The pages of the documentation: what is written into them, and that the check of the built site sees each kind of fault"
+"The pages of the documentation: their contents, and that the check of the built site detects each kind of fault"
 import ast, fastopt.all, inspect, json, os, pytest, re, subprocess, sys
 from fastopt import docs
 from fastopt.core.engine import engines
@@ -14,7 +14,7 @@ BOOKS = sorted((root/'nbs').rglob('*.ipynb'))
 def cells(nb, kind='code'):
     return [''.join(c['source']) for c in json.loads(nb.read_text(encoding='utf-8'))['cells'] if c['cell_type']==kind]
 
-# ---- what is written
+# ---- contents
 
 def defining_cell(name, module):
     "The exported cell that assigns `name` in the notebook of `module`"
@@ -79,7 +79,7 @@ def test_the_check_sees_what_a_style_asks_for(tmp_path):
 CHECK = root/'tests'/'site_check.py'
 
 def check(out, programs):
-    "Exit status and words of the check of the site in `out`, where only the folder `programs` is searched for Chromium"
+    "Exit status and output of the check of the site in `out`, where only the folder `programs` is searched for Chromium"
     res = subprocess.run([sys.executable, CHECK, out], env={**os.environ, 'PATH':str(programs)}, capture_output=True, text=True)
     return res.returncode,res.stdout + res.stderr
 
@@ -123,7 +123,7 @@ def table_of_names():
     return {k: list(space['pairs'](k)) for k in space['THEIRS']}
 
 def names_of(library):
-    "What the installed `library` has, or `None`"
+    "The attribute or module in the installed `library`, or `None`"
     if library=='timm': return set(__import__('timm.optim', fromlist=['x']).list_optimizers()) if find_spec('timm') else None
     return set(dir(import_module(library))) if find_spec(library.split('.')[0]) else None
 

@@ -1,5 +1,5 @@
-"""What type checkers, editors and `help` see: stubs say what the code says, and typical user code passes where it is right and is flagged
-where it is wrong"""
+"""What type checkers, editors and `help` see: stubs agree with the code, and typical user code passes if it is correct and is flagged if
+it is wrong"""
 from fastcore.basics import first
 from fastopt import DiffGrad, diffgrad
 from importlib import import_module
@@ -29,9 +29,9 @@ def test_pyright(tmp_path):
     pyright,env = [sys.executable, '-m', 'pyright'],dict(os.environ, PYRIGHT_PYTHON_IGNORE_WARNINGS='1')
     try: ready = subprocess.run([*pyright, '--version'], capture_output=True, text=True, env=env, timeout=120)
     except subprocess.TimeoutExpired as e: ready = subprocess.CompletedProcess(e.cmd, 1, '', str(e))
-    why = f'pyright cannot be loaded here: {ready.stderr.strip()[-300:]}' # Its program comes from npm at the first call
+    why = f'pyright cannot be loaded here: {ready.stderr.strip()[-300:]}' # Its program is downloaded from npm at the first call
     if ready.returncode: pytest.fail(why) if os.environ.get('GITHUB_ACTIONS') else pytest.skip(why)
-    # Elsewhere, so that fastopt is found as it is installed
+    # In another folder, so that fastopt is found as installed
     (tmp_path/'user.py').write_text(USER.read_text(encoding='utf-8'), encoding='utf-8')
     res = subprocess.run([*pyright, '--outputjson', '--pythonpath', sys.executable, 'user.py'], cwd=tmp_path, capture_output=True,
         text=True, env=env)
@@ -59,7 +59,7 @@ def test_help():
     assert '**hypers' not in text and 'terms` in order' not in text
 
 def test_one_signature():
-    "IPython's `diffgrad?` shows that of `__call__` as well, if it is another one"
+    "IPython's `diffgrad?` also shows the docstring of `__call__` if it differs"
     assert signature(diffgrad.__call__)==signature(diffgrad) and not diffgrad.__call__.__doc__
     assert list(signature(diffgrad).parameters)[:2]==['params', 'lr']
 
@@ -75,7 +75,7 @@ def test_rules_of_the_package():
 
 def test_packages_of_the_package():
     from fastopt import evidence, vision
-    assert evidence.__name__=='fastopt.evidence' and vision.__name__=='fastopt.vision' # A term is called `evidence` too
+    assert evidence.__name__=='fastopt.evidence' and vision.__name__=='fastopt.vision' # A term is also called `evidence`
 
 def test_import_stays_light():
     res = python("""import sys, fastopt

@@ -1,4 +1,4 @@
-"What a training depends on, and whether two agree in it"
+"What a training depends on, and whether two trainings agree in it"
 import random
 import numpy as np, torch
 from fastai.callback.core import Callback
@@ -12,7 +12,7 @@ def quiet(learn, how, *args, **kwargs):
     with learn.no_bar(), learn.no_logging(): return getattr(learn, how)(*args, **kwargs)
 
 class Noisy(Callback):
-    "Draws from every generator, as augmentation does, and ends the fit at batch `at` by raising `what`"
+    "Draw from every generator, as augmentation does, and end the fit at batch `at` by raising `what`"
     def __init__(self, at=None, what=None): self.at,self.what = at,what
     def before_batch(self): random.random(),np.random.rand(),torch.rand(1)
     def after_step(self):

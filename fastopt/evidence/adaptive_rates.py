@@ -1,4 +1,4 @@
-"""How fast each weight really learns, over the time of a training
+"""The effective learning rate of each weight, over the course of a training
 
 Docs: https://fastopt.github.io/fastopt/evidence/adaptive_rates.html.md"""
 
@@ -12,11 +12,11 @@ import matplotlib.pyplot as plt, torch
 from fastai.callback.core import Callback
 
 # %% ../../nbs/evidence/07_adaptive_rates.ipynb #7cab5cc9
-_LOW,_HIGH,_BINS = -7.,7.,140 # The histograms: powers of ten
+_LOW,_HIGH,_BINS = -7.,7.,140 # The histograms cover these powers of ten
 
 class RateHistogram(Callback):
-    "Counts the rates of all weights, by power of ten, at every `every`th batch, in `counts`; their medians are in `medians`"
-    order = 70 # The last before the step, the first after it
+    "Record in `counts` a histogram of the rates of all weights, by power of ten, every `every` batches, and their median in `medians`"
+    order = 70 # The last callback before the step, and the first after it
     def __init__(self, every=1):
         if not (isinstance(every, int) and every>0): raise ValueError(f"every={every!r} must be a whole number of batches, 1 or more")
         self.every,self.batches,self.counts,self.medians,self.seen = every,[],[],[],0
@@ -27,7 +27,7 @@ class RateHistogram(Callback):
         rows = [(a, p.detach(), self.opt.state[p]) for a,(p,*_) in zip(self.before, self.opt.all_params()) if p.grad is not None]
         if any('m' not in st for *_,st in rows): raise ValueError(
             f"{self.opt.rule.__name__ if hasattr(self.opt, 'rule') else type(self.opt).__name__} "
-            "keeps no mean of gradients `m`, so there are no rates to look at; adam, adamod and their kin do")
+            "keeps no mean of gradients `m`, so its rates are undefined; use adam, adamod or a similar rule")
         r = torch.cat([((a-p)/st['m'])[st['m']!=0].flatten() for a,p,st in rows]).double()
         r = r[r>0].log10()
         self.batches.append(self.seen)
@@ -36,11 +36,11 @@ class RateHistogram(Callback):
 
 # %% ../../nbs/evidence/07_adaptive_rates.ipynb #ba4e8659
 def plot_rates(
-    records, # Dict of a title to the `RateHistogram` of a training
-    axs=None # Axes, one for each
+    records, # `RateHistogram` of each training, by title
+    axs=None # Axes, one for each training
 ): # The axes
-    "Histograms of adaptive rates over time, as columns of colour, with their medians"
-    if not records: raise ValueError("nothing to draw: give a dict of a title to a RateHistogram")
+    "Draw histograms of adaptive rates over time, as columns of colour, with their medians"
+    if not records: raise ValueError("nothing to draw; give a dict from titles to RateHistograms")
     if empty := [k for k,o in records.items() if not o.counts]: raise ValueError(f"{empty[0]!r} has recorded no step; "
         "fit with the callback first")
     if axs is None: _,axs = plt.subplots(1, len(records), figsize=(3.8*len(records) + 0.7, 3.5), dpi=80,
@@ -55,5 +55,5 @@ def plot_rates(
     used = (torch.cat([*shares.values()], 1).amax(1)>1e-3).nonzero().flatten() # Bins that ever hold one weight in a thousand
     axs[0].set(ylabel='adaptive rate', ylim=(edges[used[0]], edges[used[-1]+1]))
     axs[0].legend(fontsize=8, loc='lower right')
-    axs[-1].figure.colorbar(im, ax=list(axs), label='share of the weights (root)')
+    axs[-1].figure.colorbar(im, ax=list(axs), label='fraction of the weights (square root)')
     return axs

@@ -1,4 +1,4 @@
-"""Paths that grow as you watch, and a surface that can be turned
+"""Animated paths of optimizers, and surfaces that can be rotated
 
 Docs: https://fastopt.github.io/fastopt/evidence/animations.html.md"""
 
@@ -22,10 +22,10 @@ def walks(
     problem, # `Problem`
     rules, # As in `list_optimizers`
     lr=None, # As in `list_optimizers`
-    n=100, # Steps
+    n=100, # Number of steps
     named={} # As in `list_optimizers`
 )->list: # (text of the legend, points of shape (≤n+1, 2) in the picture, style)
-    "The paths of optimizers; on a problem of one weight they lie on its curve"
+    "Paths of the optimizers; on a problem with one weight they lie on its curve"
     opts = list_optimizers(rules, lr, named)
     runs = [descent(o, problem, n=n, lr=r) for _,o,r in opts]
     styles = optimizer_styles([optimizer_name(o) for _,o,_ in opts])
@@ -35,7 +35,7 @@ def walks(
 
 # %% ../../nbs/evidence/04_animations.ipynb #c635cebc
 def _stage(problem, ways, n):
-    "A figure with the land, the legend and no paths"
+    "A figure with the landscape and the legend but no paths"
     fig,ax = plt.subplots(figsize=(6, 4.6), dpi=100, layout='constrained')
     if problem.dims==2: draw_contour(problem, ax, quiet=True)
     else: draw_curve(problem, ax)
@@ -45,7 +45,7 @@ def _stage(problem, ways, n):
     ax.legend(fontsize=8, loc='upper right', framealpha=0.85)
     ax.set(title=f'{problem.name}, {n} steps', xlabel='$x$', ylabel='$y$' if problem.dims==2 else '$f(x)$', **limits)
     fig.canvas.draw()
-    fig.set_layout_engine('none') # Laid out once
+    fig.set_layout_engine('none') # The layout is computed only once
     return fig,ax
 
 # %% ../../nbs/evidence/04_animations.ipynb #25df7e37
@@ -60,7 +60,7 @@ def _gif(file, fig, ax, ways, n, frames, fps):
             head.set_data(*xy[:i+1][-1:].T)
         ax.set_title(ax.get_title().split(',')[0] + f', step {i} of {n}')
     steps = np.unique(np.linspace(0, n, min(frames, n+1)).round().astype(int)).tolist()
-    # The end stays for a second
+    # Show the end for a second
     FuncAnimation(fig, _frame, frames=[*steps, *[n]*fps], cache_frame_data=False).save(file, writer=PillowWriter(fps))
 
 # %% ../../nbs/evidence/04_animations.ipynb #6c692e36
@@ -93,7 +93,7 @@ land.src = D.land;
 
 # %% ../../nbs/evidence/04_animations.ipynb #a962afb6
 def _page_way(ax, height, xy, style):
-    "What the page is told of a path, in pixels from the upper left"
+    "Data of a path for the page, in pixels from the upper left"
     from matplotlib.markers import MarkerStyle
     def pixels(o): return [[round(a, 1), round(height-b, 1)] for a,b in ax.transData.transform(o.numpy()).tolist()]
     i,m = LINES.index(style['linestyle']),MarkerStyle(style['marker'])
@@ -115,16 +115,16 @@ def animate_paths(
     problem, # Name of a problem, or `Problem`
     rules=None, # Optimizers, as in `plot_paths`
     lr=None, # Learning rate of all, a list with one for each, or `None` for the optimizers' own
-    n=100, # Steps
-    file='paths.gif', # Where to write: a name that ends in .gif or .html
-    frames=50, # Pictures of a GIF at most
-    fps=12, # Pictures a second of a GIF; a page runs as long
+    n=100, # Number of steps
+    file='paths.gif', # File to write, with a name that ends in .gif or .html
+    frames=50, # Largest number of pictures in a GIF
+    fps=12, # Pictures per second in a GIF; a page runs for the same time
     **named # More optimizers, by name in the legend
 )->Path: # The file
     "Write an animation of the paths of optimizers on `problem`"
     file,p = Path(file),find_problem(problem)
     if file.suffix not in ('.gif', '.html'): raise ValueError(f"animate_paths writes .gif and .html; {file.name!r} is neither")
-    if not n>=1: raise ValueError(f"n={n} steps are nothing to draw; give 1 or more")
+    if not n>=1: raise ValueError(f"n={n} must be at least 1, or there is no step to draw; for example n=100")
     ways = walks(p, rules, lr, n, named)
     fig,ax = _stage(p, ways, n)
     try: _gif(file, fig, ax, ways, n, frames, fps) if file.suffix=='.gif' else _html(file, fig, ax, ways, n, frames/fps,
@@ -145,11 +145,11 @@ _SURFACE_PAGE = '''<!DOCTYPE html>
 # %% ../../nbs/evidence/04_animations.ipynb #e7bba92a
 def _plotly():
     try: import plotly.offline
-    except ImportError as e: raise ImportError("surface_html needs plotly, which is not installed: pip install 'fastopt[plots]'") from e
+    except ImportError as e: raise ImportError("surface_html needs plotly, which is not installed; run pip install 'fastopt[plots]'") from e
     return plotly.offline.get_plotlyjs()
 
 def _trace(problem, drawn, lift, text, xy, style):
-    "A path as plotly's trace, a little above the surface, with gaps where it is beside it"
+    "A path as a plotly trace slightly above the surface, with gaps where it leaves the domain"
     lo,hi = torch.tensor(problem.domain, dtype=xy.dtype).T
     on = ((xy>=lo) & (xy<=hi)).all(1).tolist()
     x,y,z = ([v if ok else None for v,ok in zip(o.tolist(), on)] for o in (*xy.T, drawn(problem(*xy.T)) + lift))
@@ -162,13 +162,13 @@ def surface_html(
     problem, # Name of a problem of two weights, or `Problem`
     rules=None, # Optimizers, as in `plot_paths`
     lr=None, # Learning rate of all, a list with one for each, or `None` for the optimizers' own
-    n=100, # Steps
-    file='surface.html', # Where to write the page; plotly.min.js is put beside it, once for all pages of the folder
+    n=100, # Number of steps
+    file='surface.html', # Page to write; plotly.min.js is put beside it, once for all pages in the folder
     **named # More optimizers, by name in the legend
 )->Path: # The file
-    "Write a page with the surface of `problem`, to be turned with the mouse, and the paths of optimizers on it"
+    "Write a page with the surface of `problem`, which can be rotated, and the paths of optimizers on it"
     file,p = Path(file),find_problem(problem)
-    if p.dims!=2: raise ValueError(f"{p.name} is a curve and has no surface; plot_paths draws it")
+    if p.dims!=2: raise ValueError(f"{p.name} is a curve and has no surface; use plot_paths")
     script,(x,y,z) = _plotly(),grid_of(p, 150)
     drawn,label = relief(z)
     lift = 0.01*(drawn(z).max() - drawn(z).min())

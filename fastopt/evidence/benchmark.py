@@ -1,4 +1,4 @@
-"""Any optimizers on nine tasks, by one protocol, from one command that goes on where it stopped
+"""Compare any optimizers on nine tasks by one protocol, with one command that can be interrupted and continued
 
 Docs: https://fastopt.github.io/fastopt/evidence/benchmark.html.md"""
 
@@ -30,31 +30,31 @@ from ..training.records import atomic_write, check_numbers, command_line, jsonab
 from ..training.schedules import Schedule
 
 # %% ../../nbs/evidence/13_benchmark.ipynb #cc540fe0
-BASELINES = ('adamw','nadamw','nesterov','schedulefree_adamw') # The first is what others are compared with
-TINY_OPTS = ('adamw','diffgrad','adabelief','nadamw') # That get somewhere in a hundred steps; Ranger starts too slowly
-TRACKS = dict(default='documented defaults', tuned='equal budgets of tuning', target='steps to a target')
-TARGET_SEED = 100_000 # The first seed of the runs that set a target; those of reports begin with 0
-# Pieces of a `Schedule`, as shares of the learning rate
+BASELINES = ('adamw','nadamw','nesterov','schedulefree_adamw') # The others are compared with the first
+TINY_OPTS = ('adamw','diffgrad','adabelief','nadamw') # Rules that learn something in a hundred steps; Ranger starts too slowly
+TRACKS = dict(default='documented defaults', tuned='equal tuning budgets', target='steps to a target')
+TARGET_SEED = 100_000 # The first seed of the runs that set a target; seeds of reports start at 0
+# Pieces of a `Schedule`, as fractions of the learning rate
 SHAPES = dict(constant=(), flat_cos=((.72, 'flat', 1.), (.28, 'cos', 1., 0.)), one_cycle=((.25, 'cos', .04, 1.), (.75, 'cos', 1., 1e-5)),
     cosine=((1., 'cos', 1., 0.),), warmup_cosine=((.05, 'linear', .01, 1.), (.95, 'cos', 1., 0.)))
 
 def fit_by_shape(learn, epochs, lr, cbs=None, shape='flat_cos'):
-    "Fit `epochs` at a rate of up to `lr` that moves by one of `SHAPES`; a rule that averages its weights keeps the rate"
+    "Fit `epochs` at up to `lr` with one of the `SHAPES`; a rule that averages its weights keeps `lr` constant"
     pieces = () if _modes(learn.opt) else SHAPES[shape]
     if not pieces: return learn.fit(epochs, lr, cbs=cbs)
     learn.fit_sched(epochs, dict(lr=Schedule(*pieces)*lr), cbs=cbs)
 
 def benchmark_entries(
     task:str, # One of `TASKS`
-    opts=(), # Names of rules; by default those of the task
+    opts=(), # Names of rules; those of the task if empty
     track='default', # One of `TRACKS`
-    bare=False, # Neither baselines nor controls?
+    bare=False, # Leave out baselines and controls?
     size='full' # 'full' or 'tiny'
 ):
-    "Everybody who takes part in `task`"
+    "List all entries for `task`"
     t,faster = TASKS[task],task_settings(task, size).get('factor', 1.)
     es = entries_of([*dict.fromkeys([*(() if bare else BASELINES), *(opts or t.opts)])], controls=not bare)
-    def own(e): # What a task changes about defaults
+    def own(e): # Changes of the task to the defaults
         hypers = {k:v for k,v in t.hypers.items() if k in getattr(e.opt_func, 'hypers', {})}
         return e._replace(hypers={**hypers, **e.hypers}, factor=e.factor*t.factor*faster)
     return [*map(own, es)] if track=='default' else es
@@ -64,7 +64,7 @@ def claim_folder(
     out:Path, # Folder of the runs of a task
     told:dict # What all its runs have in common
 ):
-    "Say what `out` is for, or refuse it if it is for something else"
+    "Record what the runs in `out` have in common, or raise an error if other runs are there"
     path,told = out/'task.json',jsonable(told)
     if not path.exists():
         out.mkdir(parents=True, exist_ok=True)
@@ -72,29 +72,29 @@ def claim_folder(
     try: was = json.loads(path.read_text(encoding='utf-8'))
     except ValueError as e: raise InputError(f'{path} is damaged ({e}). Remove it if the runs beside it are of {told}') from e
     if k := first(k for k in told if was.get(k)!=told[k]): raise InputError(
-        f'{out} holds runs whose {k} is {was.get(k)}, and here it is {told[k]}: choose another folder with --out')
+        f'{out} holds runs whose {k} is {was.get(k)}, and not {told[k]}; choose another folder with --out')
 
 # %% ../../nbs/evidence/13_benchmark.ipynb #d816942a
 class Result(NamedTuple):
-    "What came of a task"
+    "The result of a task"
     task:str # One of `TASKS`
     comparison:Comparison # All runs
     constant:float # `TASKS[…].loss` of a constant prediction
     synthetic:bool # Were the data generated?
     steps:Any # Table of steps to the target
-    target:float # That it is about
+    target:float # The target
     ahead:bool # Was it set beforehand, by other runs?
 
 def run_task(
     task:str, # One of `TASKS`
-    opts=(), # As of `run_benchmark`, as all that follows
+    opts=(), # This and the following arguments are as in `run_benchmark`
     tiny=False, track='default', trials=25, sched='flat_cos', seeds=10, epochs=None, bare=False, data=None, out='runs/bench', show=True
 )->Result:
     "Do the runs of one task"
     size,t = 'tiny' if tiny else 'full',TASKS[task]
     s,at = task_settings(task, size),Path(out)/f'{task}-{size}'
     d,epochs = task_data(task, size, data_folder(data)),epochs or s.pop('epochs')
-    s.pop('epochs', None) # Of each run, as schedule and optimizer are
+    s.pop('epochs', None) # Stored with each run, as are schedule and optimizer
     claim_folder(at, dict(task=task, size=size, settings=s, synthetic=d.synthetic, data=d.digest))
     entries,loss = benchmark_entries(task, opts, track, bare, size),track=='target'
     kwargs = dict(epochs=epochs, trials=0 if track=='default' else trials, fit=partial(fit_by_shape, shape=sched), controls=False,
@@ -106,23 +106,23 @@ def run_task(
         if show: print(f'{task}: the target is {t.loss} {target:.4g}, the median of {entries[0].name}', flush=True)
     res = compare(learn_fn, entries, seeds=seeds, **kwargs)
     goal = target
-    if target is None: goal = float((np.nanmax if res.lower else np.nanmin)(res.scores(entries[0].name))) # All of the baseline reach it
+    if target is None: goal = float((np.nanmax if res.lower else np.nanmin)(res.scores(entries[0].name))) # The baseline always reaches it
     constant = task_parts(task, size, data_folder(data)).constant
     return Result(task, res, constant, d.synthetic, res.steps_to_target(goal), goal, target is not None)
 
 # %% ../../nbs/evidence/13_benchmark.ipynb #877a63af
 def _missing_data(task, size, data):
-    "What `task` has no data for, or `None`"
+    "The reason why `task` has no data, or `None`"
     try: task_data(task, size, data_folder(data))
     except InputError as e:
         if ' has no ' not in str(e): raise
         return str(e)
 
 def download_data(
-    tasks, # Names
-    data=None # Folder; `None` is fastai's
+    tasks, # Names of tasks
+    data=None # Folder of data sets; `None` for fastai's
 ):
-    "Fetch what torchvision can fetch of the data of `tasks`"
+    "Download the data of `tasks` that torchvision can fetch"
     for name in dict.fromkeys(TASKS[o].source for o in tasks):
         s,source = task_settings(first(o for o in tasks if TASKS[o].source==name), 'tiny'),SOURCES[name]
         folder = data_folder(data)
@@ -130,25 +130,25 @@ def download_data(
         print(f'Fetching {source.mb} MB of {name} into {folder}', flush=True)
         try: source.fetch(folder)
         except (OSError, RuntimeError) as e: raise InputError(
-            f'{name} cannot be fetched ({e}): try again, or give its folder with --data') from e
+            f'{name} cannot be fetched ({e}); try again, or give its folder with --data') from e
 
 # %% ../../nbs/evidence/13_benchmark.ipynb #95a03797
 def run_benchmark(
-    tasks='all', # Names of tasks, as a list or with commas between
-    opts='', # Names of rules, the same way; they take part beside the baselines. By default those that belong to each task
+    tasks='all', # Names of tasks, as a list or separated by commas
+    opts='', # Names of rules, in the same form, besides the baselines; those that belong to each task if empty
     tiny=False, # Small sizes for two cores?
     track='default', # One of `TRACKS`
-    trials=25, # Of each optimizer where it is tuned
+    trials=25, # Trials for each optimizer if it is tuned
     sched='flat_cos', # One of `SHAPES`
-    seeds=None, # Pairs; by default 10, and 2 of tiny sizes
-    epochs=None, # By default those of the task
-    bare=False, # Neither baselines nor controls? Tiny sizes have none
-    data=None, # Folder of data sets; by default fastai's
-    download=False, # Fetch what is missing?
+    seeds=None, # Number of pairs; 10 if `None`, and 2 at tiny sizes
+    epochs=None, # Number of epochs; that of the task if `None`
+    bare=False, # Leave out baselines and controls? Tiny sizes have none
+    data=None, # Folder of data sets; `None` for fastai's
+    download=False, # Download missing data?
     out='runs/bench', # Folder of records
     show=True # Print a line for each run?
 ):
-    "Run tasks, or read what was run; a task that fails keeps no other from running"
+    "Run tasks, or read finished runs; a failed task does not stop the others"
     def split(o): return [*filter(None, (o.split(',') if isinstance(o, str) else o))]
     names,opts = ([*TASKS] if tasks=='all' else split(tasks)),split(opts)
     for o in names: check_choice(o, list(TASKS), 'The list of tasks')
@@ -157,7 +157,7 @@ def run_benchmark(
     check_choice(sched, list(SHAPES), 'The list of schedules')
     seeds = seeds if seeds is not None else 2 if tiny else 10
     check_numbers(dict(seeds=seeds, trials=trials, epochs=epochs), seeds=1, trials=1, epochs=1)
-    if tiny and track!='default': raise InputError('tiny sizes prove nothing, so they are neither tuned nor timed: '
+    if tiny and track!='default': raise InputError('tiny sizes prove nothing, so they are neither tuned nor timed; '
         f'leave out --tiny, or --track {track}')
     if tiny: opts,bare = opts or [*TINY_OPTS],True
     if download: download_data(names, data)
@@ -170,7 +170,7 @@ def run_benchmark(
                 if show: print(f'{task}: {TASKS[task].about}', flush=True)
                 results.append(run_task(task, opts, **args, show=show))
         except CliError as e: failed[task] = str(e)
-        except (RuntimeError, MemoryError, OSError) as e: # Of memory, of a process that was killed, of a disk
+        except (RuntimeError, MemoryError, OSError) as e: # Out of memory, a killed process, a disk error
             failed[task] = f'{type(e).__name__}: {str(e).splitlines()[0] if str(e) else "no reason given"}'
             note = Path(out)/f"{task}-{'tiny' if tiny else 'full'}"/'error.txt'
             if note.parent.exists(): note.write_text(traceback.format_exc(), encoding='utf-8')
@@ -181,7 +181,7 @@ def run_benchmark(
 TINY_COLUMNS = 'task name lr n diverged mean sd low high seconds state_mb peak_mb'.split()
 
 class Benchmark:
-    "What `run_benchmark` found"
+    "Results of `run_benchmark`"
     def __init__(self, results, missing, failed, args): self.results,self.missing,self.failed,self.args = results,missing,failed,args
     @property
     def reported(self): return [o for o in self.results if not o.synthetic]
@@ -191,7 +191,7 @@ class Benchmark:
         return res[['task', *(k for k in res.columns if k!='task')]]
     @property
     def table(self):
-        "A row an optimizer of a task"
+        "One row for each optimizer of each task"
         res = self._frame(lambda o: o.comparison.table)
         return res[[k for k in TINY_COLUMNS if k in res]] if self.args['tiny'] else res
     @property
@@ -208,20 +208,20 @@ class Benchmark:
 # %% ../../nbs/evidence/13_benchmark.ipynb #a7e838c5
 @patch(as_prop=True)
 def not_found(self:Benchmark):
-    "A row for each question that stayed open: differences, and on the target track steps"
+    "One row for each undecided question: differences or, on the target track, steps"
     if self.args['tiny']: return pd.DataFrame(columns=['task'])
     if self.args['track']=='target': return self._frame(lambda o: o.steps[o.steps.claim=='not found'])
     return self._frame(lambda o: o.comparison.comparisons.query("outcome=='undecided'"))
 
 @patch(as_prop=True)
 def overview(self:Benchmark):
-    "A row an optimizer, a column a task: the mean, empty where it did not take part"
+    "Means, with a row for each optimizer and a column for each task; empty where an optimizer did not take part"
     return self.table.pivot_table('mean', 'name', 'task', sort=False) if len(self.table) else pd.DataFrame()
 
 # %% ../../nbs/evidence/13_benchmark.ipynb #1b82116c
 @patch
 def profile(self:Benchmark):
-    "The performance profile of those who took part in every task, by the median of steps to the target"
+    "Performance profile of the optimizers that took part in every task, by the median of steps to the target"
     costs = pd.DataFrame({o.task: o.steps.set_index('name').median_steps for o in self.reported}).T
     own = {e.name for o in self.reported for e in o.comparison.entries if e.of}
     costs = costs[[k for k in costs.columns if k not in own and costs[k].notna().all()]]
@@ -229,7 +229,7 @@ def profile(self:Benchmark):
 
 @patch
 def best_of_k(self:Benchmark):
-    "The expected best of `k` trials, for each optimizer of each task that was tuned"
+    "Expected best of `k` trials, for each optimizer of each tuned task"
     tuned = [o for o in self.reported if o.comparison.tuned is not None]
     rows = [dict(task=o.task, name=name, k=k, score=x) for o in tuned for name,df in o.comparison.tuned.groupby('name', sort=False)
         for k,x in enumerate(expected_best(df.score, o.comparison.lower), 1)]
@@ -238,10 +238,10 @@ def best_of_k(self:Benchmark):
 # %% ../../nbs/evidence/13_benchmark.ipynb #b85a8ce1
 @patch
 def learnt_nothing(self:Benchmark):
-    "The runs whose loss is not below that of a constant prediction, each as a line"
+    "Runs whose loss is not below that of a constant prediction, a line for each"
     ends = [(o, r, TASKS[o.task].loss) for o in self.results for r in o.comparison.records if not r['diverged']]
     ends = [(o, r, k, np.inf if r['epochs'][-1][k] is None else r['epochs'][-1][k]) for o,r,k in ends]
-    return [f"{o.task}: {r['name']} with seed {r['seed']} ends at a {k} of {x:.4g}, and a constant has {o.constant:.4g}"
+    return [f"{o.task}: {r['name']} with seed {r['seed']} ends at a {k} of {x:.4g}, and a constant prediction has {o.constant:.4g}"
         for o,r,k,x in ends if not x<o.constant]
 
 # %% ../../nbs/evidence/13_benchmark.ipynb #df684ef3
@@ -250,12 +250,12 @@ CURVES = dict(train_loss_mean='training loss', valid_loss='test loss', train_acc
 
 @patch
 def plot_curves(self:Benchmark,
-    task:str # One that was run
+    task:str # Name of a task that was run
 ):
-    "The curves of all that was measured each epoch, for the optimizers that are no controls"
+    "Plot the curves of all metrics, for the optimizers that are not controls"
     res = first(o for o in self.results if o.task==task).comparison
     seen = {k for o in res.records for r in o['epochs'] for k in r}
-    shown = [k for k in CURVES if k in seen and not (task=='mnist-gan' and k=='valid_loss')] # It says nothing of a GAN
+    shown = [k for k in CURVES if k in seen and not (task=='mnist-gan' and k=='valid_loss')] # It means nothing for a GAN
     fig = Figure(figsize=(11, 3.1*-(-len(shown)//2)), layout='constrained')
     names = [e.name for e in res.entries if not e.of]
     for ax,k in zip(fig.subplots(-(-len(shown)//2), 2, squeeze=False).flat, shown):
@@ -267,7 +267,7 @@ def plot_curves(self:Benchmark,
             ax.plot(epochs, mean, label=escape_unprintable(name), ms=4, **style)
             ax.fill_between(epochs, mean-half, mean+half, color=style['color'], alpha=.12, lw=0)
         if tops and 'accuracy' not in k: _cut(ax, tops)
-        if 'accuracy' in k: ax.set_ylim(max(0, ax.get_ylim()[0]), min(1.02, ax.get_ylim()[1])) # Bands go further
+        if 'accuracy' in k: ax.set_ylim(max(0, ax.get_ylim()[0]), min(1.02, ax.get_ylim()[1])) # Bands can go further
         ax.set(xlabel='epoch', ylabel=CURVES[k])
         ax.xaxis.get_major_locator().set_params(integer=True)
         ax.grid(alpha=.25)
@@ -277,14 +277,14 @@ def plot_curves(self:Benchmark,
     return fig
 
 def _cut(ax, rows):
-    "Leave out of the picture what is far above the curves of most"
+    "Cut off what is far above most of the curves"
     ys = np.concatenate(rows)
     low,high = ys.min(),np.median([o.max() for o in rows])
     if ys.max()>low+3*(high-low): ax.set_ylim(low-.1*(high-low), low+2*(high-low))
 
 # %% ../../nbs/evidence/13_benchmark.ipynb #a315e75b
 def _lines(df, x, y, xlabel, ylabel, title=None):
-    "A line for each `name` in `df`"
+    "Plot a line for each `name` in `df`"
     fig = Figure(figsize=(8,3.4), layout='constrained')
     ax,names = fig.subplots(),[*df.name.unique()]
     for name,style in zip(names, optimizer_styles(names)):
@@ -299,15 +299,15 @@ def _lines(df, x, y, xlabel, ylabel, title=None):
 
 @patch
 def plot_profile(self:Benchmark):
-    "The performance profile"
+    "Plot the performance profile"
     df = self.profile().reset_index().melt('τ', var_name='name', value_name='share')
-    return _lines(df, 'τ', 'share', 'τ: steps, as a multiple of the least of all', 'share of tasks')
+    return _lines(df, 'τ', 'share', 'τ: steps, as a multiple of the least', 'fraction of tasks')
 
 @patch
 def plot_best_of_k(self:Benchmark,
-    task:str # One that was tuned
+    task:str # Name of a task that was tuned
 ):
-    "The expected best of `k` trials"
+    "Plot the expected best of `k` trials"
     df = self.best_of_k()
     metric = first(o for o in self.results if o.task==task).comparison.metric
     return _lines(df[df.task==task], 'k', 'score', 'trials', f'{metric}, hold-out')
@@ -329,7 +329,7 @@ def _plain_table(df, heads, texts):
 
 # %% ../../nbs/evidence/13_benchmark.ipynb #024da8d2
 def _told(args, results):
-    "How it was done, in sentences"
+    "Describe in sentences how the runs were done"
     sizes = 'at tiny sizes' if args['tiny'] else 'at full size'
     tuned = '' if args['track']=='default' else f", {args['trials']} trials each on a hold-out"
     who = sorted({(r['device'], r['versions']['torch'], str(r['commit'])) for o in results for r in o.comparison.records})
@@ -340,7 +340,7 @@ def _told(args, results):
 # %% ../../nbs/evidence/13_benchmark.ipynb #8afb7ec1
 @patch
 def _sections(self:Benchmark, o):
-    "The part of the page about the result `o`"
+    "The section of the page about the result `o`"
     t,res,tiny = TASKS[o.task],o.comparison,self.args['tiny']
     heads = {k:v for k,v in HEADINGS.items() if not tiny or k in TINY_COLUMNS} | dict(mean=res.metric)
     yield _h(o.task)
@@ -351,7 +351,7 @@ def _sections(self:Benchmark, o):
     if len(res.comparisons): yield from [*_p('Questions, and what could have been found:'), _table_of(res.comparisons, QUESTIONS)]
     if res.tuned is not None: yield from [*_p('Expected best of k trials:'), svg_text(self.plot_best_of_k(o.task))]
     how = ('set beforehand by other runs of the baseline' if o.ahead else
-        'the worst end of the baseline in these runs, so that the table only describes them')
+        'the worst final value of the baseline in these runs, so that the table is only descriptive')
     yield from [*_p(f'Steps until {res.metric} is at {_round(o.target)}, {how}:'), _plain_table(o.steps, STEPS, ('name','claim'))]
 
 # %% ../../nbs/evidence/13_benchmark.ipynb #b17c9195
@@ -359,38 +359,38 @@ def _sections(self:Benchmark, o):
 def save_html(self:Benchmark,
     path # File to write
 ):
-    "Write everything as one page"
+    "Write all results as one page"
     parts,tiny = _p(_told(self.args, self.reported)),self.args['tiny']
-    if tiny: parts += _p('Tiny sizes show that everything works. They are no evidence about any optimizer, so there are no verdicts here.')
+    if tiny: parts += _p('Tiny sizes show that everything works. They are no evidence about any optimizer, so the page has no verdicts.')
     if len(df := self.overview.reset_index()):
-        parts += [_h('All tasks'), *_p('; '.join(f"{o.task}: {o.comparison.metric}, {'less' if o.comparison.lower else 'more'} is better"
+        parts += [_h('All tasks'), *_p('; '.join(f"{o.task}: {o.comparison.metric}, {'lower' if o.comparison.lower else 'higher'} is better"
             for o in self.reported)+'.'), _plain_table(df, {'name':'optimizer', **{k:k for k in df.columns[1:]}}, ('name',))]
     if not tiny and len(self.reported)>1 and self.profile().shape[1]>1:
         ahead = all(o.ahead for o in self.reported)
         which = ('Targets were set beforehand.' if ahead else
-            'The target is the worst end of the baseline in the same runs: a description, no test.')
-        said = f'How many tasks each optimizer brings to the target within τ times the steps of the fastest. {which}'
+            'The target is the worst final value of the baseline in the same runs, so this is a description and not a test.')
+        said = f'The fraction of tasks on which each optimizer reaches the target within τ times the steps of the fastest. {which}'
         parts += [_h('Performance profile'), *_p(said), svg_text(self.plot_profile())]
     if not tiny: parts += self._skeptical()
     for o in self.reported: parts += self._sections(o)
-    lost = {**self.missing, **self.failed, **{o.task:'ran on generated data, which is no result' for o in self.results if o.synthetic}}
+    lost = {**self.missing, **self.failed, **{o.task:'ran on generated data, which is not a result' for o in self.results if o.synthetic}}
     if lost: parts += [_h('Not attempted'), *_p(*(f'{k}: {v}' if not v.startswith(f'{k}:') else v for k,v in lost.items()))]
     with atomic_write(Path(path)) as p: p.write_text(html_document('Optimizers on tasks', parts), encoding='utf-8')
 
 @patch
 def _skeptical(self:Benchmark):
-    "The part of the page with what was tried and not found"
+    "The part of the page with claims that were tested without success"
     df = self.not_found
     if not len(df): return []
     if 'claim' in df: heads = dict(task='task', name='optimizer', earlier='pairs earlier', later='pairs later', p_holm='p (Holm)')
     else: heads = dict(task='task', name='optimizer', against='against', n='pairs', difference='difference', low='from', high='to',
         detectable='detectable')
-    return [_h('Tried and not found'), *_p('Differences that these runs do not show. That is a result as well, '
-        'and what could have been found stands beside each.'), _plain_table(df, heads, ('task','name','against'))]
+    return [_h('Tried and not found'), *_p('These runs do not show the following differences. Each row also gives the difference '
+        'that could have been found.'), _plain_table(df, heads, ('task','name','against'))]
 
 # %% ../../nbs/evidence/13_benchmark.ipynb #bd67a687
 def _write_files(res, out):
-    "The page and the tables of `res`"
+    "Write the page and the tables of `res`"
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     res.save_html(out/'report.html')
@@ -398,8 +398,8 @@ def _write_files(res, out):
         with atomic_write(out/f'{k}.csv') as p: getattr(res, k).to_csv(p, index=False)
 
 def _line_of(o, tiny):
-    "What came of the result `o`, in one line"
-    if o.synthetic: return f'{o.task}: ran on generated data, which is no result'
+    "Summarize the result `o` in one line"
+    if o.synthetic: return f'{o.task}: ran on generated data, which is not a result'
     if not tiny: return f'{o.task}: {o.comparison.verdict}'
     best = o.comparison.table.iloc[0]
     return f"{o.task}: {o.comparison.metric} {_round(best['mean'])} at best; {len(o.comparison.records)} runs"
@@ -409,7 +409,7 @@ def bench_tasks_command(**args):
     try: res = run_benchmark(**args)
     except KeyboardInterrupt:
         shown = {k:v for k,v in args.items() if v!=''}
-        print(f"\nStopped. What is done is kept; go on with: {command_line('fastopt-bench', shown)}", file=sys.stderr)
+        print(f"\nStopped. Finished runs are kept; continue with: {command_line('fastopt-bench', shown)}", file=sys.stderr)
         raise
     _write_files(res, args['out'])
     for o in res.results: print(_line_of(o, args['tiny']))
@@ -418,6 +418,6 @@ def bench_tasks_command(**args):
     asked = args['tasks']!='all'
     if bad := {**(res.missing if asked else {}), **res.failed}: raise InputError(
         f"{len(bad)} of {len(res.results)+len(bad)} tasks {'was' if len(bad)==1 else 'were'} not done: {', '.join(bad)}. "
-        'Nothing that was done is lost: the same command goes on')
+        'Finished runs are kept; repeat the command to continue')
     if args['tiny'] and (lines := res.learnt_nothing()): raise InputError(
-        f"{len(lines)} run{'s'*(len(lines)!=1)} learnt nothing, which at these sizes means that something is broken: {'; '.join(lines)}")
+        f"{len(lines)} run{'s'*(len(lines)!=1)} learnt nothing, which at tiny sizes means that something is broken: {'; '.join(lines)}")

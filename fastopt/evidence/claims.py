@@ -1,4 +1,4 @@
-"""What the articles and papers behind fastopt say, as data, and the rules by which each is judged
+"""The claims of articles and papers behind fastopt, as data, and the rules by which each is judged
 
 Docs: https://fastopt.github.io/fastopt/evidence/claims.html.md"""
 
@@ -15,16 +15,16 @@ from ..names import check_choice
 # %% ../../nbs/evidence/14_claims.ipynb #54c57f4e
 VERDICTS = dict(reproduced='reproduced', explained='reproduced but explained by the control', missed='not reproduced',
     open='not resolvable here', untried='not attempted')
-LEAST_PAIRS = 10 # Of seeds, for a claim that is not deterministic
+LEAST_PAIRS = 10 # Pairs of seeds, for a claim that is not deterministic
 
 class Ask(NamedTuple):
-    "Is `one` what it is said to be beside `other`?"
+    "Is `one` related to `other` as claimed?"
     one:str # Name of an arm: an optimizer with its settings
     how:str # 'above', 'below', 'alike', 'not below' or 'not above'
     other:str|float # Name of an arm, or a number
-    measure:str # What is compared
+    measure:str # Quantity that is compared
     margin:float = 0. # The smallest difference that matters, in units of the measure
-    by:float = 0. # By how much at least, for 'above' and 'below'
+    by:float = 0. # Smallest difference for 'above' and 'below'
     @property
     def text(self):
         by = f' by {self.by:g}' if self.by else ''
@@ -34,11 +34,11 @@ class Ask(NamedTuple):
 HOWS = ('above','below','alike','not below','not above')
 
 def answer(
-    q:Ask, # What is asked
-    values:dict, # From a measure to a dict from an arm to its numbers, seed by seed
-    exact:bool=False # Is one number all there is to know?
+    q:Ask, # The question
+    values:dict, # Dict from measures to dicts from arms to their numbers, by seed
+    exact:bool=False # Is the result deterministic, so that one number suffices?
 )->dict: # The answer, 'yes', 'no' or 'open', with difference, interval, n and detectable difference
-    "What the numbers say to `q`"
+    "Answer `q` from the numbers"
     check_choice(q.how, HOWS, 'The list of comparisons')
     arms = values[check_choice(q.measure, list(values), 'The record')]
     xs = arms[check_choice(q.one, list(arms), 'The record')]
@@ -58,13 +58,13 @@ def answer(
 
 # %% ../../nbs/evidence/14_claims.ipynb #af64200a
 class Claim(NamedTuple):
-    "Something that was said, and how it is settled"
+    "A claim from the literature, and how it is settled"
     id:str # Name of the claim
     says:str # What is said
-    source:str # Who says it: a key of `LITERATURE`
-    plan:str = '' # What is run: a key of `evidence.trials.PLANS`, or of another room's measurements
+    source:str # Its source, a key of `LITERATURE`
+    plan:str = '' # What is run: a key of `evidence.trials.PLANS`, or of the measurements in `fastopt.distributed`
     asks:tuple = () # `Ask`s that must be answered with yes
-    controls:tuple = () # `Ask`s whose answer no explains what was found
+    controls:tuple = () # `Ask`s for which the answer no means that the control explains the result
     explains:str = '' # What the control is, and what follows if it explains the result
     exact:bool = False # Is the result deterministic?
     why:str = '' # Why it is not attempted here
@@ -74,7 +74,7 @@ class Claim(NamedTuple):
 
 def judge(
     claim:Claim, # The claim
-    values:dict # As `answer` takes it; `None` if nothing was run
+    values:dict # As in `answer`; `None` if nothing was run
 ):
     "The verdict, a key of `VERDICTS`, and the answers to asks and to controls"
     if values is None: return 'untried',[],[]
@@ -110,7 +110,7 @@ _add('diffgrad-beats-adam', 'diffGrad is better than Adam', 'diffgrad', 'fashion
 _add('diffgrad-beats-sgdm', 'diffGrad is better than SGD with momentum', 'diffgrad', 'fashion',
     (_acc('diffgrad, tuned', 'above', 'momentum, tuned'),), (_acc('diffgrad, tuned', 'above', 'adam, tuned'),), 'Adam, tuned equally')
 _add('diffgrad-cifar-300', 'diffGrad is better than Adam and SGD with momentum on CIFAR-10 and CIFAR-100 at 300 epochs', 'diffgrad',
-    why='600 epochs of a deep network for each optimizer and seed need a GPU, and CIFAR-100 is not at hand',
+    why='600 epochs of a deep network for each optimizer and seed need a GPU, and CIFAR-100 is not available here',
     command='fastopt-bench cifar10-resnet18,cifar100-vgg16 --opts adam,momentum,diffgrad --epochs 300')
 _add('diffgrad-v1-beats-v0', 'version 1 of the friction is better than version 0', 'diffgrad', 'fashion',
     (_acc('diffgrad, version 1', 'above', 'diffgrad'),))
@@ -137,7 +137,7 @@ _add('adabelief-eps', 'AdaBelief is better than Adam, and not only by its larger
 _add('adabelief-gan', 'AdaBelief trains GANs stably', 'adabelief', why='a GAN and its scores over seeds need a GPU',
     command='fastopt-bench mnist-gan --opts adam,adabelief')
 _add('adabelief-samples', 'AdaBelief makes better samples than a well-tuned Adam on CIFAR-10', 'adabelief',
-    why='a GAN on CIFAR-10 and its FID need a GPU and an Inception network, which is not at hand',
+    why='a GAN on CIFAR-10 and its FID need a GPU and an Inception network, which is not available here',
     command='fastopt-bench mnist-gan --opts adam,adabelief')
 
 # %% ../../nbs/evidence/14_claims.ipynb #985db51a
@@ -187,17 +187,17 @@ _add('qhadam-steadier', 'QHAdam trains more steadily than Adam', 'adam', 'fashio
 _add('qhadamw-early', 'QHAdamW learns faster early than AdamW at the documented defaults, and ends alike', 'adam', 'fashion',
     (_soon('qhadamw', 'above', 'adamw'), _acc('qhadamw', 'alike', 'adamw')))
 _add('lamb-no-warm-up', 'LAMB needs no warm-up', 'adam', 'fashion', (_acc('lamb', 'not below', 'lamb, warm-up'),),
-    (_acc('adam, warm-up', 'above', 'adam'),), 'Adam with a warm-up; if it gains nothing, none is needed here by anybody')
+    (_acc('adam, warm-up', 'above', 'adam'),), 'Adam with a warm-up; if it gains nothing, no optimizer needs one here')
 _add('lamb-early', 'LAMB is faster than AdamW early, and slightly worse at the end', 'adam', 'fashion',
     (_soon('lamb', 'above', 'adamw'), _acc('lamb', 'below', 'adamw')))
-_add('lamb-large-batches', 'LAMB is right for very large batches', 'adam', why='batches of 32,000 do not fit in this machine',
+_add('lamb-large-batches', 'LAMB is right for very large batches', 'adam', why='batches of 32,000 do not fit in the memory of this machine',
     command='fastopt-bench cifar10-resnet18 --opts adamw,lamb, with a larger batch')
 
 # %% ../../nbs/evidence/14_claims.ipynb #79c2e1c6
 _add('diffgrad-early-variance', 'diffGrad handles the variance of the first steps less well than AdaMod', 'adamod', 'long',
     (_soon('diffgrad, lr 0.01', 'below', 'adamod, lr 0.01'),))
 _add('adamod-no-warm-up', 'AdaMod needs no warm-up', 'adamod', 'long', (_acc('adamod, lr 0.01', 'not below', 'adamod, lr 0.01, warm-up'),),
-    (_acc('adam, lr 0.01, warm-up', 'above', 'adam, lr 0.01'),), 'Adam with a warm-up; if it gains nothing, none is needed here by anybody')
+    (_acc('adam, lr 0.01, warm-up', 'above', 'adam, lr 0.01'),), 'Adam with a warm-up; if it gains nothing, no optimizer needs one here')
 _add('adamod-rates', 'AdaMod ends at the same point over two orders of magnitude of the rate, where Adam and SGDM differ', 'adamod', 'long',
     (Ask('adamod', 'below', .02, 'spread over rates'), Ask('adamod', 'below', 'adam', 'spread over rates', _point),
         Ask('adamod', 'below', 'momentum', 'spread over rates', _point)),
@@ -210,13 +210,13 @@ _add('adamod-sgdm-overtakes', 'SGD with momentum overtakes AdaMod in long traini
 _add('adamod-then-sgdm', 'a training with AdaMod should be finished with SGD with momentum', 'adamod', 'long',
     (_acc('adamod, then momentum', 'above', 'adamod, lr 0.001'),), (_acc('adamod, then momentum', 'above', 'momentum, tuned'),),
     'SGD with momentum from the start')
-_add('diffmod-combines', 'DiffMod combines what diffGrad and AdaMod are good at', 'adamod', 'long',
+_add('diffmod-combines', 'DiffMod combines the strengths of diffGrad and AdaMod', 'adamod', 'long',
     (_acc('diffmod, lr 0.01', 'not below', 'diffgrad, lr 0.01'), _acc('diffmod, lr 0.01', 'not below', 'adamod, lr 0.01')),
     (_acc('diffmod, lr 0.01', 'above', 'adam, lr 0.005, warm-up'),), 'Adam at half the rate with a warm-up')
 _add('top-five', 'AdaMod, Ranger and DeepMemory are among the five best optimizers', 'adamod', 'fashion',
     tuple(Ask(o, 'below', 5.5, 'rank') for o in ('adamod','ranger','deepmemory')))
 _add('radam-no-warm-up', 'RAdam needs no warm-up', 'radam', 'fashion', (_acc('radam', 'not below', 'adam, warm-up'),),
-    (_acc('adam, warm-up', 'above', 'adam'),), 'Adam with and without a warm-up; if it gains nothing, none is needed here by anybody')
+    (_acc('adam, warm-up', 'above', 'adam'),), 'Adam with and without a warm-up; if it gains nothing, no optimizer needs one here')
 
 # %% ../../nbs/evidence/14_claims.ipynb #7984c9b5
 _add('ackley-iterations', "plain descent converges on Ackley's function in 139 updates, with momentum 0.1 in 127", 'tutorial', 'ackley',
@@ -231,7 +231,8 @@ _add('adam-lowest-loss', 'Adam and AdamW have the lowest loss on unseen data', '
     tuple(Ask(a, 'below', b, 'loss', .02) for a in ('adam','adamw') for b in ('adamax','sgd')))
 _add('adagrad-behind', 'Adagrad and Adadelta are behind', 'tutorial', 'cifar',
     tuple(_acc(a, 'below', b, .02) for a in ('adagrad','adadelta') for b in ('adamax','sgd','adam','adamw')))
-_add('demon-six-tasks', 'Demon tops the six tasks', 'demon', why='two of the six data sets are not at hand, and the networks need a GPU',
+_add('demon-six-tasks', 'Demon tops the six tasks', 'demon',
+    why='two of the six data sets are not available here, and the networks need a GPU',
     command='fastopt-bench cifar10-resnet18,cifar100-vgg16,stl10-wrn16-8,fmnist-capsnet,ptb-lstm,mnist-vae --opts demon_sgdm,demon_adam')
 _add('demon-late', 'Demon is better when the decay is delayed', 'tutorial', 'demon',
     (_acc('demon, delayed', 'above', 'demon'),), (_acc('demon, delayed', 'above', 'momentum'),), 'momentum without any decay')
@@ -244,5 +245,5 @@ _add('imagenette-record', "Ranger with flat and anneal holds the record of Image
 def find_claim(
     id:str # Name of a claim
 )->Claim:
-    "The claim of that name"
+    "Look up the claim called `id`"
     return CLAIMS[check_choice(id, list(CLAIMS), 'The ledger of claims')]

@@ -1,4 +1,4 @@
-"""Is one optimizer better than another on your own training? Paired runs, controls, intervals, and no claim beyond what they show
+"""Compare optimizers on your own training, with paired runs, controls and confidence intervals
 
 Docs: https://fastopt.github.io/fastopt/evidence/compare.html.md"""
 
@@ -31,53 +31,53 @@ from scipy import optimize, stats
 from ..core.registry import named_rules
 from ..core.rules import Rule
 from ..names import InputError, check_choice
-from ..training.flat_anneal import fit_fc # chkstyle: ignore - the schedule by default
+from ..training.flat_anneal import fit_fc # chkstyle: ignore - the default schedule
 from ..training.pages import COLOURS, escape_unprintable, html_document, label_scores, sortable_table, svg_text
 from ..training.records import (append_json_line, device_name, exclusive_lock, git_commit, interruptible,
     package_versions, read_json_lines)
 from ..training.resume import SaveResume, _own
 from ..training.statistics import holm_correction, mean_interval
-import fastopt.training.schedule_free # chkstyle: ignore - the callback of schedule-free rules
+import fastopt.training.schedule_free # chkstyle: ignore - registers the callback of schedule-free rules
 
 # %% ../../nbs/evidence/08_compare.ipynb #8bf26b1a
 class Entry(NamedTuple):
-    "Somebody who takes part"
-    name:str # In tables
+    "An optimizer that takes part in a comparison"
+    name:str # Name in tables
     opt_func:Any # A `Rule`, or any function that makes one of fastai's optimizers
-    hypers:dict = {} # Hypers that stay as they are here
-    factor:float = 1. # What the learning rate is multiplied by
+    hypers:dict = {} # Hypers with fixed values
+    factor:float = 1. # Factor on the learning rate
     warmup:int = 0 # Steps of a linear warm-up of the learning rate
-    of:str = '' # The entry that this is a control of
-    why:str = '' # What it controls
+    of:str = '' # Name of the entry that this is a control of
+    why:str = '' # What it controls for
 
 def as_entry(
     o # A `Rule`, its name, a partial of one, any other opt_func, or an `Entry`
 ):
-    "`o` as an `Entry`"
+    "Convert `o` to an `Entry`"
     if isinstance(o, Entry): return o
     if isinstance(o, str): return Entry(o, named_rules()[check_choice(o, list(named_rules()), 'The list of optimizers')])
-    if not callable(o): raise InputError(f'{o!r} makes no optimizer: give a rule, its name, or a function of weights')
+    if not callable(o): raise InputError(f'{o!r} does not make an optimizer; give a rule, its name, or a function of weights')
     f,kw = (o.func,o.keywords) if isinstance(o, partial) else (o,{})
     name = getattr(f, '__name__', type(f).__name__)
     return Entry(' '.join([name, *(f'{k}={v:g}' if isinstance(v, float) else f'{k}={v}' for k,v in kw.items())]), o)
 
 # %% ../../nbs/evidence/08_compare.ipynb #480ff7fe
 class Control(NamedTuple):
-    "What belongs beside a rule"
-    name:str # In tables
-    rule:Rule # What is trained instead
-    why:str # What an advantage over the control would have to be more than
-    factor:float = 1. # As of an `Entry`
-    warmup:int = 0 # As of an `Entry`
-    hypers:dict = {} # As of an `Entry`
+    "A control to be compared along with a rule"
+    name:str # Name in tables
+    rule:Rule # The rule that is trained instead
+    why:str # What could explain an advantage over the baseline
+    factor:float = 1. # As in `Entry`
+    warmup:int = 0 # As in `Entry`
+    hypers:dict = {} # As in `Entry`
 
 _ranger = {k:every.ranger.hypers[k] for k in ('mom','eps','k','alpha')}
 _slow = Control('adam, lr/2', every.adam, factor=.5, why='where gradients change little, diffGrad halves the step (ξ = ½), '
-    'and the code of its first results always did: arXiv 1909.11015, notebook optim/07_diffgrad')
+    'and the code of its first results always did so: arXiv 1909.11015, notebook optim/07_diffgrad')
 _warm = Control('adam, warm-up', every.adam, warmup=round(2/(1-every.adamod.hypers['mom3'])),
-    why='rates bounded by their own average from 0 are a warm-up of some 2/(1-β₃) steps: arXiv 1910.12249, notebook optim/08_adamod')
+    why='rates bounded by their own average from 0 act as a warm-up of some 2/(1-β₃) steps: arXiv 1910.12249, notebook optim/08_adamod')
 _floor = Control('adam, eps=3e-3', every.adam, hypers=dict(eps=3e-3),
-    why='its eps of 1e-8 adds up inside the mean square, to a denominator of at least 3e-3: arXiv 2010.07468, notebook optim/09_adabelief')
+    why='its eps of 1e-8 sums up inside the mean square to a denominator of at least 3e-3: arXiv 2010.07468, notebook optim/09_adabelief')
 _ablations = [Control('radam', every.radam, hypers={k:_ranger[k] for k in ('mom','eps')},
     why='Ranger without Lookahead and centralization'), # Ranger is RAdam with both
     Control('radam + lookahead', Rule(*every.radam, every.lookahead), hypers=_ranger, why='Ranger without centralization'),
@@ -88,26 +88,26 @@ CONTROLS = dict(diffgrad=[_slow], diffmod=[_slow, _warm], adamod=[_warm], ranger
 
 # %% ../../nbs/evidence/08_compare.ipynb #38e0693e
 def entries_of(
-    rules, # A list of what `as_entry` takes, or a dict from names to such; the first is the baseline
+    rules, # A list of arguments of `as_entry`, or a dict from names to them; the first is the baseline
     controls:bool=True # Add the controls of each?
 ):
-    "Everybody who takes part"
+    "List all entries of a comparison"
     if isinstance(rules, (str,Rule)) or callable(rules) and not isinstance(rules, (list,tuple,dict,L)): rules = [rules]
     es = [as_entry(o)._replace(name=k) for k,o in rules.items()] if isinstance(rules, dict) else [*map(as_entry, rules)]
-    if not es: raise InputError('there is nobody to compare: give a list of optimizers, such as [adamw, diffgrad]')
+    if not es: raise InputError('there is nothing to compare; give a list of optimizers, such as [adamw, diffgrad]')
     if twice := first(e.name for i,e in enumerate(es) if e.name in [o.name for o in es[:i]]): raise InputError(
-        f'two optimizers are called {twice!r}: give a dict from names to optimizers')
+        f'two optimizers are called {twice!r}; give a dict from names to optimizers')
     named = {id(o):k for k,o in named_rules().items()}
     for e in [*es]*controls:
         rule = named.get(id(getattr(e.opt_func, 'func', e.opt_func)))
         for c in CONTROLS.get(rule, ()):
-            name = f'{c.name} ({e.name})' if any(o.name==c.name for o in es) else c.name # Of two rules that share it
+            name = f'{c.name} ({e.name})' if any(o.name==c.name for o in es) else c.name # If two rules share it
             es.append(Entry(name, c.rule, c.hypers, c.factor, c.warmup, e.name, c.why))
     return es
 
 # %% ../../nbs/evidence/08_compare.ipynb #a7baac3e
 class WarmUpRate(Callback):
-    "Multiply the learning rate by a share that grows from `1/steps` to 1"
+    "Multiply the learning rate by a factor that grows from `1/steps` to 1"
     order = 1001
     def __init__(self, steps): self.steps = steps
     def before_step(self):
@@ -121,7 +121,7 @@ def _digest(o): return hashlib.sha256(json.dumps(o, sort_keys=True, default=repr
 def tensors_digest(
     ts # Tensors
 ):
-    "16 hex digits that tell the contents of all `ts`"
+    "16 hex digits that identify the contents of all `ts`"
     sha = hashlib.sha256()
     for t in ts: sha.update(t.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes() if t.numel() else b'')
     return sha.hexdigest()[:16]
@@ -132,16 +132,16 @@ def _flat_tensors(o):
 
 # %% ../../nbs/evidence/08_compare.ipynb #1512e482
 def seed_loaders(
-    dls, # Its generators are set
+    dls, # `DataLoaders` whose generators are seeded
     seed:int # Whole number
 ):
-    "Give the generators that belong to loaders a state that `seed` decides"
+    "Set the state of the generators that belong to loaders from `seed`"
     for dl in dls.loaders:
         for o in _own(dl): o.seed(seed) if isinstance(o, random.Random) else o.manual_seed(seed)
 
 # %% ../../nbs/evidence/08_compare.ipynb #ae3e1805
 class RunLog(Callback):
-    "Keep the values of each epoch and the digest of the first batch, and stop where the loss is not finite"
+    "Record the values of each epoch and the digest of the first batch, and stop if the loss is not finite"
     order = Recorder.order+1
     def __init__(self): self.rows,self.batch,self.diverged = [],'',0
     def before_batch(self):
@@ -156,19 +156,19 @@ class RunLog(Callback):
 
 # %% ../../nbs/evidence/08_compare.ipynb #9e4f5f8e
 def make_learner_of(
-    learn_fn, # From an opt_func to a `Learner`
-    e:Entry, # Who trains
-    seed:int, # Of weights, order and everything else
+    learn_fn, # Function from an opt_func to a `Learner`
+    e:Entry, # Entry to train
+    seed:int, # Seed of weights, order and everything else
     hypers:dict={}, # Tuned hypers
 ):
-    "The `Learner` of `e` at its start, with the digest of its first weights"
+    "Make the `Learner` of `e` in its initial state, with the digest of its first weights"
     set_seed(seed)
     hypers = {**e.hypers, **hypers}
     opt_func = partial(e.opt_func, **hypers) if hypers else e.opt_func
     learn = learn_fn(opt_func)
-    if not isinstance(learn, Learner): raise InputError(f'learn_fn gave a {type(learn).__name__}: let it return a Learner')
+    if not isinstance(learn, Learner): raise InputError(f'learn_fn returned a {type(learn).__name__}; it must return a Learner')
     if learn.opt_func is not opt_func: raise InputError(
-        'learn_fn made a Learner with another optimizer: let it pass on what it is given, as Learner(…, opt_func=opt_func)')
+        'learn_fn made a Learner with another optimizer; pass its argument on, as in Learner(…, opt_func=opt_func)')
     weights = tensors_digest([*learn.model.parameters(), *learn.model.buffers()])
     if learn.opt is None: learn.create_opt()
     set_seed(seed)
@@ -177,9 +177,9 @@ def make_learner_of(
 
 # %% ../../nbs/evidence/08_compare.ipynb #ace43066
 def default_lr(
-    e:Entry # Who trains
+    e:Entry # Entry to train
 ):
-    "The documented learning rate of `e`; `None` is that of the `Learner`"
+    "The documented learning rate of `e`; `None` stands for that of the `Learner`"
     f,kw = (e.opt_func.func,e.opt_func.keywords) if isinstance(e.opt_func, partial) else (e.opt_func,{})
     if 'lr' in kw: return kw['lr']
     if isinstance(f, Rule): return f.hypers.get('lr')
@@ -188,32 +188,32 @@ def default_lr(
 
 # %% ../../nbs/evidence/08_compare.ipynb #1785379b
 def _state_mb(opt):
-    "What the optimizer keeps beside the weights, in MB"
+    "Size of the optimizer's state, in MB"
     states = getattr(opt, 'opt', opt).state.values()
     return round(sum(t.numel()*t.element_size() for st in states for t in _flat_tensors(st))/2**20, 3)
 
-def _remove_checkpoint(ckpt): [o.unlink(missing_ok=True) for o in ckpt.parent.glob(f'{ckpt.name}*')] # And the one before
+def _remove_checkpoint(ckpt): [o.unlink(missing_ok=True) for o in ckpt.parent.glob(f'{ckpt.name}*')] # And the previous one
 
 def _go_on_from(learn, ckpt):
-    "Go on from `ckpt`, if it is there and fits"
+    "Resume from `ckpt`, if it exists and fits"
     try: return learn.resume(ckpt, quiet=True)
-    except ValueError as e: warn(f'{e}. The run begins anew')
+    except ValueError as e: warn(f'{e}. The run starts again')
     _remove_checkpoint(ckpt)
     return False
 
 # %% ../../nbs/evidence/08_compare.ipynb #3de47fee
 def train_entry(
-    learn_fn, # From an opt_func to a `Learner`
-    e:Entry, # Who trains
-    seed:int, # Of weights, order and everything else
-    lr:float=None, # Learning rate, before `e.factor`; `None` is that of the `Learner`
+    learn_fn, # Function from an opt_func to a `Learner`
+    e:Entry, # Entry to train
+    seed:int, # Seed of weights, order and everything else
+    lr:float=None, # Learning rate, before `e.factor`; `None` for that of the `Learner`
     hypers:dict={}, # Tuned hypers
-    epochs:int=5, # Of the run
-    fit='fit_fc', # Name of a method of `Learner` that takes epochs and rate, or a function of learner, epochs and rate
-    ckpt:Path=None, # Where to keep what `learn.resume` needs
-    holdout=None # Function from a `Learner` to the loaders to use in place of its own
+    epochs:int=5, # Number of epochs
+    fit='fit_fc', # Name of a method of `Learner` that takes epochs and learning rate, or a function of learner, epochs and learning rate
+    ckpt:Path=None, # Where to keep the checkpoint for `learn.resume`
+    holdout=None # Function from a `Learner` to the loaders that replace its own
 ):
-    "Train once, from the start or from where `ckpt` is, and say how it went"
+    "Train once, from the start or from the checkpoint `ckpt`, and return the results"
     learn,weights = make_learner_of(learn_fn, e, seed, hypers)
     if holdout:
         learn.dls = holdout(learn)
@@ -226,7 +226,7 @@ def train_entry(
     with learn.no_bar(), learn.no_logging(), interruptible() as stop:
         run(epochs, (learn.lr if lr is None else lr)*e.factor, cbs=[*cbs, stop])
     if not log.diverged and len(log.rows)<epochs: raise InputError(
-        f'{e.name} stopped after {len(log.rows)} of {epochs} epochs, and budgets must be equal: leave out what stops a training early')
+        f'{e.name} stopped after {len(log.rows)} of {epochs} epochs, but budgets must be equal; remove callbacks that stop it early')
     return dict(epochs=log.rows, diverged=log.diverged, weights=weights, batch=log.batch,
         seconds=round(sum(o['seconds'] for o in log.rows), 3), state_mb=_state_mb(learn.opt),
         peak_mb=round(torch.cuda.max_memory_allocated()/2**20) if cuda else None, resumed=bool(went_on))
@@ -242,15 +242,15 @@ class PartOfItems:
 
 def holdout_loaders(
     dls, # fastai's `DataLoaders`
-    share:float=.2, # Of the training items to set aside, between 0 and 1
-    seed:int=0 # Of which ones
+    share:float=.2, # Fraction of the training items to set aside, between 0 and 1
+    seed:int=0 # Seed of the selection
 )->DataLoaders: # Training items without the hold-out, and the hold-out in place of the validation items
-    "Set a part of the training items aside, to tune on"
-    if not 0<share<1: raise InputError(f'holdout={share} sets no share of the training items aside: give one between 0 and 1, such as 0.2')
+    "Set part of the training items aside for tuning"
+    if not 0<share<1: raise InputError(f'holdout={share} is not a fraction of the training items; give one between 0 and 1, such as 0.2')
     try: n,news = len(dls.train.dataset),[o.new for o in dls.loaders[:2]]
     except (AttributeError, TypeError) as e: raise InputError(
-        f'these loaders cannot be cut into training items and a hold-out ({e}): '
-        'give holdout=… a function like learn_fn, whose validation items are the hold-out') from e
+        f'these loaders cannot be split into training items and a hold-out ({e}); '
+        'give holdout a function like learn_fn, whose validation items are the hold-out') from e
     order = np.random.default_rng(seed).permutation(n).tolist()
     k = max(1, round(share*n))
     parts = [PartOfItems(dls.train.dataset, sorted(order[k:]), 0), PartOfItems(dls.train.dataset, sorted(order[:k]), 1)]
@@ -260,7 +260,7 @@ def holdout_loaders(
 def rule_source(
     opt_func # A `Rule`, or any other opt_func
 ):
-    "The code of the terms of `opt_func`, and of what they ask about all weights"
+    "Source code of the terms of `opt_func`, and of its functions of all weights"
     f = getattr(opt_func, 'func', opt_func)
     fs = [o for t in f.terms for o in (t.f, *(a.f for a in t.across.values()))] if isinstance(f, Rule) else [f]
     def text(f):
@@ -273,7 +273,7 @@ def rule_source(
 def code_digest(
     f # A function
 ):
-    "16 hex digits that tell the code of `f`, and of functions inside it, but not its comments nor what is around it"
+    "16 hex digits that identify the code of `f` and of functions inside it, but not comments or variables outside it"
     while isinstance(f, partial): f = f.func
     def told(c): return [c.co_code.hex(), c.co_names, [told(o) if inspect.iscode(o) else repr(o) for o in c.co_consts]]
     code = getattr(f, '__code__', None) or getattr(type(f).__call__, '__code__', None)
@@ -282,7 +282,7 @@ def code_digest(
 def _told(f): return f if isinstance(f, str) else [code_digest(f), {k:repr(v) for k,v in getattr(f, 'keywords', {}).items()}]
 
 def _spec(e, lr, hypers):
-    "What decides how `e` trains, at learning rate `lr` before its factor and with `hypers`"
+    "Everything that determines how `e` trains, at learning rate `lr` before its factor and with `hypers`"
     f,kw = getattr(e.opt_func, 'func', e.opt_func),getattr(e.opt_func, 'keywords', {})
     knobs = {**f.hypers, **f.options} if isinstance(f, Rule) else {}
     hypers = {**knobs, **kw, **e.hypers, **hypers, 'lr': lr if lr is None else lr*e.factor}
@@ -295,7 +295,7 @@ def _flaw_of_run(rec):
 def run_records(
     out # Folder of a comparison
 ):
-    "The records in `out` by their keys, the first of each"
+    "The records in `out` by their keys; the first record of a key counts"
     found = {}
     for o in read_json_lines(Path(out)/'runs.jsonl', _flaw_of_run): found.setdefault(o['key'], o)
     return found
@@ -307,13 +307,13 @@ class Runs:
         self.learn_fn,self.out,self.epochs,self.fit,self.show = learn_fn,Path(out),epochs,fit,show
         self.where = dict(device=device_name(), versions=package_versions(), commit=git_commit())
     def plan(self, e, seed, lr=None, hypers={}, holdout=None):
-        "A run, and its key"
+        "Return the key of a run, and the run"
         told = dict(spec=_spec(e, lr, hypers), seed=seed, epochs=self.epochs, fit=_told(self.fit),
             holdout=holdout and [holdout[0], _told(holdout[1])])
         key = _digest([told, _digest(rule_source(e.opt_func)), code_digest(self.learn_fn)])
         return key,dict(e=e, seed=seed, lr=lr, hypers=hypers, holdout=holdout, told=told)
     def do(self, key, e, seed, lr, hypers, holdout, told):
-        "Train, and add the record"
+        "Train, and append the record"
         ckpt = self.out/'unfinished'/key
         share,own = holdout or (None,None)
         cut = None if holdout is None or share=='own' else lambda learn: holdout_loaders(learn.dls, share)
@@ -326,9 +326,9 @@ class Runs:
         said = '  '.join(f'{k} {v:.4g}' for k,v in res['epochs'][-1].items()) if res['epochs'] and not res['diverged'] else 'diverged'
         print(f"{rec['track']}  {e.name}  lr {rec['hypers']['lr']}  seed {seed}  {said}", flush=True)
     def __call__(self, plans):
-        "Do those of `plans` that are not done, first those that nobody else is at; the records of all, in their order"
-        plans,order = dict(plans),[k for k,_ in plans] # Two entries may want the same run
-        # Its process was killed after the record
+        "Do the missing runs of `plans`, those that no other process is doing first, and return all records in the order of `plans`"
+        plans,order = dict(plans),[k for k,_ in plans] # Two entries may need the same run
+        # A process may have been killed after it wrote the record
         for key in {*plans} & {*run_records(self.out)}: _remove_checkpoint(self.out/'unfinished'/key)
         for wait in (False,True):
             for key in [k for k in plans if k not in run_records(self.out)]:
@@ -346,23 +346,23 @@ balanced_accuracy cohen_kappa f1_score fbeta_score
 def resolve_metric(
     learn, # A `Learner`
     metric:str=None, # Name of one of its metrics, or valid_loss
-    lower:bool=None # Is less of it better? `None` for those that are known
+    lower:bool=None # Is lower better? `None` for metrics whose direction is known
 ):
-    "The name of the metric, and whether less of it is better"
+    "The name of the metric, and whether lower is better"
     names = ['train_loss','valid_loss', *(o.name for o in learn.metrics)]
     if metric is None and len(names)<3: raise InputError(
-        "the Learner of learn_fn has no metric: give it metrics=accuracy, say, or compare(…, metric='valid_loss')")
+        "the Learner of learn_fn has no metric; give it one, such as metrics=accuracy, or use compare(…, metric='valid_loss')")
     metric = check_choice(metric or names[2], names, 'The Learner of learn_fn')
     if lower is None and metric not in LOWER+HIGHER: raise InputError(
-        f'is more of {metric!r} better, or less? Give lower=False or lower=True')
+        f'it is not known whether a lower or a higher {metric!r} is better; give lower=True or lower=False')
     return metric,(metric in LOWER if lower is None else lower)
 
 # %% ../../nbs/evidence/08_compare.ipynb #c3b176f3
 def paired_difference(
-    xs, # Scores of one
-    ys # Of the other, in the same order of seeds; NaN where a run diverged
+    xs, # Scores of one optimizer
+    ys # Scores of the other, in the same order of seeds; NaN for a run that diverged
 ):
-    "`xs-ys`: number of pairs, mean, standard deviation, 95% interval, and p"
+    "Number of pairs, mean, standard deviation, 95% interval and p of `xs-ys`"
     d = np.asarray(xs, float)-np.asarray(ys, float)
     d = d[np.isfinite(d)]
     if not len(d): return dict(n=0, difference=math.nan, sd=math.nan, low=math.nan, high=math.nan, p=1.)
@@ -373,24 +373,24 @@ def paired_difference(
 
 @lru_cache
 def _noncentrality(n, tests, power, alpha):
-    "The mean over its standard error for which the t test of `n` pairs has that power"
+    "The mean, in standard errors, for which the t test of `n` pairs has the given power"
     cut = stats.t.ppf(1-alpha/tests/2, n-1)
     return float(optimize.brentq(lambda nc: stats.nct.sf(cut, n-1, nc)-power, 0, 10*cut+10))
 
 def detectable_difference(
-    sd:float, # Standard deviation of differences
-    n:int, # Pairs
-    tests:int=1, # Comparisons that share the chance of a false alarm
-    power:float=.8, # Chance to find it, if it is there
-    alpha:float=.05 # Chance of a false alarm among all `tests`
+    sd:float, # Standard deviation of the differences
+    n:int, # Number of pairs
+    tests:int=1, # Number of comparisons that share the probability of a false alarm
+    power:float=.8, # Probability of finding the difference, if it exists
+    alpha:float=.05 # Probability of a false alarm among all `tests`
 ):
     "The smallest true difference that such a comparison finds with probability `power`"
     return math.inf if n<2 or math.isnan(sd) else _noncentrality(n, tests, power, alpha)*sd/math.sqrt(n)
 
 # %% ../../nbs/evidence/08_compare.ipynb #4dd7ae82
 def outcome(
-    c, # With the fields of a row of `Comparison.comparisons`
-    lower:bool # Is less better?
+    c, # A row of `Comparison.comparisons`
+    lower:bool # Is lower better?
 ):
     "'better', 'worse', 'undecided' or 'diverged'"
     if c['n']<2 and c['diverged']>c['other_diverged']: return 'diverged'
@@ -402,7 +402,7 @@ def _round(x): return f'{x:.2g}' if abs(x)<.01 else f'{x:.3f}' if abs(x)<1 else 
 
 # %% ../../nbs/evidence/08_compare.ipynb #cf30ac81
 def _clause(c, lower):
-    "What the comparison `c` says, with whom it is, and by which numbers"
+    "The outcome of the comparison `c`, the other optimizer, and the numbers behind it"
     what = outcome(c, lower)
     lost = [f"{c[k]} of {c['seeds']} runs of {who} diverged" for k,who in (('diverged',c['name']), ('other_diverged',c['against'])) if c[k]]
     low,high = sorted((-c['low'], -c['high']) if c['difference']<0 else (c['low'], c['high']))
@@ -416,18 +416,18 @@ def _clause(c, lower):
     return said,'its control '*bool(c['control'])+c['against'],'; '.join(filter(None, [why, *lost]))
 
 def _clauses(cs, lower):
-    "What the comparisons `cs` of one entry say, those of one outcome together"
+    "The comparisons `cs` of one entry as text, grouped by outcome"
     found = groupby([_clause(c, lower) for c in cs], 0)
     return ' and '.join(f"{said} {', '.join(other + f' ({why})'*bool(why) for _,other,why in os)}" for said,os in found.items())
 
 # %% ../../nbs/evidence/08_compare.ipynb #5cac7fae
 class Comparison:
-    "What `compare` found"
+    "Result of `compare`"
     def __init__(self, records, entries, seeds, metric, lower, epochs, out, tuned=None):
         (self.records,self.entries,self.seeds,self.metric,
             self.lower,self.epochs,self.out,self.tuned) = records,entries,seeds,metric,lower,epochs,out,tuned
     def scores(self, name):
-        "The last value of the metric of entry `name`, seed by seed; NaN for runs that diverged"
+        "Final values of the metric of entry `name`, by seed; NaN for runs that diverged"
         return np.array([_score(o, self.metric) for o in self._runs(name)])
     def _runs(self, name): return [o for o in self.records if o['name']==name]
     @property
@@ -451,7 +451,7 @@ def _score(rec, metric):
 # %% ../../nbs/evidence/08_compare.ipynb #331dd3b6
 @patch(as_prop=True)
 def comparisons(self:Comparison):
-    "A row a question: each entry against the baseline, and against its controls"
+    "One row per question: each entry against the baseline, and against its controls"
     pairs = [(e.name, self.baseline, '') for e in self.entries[1:] if not e.of] + [(e.of, e.name, e.why) for e in self.entries if e.of]
     lost = {e.name: int(np.isnan(self.scores(e.name)).sum()) for e in self.entries}
     rows = [dict(name=a, against=b, control=bool(why), **paired_difference(self.scores(a), self.scores(b)), seeds=len(self.seeds),
@@ -465,7 +465,7 @@ def comparisons(self:Comparison):
 # %% ../../nbs/evidence/08_compare.ipynb #5cbb8fb8
 @patch(as_prop=True)
 def table(self:Comparison):
-    "A row an entry, the best mean first"
+    "One row per entry, the best mean first"
     df = self.comparisons
     def row(e):
         xs,runs,c = self.scores(e.name),self._runs(e.name),df[(df.name==e.name) & ~df.control]
@@ -487,44 +487,44 @@ def verdict(self:Comparison):
     df,n,lost = self.comparisons,len(self.seeds),int(np.isnan(self.scores(self.baseline)).sum())
     said = {e.name: _clauses(df[df.name==e.name].to_dict('records'), self.lower) for e in self.entries}
     told = ('; '.join(f'{k} is {v}' for k,v in said.items() if v)
-        or f'{self.baseline} was compared with nobody' + f' ({lost} of {n} runs diverged)'*bool(lost))
+        or f'{self.baseline} was not compared with another optimizer' + f' ({lost} of {n} runs diverged)'*bool(lost))
     return f"By {self.metric} after {self.epochs} epoch{'s'*(self.epochs!=1)}, with {n} paired seed{'s'*(n!=1)}: {told}."
 
 # %% ../../nbs/evidence/08_compare.ipynb #0325a3e6
-TUNING_SEED = 1_000_000 # The first seed of trials; those of reports begin with 0
+TUNING_SEED = 1_000_000 # The first seed of trials; seeds of reports start at 0
 
 def rates_of(
-    entries:list, # Who takes part
-    lrs # A rate, a list of rates, or a dict from names to such
+    entries:list, # Entries of the comparison
+    lrs # A learning rate, a list of them, or a dict from names to lists
 ):
-    "The rates that each entry is tried at, by its name, smallest first"
+    "The learning rates that each entry is tried at, by name, smallest first"
     names = [e.name for e in entries]
     if isinstance(lrs, dict):
         if bad := first(k for k in lrs if k not in names): check_choice(bad, names, 'The comparison')
         if lack := first(e.name for e in entries if e.name not in lrs and e.of not in lrs): raise InputError(
-            f'lrs has no rates of {lack}: give lrs=dict({lack}=[…], …), or one list for all')
+            f'lrs has no learning rates for {lack}; give lrs=dict({lack}=[…], …), or one list for all')
     of = {e.name: lrs.get(e.name, lrs.get(e.of)) if isinstance(lrs, dict) else lrs for e in entries}
     res = {k: sorted({float(o) for o in L(v)}) for k,v in of.items()}
     if bad := first(k for k,v in res.items() if not v or not all(0<o<math.inf for o in v)): raise InputError(
-        f'lrs gives {bad} the rates {res[bad]}: give one or more numbers above 0')
+        f'lrs gives {bad} the learning rates {res[bad]}; give one or more numbers above 0')
     if len({*map(len, res.values())})>1: raise InputError(
-        f"budgets must be equal, and lrs has {', '.join(f'{len(v)} rates for {k}' for k,v in res.items())}: give each equally many")
+        f"budgets must be equal, and lrs has {', '.join(f'{len(v)} rates for {k}' for k,v in res.items())}; give each the same number")
     return res
 
 def _trial_score(recs, metric, lower):
-    "The mean of a trial; the worst there is where one of its runs diverged"
+    "The mean score of a trial; the worst possible score if one of its runs diverged"
     xs = [_score(o, metric) for o in recs]
     return (math.inf if lower else -math.inf) if np.isnan(xs).any() else float(np.mean(xs))
 
 def tune_rates(
-    runs:Runs, # Does the trials
-    entries:list, # Who takes part
+    runs:Runs, # Runs the trials
+    entries:list, # Entries of the comparison
     rates:dict, # From `rates_of`
     metric:str, lower:bool, # From `resolve_metric`
-    holdout, # As `Runs.plan` takes it
-    seeds:int=1 # Of each trial
+    holdout, # As in `Runs.plan`
+    seeds:int=1 # Number of seeds per trial
 ):
-    "The best rate of each entry, as `(rate, hypers)`, and a table of all trials"
+    "The best learning rate of each entry, as `(rate, hypers)`, and a table of all trials"
     trials,res = [],{}
     for e in entries:
         plans = {lr: [runs.plan(e, TUNING_SEED+i, lr, holdout=holdout) for i in range(seeds)] for lr in rates[e.name]}
@@ -536,7 +536,7 @@ def tune_rates(
     edges = [f"{k} at {lr:g}, the {end} of its rates" for k,(lr,_) in res.items()
         for i,end in ((0,'smallest'),(-1,'largest')) if lr==rates[k][i]]
     if edges: raise InputError(f"the best rate may lie beyond those tried: {'; '.join(edges)}. "
-        'Give lrs that go further on that side; what was tried is kept')
+        'Give lrs that go further on that side; finished trials are reused')
     return res,pd.DataFrame(trials)
 
 # %% ../../nbs/evidence/08_compare.ipynb #05bc4f73
@@ -545,13 +545,13 @@ class Span(NamedTuple):
     low:float # Smallest value
     high:float # Largest value
     zero:float = 0. # Values below it are 0
-    complement:bool = False # Of `1-value`?
-    open:str = '' # Ends that are no edges: 'low', 'high' or 'low high'
+    complement:bool = False # Is it a range of `1-value`?
+    open:str = '' # Ends that do not count as edges: 'low', 'high' or 'low high'
     def value(self, x):
-        "The value of the hyper where the search is at `x`"
+        "Value of the hyper at the search position `x`"
         return 1-x if self.complement else 0. if x<self.zero else x
     def edge(self, x, share=.05):
-        "The end that `x` is within a `share` of, or `None`"
+        "The end of the range if `x` is within a fraction `share` of it, otherwise `None`"
         pos = math.log(x/self.low)/math.log(self.high/self.low)
         return first(k for k,near in (('low',pos<share), ('high',pos>1-share)) if near and k not in self.open)
 
@@ -560,10 +560,10 @@ SPACES = {k:dict(eps=Span(1e-18, 1e-4)) for k in ('adabelief','adabelief_plain',
     k:dict(lr=Span(1e-2, 1e2)) for k in ('prodigy','prodigy_l2','dadapt_adam','dadapt_adamw','dadapt_sgd')}
 
 def space_of(
-    e:Entry, # Who takes part
-    space:dict=None # In place of `SPACE`
+    e:Entry, # Entry to tune
+    space:dict=None # Ranges in place of `SPACE`
 ):
-    "The ranges of those hypers that `e` has and that are not pinned"
+    "The ranges of the hypers that `e` has and that are not fixed"
     f,kw = getattr(e.opt_func, 'func', e.opt_func),getattr(e.opt_func, 'keywords', {})
     known = f.hypers if isinstance(f, Rule) else {'lr':0}
     spans = {**(SPACE if space is None else space), **(SPACES.get(e.name, {}) if space is None else {})}
@@ -572,52 +572,52 @@ def space_of(
 # %% ../../nbs/evidence/08_compare.ipynb #844a6f1a
 def _optuna():
     try: optuna = import_module('optuna')
-    except ImportError as e: raise InputError("trials needs Optuna: "
-        "`pip install 'fastopt[tune]'`, or give lrs=[…], which needs nothing") from e
+    except ImportError as e: raise InputError("trials needs Optuna; run "
+        "`pip install 'fastopt[tune]'`, or give lrs=[…] instead") from e
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     return optuna
 
 # %% ../../nbs/evidence/08_compare.ipynb #dbf95237
 def draw_settings(
     spans:dict, # From hypers to `Span`s
-    trials:int # How many
+    trials:int # Number of points
 ):
-    "Points of a Halton sequence, each a dict from hypers to where the search is"
-    if not spans: raise InputError('there is nothing to tune: every hyper of the space is pinned')
-    points = stats.qmc.Halton(len(spans), scramble=False).random(trials+1)[1:] # The first is a corner
+    "Points of a Halton sequence, each a dict from hypers to positions in the search"
+    if not spans: raise InputError('there is nothing to tune, because every hyper of the space is fixed; leave one free')
+    points = stats.qmc.Halton(len(spans), scramble=False).random(trials+1)[1:] # The first point is a corner
     return [{k:float(o.low*(o.high/o.low)**x) for (k,o),x in zip(spans.items(), point)} for point in points]
 
 # %% ../../nbs/evidence/08_compare.ipynb #ba2e195b
 def keep_study(out, name, lower, spans, points, scores):
-    "Add those trials to the study called `name` that it lacks; one that diverged has failed"
+    "Add the missing trials to the study called `name`; a trial that diverged counts as failed"
     optuna = _optuna()
     dists = {k:optuna.distributions.FloatDistribution(o.low, o.high, log=True) for k,o in spans.items()}
     db,direction = out/'studies.sqlite3','minimize' if lower else 'maximize'
-    kept = f'Move {db} away: the scores are in runs.jsonl, and the study is written anew from them'
+    kept = f'Move {db} away: the scores are in runs.jsonl, and the study is rebuilt from them'
     with exclusive_lock(out/'locks'/'study'):
         try:
             storage = optuna.storages.RDBStorage(f'sqlite:///{db.resolve()}')
             study = optuna.create_study(storage=storage, study_name=name, load_if_exists=True, direction=direction)
             done = study.trials
         except (RuntimeError, optuna.exceptions.OptunaError, import_module('sqlalchemy.exc').SQLAlchemyError) as e: raise InputError(
-            f'{db} is no database of this Optuna ({str(e).splitlines()[0]}). {kept}') from e
+            f'{db} is not a database of the installed Optuna ({str(e).splitlines()[0]}). {kept}') from e
         if study.direction.name.lower()!=direction or any(o.params!=xs for o,xs in zip(done, points)): raise InputError(
-            f'{db} has other trials under the name {name!r}, those of another study. {kept}')
+            f'{db} has the trials of another study under the name {name!r}. {kept}')
         for xs,s in [*zip(points, scores)][len(done):]:
             ended = dict(value=s) if math.isfinite(s) else dict(state=optuna.trial.TrialState.FAIL)
             study.add_trial(optuna.trial.create_trial(params=xs, distributions=dists, **ended))
 
 # %% ../../nbs/evidence/08_compare.ipynb #fe9366be
 def tune_entry(
-    runs:Runs, # Does the trials
-    e:Entry, # Who is tuned
-    trials:int, # How many
-    space:dict, # As `space_of` takes it
+    runs:Runs, # Runs the trials
+    e:Entry, # Entry to tune
+    trials:int, # Number of trials
+    space:dict, # As in `space_of`
     metric:str, lower:bool, # From `resolve_metric`
-    holdout, # As `Runs.plan` takes it
-    seeds:int=1 # Of each trial
+    holdout, # As in `Runs.plan`
+    seeds:int=1 # Number of seeds per trial
 ):
-    "The best settings of `e`, as `(rate, hypers)`, its trials, and at which edges of the space they are"
+    "The best settings of `e`, as `(rate, hypers)`, its trials, and the edges of the space that they touch"
     spans = space_of(e, space)
     points = draw_settings(spans, trials)
     settings = [{k:spans[k].value(x) for k,x in xs.items()} for xs in points]
@@ -640,18 +640,18 @@ def _edge(k, x, span, tried):
 
 # %% ../../nbs/evidence/08_compare.ipynb #db355b7c
 def tune_hypers(runs, entries, trials, space, metric, lower, holdout, seeds=1):
-    "The best settings of all `entries`, and a table of all trials; refused if one is at an edge of its space"
+    "The best settings of all `entries`, and a table of all trials; an error if one is at an edge of its space"
     _optuna() # Before anything is trained
     found = {e.name: tune_entry(runs, e, trials, space, metric, lower, holdout, seeds) for e in entries}
     if edges := [o for *_,es in found.values() for o in es]: raise InputError(
-        f"the best settings may lie outside of the space: {'; '.join(edges)}. Give space=… with wider ranges, or more trials")
+        f"the best settings may lie outside the space: {'; '.join(edges)}. Give space=… with wider ranges, or more trials")
     return {k:o for k,(o,*_) in found.items()},pd.DataFrame([r for _,rows,_ in found.values() for r in rows])
 
 # %% ../../nbs/evidence/08_compare.ipynb #93c61e3b
 def check_pairs(
-    records:list # Of one comparison
+    records:list # Records of one comparison
 ):
-    "Refuse records of the same seed that did not start from the same weights and the same batch"
+    "Raise an error if records of the same seed did not start from the same weights and the same batch"
     for k,what,cure in (('weights','first weights','make the model inside learn_fn'),
         ('batch','first batch','use the same loaders and transforms for all')):
         seen = {}
@@ -659,30 +659,30 @@ def check_pairs(
             a = seen.setdefault(o['seed'], o)
             if a[k] and o[k] and a[k]!=o[k]: raise InputError(
                 f"{a['name']} and {o['name']} are not paired: with seed {o['seed']} they differ in the {what}. "
-                f"Let learn_fn do the same each time ({cure}); if data or machine changed since, or learn_fn uses something that did, "
-                "choose another folder than that of the old runs")
+                f"Make learn_fn do the same each time ({cure}); if data, machine or anything that learn_fn uses changed since then, "
+                "choose a new folder")
 
 def compare(
-    learn_fn, # From an opt_func to a fresh `Learner`; makes its model itself
+    learn_fn, # Function from an opt_func to a new `Learner`; makes the model itself
     rules, # A list of rules, their names or other opt_funcs, or a dict from names to them; the first is the baseline
-    seeds:int=10, # Pairs, or a list of seeds
-    epochs:int=5, # Of each run
-    # Rates that each is tried at on a hold-out: a list, or a dict from names to lists;
-    # one number is the rate of all; `None` takes documented defaults
+    seeds:int=10, # Number of pairs, or a list of seeds
+    epochs:int=5, # Number of epochs of each run
+    # Learning rates that each optimizer is tried at on a hold-out, as a list or a dict from names to lists;
+    # a single number is used by all; `None` for the documented defaults
     lrs=None,
-    trials:int=0, # Trials of Optuna for each, in place of `lrs`, such as 5 or 25
-    space:dict=None, # Ranges for Optuna; by default `SPACE`
-    fit='fit_fc', # Name of a method of `Learner` that takes epochs and rate, or a function of learner, epochs and rate, that takes `cbs`
-    metric:str=None, # Name of a metric; by default the first of the `Learner`
-    lower:bool=None, # Is less of it better? `None` for those that are known
+    trials:int=0, # Optuna trials for each optimizer, in place of `lrs`, such as 5 or 25
+    space:dict=None, # Ranges for Optuna; `SPACE` if `None`
+    fit='fit_fc', # Name of a method of `Learner` that takes epochs and rate, or a function of learner, epochs and rate that accepts `cbs`
+    metric:str=None, # Name of a metric; the first of the `Learner` if `None`
+    lower:bool=None, # Is lower better? `None` for metrics whose direction is known
     controls:bool=True, # Add the controls of each rule?
-    holdout=.2, # Share of the training items to tune on, or a function like learn_fn whose validation items are the hold-out
-    tune_seeds:int=1, # Runs of each trial
+    holdout=.2, # Fraction of the training items to tune on, or a function like learn_fn whose validation items are the hold-out
+    tune_seeds:int=1, # Number of runs per trial
     out='runs/compare', # Folder of the records
     show:bool=True # Print a line for each run?
 )->Comparison:
-    """Train with each of `rules` from the same starts on the same batches, and say what the difference is;
-    the same call goes on where it stopped"""
+    """Train with each of `rules` from the same starts on the same batches, and estimate the differences;
+    the same call continues an interrupted comparison"""
     seeds,entries = [*(range(seeds) if isinstance(seeds, int) else seeds)],entries_of(rules, controls)
     _check_budget(seeds, epochs, tune_seeds, trials, lrs)
     metric,lower = resolve_metric(make_learner_of(learn_fn, entries[0], seeds[0])[0], metric, lower)
@@ -700,16 +700,16 @@ def compare(
     return Comparison(records, entries, seeds, metric, lower, epochs, Path(out), tuned)
 
 def _check_budget(seeds, epochs, tune_seeds, trials, lrs):
-    "Refuse numbers that leave nothing to compare"
+    "Raise an error for numbers that leave nothing to compare"
     if not seeds or len({*seeds})<len(seeds) or max(seeds)>=TUNING_SEED: raise InputError(
-        f'seeds={seeds} must be 1 or more different numbers below {TUNING_SEED}, for those from there on tune')
+        f'seeds={seeds} must be 1 or more different numbers below {TUNING_SEED}; higher ones are used for tuning')
     for k,v,lo in (('epochs',epochs,1), ('tune_seeds',tune_seeds,1), ('trials',trials,0)):
-        if not isinstance(v, int) or v<lo: raise InputError(f'{k}={v!r} must be a whole number of {lo} or more')
-    if trials and lrs is not None: raise InputError('give lrs or trials, not both: each is a way to tune')
+        if not isinstance(v, int) or v<lo: raise InputError(f'{k}={v!r} must be a whole number, {lo} or more')
+    if trials and lrs is not None: raise InputError('lrs and trials are two ways of tuning; give only one of them')
 
 # %% ../../nbs/evidence/08_compare.ipynb #1cde8724
 def _band(rows, metric):
-    "Steps, means and half widths of 95% intervals of curves, as far as two or more go"
+    "Steps, means and half widths of 95% intervals of the curves, for steps with two or more values"
     n = max(map(len, rows), default=0)
     vals = [[r[i][metric] for r in rows if len(r)>i and r[i][metric] is not None] for i in range(n)]
     at = [i for i,v in enumerate(vals) if v]
@@ -718,7 +718,7 @@ def _band(rows, metric):
 
 @patch
 def plot(self:Comparison):
-    "Scores and curves of all entries, as a figure"
+    "Plot the scores and curves of all entries, as a figure"
     fig = Figure(figsize=(11,max(3.2, 1.2+.4*len(self.entries))), layout='constrained')
     left,right = fig.subplots(1, 2, width_ratios=(3,4))
     names = self.table.name.tolist()
@@ -737,12 +737,12 @@ def plot(self:Comparison):
 
 # %% ../../nbs/evidence/08_compare.ipynb #d3909ac0
 HEADINGS = dict(name='optimizer', role='role', lr='lr', n='runs', diverged='diverged', mean='mean', low='95% interval',
-    difference='to baseline', p_holm='p (Holm)', outcome='outcome', seconds='s a run', state_mb='state, MB', peak_mb='peak, MB')
+    difference='to baseline', p_holm='p (Holm)', outcome='outcome', seconds='s per run', state_mb='state, MB', peak_mb='peak, MB')
 QUESTIONS = dict(name='optimizer', against='against', n='pairs',
     difference='difference', low='95% interval', p_holm='p (Holm)', detectable='detectable', outcome='outcome', why='why')
 
 def _cell_of(k, r):
-    "The cell of column `k` in row `r`, as `sortable_table` takes it"
+    "The cell of column `k` in row `r`, as an argument of `sortable_table`"
     v = r[k]
     if isinstance(v, str): return escape_unprintable(v),v,v if v in ('better','worse') else ''
     if v is None or v!=v: return '',v,'n'
@@ -760,13 +760,13 @@ def save_html(self:Comparison,
     path, # File to write
     title='Optimizers compared'
 ):
-    "Write everything as one page that needs nothing else"
+    "Write the whole comparison as one self-contained page"
     def p(*os): return [f'<p>{html.escape(escape_unprintable(o))}</p>' for o in os]
     who = sorted({(o['device'], o['versions']['torch'], str(o['commit'])) for o in self.records})
     made = '; '.join(f'on {d} with PyTorch {v}, fastopt at {c}' for d,v,c in who)
     lr = 'without tuning' if self.tuned is None else f'tuned with {self.tuned.groupby("name").size().max()} trials each on a hold-out'
     parts = [*p(self.verdict), svg_text(self.plot()), _table_of(self.table, HEADINGS), '<h2>Questions</h2>',
-        *p('Difference: the optimizer less the other, seed by seed. '
+        *p('Difference: the optimizer minus the other, for each seed. '
             'Detectable: the true difference that would have been found in 4 of 5 such experiments.'),
         _table_of(self.comparisons, QUESTIONS) if len(self.comparisons) else '', *p(f'{len(self.records)} runs {lr}, {made}.')]
     Path(path).write_text(html_document(title, parts), encoding='utf-8')
@@ -776,7 +776,7 @@ def save_html(self:Comparison,
 def steps_to_target(self:Comparison,
     target:float, # Value of the metric to reach, set before these runs were made
 ):
-    "For each entry the first step, seed by seed, after which the metric is at `target`, and whether it was earlier than the baseline"
+    "The first step of each entry, by seed, at which the metric is at `target`, and a test whether it was earlier than the baseline"
     ok = op.le if self.lower else op.ge
     def step(o): return next((float(r['step']) for r in o['epochs'] if r[self.metric] is not None and ok(r[self.metric], target)), math.inf)
     at,rows = {e.name: np.array([*map(step, self._runs(e.name))]) for e in self.entries},[]
@@ -792,22 +792,22 @@ def steps_to_target(self:Comparison,
 
 @patch
 def target(self:Comparison):
-    "The median of the baseline's last values: a target for later comparisons with other seeds"
+    "The median of the baseline's last values, a target for later comparisons with other seeds"
     return float(np.median(self.scores(self.baseline)))
 
 # %% ../../nbs/evidence/08_compare.ipynb #862392f2
 def expected_best(
-    scores:list, # Of trials
-    lower:bool=False # Is less better?
+    scores:list, # Scores of trials
+    lower:bool=False # Is lower better?
 ):
-    "The expected best of `k` of these trials, drawn without replacement, for k from 1"
-    xs,n = np.sort(np.asarray(scores, float))[::-1 if lower else 1],len(scores) # The best last
+    "Expected best of `k` of these trials, drawn without replacement, for k from 1"
+    xs,n = np.sort(np.asarray(scores, float))[::-1 if lower else 1],len(scores) # Sorted with the best last
     return [sum(math.comb(i, k-1)*x for i,x in enumerate(xs) if i>=k-1)/math.comb(n, k) for k in range(1, n+1)]
 
 def performance_profile(
-    costs:pd.DataFrame, # A row a task, a column an optimizer: steps or seconds to target, infinite where it was not reached
-    taus=tuple(np.linspace(1, 4, 61)) # Multiples of the best
+    costs:pd.DataFrame, # Steps or seconds to the target, a row for each task and a column for each optimizer; infinite if not reached
+    taus=tuple(np.linspace(1, 4, 61)) # Multiples of the best cost
 ):
-    "The share of tasks that each optimizer solves within `τ` times the best, a row a `τ`"
+    "Fraction of tasks that each optimizer solves within `τ` times the best cost, a row for each `τ`"
     ratio = costs.div(costs.min(axis=1), axis=0).where(np.isfinite(costs), math.inf)
     return pd.DataFrame({k:[float((ratio[k]<=t).mean()) for t in taus] for k in costs.columns}, index=pd.Index(taus, name='τ'))

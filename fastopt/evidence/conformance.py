@@ -1,4 +1,4 @@
-"""Does an optimizer keep its word under a `Learner`? Any optimizer, in seconds, with what to mend
+"""Check in seconds whether any optimizer works correctly with a fastai `Learner`, and how to fix what fails
 
 Docs: https://fastopt.github.io/fastopt/evidence/conformance.html.md"""
 
@@ -39,49 +39,49 @@ from fastcore.basics import first, patch
 from fastcore.script import CliError
 from .. import cli
 from ..core.fastai_face import FastOptimizer
-import fastopt.training.schedule_free # chkstyle: ignore - the callback of schedule-free rules
+import fastopt.training.schedule_free # chkstyle: ignore - registers the callback of schedule-free rules
 from torch import nn
 from torch.amp import GradScaler
 
 # %% ../../nbs/evidence/01_conformance.ipynb #d1f70cb2
 class Batches(list):
-    "Ready-made batches; `export` asks for an empty copy"
+    "Ready-made batches, with the `new_empty` that `export` needs"
     def new_empty(self): return Batches()
 
 def body_and_head(model):
-    "Two groups: body and head"
+    "Split the parameters into two groups, body and head"
     return [list(model[:2].parameters()), list(model[2].parameters())]
 
 # %% ../../nbs/evidence/01_conformance.ipynb #f0173d9b
 def flatten_weights(ps):
-    "The weights `ps` as one vector, a copy"
+    "Copy the weights `ps` into one vector"
     return torch.cat([p.detach().flatten() for p in ps]).double()
 
 def max_difference(a, b):
-    "The largest difference of two vectors; infinite where one is not finite"
+    "The largest absolute difference of two vectors; infinite if one is not finite"
     return torch.nan_to_num((a-b).abs(), nan=float('inf')).max().item()
 
 # %% ../../nbs/evidence/01_conformance.ipynb #84991867
 def wrap_opt_func(
-    opt_func # What makes an optimizer: fastai `opt_func`, PyTorch class, `partial`, function
+    opt_func # What makes an optimizer: a fastai `opt_func`, a PyTorch class, a `partial` or a function
 ):
-    "`opt_func` as a `Learner` wants it: what makes PyTorch's optimizers is put into `OptimWrapper`"
+    "Return `opt_func` in the form a `Learner` expects; PyTorch optimizers are wrapped in `OptimWrapper`"
     if isinstance(opt_func, (torch.optim.Optimizer, Optimizer, OptimWrapper)): raise TypeError(
-        f"This {type(opt_func).__name__} is made already, for the weights of one model; give its class, or a function that makes one")
+        f"This {type(opt_func).__name__} is already made for the weights of one model; give its class, or a function that makes one")
     if not callable(opt_func):
-        raise TypeError(f"{opt_func!r} makes no optimizer; give a fastai opt_func, a PyTorch class, or a function that makes one")
+        raise TypeError(f"{opt_func!r} does not make an optimizer; give a fastai opt_func, a PyTorch class, or a function that makes one")
     cls = getattr(opt_func, 'func', opt_func)
     if cls is OptimWrapper or isinstance(cls, type) and issubclass(cls, Optimizer): return opt_func
     try: torchy = (issubclass(cls, torch.optim.Optimizer) if isinstance(cls, type)
         else isinstance(opt_func(_flat(), lr=1e-3), torch.optim.Optimizer))
-    except Exception: return opt_func # Why it cannot be made is told by the first check
+    except Exception: return opt_func # The first check reports why it cannot be made
     return partial(OptimWrapper, opt=opt_func) if torchy else opt_func
 
 def _flat(): return [nn.Parameter(torch.ones(4, 3))]
 
 # %% ../../nbs/evidence/01_conformance.ipynb #59927bf5
 class CheckFixture:
-    "Makes tiny learners, and optimizers on bare weights, with `opt_func`"
+    "Make tiny learners, and optimizers on bare weights, with `opt_func`"
     def __init__(self,
         opt_func, # fastai `opt_func`
         lr=1e-2, # Learning rate
@@ -105,7 +105,7 @@ class CheckFixture:
 
 # %% ../../nbs/evidence/01_conformance.ipynb #c1083ab8
 def random_steps(ps, opt, seed=0, n=12, in_place=False):
-    "Take `n` steps with random gradients, written into the old ones or made anew. Return the weights"
+    "Take `n` steps with random gradients, written in place or newly allocated, and return the weights"
     rng = torch.Generator().manual_seed(seed)
     for _ in range(n):
         g = torch.randn(ps[0].shape, generator=rng).to(ps[0].dtype)
@@ -123,13 +123,13 @@ def set_known_hypers(opt, **hypers):
 def format_numbers(vs): return ', '.join(f'{v:.4g}' for v in vs)
 
 # %% ../../nbs/evidence/01_conformance.ipynb #ac580058
-checks = {} # Name -> (function, how to mend)
+checks = {} # Name -> (function, how to fix a failure)
 
-class SkipCheck(Exception): "The check does not apply here; the message says why"
+class SkipCheck(Exception): "Raised if the check does not apply; the message says why"
 
 def register_check(
-    name, # What is checked
-    mend # One sentence on how to mend it
+    name, # Name of the check
+    mend # One sentence on how to fix a failure
 ):
     "Enter the decorated function into `checks`"
     def _f(f):
@@ -138,7 +138,7 @@ def register_check(
     return _f
 
 def one_line_error(e):
-    "The exception `e` in one line, with who raised it"
+    "Type, message and origin of the exception `e`, in one line"
     tb = e.__traceback__
     while tb.tb_next: tb = tb.tb_next
     text = ' '.join(str(e.args[0] if e.args else e).split())
@@ -146,27 +146,27 @@ def one_line_error(e):
 
 # %% ../../nbs/evidence/01_conformance.ipynb #e4b84336
 def raised_by(f, *args):
-    "The exception that `f` raises, or `None`"
+    "Return the exception that `f` raises, or `None`"
     try: f(*args)
     except Exception as e: return e
 
 def suggest_fix(e, lab):
-    "How to mend the exception `e` in `lab`, if it is one of those that many meet"
+    "Advice on how to fix the exception `e` in `lab`, if it is a common one"
     text = str(e.args[0] if e.args else e)
     key = text.split('\n\t')[-1].strip("'\" ")
     if isinstance(e, KeyError) and key in ('lr', 'mom', 'sqr_mom', 'eps', 'wd'):
         has = ', '.join(k for k,v in lab.bare()[1].hypers[0].items() if is_number(v))
-        return (f"Let `set_hyper` pass over {key!r} with a warning; "
-            f"or, if one of {has} is {key!r} by another name, say so in the `hp_map` of `OptimWrapper`.")
+        return (f"Let `set_hyper` ignore {key!r} with a warning; "
+            f"or, if one of {has} is {key!r} under another name, map it in the `hp_map` of `OptimWrapper`.")
     if 'closure' in text:
-        return "Make `closure` optional, as a `Learner` calls `step()` without, or run forward and backward again from a callback."
-    if 'train mode' in text: return "Call the optimizer's `train()` and `eval()` from a callback, for a `Learner` calls neither."
+        return "Make `closure` optional, because a `Learner` calls `step()` without one, or run forward and backward again in a callback."
+    if 'train mode' in text: return "Call the optimizer's `train()` and `eval()` in a callback, because a `Learner` calls neither."
     if 'Weights only load failed' in text:
-        return "Put only tensors, numbers, strings, lists and dicts into `state_dict`, and no objects of classes of your own."
+        return "Put only tensors, numbers, strings, lists and dicts into `state_dict`, and no instances of your own classes."
     if raised_by(lambda: random_steps(*lab.bare(), n=1)):
-        return "First let `step()` work on two matrices with dense gradients in float32, where it fails already."
+        return "First make `step()` work on two matrices with dense float32 gradients; it already fails there."
     if raised_by(lab.learner().create_opt):
-        return "Take all weights of a network, vectors like biases and norms included, or leave those to a second optimizer inside."
+        return "Accept all weights of a network, including vectors such as biases and norms, or pass those to a second optimizer."
 
 def is_number(v): return isinstance(v, Real) and not isinstance(v, bool)
 
@@ -175,7 +175,7 @@ def run_check(
     lab, # `CheckFixture`
     name # One of `checks`
 ):
-    "(passed, what happened, how to mend) of one check; passed is `None` where it does not apply"
+    "Run one check and return (passed, what happened, how to fix); passed is `None` if it does not apply"
     f,mend = checks[name]
     with warnings.catch_warnings(), redirect_stdout(io.StringIO()), no_random():
         warnings.simplefilter('ignore')
@@ -185,7 +185,7 @@ def run_check(
     return bool(ok),what,'' if ok else first(own) or mend
 
 class Report(pd.DataFrame):
-    "What the checks found, as a `DataFrame` that hides nothing when it is shown"
+    "Results of the checks, as a `DataFrame` that is displayed in full"
     @property
     def _constructor(self): return Report
     def _repr_html_(self):
@@ -196,9 +196,9 @@ marks = {True:'ok', False:'FAILED', None:'-'}
 
 @patch
 def lines(self:Report,
-    width=120 # Characters a line
+    width=120 # Characters in a line
 ):
-    "The table as text, wrapped"
+    "The table as wrapped text"
     out,pad = [],max(map(len, self['check']), default=0) + 10
     for r in self.itertuples(index=False):
         head = f"{marks[None if pd.isna(r.passed) else bool(r.passed)]:8}{r.check:{pad-8}}"
@@ -208,7 +208,7 @@ def lines(self:Report,
 
 @patch(as_prop=True)
 def summary(self:Report):
-    "How many passed"
+    "How many of the checks passed"
     n,ok = self.passed.notna().sum(),self.passed.sum()
     return f"{ok} of {n} checks passed" + (f", {len(self)-n} do not apply" if n<len(self) else '')
 
@@ -218,10 +218,10 @@ def __repr__(self:Report): return self.lines() if list(self.columns[:2])==['chec
 # %% ../../nbs/evidence/01_conformance.ipynb #a9b92794
 def check_optimizer(
     opt_func, # fastai `opt_func`, PyTorch class, `partial` of one, or function that makes an optimizer
-    only=None, # Names of `checks`; by default all
+    only=None, # Names in `checks`; `None` for all
     lr=1e-2 # Learning rate
-)->Report: # Columns: check, passed (or NA), what happened, how to mend
-    "Try what fastai promises of optimizers on `opt_func`"
+)->Report: # Columns: check, passed (or NA), what happened, how to fix
+    "Check whether `opt_func` behaves as fastai expects of an optimizer"
     opt_func,names,made = (wrap_opt_func(opt_func),
         list(checks) if only is None else [only] if isinstance(only, str) else list(only), first(checks))
     if bad := first(o for o in names if o not in checks):
@@ -232,11 +232,11 @@ def check_optimizer(
         for o in names:
             if o!=made: rows[o] = run_check(lab, o) if rows[made][0] else (None, f'not tried: {made!r} failed', '')
     if made not in names and rows[made][0]: del rows[made]
-    df = Report([(k, *v) for k,v in rows.items()], columns=['check', 'passed', 'what happened', 'how to mend'])
+    df = Report([(k, *v) for k,v in rows.items()], columns=['check', 'passed', 'what happened', 'how to fix'])
     return df.astype({'passed': 'boolean'})
 
 def did_you_mean(name, names):
-    "`; did you mean …?` if one of `names` is near, else a full stop"
+    "`; did you mean …?` if one of `names` is similar, otherwise a full stop"
     near = get_close_matches(name, list(names), 1, 0.5)
     return f'; did you mean {near[0]!r}?' if near else '.'
 
@@ -258,25 +258,25 @@ def _set_hyper(lab):
         got = [float(h['lr']) for h in opt.hypers]
         saw.append((v, got, all(abs(a-b) <= 1e-6*b for a,b in zip(got, want))))
     bad = first((v, got) for v,got,ok in saw if not ok)
-    if bad: return False,f"lr={bad[0]} reads back as {format_numbers(bad[1])} in the 2 groups"
-    return True,"lr as number, list, slice(a, b) and slice(b) reads back right in both groups"
+    if bad: return False,f"lr={bad[0]} is read back as {format_numbers(bad[1])} in the 2 groups"
+    return True,"lr as number, list, slice(a, b) and slice(b) are read back correctly in both groups"
 
-_still = "Give `check_optimizer` a rate at which it moves, as lr=1 for those that find their own, if it is not at fault."
+_still = "If the optimizer is correct, give `check_optimizer` a learning rate at which it moves, such as lr=1 for one that finds its own."
 
 @register_check('discriminative rates',
     "Read `lr` from the group of each weight in `step`, not from the first group or from the constructor.")
 def _discriminative(lab):
-    ps,opt = lab.bare(torch.float64) # Some begin with steps too small for float32
+    ps,opt = lab.bare(torch.float64) # Some start with steps too small for float32
     opt.set_hyper('lr', [lab.lr/10, lab.lr])
     start = ps[0].detach().clone()
     random_steps(ps, opt)
     a,b = ((p.detach()-start).norm().item() for p in ps)
     if not b: return False,f"12 steps at lr={lab.lr:.4g} moved nothing",_still
-    return 3*a < b < float('inf'),(f"at a tenth of the rate, the same weight with the same gradients went {a:.3g}, "
+    return 3*a < b < float('inf'),(f"with the same gradients the same weight moved {a:.3g} at a tenth of the learning rate, "
         f"and {b:.3g} at the full rate")
 
 # %% ../../nbs/evidence/01_conformance.ipynb #7ffdb3a3
-_live = "Return the dicts that `step` reads from `hypers` and `param_groups`, or views that write through to them, and no copies."
+_live = "Return the dicts that `step` reads from `hypers` and `param_groups`, or views that write through to them, not copies."
 
 @register_check('live hypers', _live)
 def _live_hypers(lab):
@@ -293,42 +293,42 @@ def _plateau(lab):
     learn = lab.learner()
     lab.fitted(learn, 3, cbs=ReduceLROnPlateau(monitor='valid_loss', min_delta=1e9, patience=1))
     lr = learn.opt.hypers[-1]['lr']
-    return lr<lab.lr/50,f"2 reductions by 10 took lr from {lab.lr:.4g} to {lr:.4g}"
+    return lr<lab.lr/50,f"2 reductions by 10 changed lr from {lab.lr:.4g} to {lr:.4g}"
 
 # %% ../../nbs/evidence/01_conformance.ipynb #26f319b4
 def nearby_value(opt, k, v):
-    "A number near the value `v` of the hyper `k`, such that `opt` takes it if it takes any"
+    "A number near the value `v` of the hyper `k` that `opt` accepts if it accepts any"
     near = [v+1] if isinstance(v, int) else [v*0.9, v*1.1] if v and isfinite(v) else [0.01, 2.]
     def take(o):
         opt.set_hyper(k, o)
-        opt.step() # `OptimWrapper` lets anything in, and the optimizer inside looks at it now
+        opt.step() # `OptimWrapper` accepts anything; the wrapped optimizer checks the value in `step`
     return first(near, lambda o: not raised_by(take, o)) or near[0]
 
 # %% ../../nbs/evidence/01_conformance.ipynb #c6e3d44d
 @register_check('only numbers in hypers',
-    "Keep switches, `None`, step counts and tensors in `state` or on the optimizer, so that `hypers` has only what can be scheduled.")
+    "Keep switches, `None`, step counts and tensors in `state` or on the optimizer, so that `hypers` holds only what can be scheduled.")
 def _numbers(lab):
     learn = lab.learner()
     lab.fitted(learn, 1)
     odd = {k: v.item() if isinstance(v, torch.Tensor) and v.numel()==1 else v for k,v in learn.opt.hypers[0].items()
         if not is_number(v) or k=='step'}
-    if odd: return False,f"{len(odd)} of {len(learn.opt.hypers[0])} are no hypers: {', '.join(f'{k}={v!r}' for k,v in odd.items())}"
+    if odd: return False,f"{len(odd)} of {len(learn.opt.hypers[0])} are not numbers: {', '.join(f'{k}={v!r}' for k,v in odd.items())}"
     return True,f"all {len(learn.opt.hypers[0])} are numbers: {', '.join(learn.opt.hypers[0])}"
 
-_map = "Give `OptimWrapper` an `hp_map` in which no two of its names become one, and use that `partial` as opt_func."
+_map = "Give `OptimWrapper` an `hp_map` that maps no two of its names to one, and use that `partial` as opt_func."
 
-@register_check('any hyper scheduled', "Let `step` read each hyper from its group, and keep in `state` the numbers that it changes itself.")
+@register_check('any hyper scheduled', "Read each hyper from its group in `step`, and keep in `state` the numbers that `step` changes.")
 def _any_hyper(lab):
     learn = lab.learner()
     learn.create_opt()
     names = list(getattr(learn.opt, 'fwd_map', {}).values())
     if twice := first(o for o in names if names.count(o)>1):
-        return False,f"two hypers are both called {twice!r}; a schedule of it reaches one", _map
+        return False,f"two hypers are both called {twice!r}; a schedule reaches only one of them", _map
     start = {k:v for k,v in learn.opt.hypers[0].items() if is_number(v) and k!='step'}
     ends = {k: nearby_value(lab.bare()[1], k, v) for k,v in start.items()}
     after = lab.fitted(learn, 2, cbs=ParamScheduler({k: _steps(v, ends[k]) for k,v in start.items()}))
     lost = {k: learn.opt.hypers[-1][k] for k in ends if abs(learn.opt.hypers[-1][k]-ends[k]) > 1e-6}
-    if lost: return False,', '.join(f"{k} was driven to {ends[k]:.4g} and is {v:.4g}" for k,v in lost.items())
+    if lost: return False,', '.join(f"{k} was scheduled to {ends[k]:.4g} and is {v:.4g}" for k,v in lost.items())
     return after.isfinite().all(),f"{len(ends)} of {len(ends)} follow a schedule: {', '.join(ends)}"
 
 def _steps(a, b): return lambda pct: b if pct>0.5 else a
@@ -343,13 +343,13 @@ def _misspelt(lab):
     for how,f in (('the constructor', lambda: lab.opt_func([ps], lr=lab.lr, **{bad:0.1})), ('set_hyper', lambda: opt.set_hyper(bad, 0.1))):
         try: f()
         except Exception as e: said[how] = f'{type(e).__name__}: {e}'
-    if mute := first(o for o in ('the constructor', 'set_hyper') if o not in said): return False,f"{mute} takes {bad!r} in silence"
+    if mute := first(o for o in ('the constructor', 'set_hyper') if o not in said): return False,f"{mute} accepts {bad!r} silently"
     names = said['set_hyper'].replace(bad, '')
     return bad in said['set_hyper'] and good in names,f"set_hyper({bad!r}) says: {said['set_hyper']}"
 
 # %% ../../nbs/evidence/01_conformance.ipynb #5b4899a1
 def fit_runs(lab, how='fit', args=(2,), **kwargs):
-    "Does `how` run?"
+    "Run the fit method `how` and report whether the weights moved and stayed finite"
     learn = lab.learner()
     start = flatten_weights(learn.model.parameters())
     end = lab.fitted(learn, *args, how=how, **kwargs)
@@ -358,7 +358,7 @@ def fit_runs(lab, how='fit', args=(2,), **kwargs):
     if not max_difference(start, end): return False,f"{n} batches at lr={lab.lr:.4g} moved no weight",_still
     return True,f"weights moved by up to {max_difference(start, end):.2g}; lr is {h['lr']:.2g} at the end"
 
-_sched = "Accept every `set_hyper` that fastai's schedules make, hypers it lacks included, and step at every batch."
+_sched = "Accept every `set_hyper` that fastai's schedules make, including those of hypers it lacks, and step at every batch."
 for _how,_more in dict(fit={}, fit_one_cycle={}, fit_flat_cos={}, fit_sgdr=dict(args=(2, 1)), fine_tune=dict(freeze_epochs=2)).items():
     register_check(_how, _sched)(partial(fit_runs, how=_how, **_more))
 
@@ -383,12 +383,12 @@ def _trace(lab):
     rngs = torch.get_rng_state(),random.getstate()
     random_steps(ps, opt)
     drew = not torch.equal(rngs[0], torch.get_rng_state()) or rngs[1]!=random.getstate()
-    return not (back or moved or off or drew),(f"weights off by {back:.2g}, {'hypers ' + ', '.join(moved) if moved else 'no hyper'} "
-        f"changed, after 8 more batches off by {off:.2g}, {'random' if drew else 'no random'} numbers drawn")
+    return not (back or moved or off or drew),(f"weights differ by {back:.2g}, {'hypers ' + ', '.join(moved) if moved else 'no hyper'} "
+        f"changed; after 8 more batches they differ by {off:.2g}, {'random' if drew else 'no random'} numbers drawn")
 
 # %% ../../nbs/evidence/01_conformance.ipynb #c0835fa3
 def step_one_weight(learn, p, **hypers):
-    "The weight `p` after 8 steps of a new optimizer in which it alone has gradients"
+    "Return the weight `p` after 8 steps of a new optimizer in which only `p` has gradients"
     rng = torch.Generator().manual_seed(0)
     p.data.copy_(torch.randn(p.shape, generator=rng))
     learn.create_opt()
@@ -400,30 +400,30 @@ def step_one_weight(learn, p, **hypers):
     return flatten_weights([p])
 
 def decayed_names(lab, **kwargs):
-    "The names of the weights that decay moves"
+    "Names of the weights that decay moves"
     learn = lab.learner(**kwargs)
     learn.create_opt()
-    if 'wd' not in learn.opt.hypers[0]: raise SkipCheck("it has no hyper 'wd'")
-    wds,lr = [dict.fromkeys(('wd', 'other_wd', 'weight_decay_1d'), o) for o in (0., 10.)],max(0.1, lab.lr) # Of routes, too
+    if 'wd' not in learn.opt.hypers[0]: raise SkipCheck("the optimizer has no hyper 'wd'")
+    wds,lr = [dict.fromkeys(('wd', 'other_wd', 'weight_decay_1d'), o) for o in (0., 10.)],max(0.1, lab.lr) # Hypers of a `route` included
     ends = {n: [step_one_weight(learn, p, lr=lr, **o) for o in wds] for n,p in learn.model.double().named_parameters()}
     return [n for n,o in ends.items() if max_difference(*o)]
 
 @register_check('wd decays', "Apply `wd` in `step`, to the gradient or to the weight.")
 def _wd(lab):
     n = len(decayed_names(lab, wd_bn_bias=True))
-    return n==6,f"with wd=10 in place of 0, {n} of 6 weights went another way"
+    return n==6,f"with wd=10 in place of 0, {n} of 6 weights moved differently"
 
 # %% ../../nbs/evidence/01_conformance.ipynb #e52a580b
 @register_check('wd_bn_bias=False', "Skip decay where `state[p].get('do_wd', True)` is false; "
-    "`OptimWrapper` never shows that mark to the optimizer inside.")
+    "`OptimWrapper` does not pass that mark to the wrapped optimizer.")
 def _wd_bn_bias(lab):
     names = decayed_names(lab, wd_bn_bias=False)
     odd = [n for n in names if n not in ('0.weight', '2.weight')]
     return not odd,f"decayed: {', '.join(names) or 'nothing'}" + (
-        f"; to be spared were {', '.join(odd)}" if odd else '; norm and biases were spared')
+        f"; these should be spared: {', '.join(odd)}" if odd else '; norm and biases were spared')
 
 # %% ../../nbs/evidence/01_conformance.ipynb #885f7c0c
-@register_check('train_bn', "Let `freeze_to` leave `requires_grad` on where `state[p]['force_train']` is set.")
+@register_check('train_bn', "Make `freeze_to` keep `requires_grad=True` where `state[p]['force_train']` is set.")
 def _train_bn(lab):
     moved = {}
     for flag in (True, False):
@@ -437,7 +437,7 @@ def _train_bn(lab):
     return moved[True]>0 and moved[False]==0,(f"frozen batch norm moved by {moved[True]:.2g} with train_bn=True, "
         f"by {moved[False]:.2g} with False")
 
-@register_check('frozen weights rest', "Skip weights with `requires_grad=False` in `step`, also those that still hold a gradient.")
+@register_check('frozen weights rest', "Skip weights with `requires_grad=False` in `step`, including those that still hold a gradient.")
 def _rest(lab):
     saw = {}
     for name,cbs in (('after a fit', None), ('with a gradient left from an unfinished accumulation', GradientAccumulation(10**6))):
@@ -452,8 +452,8 @@ def _rest(lab):
     return not any(saw.values()),'frozen weights moved by ' + ', '.join(f'{v:.2g} {k}' for k,v in saw.items())
 
 # %% ../../nbs/evidence/01_conformance.ipynb #6589de63
-@register_check('freeze resets state', "Let `clear_state` reset all that `step` has written, "
-    "also what is kept in groups or on the optimizer, as step counts and slow weights.")
+@register_check('freeze resets state', "Make `clear_state` reset everything that `step` has written, "
+    "including what is kept in groups or on the optimizer, such as step counts and slow weights.")
 def _reset(lab):
     a,b = lab.learner(),lab.learner()
     lab.fitted(a, 2)
@@ -464,8 +464,8 @@ def _reset(lab):
         o.unfreeze()
     stale = [f'{k}={float(v):g}' for k,v in a.opt.hypers[0].items() if k in ('step', 'k') and v!=b.opt.hypers[0].get(k)]
     off = max_difference(lab.fitted(a, 2), lab.fitted(b, 2))
-    return not off,f"8 batches after `unfreeze` weights are off by {off:.2g} from those of a new optimizer" + (
-        f"; kept in its groups: {', '.join(stale)}" if stale else '')
+    return not off,f"8 batches after `unfreeze` the weights differ by {off:.2g} from those of a new optimizer" + (
+        f"; still in its groups: {', '.join(stale)}" if stale else '')
 
 @register_check('frozen index is saved', "Save `frozen_idx` in `state_dict`, and call `freeze_to` with it in `load_state_dict`.")
 def _frozen_idx(lab):
@@ -480,7 +480,7 @@ def _frozen_idx(lab):
 
 # %% ../../nbs/evidence/01_conformance.ipynb #488a2f18
 class StepRecorder(Callback):
-    "Writes down, for every batch, the norm of the gradients at the step, and whether weights moved before and at it"
+    "Record for every batch the norm of the gradients at the step, and whether weights moved before and at it"
     order = MixedPrecision.order+5
     def before_fit(self): self.norms,self.early,self.updates = [],0,0
     def before_batch(self): self.start = flatten_weights(self.model.parameters())
@@ -499,13 +499,13 @@ def _clip(lab):
     return ok,(f"clipped to 0.001, gradients had norms up to {max(peek.norms):.2g} in {len(peek.norms)} steps; "
         f"{peek.early} updates came before `step`")
 
-@register_check('GradientAccumulation', "Move weights in `step` only, for on most batches a `Learner` does not call it.")
+@register_check('GradientAccumulation', "Move weights only in `step`, because a `Learner` does not call it for most batches.")
 def _accumulate(lab):
     plain,twice = StepRecorder(),StepRecorder()
     lab.fitted(lab.learner(), 2, cbs=plain)
     lab.fitted(lab.learner(), 4, cbs=[GradientAccumulation(8), twice])
     return twice.updates==plain.updates>0,(f"{twice.updates} updates in 16 batches of 4 accumulated to 8; "
-        f"8 batches gave {plain.updates} without")
+        f"8 batches gave {plain.updates} without accumulation")
 
 # %% ../../nbs/evidence/01_conformance.ipynb #d91a346e
 class CpuScaler(MixedPrecision):
@@ -515,7 +515,7 @@ class CpuScaler(MixedPrecision):
         self.learn.scaler = GradScaler('cpu', init_scale=4.)
 
 class OverflowAt(Callback):
-    "Makes the gradients of batch `at` infinite, or leaves out its step"
+    "Make the gradients of batch `at` infinite, or leave out its step"
     order = MixedPrecision.order-1
     def __init__(self, at, leave_out=False): self.at,self.leave_out = at,leave_out
     def before_step(self):
@@ -530,7 +530,7 @@ def _scaler(lab):
     a = lab.fitted(lab.learner(), 2, cbs=[CpuScaler(), OverflowAt(6)])
     b = lab.fitted(lab.learner(), 2, cbs=OverflowAt(6, leave_out=True))
     return max_difference(a, b)<1e-6,("8 batches, one with infinite gradients: "
-        f"weights are off by {max_difference(a, b):.2g} from a run in float32 without that step")
+        f"the weights differ by {max_difference(a, b):.2g} from a run in float32 without that step")
 
 # %% ../../nbs/evidence/01_conformance.ipynb #eb22971f
 @register_check('MixUp', _sched)
@@ -538,14 +538,14 @@ def _mixup(lab): return fit_runs(lab, cbs=MixUp)
 
 # %% ../../nbs/evidence/01_conformance.ipynb #ef96b472
 def raise_load_error(lab, file):
-    "Raise what fastai hides behind its warning that the optimizer state could not be loaded"
+    "Raise the error that fastai hides behind its warning that the optimizer state could not be loaded"
     learn = lab.learner()
     with warnings.catch_warnings(record=True) as seen:
         warnings.simplefilter('always')
         learn.load(file)
     if any('optimizer state' in str(o.message) for o in seen):
         learn.opt.load_state_dict(torch.load(learn.path/learn.model_dir/f'{file}.pth', weights_only=False)['opt'])
-        raise RuntimeError("the state was refused the first time")
+        raise RuntimeError("loading the state failed the first time")
     return learn
 
 @register_check('weights_only', "Put only tensors, numbers, strings, lists and dicts into `state_dict`: "
@@ -555,7 +555,7 @@ def _weights_only(lab):
     lab.fitted(learn, 2)
     learn.save('w')
     raise_load_error(lab, 'w')
-    return True,"`learn.load`, which allows no foreign classes, loads the state"
+    return True,"`learn.load` loads the state with `weights_only=True`"
 
 @register_check('exact resume', "Put all that `step` reads and writes into `state_dict`: averages, step counts, slow weights, hypers.")
 def _resume(lab):
@@ -563,16 +563,16 @@ def _resume(lab):
     lab.fitted(learn, 2)
     learn.save('m')
     off = max_difference(lab.fitted(learn, 2), lab.fitted(raise_load_error(lab, 'm'), 2))
-    return not off,f"8 batches after loading, weights are off by {off:.2g} from the unbroken run"
+    return not off,f"8 batches after loading, the weights differ by {off:.2g} from the uninterrupted run"
 
 # %% ../../nbs/evidence/01_conformance.ipynb #d7582aec
 def state_dtypes(opt, ps):
-    "The dtypes of the state of the weights `ps`, name by name"
+    "Dtypes of the state tensors of the weights `ps`, by name"
     state = getattr(opt, 'opt', opt).state
     return {f'{k}': v.dtype for p in ps for k,v in state[p].items() if isinstance(v, torch.Tensor) and v.ndim}
 
 @register_check('bf16 weights', "Override `load_state_dict` so that it keeps each state tensor's own dtype; "
-    "PyTorch's casts it to the dtype of the weight.")
+    "PyTorch's version casts it to the dtype of the weight.")
 def _bf16(lab):
     ps,opt = lab.bare(torch.bfloat16)
     random_steps(ps, opt)
@@ -584,10 +584,10 @@ def _bf16(lab):
     a,b = state_dtypes(opt, ps),state_dtypes(again, qs)
     cast = [f'{k} from {str(v)[6:]} to {str(b.get(k))[6:]}' for k,v in a.items() if b.get(k)!=v]
     off = max_difference(random_steps(ps, opt, 1), random_steps(qs, again, 1))
-    return not cast and not off,f"loading cast {', '.join(cast) or 'nothing'}; after 12 more steps weights are off by {off:.2g}"
+    return not cast and not off,f"loading cast {', '.join(cast) or 'nothing'}; after 12 more steps the weights differ by {off:.2g}"
 
 # %% ../../nbs/evidence/01_conformance.ipynb #a6e96125
-@register_check('export', "Let `opt_func` and `state_dict` be pickled, and let `load_state_dict` take what `state_dict` gave: "
+@register_check('export', "Make `opt_func` and `state_dict` picklable, and let `load_state_dict` accept what `state_dict` returned: "
     "`export` makes the optimizer anew.")
 def _export(lab):
     a,b = lab.learner(),lab.learner()
@@ -597,12 +597,12 @@ def _export(lab):
     same = torch.equal(new.model.eval()(x), a.model.eval()(x))
     new.create_opt()
     off = max_difference(lab.fitted(a, 2), lab.fitted(b, 2))
-    return same and not off,(f"the loaded learner predicts {'the same' if same else 'something else'}; "
-        f"the exported one goes on, off by {off:.2g}")
+    return same and not off,(f"the loaded learner {'makes the same predictions' if same else 'makes other predictions'}; "
+        f"continued from the export, the weights differ by {off:.2g}")
 
 # %% ../../nbs/evidence/01_conformance.ipynb #37158d8f
 def copy_continues(lab, copied):
-    "Does a copy by `copied` go on like the original, and leave it alone?"
+    "Check that a copy by `copied` continues like the original and leaves the original unchanged"
     ps,opt = lab.bare()
     start = random_steps(ps, opt)
     qs,again = copied((ps, opt))
@@ -610,10 +610,10 @@ def copy_continues(lab, copied):
     touched,off = max_difference(start, flatten_weights(ps)),max_difference(ends, random_steps(ps, opt, 1))
     copied(lab.opt_func)([ps], lr=lab.lr)
     return not (touched or off),(f"12 steps of the copy moved the original by {touched:.2g}, "
-        f"and are off by {off:.2g} from 12 steps of the original")
+        f"and differ by {off:.2g} from 12 steps of the original")
 
-_copy = ("Return all attributes that `step` reads from `__getstate__` (PyTorch's leaves out all but defaults, state and groups), "
-    "and keep no lambdas among them.")
+_copy = ("Return all attributes that `step` reads from `__getstate__` (PyTorch's returns only defaults, state and groups), "
+    "with no lambdas among them.")
 
 @register_check('pickle', _copy)
 def _pickle(lab): return copy_continues(lab, lambda o: pickle.loads(pickle.dumps(o)))
@@ -623,26 +623,26 @@ def _deepcopy(lab): return copy_continues(lab, deepcopy)
 
 # %% ../../nbs/evidence/01_conformance.ipynb #c41833ec
 @register_check('gradients in place',
-    "Copy a gradient that is kept for the next step, as in `state['prev'].copy_(p.grad)`; a reference changes with it.")
+    "Copy a gradient that is kept for the next step, as in `state['prev'].copy_(p.grad)`; a reference would change with the next gradient.")
 def _in_place(lab):
     a,b = lab.bare(),lab.bare()
     off = max_difference(random_steps(*a), random_steps(*b, in_place=True))
-    return not off,f"after 12 steps with gradients written in place, weights are off by {off:.2g} from those with new ones"
+    return not off,f"after 12 steps with gradients written in place, the weights differ by {off:.2g} from those with new ones"
 
 # %% ../../nbs/evidence/01_conformance.ipynb #f2ace85d
 def _decayed(p, wd, marked, wrapped, spared):
-    "Is the weight `p` decayed, and if that is not what was asked for, why?"
-    if wd is None: return False, "it has no hyper 'wd'"
+    "Return whether the weight `p` is decayed, and the reason if that differs from what was asked for"
+    if wd is None: return False, "the optimizer has no hyper 'wd'"
     if not wd: return False, 'wd is 0'
     if not p.requires_grad: return False, 'frozen'
     if not marked: return True, ''
-    if wrapped: return True, 'marked as not to decay, but OptimWrapper does not pass it on'
-    return False, 'norm or bias' if spared else 'marked as not to decay'
+    if wrapped: return True, 'marked as exempt, but OptimWrapper does not pass the mark on'
+    return False, 'norm or bias' if spared else 'marked as exempt'
 
 def wd_report(
-    learn # `Learner`; its optimizer is made if there is none
+    learn # `Learner`; its optimizer is made if it has none
 )->Report: # Columns: weight, group, shape, wd, decayed, why
-    "Who is decayed, and by how much"
+    "List which weights are decayed, and by how much"
     if learn.opt is None: learn.create_opt()
     opt,rows = learn.opt,[]
     names,norms_and_biases = {p:n for n,p in learn.model.named_parameters()},{*norm_bias_params(learn.model)}
@@ -660,9 +660,9 @@ def wd_report(
 def _names(mod): return [o.name for o in pkgutil.iter_modules(mod and getattr(mod, '__path__', []))]
 
 def import_spec(
-    spec # `module:attribute`
+    spec # Of the form `module:attribute`
 ):
-    "The object that `spec` names"
+    "Import the object that `spec` names"
     name,_,attr = spec.partition(':')
     if not name or not attr: raise CliError(f"{spec!r} is not of the form module:attribute, as in torch.optim:Adagrad")
     mod = None
@@ -686,6 +686,6 @@ def check_from_spec(spec, lr):
     return df
 
 def check_command(**args):
-    "What `fastopt-check` does: modules in this folder are found, and a failed check ends it with 1"
+    "Implement `fastopt-check`: search modules in the current folder too, and exit with 1 if a check fails"
     sys.path.insert(0, '')
     if not check_from_spec(**args).passed.all(): raise SystemExit(1)

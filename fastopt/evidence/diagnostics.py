@@ -1,4 +1,4 @@
-"""What an optimizer does inside a training: callbacks with a plot each
+"""Callbacks that measure and plot what an optimizer does during a training
 
 Docs: https://fastopt.github.io/fastopt/evidence/diagnostics.html.md"""
 
@@ -35,10 +35,10 @@ from ..training.replay import refuse_cbs
 def _bare(model): return model.module if isinstance(model, (DataParallel, DistributedDataParallel)) else model
 
 def layer_names(
-    model, # Module, perhaps wrapped for several processes
+    model, # Module, possibly wrapped for several processes
     ps # Weights
-)->list: # A name for each
-    "The names of the modules of `model` that own the weights `ps`"
+)->list: # One name for each weight
+    "Names of the modules of `model` that own the weights `ps`"
     names = {id(p): k.removeprefix('_orig_mod.').rpartition('.')[0] or 'model' for k,p in _bare(model).named_parameters()}
     return [names.get(id(p), 'elsewhere') for p in ps]
 
@@ -50,7 +50,7 @@ def _sum(x): return x.sum(dtype=torch.float64)
 
 # %% ../../nbs/evidence/09_diagnostics.ipynb #7c8f1e96
 def _recorders(learn, module, name):
-    "The callbacks of fastai's class `name`, whose `module` is imported by those who use it"
+    "The callbacks of `learn` of fastai's class `name`, whose `module` is imported only if it is used"
     kind = getattr(sys.modules.get(f'fastai.callback.{module}'), name, None)
     return [o for o in learn._grab_cbs(kind) if o.run] if kind else []
 
@@ -58,19 +58,19 @@ def log_values(
     learn, # `Learner`
     values # Dict of name to number
 ):
-    "Hand `values` to the callbacks of `learn` that record for TensorBoard and Weights & Biases"
+    "Pass `values` to the callbacks of `learn` that record for TensorBoard and Weights & Biases"
     for cb in _recorders(learn, 'tensorboard', 'TensorBoardBaseCallback'):
         for k,v in values.items(): cb.writer.add_scalar(k, v, learn.train_iter+1)
     for cb in _recorders(learn, 'wandb', 'WandbCallback'): sys.modules['wandb'].log(values, step=cb._wandb_step+1)
 
 # %% ../../nbs/evidence/09_diagnostics.ipynb #bc03ae07
 class Watch(Callback):
-    "Measures at the first step and then at every `every`th; its kinds say what"
-    order,run_valid,by,named,panels = 70,False,'layer','',() # `panels`: (column, what the axis says, scale) of each picture
-    refused = {ReleaseGrads: 'gradients are gone before there is a step to measure; remove it', Closure: 'it steps before gradients are '
-        'as the step sees them; remove it'}
+    "Base class of callbacks that measure at the first step and then at every `every`th"
+    order,run_valid,by,named,panels = 70,False,'layer','',() # `panels`: (column, label of the axis, scale) of each picture
+    refused = {ReleaseGrads: 'gradients are freed before the step can be measured; remove it', Closure: 'it steps before the '
+        'gradients are final; remove it'}
     def __init__(self,
-        every=100 # Steps from one measurement to the next
+        every=100 # Number of steps between two measurements
     ):
         if not (type(every) is int and every>0):
             raise ValueError(f'{type(self).__name__}: every={every!r} must be a whole number of steps, 1 or more')
@@ -82,24 +82,24 @@ class Watch(Callback):
         if not self.run: return
         refuse_cbs(self, self.refused)
         if not isinstance(_inner(self.opt), (FastOptimizer, TorchOptimizer)): raise TypeError(
-            f"{self}: {type(_inner(self.opt)).__name__} is no optimizer of fastopt, and cannot tell what it does; "
-            "give the Learner a rule as opt_func, as adamw")
+            f"{self}: {type(_inner(self.opt)).__name__} is not an optimizer of fastopt, so its steps cannot be measured; "
+            "give the Learner a rule as opt_func, for example adamw")
         self.look()
         if self not in (known := vars(self.learn).setdefault('diagnostics', [])): known.append(self)
-    def look(self): "Raise unless there is something to measure"
+    def look(self): "Raise an error if there is nothing to measure"
     def due(self, step): return (step-1)%self.every==0
     def before_step(self):
         self.steps_seen += 1
         if self.due(self.steps_seen): self.note(self.measure())
     def note(self, found):
-        "Write down what was `found`, a dict of layer, or what else there is, to numbers by name"
+        "Record `found`, a dict from layers (or other groups) to numbers by name"
         self.rows += [{'step':self.steps_seen, self.by:k, **o} for k,o in found.items()]
         log_values(self.learn, {f'{self.named}/{c}/{k}': o[c] for k,o in found.items() for c,*_ in self.panels})
 
 # %% ../../nbs/evidence/09_diagnostics.ipynb #50367c80
 @patch
 def measure(self:Watch):
-    "The numbers of each layer and of all together, as the kind's `values` has them from the sums that it gives for each weight"
+    "The numbers of each layer and of all together, computed by `values` from the sums for each weight"
     found = list(self.sums())
     if not found: return {}
     device = found[0][0].device
@@ -109,7 +109,7 @@ def measure(self:Watch):
 
 # %% ../../nbs/evidence/09_diagnostics.ipynb #c125a4ef
 def _lines(df, by):
-    "Pairs of (label, look) for the lines of a picture"
+    "Pairs of (label, style) for the lines of a picture"
     names = [o for o in df[by].unique() if o!='all']
     few,colour = len(names)<7,plt.get_cmap('cividis')
     for i,k in enumerate(names):
@@ -124,7 +124,7 @@ def looks(self:Watch, df): return _lines(df, self.by)
 def plot(self:Watch,
     axs=None # Axes, one for each panel
 ): # The axes
-    "Draw what was measured, a panel for each number"
+    "Draw the measurements, with a panel for each number"
     if not self.rows: raise ValueError(f'{self} has measured nothing yet; fit with it first')
     if axs is None:
         n = len(self.panels)
@@ -142,11 +142,11 @@ def plot(self:Watch,
 # %% ../../nbs/evidence/09_diagnostics.ipynb #d87ae724
 @patch
 def diagnose(self:Learner,
-    columns=3 # Pictures side by side
+    columns=3 # Number of pictures in a row
 ): # The axes
-    "Draw what the callbacks of `evidence.diagnostics` have measured in the fits of this `Learner`, side by side"
+    "Draw side by side what the callbacks of `evidence.diagnostics` have measured in the fits of this `Learner`"
     cbs = [o for o in vars(self).get('diagnostics', ()) if o.rows]
-    if not cbs: raise ValueError("diagnose: nothing was measured; add a callback, as learn.add_cb(WatchUpdates()), and fit")
+    if not cbs: raise ValueError("diagnose: nothing was measured; add a callback, for example learn.add_cb(WatchUpdates()), and fit")
     n = sum(len(o.panels) for o in cbs)
     columns = min(columns, n)
     _,axs = plt.subplots(ceil(n/columns), columns, figsize=(3.6*columns, 2.9*ceil(n/columns)), dpi=80, layout='constrained', squeeze=False)
@@ -157,8 +157,8 @@ def diagnose(self:Learner,
 
 # %% ../../nbs/evidence/09_diagnostics.ipynb #854e25f4
 class WatchUpdates(Watch):
-    "Measures how long updates are, beside weights and gradients, how much of them is decay, and whether they go on in the same way"
-    panels = (('ratio', 'update / weight', 'log'), ('rate', 'update / gradient', 'log'), ('decay', 'share of decay', 'linear'),
+    "Measure the length of updates relative to weights and gradients, the fraction of decay, and the cosine to the last update"
+    panels = (('ratio', 'update / weight', 'log'), ('rate', 'update / gradient', 'log'), ('decay', 'fraction of decay', 'linear'),
         ('cosine', 'cosine to the last update', 'linear'))
     named,last = 'updates',None
     def before_step(self):
@@ -201,7 +201,7 @@ def take_back(u, noted_before:Borrowed, noted_after=_noted):
 
 # %% ../../nbs/evidence/09_diagnostics.ipynb #971fcf58
 def _around(rule, terms, before, after):
-    "`rule` with terms `before` and `after` the first of those that the names `terms` say"
+    "Add the terms `before` and `after` to `rule`, around the first term whose name is in `terms`"
     if isinstance(rule, Route):
         return Route(rule.predicate, *(_around(o, terms, before, after) for o in (rule.one, rule.other)), rule.defaults, **rule.told)
     i = first(i for i,t in enumerate(rule.terms) if t.__name__ in terms)
@@ -209,14 +209,14 @@ def _around(rule, terms, before, after):
     return Rule(*rule.terms[:i], before, rule.terms[i], after, *rule.terms[i+1:], **rule.told, **rule.hypers, **rule.options)
 
 class WatchTerm(Watch):
-    "Measures what the first of `terms` in the chain of a rule does"
+    "Measure the effect of the first of `terms` in the chain of a rule"
     terms,before,after,kin = (),note_before,note_after,''
     def look(self):
         rule = _inner(self.opt).rule
         if not any(t.__name__ in self.terms for t in rule.terms): raise ValueError(f"{self}: {rule.__name__} has no term "
             f"{' or '.join(self.terms)} ({rule.chain.replace(', ', ' → ')}), so there is nothing to watch; {self.kin} have")
     def noted(self, **others):
-        "Weight to (update before, update after) the term, in a step with `others` among its hypers"
+        "Map each weight to the (update before, update after) the term, in a step with `others` among its hypers"
         opt = _inner(self.opt)
         engine,(groups,state) = opt.engine,opt.for_engine()
         rule = _around(opt.rule, self.terms, self.before, self.after)
@@ -226,7 +226,7 @@ class WatchTerm(Watch):
 
 # %% ../../nbs/evidence/09_diagnostics.ipynb #09a2a3af
 class WatchFriction(WatchTerm):
-    "Measures mean and spread (standard deviation over the weights) of the friction ξ of diffGrad and its kin"
+    "Measure mean and spread (standard deviation over the weights) of the friction ξ of diffGrad and related rules"
     named,panels = 'friction',(('mean', r'mean of $\xi$', 'linear'), ('sd', r'standard deviation of $\xi$', 'linear'))
     terms,before,after,kin = ('friction', 'late_friction'),hand_ones,take_back,'diffgrad, diffrgrad, diffmod and deepmemory'
     def sums(self):
@@ -235,8 +235,8 @@ class WatchFriction(WatchTerm):
 
 # %% ../../nbs/evidence/09_diagnostics.ipynb #f5e71821
 class WatchBound(WatchTerm):
-    "Measures the share of moving coordinates whose rate AdaMod's bound cuts"
-    named,panels,terms,kin = 'bound',(('cut', 'share of coordinates cut', 'linear'),),('adamod',),'adamod, diffmod and deepmemory'
+    "Measure the fraction of moving coordinates whose rate AdaMod's bound cuts"
+    named,panels,terms,kin = 'bound',(('cut', 'fraction of coordinates cut', 'linear'),),('adamod',),'adamod, diffmod and deepmemory'
     def sums(self):
         free = self.noted(mom3=0.)
         for p,(_,u) in self.noted().items():
@@ -246,8 +246,8 @@ class WatchBound(WatchTerm):
 
 # %% ../../nbs/evidence/09_diagnostics.ipynb #2e81cf12
 class WatchClip(WatchTerm):
-    "Measures the share of coordinates that a coordinate-wise clip changes"
-    named,panels = 'clip',(('q', 'q, share of coordinates clipped', 'linear'),)
+    "Measure the fraction of coordinates that a coordinate-wise clip changes"
+    named,panels = 'clip',(('q', 'q, fraction of coordinates clipped', 'linear'),)
     terms,kin = ('clip_coords', 'clip_value'),'sgd_clip, sgdm_clip, adam_clip, and rules with clip_value,'
     def sums(self):
         for p,(a,b) in self.noted().items(): yield p,[a.numel(),_sum(a!=b)]
@@ -259,18 +259,18 @@ def doubling(step):
     return step & (step-1)==0
 
 class Sharpness(Watch):
-    "Measures slope and curvature of the loss along the updates of several rules at the same point"
+    "Measure slope and curvature of the loss along the updates of several rules at the same point"
     by,named = 'rule','sharpness'
     panels = (('sharpness', r"directional sharpness $v^\top Hv$", 'log'), ('correlation', r'gradient correlation $-g\cdot v$', 'log'),
-        ('gain', r'best fall of the loss', 'log'))
-    refused = {**Watch.refused, MixHandler: 'its loss belongs to one batch, and not to the last few; remove it'}
+        ('gain', r'largest decrease of the loss', 'log'))
+    refused = {**Watch.refused, MixHandler: 'its loss is defined for one batch only, not for the last few; remove it'}
     def __init__(self,
-        rules=('sgd', 'momentum', 'adam'), # A list of rules beside that of the `Learner`, or a dict of name to rule
-        at=doubling, # Steps at which to measure: numbers, or a function of the step
-        batches=4 # So many of the last batches
+        rules=('sgd', 'momentum', 'adam'), # A list of rules besides that of the `Learner`, or a dict from names to rules
+        at=doubling, # Steps at which to measure, as numbers or as a function of the step
+        batches=4 # Number of recent batches to use
     ):
         super().__init__()
-        if not (type(batches) is int and batches>0): raise ValueError(f'Sharpness: batches={batches!r} must be 1 or more, a whole number')
+        if not (type(batches) is int and batches>0): raise ValueError(f'Sharpness: batches={batches!r} must be a whole number, 1 or more')
         self.rules,self.due = list_optimizers(rules),at if callable(at) else set(at).__contains__
         self.kept,self.others = deque(maxlen=batches),None
         self.seconds,self.measured = 0.,0
@@ -280,7 +280,7 @@ class Sharpness(Watch):
         if self.others is None: self.others = {k: _inner(o(ps)) for k,o,_ in self.rules if k!=self.own}
         for k,o in self.others.items():
             if not isinstance(o, (FastOptimizer, TorchOptimizer)):
-                raise TypeError(f'Sharpness: {k} makes a {type(o).__name__}, which is no optimizer of fastopt; give rules, as adam')
+                raise TypeError(f'Sharpness: {k} makes a {type(o).__name__}, not an optimizer of fastopt; give rules, for example adam')
             if points := [s for s,f in o.rule.state.items() if f is clone]: raise ValueError(f'Sharpness: {k} keeps points '
                 f'of its own path ({", ".join(points)}), which mean nothing on the path of {self.own}; leave it out')
         self.began = time.perf_counter()
@@ -306,7 +306,7 @@ def after_fit(self:Sharpness):
 # %% ../../nbs/evidence/09_diagnostics.ipynb #caf71170
 @contextmanager
 def _twice_differentiable(model):
-    "Inside, `model` computes without dropout, in its own precision, by operations that have second derivatives"
+    "Context in which `model` computes without dropout, in its own precision, by operations that have second derivatives"
     norms = [m for m in model.modules() if m.training and getattr(m, 'running_mean', None) is not None]
     device = first(model.parameters()).device.type
     with (leave_no_trace(model, None), torch.enable_grad(), torch.autocast(device, enabled=False), sdpa_kernel(SDPBackend.MATH),
@@ -322,7 +322,7 @@ def _plain(o, dtype):
 # %% ../../nbs/evidence/09_diagnostics.ipynb #e4ed91e3
 @patch
 def along(self:Sharpness, updates):
-    "Slope and curvature along each of the `updates`, dict of rule to dict of weight to update"
+    "Slope and curvature along each of the `updates`, a dict from rules to dicts from weights to updates"
     model = _bare(self.model)
     ws = flat_weights(model)
     ws = ws.to(compute_dtype(ws.dtype)).requires_grad_()

@@ -1,4 +1,4 @@
-"""Where an optimizer walks, on problems that can be seen whole
+"""How an optimizer moves over problems small enough to see whole
 
 Docs: https://fastopt.github.io/fastopt/evidence/landscapes.html.md"""
 
@@ -32,25 +32,25 @@ STYLED = '''adam sgd diffgrad momentum adamw adabelief adamod radam lion nestero
     amsgrad yellowfin deepmemory diffmod sophia diffrgrad asgd adafactor rmsprop_centered nadamw radam_hold diffrgrad_hold qhadamw
     demon_sgdm demon_adam demon_adam_damped demon_adam_wolfe adabelief_plain adabelief_ams lamb_debiased ranger19 ranger20 ranger21
     rangerqh cautious_lion adan_no_prox adoptw mars_adamw mars_lion sgd_clip sgdm_clip adam_clip schedulefree_sgd schedulefree_radam
-    prodigy_l2 dadapt_adam dadapt_adamw dadapt_sgd'''.split() # In order of their styles: a new rule goes to the end
+    prodigy_l2 dadapt_adam dadapt_adamw dadapt_sgd'''.split() # In the order of their styles; add a new rule at the end
 
 def optimizer_name(
     o # `Rule`, class, `partial` of one, or function that makes an optimizer
 ):
-    "What the optimizer that `o` makes is called"
+    "Display name of the optimizer that `o` makes"
     while isinstance(o, partial) and o.func is not OptimWrapper: o = o.func
     if isinstance(o, partial): return optimizer_name(o.keywords['opt'])
     return getattr(o, 'named', None) or getattr(o, '__name__', type(o).__name__)
 
 def style_number(
-    name # Of an optimizer; upper case and hyphens do not matter
+    name # Name of an optimizer; upper case and hyphens do not matter
 ):
-    "The number of the style of `name`"
+    "Index of the style of the optimizer called `name`"
     name = name.lower().replace('-', '_')
     return STYLED.index(name) if name in STYLED else crc32(name.encode())%(len(LINES)*len(MARKERS))
 
 def optimizer_style(
-    i # Number of a style, or the name of an optimizer
+    i # Index of a style, or the name of an optimizer
 )->dict: # Keywords of `ax.plot`
     "Colour, line and marker of an optimizer"
     if isinstance(i, str): i = style_number(i)
@@ -59,9 +59,9 @@ def optimizer_style(
 
 # %% ../../nbs/evidence/00_landscapes.ipynb #153850ae
 def optimizer_styles(
-    names # Of the optimizers in a picture, some perhaps twice
-)->list: # A style for each
-    "Each optimizer has its own line and marker, a repeated one the next that are free; no colour is there twice before all are used"
+    names # Names of the optimizers in a picture; a name may occur more than once
+)->list: # One style for each
+    "Give each optimizer its own line and marker, and repeat no colour before all are used"
     all_of,taken = len(LINES)*len(MARKERS),{}
     for i,name in enumerate(names):
         if name.lower().replace('-', '_') in STYLED and (k := style_number(name)) not in taken.values(): taken[i] = k
@@ -70,7 +70,7 @@ def optimizer_styles(
             if (style_number(name)+k)%all_of not in taken.values())
     looks,used = [optimizer_style(taken[i]) for i in range(len(names))],set()
     spare = [c for c in STYLE_COLOURS if c not in {o['color'] for o in looks}]
-    for i in sorted(taken, key=taken.get): # Who comes first on the list keeps its colour
+    for i in sorted(taken, key=taken.get): # The first in the list keeps its colour
         if looks[i]['color'] in used and spare: looks[i]['color'] = spare.pop(0)
         used.add(looks[i]['color'])
     return looks
@@ -79,14 +79,14 @@ def optimizer_styles(
 def find_optimizer(
     o # Name of a rule, `Rule`, class, or function of a list of weights
 ):
-    "What makes the optimizer that `o` asks for"
+    "Resolve `o` to a rule, class or function that makes an optimizer"
     if isinstance(o, str):
-        import_module('fastopt.optim.all') # Only then all rules have names
+        import_module('fastopt.optim.all') # All rules are registered only after this import
         rules = named_rules()
         if o not in rules: raise ValueError(unknown_name('the list of rules', o, sorted(rules)))
         return rules[o]
     if isinstance(o, (torch.optim.Optimizer, Optimizer, OptimWrapper)) or not callable(o): raise TypeError(
-        f"{o!r} makes no optimizer; give a rule or its name, a PyTorch class, or a function of a list of weights")
+        f"{o!r} does not make an optimizer; give a rule or its name, a PyTorch class, or a function of a list of weights")
     return o
 
 def _check_lr(lr):
@@ -95,30 +95,30 @@ def _check_lr(lr):
     return lr
 
 def list_optimizers(
-    rules=None, # One optimizer, a list of them, or a dict of name in the legend to optimizer
-    lr=None, # Learning rate of all, or a list with one for each
-    named={} # More of them, by name in the legend
-)->list: # (name in the legend, what makes the optimizer, rate or `None`)
-    "The optimizers that a picture is to show"
+    rules=None, # One optimizer, a list of them, or a dict from names in the legend to optimizers
+    lr=None, # Learning rate of all optimizers, or a list with one for each
+    named={} # More optimizers, by name in the legend
+)->list: # (name in the legend, what makes the optimizer, learning rate or `None`)
+    "List the optimizers that a picture shows"
     if isinstance(rules, dict): many = [*rules.items()]
     elif isinstance(rules, (list, tuple)): many = [(None, o) for o in rules]
     else: many = [] if rules is None else [(None, rules)]
     many += named.items()
-    if not many: raise ValueError("no optimizer to draw: give rules, for example ['sgd', 'adam', 'diffgrad']")
+    if not many: raise ValueError("no optimizer to draw; give rules, for example ['sgd', 'adam', 'diffgrad']")
     lrs = list(lr) if isinstance(lr, (list, tuple)) else [lr]*len(many)
-    if len(lrs)!=len(many): raise ValueError(f"{len(lrs)} rates for {len(many)} optimizers; give one rate, or one for each")
+    if len(lrs)!=len(many): raise ValueError(f"{len(lrs)} learning rates for {len(many)} optimizers; give one for all, or one for each")
     made = [tuple(map(find_optimizer, o)) if isinstance(o, tuple) else find_optimizer(o) for _,o in many]
     return [(k or optimizer_name(o), o, _check_lr(r)) for (k,_),o,r in zip(many, made, lrs)]
 
 # %% ../../nbs/evidence/00_landscapes.ipynb #7a917209
 @dataclass(eq=False)
 class Descent:
-    "The way of an optimizer down a problem"
-    points:torch.Tensor # (n+1, coordinates); NaN after `stopped`
-    values:torch.Tensor # (n+1,): the heights, without noise
-    lr:float # The learning rate at the end
-    stopped:int|None=None # The step at which it had diverged
-    friction:torch.Tensor|None=None # (n, coordinates): diffGrad's ξ, if the rule has it
+    "The path of an optimizer on a problem"
+    points:torch.Tensor # Shape (n+1, coordinates); NaN after step `stopped`
+    values:torch.Tensor # Shape (n+1,): the heights, without noise
+    lr:float # Learning rate at the end
+    stopped:int|None=None # Step at which the path diverged
+    friction:torch.Tensor|None=None # Shape (n, coordinates): diffGrad's ξ, if the rule has it
     def __len__(self): return len(self.points)-1
 
 # %% ../../nbs/evidence/00_landscapes.ipynb #d8fd3b8c
@@ -127,10 +127,10 @@ def _made(opt_func, p, lr):
     except TypeError as e:
         if lr is None or 'lr' not in str(e): raise
         raise TypeError(f"{optimizer_name(opt_func)} takes no lr ({e}); leave lr out, "
-            "or give a function that makes the optimizer with the rate") from e
+            "or give a function that makes the optimizer with its learning rate") from e
 
 def _remembered(opt, p):
-    "The gradient before, as diffGrad keeps it"
+    "The previous gradient, as diffGrad stores it"
     return opt.state[p]['prev'].clone() if p in opt.state else torch.zeros_like(p)
 
 # %% ../../nbs/evidence/00_landscapes.ipynb #55336d70
@@ -138,12 +138,12 @@ def descent(
     opt_func, # Name of a rule, `Rule`, class, or function of a list of weights
     problem, # Name of a problem, `Problem`, or function of a tensor for each coordinate
     start=None, # Where to start; the problem's usual start if `None`
-    n=100, # Steps
+    n=100, # Number of steps
     lr=None, # Learning rate; the optimizer's own if `None`
-    seed=0, # Of the noise, on a noisy problem
+    seed=0, # Seed of the noise, on a noisy problem
     dtype=torch.float64
 )->Descent:
-    "Walk `n` steps down `problem`"
+    "Take `n` steps on `problem` and record the path"
     if not (callable(problem) and start is not None): problem = find_problem(problem)
     opt_func,lr = find_optimizer(opt_func),_check_lr(lr)
     known = isinstance(problem, Problem)
@@ -153,7 +153,7 @@ def descent(
     rule = getattr(opt, 'rule', None)
     braked = isinstance(rule, Rule) and 'friction' in rule.chain.split(', ')
     for i in range(n):
-        if not points[-1].abs().max()<far: break # NaN is not less, either
+        if not points[-1].abs().max()<far: break # Also true if a coordinate is NaN
         p.grad = None
         problem(*p).backward()
         if noise: p.grad += noise*torch.randn(p.shape, generator=rng, dtype=torch.float64).to(dtype)
@@ -172,8 +172,8 @@ def path(
     opt_func, # Name of a rule, `Rule`, class, or function of a list of weights
     problem, # Name of a problem, `Problem`, or function of a tensor for each coordinate
     start=None, # Where to start; the problem's usual start if `None`
-    n=100, # Steps
-    **kwargs # More of `descent`: `lr`, `seed`, `dtype`
+    n=100, # Number of steps
+    **kwargs # Further arguments of `descent`: `lr`, `seed`, `dtype`
 ):
     "The `n+1` points, of shape (n+1, coordinates), that an optimizer visits on `problem`"
     return descent(opt_func, problem, start, n, **kwargs).points
@@ -181,9 +181,9 @@ def path(
 # %% ../../nbs/evidence/00_landscapes.ipynb #c4630f4b
 def grid_of(
     problem, # `Problem` of two coordinates
-    n=200 # Points to a side
+    n=200 # Points along each side
 ):
-    "x, y and height of the domain, each (n, n)"
+    "Tensors x, y and height over the domain, each of shape (n, n)"
     (a,b),(c,d) = problem.domain
     x,y = torch.meshgrid(*(torch.linspace(lo, hi, n, dtype=torch.float64) for lo,hi in ((a,b), (c,d))), indexing='xy')
     return x,y,problem(x, y)
@@ -191,10 +191,10 @@ def grid_of(
 def relief(
     z # All heights of the picture
 ):
-    "How heights are drawn, as a function of heights, and what the axis says"
+    "Return the function that scales heights for the picture, and the label of the axis"
     low,up = z.min(),z - z.min()
     if up.max()<=10*up.median() and up.max()<=200: return lambda h: h,'height'
-    return lambda h: (h-low).clamp(min=0).log1p(),'log(1 + height over the lowest)'
+    return lambda h: (h-low).clamp(min=0).log1p(),'log(1 + height above the lowest)'
 
 # %% ../../nbs/evidence/00_landscapes.ipynb #fea376a3
 def draw_curve(problem, ax, **kwargs):
@@ -234,9 +234,9 @@ LANDSCAPES = dict(contour=draw_contour, scatter=_scatter, contour3d=_contour3d, 
 def plot_landscape(
     problem, # Name of a problem, or `Problem`
     kind='contour', # 'contour', 'scatter', 'contour3d' or 'surface'; a problem of one weight is drawn as a curve
-    ax=None # Axes to draw on, with three dimensions for the last two kinds
+    ax=None # Axes to draw on; three-dimensional for the last two kinds
 ):
-    "Draw `problem`; returns the axes"
+    "Draw `problem` and return the axes"
     p = find_problem(problem)
     if kind not in LANDSCAPES: raise ValueError(unknown_name('plot_landscape', kind, list(LANDSCAPES)))
     deep = p.dims==2 and kind in ('contour3d', 'surface')
@@ -251,9 +251,9 @@ def plot_landscape(
 def cut_path(
     d, # `Descent`
     domain, # (least, greatest) of each coordinate
-    margin=3. # How far outside is still drawn, in widths of the domain
+    margin=3. # How far outside the domain to draw, in widths of the domain
 ):
-    "The points of `d`; if it diverged, up to the first one too far outside, which is moved back along its step to where it can be drawn"
+    "The points of `d`; a diverged path ends at its first point too far outside, moved back along its step to the margin"
     points = d.points
     if d.stopped is None: return points
     lo,hi = torch.tensor(domain, dtype=points.dtype).T
@@ -267,18 +267,18 @@ def cut_path(
 
 # %% ../../nbs/evidence/00_landscapes.ipynb #5dc3051c
 def legend_text(
-    name, # Of the optimizer
+    name, # Name of the optimizer
     d, # `Descent`
     domain=() # (least, greatest) of each coordinate
 ):
-    "What the legend says of a path"
+    "Text of the legend for a path"
     if d.stopped is not None: return f'{name}, lr={d.lr:.3g}: diverged, step {d.stopped}'
     out = any(not lo<=x<=hi for x,(lo,hi) in zip(d.points[-1].tolist(), domain))
     return f"{name}, lr={d.lr:.3g}: {d.values[-1].item():.2g}{' (outside)' if out else ''}"
 
 # %% ../../nbs/evidence/00_landscapes.ipynb #49889158
 def _draw(ax, xy, style, label=None):
-    "A line with a marker now and then, and a large one at its end"
+    "Draw a line with a few markers, and a large one at its end"
     every = max(1, len(xy)//15)
     ax.plot(*xy.T, **style, markevery=every, ms=4, lw=1.2, label=label, zorder=3)
     ax.plot(*xy[-1], color=style['color'], marker=style['marker'], ms=8, mec='k', mew=0.8, zorder=4)
@@ -317,14 +317,14 @@ def _curve_paths(fig, spec, p, runs, styles, names, n):
 def plot_paths(
     problems=('ravine', 'valley'), # Name of a problem or `Problem`, or a list of these: one picture each
     rules=None, # A name, `Rule` or other opt_func, a list of these, or a dict with names for the legend; a tuple has one for each problem
-    lr=None, # Learning rate of all, a list with one for each, or `None` for the optimizers' own
-    n=100, # Steps
+    lr=None, # Learning rate of all optimizers, a list with one for each, or `None` for the optimizers' own
+    n=100, # Number of steps
     **named # More optimizers, by name in the legend
 ):
-    "The paths of optimizers on `problems`; returns the axes, a list if `problems` is one"
+    "Draw the paths of optimizers on `problems`, and return the axes, as a list if `problems` is one"
     ps = [find_problem(o) for o in (problems if isinstance(problems, (list, tuple)) else [problems])]
-    if not ps: raise ValueError("no problem to draw on: give at least one, for example 'ackley'")
-    if not n>=1: raise ValueError(f"n={n} steps are nothing to draw; give 1 or more")
+    if not ps: raise ValueError("no problem to draw on; give at least one, for example 'ackley'")
+    if not n>=1: raise ValueError(f"n={n} must be at least 1, or there is no step to draw; for example n=100")
     opts = list_optimizers(rules, lr, named)
     for k,o,_ in opts:
         if isinstance(o, tuple) and len(o)!=len(ps):

@@ -1,4 +1,4 @@
-"""Which claims of the literature hold here: numbers, intervals, verdicts, and what was not attempted
+"""Which claims of the literature hold here, with numbers, intervals and verdicts, and which were not attempted
 
 Docs: https://fastopt.github.io/fastopt/evidence/ledger.html.md"""
 
@@ -29,14 +29,14 @@ def _flaw_of_record(rec):
 def read_ledger(
     path # File of records
 )->list:
-    "The records of `path`, one a claim, in the order of `CLAIMS`"
+    "Read the records in `path`, one for each claim, in the order of `CLAIMS`"
     recs = {}
     for o in read_json_lines(Path(path), _flaw_of_record):
-        if o['claim'] not in recs or recs[o['claim']]['values'] is None: recs[o['claim']] = o # The first that has numbers
+        if o['claim'] not in recs or recs[o['claim']]['values'] is None: recs[o['claim']] = o # The first record with numbers counts
     return [recs[k] for k in CLAIMS if k in recs]
 
 def _asked(claim, values):
-    "What the questions of `claim` need of `values`"
+    "Select from `values` what the questions of `claim` need"
     res = {}
     for q in (*claim.asks, *claim.controls):
         for arm in (q.one, q.other):
@@ -44,15 +44,15 @@ def _asked(claim, values):
     return res
 
 # %% ../../nbs/evidence/16_ledger.ipynb #1b10473e
-NOT_YET = 'its trainings are written down and have not been run yet'
+NOT_YET = 'its trainings are defined but have not been run yet'
 
 def record_of(
-    claim:Claim, # What was settled
-    values=None, # As `answer` takes it; `None` if nothing was run
+    claim:Claim, # Claim to record
+    values=None, # As in `answer`; `None` if nothing was run
     setting='', # What was run
-    seconds=0. # How long the trainings took, those of other claims of the same plan included
+    seconds=0. # Time of the trainings, including those shared with other claims of the same plan
 )->dict:
-    "The record of a claim"
+    "Make the record of a claim"
     values = values and _asked(claim, values)
     verdict,asks,controls = judge(claim, values)
     told = dict(claim=claim.id, says=claim.says, source=LITERATURE[claim.source], verdict=VERDICTS[verdict], protocol=claim.protocol)
@@ -67,21 +67,21 @@ def record_of(
 def settle(
     id:str, # Name of a claim
     data='.', # Folder of the data: FashionMNIST, cifar10, ptb
-    out='runs/ledger', # Folder of the trainings
-    ledger=None, # File of the records; by default in `out`
-    measure=None, # Function that gives the numbers, for a claim whose plan is another room's
+    out='runs/ledger', # Folder of the stored trainings
+    ledger=None, # File of the records; in `out` if `None`
+    measure=None, # Function that returns the numbers, for a claim whose plan is in `fastopt.distributed`
     show:bool=True # Print a line for each training?
 )->dict:
-    "Run what settles a claim, judge it, and add its record; what was done before is not done again"
+    "Run the trainings for a claim, judge it, and append its record; finished trainings are not repeated"
     claim,path = find_claim(id),Path(ledger or Path(out)/'ledger.jsonl')
     if old := first(o for o in read_ledger(path) if o['claim']==id and (claim.why or o['values'] is not None)):
         if old['protocol']==claim.protocol: return old
-        raise InputError(f'The record of {id} in {path} was judged by other questions: remove its line, or keep the questions')
+        raise InputError(f'The record of {id} in {path} was judged by other questions; remove its line, or restore the questions')
     if claim.why: rec = record_of(claim)
     else:
         wanted = {k for q in (*claim.asks, *claim.controls) for k in (q.one, q.other, q.measure)}
         t,f = Trials(data, out, show=show, wanted=wanted),PLANS.get(claim.plan) if measure is None else measure
-        if f is None: raise InputError(f"{id} is settled by another room: from fastopt.distributed.measurements import MEASUREMENTS, "
+        if f is None: raise InputError(f"{id} is measured elsewhere; use from fastopt.distributed.measurements import MEASUREMENTS, "
             f"and give measure=MEASUREMENTS['{claim.plan}']")
         values = f(t) if measure is None else t.kept(['measured', claim.plan], f)
         rec = record_of(claim, values, f.__doc__, t.seconds)
@@ -91,7 +91,7 @@ def settle(
 def note_untried(
     path # File of records
 ):
-    "Add a record for each claim that has none, so that none is forgotten"
+    "Append a record for each claim that has none, so that no claim is missing"
     for c in [CLAIMS[k] for k in CLAIMS if k not in {o['claim'] for o in read_ledger(path)}]:
         append_json_line(record_of(c), Path(path), _flaw_of_record)
 
@@ -112,7 +112,7 @@ def numbers_of(
 def ledger_table(
     recs:list # From `read_ledger`
 )->pd.DataFrame:
-    "A row a claim"
+    "One row per claim"
     def row(o):
         run = o['values'] is not None
         n = ('deterministic' if o['deterministic'] else o['n']) if run else ''
@@ -124,7 +124,7 @@ def ledger_table(
 _MARKS = {VERDICTS[k]:c for k,c in zip(('reproduced','explained','missed','open'), (COLOURS[3], COLOURS[2], COLOURS[1], '#888888'))}
 
 def _scaled(claim, recs_of, questions):
-    "Text, mean and interval of each answer, turned so that the right side is that of the claim, in units of the margin"
+    "Text, mean and interval of each answer, in units of the margin, with the sign chosen so that positive values support the claim"
     for q,o in zip(questions, recs_of):
         unit = q.margin or q.by or 1.
         turn = -1 if q.how in ('below','not above') else 1
@@ -141,7 +141,7 @@ def plot_ledger(
         c = find_claim(o['claim'])
         parts = [(False, x) for x in _scaled(c, o['asks'], c.asks)] + [(True, x) for x in _scaled(c, o['controls'], c.controls)]
         rows += [(o, i==0, *part) for i,part in enumerate(parts)]
-    if not rows: raise InputError('No record has an interval to draw: settle a claim that is not deterministic first')
+    if not rows: raise InputError('no record has an interval to draw; settle a claim that is not deterministic first')
     fig = Figure(figsize=(11.5, 1.2+.2*len(rows)), layout='constrained')
     ax = fig.subplots()
     for i,(o,head,control,(text,mean,low,high)) in enumerate(rows):
@@ -154,7 +154,7 @@ def plot_ledger(
     ax.axvline(0, color='.4', lw=.8, zorder=1)
     ax.set_xscale('symlog', linthresh=2)
     ax.set(ylim=(len(rows)-.5, -.5),
-        xlabel='difference in margins: to the right, the claim (or more than the control); grey: less than a margin')
+        xlabel='difference in margins; right: supports the claim (or exceeds the control); grey: less than a margin')
     ax.set_yticks([i for i,r in enumerate(rows) if r[1]], [r[0]['claim'] for r in rows if r[1]], fontsize=7.5)
     ax.xaxis.set_major_formatter('{x:g}')
     for s in ('top','right','left'): ax.spines[s].set_visible(False)
@@ -172,7 +172,7 @@ def save_ledger(
     recs:list, # From `read_ledger`
     path # Page to write
 ):
-    "Write the ledger as one page that needs nothing else"
+    "Write the ledger as one self-contained page"
     df,kinds = ledger_table(recs),{VERDICTS['reproduced']:'better', VERDICTS['missed']:'worse'}
     count = df.verdict.value_counts()
     run = [o for o in recs if o['values'] is not None]
@@ -181,7 +181,7 @@ def save_ledger(
     def cell(k, v): return str(v),str(v),(kinds.get(v, '') if k=='verdict' else '')
     rows = [{k: cell(k, r[k]) for k in _HEADS} for r in df.to_dict('records')]
     parts = [p(f"{len(recs)} claims: {', '.join(f'{count[v]} {v}' for v in VERDICTS.values() if v in count)}. "
-        f"Run on {'; '.join(where)}; networks and data are small, and a verdict is one about them."),
-        p('Differences are paired by seed, with 95% intervals; dots are what a claim asks, open diamonds are its controls.'),
+        f"Run on {'; '.join(where)}; networks and data are small, and the verdicts apply only to them."),
+        p('Differences are paired by seed, with 95% intervals; dots are the questions of a claim, open diamonds are its controls.'),
         svg_text(plot_ledger(recs)), sortable_table(_HEADS, rows, tuple(_HEADS))]
     Path(path).write_text(html_document('Claims about optimizers', parts), encoding='utf-8')

@@ -1,4 +1,4 @@
-"""The loss of a trained network along two directions, and the way the training took
+"""The loss of a trained network along two directions of its weights, and the path of its training
 
 Docs: https://fastopt.github.io/fastopt/evidence/loss_plane.html.md"""
 
@@ -22,11 +22,11 @@ from ..names import unknown_name
 def flat_weights(
     model # Module
 ):
-    "All weights of `model` as one vector, a copy"
+    "Copy all weights of `model` into one vector"
     return torch.cat([p.detach().flatten() for p in model.parameters()])
 
 class WeightPath(Callback):
-    "Writes down all weights before the first and after every `every` batches, in `points`, on the CPU"
+    "Record all weights in `points`, on the CPU, before the first batch and after every `every` batches"
     def __init__(self, every=1):
         if not (isinstance(every, int) and every>0): raise ValueError(f"every={every!r} must be a whole number of batches, 1 or more")
         self.every,self.points = every,[]
@@ -42,10 +42,10 @@ class WeightPath(Callback):
 # %% ../../nbs/evidence/06_loss_plane.ipynb #3a17d4d0
 @contextmanager
 def leave_no_trace(
-    model, # Module, in evaluation mode inside
+    model, # Module, put into evaluation mode
     dl # `DataLoader` that is read inside
 ):
-    "Put back the modes of all modules and all random states at the end, whatever happens"
+    "Context manager that restores the modes of all modules and all random states, even after an exception"
     modes,states,rng = [(m, m.training) for m in model.modules()],get_random_states(),getattr(dl, 'rng', None)
     own = rng.getstate() if rng else None
     try:
@@ -63,7 +63,7 @@ def filter_direction(
     model, # Module
     rng # `torch.Generator` on the CPU
 ):
-    "A random direction in the weights of `model`, every filter as long as that of the weights; 0 for biases and norms"
+    "A random direction in the weights of `model`, with every filter as long as that of the weights; 0 for biases and norms"
     def _one(p):
         if p.ndim<2: return torch.zeros_like(p)
         d = torch.randn(p.shape, generator=rng).to(p)
@@ -75,11 +75,11 @@ def filter_direction(
 def plane_through(
     a, b, c # Three points, as vectors of all weights
 ):
-    "(centre, two directions at right angles, as long as `b` is away from `a`) of the plane through three points"
+    "(centre, two orthogonal directions, each as long as the distance from `a` to `b`) of the plane through three points"
     u,w = b-a,c-a
     v = w - u*((w@u)/(u@u)) if u.any() else w
     if not u.any() or v.norm() <= 1e-6*w.norm(): raise ValueError(
-        "the three points lie on one line or coincide, so no plane goes through them alone; give others, or directions='random'")
+        "the three points lie on one line or coincide, so they do not define a plane; give others, or directions='random'")
     return a,u,v*(u.norm()/v.norm())
 
 # %% ../../nbs/evidence/06_loss_plane.ipynb #6247a9ff
@@ -87,26 +87,26 @@ def plane_through(
 class LossPlane:
     "Losses along two directions of the weights"
     xs:torch.Tensor # Steps along the first direction
-    ys:torch.Tensor # Steps along the second
-    losses:torch.Tensor # (ys, xs)
-    path:torch.Tensor|None=None # (points, 2): the training, projected on the plane
-    held:float=0. # Share of the squared length of the training's path, seen from the centre, that lies in the plane
-    three:torch.Tensor|None=None # (3, 2): the checkpoints that the plane goes through
+    ys:torch.Tensor # Steps along the second direction
+    losses:torch.Tensor # Losses, of shape (ys, xs)
+    path:torch.Tensor|None=None # Shape (points, 2): the training, projected onto the plane
+    held:float=0. # Fraction of the squared length of the path, seen from the centre, that lies in the plane
+    three:torch.Tensor|None=None # Shape (3, 2): the checkpoints that define the plane
 
 # %% ../../nbs/evidence/06_loss_plane.ipynb #aa0e3de3
 def _pays(model, size):
-    "Is it faster to run many points of `size` weights in one call?"
+    "Is it faster to run many points with `size` weights in one call?"
     return size<1e4 or size<1e6 and not any(isinstance(m, torch.nn.modules.conv._ConvNd) for m in model.modules())
 
 # %% ../../nbs/evidence/06_loss_plane.ipynb #fca0dcf7
 def _split(model, flat):
-    "The vector(s) `flat`, of shape (…, weights), as a dict of weights"
+    "Split the vector(s) `flat`, of shape (…, weights), into a dict of weights"
     sizes = [(k, p) for k,p in model.named_parameters()]
     parts = flat.split([p.numel() for _,p in sizes], -1)
     return {k: o.reshape(*flat.shape[:-1], *p.shape) for (k,p),o in zip(sizes, parts)}
 
 def _loss_of(model, loss_func, xb, yb):
-    "The mean loss of a batch as a function of a vector of all weights"
+    "Mean loss of a batch, as a function of a vector of all weights"
     buffers = {k: b.clone() for k,b in model.named_buffers()}
     def _f(flat):
         loss = loss_func(functional_call(model, {**_split(model, flat), **buffers}, xb), *yb)
@@ -115,45 +115,45 @@ def _loss_of(model, loss_func, xb, yb):
 
 # %% ../../nbs/evidence/06_loss_plane.ipynb #3133dd1f
 def _project(points, centre, dirs):
-    "Coordinates of `points` in the plane, and the share of their squared length that lies in it"
+    "Coordinates of `points` in the plane, and the fraction of their squared length that lies in it"
     off = torch.stack(list(points)).double() - centre.double()
     basis = torch.stack(list(dirs)).double().T
     xy = torch.linalg.lstsq(basis, off.T).solution.T
     return xy,((basis@xy.T).square().sum()/off.square().sum().clamp(min=1e-300)).item()
 
 def _vector(model, o):
-    "What was given for a checkpoint as a vector"
+    "Convert a checkpoint to a vector of all weights"
     if isinstance(o, dict):
         o = o.get('model', o)
         if lack := first(k for k,p in model.named_parameters() if k not in o or o[k].shape!=p.shape): raise ValueError(
-            f"the checkpoint has no weight {lack!r} of the shape in the model; give state dicts of this very model")
+            f"the checkpoint has no weight {lack!r} of the model's shape; give state dicts of this model")
         o = torch.cat([o[k].flatten() for k,_ in model.named_parameters()])
     n,p = sum(o.numel() for o in model.parameters()),first(model.parameters())
-    if not isinstance(o, torch.Tensor) or o.shape!=(n,): raise TypeError(f"a checkpoint is a state dict, or a vector of all {n} weights; "
-        f"this is {type(o).__name__}")
+    if not isinstance(o, torch.Tensor) or o.shape!=(n,): raise TypeError(f"a checkpoint is a state dict or a vector of all {n} weights; "
+        f"got {type(o).__name__}")
     return o.to(p).detach()
 
 # %% ../../nbs/evidence/06_loss_plane.ipynb #dfa5826b
 def _three_points(model, directions, points):
-    "The three points that a plane is to go through, or `None` for random directions"
+    "The three points that define a plane, or `None` for random directions"
     if isinstance(directions, str):
         if directions not in ('random', 'path'): raise ValueError(unknown_name('loss_plane: directions', directions, ['random', 'path']))
         if directions=='random': return
         if len(points)<3: raise ValueError("directions='path' needs a path of 3 points or more; "
-            f"this one has {len(points)}: fit with cbs=WeightPath()")
+            f"this one has {len(points)}; fit with cbs=WeightPath()")
         return [points[0], points[len(points)//2], points[-1]]
     three = [_vector(model, o) for o in directions]
-    if len(three)!=3: raise ValueError(f"a plane goes through three checkpoints; {len(three)} were given")
+    if len(three)!=3: raise ValueError(f"a plane needs three checkpoints; {len(three)} were given")
     return three
 
 def _window(seen, three, span):
-    "Where the plane begins and ends: around the points `seen`, or `span` to each side"
+    "Limits of the plane: around the points `seen`, or `span` to each side"
     if span is None and three: return seen.amin(0)-0.25*(gap := (seen.amax(0)-seen.amin(0)).clamp(min=0.2)),seen.amax(0)+0.25*gap
     side = torch.full((2,), 1. if span is None else float(span), dtype=torch.float64)
     return -side,side
 
 def _losses(learn, dl, at, centre, dirs, batches, together, chunk):
-    "The mean loss over `dl` at the points `at` of the plane"
+    "Mean loss over `dl` at the points `at` of the plane"
     total,count = torch.zeros(len(at), dtype=torch.float64),0
     with leave_no_trace(learn.model, dl), torch.no_grad():
         for i,b in enumerate(dl):
@@ -172,17 +172,17 @@ def loss_plane(
     learn, # `Learner`, trained
     directions='random', # 'random': filter-normalized; 'path': through start, middle and end of `path`; or three state dicts or vectors
     path=None, # `WeightPath` of the training, or a list of vectors, to project
-    n=21, # Points to a side
-    span=None, # How far to go to each side, in lengths of the directions; 1, or as far as the checkpoints and the path if `None`
-    dl=None, # `DataLoader` whose loss to take; `learn.dls.valid` if `None`
-    batches=None, # Read this many batches at most
-    how='auto', # 'together': points in one call by `vmap`; 'apart': one by one
+    n=21, # Points along each side
+    span=None, # Extent to each side, in lengths of the directions; 1, or as far as the checkpoints and the path if `None`
+    dl=None, # `DataLoader` on which the loss is computed; `learn.dls.valid` if `None`
+    batches=None, # Largest number of batches to read
+    how='auto', # 'together': many points in one call by `vmap`; 'apart': one by one
     chunk=64, # Points in one call
-    seed=0 # Of random directions
+    seed=0 # Seed of random directions
 )->LossPlane:
-    "The loss along two directions of the weights; the `Learner` stays as it is, to the bit, also when interrupted"
+    "Compute the loss along two directions of the weights; the `Learner` stays unchanged to the bit, even if interrupted"
     if how not in ('auto', 'together', 'apart'): raise ValueError(unknown_name('loss_plane: how', how, ['auto', 'together', 'apart']))
-    if not n>=2: raise ValueError(f"n={n} points to a side make no plane; give 2 or more")
+    if not n>=2: raise ValueError(f"n={n} points along each side do not make a plane; give 2 or more")
     model,dl,centre = learn.model,learn.dls.valid if dl is None else dl,flat_weights(learn.model)
     points = [_vector(model, o) for o in (path.points if isinstance(path, WeightPath) else path or [])]
     rng,three = torch.Generator().manual_seed(seed),_three_points(model, directions, points)
@@ -202,7 +202,7 @@ def plot_loss_plane(
     directions='random', # 'random', 'path', or three checkpoints, as in `loss_plane`
     path=None, # `WeightPath` of the training, or a list of vectors, to project
     ax=None, # Axes to draw on
-    **kwargs # More of `loss_plane`: `n`, `span`, `dl`, `batches`, `how`, `chunk`, `seed`
+    **kwargs # Further arguments of `loss_plane`: `n`, `span`, `dl`, `batches`, `how`, `chunk`, `seed`
 ): # The axes
     "Draw the loss along two directions of the weights, and the path of the training"
     plane = loss_plane(learn, directions, path, **kwargs)
@@ -214,15 +214,15 @@ def plot_loss_plane(
     ax.figure.colorbar(fill, ax=ax, label=r'$\log_{10}$ loss')
     if plane.path is not None:
         x,y = plane.path.T
-        ax.plot(x, y, 'o-', color='#D55E00', ms=3, lw=1.2, label=f'training: {100*plane.held:.2g}% of its way lies in the plane')
+        ax.plot(x, y, 'o-', color='#D55E00', ms=3, lw=1.2, label=f'training: {100*plane.held:.2g}% of its path lies in the plane')
         ax.legend(fontsize=8, loc='upper right')
     if plane.three is None: ax.plot(0, 0, 'k*', ms=12, mfc='w')
     else:
         for i,(x,y) in enumerate(plane.three.tolist(), 1):
             ax.text(x, y, f'{i}', ha='center', va='center', fontsize=8, zorder=6, bbox=dict(boxstyle='circle', fc='w', ec='k'))
     if isinstance(directions, str) and directions=='random':
-        ax.set(xlabel='first direction, filters as long as the weights\'', ylabel='second')
-    else: ax.set(xlabel='first direction', ylabel='second, at right angles')
+        ax.set(xlabel='first direction, filters as long as the weights\'', ylabel='second direction')
+    else: ax.set(xlabel='first direction', ylabel='second direction, orthogonal')
     ax.set(title=f'{type(learn.model).__name__}, {len(flat_weights(learn.model)):,} weights',
         xlim=(plane.xs[0], plane.xs[-1]), ylim=(plane.ys[0], plane.ys[-1]))
     return ax

@@ -1,4 +1,4 @@
-"""The networks that papers about optimizers train: kept ones where a library has them, and the others as their papers say
+"""The networks that optimizer papers train, taken from a library if one has them and otherwise written as in their papers
 
 Docs: https://fastopt.github.io/fastopt/evidence/networks.html.md"""
 
@@ -17,16 +17,16 @@ from torchvision.models.vgg import cfgs, make_layers
 
 # %% ../../nbs/evidence/11_networks.ipynb #1b853cd3
 def resnet18(
-    classes=10, # Outputs
-    blocks=2 # In each of four stages
+    classes=10, # Number of outputs
+    blocks=2 # Blocks in each of the four stages
 ):
     "torchvision's ResNet-18 with its stem, randomly initialised"
     return ResNet(BasicBlock, [blocks]*4, num_classes=classes)
 
 # %% ../../nbs/evidence/11_networks.ipynb #9a6829cb
 def vgg16(
-    classes=100, # Outputs
-    width=64 # Channels of the first convolution, a multiple of 8; the last have eight times as many
+    classes=100, # Number of outputs
+    width=64 # Channels of the first convolution, a multiple of 8; the last ones have eight times as many
 ):
     "The convolutions of torchvision's VGG-16 with batch norm, and one linear layer, for images of 32 pixels"
     layers = make_layers([o if o=='M' else o*width//64 for o in cfgs['D']], batch_norm=True)
@@ -46,9 +46,9 @@ class WideBlock(nn.Module):
         return y + (self.short(h) if self.short else x)
 
 def wide_resnet(
-    classes=10, # Outputs
-    depth=16, # 6 times the blocks of each of three stages, and 4
-    widen=8, # Channels of the stages are 16, 32 and 64 times this
+    classes=10, # Number of outputs
+    depth=16, # 6 times the number of blocks in each of three stages, plus 4
+    widen=8, # Multiplies the channels of the stages, 16, 32 and 64
     drop=0. # Dropout between the convolutions of a block, 0 to 1
 ):
     "A wide ResNet, WRN-`depth`-`widen`"
@@ -62,31 +62,31 @@ def squash(
     x, # Capsules along the last dimension
     eps=1e-8 # Keeps the gradient at 0 finite
 ):
-    "`x` with lengths between 0 and 1"
+    "Scale the vectors `x` to lengths between 0 and 1"
     sq = x.pow(2).sum(-1, keepdim=True)
     return sq/(1+sq)*x/(sq+eps).sqrt()
 
 def route_by_agreement(
-    u, # Predictions [batch, capsules below, capsules above, size]
-    rounds=3 # Of routing, 1 or more
+    u, # Predictions [batch, lower capsules, upper capsules, size]
+    rounds=3 # Rounds of routing, 1 or more
 ):
-    "The capsules above, [batch, capsules above, size]"
+    "Upper capsules, [batch, upper capsules, size]"
     logits,fixed = torch.zeros_like(u[...,0]),u.detach()
-    for _ in range(rounds-1): # No gradient goes through what only decides the shares
+    for _ in range(rounds-1): # The shares get no gradient
         v = squash((logits.softmax(2)[...,None]*fixed).sum(1))
         logits = logits + (fixed*v[:,None]).sum(-1)
     return squash((logits.softmax(2)[...,None]*u).sum(1))
 
 # %% ../../nbs/evidence/11_networks.ipynb #9417c522
 class CapsNet(nn.Module):
-    "Capsules for images [batch, 1, `px`, `px`]; their classes are told, for the decoder draws the right one while it trains"
+    "CapsNet for images [batch, 1, `px`, `px`]; it also takes the classes, because the decoder uses the true one in training"
     def __init__(self,
-        px=28, # Pixels a side
-        classes=10, # Capsules above, of 16 numbers each
-        channels=256, # Of the first convolution
-        maps=32, # Of capsules below, of 8 numbers each
-        hidden=512, # Of the decoder, and then twice as many
-        rounds=3 # Of routing
+        px=28, # Pixels along each side
+        classes=10, # Number of upper capsules, of 16 numbers each
+        channels=256, # Channels of the first convolution
+        maps=32, # Maps of lower capsules, of 8 numbers each
+        hidden=512, # Width of the first layer of the decoder; the second has twice as many
+        rounds=3 # Rounds of routing
     ):
         super().__init__()
         side = (px-8-8+1)//2
@@ -96,7 +96,7 @@ class CapsNet(nn.Module):
         self.decode = nn.Sequential(nn.Linear(16*classes, hidden), nn.ReLU(), nn.Linear(hidden, 2*hidden), nn.ReLU(),
             nn.Linear(2*hidden, px*px), nn.Sigmoid())
     def forward(self, x, y):
-        "Lengths of the capsules [batch, classes], and squared error of what is drawn [batch]"
+        "Lengths of the capsules [batch, classes], and squared error of the reconstruction [batch]"
         h = self.primary(F.relu(self.conv(x)))
         u = squash(h.view(len(x), -1, 8, h.shape[-2]*h.shape[-1]).transpose(2, 3).reshape(len(x), -1, 8))
         v = route_by_agreement(torch.einsum('ncod,bnd->bnco', self.W, u), self.rounds)
@@ -106,11 +106,11 @@ class CapsNet(nn.Module):
 
 # %% ../../nbs/evidence/11_networks.ipynb #0a76a13e
 def margin_loss(
-    pred, # Of a `CapsNet`
+    pred, # Output of a `CapsNet`
     y, # Classes [batch]
-    share=.0005 # Of the error of what is drawn
+    share=.0005 # Factor of the error of the reconstruction
 ):
-    "The loss of capsules"
+    "Margin loss plus `share` times the error of the reconstruction"
     lengths,drawn = pred
     right = F.one_hot(y, lengths.shape[1])
     miss = right*(.9-lengths).clamp(min=0)**2 + .5*(1-right)*(lengths-.1).clamp(min=0)**2
@@ -118,12 +118,12 @@ def margin_loss(
 
 # %% ../../nbs/evidence/11_networks.ipynb #74035421
 class WordLSTM(nn.Module):
-    "An LSTM for batches of words [`bs`, length] that follow one another"
+    "An LSTM for consecutive batches of words [`bs`, length]"
     def __init__(self,
-        words, # Of the vocabulary
-        bs=20, # Rows of a batch
-        hidden=650, # Of the embedding and of each layer
-        layers=2, # Of the LSTM
+        words, # Size of the vocabulary
+        bs=20, # Rows in a batch
+        hidden=650, # Width of the embedding and of each layer
+        layers=2, # Layers of the LSTM
         drop=.5 # Dropout between the layers, 0 to 1
     ):
         super().__init__()
@@ -140,9 +140,9 @@ class WordLSTM(nn.Module):
 class CharTransformer(nn.Module):
     "A transformer that reads characters [batch, up to `length`] from left to right"
     def __init__(self,
-        chars, # Of the alphabet
-        length=256, # Characters of a text, at most
-        dim=256, # Of each character
+        chars, # Size of the alphabet
+        length=256, # Largest length of a text, in characters
+        dim=256, # Width of the embedding
         layers=6,
         heads=4, # A divisor of `dim`
         drop=.1 # Dropout, 0 to 1
@@ -170,10 +170,10 @@ class VAE(nn.Module):
         return self.decode(mean + torch.randn_like(mean)*(logvar/2).exp()),mean,logvar
 
 def vae_loss(
-    pred, # Of a `VAE`
+    pred, # Output of a `VAE`
     x # The images
 ):
-    "Nats per image"
+    "Negative evidence lower bound, in nats per image"
     logits,mean,logvar = pred
     drawn = F.binary_cross_entropy_with_logits(logits, x.flatten(1), reduction='none').sum(1)
     return (drawn - .5*(1 + logvar - mean**2 - logvar.exp()).sum(1)).mean()
@@ -182,8 +182,8 @@ def vae_loss(
 class GAN(nn.Module):
     "A convolutional generator and discriminator for images [batch, 1, 28, 28] with values from -1 to 1"
     def __init__(self,
-        latent=64, # Numbers that an image is made from
-        width=64 # Channels before the last layer; twice as many before those
+        latent=64, # Size of the code that an image is generated from
+        width=64 # Channels before the last layer; the layer before has twice as many
     ):
         super().__init__()
         self.latent = latent
@@ -193,33 +193,33 @@ class GAN(nn.Module):
         self.dis = nn.Sequential(nn.Conv2d(1, width, 4, 2, 1), nn.LeakyReLU(.2), nn.Conv2d(width, 2*width, 4, 2, 1), nn.LeakyReLU(.2),
             nn.Flatten(), nn.Linear(2*width*49, 1))
     def forward(self, x):
-        "Logits of real images, of made ones, and of made ones without a gradient for the discriminator"
+        "Logits of real images, of generated images, and of generated images without a gradient for the discriminator"
         made = self.gen(torch.randn(len(x), self.latent, device=x.device))
         fixed = {k:v.detach() for k,v in self.dis.named_parameters()}
         return self.dis(x),self.dis(made.detach()),functional_call(self.dis, fixed, (made,))
 
 def gan_loss(
-    pred, # Of a `GAN`
-    y=None # Nothing
+    pred, # Output of a `GAN`
+    y=None # Unused
 ):
-    "The losses of discriminator and generator, which does not saturate, together"
+    "Sum of the losses of the discriminator and the generator, the latter in its non-saturating form"
     real,made,fooled = pred
     return F.softplus(-real).mean() + F.softplus(made).mean() + F.softplus(-fooled).mean()
 
 # %% ../../nbs/evidence/11_networks.ipynb #1ab9a9c0
 def frechet_distance(
     a, # Features of real images [n, d]
-    b # Of others
+    b # Features of other images [m, d]
 ):
-    "The squared Fréchet distance of the normal distributions with the means and covariances of `a` and `b`"
+    "Squared Fréchet distance of the normal distributions with the means and covariances of `a` and `b`"
     a,b = (o.detach().double().cpu() for o in (a, b))
     A,B = (o.T.cov().reshape(o.shape[1], -1) for o in (a, b))
     root = torch.linalg.eigvals(A@B).real.clamp(min=0).sqrt().sum() # The trace of √(AB)
     return float((a.mean(0)-b.mean(0)).pow(2).sum() + A.trace() + B.trace() - 2*root)
 
 def feature_net(
-    classes=10 # Of the images
+    classes=10 # Number of classes
 ):
-    "A small classifier of images [batch, 1, 28, 28]; all but its last layer gives 32 features"
+    "A small classifier of images [batch, 1, 28, 28]; all layers but the last give 32 features"
     return nn.Sequential(nn.Conv2d(1, 8, 5, 2, 2), nn.ReLU(), nn.Conv2d(8, 16, 5, 2, 2), nn.ReLU(),
         nn.Flatten(), nn.Linear(784, 32), nn.ReLU(), nn.Linear(32, classes))

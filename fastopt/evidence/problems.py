@@ -1,4 +1,4 @@
-"""Functions to descend, as data: where they are drawn, where they are least, where paths start
+"""Test functions for optimizers, with the domain to draw, the known minima and the starting points
 
 Docs: https://fastopt.github.io/fastopt/evidence/problems.html.md"""
 
@@ -17,26 +17,26 @@ from ..names import unknown_name
 # %% ../../nbs/evidence/03_problems.ipynb #e6826bc5
 @dataclass(frozen=True, eq=False)
 class Problem:
-    "A function to descend, with what is known of it"
-    name:str # It is asked for by this name
-    f:Callable # Function of a tensor for each coordinate, all of one shape, that gives a tensor of heights
-    domain:tuple # (least, greatest) of each coordinate: the part that is drawn
-    starts:tuple # Points to start from; the first is the usual one
+    "A function to minimize, with what is known about it"
+    name:str # Name under which `find_problem` finds it
+    f:Callable # Function of one tensor per coordinate, all of the same shape, that returns a tensor of heights
+    domain:tuple # (least, greatest) of each coordinate, for the part that is drawn
+    starts:tuple # Starting points; the first is the default
     minima:tuple # The lowest points
     others:tuple=() # Other minima, if there are few
-    smooth:bool=True # Is there a gradient at every point?
+    smooth:bool=True # Does it have a gradient at every point?
     noise:float=0. # Standard deviation of the noise on each coordinate of the gradients that an optimizer gets
-    note:str='' # Where the definition is from
+    note:str='' # Source of the definition
     @property
     def dims(self): return len(self.domain)
     @property
     def far(self): return 1e6*max(hi-lo for lo,hi in self.domain) # A coordinate beyond this has diverged
     def __call__(self,
-        *xs # Coordinates: tensors of one shape, or numbers
+        *xs # Coordinates, as tensors of one shape or as numbers
     ):
         "Heights, in double precision where `xs` are numbers"
         if len(xs)!=self.dims: raise TypeError(f"{self.name} is a function of {self.dims} coordinate{'s'*(self.dims>1)}; "
-            f"it was given {len(xs)}")
+            f"{len(xs)} were given")
         return self.f(*(x if isinstance(x, torch.Tensor) else torch.tensor(x, dtype=torch.float64) for x in xs))
     def __repr__(self):
         return f"{self.name}, a function of {self.dims} coordinate{'s'*(self.dims>1)}{f' ({self.note})' if self.note else ''}"
@@ -56,7 +56,7 @@ valley  = Problem('valley', _valley, ((-2., 2.), (-1., 3.)), ((-1.5, 0.),), ((1.
 _smooth = (ravine, valley, Problem('rosenbrock', _rosenbrock, ((-2., 2.), (-1., 3.)), ((-1.5, 2.), (-1.5, 0.)), ((1., 1.),)),
     Problem('saddle', _saddle, ((-2., 2.), (-1.8, 1.8)), ((1.5, 1e-3), (-1.5, -0.1)), ((0., -1.), (0., 1.))),
     Problem('noisy', _quadratic, ((-3., 3.), (-2., 2.)), ((-2.5, 1.5),), ((0., 0.),), noise=1.,
-        note='a quadratic; an optimizer gets its gradient with noise'))
+        note='a quadratic; the optimizer gets noisy gradients'))
 
 # %% ../../nbs/evidence/03_problems.ipynb #139d1050
 def _ackley(x, y):
@@ -76,7 +76,7 @@ _classics = (Problem('ackley', _ackley, ((-3., 3.), (-3., 3.)), ((-2., -2.), (2.
     Problem('beale', _beale, ((-4.5, 4.5), (-4.5, 4.5)), ((1., 1.5), (-2., -1.)), ((3., 0.5),)),
     Problem('himmelblau', _himmelblau, ((-5., 5.), (-5., 5.)), ((-0.5, -0.5), (0., 4.)), ((3., 2.), (-2.80511808695274, 3.13131251825057),
         (-3.77931025337775, -3.28318599128617), (3.58442834033049, -1.8481265269644))),
-    Problem('styblinski_tang', _styblinski_tang, ((-4., 4.), (-4., 4.)), ((0., 0.), (3.5, -0.5)), # Its lowest minimum, then the others
+    Problem('styblinski_tang', _styblinski_tang, ((-4., 4.), (-4., 4.)), ((0., 0.), (3.5, -0.5)), # The lowest minimum, then the others
         ((_lo, _lo),), ((_lo, _hi), (_hi, _lo), (_hi, _hi))))
 
 # %% ../../nbs/evidence/03_problems.ipynb #6befc31f
@@ -104,10 +104,10 @@ for _i,_k in ((5, 'beale'), (6, 'rosenbrock')):
 def find_problem(
     o # Name of one of `PROBLEMS`, or a `Problem`
 )->Problem:
-    "The problem called `o`"
+    "Look up the problem called `o`; a `Problem` is returned as it is"
     if isinstance(o, Problem): return o
-    if not isinstance(o, str): raise TypeError(f"{o!r} is no problem: "
-        f"give the name of one ({', '.join(PROBLEMS)}), or a `Problem` of your own")
+    if not isinstance(o, str): raise TypeError(f"{o!r} is not a problem; "
+        f"give the name of one ({', '.join(PROBLEMS)}), or your own `Problem`")
     if o not in PROBLEMS: raise ValueError(unknown_name('the list of problems', o, list(PROBLEMS)))
     return PROBLEMS[o]
 
@@ -116,21 +116,21 @@ def gradient(
     problem, # Function of a tensor for each coordinate
     points # Tensor of shape (…, coordinates)
 ):
-    "The gradients at `points`, of their shape, by automatic differentiation"
+    "Gradients at `points` by automatic differentiation, in the shape of `points`"
     x = torch.as_tensor(points).detach().clone().requires_grad_()
     return torch.autograd.grad(problem(*x.unbind(-1)).sum(), x)[0]
 
 DIFFERENCES = dict(central=lambda f,x,d,h: (f(x+d) - f(x-d))/(2*h), forward=lambda f,x,d,h: (f(x+d) - f(x))/h,
-    unbracketed=lambda f,x,d,h: f(x+d) - f(x-d)/(2*h)) # The last is a tutorial's mistake
+    unbracketed=lambda f,x,d,h: f(x+d) - f(x-d)/(2*h)) # The last repeats a mistake in a tutorial
 
 # %% ../../nbs/evidence/03_problems.ipynb #4fe55683
 def difference(
     problem, # Function of a tensor for each coordinate
     points, # Tensor of shape (…, coordinates)
-    h=1e-5, # Length of the step to each side
+    h=1e-5, # Step to each side
     kind='central' # 'central', 'forward', or 'unbracketed', which is wrong
 ):
-    "What differences of heights say the gradients at `points` are"
+    "Gradients at `points` by finite differences"
     if kind not in DIFFERENCES: raise ValueError(unknown_name('difference', kind, list(DIFFERENCES)))
     x = torch.as_tensor(points)
     return torch.stack([DIFFERENCES[kind](lambda p: problem(*p.unbind(-1)), x, h*o, h) for o in torch.eye(x.shape[-1], dtype=x.dtype)], -1)
@@ -138,14 +138,14 @@ def difference(
 # %% ../../nbs/evidence/03_problems.ipynb #7c6cb8d7
 def descend_differences(
     problem, # Function of a tensor for each coordinate
-    start, # Point to start from
+    start, # Starting point
     lr, # Learning rate
-    h=1e-3, # Step of the difference, and the length of a last step
-    mom=0., # Share of the last step that is taken again
+    h=1e-3, # Step of the difference; a shorter update ends the descent
+    mom=0., # Fraction of the last update that is added again
     kind='central', # One of `DIFFERENCES`
-    most=1000 # Steps at most
+    most=1000 # Largest number of steps
 ):
-    "Gradient descent by differences, until a step is shorter than `h`: the points, of shape (steps+1, coordinates)"
+    "Gradient descent by differences until a step is shorter than `h`; returns the points, of shape (steps+1, coordinates)"
     points,v = [torch.tensor(start, dtype=torch.float64)],0.
     while len(points)<=most:
         v = mom*v - lr*difference(problem, points[-1], h, kind)

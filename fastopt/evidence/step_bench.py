@@ -1,4 +1,4 @@
-"""How long a step takes, against everybody who offers the same optimizer, and against the speed of memory
+"""How long an optimizer step takes, compared with other libraries and with the speed of memory
 
 Docs: https://fastopt.github.io/fastopt/evidence/step_bench.html.md"""
 
@@ -47,20 +47,20 @@ from ..training.records import atomic_write, device_name, git_commit, package_ve
 
 # %% ../../nbs/evidence/02_step_bench.ipynb #7959d51c
 def period(rule):
-    "Steps after which `rule` repeats what it does"
+    "Number of steps after which `rule` repeats what it does"
     return int(rule.hypers.get('k', rule.hypers.get('every', 1)))
 
 def program(rule, step, p, sums=True):
-    "What `rule` does to the weight `p` at `step`, recorded for kernels that can sum, or not"
+    "Record what `rule` does to the weight `p` at `step`, for kernels that can or cannot sum"
     return record(rule.rule_of(p), {**rule.hyper_of(p, {**rule.hypers, **rule.options}), 'step':step}, sums=sums)
 
 def settled_steps(rule):
-    "Steps, one `period` of them, by which every rule has settled: rectified ones have met their final form"
+    "Steps, one `period` of them, at which every rule has settled and rectified ones have their final form"
     return range(1000*period(rule), 1001*period(rule))
 
 # %% ../../nbs/evidence/02_step_bench.ipynb #c860ff0c
 class TrafficPlan(Plan):
-    "A `Plan` that runs no kernel: `moved` counts the columns of the weights' shape that are read or written"
+    "A `Plan` that runs no kernel; `moved` counts the columns of the weights' shape that are read or written"
     moved = 0
     def count(self, b, ts): self.moved += sum(o.shape==b.ps[0].shape for o in ts)
     def whole(self, i, b, prog, columns):
@@ -70,7 +70,7 @@ class TrafficPlan(Plan):
     def numbers(self, i, b, prog, columns):
         self.count(b, [columns[c][0] for c in self.wholes[i]])
         return (yield from super().numbers(i, b, prog, columns))
-    def ahead(self, b, prog): "Nothing is compiled"
+    def ahead(self, b, prog): "Compile nothing"
     def launch(self, k, b, prog, columns):
         phase = self.phases[k]
         for c in phase.stores: columns.setdefault(c, [torch.ones_like(p) for p in b.ps])
@@ -80,9 +80,9 @@ class TrafficPlan(Plan):
 # %% ../../nbs/evidence/02_step_bench.ipynb #94968f89
 def state_numbers(
     rule, # A `Rule`
-    sums=True # With kernels that sum while they read, as on a CPU?
+    sums=True # Do kernels sum while they read, as on a CPU?
 ):
-    "Numbers a weight that `rule` reads and writes a step, the mean over a `period`"
+    "Numbers per weight that `rule` reads and writes in a step, averaged over a `period`"
     p = torch.nn.Parameter(torch.ones(4, 3))
     p.grad,opt = torch.ones_like(p),rule([p], how='eager')
     opt.step()
@@ -98,31 +98,31 @@ def state_numbers(
 
 # %% ../../nbs/evidence/02_step_bench.ipynb #f15285c8
 def bytes_moved(rule, shapes, sums=True):
-    "Bytes that a step of `rule` reads and writes, for float32 weights of these `shapes`"
+    "Bytes that a step of `rule` reads and writes, for float32 weights of the given `shapes`"
     trained = groupby([torch.empty(o, device='meta') for o in shapes], rule.rule_of)
     return 4*sum(state_numbers(r, sums)*sum(p.numel() for p in ps) for r,ps in trained.items())
 
 # %% ../../nbs/evidence/02_step_bench.ipynb #9049f786
 def phases(rule):
-    "Kernels a step of `rule`, or `None` if it is a route, or if functions of whole tensors or of all weights run between them"
+    "Number of kernels in a step of `rule`; `None` for a route, or if functions of whole tensors or of all weights run in between"
     p = torch.ones(4, 3)
     kernels,wholes = split_phases(program(rule, settled_steps(rule)[0], p))
     return None if wholes or rule.rule_of(p) is not rule else len(kernels)
 
 # %% ../../nbs/evidence/02_step_bench.ipynb #69a64cae
 def steps_to_settle(rule):
-    "Steps until `rule` has done all that it will do from then on"
+    "Number of steps until `rule` has compiled all its forms"
     def keys(steps): return {program(rule, i, torch.ones(n, 3).squeeze(0)).key for i in steps for n in (1, 4)} # A vector and a matrix
     final,k = keys(settled_steps(rule)),period(rule)
     return first(t for t in count(1) if keys(range(t, t+k))==final) + k - 1
 
 # %% ../../nbs/evidence/02_step_bench.ipynb #21c86519
 def xresnet50_shapes():
-    "The shapes of an xresnet50 for 10 classes, which is not built"
+    "Shapes of the weights of an xresnet50 with 10 classes, without building it"
     with torch.device('meta'): return [tuple(p.shape) for p in xresnet50(n_out=10).parameters()]
 
 nets = dict(xresnet50=xresnet50_shapes, # 167 tensors, 23.5 million weights
-    small=lambda: [(32, 32), (32,)]*10, # 20 tensors, 10,560 weights: a step is all overhead
+    small=lambda: [(32, 32), (32,)]*10, # 20 tensors, 10,560 weights; the step is almost all overhead
     many=lambda: [(1000,)]*10_000, # 10,000 tensors, 10 million weights
     thousands=lambda: [(1000,)]*20_000, # 20,000 tensors, 20 million weights
     huge=lambda: [(10_000, 10_000)], # 1 tensor, 100 million weights
@@ -168,18 +168,18 @@ peers['pytorch_optimizer'] = dict(radam=dict(cls='RAdam'), diffgrad=dict(cls='Di
 
 # %% ../../nbs/evidence/02_step_bench.ipynb #3d00ff92
 def why_missing(home):
-    "Why library `home` cannot be used, or `None`"
+    "Reason why the library `home` cannot be used, or `None`"
     try: import_module(homes[home])
     except Exception as e: return f'{type(e).__name__}: {e}' # A library can be too old or too new for PyTorch in many ways
 
 def peer_engines(home, cls, gpu=False):
-    "The engines that a peer has; Triton needs a GPU"
+    "List the engines that a peer has; Triton needs a GPU"
     known = getattr(import_module(homes[home]), cls, None)
     names = signature(known).parameters if known else ()
     return ['eager', *(o for o in ('foreach', 'fused', 'triton') if o in names and (gpu or o!='triton'))]
 
 def peer(ps, home, how, cls, around=None, **kwargs):
-    "Optimizer `cls` of library `home` for weights `ps`, on its engine `how`, inside another one if `around` names it"
+    "Make optimizer `cls` of library `home` for weights `ps`, on its engine `how`, inside another one if `around` names it"
     lib,wd = import_module(homes[home]),'wd' if home=='fastai' else 'weight_decay'
     given = {wd: 1e-2} if wd in signature(getattr(lib, cls)).parameters else {}
     opt = getattr(lib, cls)(ps, lr=1e-3, **given, **kwargs, **{o: o==how for o in peer_engines(home, cls, True)[1:]})
@@ -187,7 +187,7 @@ def peer(ps, home, how, cls, around=None, **kwargs):
 
 # %% ../../nbs/evidence/02_step_bench.ipynb #4030e308
 class Copy:
-    "Takes part as an optimizer whose step copies as many numbers as `ps` have"
+    "Stand-in for an optimizer whose step copies as many numbers as `ps` have"
     def __init__(self, ps):
         self.src = torch.ones(sum(p.numel() for p in ps), device=ps[0].device)
         self.dst = torch.empty_like(self.src)
@@ -196,7 +196,7 @@ class Copy:
 COPY,TORCH = ('copy', '', ''),('adamw', 'torch', 'fused')
 
 def family_makers(name, gpu=False):
-    "The family of the rule called `name`: what makes each member's optimizer from weights"
+    "The family of the rule called `name`, as functions that make each member's optimizer from weights"
     given = {k:v for k,v in dict(lr=1e-3, wd=1e-2).items() if k in competitors[name].hypers}
     ours = {(name, 'fastopt', how): partial(competitors[name], **given, how=how) for how in engines}
     known = {home: kws[name] for home,kws in peers.items() if name in kws and not why_missing(home)}
@@ -207,7 +207,7 @@ def family_makers(name, gpu=False):
 
 # %% ../../nbs/evidence/02_step_bench.ipynb #84eb0eb0
 class Products:
-    "Takes part as an optimizer whose step is the matrix products of `muon` for weights `ps`"
+    "Stand-in for an optimizer whose step is only the matrix products of `muon` for weights `ps`"
     def __init__(self, ps):
         Ms = [as_matrix(torch.randn_like(p)) for p in ps]
         Xs = [M.mT if M.shape[0]>M.shape[1] else M for M in Ms]
@@ -222,27 +222,27 @@ PRODUCTS = 'muon','products','alone'
 
 # %% ../../nbs/evidence/02_step_bench.ipynb #8504658c
 class BenchWeights:
-    "Weights `ps` of these `shapes` and gradients for them, all drawn at random"
+    "Weights `ps` of the given `shapes` and gradients for them, all drawn at random"
     def __init__(self, shapes, device='cpu'):
         torch.manual_seed(0)
         self.fresh = [[torch.randn(o, device=device) for o in shapes] for _ in range(3)]
         ps,*grads = self.used = [[o.clone() for o in ts] for ts in self.fresh]
         self.ps,self.grads,self.device = list(map(torch.nn.Parameter, ps)),cycle(grads),ps[0].device
     def reset(self):
-        "Weights and gradients as they were at first"
+        "Restore the initial weights and gradients"
         for used,fresh in zip(self.used, self.fresh): torch._foreach_copy_(used, fresh)
     def turn(self):
-        "Give the weights the other gradients"
+        "Swap in the other set of gradients"
         for p,g in zip(self.ps, next(self.grads)): p.grad = g
 
 # %% ../../nbs/evidence/02_step_bench.ipynb #fed74bba
 def synchronized_time(device):
-    "Seconds, read when the `device` has done all that it was given"
+    "Seconds, read after the `device` has finished all its work"
     if device.type!='cpu': torch.accelerator.synchronize()
     return time.perf_counter()
 
 def time_steps(opt, field, steps=1):
-    "Milliseconds a step of `opt`, in the mean over `steps`"
+    "Mean time of a step of `opt` over `steps`, in milliseconds"
     total = 0
     for _ in range(steps):
         field.turn()
@@ -253,18 +253,18 @@ def time_steps(opt, field, steps=1):
 
 # %% ../../nbs/evidence/02_step_bench.ipynb #e6920090
 def make_and_warm(make, field, warm=1, patience=30):
-    "The optimizer from `make` after at least `warm` steps, and the milliseconds of the first; an error if that takes `patience` seconds"
+    "Make an optimizer, take at least `warm` steps, and return it and the first step's milliseconds; an error after `patience` seconds"
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')
-        warnings.filterwarnings('error', '.*no fused kernel') # What runs on another engine must not be timed as `fused`
+        warnings.filterwarnings('error', '.*no fused kernel') # A step that falls back to another engine must not be timed as `fused`
         opt = make(field.ps)
         first_ms = time_steps(opt, field)
-        if first_ms>1e3*patience: raise TimeoutError(f'its first step took {first_ms/1e3:.0f} seconds')
+        if first_ms>1e3*patience: raise TimeoutError(f'the first step took {first_ms/1e3:.0f} seconds')
         time_steps(opt, field, warm)
     return opt,first_ms
 
 def time_interleaved(opts, field, steps=1, n=200, budget=20., least=7):
-    "Milliseconds a step, a column for each of `opts`, a row for each of `n` rounds: fewer, but `least`, after `budget` seconds"
+    "Milliseconds per step, a column for each of `opts` and a row for each of at most `n` rounds; at least `least` after `budget` seconds"
     rows,rng,start = [],Random(0),time.time()
     while len(rows)<n and (len(rows)<least or time.time()-start<budget):
         field.reset()
@@ -274,52 +274,52 @@ def time_interleaved(opts, field, steps=1, n=200, budget=20., least=7):
 
 # %% ../../nbs/evidence/02_step_bench.ipynb #73ca7b8c
 def table_bytes(opt):
-    "Bytes of the tables that the fused engine of `opt` keeps"
+    "Size in bytes of the tables that the fused engine of `opt` keeps"
     plans = [o for kept in opt.engine.plans.values() for b in kept.batches for o in b.cache.values() if isinstance(o, Plan)]
     arrays = [o for plan in plans for l in plan.launchers.values() for o in vars(l).values() if hasattr(o, 'nbytes')]
     return sum({id(o): o.nbytes for o in arrays}.values())
 
 def peak_temporaries(f):
-    "Most bytes that PyTorch holds on the CPU while `f` runs, beyond those before"
+    "Peak of the bytes that PyTorch allocates on the CPU while `f` runs"
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as prof: f()
     return max(np.cumsum([o.nbytes() for o in prof.profiler.kineto_results.events() if o.name()=='[memory]']), default=0)
 
 def extra_memory(make, field, steps):
-    "Bytes that the optimizer from `make` holds in its first `steps` beyond state, as a share of those of the weights"
+    "Memory of the optimizer from `make` in its first `steps` beyond its state, as a fraction of the bytes of the weights"
     cuda = field.device.type=='cuda'
     before = torch.cuda.memory_allocated() if cuda else 0
     if cuda: torch.cuda.reset_peak_memory_stats()
     opt = make(field.ps)
     held = peak_temporaries(partial(time_steps, opt, field, steps)) if not cuda else torch.cuda.max_memory_allocated()-before
     state = [o.nbytes for st in opt.state.values() for o in st.values() if isinstance(o, torch.Tensor)]
-    if cuda: state = [-(-o//512)*512 for o in state] # The allocator's smallest piece
+    if cuda: state = [-(-o//512)*512 for o in state] # The allocator rounds up to 512 bytes
     else: held += table_bytes(opt)
     return max(held-sum(state), 0)/sum(p.nbytes for p in field.ps)
 
 # %% ../../nbs/evidence/02_step_bench.ipynb #e14de974
 def kernels(events, steps):
-    "Kernels a step and their milliseconds, of the profiler's averages `events` over `steps`; copying and filling are none"
+    "Number of kernels per step and their milliseconds, from the profiler's averages `events` over `steps`, without copies and fills"
     ks = [o for o in events if o.device_type!=torch.autograd.DeviceType.CPU and not o.key.startswith(('Memcpy', 'Memset'))]
     return dict(launches=sum(o.count for o in ks)/steps, kernel_ms=sum(o.self_device_time_total for o in ks)/1e3/steps)
 
 def profile_gpu(opt, field, steps):
-    "What the GPU does in a step of `opt`; nothing is known where there is none"
+    "Profile a step of `opt` on a GPU; the result is empty without a GPU"
     if field.device.type!='cuda': return {}
     with profile(activities=[ProfilerActivity.CPU, ProfilerActivity.CUDA]) as prof: time_steps(opt, field, steps)
     return kernels(prof.key_averages(), steps)
 
 # %% ../../nbs/evidence/02_step_bench.ipynb #073624bc
 def bench_row(key, times, nbytes, weights):
-    "What the table `times` of a family says of the member `key`, whose mathematics moves `nbytes` a step"
+    "Summarize the member `key` of the table `times` of a family whose mathematics moves `nbytes` in a step"
     (name,library,engine),med = key,times.median()
-    bandwidth = 8*weights/med[COPY] # Bytes a millisecond: a copy reads 4 a weight and writes 4
+    bandwidth = 8*weights/med[COPY] # Bytes per millisecond; a copy reads 4 bytes per weight and writes 4
     return dict(name=name, library=library, engine=engine, median_ms=med[key], spread=times[key].quantile([0.25, 0.75]).tolist(),
         n=len(times), bytes=nbytes, vs_torch_fused=med[key]/med[TORCH] if TORCH in med else None, vs_floor=med[key]*bandwidth/nbytes,
         copy_gbs=bandwidth/1e6)
 
 # %% ../../nbs/evidence/02_step_bench.ipynb #70ee4780
 def _enter_all(family, field, warm, left_out, patience=30):
-    "Optimizers and times of first steps of those of `family` that run; the others go to `left_out`"
+    "Optimizers of `family` that run, and the times of their first steps; the others are added to `left_out` with the reason"
     opts,firsts = {},{}
     for key,make in family.items():
         try: opts[key],firsts[key] = make_and_warm(make, field, warm, patience)
@@ -327,13 +327,13 @@ def _enter_all(family, field, warm, left_out, patience=30):
     return opts,firsts
 
 def measure_family(
-    name, # A rule, in `competitors`
-    net, # In `nets`
-    device, # To measure on
-    left_out=None, # Dict that takes the names of those that fail, and why
-    **kwargs # For `time_interleaved`
+    name, # Name of a rule in `competitors`
+    net, # Name of a model in `nets`
+    device, # Device to measure on
+    left_out=None, # Dict that receives the names of the members that fail, and why
+    **kwargs # Arguments of `time_interleaved`
 ):
-    "Rows of the family of rule `name` on weights like those of `net`"
+    "Measure the family of the rule `name` on weights like those of `net`, and return its rows"
     rule,shapes,left_out = competitors[name],nets[net](),{} if left_out is None else left_out
     field = BenchWeights(shapes, device)
     family,k,weights = family_makers(name, field.device.type!='cpu'),period(rule),sum(p.numel() for p in field.ps)
@@ -341,7 +341,7 @@ def measure_family(
     times = time_interleaved(opts, field, k, **kwargs)
     rows = [dict(bench_row(key, times, bytes_moved(rule, shapes), weights), first_ms=firsts[key], shapes=net,
         **profile_gpu(opts[key], field, k)) for key in opts if key[0]==name]
-    opts.clear() # Its memory is needed
+    opts.clear() # Free its memory
     for o in rows:
         if (o['library'], o['engine'])!=('fastopt', 'fused'): continue
         o['extra'] = extra_memory(family[name, 'fastopt', 'fused'], field, steps_to_settle(rule)+k)
@@ -362,14 +362,14 @@ def seconds(rule):
     p.grad,opt = torch.ones_like(p),rule([p], how='fused')
     start = perf_counter()
     opt.step()
-    p.sum().item() # Waits for a GPU
+    p.sum().item() # Waits for the GPU
     return perf_counter()-start
 print(json.dumps({o.__name__: seconds(o) for o in (diffgrad, radam, ranger)}))
 """
 
 # %% ../../nbs/evidence/02_step_bench.ipynb #ad741ade
 def first_steps(code=FIRST_STEP):
-    "Seconds of a first fused step in a new process, by rule, without (`cold`) and with (`warm`) its kernel in the cache; or the `error`"
+    "Seconds of a first fused step in a new process, by rule, with an empty cache (`cold`) and a filled one (`warm`), or the `error`"
     with TemporaryDirectory() as d:
         env = {**os.environ, **dict.fromkeys(('FASTOPT_CACHE', 'TRITON_CACHE_DIR', 'TORCHINDUCTOR_CACHE_DIR'), d)}
         runs = [subprocess.run([sys.executable, '-W', 'ignore', '-c', code], env=env, capture_output=True, text=True) for _ in range(2)]
@@ -378,7 +378,7 @@ def first_steps(code=FIRST_STEP):
 
 # %% ../../nbs/evidence/02_step_bench.ipynb #4690fc64
 class Face:
-    "An optimizer whose step is all that a `Learner` asks of `opt` on a batch; `inside`: milliseconds of the step under the face"
+    "Stand-in for an optimizer whose step makes all calls of a `Learner` on a batch; `inside` is the engine's time in milliseconds"
     def __init__(self, opt):
         (self.opt, self.lrs, self.inside,
             under) = opt,np.full(len(opt.param_lists), 1e-3),[],opt.opt if isinstance(opt, OptimWrapper) else opt.engine
@@ -398,7 +398,7 @@ faced = dict(fastopt=partial(adamw, how='fused'), OptimWrapper=partial(OptimWrap
 groups = 1,50
 
 def overhead(n_groups, device='cpu', **kwargs):
-    "Microseconds a batch that faces add, a column for each of `faced`, a row a round, for the tensors of an xresnet50 in `n_groups`"
+    "Microseconds that faces add per batch, one column for each of `faced`, a row per round, for an xresnet50's tensors in `n_groups`"
     field = BenchWeights([tuple(min(n, 2) for n in o) for o in xresnet50_shapes()], device)
     lists = [list(o) for o in chunked(field.ps, n_chunks=n_groups)]
     faces = {who: make_and_warm(lambda _: Face(make(lists)), field, 2)[0] for who,make in faced.items()}
@@ -407,7 +407,7 @@ def overhead(n_groups, device='cpu', **kwargs):
 
 # %% ../../nbs/evidence/02_step_bench.ipynb #0d0940ab
 def overheads(device='cpu', **kwargs):
-    "Rows of what faces add, for each of `faced` and of `groups`"
+    "Rows with the overhead of each of `faced`, for each number of `groups`"
     cols = {(who, n): us for n in groups for who,us in overhead(n, device, **kwargs).items()}
     return [dict(face=who, groups=n, median_us=us.median(), spread=us.quantile([0.25, 0.75]).tolist(), n=len(us))
         for (who,n),us in cols.items()]
@@ -416,19 +416,19 @@ def overheads(device='cpu', **kwargs):
 def own_groups(ps): return [dict(params=[p], lr=1e-3*(1 + i/len(ps))) for i,p in enumerate(ps)]
 
 class OneMissing:
-    "Takes part as an optimizer of which at each step another one of the weights `ps` has no gradient"
+    "Stand-in for an optimizer in which a different one of the weights `ps` has no gradient at each step"
     def __init__(self, ps): self.opt,self.ps = AdamW(ps, how='fused'),cycle(ps)
     def step(self):
         next(self.ps).grad = None
         self.opt.step()
 
 class NewEachStep:
-    "Takes part as an optimizer whose every step is the first of a new one from `make`"
+    "Stand-in for an optimizer whose every step is the first step of a new one from `make`"
     def __init__(self, make, ps): self.make,self.ps = make,ps
     def step(self): self.make(self.ps).step()
 
 _ours,_theirs = partial(AdamW, how='fused'),partial(torch.optim.AdamW, fused=True)
-corners = { # What is measured and against what: shapes, the makers of both, the most that their ratio may be
+corners = { # Name: shapes, makers of the measured and the reference optimizer, largest allowed ratio
     '1,000 groups of one tensor, vs torch AdamW fused': (lambda: [(1000,)]*1000,
         lambda ps: _ours(own_groups(ps)), lambda ps: _theirs(own_groups(ps)), 1.),
     'another gradient missing at each step, vs none': (lambda: xresnet50_shapes()[:160], OneMissing, _ours, 1.3),
@@ -437,7 +437,7 @@ corners = { # What is measured and against what: shapes, the makers of both, the
 
 # %% ../../nbs/evidence/02_step_bench.ipynb #7d05f3b2
 def corner(name, device='cpu', n=20):
-    "A row of the corner called `name`: the median of the ratios of its rounds"
+    "A row of the corner case called `name`, with the median of the ratios over the rounds"
     shapes,mine,other,_ = corners[name]
     field = BenchWeights(shapes(), device)
     opts = {k: make_and_warm(make, field, 3)[0] for k,make in dict(mine=mine, other=other).items()}
@@ -450,26 +450,26 @@ columns = ['shapes', 'name', 'library', 'engine', 'median_ms', 'spread', 'n', 'b
     'launches', 'kernel_ms', 'extra', 'copy_gbs', 'device', 'versions']
 
 def find_value(rows, col, agg='min', **which):
-    "The least (or another `agg`) in column `col` of the table `rows`, where other columns are as in `which`; `None` if nothing is known"
+    "The least (or another `agg`) in column `col` of `rows` where other columns are as in `which`; `None` if no row matches"
     known = rows.loc[(rows[list(which)]==pd.Series(which, dtype=object)).all(axis=1), col].dropna()
     return float(known.agg(agg)) if len(known) else None
 
 def ratio(a, b): return None if a is None or b is None else a/b
 
 def bar(where, what, sign, limit, x):
-    "A line of `bars`: is the measured `x` on the right side of `limit`?"
+    "A line of `bars`, which says whether the measured `x` is on the right side of `limit`"
     reached = 'not measured' if x is None else 'yes' if {'<=':le, '<':lt, '>=':ge}[sign](x, limit) else 'no'
     return dict(where=where, what=what, bar=f'{sign} {limit:g}', measured=x, reached=reached)
 
 # %% ../../nbs/evidence/02_step_bench.ipynb #e4c12df8
 def per_byte(rows):
-    "For each rule of one phase in the table `rows`: times of fused steps on an xresnet50, per byte, over those of PyTorch's fused AdamW"
+    "Time of a fused step of each one-phase rule in `rows` on an xresnet50, per byte, divided by that of PyTorch's fused AdamW"
     known = {k: find_value(rows, 'vs_torch_fused', shapes='xresnet50', library='fastopt', engine='fused', name=k)
         for k in dict.fromkeys(rows.name)}
     return {k: x*state_numbers(adamw)/state_numbers(competitors[k]) for k,x in known.items() if x is not None and phases(competitors[k])==1}
 
 def cpu_bars(rows, warm):
-    "The promises for a CPU, from the table `rows` and the seconds of first steps from a `warm` cache"
+    "Targets for a CPU, from the table `rows` and the seconds of first steps from a `warm` cache"
     here,ratios = 'CPU, xresnet50',per_byte(rows)
     yield bar(here, 'fused adamw vs torch AdamW fused', '<=', 1.25, ratios.get('adamw'))
     yield bar(here, 'fused diffgrad vs torch AdamW fused, per byte', '<=', 1.25, ratios.get('diffgrad'))
@@ -487,7 +487,7 @@ def cpu_bars(rows, warm):
 
 # %% ../../nbs/evidence/02_step_bench.ipynb #d1f7087b
 def phase_bars(rows):
-    "The promises for rules of more than one phase on a CPU, from the table `rows`"
+    "Targets for rules with several phases on a CPU, from the table `rows`"
     ours = partial(find_value, rows, library='fastopt', engine='fused', shapes='xresnet50')
     for name in [k for k,r in competitors.items() if phases(r)==2]:
         yield bar('CPU, xresnet50', f'fused {name} vs its byte floor', '<=', 1.6, ours(col='vs_floor', name=name))
@@ -496,7 +496,7 @@ def phase_bars(rows):
 
 # %% ../../nbs/evidence/02_step_bench.ipynb #400a6df9
 def hand_written_bars(rows):
-    "The promises for `foreach`, `ranger21` and `adafactor` on a CPU, from the table `rows`"
+    "Targets for `foreach`, `ranger21` and `adafactor` on a CPU, from the table `rows`"
     ours = partial(find_value, rows, 'median_ms', library='fastopt', shapes='xresnet50')
     theirs = partial(find_value, rows[rows.library.isin(homes) & (rows.engine!='fused')], 'median_ms', shapes='xresnet50')
     for name in 'adamw lion diffgrad ranger'.split():
@@ -509,7 +509,7 @@ def hand_written_bars(rows):
 
 # %% ../../nbs/evidence/02_step_bench.ipynb #d8dd26a3
 def gpu_bars(rows):
-    "The promises for a GPU, from the table `rows`"
+    "Targets for a GPU, from the table `rows`"
     ours = partial(find_value, rows, library='fastopt', engine='fused')
     vs = ours(col='vs_torch_fused', shapes='xresnet50', name='diffgrad')
     yield bar('GPU, xresnet50', 'fused diffgrad vs torch AdamW fused', '<=', 1, vs)
@@ -522,24 +522,24 @@ def gpu_bars(rows):
 
 # %% ../../nbs/evidence/02_step_bench.ipynb #64d7cc80
 def face_bars(faces):
-    "The promises for fastai's face, from the rows `faces` of `overheads`"
+    "Targets for fastai's face, from the rows `faces` of `overheads`"
     us = {o['groups']: o['median_us'] for o in faces if o['face']=='fastopt'}
     for n,limit in zip(groups, (200, 1000)):
         yield bar('any, 167 tensors', f"microseconds a batch of fastai's face, {n} group{'s'*(n>1)}", '<=', limit, us.get(n))
 
 def corner_bars(rows):
-    "The promises for corners, from the `rows` of `corner`"
+    "Targets for corner cases, from the `rows` of `corner`"
     found = {o['corner']: o['ratio'] for o in rows}
     for name,(*_,limit) in corners.items(): yield bar('any', name, '<=', limit, found.get(name))
 
 # %% ../../nbs/evidence/02_step_bench.ipynb #bd7b691d
 def bars(
-    rows, # Dicts from `measure_family`, with `device`
+    rows, # Rows from `measure_family`, with `device`
     first_step=None, # From `first_steps`
     faces=(), # From `overheads`
     corner_rows=() # From `corner`
 ):
-    "The promises, what was measured, and whether it reaches them"
+    "List the targets, what was measured, and whether it reaches them"
     df = pd.DataFrame(rows, columns=columns)
     on_cpu,none = bool(len(df)) and df.device[0].startswith('cpu'),df[:0]
     cpu,gpu = (df, none) if on_cpu else (none, df)
@@ -553,7 +553,7 @@ def bars(
 
 # %% ../../nbs/evidence/02_step_bench.ipynb #84ab230d
 def bench_table(rows):
-    "The `rows` as a table to read"
+    "The `rows` as a readable table"
     df = pd.DataFrame(rows, columns=columns).drop(columns=['device', 'versions', 'shapes', 'moved', 'copy_gbs'])
     df['spread'] = [f'{a:.3g}–{b:.3g}' for a,b in df.spread]
     df['bytes'] = [f'{o/1e6:.4g}M' for o in df.bytes]
@@ -574,41 +574,41 @@ def _panel(ax, df, net):
 
 # %% ../../nbs/evidence/02_step_bench.ipynb #914a6aa0
 def chart(rows):
-    "Bars of the medians in `rows`, a panel for each model"
+    "Bar chart of the medians in `rows`, with a panel for each model"
     df = pd.DataFrame(rows, columns=columns).sort_values('median_ms')
     nets = {net: df[df.shapes==net].sort_values('name', kind='stable') for net in dict.fromkeys(o['shapes'] for o in rows)}
     fig = Figure(figsize=(6*len(nets), 1.3+0.16*max(map(len, nets.values()))), layout='constrained')
     for ax,(net,o) in zip(fig.subplots(1, len(nets), squeeze=False)[0], nets.items()): _panel(ax, o, net)
-    fig.suptitle(f"{rows[0]['device']}; the mark: its bytes at the speed of a copy")
+    fig.suptitle(f"{rows[0]['device']}; mark: the bytes of the step at the speed of a copy")
     return fig
 
 # %% ../../nbs/evidence/02_step_bench.ipynb #9bb5e20e
 def parse_names(text, known, what):
-    "The words of `text`, which has commas between, all of them `known`; all there are if it is empty"
+    "The comma-separated words of `text`, each of which must be in `known`; all of `known` if it is empty"
     return [check_choice(o.strip(), list(known), what) for o in text.split(',')] if text else list(known)
 
 def check_file(fname, what, kinds=None):
-    "Path of the file `fname` to be written, or `None`; one of these `kinds`"
+    "Check that the file `fname` can be written and has one of the `kinds`, and return its path, or `None`"
     if not fname: return None
     path = Path(fname)
     if kinds: check_choice(path.suffix[1:].lower(), list(kinds), f'{what} {fname}: the list of kinds of pictures')
-    why = 'it is a folder' if path.is_dir() else f'there is no folder {path.parent}, or it is not yours'
-    if path.is_dir() or not os.access(path.parent, os.W_OK): raise InputError(f'{what} {fname} cannot be written: {why}. Choose another')
+    why = 'it is a folder' if path.is_dir() else f'there is no folder {path.parent}, or it is not writable'
+    if path.is_dir() or not os.access(path.parent, os.W_OK): raise InputError(f'{what} {fname} cannot be written: {why}; choose another')
     return path
 
 # %% ../../nbs/evidence/02_step_bench.ipynb #ba9afbd4
 def all_versions():
-    "Of fastopt, of what it needs, and of the peers that are installed"
+    "Versions of fastopt, its requirements, and the installed peers"
     dists = dict(optimi='torch-optimi', pytorch_optimizer='pytorch_optimizer')
     return package_versions() | {o: version(dist) for o,dist in dists.items() if not why_missing(o)}
 
 def bench(
-    rules, # Names of rules, in `competitors`
-    models, # Names of models, in `nets`
+    rules, # Names of rules in `competitors`
+    models, # Names of models in `nets`
     save, # Called with the record after each family
-    **kwargs # For `time_interleaved`
+    **kwargs # Arguments of `time_interleaved`
 ):
-    "Measure the families of `rules` on the weights of `models`, print what is found, return the record"
+    "Measure the families of `rules` on the weights of `models`, print the results, and return the record"
     info = dict(device=device_name(), versions=all_versions())
     record = dict(info, commit=git_commit(), left_out={o: why for o in homes if (why := why_missing(o))}, first_step={}, rows=[],
         faces=[], corners=[], bars=[])
@@ -627,11 +627,11 @@ def bench(
 # %% ../../nbs/evidence/02_step_bench.ipynb #8ed70556
 @cli.declared(cli.bench_step)
 def bench_command(only, shapes, out, plot, quick):
-    os.environ.setdefault('KINETO_LOG_LEVEL', '9') # Else the profiler talks to the terminal
+    os.environ.setdefault('KINETO_LOG_LEVEL', '9') # Otherwise the profiler prints to the terminal
     rules = list(competitors) if only=='all' else parse_names(only or ','.join(['adamw', 'diffgrad'] if quick else choice),
         competitors, 'The list of rules')
     models = parse_names(shapes, nets, 'The list of shapes')
-    if 'giant' in models and default_device().type=='cpu': raise InputError('--shapes giant needs a GPU with 80 GB: take huge instead')
+    if 'giant' in models and default_device().type=='cpu': raise InputError('--shapes giant needs a GPU with 80 GB; use huge instead')
     out,plot = check_file(out, '--out'),check_file(plot, '--plot', Figure().canvas.get_supported_filetypes())
     save = partial(save_record, path=out) if out else lambda o: None
     record = bench(rules, models, save, **(dict(n=50, budget=2., least=3) if quick else {}))

@@ -1,4 +1,4 @@
-"""Where each optimizer ends, for many learning rates: the fair version of "Adam overshoots"
+"""Where each optimizer ends at many learning rates, to test whether "Adam overshoots"
 
 Docs: https://fastopt.github.io/fastopt/evidence/sweeps.html.md"""
 
@@ -19,16 +19,16 @@ from .problems import Problem, find_problem
 
 # %% ../../nbs/evidence/05_sweeps.ipynb #8fb1b440
 def _plain_rule(opt_func):
-    "The `Rule` and the hypers that `opt_func` stands for, if each weight goes its own way in it; else `None`"
+    "The `Rule` and the hypers of `opt_func` if it treats each weight separately, otherwise `None`"
     given = {}
     while isinstance(opt_func, partial) and not opt_func.args: opt_func,given = opt_func.func,{**opt_func.keywords, **given}
     if (not isinstance(opt_func, Rule) or isinstance(opt_func, Route) or not opt_func.elementwise
         or any(t.across for t in opt_func.terms)): return
-    if any(k not in opt_func.ranges and k not in opt_func.spellings for k in given): return # `how`, `variants` and the like
+    if any(k not in opt_func.ranges and k not in opt_func.spellings for k in given): return # Such as `how` or `variants`
     return opt_func,given
 
 def _without_decay(rule):
-    "`rule` without its terms for decay"
+    "Remove the decay terms from `rule`"
     kept = [t for t in rule.terms if t not in (decay, shrink)]
     known = {k for t in kept for k in t.ranges}
     return Rule(*kept, **{k:v for k,v in rule.defaults.items() if k in known})
@@ -38,11 +38,11 @@ def sweep_together(
     opt_func, # `Rule`, or `partial` of one
     problem, # `Problem`
     lrs, # Learning rates
-    n=300, # Steps
-    seed=0 # Of the noise
+    n=300, # Number of steps
+    seed=0 # Seed of the noise
 ):
-    """(ends, of shape (rates, coordinates); the step at which each had diverged, or -1) in one run;
-    `None` if `opt_func` needs a run for each rate"""
+    """Run all rates at once, and return the ends, of shape (rates, coordinates), and the step at which each diverged, or -1;
+    return `None` if `opt_func` needs a run for each rate"""
     if not (plain := _plain_rule(opt_func)): return
     rule,(hypers,options) = plain[0],plain[0].settle({**plain[1], 'lr': first(lrs)})
     if not hypers.get('wd', 0.): rule = _without_decay(rule)
@@ -58,13 +58,13 @@ def sweep_together(
             if problem.noise: g += problem.noise*torch.randn(p.shape[1], generator=rng, dtype=torch.float64)
             p = p - rule.apply(p, g, state, {**knobs, 'step': i})
             end = torch.where((stopped<0)[:,None], p, end)
-            stopped[(stopped<0) & ~(p.abs().amax(1)<problem.far)] = i # NaN is not less, either
-    except (RuntimeError, TypeError, ValueError): return # A term that wants the rate as a number
+            stopped[(stopped<0) & ~(p.abs().amax(1)<problem.far)] = i # Also true if a coordinate is NaN
+    except (RuntimeError, TypeError, ValueError): return # A term needs the rate as a number
     return end,stopped
 
 # %% ../../nbs/evidence/05_sweeps.ipynb #295217cd
 def sweep_apart(opt_func, problem, lrs, n=300, seed=0):
-    "What `sweep_together` gives, with a run for each rate"
+    "Compute the result of `sweep_together` with a separate run for each rate"
     runs = [descent(opt_func, problem, n=n, lr=lr, seed=seed) for lr in lrs]
     ends = [d.points[n if d.stopped is None else d.stopped] for d in runs]
     return torch.stack(ends),torch.tensor([-1 if d.stopped is None else d.stopped for d in runs])
@@ -72,14 +72,14 @@ def sweep_apart(opt_func, problem, lrs, n=300, seed=0):
 # %% ../../nbs/evidence/05_sweeps.ipynb #279d4dbe
 @dataclass(eq=False)
 class Sweep:
-    "Where optimizers ended at many rates: a `table`, a `summary`, a picture (`plot`)"
+    "Where optimizers ended at many learning rates, with a `table`, a `summary` and a picture (`plot`)"
     problem:Problem
-    table:pd.DataFrame # Columns: optimizer, lr, a column for each coordinate, height, arrived, diverged (the step, or NA)
-    styles:dict # Name of an optimizer to its style
-    within:float # How close to one of the lowest points counts as arrived
+    table:pd.DataFrame # Columns: optimizer, lr, one for each coordinate, height, arrived, diverged (the step, or NA)
+    styles:dict # Style of each optimizer, by name
+    within:float # Distance from one of the lowest points that counts as arrived
     @property
     def summary(self):
-        "For each optimizer: how many rates arrived, between which rates, how many diverged, and the rate that ended lowest"
+        "For each optimizer: how many rates arrived and their range, how many diverged, and the rate that ended lowest"
         def _row(t):
             ok,best = t[t.arrived],t.loc[t.height.idxmin()] if t.height.notna().any() else None
             return pd.Series({'arrived': f'{len(ok)} of {len(t)}',
@@ -92,7 +92,7 @@ class Sweep:
 # %% ../../nbs/evidence/05_sweeps.ipynb #794afd46
 @patch
 def plot(self:Sweep, ax=None):
-    "End against rate: the place on a problem of one weight, the height over the lowest on one of two; returns the axes"
+    "Plot the end against the rate (position for one weight, height above the lowest point for two), and return the axes"
     p = self.problem
     if ax is None: _,ax = plt.subplots(figsize=(6, 3.5), dpi=80, layout='constrained')
     lowest,flat = p(*p.minima[0]).item(),p.dims==1
@@ -107,7 +107,7 @@ def plot(self:Sweep, ax=None):
     for m in p.minima if flat else (): ax.axhline(m[0], color='k', lw=0.8)
     for m in p.others if flat else (): ax.axhline(m[0], color='0.6', lw=0.8, ls=':')
     ax.set(xscale='log', xlabel='learning rate', title=p.name,
-        ylabel='ends at $x$' if flat else 'height over the lowest', **({} if flat else dict(yscale='log')))
+        ylabel='ends at $x$' if flat else 'height above the lowest', **({} if flat else dict(yscale='log')))
     if flat: ax.set_ylim(*p.domain[0])
     ax.legend(fontsize=8, title=f'arrived within {self.within:g}', title_fontsize=8)
     return ax
@@ -117,19 +117,19 @@ def lr_sweep(
     problem, # Name of a problem, or `Problem`
     rules=None, # Optimizers, as in `plot_paths`
     lrs=None, # Learning rates, above 0; 60 from 0.001 to 1 if `None`
-    n=300, # Steps
-    within=0.05, # How close to one of the lowest points counts as arrived
+    n=300, # Number of steps
+    within=0.05, # Distance from one of the lowest points that counts as arrived
     show=True, # Draw the picture?
     **named # More optimizers, by name in the legend
-)->Sweep: # Shown as its summary
-    "Run every optimizer on `problem` at every rate, and say where it ends"
+)->Sweep: # Displayed as its summary
+    "Run every optimizer on `problem` at every learning rate, and record where it ends"
     p,opts = find_problem(problem),list_optimizers(rules, None, named)
     lrs = np.geomspace(1e-3, 1, 60).tolist() if lrs is None else list(lrs)
-    if not lrs: raise ValueError("no rates to sweep over: give lrs, for example np.geomspace(1e-3, 1, 60)")
+    if not lrs: raise ValueError("no learning rates to sweep over; give lrs, for example np.geomspace(1e-3, 1, 60)")
     for lr in lrs:
         if not 0<as_number(lr)<float('inf'): raise ValueError(f"lr={lr!r} must be a finite number above 0, "
-            "for rates are spread on a logarithmic scale")
-    if not n>=1: raise ValueError(f"n={n} steps lead nowhere; give 1 or more")
+            "because the axis of learning rates is logarithmic")
+    if not n>=1: raise ValueError(f"n={n} must be at least 1, or no step is taken; for example n=300")
     lrs,rows = sorted(map(as_number, lrs)),[]
     for k,o,_ in opts:
         end,stopped = sweep_together(o, p, lrs, n) or sweep_apart(o, p, lrs, n)
@@ -144,16 +144,16 @@ def lr_sweep(
 
 # %% ../../nbs/evidence/05_sweeps.ipynb #6fb1928c
 def lr_wd_sweep(
-    score, # Function of an optimizer, a learning rate and a weight decay that trains and returns a number, the higher the better
+    score, # Function of an optimizer, a learning rate and a weight decay that trains and returns a score; higher is better
     rules, # Optimizers, as in `plot_paths`
     lrs, # Learning rates
-    wds, # Weight decays; a dict of name in the legend to these, where optimizers differ in them
-    label='accuracy' # What the score is
-)->dict: # Name of an optimizer to a DataFrame of scores: a row for each weight decay, a column for each rate
+    wds, # Weight decays; a dict of them by name in the legend if optimizers use different ones
+    label='accuracy' # Name of the score
+)->dict: # DataFrame of scores by name of the optimizer, with a row for each weight decay and a column for each rate
     "Train with every learning rate and weight decay, and draw the scores"
     opts = list_optimizers(rules)
     decays = {k: wds[k] if isinstance(wds, dict) else wds for k,*_ in opts}
-    if not len(lrs) or not all(map(len, decays.values())): raise ValueError("nothing to sweep over: "
+    if not len(lrs) or not all(map(len, decays.values())): raise ValueError("nothing to sweep over; "
         "give at least one learning rate and one weight decay")
     def _table(k, o):
         scores = [[score(o, lr, wd) for lr in lrs] for wd in decays[k]]

@@ -1,4 +1,4 @@
-"""Nine trainings on which papers and articles compare optimizers, each at full size and at one for two cores
+"""Nine trainings on which optimizers are compared in papers and tutorials, each at full size and at a size for two cores
 
 Docs: https://fastopt.github.io/fastopt/evidence/tasks.html.md"""
 
@@ -35,20 +35,20 @@ from ..training.image_files import read_idx, read_image_archive
 
 # %% ../../nbs/evidence/12_tasks.ipynb #47dd6a79
 class Source(NamedTuple):
-    "Where the data of a task come from"
-    read:Callable # From a folder and the settings of a size to the data; `None` if they are not there
-    need:str = '' # What the folder must hold
-    fetch:Callable = None # From a folder; downloads there
-    mb:int = 0 # To download
+    "Source of the data of a task"
+    read:Callable # Function of a folder and the settings of a size that returns the data, or `None` if they are missing
+    need:str = '' # What the folder must contain
+    fetch:Callable = None # Function of a folder that downloads the data into it
+    mb:int = 0 # Size of the download
 
 # %% ../../nbs/evidence/12_tasks.ipynb #5f4dbb87
 def _unchecked(cls, n=None):
-    "torchvision's data set `cls` without the checksums of files, and with the first `n` of those of the training set"
+    "torchvision's data set `cls` without checksums of files, and with only the first `n` files of the training set"
     lists = {k:[[o,None] for o,_ in getattr(cls, k)] for k in ('train_list','test_list')}
     lists['train_list'] = lists['train_list'][:n]
     return type(cls.__name__, (cls,), lists | (dict(meta={**cls.meta, 'md5':None}) if hasattr(cls, 'meta') else {}))
 
-_Cifar10,_Cifar100,_Stl10 = _unchecked(CIFAR10),_unchecked(CIFAR100),_unchecked(STL10, 2) # STL-10 has 100,000 without labels besides
+_Cifar10,_Cifar100,_Stl10 = _unchecked(CIFAR10),_unchecked(CIFAR100),_unchecked(STL10, 2) # STL-10 also has 100,000 images without labels
 
 def _tensors(x, y): return torch.from_numpy(np.array(x)),torch.from_numpy(np.array(y)).long()
 
@@ -76,22 +76,22 @@ def _read_mnist(names, folder, s):
                 return [_tensors(x[:,None], y), _tensors(xt[:,None], yt)]
 
 def _read_digits(folder, s):
-    from sklearn.datasets import load_digits # fastai does not need it
+    from sklearn.datasets import load_digits # Optional; fastai does not need it
     x,y = load_digits(return_X_y=True)
     order = np.random.default_rng(0).permutation(len(y))
-    x,y = (x.reshape(-1, 1, 8, 8)*15.9375)[order].astype(np.uint8),y[order] # 0 to 16 are 0 to 255
+    x,y = (x.reshape(-1, 1, 8, 8)*15.9375)[order].astype(np.uint8),y[order] # Map 0 to 16 onto 0 to 255
     return [_tensors(x[:-360], y[:-360]), _tensors(x[-360:], y[-360:])]
 
 # %% ../../nbs/evidence/12_tasks.ipynb #3c1d9c11
 def _read_texts(folder):
-    "The texts of the Penn Treebank to train on, for a hold-out and to test on"
+    "Texts of the Penn Treebank for training, hold-out and test"
     for at in (folder/'ptb', folder):
         for name in ('{}.txt', 'ptb.{}.txt'):
             files = [at/name.format(o) for o in ('train','valid','test')]
             if all(o.is_file() for o in files): return [o.read_text(encoding='utf-8') for o in files]
 
 def _encode(parts, s, n):
-    "Numbers of the commonest `n` kinds of items that are trained on; of others, the number of <unk>, or else the last"
+    "Encode the `n` most frequent items of the training part as numbers; others become <unk>, or the last number if there is none"
     known = [k for k,_ in sorted(Counter(parts[0][:s['n']]).items(), key=lambda o: (-o[1], o[0]))][:n]
     at = {k:i for i,k in enumerate(known)}
     other = at.get('<unk>', n-1)
@@ -109,7 +109,7 @@ def _read_chars(folder, s):
 # %% ../../nbs/evidence/12_tasks.ipynb #7ba1e795
 def _fetch(*classes): return lambda folder: [cls(folder, **kw, download=True) for cls,kw in classes] and None
 
-_mnist = '{} with train-images-idx3-ubyte.gz and the three files beside it, or {}/raw'
+_mnist = '{} with train-images-idx3-ubyte.gz and the other three files of MNIST, or {}/raw'
 _ptb = 'ptb with train.txt, valid.txt and test.txt, the Penn Treebank as T. Mikolov prepared it'
 SOURCES = dict(digits=Source(_read_digits), # Part of scikit-learn
     cifar10=Source(_read_cifar10, 'cifar10.tgz (from fastai) or cifar-10-batches-py', _fetch((CIFAR10, {})), 163),
@@ -146,7 +146,7 @@ def _write_stl10(folder, rng, n, n_test):
     x = _patterns(rng, y, 10, (3,96,96))
     for part,at in (('train',slice(n)), ('test',slice(n, None))):
         x[at].tofile(folder/f'stl10_binary/{part}_X.bin')
-        (y[at]+1).astype(np.uint8).tofile(folder/f'stl10_binary/{part}_y.bin') # 1 to 10
+        (y[at]+1).astype(np.uint8).tofile(folder/f'stl10_binary/{part}_y.bin') # From 1 to 10
 
 def _write_idx(name, folder, rng, n, n_test):
     (folder/name).mkdir(parents=True)
@@ -160,7 +160,7 @@ def _write_idx(name, folder, rng, n, n_test):
 def _write_texts(folder, rng, n, n_test):
     (folder/'ptb').mkdir(parents=True)
     for part,k in (('train',n), ('valid',n_test), ('test',n_test)):
-        words = rng.zipf(1.3, k)%500 # Each is followed by its double in two cases of three
+        words = rng.zipf(1.3, k)%500 # Each word is followed by its double in two cases of three
         for i in range(1, k):
             if rng.random()<.67: words[i] = words[i-1]*2%500
         lines = [' '.join(f'w{w}' for w in words[i:i+20]) for i in range(0, k, 20)]
@@ -171,24 +171,24 @@ _WRITERS = dict(cifar10=partial(_write_pickles, cls=_Cifar10, classes=10, key='l
     mnist=partial(_write_idx, 'mnist'), fashion=partial(_write_idx, 'fashion-mnist'), words=_write_texts, chars=_write_texts)
 
 def write_synthetic_data(
-    folder, # Where to; it is marked as `SYNTHETIC`
+    folder, # Folder to write to; it is marked as `SYNTHETIC`
     source:str, # One of `SOURCES`
-    n=1000, # Images or words to train on
-    n_test=500, # To test on
+    n=1000, # Number of training images or words
+    n_test=500, # Number of test images or words
     seed=0
 ):
     "Write generated data in the format of `source`"
     folder = Path(folder)
     _WRITERS[check_choice(source, list(_WRITERS), 'The list of formats')](folder, np.random.default_rng(seed), n=n, n_test=n_test)
-    (folder/SYNTHETIC).write_text('Generated to test loaders. Nothing that is trained on this is a result.\n')
+    (folder/SYNTHETIC).write_text('Generated to test loaders. Trainings on these data are not results.\n')
 
 # %% ../../nbs/evidence/12_tasks.ipynb #5cdfcffe
 def rows_loader(
-    tensors, # Each with an item a row
-    bs:int, # Rows a batch
-    prepare, # From the tensors of a batch, and whether it trains, to the batch
-    train:bool, # Is it to train on? Then an incomplete batch is left out
-    shuffle:bool=True # The rows to train on?
+    tensors, # Tensors with an item in each row
+    bs:int, # Rows in a batch
+    prepare, # Function of the tensors of a batch, and whether it is for training, that returns the batch
+    train:bool, # Is it for training? If so, the last incomplete batch is dropped
+    shuffle:bool=True # Shuffle the rows in training?
 ):
     "A `DataLoader` of rows"
     def create_batch(at): return tuple(o[at] for o in tensors)
@@ -199,9 +199,9 @@ def rows_loader(
 
 def shift_and_flip(
     x, # Images [batch, channels, height, width]
-    pad=4 # Pixels of the largest shift
+    pad=4 # Largest shift, in pixels
 ):
-    "Each image shifted by up to `pad` pixels each way, over black, and half of them mirrored"
+    "Shift each image by up to `pad` pixels in each direction, over black, and mirror half of them"
     n,c,h,w = x.shape
     x,(top,left) = F.pad(x, [pad]*4),torch.randint(2*pad+1, (2,n,1), device=x.device)
     rows,cols = top+torch.arange(h, device=x.device),left+torch.arange(w, device=x.device)
@@ -210,21 +210,21 @@ def shift_and_flip(
     return x[each, channel, rows[:,None,:,None], cols[:,None,None]]
 
 def text_rows(
-    ids, # Numbers of words or characters, one after another
+    ids, # Numbers of consecutive words or characters
     bs:int, # Rows that are read side by side
-    length:int # Of a row
+    length:int # Length of a row
 ):
-    "Rows of `ids` and of what follows each; row `i` goes on in row `i+bs`"
+    "Rows of `ids` and of the items that follow each; row `i` continues in row `i+bs`"
     n = (len(ids)-1)//(bs*length)
     def cut(o): return o[:bs*n*length].view(bs, n, length).transpose(0, 1).reshape(n*bs, length)
     return cut(ids),cut(ids[1:])
 
 # %% ../../nbs/evidence/12_tasks.ipynb #e853f61b
 def _accuracy(pred, y): return ((pred[0] if isinstance(pred, tuple) else pred).argmax(1)==y).float().mean()
-_accuracy.__name__ = 'accuracy' # In tables
+_accuracy.__name__ = 'accuracy' # For tables
 
 class TrainMeans(Callback):
-    "Mean loss, and mean of `score` if there is one, over the batches of an epoch of training"
+    "Mean loss, and mean of `score` if there is one, over the training batches of an epoch"
     order = Recorder.order-1
     def __init__(self, score=None): self.score,self.seen,self.lost,self.scored = score,0,0.,0.
     def before_train(self): self.seen,self.lost,self.scored = 0,0.,0.
@@ -235,13 +235,13 @@ class TrainMeans(Callback):
         self.lost = self.lost + self.loss.detach()*n
         if self.score: self.scored = self.scored + self.score(self.pred, *self.yb).detach()*n
     def metrics(self):
-        "Of the `Learner`"
+        "Metrics of the `Learner`"
         shown = [ValueMetric(lambda: self.lost/self.seen, 'train_loss_mean')]
         return shown + ([ValueMetric(lambda: self.scored/self.seen, 'train_accuracy')] if self.score else [])
 
 # %% ../../nbs/evidence/12_tasks.ipynb #664af826
 class Frechet(Metric):
-    "Fréchet distance of `n` images that the `GAN` makes to real ones, by the features of a small classifier"
+    "Fréchet distance of `n` images generated by the `GAN` to real ones, by the features of a small classifier"
     def __init__(self, features, real, n): self.features,self.real,self.n = features,real,n
     def reset(self): pass
     def accumulate(self, learn): self.gan = learn.model
@@ -257,9 +257,9 @@ class Frechet(Metric):
 
 def train_features(
     x, y, # Images [n, 1, 28, 28] and classes
-    steps=300 # Of Adam, of 50 images each
+    steps=300 # Steps of Adam, with 50 images each
 ):
-    "The `feature_net` of a task without its last layer, always the same"
+    "The trained `feature_net` of a task without its last layer, always the same"
     with torch.random.fork_rng():
         torch.manual_seed(0)
         net = feature_net()
@@ -272,24 +272,24 @@ def train_features(
 
 # %% ../../nbs/evidence/12_tasks.ipynb #f4c41133
 class Parts(NamedTuple):
-    "What the `Learner` of a task is made of"
-    train:tuple # Tensors, an item a row
-    test:tuple # The same, of what is never trained on
-    prepare:Callable # From the tensors of a batch, and whether it trains, to the batch
-    loss:Callable # From what the network gives, and the targets
+    "Parts of the `Learner` of a task"
+    train:tuple # Tensors with an item in each row
+    test:tuple # The same for the test set
+    prepare:Callable # Function of the tensors of a batch, and whether it is for training, that returns the batch
+    loss:Callable # Function of the output of the network and the targets
     constant:float # `TASKS[…].loss` of a constant prediction
     score:Callable = None # Accuracy
-    metrics:Callable = list # Gives more metrics
+    metrics:Callable = list # Function that returns further metrics
     cbs:tuple = () # Callbacks
-    shuffle:bool = True # The rows to train on?
+    shuffle:bool = True # Shuffle the rows in training?
 
 # %% ../../nbs/evidence/12_tasks.ipynb #3ab91a87
-def _frequencies(y, n): return (torch.bincount(y.flatten(), minlength=n)+1.).div(y.numel()+n) # None is 0
+def _frequencies(y, n): return (torch.bincount(y.flatten(), minlength=n)+1.).div(y.numel()+n) # No frequency is 0
 
 def _guess(y, yt, n): return float(-_frequencies(y, n).log()[yt].mean())
 
 def class_parts(s, train, test, augment=0):
-    "Images with classes"
+    "Parts for images with classes"
     (x,y),(xt,yt) = train,test
     some = x[:5000].float()/255
     mean,std = (o.view(1, -1, 1, 1) for o in (some.mean((0,2,3)), some.std((0,2,3))+1e-6))
@@ -300,12 +300,12 @@ def class_parts(s, train, test, augment=0):
 
 # %% ../../nbs/evidence/12_tasks.ipynb #90f5cda6
 def _constant_margin(p):
-    "The loss of a capsule that is right with probability `p` and has the best constant length"
+    "Margin loss of a capsule that is right with probability `p` and has the best constant length"
     v = (.9*p+.05*(1-p))/(p+.5*(1-p))
     return p*(.9-v)**2 + .5*(1-p)*(v-.1)**2
 
 def capsule_parts(s, train, test):
-    "Images for a `CapsNet`, whose constant prediction has the mean image drawn"
+    "Parts for a `CapsNet`, whose constant prediction is the mean image"
     (x,y),(xt,yt) = train,test
     def prepare(b, training): return b[0].float()/255,b[1],b[1]
     mean = x.float().mean(0)/255
@@ -314,14 +314,14 @@ def capsule_parts(s, train, test):
 
 # %% ../../nbs/evidence/12_tasks.ipynb #edf91410
 def vae_parts(s, train, test):
-    "Images without classes"
+    "Parts for images without classes"
     def prepare(b, training): return (b[0].float()/255,)*2
     p = (train[0].float().mean(0)/255).clamp(1e-3, 1-1e-3)
     lost = sum(float(F.binary_cross_entropy(p.expand(len(o), -1, -1, -1), o.float()/255, reduction='sum')) for o in test[0].split(1000))
     return Parts(train[:1], test[:1], prepare, vae_loss, lost/len(test[0]))
 
 def gan_parts(s, train, test):
-    "Images between -1 and 1, and the features that judge those that are made"
+    "Parts for images between -1 and 1, with the features that judge generated images"
     def image(x): return x.float()/127.5 - 1
     def prepare(b, training): return image(b[0]),b[1]
     features,real = train_features(image(train[0][:10_000]), train[1][:10_000]),[]
@@ -333,34 +333,34 @@ def gan_parts(s, train, test):
 # %% ../../nbs/evidence/12_tasks.ipynb #b2325b3e
 def _text_parts(s, train, test, n, bs, **kwargs):
     if (short := min(len(train), len(test)))<=bs*s['length']: raise InputError(
-        f'a text of {short} words or characters is too short for {bs} rows of {s["length"]}: give the whole data set')
+        f'a text of {short} words or characters is too short for {bs} rows of {s["length"]}; give the whole data set')
     rows = [text_rows(o, bs, s['length']) for o in (train, test)]
     return Parts(*rows, lambda b, training: b, CrossEntropyLossFlat(), _guess(train, rows[1][1], n),
         metrics=lambda: [Perplexity()], **kwargs)
 
 def word_parts(s, train, test):
-    "Words that follow one another from batch to batch"
+    "Parts for words that continue from batch to batch"
     return _text_parts(s, train, test, s['words'], s['bs'], shuffle=False, cbs=(ModelResetter,))
 
 def char_parts(s, train, test):
-    "Texts of characters, in any order"
+    "Parts for texts of characters, in any order"
     return _text_parts(s, train, test, s['chars'], 1)
 
 # %% ../../nbs/evidence/12_tasks.ipynb #4c33f8a9
 class Task(NamedTuple):
-    "What is trained, on what, and how it is judged"
-    about:str # In one line
+    "A training, its data, and how it is judged"
+    about:str # Description in one line
     source:str # One of `SOURCES`
-    parts:Callable # From settings, training and test data to `Parts`
-    net:Callable # From settings to the network
-    metric:str # That it is judged by
-    lower:bool # Is less of it better?
-    full:dict # Settings of the papers' size, for a GPU; n=None takes all
-    tiny:dict # What is different for two cores
+    parts:Callable # Function of settings, training and test data that returns `Parts`
+    net:Callable # Function of settings that returns the network
+    metric:str # Metric by which it is judged
+    lower:bool # Is lower better?
+    full:dict # Settings of the papers' size, for a GPU; n=None takes all items
+    tiny:dict # Changes for two cores
     opts:tuple # Optimizers that belong to it, besides the baselines
-    loss:str = 'valid_loss' # What a constant prediction is compared by, and what has to reach a target
-    hypers:dict = {} # In place of documented defaults
-    factor:float = 1. # Of documented learning rates
+    loss:str = 'valid_loss' # Metric that is compared with a constant prediction, and has to reach a target
+    hypers:dict = {} # Hypers in place of documented defaults
+    factor:float = 1. # Factor on documented learning rates
 
 # %% ../../nbs/evidence/12_tasks.ipynb #93c5cbd1
 TUTORIAL = ('sgd','adam','adadelta','adagrad','adamw','adamax','asgd')
@@ -368,7 +368,7 @@ DEMON_PAPER = ('adam','amsgrad','adamw','qhadam','yellowfin','demon_adam','momen
 
 def _mlp(s): return nn.Sequential(nn.Flatten(), nn.Linear(64, s['hidden']), nn.ReLU(), nn.Linear(s['hidden'], 10))
 
-TASKS = { # Of the two dicts, the first is the full size, and the second what a tiny one changes
+TASKS = { # The first of the two dicts is the full size, and the second lists the changes for a tiny one
     'cifar10-resnet18': Task('ResNet-18 on CIFAR-10, with its stem', 'cifar10', partial(class_parts, augment=4),
         lambda s: resnet18(s['classes'], s['blocks']), 'accuracy', False,
         dict(n=None, n_test=None, classes=10, px=32, blocks=2, bs=128, epochs=50),
@@ -414,22 +414,22 @@ def task_settings(
     task:str, # One of `TASKS`
     size='full' # 'full' or 'tiny'
 ):
-    "The settings of a task"
+    "The settings of a task at the given size"
     t = TASKS[check_choice(task, list(TASKS), 'The list of tasks')]
     return {**t.full, **(t.tiny if check_choice(size, _SIZES, 'The list of sizes')=='tiny' else {})}
 
 # %% ../../nbs/evidence/12_tasks.ipynb #bbaf9893
 class TaskData(NamedTuple):
-    "The data of a task at a size"
+    "The data of a task at one size"
     train:tuple # Images and classes, or numbers of words or characters
-    test:tuple # The same, to report on
-    held:tuple # The same, to tune on
-    rest:tuple # What is trained on while tuning
-    synthetic:bool # Was it generated?
-    digest:str # Of all of it
+    test:tuple # The same for the test set
+    held:tuple # The same for tuning
+    rest:tuple # Training items while tuning
+    synthetic:bool # Are the data generated?
+    digest:str # Digest of all data
 
 def _sized(x, y, n, px, classes, seed):
-    "`n` of the images of the first `classes`, always the same ones, with `px` pixels a side"
+    "Always the same `n` images of the first `classes` classes, with `px` pixels along each side"
     x,y = (o[y<classes] for o in (x, y))
     at = torch.from_numpy(np.random.default_rng(seed).permutation(len(x)))[:n]
     x,y = x[at],y[at]
@@ -438,7 +438,7 @@ def _sized(x, y, n, px, classes, seed):
 
 # %% ../../nbs/evidence/12_tasks.ipynb #222d5948
 def data_folder(
-    folder=None # `None` is fastai's
+    folder=None # `None` for fastai's folder
 ):
     "The folder of data sets"
     return Path(folder).expanduser().resolve() if folder else Path(fastai_path('data'))
@@ -447,19 +447,19 @@ def data_folder(
 def task_data(
     task:str, # One of `TASKS`
     size:str, # 'full' or 'tiny'
-    folder:Path # From `data_folder`
+    folder:Path # Folder from `data_folder`
 )->TaskData:
-    "The data of `task`, from the files in `folder`"
+    "Read the data of `task` from the files in `folder`"
     s,name = task_settings(task, size),TASKS[task].source
     source = SOURCES[name]
     try: got = source.read(folder, s)
     except (InputError, OSError, ValueError, KeyError, EOFError, RuntimeError, pickle.UnpicklingError, tarfile.TarError) as e:
         why = str(e) if isinstance(e, InputError) else f'{type(e).__name__}: {e}'
         raise InputError(f'{task}: the data in {folder} cannot be read ({why}). '
-            'Replace what is damaged, or give another folder with --data') from e
+            'Replace the damaged files, or give another folder with --data') from e
     if got is None:
         way = f', or let --download fetch {source.mb} MB with torchvision' if source.fetch else '; it is not downloaded'
-        raise InputError(f'{task}: {folder} has no {source.need}. Give a folder that has with --data{way}')
+        raise InputError(f'{task}: {folder} has no {source.need}. Give a folder that has it with --data{way}')
     if len(got)==3: train,held,test = got
     else:
         train,test = (_sized(*o, s[n], s['px'], s['classes'], i) for i,(o,n) in enumerate(zip(got, ('n','n_test'))))
@@ -474,24 +474,24 @@ def task_data(
 def task_parts(
     task:str, # One of `TASKS`
     size:str, # 'full' or 'tiny'
-    folder:Path, # From `data_folder`
-    holdout=False # Is it to tune?
+    folder:Path, # Folder from `data_folder`
+    holdout=False # Is it for tuning?
 ):
-    "What the `Learner` of `task` is made of"
+    "The parts of the `Learner` of `task`"
     d = task_data(task, size, folder)
     return TASKS[task].parts(task_settings(task, size), *((d.rest, d.held) if holdout else (d.train, d.test)))
 
 class TaskLearner:
-    "The function of `compare` that makes the `Learner` of a task"
+    "A `learn_fn` for `compare` that makes the `Learner` of a task"
     def __init__(self,
         task:str, # One of `TASKS`
         size='full', # 'full' or 'tiny'
-        folder=None, # Of data sets; `None` is fastai's
-        holdout=False # Train on nine tenths of the training items, and validate on the others?
+        folder=None, # Folder of data sets; `None` for fastai's
+        holdout=False # Train on nine tenths of the training items, and validate on the rest?
     ): self.task,self.size,self.folder,self.holdout = task,size,data_folder(folder),holdout
     def __call__(self, opt_func):
         s,p = task_settings(self.task, self.size),task_parts(self.task, self.size, self.folder, self.holdout)
-        # A language model reads as many rows side by side in both
+        # A language model reads the same number of rows side by side in training and validation
         loaders = [rows_loader(o, s['bs'], p.prepare, train, p.shuffle) for o,train in ((p.train,True), (p.test,False))]
         dls = DataLoaders(*loaders, device=default_device())
         means = TrainMeans(p.score)

@@ -1,4 +1,4 @@
-"""Many seeds trained at once, and what is trained for each claim
+"""Training many seeds at once, and the trainings behind each claim
 
 Docs: https://fastopt.github.io/fastopt/evidence/trials.html.md"""
 
@@ -33,7 +33,7 @@ from ..training.records import append_json_line, exclusive_lock, read_json_lines
 class StackedNet:
     "A network of which many copies are trained at once"
     convs:tuple = () # (channels, size of the kernel, stride) of each convolution
-    hidden:tuple = () # Units of each fully connected layer but the last
+    hidden:tuple = () # Number of units of each fully connected layer but the last
     act:str = 'relu' # Name of a function in `torch.nn.functional`
 
     def shapes(self, shape, c):
@@ -50,7 +50,7 @@ class StackedNet:
         return res
 
     def start(self, shape, c, seeds):
-        "First weights, uniform as PyTorch's layers have them, each [seeds, …]"
+        "Initial weights, uniform as in PyTorch's layers, each [seeds, …]"
         shapes = self.shapes(shape, c)
         def one(seed):
             rng,fans = torch.Generator().manual_seed(seed),[math.prod(shapes[i-i%2][1:]) for i in range(len(shapes))]
@@ -76,7 +76,7 @@ def _cos(a, b, x): return b + (a-b)*(1+math.cos(math.pi*x))/2
 def one_cycle(
     pos:float # Position in the training, 0 to 1
 ):
-    "fastai's one cycle, with its momentum"
+    "fastai's one-cycle schedule, with its momentum"
     up = pos<.25
     x = pos/.25 if up else (pos-.25)/.75
     return dict(lr=_cos(1/25, 1, x) if up else _cos(1, 1e-5, x), mom=_cos(.95, .85, x) if up else _cos(.85, .95, x))
@@ -86,12 +86,12 @@ TRIAL_SHAPES = dict(fc=lambda pos: dict(lr=flat_cos(pos, 1., 1e-5)), flat=lambda
 
 # %% ../../nbs/evidence/15_trials.ipynb #5a7cd399
 def make_opts(
-    e:Entry, # Who trains
+    e:Entry, # Entry to train
     ws:list, # Weights [seeds, …]
     lr:float # Learning rate
 ):
-    """What steps `ws`, with its parameters and the places of their gradients in those of `ws`: one optimizer of whole stacks if each entry
-    goes its own way, of the weights of all seeds if each tensor does, or one a seed if the rule has numbers about all weights"""
+    """Make the optimizers for `ws`, and a list of their parameters with the places of the gradients: one optimizer of whole stacks if the
+    rule works elementwise, one of all seeds if it works per tensor, or one per seed if it uses numbers about all weights"""
     f = getattr(e.opt_func, 'func', e.opt_func)
     alone = not isinstance(f, Rule) or any(t.across for t in f.terms)
     every_one = [[(nn.Parameter(w.detach()[i]), k, i) for k,w in enumerate(ws)] for i in range(len(ws[0]))]
@@ -100,7 +100,7 @@ def make_opts(
     opts = [e.opt_func([p for p,*_ in ps], lr=lr, **e.hypers) for ps in own]
     for o,ps in zip(opts, own):
         for p,k,_ in ps:
-            if k%2: o.state[p]['do_wd'] = False # A bias, as `Learner` has it
+            if k%2: o.state[p]['do_wd'] = False # A bias, marked as `Learner` marks it
     return sum(own, []),opts
 
 # %% ../../nbs/evidence/15_trials.ipynb #525b222e
@@ -115,18 +115,18 @@ def _scores(net, ws, x, y):
     return right/len(x),loss/len(x)
 
 def train_stacked(
-    net:StackedNet, # What is trained
-    e:Entry, # By whom
-    data:tuple, # Images [n, channels, height, width] and classes to train on, and to validate
-    seeds, # Of weights and order of the data
-    epochs:int=8, # Of the training
-    bs:int=64, # Images a batch
-    lr:float=None, # Before the factor of `e`; `None` is the documented one of the rule
+    net:StackedNet, # The network
+    e:Entry, # The optimizer
+    data:tuple, # Images [n, channels, height, width] and classes, for training and for validation
+    seeds, # Seeds of weights and order of the data
+    epochs:int=8, # Number of epochs
+    bs:int=64, # Images in a batch
+    lr:float=None, # Learning rate before the factor of `e`; `None` for the documented one of the rule
     shape:str='fc', # Schedule, a key of `TRIAL_SHAPES`
-    early:int=1, # Epochs after which the early scores are taken
-    then:tuple=() # Another `Entry`, and the share of the training after which it takes over
+    early:int=1, # Number of epochs before the early scores are taken
+    then:tuple=() # Another `Entry`, and the fraction of the training after which it takes over
 )->dict: # Measures, each a list with a number for each seed
-    "Train all seeds, each from its own start on its own batches, and measure how that went"
+    "Train all seeds, each from its own start on its own batches, and measure the results"
     x,y,xv,yv = data
     c,s = int(y.max())+1,len(seeds)
     shape = TRIAL_SHAPES[check_choice(shape, list(TRIAL_SHAPES), 'The list of schedules')]
@@ -161,7 +161,7 @@ def train_stacked(
 
 # %% ../../nbs/evidence/15_trials.ipynb #8a53ff3a
 def _digits(root, n, nv):
-    from sklearn.datasets import load_digits # `fastopt.all` imports nothing that fastai has not
+    from sklearn.datasets import load_digits # `fastopt.all` imports only what fastai needs
     x,y = load_digits(return_X_y=True)
     order = torch.from_numpy(np.random.default_rng(0).permutation(len(y)))
     x,y = torch.from_numpy(x).float().view(-1, 1, 8, 8)[order],torch.from_numpy(y)[order]
@@ -177,7 +177,7 @@ def _cifar10(root, n, nv):
     res = []
     for part,k in (('train', n), ('test', nv)):
         ds = ImageFolder(Path(root)/'cifar10'/part)
-        pick = [ds[i*len(ds)//k] for i in range(k)] # As many of each class
+        pick = [ds[i*len(ds)//k] for i in range(k)] # Equally many of each class
         res += [torch.stack([torch.from_numpy(np.array(o)) for o,_ in pick]).permute(0, 3, 1, 2).float(), torch.tensor([o for _,o in pick])]
     return res
 
@@ -186,20 +186,20 @@ TRIAL_DATA = dict(digits=_digits, fashion=_fashion, cifar10=_cifar10)
 # %% ../../nbs/evidence/15_trials.ipynb #6f2aca68
 @dataclass(frozen=True)
 class SmallTask:
-    "What is trained, at a size that a CPU bears"
+    "A task small enough for a CPU"
     data:str # Key of `TRIAL_DATA`
-    n:int # Images to train on
-    nv:int # Images to validate
+    n:int # Number of training images
+    nv:int # Number of validation images
     net:StackedNet # The network
-    epochs:int # Of a training
-    bs:int # Images a batch
-    early:int # Epochs after which the early scores are taken
-    pool:int = 1 # Pixels to a side whose mean becomes one
+    epochs:int # Number of epochs
+    bs:int # Images in a batch
+    early:int # Number of epochs before the early scores are taken
+    pool:int = 1 # Side of the squares of pixels that are averaged into one
     def load(self, root):
-        "Images and classes, standardized by those to train on"
+        "Images and classes, standardized by the training images"
         try: x,y,xv,yv = TRIAL_DATA[self.data](root, self.n, self.nv)
-        except (OSError, RuntimeError) as e: raise InputError(f'There is no {self.data} in {root} ({e}): give data=… the folder '
-            'that has FashionMNIST/raw (torchvision.datasets.FashionMNIST downloads it) or cifar10 (fastai: untar_data(URLs.CIFAR))') from e
+        except (OSError, RuntimeError) as e: raise InputError(f'There is no {self.data} in {root} ({e}); give data=… the folder '
+            'with FashionMNIST/raw (torchvision.datasets.FashionMNIST downloads it) or cifar10 (fastai: untar_data(URLs.CIFAR))') from e
         x,xv = (F.avg_pool2d(o, self.pool) for o in (x, xv))
         dims = (0, 2, 3)
         m,s = x.mean(dims, keepdim=True),x.std(dims, keepdim=True)
@@ -212,17 +212,17 @@ SMALL_TASKS = dict(fashion=SmallTask('fashion', 1920, 2000, _cnn, 8, 64, 1, 2), 
     digits=SmallTask('digits', 1437, 360, _mlp, 20, 64, 2), long=SmallTask('digits', 1437, 360, _mlp, 50, 32, 5))
 
 # %% ../../nbs/evidence/15_trials.ipynb #6764f789
-SEEDS = tuple(range(10)) # Of what is reported
-RATES = (3e-4, 1e-3, 3e-3, 1e-2, 3e-2) # To tune among; further ones follow if the best is at an end
-SGD_RATES = (.01, .03, .1, .3, 1.) # For descent without adaptive rates
+SEEDS = tuple(range(10)) # Seeds of the reported results
+RATES = (3e-4, 1e-3, 3e-3, 1e-2, 3e-2) # Candidates for tuning; more are tried if the best is at an end
+SGD_RATES = (.01, .03, .1, .3, 1.) # The same for gradient descent without adaptive rates
 
 class Trials:
-    "Trainings of claims, each done once and kept in the folder `out`"
+    "Trainings for claims, each done once and stored in the folder `out`"
     def __init__(self, data='.', out='runs/ledger', seeds=SEEDS, show=False, wanted=None):
         self.root,self.out,self.seeds,self.show,self.wanted,self.loaded = data,Path(out),tuple(seeds),show,wanted,{}
-        self.seconds = 0. # What was spent on the trainings that were asked for, whenever that was
+        self.seconds = 0. # Total time of the requested trainings, including stored ones
     def wants(self, *arms):
-        "Is one of `arms` asked for?"
+        "Is one of `arms` requested?"
         return self.wanted is None or any(o in self.wanted for o in arms)
     def load(self, task):
         "The data of a task, read once"
@@ -230,7 +230,7 @@ class Trials:
         if task not in self.loaded: self.loaded[task] = SMALL_TASKS[task].load(self.root)
         return self.loaded[task]
     def kept(self, told, make):
-        "What `make` gives for what `told` says; from the folder if it was made before"
+        "Return the stored result for `told`, or call `make` and store its result"
         key,path = _digest(told),self.out/'trials.jsonl'
         with exclusive_lock(self.out/'locks'/key):
             rec = first(o for o in read_json_lines(path) if o['key']==key)
@@ -243,7 +243,7 @@ class Trials:
         self.seconds += rec['seconds']
         return rec['found']
     def __call__(self, task, e, lr=None, seeds=None, holdout=False, then=(), **kwargs):
-        "The measures of a training of `task` by `e`"
+        "Measures of a training of `task` with `e`"
         o,seeds = SMALL_TASKS[task],self.seeds if seeds is None else seeds
         data = self.load(task)
         if holdout: data = (*(t[:-len(data[0])//5] for t in data[:2]), *(t[-len(data[0])//5:] for t in data[:2]))
@@ -254,10 +254,10 @@ class Trials:
             _digest([rule_source(e.opt_func), then and rule_source(then[0].opt_func)])]
         return self.kept(told, lambda: train_stacked(net, e, data, seeds, lr=lr, then=then, **kw))
     def tuned(self, task, e, rates=RATES, **kwargs):
-        "The measures at the best of `rates` on a hold-out, and that rate"
+        "Measures at the best of `rates` on a hold-out, and that rate"
         def score(lr): return np.mean(self(task, e, lr, range(TUNING_SEED, TUNING_SEED+3), True, **kwargs)['accuracy'])
         found = {o: score(o) for o in rates}
-        while len(found)<len(rates)+4: # The best may lie outside
+        while len(found)<len(rates)+4: # The best rate may lie outside
             best,low,high = max(found, key=found.get),min(found),max(found)
             if low<best<high: break
             more = low/3 if best==low else high*3
@@ -267,9 +267,9 @@ class Trials:
 
 # %% ../../nbs/evidence/15_trials.ipynb #8a374f66
 def by_measure(
-    arms:dict # From an arm to a dict from a measure to numbers
+    arms:dict # Dict from arms to dicts from measures to numbers
 ):
-    "The same, from a measure to a dict from an arm to numbers"
+    "Turn it into a dict from measures to dicts from arms to numbers"
     return {k: {a: o[k] for a,o in arms.items() if k in o} for k in dict.fromkeys(k for o in arms.values() for k in o)}
 
 _sgdm = Entry('momentum', partial(every.momentum, lr=.1))
@@ -294,7 +294,7 @@ def _curves(t):
     return by_measure(found)
 
 # %% ../../nbs/evidence/15_trials.ipynb #ee9b9d3c
-FIELD = ('adam','adamw','momentum, tuned','diffgrad','adamod','diffmod','deepmemory','ranger','radam','qhadam') # Who is ranked
+FIELD = ('adam','adamw','momentum, tuned','diffgrad','adamod','diffmod','deepmemory','ranger','radam','qhadam') # Optimizers to rank
 
 def _fashion_arms(t):
     """1,920 images of Fashion-MNIST, halved to 14x14, and 2,000 to validate; a network of 2 convolutions with 8 and
@@ -398,7 +398,7 @@ def _long_arms(t):
 
 # %% ../../nbs/evidence/15_trials.ipynb #bf0957f0
 class SmallTransformer(nn.Module):
-    "A decoder of one layer with attention written out, for Hessians need its second derivative"
+    "A decoder of one layer with attention written out, because Hessians need its second derivative"
     def __init__(self, vocab, d=48, heads=4, length=32):
         super().__init__()
         self.heads,self.tokens,self.places = heads,nn.Embedding(vocab, d),nn.Embedding(length, d)
@@ -415,18 +415,18 @@ class SmallTransformer(nn.Module):
 # %% ../../nbs/evidence/15_trials.ipynb #cff3259e
 def clipped(
     u, # Vector
-    q # Share of the entries, the largest ones, that is bounded by the largest of the others
+    q # Fraction of the entries, the largest ones, that is bounded by the largest of the others
 ):
-    "`u` with its largest entries clipped"
+    "Clip the largest entries of `u`"
     top = u.abs().kthvalue(max(1, len(u)-int(q*len(u)))).values.item()
     return u.clamp(-top, top)
 
 def directional_sharpness(
-    loss, # With a graph
+    loss, # Scalar with its graph
     ps, # Weights
-    us # Dict from a name to an update [all weights]
+    us # Dict from names to updates [all weights]
 ):
-    "For each update, as a direction of length 1: the sharpness, and by how much a step of the best length lowers the quadratic model"
+    "For each update, scaled to length 1, its sharpness, and the largest decrease of the quadratic model along it"
     g = torch.cat([o.flatten() for o in torch.autograd.grad(loss, ps, create_graph=True)])
     found = {}
     for k,u in us.items():
@@ -438,7 +438,7 @@ def directional_sharpness(
 
 # %% ../../nbs/evidence/15_trials.ipynb #4f848d39
 def _sharpness_of(text, seed, marks=(50, 200), bs=32, length=32):
-    "Sharpness and best decrease of updates of SGD and Adam, clipped and not, at `marks` of a training of a transformer by Adam"
+    "Sharpness and best decrease along updates of SGD and Adam, clipped and not, at the steps `marks` of a training with Adam"
     chars = sorted({*text})
     data,rng = torch.tensor([chars.index(o) for o in text]),torch.Generator().manual_seed(seed)
     def batch(n):
@@ -458,7 +458,7 @@ def _sharpness_of(text, seed, marks=(50, 200), bs=32, length=32):
         adam = torch.cat([(b-p.detach()).flatten() for b,p in zip(before, ps)])
         sgd = torch.cat([p.grad.flatten() for p in ps])
         with torch.no_grad():
-            for p,b in zip(ps, before): p.copy_(b) # All at the point that the updates belong to
+            for p,b in zip(ps, before): p.copy_(b) # Restore the point that all updates start from
         us = dict(sgd=sgd, adam=adam)|{f'{k}, {q}% clipped':clipped(u, q/100) for k,u in (('sgd',sgd), ('adam',adam)) for q in (10,50)}
         for k,(h,gain) in directional_sharpness(loss_of(*batch(4*bs)), ps, us).items():
             found.setdefault(k, {}).update({f'log10 of sharpness, step {t}':math.log10(max(h, 1e-12)),
@@ -475,8 +475,8 @@ def _sharpness_arms(t):
     """A transformer of one layer with 48 units and 4 heads on the characters of the first 200,000 of the Penn Treebank, trained by Adam
     at 1e-3 on 32 sequences of 32; updates of one batch, measured on 128 sequences; a curvature that is not positive counts as 1e-12"""
     path = Path(t.root)/'ptb'/'train.txt'
-    if not path.is_file(): raise InputError(f'There is no {path}: '
-        'give data=… the folder that has ptb/train.txt, the Penn Treebank of Mikolov')
+    if not path.is_file(): raise InputError(f'There is no {path}; '
+        'give data=… the folder with ptb/train.txt, the Penn Treebank of Mikolov')
     text = path.read_text(encoding='utf-8')[:200_000]
     def make():
         runs = [_sharpness_of(text, s) for s in t.seeds]

@@ -1,4 +1,4 @@
-"""Where they come from, what is refused, and how they are decoded once a machine
+"""Data sets of images: where they come from, what is rejected, and decoding each image once per machine
 
 Docs: https://fastopt.github.io/fastopt/vision/images.html.md"""
 
@@ -28,34 +28,34 @@ def find_splits(
     "The training folder and the validation folder at `path`, or one level below"
     roots = [path, *sorted(o for o in path.iterdir() if o.is_dir())]
     root = first(o for o in roots if (o/'train').is_dir())
-    if not root: raise InputError(f'{path} has no folder `train`: put images in {path}/train/CLASS/ and {path}/val/CLASS/')
+    if not root: raise InputError(f'{path} has no folder `train`; put images in {path}/train/CLASS/ and {path}/val/CLASS/')
     valid = first(root/o for o in ('val','valid','test') if (root/o).is_dir())
-    if not valid: raise InputError(f'{root} has no validation folder: put images in {root}/val/CLASS/ (or valid, or test)')
+    if not valid: raise InputError(f'{root} has no validation folder; put images in {root}/val/CLASS/ (or valid, or test)')
     return root/'train',valid
 
 # %% ../../nbs/vision/00_images.ipynb #6a6ccb27
-MAX_EXPANSION,ALWAYS_ALLOWED = 100,2**24 # Times its own size that an archive may unpack to, and bytes that any may
+MAX_EXPANSION,ALWAYS_ALLOWED = 100,2**24 # Largest ratio of unpacked to archive size, and number of bytes that is always allowed
 
 def _size_guard(fname, dest):
-    "A function that is told the bytes of each member of `fname`, and refuses what is too much for `dest`, or for an archive of images"
+    "A function that adds up the bytes of the members of `fname`, and raises an error if they exceed the disk or the allowed ratio"
     size,free,taken = fname.stat().st_size,shutil.disk_usage(dest).free,0
     most = max(ALWAYS_ALLOWED, MAX_EXPANSION*size)
     def weigh(n):
         nonlocal taken
-        taken += max(n, 4096) # A disk gives no less to a file
+        taken += max(n, 4096) # Smallest size of a file on disk
         if taken>free: raise InputError(f'{fname} needs more than the {free:,} bytes that are free in {dest}. '
             'Make room, or unpack it elsewhere and give the folder')
-        if taken>most: raise InputError(f'{fname} has {size:,} bytes and would unpack to more than {most:,}, as no archive of images does. '
+        if taken>most: raise InputError(f'{fname} has {size:,} bytes and would unpack to more than {most:,}, unlike any archive of images. '
             'If you trust it, unpack it yourself and give the folder')
     return weigh
 
 def _as_unicode(name):
-    "`name` as Unicode: bytes that are not UTF-8 are taken for Latin-1"
+    "Convert `name` to Unicode; bytes that are not UTF-8 are read as Latin-1"
     try: return name.encode() and name
     except UnicodeEncodeError: return name.encode(errors='surrogateescape').decode('latin-1')
 
 def _safe_member(member, dest, weigh):
-    "What to unpack in `dest` for `member`: what tarfile's own filter for untrusted data says, strict about absolute paths and links too"
+    "Apply tarfile's filter for untrusted data to `member`, with strict checks of absolute paths and links"
     weigh(max([member.size, *(at+n for at,n in member.sparse or ())]))
     member = member.replace(name=_as_unicode(member.name), linkname=_as_unicode(member.linkname), deep=False)
     if Path(member.name).is_absolute(): raise tarfile.AbsolutePathError(member)
@@ -66,7 +66,7 @@ def _safe_member(member, dest, weigh):
 
 # %% ../../nbs/vision/00_images.ipynb #84f9fdbc
 class _Header(tarfile.TarInfo):
-    "A header of a tar archive; one that goes before a member is read into memory, so it must not be large"
+    "A header of a tar archive; a header that precedes a member is read into memory, so its size is limited"
     def _proc_member(self, *args, **kwargs):
         ahead = self.type in (tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK)
         if ahead and not 0<=self.size<=2**20: raise tarfile.ReadError(f'a header has {self.size:,} bytes')
@@ -77,7 +77,7 @@ def _untar(fname, dest, weigh):
     with tarfile.open(fname, tarinfo=_Header, encoding='utf-8') as t:
         t.extractall(dest, filter=partial(_safe_member, weigh=weigh))
         end,f = t.offset,t.fileobj
-        if f.tell()<end+tarfile.BLOCKSIZE: raise tarfile.ReadError('its end is missing') # For tarfile that is as good as an end
+        if f.tell()<end+tarfile.BLOCKSIZE: raise tarfile.ReadError('its end is missing') # tarfile accepts a missing end
         if isinstance(f, io.BufferedReader) and f.seek(end)==end and any(f.read(tarfile.BLOCKSIZE)):
             raise tarfile.ReadError('a header is damaged')
         while n := len(f.read(2**20)): weigh(n) # The checksum of a compressed archive comes after the last byte
@@ -87,9 +87,9 @@ _TAR_TYPES = {stat.S_IFLNK:tarfile.SYMTYPE, stat.S_IFCHR:tarfile.CHRTYPE, stat.S
     stat.S_IFSOCK:tarfile.CHRTYPE}
 
 def _as_tar(z, o):
-    "The entry `o` of the zip archive `z`, as tarfile says it"
+    "Convert the entry `o` of the zip archive `z` to a tarfile member"
     name = o.filename
-    if not o.flag_bits & 0x800: # Then it is in code page 437, says the standard; many write UTF-8 and do not say so
+    if not o.flag_bits & 0x800: # By the standard, the name is then in code page 437, but many programs write UTF-8
         with suppress(ValueError): name = name.encode('cp437').decode()
     m = tarfile.TarInfo(name)
     m.size,m.type = o.file_size,tarfile.DIRTYPE if o.is_dir() else _TAR_TYPES.get(stat.S_IFMT(o.external_attr>>16), tarfile.REGTYPE)
@@ -111,7 +111,7 @@ def _unzip(fname, dest, weigh):
 # %% ../../nbs/vision/00_images.ipynb #95312481
 _DAMAGE_ERRORS = (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error,
     EOFError, ValueError, LookupError, ArithmeticError, RuntimeError)
-# Not the disk's fault
+# Errors that are not caused by the disk
 _NAME_ERRNOS = (None, errno.EINVAL, errno.EEXIST, errno.EISDIR, errno.ENOTDIR, errno.ENAMETOOLONG, errno.EILSEQ, errno.ELOOP)
 
 def _digest(fname):
@@ -122,19 +122,19 @@ def _digest(fname):
     return h.hexdigest()[:16]
 
 def _unpack(fname, dest):
-    "Unpack the archive `fname` to the new folder `dest`, or refuse it"
+    "Unpack the archive `fname` into the new folder `dest`, or raise an error"
     dest.mkdir()
     with open(fname, 'rb') as f: unpack = _unzip if f.read(4) in (b'PK\3\4', b'PK\5\6') else _untar
     unpack(fname, dest, _size_guard(fname, dest))
-    for o in dest.rglob('*'): # Where a link leads is sure only now that all are there
+    for o in dest.rglob('*'): # The target of a link is known only after everything is unpacked
         if o.is_symlink() and not (o.exists() and o.resolve(strict=True).is_relative_to(dest.resolve())):
             raise tarfile.LinkOutsideDestinationError(tarfile.TarInfo(o.relative_to(dest).as_posix()), o)
 
 def extract_archive(
     fname:Path, # A tar archive, compressed or not, or a zip archive
-    cache:Path=None # Where to unpack; by default fastai's data folder
+    cache:Path=None # Where to unpack; fastai's data folder if `None`
 ):
-    "The folder with the content of archive `fname`, unpacked if it was not yet"
+    "Return the folder with the content of archive `fname`, unpacked if necessary"
     cache = Path(cache or fastai_path('data'))
     dest = cache/f'{fname.name.split(".")[0]}-{_digest(fname)}'
     if dest.exists(): return dest
@@ -144,16 +144,16 @@ def extract_archive(
         _unpack(fname, part/'all')
         try: (part/'all').rename(dest)
         except OSError:
-            if not dest.exists(): raise # Else another process was first
+            if not dest.exists(): raise # Otherwise another process finished first
     except tarfile.FilterError as e:
-        raise InputError(f'{fname} is not safe to unpack: {e.tarinfo.name!r} gives {type(e).__name__}. Nothing of it was kept; '
+        raise InputError(f'{fname} is not safe to unpack: {e.tarinfo.name!r} raises {type(e).__name__}. Nothing was kept; '
             'pack it again without such members, or give the folder itself') from e
     except (*_DAMAGE_ERRORS, OSError) as e:
-        why = first(str(e).splitlines()) or type(e).__name__ # Of tarfile's, the other lines say what each compression thinks of it
+        why = first(str(e).splitlines()) or type(e).__name__ # The other lines of tarfile's message are about each compression format
         if isinstance(e, OSError) and e.errno not in _NAME_ERRNOS:
             raise InputError(f'{fname} cannot be unpacked in {cache}: {why}. Make room there, '
                 'or unpack it elsewhere and give the folder') from e
-        raise InputError(f'{fname} is damaged, or no tar archive and no zip ({why}). Fetch it again, or give the folder itself') from e
+        raise InputError(f'{fname} is damaged, or is not a tar or zip archive ({why}). Download it again, or give the folder itself') from e
     finally: shutil.rmtree(part, ignore_errors=True)
     return dest
 
@@ -161,15 +161,15 @@ def extract_archive(
 def image_digest(
     fname # Image file
 ):
-    "The SHA-256 of image `fname`, or `None` if it cannot be read or decoded"
+    "SHA-256 of image `fname`, or `None` if it cannot be read or decoded"
     with suppress(OSError):
         data = Path(fname).read_bytes()
         if verify_image(io.BytesIO(data)): return hashlib.sha256(data).hexdigest()
 
 def check_images(
     files:list, # Image files
-    root:Path, # What the fingerprint's names are relative to
-    many=2000 # Show a progress bar from so many files on
+    root:Path, # Folder to which the names in the fingerprint are relative
+    many=2000 # Show a progress bar for at least this number of files
 ):
     "The `files` that can be decoded, those that cannot, and a fingerprint of names and contents"
     marks = parallel(image_digest, files, threadpool=True, progress=len(files)>=many and is_interactive())
@@ -179,12 +179,12 @@ def check_images(
 
 # %% ../../nbs/vision/00_images.ipynb #8949cc01
 def check_classes(trn, val, train, valid):
-    "Refuse images that no classifier can learn from"
+    "Raise an error if no classifier can learn from the images"
     for files,folder in ((trn,train),(val,valid)):
-        if not files: raise InputError(f'{folder} holds no image that can be read: put images in {folder}/CLASS/')
+        if not files: raise InputError(f'{folder} contains no readable image; put images in {folder}/CLASS/')
     known,asked = ({parent_label(o) for o in files} for files in (trn,val))
-    if len(known)<2: raise InputError(f'{train} has one class only ({first(known)}), so nothing to tell apart. Add a folder for each class')
-    if new := sorted(asked-known): raise InputError(f'{valid} has classes that {train} has not: {abbreviate(new)}. Add images to train on')
+    if len(known)<2: raise InputError(f'{train} has only one class ({first(known)}); add a folder for each further class')
+    if new := sorted(asked-known): raise InputError(f'{valid} has classes that {train} lacks: {abbreviate(new)}; add training images')
 
 # %% ../../nbs/vision/00_images.ipynb #5ce063c1
 def grey_block(size):
@@ -192,7 +192,7 @@ def grey_block(size):
     return DataBlock((ImageBlock(PILImageBW), CategoryBlock), get_x=ItemGetter(0), get_y=ItemGetter(1), item_tfms=Resize(size))
 
 def digits_source():
-    "The source of scikit-learn's digits: 1,438 to train on, 359 to validate"
+    "The source of scikit-learn's digits, with 1,438 for training and 359 for validation"
     imgs,ys = load_digits(return_X_y=True)
     imgs = (imgs.reshape(-1, 8, 8)*255/16).astype('uint8')
     items = L(zip(imgs, ys.astype(str)))
@@ -203,50 +203,50 @@ def digits_source():
 
 # %% ../../nbs/vision/00_images.ipynb #274ad79e
 def photo_block(size):
-    "Image files: random crops and flips of `size`×`size` pixels to train on, the middle to validate on"
+    "`DataBlock` of image files, with random crops and flips of `size`×`size` pixels in training and the centre in validation"
     return DataBlock((ImageBlock, CategoryBlock), get_y=parent_label, item_tfms=[RandomResizedCrop(size, min_scale=.35), FlipItem()],
         batch_tfms=Normalize.from_stats(*imagenet_stats))
 
 # %% ../../nbs/vision/00_images.ipynb #4fda1af4
 def hold_out(
     files:list, # Image files in folders of their classes
-    share:float, # Of each class, above 0 and below 1; at least one image
-    seed:int=42 # Which ones
+    share:float, # Fraction of each class, above 0 and below 1; at least one image
+    seed:int=42 # Seed of the selection
 ):
-    "The `files` to train on, and those to validate on"
+    "Split `files` into training and validation files"
     rng,groups = random.Random(seed),groupby(files, parent_label)
     held = {o for g in groups.values() for o in rng.sample(g, max(1, round(share*len(g))))}
     return [[o for o in files if (o in held)==b] for b in (False,True)]
 
 def _class_folders(path):
-    "The folder of the folders of classes at `path`, or one level below"
+    "The folder that contains the class folders, at `path` or one level below"
     try: train,valid = find_splits(path)
-    except InputError: # So there is no split
+    except InputError: # There is no split
         if (path/'train').is_dir(): return path/'train'
-    else: raise InputError(f'{train.parent} has the folders {train.name} and {valid.name} already: leave out --valid-pct')
+    else: raise InputError(f'{train.parent} already has the folders {train.name} and {valid.name}; leave out --valid-pct')
     inner = [o for o in path.iterdir() if o.is_dir()]
     return inner[0] if len(inner)==1 and any(o.is_dir() for o in inner[0].iterdir()) else path
 
 # %% ../../nbs/vision/00_images.ipynb #4bbe5448
 def folder_source(
-    path:Path, # Folder with `train` and `val` (or `valid`, `test`) in it; with `valid_pct`, folder with a folder for each class
-    strict:bool=False, # Refuse images that cannot be decoded?
-    valid_pct:float=None, # Share of each class to validate on, above 0 and below 1, where there is no folder for it
-    seed:int=42 # Which images `valid_pct` takes
+    path:Path, # Folder with `train` and `val` (or `valid`, `test`); with `valid_pct`, folder with a folder for each class
+    strict:bool=False, # Raise an error for images that cannot be decoded?
+    valid_pct:float=None, # Fraction of each class for validation, above 0 and below 1, if there is no folder for it
+    seed:int=42 # Seed of the selection by `valid_pct`
 ):
     "The source of the image files in `path`"
     if valid_pct is None:
         try: dirs = find_splits(path)
         except InputError as e:
-            raise InputError(f'{e}. With a folder for each class alone, --valid-pct 0.2 holds out a fifth of each') from e
-    elif not 0<valid_pct<1: raise InputError(f'--valid-pct {valid_pct} is no share: give a number above 0 and below 1, as 0.2')
+            raise InputError(f'{e}. If there are only class folders, --valid-pct 0.2 holds out a fifth of each class') from e
+    elif not 0<valid_pct<1: raise InputError(f'--valid-pct {valid_pct} is not a fraction; give a number above 0 and below 1, such as 0.2')
     else: dirs = [_class_folders(path)]
     root = dirs[0].parent if valid_pct is None else dirs[0]
     found = L(o for d in dirs for o in get_image_files(d).sorted() if o.parent.parent==d)
     good,bad,mark = check_images(found, root)
     bad = bad.map(lambda o: str(o.relative_to(root)))
     if bad and strict:
-        raise InputError(f'{len(bad)} images cannot be decoded: {abbreviate(bad)}. Mend or remove them, or leave out --strict')
+        raise InputError(f'{len(bad)} images cannot be decoded: {abbreviate(bad)}; repair or remove them, or leave out --strict')
     trn,val = (good.filter(lambda o: o.parent.parent==d) for d in dirs) if valid_pct is None else map(L, hold_out(good, valid_pct, seed))
     check_classes(trn, val, dirs[0], dirs[-1])
     return AttrDict(train=trn, valid=val, label=parent_label, block=photo_block, size=64, c_in=3, arch='xresnet18',
@@ -256,14 +256,14 @@ def folder_source(
 archives_160 = dict(imagenette=URLs.IMAGENETTE_160, imagewoof=URLs.IMAGEWOOF_160)
 
 def image_source(
-    data:str, # Name of a data set, folder, or archive of one, tar or zip
-    strict:bool=False, # Refuse images that cannot be decoded?
-    valid_pct:float=None, # Share to validate on, of a folder without a split, as `folder_source` takes it
-    seed:int=42 # Which images `valid_pct` takes
+    data:str, # Name of a data set, folder, or tar or zip archive of a folder
+    strict:bool=False, # Raise an error for images that cannot be decoded?
+    valid_pct:float=None, # Fraction for validation if a folder has no split, as in `folder_source`
+    seed:int=42 # Seed of the selection by `valid_pct`
 ):
-    "The source called `data`"
+    "Find the source called `data`"
     if data=='digits':
-        if valid_pct is not None: raise InputError('The digits have a split of their own: leave out --valid-pct')
+        if valid_pct is not None: raise InputError('the digits have their own split; leave out --valid-pct')
         return digits_source()
     path = Path(data).expanduser()
     try:
@@ -274,22 +274,22 @@ def image_source(
 
 # %% ../../nbs/vision/00_images.ipynb #b9347161
 def balanced_subset(
-    items:list, # What to choose from
+    items:list, # Items to choose from
     label, # Function from an item to its class
-    n:int, # How many to keep, at least one of each class
-    seed:int=42 # Which ones
+    n:int, # Number of items to keep, at least one of each class
+    seed:int=42 # Seed of the selection
 ):
-    "`n` of `items`, as many of each class as of the others while they last"
+    "Select `n` of `items`, equally many of each class as far as possible"
     groups,rng = groupby(items, label),random.Random(seed)
-    if n<len(groups): raise InputError(f'--limit {n} is less than the {len(groups)} classes: give {len(groups)} or more')
+    if n<len(groups): raise InputError(f'--limit {n} is less than the {len(groups)} classes; give {len(groups)} or more')
     ranked = L((i,o) for g in groups.values() for i,o in enumerate(rng.sample(g, len(g))))
     return ranked.sorted(itemgetter(0)).itemgot(1)[:n]
 
 # %% ../../nbs/vision/00_images.ipynb #cc80ddf8
 def digits_folder(
-    dest:Path # Folder to make, if it is not there
+    dest:Path # Folder to create, if it does not exist
 ):
-    "scikit-learn's digits as files of 32×32 pixels: 1,438 to train on, 359 to validate on"
+    "Write scikit-learn's digits as files of 32×32 pixels, 1,438 for training and 359 for validation"
     if dest.exists(): return dest
     part,src = Path(tempfile.mkdtemp(dir=dest.parent)),digits_source()
     try:
@@ -306,16 +306,16 @@ archives = dict(imagenette=(URLs.IMAGENETTE_320, URLs.IMAGENETTE), imagewoof=(UR
     imagewang=(URLs.IMAGEWANG_320, URLs.IMAGEWANG))
 
 def _download(url):
-    "The folder of the archive at `url`"
+    "Download and unpack the archive at `url`, and return its folder"
     try: return untar_data(url)
-    except Exception as e: raise OSError(e) from e # Of many kinds: the network's, the archive's, fastdownload's own
+    except Exception as e: raise OSError(e) from e # Errors of many kinds, from the network, the archive, or fastdownload
 
 def resolve_data(
     data:str, # 'digits', name in `archives`, folder, or archive
-    size:int=128, # Pixels a side that are wanted
-    cache:Path=None # Where to unpack; by default fastai's data folder
+    size:int=128, # Wanted pixels along each side
+    cache:Path=None # Where to unpack; fastai's data folder if `None`
 ):
-    "The folder that has `train` in it"
+    "Find the folder that contains `train`"
     path,home = Path(data).expanduser(),Path(cache or fastai_path('data'))
     if not path.exists(): check_choice(str(data), ['digits', *archives], 'There is no such file or folder, and the list of data sets')
     try:
@@ -326,18 +326,18 @@ def resolve_data(
         return find_splits(path)[0].parent
     except OSError as e:
         raise InputError(f'Cannot get, read or unpack {data}: {e}. '
-            'Give a folder or an archive that is there, with --data in a command') from e
+            'Give an existing folder or archive, for example with --data') from e
 
 # %% ../../nbs/vision/00_images.ipynb #d670a35e
-# Images to train and to validate on, mark of their names
+# Numbers of training and validation images, digest of their names
 official_splits = dict(imagenette=(9469, 3925, '1d3b7e4e6d4af6b7'), imagewoof=(9025, 3929, 'ff726a4f811c6a93'))
 
 def _digest_lines(lines): return hashlib.sha256('\n'.join(lines).encode(errors='surrogateescape')).hexdigest()[:16]
 
 def fingerprint(
-    path:Path # With `train` in it
+    path:Path # Folder that contains `train`
 ):
-    "`files` to train and to validate on, `mark` of names and sizes, and which `official` data set has these names, if one has"
+    "Training and validation `files`, `mark` of names and sizes, and the `official` data set with these names, if there is one"
     dirs = find_splits(path)
     files = [get_image_files(d).filter(lambda o: o.parent.parent==d).sorted() for d in dirs]
     check_classes(*files, *dirs)
@@ -348,24 +348,24 @@ def fingerprint(
 
 # %% ../../nbs/vision/00_images.ipynb #de8f4647
 def noisy_labels(
-    path:Path, # With a `noisy_*.csv` in it
-    noise:int # Percent, one of those the file has
+    path:Path, # Folder that contains a `noisy_*.csv`
+    noise:int # Percentage of wrong labels, one of those in the file
 ):
-    "From 'split/class/name' to a label, as the official file has them"
+    "Map 'split/class/name' to labels, as in the official file"
     file = first(sorted(path.glob('noisy_*.csv')))
     if not file:
-        raise InputError(f'{path} has no noisy_*.csv, which says the labels with {noise}% noise: take the archive of the official data set')
+        raise InputError(f'{path} has no noisy_*.csv, with the labels for {noise}% noise; use the archive of the official data set')
     with file.open(newline='') as f: rows = list(csv.DictReader(f))
     levels = [k.removeprefix('noisy_labels_') for k in (rows[0] if rows else {}) if k.startswith('noisy_labels_')]
-    if str(noise) not in levels: raise InputError(f'{file} has no labels with {noise}% noise: give {", ".join(levels) or "another file"}')
+    if str(noise) not in levels: raise InputError(f'{file} has no labels with {noise}% noise; give {", ".join(levels) or "another file"}')
     return {r['path']:r[f'noisy_labels_{noise}'] for r in rows}
 
 # %% ../../nbs/vision/00_images.ipynb #f32516c5
 def make_labeller(
-    files:list, # To train on
-    noise:int=0 # Percent of wrong labels
+    files:list, # Training files
+    noise:int=0 # Percentage of wrong labels
 ):
-    "A function from a file to its label, wrong ones for some of `files`"
+    "A function from a file to its label, wrong for some of `files` if there is noise"
     if not noise: return parent_label
     root = data_root(files)
     known,names = noisy_labels(root, noise),[o.relative_to(root).as_posix() for o in files]
@@ -379,15 +379,15 @@ def _look_up(file, root, known): return known.get(os.path.relpath(file, root), p
 
 # %% ../../nbs/vision/00_images.ipynb #2c09aee1
 def image_to_array(
-    img:Image.Image, # Of any size
-    side:int=None # The most that the shorter side may have; by default anything
+    img:Image.Image, # Image of any size
+    side:int=None # Largest length of the shorter side; any if `None`
 ):
-    "`img` as an array (height, width, 3) of bytes"
+    "Convert `img` to an array of bytes, of shape (height, width, 3)"
     if side and min(img.size)>side: img = img.resize([max(side, round(o*side/min(img.size))) for o in img.size], Image.LANCZOS)
     return np.array(img)
 
 def decode_image(file, side=None):
-    "The image in `file` by `image_to_array`, `None` if it cannot be decoded"
+    "Decode the image in `file` with `image_to_array`; `None` if it cannot be decoded"
     with suppress(OSError, SyntaxError, ValueError, Image.DecompressionBombError): return image_to_array(PILImage.create(file), side)
 
 # %% ../../nbs/vision/00_images.ipynb #56dc36a8
@@ -395,13 +395,13 @@ def _progress(o): return progress_bar(o, leave=False) if is_interactive() else o
 
 # %% ../../nbs/vision/00_images.ipynb #6937f137
 def write_store(
-    files:list, # Images
-    root:Path, # What names are relative to
-    dest:Path, # Folder that is not there yet
-    side:int, # The most that the shorter side may have
-    chunk=64 # Images in work at once
+    files:list, # Image files
+    root:Path, # Folder to which names are relative
+    dest:Path, # Folder to create
+    side:int, # Largest length of the shorter side
+    chunk=64 # Number of images in flight
 ):
-    "Decode `files` into the folder `dest`"
+    "Decode `files` into the new folder `dest`"
     part,rows = Path(tempfile.mkdtemp(prefix=f'part-{dest.name}-', dir=dest.parent)),[]
     try:
         with open(part/'pixels', 'wb') as f, ThreadPoolExecutor(defaults.cpus) as ex:
@@ -414,7 +414,7 @@ def write_store(
         for o in (part/'pixels', part/'index.npz', part): sync_to_disk(o)
         try: part.rename(dest)
         except OSError:
-            if not dest.exists(): raise # Else another process was first
+            if not dest.exists(): raise # Otherwise another process finished first
         sync_to_disk(dest.parent)
     finally: shutil.rmtree(part, ignore_errors=True)
 
@@ -428,7 +428,7 @@ class ImageStore:
         ends = (self.sizes.prod(1)*3).cumsum()
         self.starts,self.nbytes = ends-self.sizes.prod(1)*3,int(ends[-1])
         have = (self.path/'pixels').stat().st_size
-        if have!=self.nbytes: raise ValueError(f'its file `pixels` has {have:,} bytes, and should have {self.nbytes:,}')
+        if have!=self.nbytes: raise ValueError(f'its file `pixels` has {have:,} bytes, but should have {self.nbytes:,}')
         self.pixels = (torch.from_numpy(np.memmap(self.path/'pixels', dtype=np.uint8, mode='c')) if have else
             torch.empty(0, dtype=torch.uint8))
         with ThreadPoolExecutor(defaults.cpus) as ex:
@@ -439,14 +439,14 @@ class ImageStore:
         w,h = self.sizes[i].tolist()
         return self.pixels[self.starts[i]:self.starts[i]+w*h*3].view(h, w, 3)
     def index_of(self, o):
-        "The row of item `o`, -1 if it is no file in `root`, or not one from here"
+        "Row of item `o`; -1 if it is not a file in `root`, or not in the store"
         return (self.row.get(Path(o).relative_to(self.root).as_posix(), -1)
             if isinstance(o, (str,Path)) and Path(o).is_relative_to(self.root) else -1)
     def is_valid(self, i): return zlib.crc32(self[i].numpy())==self.crcs[i]
     @property
     def skipped(self): return [k for k,(w,_) in zip(self.names, self.sizes) if not w]
     def pixels_on(self, device):
-        "All pixels on `device`, `None` if that is the CPU or has too little memory"
+        "All pixels on `device`; `None` if that is the CPU or has too little memory"
         if device not in self.copies:
             room = device.type!='cuda' or self.nbytes<torch.cuda.mem_get_info(device)[0]/2
             self.copies[device] = self.pixels.view(-1, 3).to(device) if room and device.type!='cpu' else None
@@ -457,15 +457,15 @@ class ImageStore:
 def _open_cached(path, root, stamp): return ImageStore(path, root)
 
 def _open(path, root):
-    "The `ImageStore` in `path`; the one opened before while its files are unchanged: it knows its checksums, and a GPU may have its pixels"
+    "The `ImageStore` in `path`, reused if its files are unchanged: its checksums are verified, and its pixels may already be on a GPU"
     return _open_cached(path, root, tuple((o.stat().st_mtime_ns, o.stat().st_size) for o in (path/'pixels', path/'index.npz')))
 
 def open_store(
     fp, # From `fingerprint`
-    side:int, # The most that the shorter side may have
-    cache:Path=None # Where stores are; by default in fastai's data folder
+    side:int, # Largest length of the shorter side
+    cache:Path=None # Folder of the stores; in fastai's data folder if `None`
 ):
-    "The `ImageStore` of the images of `fp`, opened if it is there and sound, else made"
+    "The `ImageStore` of the images of `fp`, opened if it exists and is intact, otherwise created"
     files,root = fp.train+fp.valid,data_root(fp.train)
     dest = Path(cache or fastai_path('data'))/'pixels'/f'{fp.mark}-{side}'
     try:
@@ -473,10 +473,10 @@ def open_store(
             if dest.exists():
                 try: return _open(dest, root)
                 except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as e:
-                    warn(f'{dest} is damaged and made again: {e}')
+                    warn(f'{dest} is damaged and rebuilt: {e}')
                 shutil.rmtree(dest)
             L(dest.parent.glob(f'part-{dest.name}-*')).map(shutil.rmtree)
             write_store(files, root, dest, side)
             return _open(dest, root)
     except OSError as e:
-        raise InputError(f'Cannot keep decoded images in {dest.parent}: {e}. Make room, or choose another folder with cache') from e
+        raise InputError(f'Cannot keep decoded images in {dest.parent}: {e}. Make room, or give another folder as cache') from e

@@ -1,4 +1,4 @@
-"""Imagenette and its sisters, from one command to a score with an error bar
+"""Imagenette and its variants, from one command to a score with an error bar
 
 Docs: https://fastopt.github.io/fastopt/vision/leaderboard.html.md"""
 
@@ -25,16 +25,16 @@ from .images import fingerprint, resolve_data
 from .recipe import *
 from .results import *
 try: import resource
-except ImportError: resource = None # Windows does not tell the peak of memory
+except ImportError: resource = None # Windows does not report the peak of memory
 
 # %% ../../nbs/vision/04_leaderboard.ipynb #51bb2a2b
-SIZES,NOISES = (128,192,256),dict(imagenette=(0,5,50)) # That are listed, beside `EPOCHS`
+SIZES,NOISES = (128,192,256),dict(imagenette=(0,5,50)) # Listed on the board, with `EPOCHS`
 
 def unofficial_reasons(
     cfg:dict, # Settings of a run
-    facts:dict # What is known of its images, from `locate_images`
+    facts:dict # Facts about the images, from `locate_images`
 ):
-    "Why runs of `cfg` do not belong on the board; nothing if they do"
+    "List the reasons why runs of `cfg` do not qualify for the board; empty if they do"
     checks = ((cfg['size'] in SIZES and cfg['epochs'] in EPOCHS, f"{cfg['size']} pixels and {cfg['epochs']} epochs are not listed"),
         (cfg['noise'] in NOISES.get(cfg['dataset'], (0,)), f"there is no board of {cfg['dataset']} with {cfg['noise']}% noise"),
         (not cfg['holdout'], f"validated on {cfg['holdout']:.0%} of the training images"), (not cfg['limit'],
@@ -44,17 +44,17 @@ def unofficial_reasons(
     return [why for ok,why in checks if not ok]
 
 # %% ../../nbs/vision/04_leaderboard.ipynb #8a99694d
-WANG_COUNTS = (13394+1275, 3929) # Images of Imagewang: all of Imagenette and a tenth of Imagewoof to train on
+WANG_COUNTS = (13394+1275, 3929) # Images of Imagewang: all of Imagenette and a tenth of Imagewoof for training
 
 def image_size(file):
-    "Of an image, from the head of its file; `None` if that cannot be read"
+    "Size of an image, from the header of its file; `None` if that cannot be read"
     with suppress(OSError), Image.open(file) as im: return im.size
 
 def locate_images(
     cfg:dict, # Settings
-    data:str=None # Folder or archive; by default it is downloaded
+    data:str=None # Folder or archive; downloaded if `None`
 ):
-    "Where the images are, and the facts about them"
+    "Find the images, and facts about them"
     path = resolve_data(data or cfg['dataset'], cfg['size'])
     fp = fingerprint(path)
     counts,sizes = (len(fp.train),len(fp.valid)),[*filter(None, map(image_size, fp.train[::max(1, len(fp.train)//50)]))]
@@ -65,30 +65,30 @@ def locate_images(
 # %% ../../nbs/vision/04_leaderboard.ipynb #00b26f41
 def entry_id(
     cfg:dict, # Settings
-    facts:dict # Of the images, from `locate_images`
+    facts:dict # Facts about the images, from `locate_images`
 ):
-    "Eight hex digits that say settings and images"
+    "Eight hex digits that identify settings and images"
     return hashlib.sha256(json.dumps([cfg, facts['fingerprint']], sort_keys=True).encode()).hexdigest()[:8]
 
 def entry_name(
-    preset:str, # Where `cfg` comes from
+    preset:str, # Preset that `cfg` is based on
     cfg:dict # Settings
 ):
-    "What differs from the preset, in words"
+    "The preset and the changes to it, in words"
     was = recipe_settings(preset)
     return ' '.join([preset, *(f'{k}={v}' for k,v in cfg.items() if v not in (None, was[k], {}) and k not in DISCIPLINE)])
 
 def peak_memory():
-    "Peak of memory until now, in MB"
+    "Peak memory of the process so far, in MB"
     if torch.cuda.is_available(): return round(torch.cuda.max_memory_allocated()/2**20)
     return resource and round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss/(2**20 if sys.platform=='darwin' else 2**10))
 
 # %% ../../nbs/vision/04_leaderboard.ipynb #625dfbd7
 class EpochLog(Callback):
-    "Keep what each epoch gave and took, across interruptions"
+    "Record the results and the cost of each epoch, across interruptions"
     order = Recorder.order+1
     def __init__(self): self.rows,self.mb,self.train_s = [],0,0.
-    def spent(self): return time.time()-self.recorder.start_epoch # `learn.resume` puts that back
+    def spent(self): return time.time()-self.recorder.start_epoch # `learn.resume` restores that
     def after_train(self): self.train_s = self.spent()
     def after_epoch(self):
         row,self.mb = dict(zip(self.recorder.metric_names[1:-1], map(float, self.recorder.values[-1]))),max(self.mb, peak_memory() or 0)
@@ -97,13 +97,13 @@ class EpochLog(Callback):
 
 # %% ../../nbs/vision/04_leaderboard.ipynb #2dc63f1a
 class EtaEstimator:
-    "How long the batches took that this process did, and what is left of all"
+    "Estimate the time left from the batches that this process has done"
     def __init__(self): self.start,self.done,self.curves = None,0,[]
     def tick(self): self.start,self.done = self.start or time.time(),self.done+1
     def left(self, rest): return format_time((time.time()-self.start)/max(self.done-1, 1)*rest) if self.done>1 else '?'
 
 class RunProgress(Callback):
-    "Show how far the run is and when all will be done"
+    "Show the progress of the run and the total time left"
     order,run_valid = Recorder.order+2,False
     def __init__(self, clock, seed, later, mbar=None): store_attr()
     def before_fit(self):
@@ -116,12 +116,12 @@ class RunProgress(Callback):
         self.clock.tick()
         left = self.total-self.learn.train_iter+self.later*self.total
         if self.mbar:
-            self.bar.comment = f'epoch {self.epoch+1}/{self.n_epoch}, {self.clock.left(left)} left in all'
+            self.bar.comment = f'epoch {self.epoch+1}/{self.n_epoch}, {self.clock.left(left)} left in total'
             self.bar.update(self.learn.train_iter)
     def after_epoch(self):
         row,left = self.learn.epoch_log.rows[-1],self.total*(1+self.later)-self.learn.train_iter
         if not self.mbar: return print(f'seed {self.seed}  epoch {self.epoch+1}/{self.n_epoch}',
-            f"{row['accuracy']:.2%}  {row['seconds']:.0f} s, {self.clock.left(left)} left in all", sep='  ', flush=True)
+            f"{row['accuracy']:.2%}  {row['seconds']:.0f} s, {self.clock.left(left)} left in total", sep='  ', flush=True)
         accs = [o['accuracy'] for o in self.learn.epoch_log.rows]
         self.mbar.update_graph([[range(1, len(o)+1), o] for o in [*self.clock.curves, accs]], [0,self.n_epoch+1], [0,1])
         if len(accs)<self.n_epoch: return
@@ -131,22 +131,22 @@ class RunProgress(Callback):
 # %% ../../nbs/vision/04_leaderboard.ipynb #ef26a6dd
 def train_one(
     cfg:dict, # Settings
-    seed:int, # Of weights, order and crops
+    seed:int, # Seed of weights, order and crops
     path:Path, # Folder of the images
-    ckpt:Path, # Where to keep what `learn.resume` needs
-    cbs=(), # More callbacks
-    every:int=500, # Batches from one checkpoint to the next; each epoch has one too
-    workers:int=None, # Of the classic pipeline
-    channels_last:bool=None, # Memory layout; by default where 16 bits are used
-    **kwargs # For `recipe_learner`
+    ckpt:Path, # Path of the checkpoint for `learn.resume`
+    cbs=(), # Additional callbacks
+    every:int=500, # Batches between two checkpoints; there is also one after each epoch
+    workers:int=None, # Worker processes of the classic pipeline
+    channels_last:bool=None, # Memory layout; channels last for 16 bits if `None`
+    **kwargs # Arguments of `recipe_learner`
 ):
-    "Train once, from the start or from where `ckpt` is, and say how it went"
+    "Train once, from the start or from the checkpoint `ckpt`, and return the results"
     set_seed(seed)
     dls = recipe_loaders(cfg, path, workers, channels_last)
     learn,log = recipe_learner(cfg, dls, channels_last=channels_last, **kwargs),EpochLog()
     if torch.cuda.is_available(): torch.cuda.reset_peak_memory_stats()
     try: went_on = learn.resume(ckpt, quiet=True)
-    except ValueError as e: raise CliError(f'Cannot go on: {e}') from e
+    except ValueError as e: raise CliError(f'Cannot continue: {e}') from e
     with learn.no_bar(), learn.no_logging(), interruptible() as stop: fit_recipe(learn, cfg, [log, SaveResume(ckpt, every), *cbs, stop])
     return dict(epochs=log.rows, accuracy=log.rows[-1]['accuracy'], seconds=round(sum(o['seconds'] for o in log.rows), 2),
         images_s=round(np.median([o['images_s'] for o in log.rows]), 1), peak_mb=log.mb, resumed=bool(went_on),
@@ -159,33 +159,33 @@ def explain_errors(
     cfg:dict, # Settings
     out:Path # Folder of the board
 ):
-    "Say what helps against errors that a user can mend"
+    "Replace errors that a user can fix by advice"
     try: yield
     except KeyboardInterrupt:
-        print('\nInterrupted. The same command goes on from here', file=sys.stderr)
+        print('\nInterrupted. Repeat the command to continue', file=sys.stderr)
         raise
     except (OSError, RuntimeError, MemoryError) as e:
         if isinstance(e, MemoryError) or re.search("out of memory|can't allocate memory", str(e)):
-            why = f"Out of memory with --bs {cfg['bs']}: try --bs {max(2, cfg['bs']//2)}"
+            why = f"Out of memory with --bs {cfg['bs']}; try --bs {max(2, cfg['bs']//2)}"
         elif isinstance(e, UnidentifiedImageError) or 'image file' in str(e):
             why = f'An image cannot be decoded: {e}. --pipeline fast leaves out such images and names them'
         elif isinstance(e, OSError) or 'PytorchStreamWriter' in str(e):
-            why = f'{e}. Nothing in {out} is lost: mend that, and give the same command again'
+            why = f'{e}. Nothing in {out} is lost; fix this and repeat the command'
         else: raise
         raise CliError(why) from e
 
 def missing_seeds(
     board:Path, # The file `leaderboard.jsonl`
     entry:str, # From `entry_id`
-    seeds # Of the runs there are to be
+    seeds # Seeds of the wanted runs
 ):
-    "Which of `seeds` `board` has no record of"
+    "List the `seeds` without a record in `board`"
     done = {o['seed'] for o in read_records(board) if o['entry']==entry}
     return [o for o in seeds if o not in done]
 
 # %% ../../nbs/vision/04_leaderboard.ipynb #1160646d
 def detach_from_launcher():
-    "Under a launcher of several processes, make this one independent, with a GPU of its own if there is one; are there several?"
+    "Under a launcher of several processes, make this one independent, with its own GPU if possible; returns whether there are several"
     world,rank = (int(os.environ.get(k, d)) for k,d in (('WORLD_SIZE',1), ('LOCAL_RANK',0)))
     for k in ('WORLD_SIZE','RANK','LOCAL_RANK','LOCAL_WORLD_SIZE'): os.environ.pop(k, None)
     if world>1 and torch.cuda.is_available(): torch.cuda.set_device(rank % torch.cuda.device_count())
@@ -193,14 +193,14 @@ def detach_from_launcher():
 
 # %% ../../nbs/vision/04_leaderboard.ipynb #a30ecd59
 def run_seeds(
-    about:dict, # What all runs share
-    seeds, # Which there are to be
+    about:dict, # Common data of all runs
+    seeds, # Seeds of the wanted runs
     path:Path, # Folder of the images
     out:Path, # Folder of the board
-    bars:bool=False, # Show bars and curves, where lines would be?
-    **kwargs # For `train_one`
+    bars:bool=False, # Show progress bars and curves instead of lines?
+    **kwargs # Arguments of `train_one`
 ):
-    "Do those runs of `seeds` that are not done, nor in work elsewhere"
+    "Do the runs of `seeds` that are neither finished nor in progress elsewhere"
     board,entry,cfg = out/'leaderboard.jsonl',about['entry'],about['args']
     left = missing_seeds(board, entry, seeds)
     for seed in {*seeds}-{*left}: _remove_checkpoint(out/'unfinished'/f'{entry}-{seed}')
@@ -209,14 +209,14 @@ def run_seeds(
     for i,seed in enumerate(mbar or left):
         ckpt = out/'unfinished'/f'{entry}-{seed}'
         with explain_errors(cfg, out), exclusive_lock(ckpt.with_name(f'{ckpt.name}.lock'), wait=False) as ours:
-            if not ours: print(f'seed {seed} is in work elsewhere', flush=True)
+            if not ours: print(f'seed {seed} is in progress elsewhere', flush=True)
             elif missing_seeds(board, entry, [seed]):
                 told = train_one(cfg, seed, path, ckpt, [RunProgress(clock, seed, len(left)-i-1, mbar)], **kwargs)
                 reasons = about['reasons'] + [f"{told['left_out']} images cannot be decoded"]*bool(told['left_out'])
                 where = dict(time=time.strftime('%Y-%m-%d %H:%M:%S %z'), device=device_name(),
                     versions=package_versions(), commit=git_commit())
                 add_record(about|dict(seed=seed, reasons=reasons, official=not reasons, **told, **where), board)
-                gc.collect() # A learner and its callbacks hold each other, and the memory of the device
+                gc.collect() # A learner and its callbacks refer to each other, and keep the memory of the device
                 torch.cuda.empty_cache()
             if ours: _remove_checkpoint(ckpt)
     return board
@@ -225,17 +225,17 @@ def _remove_checkpoint(ckpt): [o.unlink(missing_ok=True) for o in (ckpt, *ckpt.p
 
 # %% ../../nbs/vision/04_leaderboard.ipynb #073b08d6
 def parse_settings(preset, hypers='', **given):
-    "The settings that the options of a command say"
+    "Convert the options of a command to settings"
     return recipe_settings(preset, **{k:v for k,v in given.items() if k in {*SCRIPT, 'pipeline'}}, hypers=parse_hypers(hypers))
 
 def plan_runs(
-    preset, # One of `presets`
+    preset, # Name of a preset
     given:dict # Options of `run_command`
 ):
-    "What all runs of a command share, and where their images are"
+    "Return the common data of all runs of a command, and the folder of their images"
     wanted = parse_settings(preset, **given)
     cfg = wanted|dict(precision=supported_precision(wanted, default_device()))
-    recipe_optimizer(cfg) # What it refuses is refused before a download
+    recipe_optimizer(cfg) # Raises errors before a download
     check_numbers(given, runs=1, every=1, workers=0)
     path,facts = locate_images(cfg, given['data'])
     ran = {k:given[k] for k in ('how','channels_last','compiled','workers')}
@@ -243,9 +243,9 @@ def plan_runs(
         reasons=unofficial_reasons(cfg, facts), wanted=wanted['precision']),path
 
 def warn_unofficial(about):
-    "Tell what makes the runs of `about` others than those of the board"
+    "Print the reasons why the runs of `about` are unofficial"
     if about['reasons']: print(f"Unofficial: {'; '.join(about['reasons'])}")
-    if about['wanted']!=about['args']['precision']: print(f"{about['wanted']} needs a GPU: fp32 is used here")
+    if about['wanted']!=about['args']['precision']: print(f"{about['wanted']} needs a GPU; fp32 is used here")
 
 # %% ../../nbs/vision/04_leaderboard.ipynb #d72598c1
 @cli.declared(cli.run)
@@ -260,7 +260,7 @@ def run_command(preset, **given):
 def best_lr(
     rates:dict, # Accuracies by learning rate
 ):
-    "The rate of the best mean, and whether it is the smallest or largest that was tried"
+    "The rate with the best mean, and whether it is the smallest or largest that was tried"
     means = {k:np.mean(v) for k,v in rates.items()}
     best = max(means, key=means.get)
     return best,len(means)>1 and best in (min(means), max(means))
@@ -268,7 +268,7 @@ def best_lr(
 @cli.declared(cli.tune)
 def tune_command(preset, lrs, runs, out, **given):
     try: lrs = sorted({float(o) for o in lrs.split(',')})
-    except ValueError as e: raise InputError(f'--lrs {lrs} is no list like 1e-3,4e-3 ({e})') from e
+    except ValueError as e: raise InputError(f'--lrs {lrs} is not a list such as 1e-3,4e-3 ({e})') from e
     several,found = detach_from_launcher(),{}
     for lr in lrs:
         about,path = plan_runs(preset, given|dict(lr=lr, runs=runs))
@@ -279,10 +279,10 @@ def tune_command(preset, lrs, runs, out, **given):
     recs = read_records(board)
     found = {k:[100*o['accuracy'] for o in recs if o['entry']==e and o['seed'] in seeds] for k,e in found.items()}
     late = [f'{k:g}' for k,v in found.items() if len(v)<runs]
-    if late: return print(f"In work elsewhere: lr {', '.join(late)}. Give the same command again when that is done")
+    if late: return print(f"In progress elsewhere: lr {', '.join(late)}. Repeat the command when that is done")
     best,edge = best_lr(found)
     print('\n'.join(f'lr {k:<8g} {np.mean(v):.2f}% of the images set aside (n={len(v)})' for k,v in found.items()))
-    print(f'Best: --lr {best:g}'+edge*'. It is at the edge of those tried: try others with --lrs')
+    print(f'Best: --lr {best:g}'+edge*'. It is the smallest or largest of those tried; try others with --lrs')
     return best
 
 # %% ../../nbs/vision/04_leaderboard.ipynb #cc7f26f8
@@ -296,10 +296,10 @@ def speed_command(preset, rounds, batches, data, workers, how, channels_last, co
 
 # %% ../../nbs/vision/04_leaderboard.ipynb #52856199
 def presets_command():
-    "Print the recipes"
+    "Print the presets"
     print(preset_table().to_string())
 
 # %% ../../nbs/vision/04_leaderboard.ipynb #aef4e0c5
 def leaderboard_command(argv=None):
-    "The command line `fastopt-leaderboard`"
+    "Run the command line `fastopt-leaderboard`"
     cli.start('fastopt-leaderboard', argv, globals())

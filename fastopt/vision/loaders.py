@@ -1,4 +1,4 @@
-"""Batches cut out of decoded images, where the model is
+"""Batches that are cropped and resized from decoded images on the device of the model
 
 Docs: https://fastopt.github.io/fastopt/vision/loaders.html.md"""
 
@@ -18,11 +18,11 @@ from .images import (balanced_subset, check_classes, data_root, find_splits, fin
 
 # %% ../../nbs/vision/01_loaders.ipynb #ce7fa9e8
 def rrc_boxes(
-    tfm:RandomResizedCrop, # Says area and shape
-    sizes, # Of the images: rows of width, height
-    rng:np.random.Generator # Source of chance
+    tfm:RandomResizedCrop, # Transform that defines area and shape
+    sizes, # Sizes of the images, as rows of width and height
+    rng:np.random.Generator # Random generator
 ):
-    "A random box for each of `sizes`"
+    "Draw a random box for each of `sizes`"
     (w,h),tries = sizes.T[:,:,None],(len(sizes),10)
     area = rng.uniform(tfm.min_scale, tfm.max_scale, tries)*w*h
     ratio = np.exp(rng.uniform(*np.log(tfm.ratio), tries))
@@ -30,7 +30,7 @@ def rrc_boxes(
     fits = (bw<=w) & (bh<=h)
     i = np.arange(len(sizes)),fits.argmax(1)
     lo,hi = tfm.ratio
-    none = np.minimum(w, (h*hi).astype(int)),np.minimum(h, (w/lo).astype(int)) # The largest in the middle
+    none = np.minimum(w, (h*hi).astype(int)),np.minimum(h, (w/lo).astype(int)) # The largest in the centre
     bw,bh = (np.where(fits.any(1), o[i], n[:,0]) for o,n in zip((bw,bh), none))
     at = np.where(fits.any(1)[:,None], rng.random((len(sizes),2)), .5)
     left,top = (at*(sizes-np.stack([bw,bh], 1)+fits.any(1)[:,None])).astype(int).T
@@ -38,11 +38,11 @@ def rrc_boxes(
 
 # %% ../../nbs/vision/01_loaders.ipynb #7c0ea50e
 def resize_boxes(
-    tfm:Resize, # Says size and method
-    sizes, # Of the images: rows of width, height
-    rng=None # Source of chance; by default the middle
+    tfm:Resize, # Transform that defines size and method
+    sizes, # Sizes of the images, as rows of width and height
+    rng=None # Random generator; the centre if `None`
 ):
-    "The box that `Resize` leaves of each of `sizes`"
+    "The box that `Resize` crops from each of `sizes`"
     if tfm.method==ResizeMethod.Squish: return _whole_images(sizes)
     m = (sizes/np.array(tfm.size)).min(1, keepdims=True)
     box = (m*np.array(tfm.size)+1e-6).astype(int)
@@ -53,34 +53,34 @@ def _whole_images(sizes): return np.concatenate([np.zeros_like(sizes), sizes], 1
 
 # %% ../../nbs/vision/01_loaders.ipynb #e62eca94
 class CropBoxes:
-    "What fastai's `item_tfms` ask of each image with a shorter side of at most `side`, as a table"
+    "Table of the crops and flips of fastai's `item_tfms`, for images with a shorter side of at most `side`"
     def __init__(self, item_tfms, side=None):
         self.side,(self.crop,*rest) = side,L(item_tfms)
         if not self._supports(self.crop, rest):
-            raise InputError(f'fast_dls can do RandomResizedCrop or Resize (bilinear, no padding), then FlipItem, not {L(item_tfms)}: '
+            raise InputError(f'fast_dls supports RandomResizedCrop or Resize (bilinear, no padding), then FlipItem, not {L(item_tfms)}; '
                 'use classic_dls, or batch_tfms')
         self.flip,self.size = first(rest),tuple(self.crop.size)
     def _supports(self, crop, rest):
         known = type(crop)==RandomResizedCrop or type(crop)==Resize and crop.method!=ResizeMethod.Pad
         return known and crop.mode==BILINEAR and L(rest).map(type) in ([], [FlipItem])
     def draw(self, sizes, rng, train):
-        "Boxes, and whether to flip, for each of `sizes`; `rng` is asked only to `train`"
+        "Boxes and flips for each of `sizes`; `rng` is used only for training"
         rrc,n = isinstance(self.crop, RandomResizedCrop),len(sizes)
         boxes = (resize_boxes(self.crop, sizes, rng if train else None) if not rrc else
             rrc_boxes(self.crop, sizes, rng) if train else _whole_images(sizes))
         return boxes,rng.random(n)<self.flip.p if train and self.flip else np.zeros(n, bool)
     def zoom(self, train):
-        "The size that boxes are resized to, before the middle of `size` is taken"
+        "The size to which boxes are resized before the centre of `size` is cropped"
         if train or isinstance(self.crop, Resize): return self.size
         return tuple(o+math.ceil(max(self.size)*self.crop.val_xtra/8)*8 for o in self.size)
 
 # %% ../../nbs/vision/01_loaders.ipynb #aff42c27
 def resample_weights(
-    n, # (batch) pixels of each image along one side
-    most:int, # Pixels along this side in the batch
-    m:int # Pixels to resize to
+    n, # (batch) number of pixels of each image along one side
+    most:int, # Largest number of pixels along this side in the batch
+    m:int # Number of pixels to resize to
 ):
-    "(batch, `m`, `most`): what each pixel gives to each new one, antialiased"
+    "Matrices of shape (batch, `m`, `most`) with the weight of each pixel in each new one, antialiased"
     s = (n/m)[:,None,None]
     o,j = torch.arange(m, device=n.device)[:,None]+.5,torch.arange(most, device=n.device)+.5
     A = (1-(j-o*s).abs()/s.clamp(min=1)).clamp(min=0)*(j<n[:,None,None])
@@ -88,16 +88,16 @@ def resample_weights(
 
 # %% ../../nbs/vision/01_loaders.ipynb #699766a5
 def resize_batch(
-    pixels, # (all pixels, 3) bytes
-    starts, # (batch) rows of `pixels` where images begin
-    widths, # (batch) of the images
+    pixels, # Bytes, of shape (all pixels, 3)
+    starts, # (batch) first row of each image in `pixels`
+    widths, # (batch) width of each image
     boxes, # (batch, 4) left, top, width, height
     flips, # (batch) whether to mirror
     most:tuple, # Width and height of the largest box
     zoom:tuple, # Width and height to resize boxes to
-    size:tuple # Width and height of the middle that is taken of that
+    size:tuple # Width and height of the centre that is cropped from the result
 ):
-    "(batch, 3, height, width) bytes, by products of matrices"
+    "Crop and resize a batch by matrix products, to bytes of shape (batch, 3, height, width)"
     (l,t,w,h),(mw,mh) = boxes.T[...,None],most
     y,x = (o+torch.minimum(torch.arange(k, device=o.device), n-1) for o,k,n in ((t,mh,h), (l,mw,w)))
     X = pixels[starts[:,None,None]+y[:,:,None]*widths[:,None,None]+x[:,None]].float()
@@ -108,13 +108,13 @@ def resize_batch(
 
 # %% ../../nbs/vision/01_loaders.ipynb #92139556
 def resize_each(
-    imgs:list, # (height, width, 3) bytes each
+    imgs:list, # Bytes, of shape (height, width, 3) each
     boxes, # (batch, 4) left, top, width, height
     flips, # (batch) whether to mirror
     zoom:tuple, # Width and height to resize boxes to
-    size:tuple # Width and height of the middle that is taken of that
+    size:tuple # Width and height of the centre that is cropped from the result
 ):
-    "(batch, 3, height, width) bytes, by PyTorch's `interpolate`"
+    "Crop and resize images by PyTorch's `interpolate`, to bytes of shape (batch, 3, height, width)"
     (zw,zh),(w,h) = zoom,size
     mid = ..., slice((zh-h)//2, (zh-h)//2+h), slice((zw-w)//2, (zw-w)//2+w)
     res = np.empty((len(imgs),3,h,w), np.uint8)
@@ -126,7 +126,7 @@ def resize_each(
 
 # %% ../../nbs/vision/01_loaders.ipynb #aa550940
 class BatchDL(TfmdDL):
-    "Loader of the images of `dataset`, cut out of `store` as `boxes` says"
+    "Loader of the images of `dataset`, cropped from `store` according to `boxes`"
     def __init__(self, dataset, boxes=None, store=None, **kwargs):
         self.boxes,self.store,self.random = boxes,store,dataset.split_idx==0
         self.rows = np.array([store.index_of(o) if store else -1 for o in dataset.items], dtype=int)
@@ -145,7 +145,7 @@ class BatchDL(TfmdDL):
     def create_item(self, i): return i or 0
     def retain(self, res, b): return res
     def to_detach(self, b, cpu=True, gather=True):
-        "As fastai's, but a single number stays where it is: to fetch each loss would make the host wait for each batch"
+        "Like fastai's, but a single number stays on its device, because fetching each loss would make the host wait for each batch"
         return to_detach(b, cpu and getattr(b, 'ndim', 1)>0, gather)
     def create_batch(self, b):
         there = self.store and (self.rows[b]>=0).all() and self.store.pixels_on(self.device) is not None
@@ -163,19 +163,19 @@ class BatchDL(TfmdDL):
         tables = (kept.starts[rows]//3, kept.sizes[rows,0], *self.table)
         if self.there is None: self.there = [o.to(self.device) for o in (*map(torch.from_numpy, tables), *self.ys)]
         i = torch.tensor(b)
-        if self.device.type=='cuda': i = i.pin_memory() # From other memory the host would wait for the copy
+        if self.device.type=='cuda': i = i.pin_memory() # Otherwise the host would wait for the copy
         starts,widths,boxes,flips,*ys = (o[i] for i in [i.to(self.device, non_blocking=True)] for o in self.there)
-        most = tuple((-(-self.table[0][b,2:].max(0)//32)*32).tolist()) # Rounded up, so that memory is used again
+        most = tuple((-(-self.table[0][b,2:].max(0)//32)*32).tolist()) # Rounded up, so that memory is reused
         return resize_batch(kept.pixels_on(self.device), starts, widths, boxes, flips, most,
             self.boxes.zoom(self.random), self.boxes.size),*ys
 
 # %% ../../nbs/vision/01_loaders.ipynb #1be703c3
 class NormalizeInPlace(Normalize):
-    "`Normalize` for tensors that nobody else holds"
+    "`Normalize` in place, for tensors that are not used elsewhere"
     def encodes(self, x:TensorImage): return x.sub_(self.mean).div_(self.std)
 
 class BatchLayout(DisplayedTransform):
-    "Give batches of images the `dtype` and memory layout that the model wants"
+    "Give batches of images the `dtype` and memory layout that the model needs"
     order = 100
     def __init__(self, dtype=None, channels_last=False): store_attr()
     def encodes(self, x:TensorImage):
@@ -184,19 +184,19 @@ class BatchLayout(DisplayedTransform):
 
 # %% ../../nbs/vision/01_loaders.ipynb #c77b9ed0
 def split_holdout(
-    train:list, # Files to train on
-    valid:list, # Files to validate on
-    holdout:float=0., # Share of `train` to validate on in place of `valid`, 0 to below 1; 0 leaves `valid`
-    limit:int=None, # Files to train on that are kept, as many of each class as of the others; by default all
-    seed:int=42 # Which ones
+    train:list, # Training files
+    valid:list, # Validation files
+    holdout:float=0., # Fraction of `train` to validate on in place of `valid`, 0 to below 1; 0 keeps `valid`
+    limit:int=None, # Number of training files to keep, equally many of each class as far as possible; all if `None`
+    seed:int=42 # Seed of the selection
 ):
-    "Other files to train on and to validate on"
+    "Replace the training and validation files"
     if holdout: train,valid = hold_out(train, holdout, seed)
     return train if limit is None else balanced_subset(train, parent_label, limit, seed),valid
 
 def image_datasets(
-    train:list, # Files to train on
-    valid:list, # Files to validate on
+    train:list, # Training files
+    valid:list, # Validation files
     label=parent_label # Function from a file to its label
 ):
     "fastai's `Datasets` of images and categories"
@@ -207,24 +207,24 @@ def image_datasets(
 def _item_tfms(size, item_tfms): return item_tfms or [RandomResizedCrop(size, min_scale=.35), FlipItem(.5)]
 
 def _add_fingerprint(dls, fp, pipeline, skipped=()):
-    "`dls` that know where they come from"
+    "Store the pipeline and the fingerprint in `dls`"
     dls.pipeline,dls.fingerprint = pipeline,dict(fp, train=len(fp.train), valid=len(fp.valid), skipped=list(skipped))
     return dls
 
 # %% ../../nbs/vision/01_loaders.ipynb #d8a336bb
 def classic_dls(
     data:str, # 'digits', name in `archives`, folder, or archive
-    size:int=128, # Pixels a side
-    bs:int=64, # Images a batch
-    item_tfms=None, # Crop and flip; by default those of `train_imagenette.py`
-    batch_tfms=None, # By default `Normalize` by ImageNet's statistics
-    noise:int=0, # Percent of wrong labels to train on
-    cache:Path=None, # Where to unpack; by default fastai's data folder
-    num_workers:int=None, # Processes; by default one a core, at most 8
-    split=None, # Other files from the data set's, as `split_holdout`
+    size:int=128, # Pixels along each side
+    bs:int=64, # Images in a batch
+    item_tfms=None, # Crop and flip; those of `train_imagenette.py` if `None`
+    batch_tfms=None, # `Normalize` with ImageNet's statistics if `None`
+    noise:int=0, # Percentage of wrong training labels
+    cache:Path=None, # Where to unpack; fastai's data folder if `None`
+    num_workers:int=None, # Worker processes; one per core, at most 8, if `None`
+    split=None, # Function that replaces the files of the data set, such as `split_holdout`
     **kwargs
 ):
-    "`DataLoaders` that read and decode each image each time, as `train_imagenette.py` does"
+    "`DataLoaders` that read and decode each image each time, as in `train_imagenette.py`"
     fp = fingerprint(resolve_data(data, size, cache))
     if batch_tfms is None: batch_tfms = [Normalize.from_stats(*imagenet_stats)]
     trn,val = (split or split_holdout)(fp.train, fp.valid)
@@ -236,16 +236,16 @@ def classic_dls(
 # %% ../../nbs/vision/01_loaders.ipynb #7188826d
 def fast_dls(
     data:str, # 'digits', name in `archives`, folder, or archive
-    size:int=128, # Pixels a side
-    bs:int=64, # Images a batch
-    item_tfms=None, # Crop and flip; by default those of `train_imagenette.py`
-    batch_tfms=None, # By default `Normalize` by ImageNet's statistics
-    noise:int=0, # Percent of wrong labels to train on
-    cache:Path=None, # Where to unpack and to keep; by default fastai's data folder
-    dtype:torch.dtype=None, # Of the batches; by default float32
+    size:int=128, # Pixels along each side
+    bs:int=64, # Images in a batch
+    item_tfms=None, # Crop and flip; those of `train_imagenette.py` if `None`
+    batch_tfms=None, # `Normalize` with ImageNet's statistics if `None`
+    noise:int=0, # Percentage of wrong training labels
+    cache:Path=None, # Where to unpack and to store; fastai's data folder if `None`
+    dtype:torch.dtype=None, # Dtype of the batches; float32 if `None`
     channels_last:bool=False, # Memory layout of the batches
-    spare:float=1.7, # Pixels that are kept of the shorter side, in `size`s
-    split=None, # Other files from the data set's, as `split_holdout`
+    spare:float=1.7, # Pixels kept along the shorter side, as a multiple of `size`
+    split=None, # Function that replaces the files of the data set, such as `split_holdout`
     **kwargs
 ):
     "`DataLoaders` over images that were decoded once, cropped and resized in batches"

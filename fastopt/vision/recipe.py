@@ -1,4 +1,4 @@
-"""How the Imagenette records are cooked, in pieces that you can change
+"""The recipes behind the Imagenette records, in parts that you can change
 
 Docs: https://fastopt.github.io/fastopt/vision/recipe.html.md"""
 
@@ -19,10 +19,10 @@ from fastai.vision.all import *
 from fastai.vision.models import xresnet
 from torch.amp import GradScaler, autocast
 from ..names import InputError, check_choice, unknown_name
-import fastopt.optim.all # chkstyle: ignore - `named_rules` knows what is imported
+import fastopt.optim.all # chkstyle: ignore - registers the rules for `named_rules`
 from ..core.registry import named_rules
 from ..training.flat_anneal import *
-import fastopt.training.schedule_free # chkstyle: ignore - the callback of schedule-free rules
+import fastopt.training.schedule_free # chkstyle: ignore - registers the callback of schedule-free rules
 from ..training.records import check_numbers
 from ..training.schedules import *
 from .loaders import NormalizeInPlace, classic_dls, fast_dls, split_holdout
@@ -37,15 +37,15 @@ PRESETS = {'script':{}, 'base-2020':BASE, 'blur-2020':BASE|dict(blur=True),
     'record-128-5':BASE|dict(blur=True, bs=32, wd=1e-4, crop='resize', normalize=False, precision='fp32')}
 
 def preset_table():
-    "The recipes, a column each"
+    "The presets, one per column"
     return pd.DataFrame({k:SCRIPT|v for k,v in PRESETS.items()})
 
 # %% ../../nbs/vision/02_recipe.ipynb #61d9d42d
 def small_convnet(
     c_in:int=3, # Channels of an image
-    n_out:int=10 # Classes
+    n_out:int=10 # Number of classes
 ):
-    "A convnet of three layers for small images of any size"
+    "A convnet with three convolutions for small images of any size"
     return nn.Sequential(ConvLayer(c_in, 32), ConvLayer(32, 64, stride=2), ConvLayer(64, 128, stride=2),
         nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(128, n_out))
 
@@ -61,27 +61,27 @@ ARCHS = dict(small=small_convnet, **{k:getattr(xresnet, k) for k in xresnet.__al
 ACTS,POOLS = dict(Mish=Mish, ReLU=nn.ReLU, SiLU=nn.SiLU, GELU=nn.GELU),dict(AvgPool=AvgPool, MaxPool=MaxPool)
 
 def parse_hypers(text):
-    "The dict that 'k=5,alpha=.5' says"
+    "Parse 'k=5,alpha=.5' into a dict"
     try: return {k.strip():json.loads(v) if v in ('true','false') else float(v) if re.search('[.e]', v) else int(v)
         for k,v in (o.split('=') for o in text.split(','))} if text else {}
-    except ValueError as e: raise InputError(f'--hypers {text} is no list like k=5,alpha=.5 ({e})') from e
+    except ValueError as e: raise InputError(f'--hypers {text} is not a list such as k=5,alpha=.5 ({e})') from e
 
 # %% ../../nbs/vision/02_recipe.ipynb #7c9877de
 def _check_settings(cfg):
-    "`cfg`, if it can be done"
+    "Return `cfg` if its settings are valid"
     for k,names in (('dataset',DATASETS), ('opt',[*FASTAI_OPTS, *named_rules()]), ('sched',SCHEDS), ('arch',ARCHS), ('act',ACTS),
         ('pool',POOLS), ('crop',('random','resize')), ('precision',('fp32','fp16','bf16')), ('pipeline',PIPELINES)):
         check_choice(cfg[k], list(names), f'--{k}')
     check_numbers(cfg, size=1, epochs=1, bs=2, lr=0, holdout=0, limit=cfg['bs'], pct_start=0, mixup=0, sh=0, smoothing=0)
     for k,hi in dict(holdout=.9, pct_start=1, sh=1, smoothing=1).items():
-        if cfg[k] is not None and cfg[k]>hi: raise InputError(f'--{k} {cfg[k]} is too large: give {hi} or less')
-    if bad := first(k for k in cfg['hypers'] if k in ('lr', *HYPERS)): raise InputError(f'{bad} has an option of its own: give --{bad}')
-    if cfg['blur'] and cfg['size']%32: raise InputError(f"--size {cfg['size']} does not go with blur: give a multiple of 32")
+        if cfg[k] is not None and cfg[k]>hi: raise InputError(f'--{k} {cfg[k]} is too large; give {hi} or less')
+    if bad := first(k for k in cfg['hypers'] if k in ('lr', *HYPERS)): raise InputError(f'{bad} has its own option; give --{bad}')
+    if cfg['blur'] and cfg['size']%32: raise InputError(f"--size {cfg['size']} does not work with blur; give a multiple of 32")
     return cfg
 
 def recipe_settings(
     preset:str='base-2020', # A key of `PRESETS`
-    **given # What differs from it; `None` does not
+    **given # Changes to the preset; `None` means no change
 ):
     "All settings of a recipe, checked"
     given = {k:v for k,v in given.items() if v is not None}
@@ -93,21 +93,21 @@ def recipe_settings(
     if given.get('opt', '').startswith('schedulefree') and 'sched' not in given: cfg |= dict(sched='constant', pct_start=None)
     idle = ('act','sa','sym','pool') if given.get('arch')=='small' else ('mom',) if given.get('sched')=='one_cycle' else ()
     if bad := first(k for k in idle if k in given):
-        raise InputError(f'--{bad} would do nothing: the network small has none, one_cycle sets its own mom')
+        raise InputError(f'--{bad} would do nothing; leave it out, because the network small has none and one_cycle sets its own mom')
     return _check_settings(cfg|given)
 
 # %% ../../nbs/vision/02_recipe.ipynb #50b24b9a
 def supported_precision(cfg, device):
-    "The precision that `cfg` asks for, as far as `device` has it: float16 is for GPUs"
+    "The precision requested by `cfg` if `device` supports it; float16 needs a GPU"
     return 'fp32' if cfg['precision']=='fp16' and device.type!='cuda' else cfg['precision']
 
 def recipe_loaders(
     cfg:dict, # Settings
-    path:Path, # Of the images, from `resolve_data`
-    workers:int=None, # Processes of the classic pipeline; by default one a core, at most 8
-    channels_last:bool=None # Memory layout; by default where 16 bits are used
+    path:Path, # Folder of the images, from `resolve_data`
+    workers:int=None, # Worker processes of the classic pipeline; one per core, at most 8, if `None`
+    channels_last:bool=None # Memory layout; channels last for 16 bits if `None`
 ):
-    "`DataLoaders` as `cfg` says"
+    "Make the `DataLoaders` for `cfg`"
     crop = RandomResizedCrop(cfg['size'], min_scale=.35) if cfg['crop']=='random' else Resize(cfg['size'])
     norm = NormalizeInPlace if cfg['pipeline']=='fast' else Normalize
     batch = [norm.from_stats(*imagenet_stats)] if cfg['normalize'] else []
@@ -116,14 +116,14 @@ def recipe_loaders(
     kw = dict(channels_last=last) if cfg['pipeline']=='fast' else dict(num_workers=workers)
     dls = PIPELINES[cfg['pipeline']](path, cfg['size'], cfg['bs'], item_tfms=[crop, FlipItem(.5)], batch_tfms=batch, noise=cfg['noise'],
         split=partial(split_holdout, holdout=cfg['holdout'], limit=cfg['limit']), **kw)
-    if not len(dls.train): raise InputError(f"--bs {cfg['bs']} is more than the {dls.train.n} training images: give {dls.train.n} or less")
+    if not len(dls.train): raise InputError(f"--bs {cfg['bs']} is more than the {dls.train.n} training images; give {dls.train.n} or less")
     return dls
 
 # %% ../../nbs/vision/02_recipe.ipynb #009b93d5
 def _add_blur(model):
-    "`model` with a blur in every max pooling"
+    "Replace every max pooling of `model` with one followed by a blur"
     try: pool = import_module('kornia.filters').MaxBlurPool2D
-    except ImportError as e: raise InputError(f'blur needs kornia ({e}): pip install fastopt[blur]') from e
+    except ImportError as e: raise InputError(f'blur needs kornia ({e}); run pip install fastopt[blur]') from e
     for m in model.modules():
         for k,o in m.named_children():
             if isinstance(o, nn.MaxPool2d): setattr(m, k, pool(3))
@@ -131,9 +131,9 @@ def _add_blur(model):
 
 def recipe_network(
     cfg:dict, # Settings
-    n_out:int # Classes
+    n_out:int # Number of classes
 ):
-    "A network with random weights"
+    "Make the network with random weights"
     f,kw = ARCHS[cfg['arch']],dict(act_cls=ACTS[cfg['act']], sa=cfg['sa'], sym=cfg['sym'], pool=POOLS[cfg['pool']])
     model = f(n_out=n_out, **(kw if f is not small_convnet else {}))
     return _add_blur(model) if cfg['blur'] else model
@@ -153,17 +153,17 @@ def recipe_optimizer(
 
 # %% ../../nbs/vision/02_recipe.ipynb #9d0d49e8
 class DeviceMixedPrecision(MixedPrecision):
-    "fastai's `MixedPrecision` on the device that the loaders have"
+    "fastai's `MixedPrecision` on the device of the loaders"
     def before_fit(self):
         kind,half = self.dls.device.type,self.amp_mode==AMPMode.FP16
         if kind=='cuda' and not half and not torch.cuda.is_bf16_supported():
-            raise InputError('This GPU has no bfloat16: take --precision fp16')
+            raise InputError('This GPU has no bfloat16; use --precision fp16')
         self.learn.scaler,self.scales = GradScaler(kind, **{**self.kwargs, 'enabled':half}),L()
         self.autocast = autocast(kind, dtype=torch.float16 if half else torch.bfloat16)
 
 # %% ../../nbs/vision/02_recipe.ipynb #c8011dbc
 class SmoothLoss(AvgSmoothLoss):
-    "fastai's smooth average of the losses, kept where they are"
+    "fastai's smoothed average of the losses, kept on the device"
     def accumulate(self, learn):
         loss,self.count = learn.loss.detach().mean(),self.count+1
         self.val = torch.lerp(loss, self.val.to(loss), self.beta)
@@ -173,11 +173,11 @@ def recipe_learner(
     cfg:dict, # Settings
     dls:DataLoaders, # From `recipe_loaders`
     how:str='auto', # Engine of fastopt
-    channels_last:bool=None, # Memory layout; by default where 16 bits are used
-    compiled:bool=False # Let `torch.compile` have the network?
+    channels_last:bool=None, # Memory layout; channels last for 16 bits if `None`
+    compiled:bool=False # Compile the network with `torch.compile`?
 ):
-    "A `Learner` ready to fit as `cfg` says"
-    precision,torch.backends.cudnn.benchmark = supported_precision(cfg, dls.device),True # Shapes stay the same
+    "A `Learner` that is ready to fit according to `cfg`"
+    precision,torch.backends.cudnn.benchmark = supported_precision(cfg, dls.device),True # Shapes do not change
     model = recipe_network(cfg, dls.c)
     if ifnone(channels_last, precision!='fp32'): model = model.to(memory_format=torch.channels_last)
     learn = Learner(dls, model, opt_func=recipe_optimizer(cfg, how), metrics=[accuracy, partial(top_k_accuracy, k=min(5, dls.c))],
@@ -185,7 +185,7 @@ def recipe_learner(
     learn.recorder.smooth_loss = SmoothLoss()
     if cfg['mixup'] and cfg['epochs']>=cfg['mixup_from']: learn.add_cb(MixUp(cfg['mixup']))
     if precision!='fp32': learn.add_cb(DeviceMixedPrecision(precision))
-    if compiled: model.compile() # In its place, so that checkpoints know nothing of it
+    if compiled: model.compile() # In place, so that checkpoints are not affected
     try: learn.create_opt()
     except (TypeError, ValueError) as e: raise InputError(str(e)) from e
     return learn
@@ -194,9 +194,9 @@ def recipe_learner(
 def fit_recipe(
     learn:Learner, # From `recipe_learner`
     cfg:dict, # Settings
-    cbs:list=None # More callbacks
+    cbs:list=None # Additional callbacks
 ):
-    "Train as `cfg` says"
+    "Train according to `cfg`"
     kw,begun = {k:cfg[k] for k in ('wd','pct_start','warmup') if cfg[k] is not None},[]
     try: getattr(learn, SCHEDS[cfg['sched']])(cfg['epochs'], cfg['lr'], cbs=[*L(cbs), Callback(before_fit=begun.append)], **kw)
     except (TypeError, ValueError) as e:
@@ -205,7 +205,7 @@ def fit_recipe(
 
 # %% ../../nbs/vision/02_recipe.ipynb #bbc84329
 def _images_per_second(f, n, bs):
-    "Images a second of `n` calls of `f`, after one"
+    "Images per second of `n` calls of `f`, after one warm-up call"
     wait = torch.cuda.synchronize if torch.cuda.is_available() else lambda: None
     f()
     wait()
@@ -229,7 +229,7 @@ def _bare_step(learn):
 
 # %% ../../nbs/vision/02_recipe.ipynb #1bc53323
 class ThroughputTimer(Callback):
-    "Images a second of the first `n` batches after one, then the end of the fit"
+    "Measure the images per second of the first `n` batches after one, then stop the fit"
     order,run_valid = Recorder.order+3,False
     def __init__(self, n): self.n = n
     def after_batch(self):
@@ -241,28 +241,28 @@ class ThroughputTimer(Callback):
             raise CancelFitException()
 
 def _training_throughput(learn, cfg, n):
-    "Images a second of a real training"
+    "Images per second of a real training"
     with learn.no_bar(), learn.no_logging(): fit_recipe(learn, cfg, [timed := ThroughputTimer(n)])
     return timed.pace
 
 # %% ../../nbs/vision/02_recipe.ipynb #869e6da8
 def _loader_throughput(dl, n):
-    "Images a second of the loader `dl` alone"
+    "Images per second of the loader `dl` alone"
     it = iter(dl)
     return _images_per_second(lambda: next(it), min(n, len(dl)-1), dl.bs)
 
 def measure_throughput(
     cfg:dict, # Settings
-    path:Path, # Of the images
-    rounds:int=5, # Times to measure each, in turns
-    batches:int=20, # Of each network measurement
-    workers:int=None, # Processes of the classic pipeline
-    **kwargs # For `recipe_learner`
+    path:Path, # Folder of the images
+    rounds:int=5, # Number of alternating rounds
+    batches:int=20, # Batches in each measurement of the network
+    workers:int=None, # Worker processes of the classic pipeline
+    **kwargs # Arguments of `recipe_learner`
 ):
-    "Images a second, a row a round: `fast` and `classic` loaders alone, `network` alone, and the real `training`"
+    "Images per second, one row per round: `fast` and `classic` loaders alone, `network` alone, and the real `training`"
     fast,classic = (recipe_loaders(cfg|dict(pipeline=k), path, workers, kwargs.get('channels_last')) for k in PIPELINES)
     n = min(batches, len(fast.train)-1)
-    if n<2: raise InputError(f'{len(fast.train)} batches are too few to time anything: take more images or a smaller --bs')
+    if n<2: raise InputError(f'{len(fast.train)} batches are too few to measure; use more images or a smaller --bs')
     def row(): return dict(fast=_loader_throughput(fast.train, 10*n), classic=_loader_throughput(classic.train, 10*n),
         network=_images_per_second(_bare_step(recipe_learner(cfg, fast, **kwargs)), n, cfg['bs']),
         training=_training_throughput(recipe_learner(cfg, fast, **kwargs), cfg, n))
@@ -271,7 +271,7 @@ def measure_throughput(
 def throughput_ratios(
     df:pd.DataFrame # From `measure_throughput`
 ):
-    "Quartiles of `df`, and of what matters: the loader against the network, the training against the network alone, fast against classic"
+    "Quartiles of `df` and of the ratios loader to network, training to network alone, and fast to classic"
     pairs = {'fast loader / network':df.fast/df.network, 'training / network':df.training/df.network,
         'fast / classic loader':df.fast/df.classic}
     res = df.assign(**pairs).quantile([.25,.5,.75]).T

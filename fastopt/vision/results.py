@@ -1,4 +1,4 @@
-"""From records to what they say, with error bars, and to a page to share
+"""Evaluate the records of runs, with error bars, and make a page to share
 
 Docs: https://fastopt.github.io/fastopt/vision/results.html.md"""
 
@@ -48,12 +48,12 @@ ARGS = dict(dataset='text', noise='a whole number', size='a whole number', epoch
 
 # %% ../../nbs/vision/05_results.ipynb #74d29eaa
 def _mismatch(o, kinds, needed=()):
-    "What dict `o` lacks of `needed`, or has of another kind than `kinds` say"
+    "What the dict `o` lacks of `needed`, or has of a kind other than those in `kinds`"
     if (k := first(k for k in needed if k not in o)) is not None: return f'it has no {k!r}'
     if (k := first(k for k in kinds if k in o and not _KINDS[kinds[k]](o[k]))) is not None: return f'its {k!r} is not {kinds[k]}'
 
 def _flaw(rec, needed=('entry','seed','accuracy')):
-    "What is wrong with the dict `rec`, which must have what is `needed`, or `None`"
+    "What is wrong with the dict `rec`, which must have the keys `needed`; `None` if nothing is"
     facts = dict(official='text or null', folder='text or null')
     return (_mismatch(rec, FIELDS|dict(time='text'), needed) or ('args' in rec and _mismatch(rec['args'], ARGS, ARGS))
         or _mismatch(rec.get('data', {}), facts) or None)
@@ -61,22 +61,22 @@ def _flaw(rec, needed=('entry','seed','accuracy')):
 # %% ../../nbs/vision/05_results.ipynb #0f56d3ec
 def read_records(
     board:Path, # The file `leaderboard.jsonl`
-    needed=('entry','seed','accuracy') # What a record must have
+    needed=('entry','seed','accuracy') # Keys that a record must have
 ):
-    "All records, the first of each run; damaged lines are named and left out"
+    "Read all records, the first of each run; damaged lines are left out with a warning"
     found = {}
     for rec in read_json_lines(board, partial(_flaw, needed=needed)): found.setdefault((rec['entry'],rec['seed']), rec)
     return list(found.values())
 
 def add_record(
-    rec:dict, # What is known of a run
-    board:Path # The file it becomes a line of
+    rec:dict, # Record of a run
+    board:Path # File to append to
 ):
-    "Add `rec` to `board`, as a whole or not at all"
+    "Append `rec` to `board`, completely or not at all"
     append_json_line(rec, board, _flaw)
 
 # %% ../../nbs/vision/05_results.ipynb #482e9f53
-EPOCHS = (5,20,80,200) # That the board lists
+EPOCHS = (5,20,80,200) # Listed on the board
 PUBLISHED = pd.read_csv(StringIO('''dataset,noise,size,epochs,published,runs,sd,who
 imagenette,0,128,5,87.43,5,.30,xse_resnext50 + MaxBlurPool without random crops (radekosmulski 2021)
 imagenette,0,128,20,91.57,5,,2020-01 + MaxBlurPool (ducha-aiki)
@@ -105,7 +105,7 @@ imagewoof,0,256,200,90.38,1,,2020-01
 '''))
 
 def _grid(dataset, noise, who, **rows):
-    "Rows of several sizes, each with a score for 5, 20, 80 and 200 epochs"
+    "Rows for several sizes, each with a score for 5, 20, 80 and 200 epochs"
     told = dict(dataset=dataset, noise=noise, who=who)
     return [dict(told, size=int(k[1:]), epochs=e, published=v) for k,vs in rows.items() for e,v in zip(EPOCHS, vs)]
 
@@ -117,11 +117,11 @@ PUBLISHED = pd.concat([PUBLISHED, pd.DataFrame([*_grid('imagenette', 5, 'baselin
 
 # %% ../../nbs/vision/05_results.ipynb #36ff11a6
 def verdict(
-    diff:float, # Own mean less the other
+    diff:float, # Own mean minus the other
     resolvable:float, # The smallest difference that counts
-    n:int # Own runs
+    n:int # Number of own runs
 ):
-    "What that says, in words"
+    "The conclusion in words"
     if abs(diff)<=resolvable or n<2: return f'not resolvable with {n} run{"s"*(n!=1)}'
     return 'better' if diff>0 else 'worse'
 
@@ -134,13 +134,13 @@ DISCIPLINE = ['dataset','noise','size','epochs']
 def runs_frame(
     recs:list # Records
 ):
-    "The runs as a table, the settings in columns of their own"
+    "The runs as a table, with the settings in columns of their own"
     recs = escape_unprintable(recs)
     flat = [{k:v for k,v in r.items() if k not in ('args','data','epochs','versions')} for r in recs]
     return pd.DataFrame([o|r['args']|{'accuracy':100*r['accuracy']} for o,r in zip(flat, recs)])
 
 def _entry_row(entry, runs):
-    "What the board says of the records `runs` of `entry`"
+    "Summarize the records `runs` of `entry` in a row"
     a,facts,accs = runs[0]['args'],runs[0]['data'],[100*o['accuracy'] for o in runs]
     (mean,sd,half),n = mean_interval(accs),len(accs)
     known = PUBLISHED[(PUBLISHED[DISCIPLINE]==[a[k] for k in DISCIPLINE]).all(axis=1)]
@@ -158,16 +158,16 @@ def _entry_row(entry, runs):
 def leaderboard_table(
     recs:list # Records
 ):
-    "The board: a row an entry, the best of each discipline first"
+    "The board, with one row per entry, the best of each discipline first"
     rows = [_entry_row(k, sorted(v, key=itemgetter('seed'))) for k,v in groupby(escape_unprintable(recs), itemgetter('entry')).items()]
     cols = ['entry','name',*DISCIPLINE,'n','mean','sd','low','high','published','above','difference','resolvable','p','verdict','seconds',
         'images_s','device','note']
     return pd.DataFrame(rows, columns=cols).sort_values([*DISCIPLINE,'mean'], ascending=[True]*4+[False], ignore_index=True)
 
 def read_board(out):
-    "The records in folder `out`, of which there must be some"
+    "The records in folder `out`; an error if there are none"
     if recs := read_records(Path(out)/'leaderboard.jsonl', FIELDS): return recs
-    raise InputError(f'There are no runs in {out} yet: `fastopt-leaderboard run` makes them, and --out says where')
+    raise InputError(f'there are no runs in {out} yet; make some with `fastopt-leaderboard run`, or give another folder with --out')
 
 def _cell_text(v):
     if v is None or v!=v: return ''
@@ -178,7 +178,7 @@ def _cell_text(v):
 SHORT = ['entry','name','dataset','size','epochs','n','mean','sd','low','high','published','resolvable','verdict']
 
 def markdown_table(df):
-    "`df` as a table in Markdown"
+    "Format `df` as a Markdown table"
     rows = [[str(c) for c in df.columns], ['--']*len(df.columns),
         *[[_cell_text(v).translate(ENTITIES) for v in r] for r in df.itertuples(index=False)]]
     return '\n'.join(f"|{'|'.join(r)}|" for r in rows)
@@ -194,20 +194,20 @@ def show_command(like, full, out):
 # %% ../../nbs/vision/05_results.ipynb #2171d7ef
 def find_entry(
     recs:list, # Records
-    text:str # Beginning of an id, or a name
+    text:str # First characters of an id, or a name
 ):
-    "The id of the one entry that `text` begins, or names"
+    "The id of the only entry whose id starts with `text`, or that is called `text`"
     ids = {o['entry']:o['name'] for o in recs}
     found = [k for k,v in ids.items() if k.startswith(text) or v==text]
     if len(found)==1: return found[0]
-    if found: raise InputError(f"{text} could be {', '.join(found)}: give more digits")
+    if found: raise InputError(f"{text} could be {', '.join(found)}; give more digits")
     raise InputError(unknown_name('The board', text, [*ids, *ids.values()]))
 
 def comparison_table(
     recs:list, # Records
-    names:list # The first is what the others are compared with
+    names:list # Entries; the others are compared with the first
 ):
-    "A row for each entry after the first"
+    "One row for each entry after the first"
     recs = escape_unprintable(recs)
     ids = [find_entry(recs, escape_unprintable(o)) for o in names]
     by = {k:{o['seed']:100*o['accuracy'] for o in recs if o['entry']==k} for k in ids}
@@ -220,23 +220,23 @@ def comparison_table(
 
 @cli.declared(cli.compare)
 def compare_command(names, out):
-    if len(names)<2: raise InputError('compare needs two entries or more: `fastopt-leaderboard show` lists them')
+    if len(names)<2: raise InputError('compare needs two entries or more; `fastopt-leaderboard show` lists them')
     print(comparison_table(read_board(out), names).map(_cell_text).to_string(index=False))
 
 # %% ../../nbs/vision/05_results.ipynb #a1dde730
 def shorten_names(
-    names:list # Of entries
+    names:list # Names of entries
 ):
-    "`names` without the words that are in all of them, and these words"
+    "Remove the words that all `names` share, and return the names and these words"
     words = [o.split() for o in names]
     common = [k for k in words[0] if all(k in o for o in words)] if len(names)>1 else []
     return [' '.join(k for k in o if k not in common) or ' '.join(o) for o in words],' '.join(common)
 
 def score_figure(
-    runs:dict, # From a name to its records
+    runs:dict, # Dict from names to their records
     published:float=None # Score to compare with
 ):
-    "Scores with their intervals, and accuracy by epoch, as a figure"
+    "Plot scores with their intervals, and accuracy by epoch"
     fig = Figure(figsize=(11,max(3.2, 1.2+.34*len(runs))), layout='constrained')
     left,right = fig.subplots(1, 2, width_ratios=(3,4))
     for i,c,recs in reversed([*zip(count(), chain(COLOURS, repeat('#bbb')), runs.values())]): # The best on top
@@ -253,28 +253,28 @@ def score_figure(
 
 # %% ../../nbs/vision/05_results.ipynb #b9197f1d
 HEADS = dict(name='recipe', n='runs', mean='mean', low='95% interval', sd='sd', difference='to published', resolvable='resolvable',
-    verdict='verdict', above='above', seconds='s a run', images_s='images/s', device='device', entry='entry')
+    verdict='verdict', above='above', seconds='s per run', images_s='images/s', device='device', entry='entry')
 TEXTS = ('name','verdict','device','entry')
 
 def _shown(k, r):
-    "What column `k` shows of row `r`"
+    "The text of column `k` in row `r`"
     if r[k] is None or r[k]!=r[k]: return ''
     if k=='low': return f"{r['low']:.2f} – {r['high']:.2f}"
     return f'{r[k]:+.2f}' if k=='difference' else f'{r[k]:,.0f}' if k in ('seconds','images_s') else _cell_text(r[k])
 
 def _cell(k, r):
-    "The cell of column `k` in row `r`, as `sortable_table` takes it"
+    "The cell of column `k` in row `r`, as an argument of `sortable_table`"
     text = _shown(k, r)
     return text,r[k],('n' if k not in TEXTS else text if text in ('better','worse') else '')
 
 # %% ../../nbs/vision/05_results.ipynb #bccce4bb
 def _section(key, df, runs):
-    "The part of the page for the rows `df` of discipline `key`"
+    "The section of the page for the rows `df` of discipline `key`"
     names = [n if list(df.name).count(n)==1 else f'{n} {e}' for n,e in zip(df.name, df.entry)]
     (short,common),score = shorten_names(names),first(df.published.dropna())
     cols = [k for k in HEADS if any(_shown(k, r) for r in df.to_dict('records'))]
     title = f"{key[0]}{f', {key[1]}% noise' if key[1] else ''}, {key[2]} pixels, {key[3]} epochs"
-    told = [score and f'Published: {score:.2f}%. "Resolvable" is the smallest difference from it that so many runs can tell.',
+    told = [score and f'Published: {score:.2f}%. "Resolvable" is the smallest difference from it that this number of runs can show.',
         common and f'All with {common}.', *(f'Unofficial: {o}.' for o in df.note[df.note!=''].unique())]
     rows = [{k:_cell(k, r) for k in cols} for r in df.assign(name=short).to_dict('records')]
     fig = score_figure(dict(zip(names, (runs[e] for e in df.entry))), score)
@@ -285,9 +285,9 @@ def html_page(
     recs:list, # Records
     title='fastopt leaderboard'
 ):
-    "The board as one HTML file that needs nothing else"
+    "The board as one self-contained HTML file"
     df,runs = leaderboard_table(recs),groupby(escape_unprintable(recs), itemgetter('entry'))
-    groups = sorted(df.groupby([*DISCIPLINE,'note'], sort=False), key=lambda o: len(o[0][-1])) # Official ones first, those of tries last
+    groups = sorted(df.groupby([*DISCIPLINE,'note'], sort=False), key=lambda o: len(o[0][-1])) # Official runs first, trial runs last
     last = html.escape(escape_unprintable(max(o.get('time', '')[:10] for o in recs)))
     said = (f'{len(recs)} runs of {len(df)} entries, until {last}. Accuracy in percent after the last epoch; '
         'the interval is that of the mean.')
@@ -296,16 +296,16 @@ def html_page(
 # %% ../../nbs/vision/05_results.ipynb #e731fc7a
 def submission_table(
     recs:list, # Records
-    url:str='' # Where others can read how it was done
+    url:str='' # Address of a description of how it was done
 ):
-    "A table in the format of Imagenette's README for the official entries of each data set"
+    "A table of the official entries of each data set, in the format of Imagenette's README"
     df,parts = leaderboard_table([o for o in recs if not o['reasons']]),[]
     for (dataset,noise),part in df.groupby(['dataset','noise'], sort=False):
         rows = [f"|{r.size}|{r.epochs}|[{r.name.translate(ENTITIES)}]({url})|{r.mean:.2f}%|{r.n}{', mean'*(r.n>1)}|"
             for r in part.itertuples()]
         parts += [f"## {dataset.translate(ENTITIES)}{f' with {noise}% noise'*bool(noise)}", '', '|Size (px)|Epochs|URL|Accuracy|# Runs|',
             '|--|--|--|--|--|', *rows, '']
-    return '\n'.join(parts or ['No run is official: `fastopt-leaderboard show` says why'])
+    return '\n'.join(parts or ['No run is official; `fastopt-leaderboard show` gives the reasons'])
 
 @cli.declared(cli.export)
 def export_command(path, url, out):

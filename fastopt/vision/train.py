@@ -1,4 +1,4 @@
-"""One command from images to a trained network, with the record that tells what was done
+"""One command from images to a trained network, with a record of what was done
 
 Docs: https://fastopt.github.io/fastopt/vision/train.html.md"""
 
@@ -28,14 +28,14 @@ from .recipe import named_rules, small_convnet
 # %% ../../nbs/vision/03_train.ipynb #19f24c92
 def source_loaders(
     src, # Source
-    size:int=None, # Pixels a side; by default those of `src`
-    bs:int=64, # Images a batch
-    limit:int=None, # Training images to keep; by default all
-    seed:int=42 # Which ones `limit` keeps
+    size:int=None, # Pixels along each side; those of `src` if `None`
+    bs:int=64, # Images in a batch
+    limit:int=None, # Number of training images to keep; all if `None`
+    seed:int=42 # Seed of the selection by `limit`
 ):
-    "The `DataLoaders` of source `src`"
+    "Make the `DataLoaders` of source `src`"
     trn = src.train if limit is None else balanced_subset(src.train, src.label, limit, seed)
-    if bs>len(trn): raise InputError(f'--bs {bs} is more than the {len(trn)} training images: give {len(trn)} or less')
+    if bs>len(trn): raise InputError(f'--bs {bs} is more than the {len(trn)} training images; give {len(trn)} or less')
     block = src.block(size or src.size)
     block.splitter = IndexSplitter(range(len(trn), len(trn)+len(src.valid)))
     return block.dataloaders(trn+src.valid, bs=bs, num_workers=defaults.cpus if len(trn)>2000 else 0)
@@ -45,15 +45,15 @@ archs = dict(small=small_convnet, xresnet18=xresnet18, xresnet34=xresnet34, xres
 
 # %% ../../nbs/vision/03_train.ipynb #428c1d96
 default_lrs = dict(sgd=.3, radam=3e-2, radam_hold=3e-2, diffrgrad=3e-2, diffrgrad_hold=3e-2, adamod=3e-2, diffmod=3e-2, ranger=3e-2,
-    ranger19=3e-2, ranger20=3e-2) # Where 8e-3 does not suit a rule
+    ranger19=3e-2, ranger20=3e-2) # For rules that need another rate than 8e-3
 
 def make_opt_func(
     opt:str, # Name of a rule
-    lr:float=None, # Learning rate; by default 8e-3, or what `default_lrs` says
-    wd:float=None, # Weight decay; by default the rule's
+    lr:float=None, # Learning rate; that in `default_lrs`, or 8e-3, if `None`
+    wd:float=None, # Weight decay; that of the rule if `None`
     how:str='auto' # Engine: 'auto', 'eager', 'foreach' or 'fused'
 ):
-    "The rule called `opt` with its hypers, as fastai's `Learner` wants it"
+    "The rule called `opt` with its hypers, as an `opt_func` for fastai's `Learner`"
     hypers = dict(lr=default_lrs.get(opt, 8e-3) if lr is None else lr, wd=wd)
     return partial(named_rules()[check_choice(opt, list(named_rules()), '--opt')], how=how,
         **{k:v for k,v in hypers.items() if v is not None})
@@ -61,11 +61,11 @@ def make_opt_func(
 # %% ../../nbs/vision/03_train.ipynb #07ee983d
 def make_learner(
     src, # Source
-    dls, # Its loaders
+    dls, # Loaders of the source
     arch:str, # Name in `archs`
     opt_func, # Optimizer for `Learner`
 ):
-    "A `Learner` for `src`, with its optimizer made, so that a hyper out of range is found here"
+    "Make a `Learner` for `src` and its optimizer, so that a hyper out of range raises an error here"
     learn = Learner(dls, archs[check_choice(arch, list(archs), '--arch')](c_in=src.c_in, n_out=dls.c), opt_func=opt_func, metrics=accuracy)
     try: learn.create_opt()
     except (TypeError, ValueError) as e: raise InputError(str(e)) from e
@@ -73,9 +73,9 @@ def make_learner(
 
 # %% ../../nbs/vision/03_train.ipynb #ade8847c
 class KeepRecord(Callback):
-    "Collect a dict for each epoch in `rows`, and give them to the function `save`"
+    "Collect a dict for each epoch in `rows`, and pass them to the function `save`"
     order = Recorder.order+1
-    def __init__(self, save): self.save,self.rows = save,[] # `learn.resume` puts `rows` back
+    def __init__(self, save): self.save,self.rows = save,[] # `learn.resume` restores `rows`
     def after_epoch(self):
         row = dict(zip(self.recorder.metric_names[1:-1], self.recorder.values[-1]))
         self.rows.append(dict(row, lr=self.recorder.lrs[-1], seconds=round(time.time()-self.recorder.start_epoch, 2)))
@@ -83,7 +83,7 @@ class KeepRecord(Callback):
         except CliError as e: warn(str(e))
 
 class PlainLog(Callback):
-    "Each epoch as a line of text"
+    "Print each epoch as a line of text"
     order = Recorder.order+1
     def line(self, row): print(*(f'{o:<11.4f}' if isinstance(o, float) else f'{o!s:<11}' for o in row), flush=True)
     def before_fit(self): self.line(self.recorder.metric_names)
@@ -91,7 +91,7 @@ class PlainLog(Callback):
 
 # %% ../../nbs/vision/03_train.ipynb #177a02c8
 def _axes(ax, title, ys=()):
-    "Dress `ax`, from 0 to a little above all finite `ys`, if any"
+    "Set title, labels and limits of `ax`, from 0 to slightly above all finite `ys`, if there are any"
     ax.set(title=title, xlabel='epoch', xlim=(0,None))
     ax.grid(alpha=.25)
     ax.spines[['top','right']].set_visible(False)
@@ -99,10 +99,10 @@ def _axes(ax, title, ys=()):
 
 # %% ../../nbs/vision/03_train.ipynb #fe9390c8
 def plot_curves(
-    rec:Recorder, # That of a learner that was trained, if only for some batches
-    title='' # Above all
+    rec:Recorder, # `Recorder` of a learner that was trained, at least for some batches
+    title='' # Title of the figure
 ):
-    "Losses, accuracy and learning rate over the epochs, as a figure"
+    "Plot losses, accuracy and learning rate over the epochs"
     fig = Figure(figsize=(11,3.2), dpi=72, layout='constrained')
     fig.suptitle(title)
     loss,acc,rate = fig.subplots(1, 3)
@@ -122,10 +122,10 @@ def plot_curves(
 @contextmanager
 def record_run(
     run:Path, # Folder of this run
-    record:dict, # What is known before; 'epochs' grows
-    learn:Learner # To be trained inside the `with`
+    record:dict, # What is known beforehand; 'epochs' grows
+    learn:Learner # `Learner` that is trained inside the `with`
 ):
-    "Keep `record`, curves and model of what happens inside, however it ends"
+    "Keep `record`, curves and model of the training inside, however it ends"
     def save(rows):
         record['epochs'] = rows
         save_record(record, run/'record.json')
@@ -138,7 +138,7 @@ def record_run(
                 with atomic_write(run/'model.pkl') as p: learn.export(p.absolute())
             with atomic_write(run/'curves.png') as p:
                 with warnings.catch_warnings():
-                    warnings.filterwarnings('ignore', 'Glyph .* missing', UserWarning) # What the font lacks is drawn as boxes
+                    warnings.filterwarnings('ignore', 'Glyph .* missing', UserWarning) # Missing characters are drawn as boxes
                     plot_curves(learn.recorder, f'{record["name"]}: {record["status"]}').savefig(p, dpi=110)
 
 # %% ../../nbs/vision/03_train.ipynb #192730e0
@@ -147,7 +147,7 @@ def describe_run(
     src, # Its source
     args:dict # The command's arguments, with defaults filled in
 ):
-    "All that is known about a run before it starts"
+    "Describe a run before it starts"
     info = dict(train=learn.dls.train.n, valid=learn.dls.valid.n, classes=list(learn.dls.vocab), skipped=len(src.skipped),
         skipped_first=src.skipped[:20], fingerprint=src.fingerprint)
     name = f'{args["opt"]}-{Path(args["data"]).resolve().name.split(".")[0]}'
@@ -160,77 +160,77 @@ def fit_and_record(
     learn:Learner, # Ready to train
     record:dict, # From `describe_run`
     path:Path, # Folder of this run
-    epochs:int, # Times to see each training image
-    lr:float, # Learning rate while flat
-    every:int=100 # Batches from one checkpoint to the next
+    epochs:int, # Number of epochs
+    lr:float, # Learning rate in the flat part of the schedule
+    every:int=100 # Batches between two checkpoints
 ):
-    "`fit_fc`, recorded, with checkpoints, and with a progress bar where somebody watches and plain lines elsewhere"
+    "`fit_fc` with a record and checkpoints, and with a progress bar in a terminal or notebook, or plain lines elsewhere"
     mute,logs = ([],[]) if is_interactive() else ([learn.no_bar(),learn.no_logging()], [PlainLog()])
     try:
         with record_run(path, record, learn) as cbs, ContextManagers(mute), interruptible() as stop:
             learn.fit_fc(epochs, lr, cbs=[*cbs,*logs,SaveResume(path/'checkpoint.pth', every),stop])
     except KeyboardInterrupt:
-        print(f'\nInterrupted. What was done so far is in {path}\nTo go on: {shlex.join(["fastopt-train", "--resume", str(path)])}')
+        print(f'\nInterrupted. The results so far are in {path}\nTo continue: {shlex.join(["fastopt-train", "--resume", str(path)])}')
         raise
     for o in path.glob('checkpoint.pth*'): o.unlink()
 
 # %% ../../nbs/vision/03_train.ipynb #0ad20e47
 def read_run(
     run, # Folder of a run
-    args # Of the command that goes on with it: nothing but `resume` may be given
+    args # Arguments of the command that continues it; only `resume` may be given
 ):
-    "The record of the run in folder `run`, which another command is to go on with"
+    "Read the record of the run in folder `run`, so that another command can continue it"
     defaults = {k:o.default for k,o in signature(cli.train).parameters.items()}
     if more := [f'--{k.replace("_", "-")}' for k,v in args.items() if k!='resume' and v!=defaults[k]]:
-        raise InputError(f'--resume takes all settings from {run}: leave out {", ".join(more)}, or start a new run')
+        raise InputError(f'--resume takes all settings from {run}; leave out {", ".join(more)}, or start a new run')
     try: record = json.loads((Path(run)/'record.json').read_text(encoding='utf-8'))
     except (OSError, ValueError) as e:
         raise InputError(f'--resume {run}: no record.json can be read there ({e}). Give the folder of a run, as the run printed it') from e
     if not isinstance(record, dict) or not isinstance(record.get('args'), dict) or set(record['args'])-set(defaults):
         raise InputError(f'--resume {run}: its record.json is not one of fastopt-train. Give the folder of a run')
     if record.get('status')=='done':
-        raise InputError(f'--resume {run}: this run has ended well. To train longer, start a new one with more --epochs')
+        raise InputError(f'--resume {run}: this run is complete; to train longer, start a new one with more --epochs')
     return record
 
 def go_on(learn, path, began):
-    "Let the next fit of `learn` go on from the checkpoint in folder `path`; what is to be added to the record, which `began` so far"
+    "Let the next fit of `learn` continue from the checkpoint in folder `path`, and return the additions to the record `began`"
     try: at = learn.resume(path/'checkpoint.pth', quiet=True)
     except ValueError as e: raise InputError(f'--resume {path}: {e}') from e
     epoch = at and at['epoch'] + (at['batch'] is None)
-    print(f'Going on in epoch {epoch}' if at else 'There is no checkpoint yet: the training starts from the beginning')
+    print(f'Continuing in epoch {epoch}' if at else 'There is no checkpoint yet, so the training starts from the beginning')
     seen = dict(at=time.strftime('%Y-%m-%d %H:%M:%S %z'), epoch=epoch or 0)
     return dict(started=began['started'], epochs=began.get('epochs', [])[:epoch or 0], resumed=[*began.get('resumed', []), seen])
 
 # %% ../../nbs/vision/03_train.ipynb #2d4a690f
 class NothingLearnt(CliError):
-    "A run in folder `run` that ended no better than guessing"
+    "Raised if the run in folder `run` ended no better than guessing"
     def __init__(self, message, run):
         super().__init__(message)
         self.run = run
 
 def learnt_nothing(record, src):
-    "Why the run of `record` on source `src` is no better than guessing, or `None`"
+    "The reason why the run of `record` on source `src` is no better than guessing, or `None`"
     last,shares = record['epochs'][-1],np.array([*Counter(map(src.label, src.valid)).values()])/len(src.valid)
     loss,lr,usual = last['valid_loss'],record['args']['lr'],default_lrs.get(record['args']['opt'], 8e-3)
     finite = loss is not None and math.isfinite(loss)
     if finite and (loss < -(shares*np.log(shares)).sum() or last['accuracy']>shares.max()): return
-    what = f'is {loss:.3g}, and {last["accuracy"]:.1%} of the validation images are right' if finite else 'is not finite'
+    what = f'is {loss:.3g}, and {last["accuracy"]:.1%} of the validation images are classified correctly' if finite else 'is not finite'
     way = f'A lower --lr may help: {lr:g} was used, and {usual:g} is the default' if lr>usual else 'More --epochs or another --lr may help'
     if not finite: return f'The training diverged: its loss {what}. {way}'
     return f'The network has learnt nothing: its loss {what}, no better than guessing. {way}'
 
 # %% ../../nbs/vision/03_train.ipynb #ca921a79
 def run_training(
-    args:AttrDict # Of the command
+    args:AttrDict # Arguments of the command
 ):
-    "Train as `args` say; the folder of the run"
+    "Train according to `args`, and return the folder of the run"
     path,began = (None,None) if args.resume is None else (Path(args.resume), read_run(args.resume, args))
     if began: args = AttrDict(args, **began['args'], resume=args.resume)
     check_numbers(args, epochs=1, size=1, bs=2, limit=1)
     opt,src = make_opt_func(args.opt, args.lr, args.wd, args.how),image_source(args.data, args.strict, args.valid_pct, args.seed)
     if src.skipped: print(f'Left out {len(src.skipped)} images that cannot be decoded: {abbreviate(src.skipped)}')
     if began and src.fingerprint!=began['data']['fingerprint']:
-        raise InputError(f'--resume {path}: the images in {args.data} have changed since. Put them back as they were, or start a new run')
+        raise InputError(f'--resume {path}: the images in {args.data} have changed since; restore them, or start a new run')
     known = dict(size=args.size or src.size, arch=args.arch or src.arch, lr=opt.keywords['lr'])
     args = AttrDict({k:v for k,v in args.items() if k!='resume'} | known)
     set_seed(args.seed, reproducible=True)
@@ -239,10 +239,10 @@ def run_training(
         record = describe_run(learn, src, args)
         if not began: path = make_run_folder(args.out, record['name'])
         with exclusive_lock(path/'training.lock', wait=False) as alone:
-            if not alone: raise InputError(f'--resume {path}: another process is training this run. Wait for its end')
+            if not alone: raise InputError(f'--resume {path}: another process is training this run; wait until it ends')
             if began: record |= go_on(learn, path, began)
             fit_and_record(learn, record, path, args.epochs, args.lr)
-    print(f'{record["epochs"][-1]["accuracy"]:.2%} of {len(src.valid)} validation images right, {record["seconds"]:.0f} s. In {path}:')
+    print(f'{record["epochs"][-1]["accuracy"]:.2%} of {len(src.valid)} validation images correct, {record["seconds"]:.0f} s. In {path}:')
     print('  record.json  curves.png  model.pkl')
     if why := learnt_nothing(record, src): raise NothingLearnt(why, path)
     return path

@@ -1,4 +1,4 @@
-"`compare`: pairs that are pairs, runs that are done once, budgets that are equal, and a sentence that claims no more than they show"
+"`compare`: paired runs, runs that are done once, equal budgets, and a sentence that claims no more than the runs show"
 import json, math, numpy as np, os, pandas as pd, pytest, random, re, time, torch
 from forked import Forked
 from functools import partial
@@ -36,7 +36,7 @@ def lines(out='out'): return [json.loads(o) for o in open(f'{out}/runs.jsonl')]
 # ---- pairs
 
 class Seen(Callback):
-    "Writes down what trains"
+    "Records what trains"
     runs = []
     def before_fit(self): self.runs.append([self.model.weight.detach().clone()])
     def before_batch(self):
@@ -73,7 +73,7 @@ def test_against_itself_nothing_differs():
     assert len(lines())==3 # One run is enough for both
 
 def test_a_run_is_a_plain_fit():
-    "Of the `Learner`, the schedule and the seed, with nothing else in between"
+    "Train directly with the `Learner`, the schedule and the seed, without `compare`"
     res = go(['adamw'], seeds=[5], epochs=2)
     learn,_ = C.make_learner_of(learn_fn, C.as_entry(adamw), 5)
     with learn.no_bar(), learn.no_logging(): learn.fit_fc(2, 3e-3)
@@ -152,7 +152,7 @@ def test_a_damaged_line_is_trained_again():
     with pytest.warns(UserWarning, match='damaged'): res = go(['adamw'], seeds=2)
     assert np.isfinite(res.scores('adamw')).all() and len(lines())==2
 
-# ---- who takes part
+# ---- entries
 
 def test_controls_are_there():
     for name,controls in C.CONTROLS.items():
@@ -174,7 +174,7 @@ def test_a_control_trains_as_it_says():
     assert mine['epochs'][-1]['valid_loss']==plain['epochs'][-1]['valid_loss'] and mine['hypers']['lr']==1.5e-3
 
 def test_warm_up():
-    "The rate of step t is t/steps of the schedule's, which is as it was after the step"
+    "The rate of step t is t/steps of the schedule's, and the schedule's rate is restored after the step"
     rates = []
     class Look(Callback):
         order = 1002
@@ -193,7 +193,7 @@ def test_a_record_has_the_source(tmp_path):
     rec = lines()[0]
     assert 'def friction' in rec['source'] and rec['chain']=='decay, adam, friction, descend'
     assert rec['versions']['torch']==torch.__version__ and rec['device']
-    assert rec['state_mb']==pytest.approx(3*650*4/2**20, abs=1e-3) # Three numbers a weight
+    assert rec['state_mb']==pytest.approx(3*650*4/2**20, abs=1e-3) # Three numbers per weight
 
 # ---- divergence
 
@@ -211,10 +211,10 @@ def test_no_rate_wins_by_diverging():
     res,trials = C.tune_rates(runs, [C.as_entry(sgd)], dict(sgd=[1e-9,1e-2,3e38]), 'valid_loss', True, (.2,''))
     assert res['sgd'][0]==1e-2 and trials.score.tolist()[-1]==math.inf
 
-# ---- what is said
+# ---- verdicts
 
 def made(scores, lower=False, metric='accuracy', of={}):
-    "A comparison of made-up `scores`"
+    "A comparison of invented `scores`"
     def rec(k, i, x): return dict(name=k, of=of.get(k, ''), seed=i, diverged=int(math.isnan(x)), epochs=[{metric:x, 'step':1}],
         seconds=1., state_mb=1., peak_mb=None, device='d', versions=dict(torch='2'), commit='c', key=f'{k}{i}', hypers=dict(lr=.1))
     es = [C.Entry(k, adamw, of=of.get(k, ''), why='why' if k in of else '') for k in scores]
@@ -275,7 +275,7 @@ def test_holm_over_all_questions():
     assert np.sort(res.comparisons.p_holm)==pytest.approx(want)
 
 def test_detectable_difference():
-    "More pairs see less; for many pairs it is that of the normal distribution"
+    "The detectable difference falls with the number of pairs, towards that of the normal distribution"
     found = [C.detectable_difference(1., n) for n in (2,3,5,10,100)]
     assert found==sorted(found, reverse=True) and C.detectable_difference(1., 10**5)*10**2.5==pytest.approx(1.959964+.841621, rel=1e-3)
     assert C.detectable_difference(1., 10, 4)>C.detectable_difference(1., 10)
@@ -296,10 +296,10 @@ def test_an_optimum_on_an_edge_is_refused():
     n = len(lines())
     assert n==6 and {o['track'] for o in lines()}=={'tune'}
     go(lrs=[1e-5,1e-4,1e-3,1e-2,1e3], metric='valid_loss', controls=False)
-    assert len(lines())==n+4+4 # What had been tried is not tried again
+    assert len(lines())==n+4+4 # Finished runs are not repeated
 
 @pytest.mark.parametrize('lrs,why', [([], 'one or more numbers above 0'), ([0.,1e-3], 'above 0'), ([-1.], 'above 0'),
-    ([math.inf], 'above 0'), ({}, 'lrs has no rates of adamw'), (dict(adamw=[1e-3]), 'no rates of diffgrad'),
+    ([math.inf], 'above 0'), ({}, 'lrs has no learning rates for adamw'), (dict(adamw=[1e-3]), 'no learning rates for diffgrad'),
     (dict(adamw=[1e-3], diffgrad=[1e-3,1e-2]), 'budgets must be equal, and lrs has 1 rates for adamw, 2 rates for diffgrad'),
     (dict(adamw=1e-3, difgrad=1e-3), "did you mean 'diffgrad'")])
 def test_rates_that_are_refused(lrs, why):
@@ -307,7 +307,7 @@ def test_rates_that_are_refused(lrs, why):
     assert not os.path.exists('out/runs.jsonl')
 
 class Noise(Transform):
-    "Says which transforms an item has seen"
+    "Records which transforms an item has seen"
     split_idx = 0
     def encodes(self, x:float): return x+.5
 
@@ -317,7 +317,7 @@ def test_a_hold_out_is_read_without_augmentation():
     train,held = ([o[0] for o in dl.dataset] for dl in cut.loaders)
     assert len(held)==3 and all(o%1==0 for o in held) and len(train)==12 and all(o%1==.5 for o in train)
     assert sorted([*held, *(o-.5 for o in train)])==[float(i) for i in range(15)]
-    assert [o[0].tolist() for o in cut.valid]==[o[0].tolist() for o in cut.valid] # In one order
+    assert [o[0].tolist() for o in cut.valid]==[o[0].tolist() for o in cut.valid] # In the same order
 
 def test_a_hold_out_of_ones_own():
     def own(opt_func):
@@ -331,8 +331,8 @@ def test_loaders_that_cannot_be_cut():
         load = torch.utils.data.DataLoader
         dls = DataLoaders(load(ITEMS[:64], batch_size=32), load(ITEMS[320:], batch_size=80))
         return Learner(dls, nn.Linear(64, 10), loss_func=nn.CrossEntropyLoss(), opt_func=o, metrics=accuracy)
-    with pytest.raises(CliError, match='cannot be cut.*a function like learn_fn'): go(lrs=[1e-3,1e-2], f=f)
-    with pytest.raises(CliError, match='holdout=0 sets no share'): go(lrs=[1e-3,1e-2], holdout=0)
+    with pytest.raises(CliError, match='cannot be split.*a function like learn_fn'): go(lrs=[1e-3,1e-2], f=f)
+    with pytest.raises(CliError, match='holdout=0 is not a fraction'): go(lrs=[1e-3,1e-2], holdout=0)
 
 # ---- Optuna
 
@@ -351,7 +351,7 @@ def test_tuned_track():
     tune = [o for o in lines() if o['track']=='tune']
     assert res.tuned.groupby('name').size().tolist()==[5,5] and len(tune)==10
     one,other = (sorted(o['hypers']['lr'] for o in tune if o['name']==k) for k in ('adamw','diffgrad'))
-    assert one==other # The same draw for all
+    assert one==other # The same settings for all
     best = res.tuned.sort_values('score').groupby('name').lr.first()
     assert {o['name']:o['hypers']['lr'] for o in lines() if o['track']=='report'}==best.to_dict()
     again = go(seeds=1, lrs=None, trials=5, space=WIDE, metric='valid_loss', controls=False)
@@ -381,14 +381,14 @@ def test_the_same_space_for_all_but_what_is_specific():
     assert spaces['adamw']==spaces['sgd']==C.SPACE and {*spaces['adabelief']}=={*C.SPACE,'eps'} and spaces['prodigy']['lr'].high==100.
     assert 'eps' not in C.space_of(C.Entry('x', adam, dict(eps=3e-3)), dict(eps=C.Span(1e-8, 1)))
 
-# ---- what is refused
+# ---- invalid arguments
 
-@pytest.mark.parametrize('kwargs,why', [(dict(rules=['difgrad']), "did you mean 'diffgrad'"), (dict(rules=[]), 'nobody to compare'),
-    (dict(rules=[3]), '3 makes no optimizer'), (dict(rules=[adamw, 'adamw']), "two optimizers are called 'adamw'"),
+@pytest.mark.parametrize('kwargs,why', [(dict(rules=['difgrad']), "did you mean 'diffgrad'"), (dict(rules=[]), 'nothing to compare'),
+    (dict(rules=[3]), '3 does not make an optimizer'), (dict(rules=[adamw, 'adamw']), "two optimizers are called 'adamw'"),
     (dict(seeds=0), 'seeds=[] must be 1 or more'), (dict(seeds=[1,1]), 'different numbers'), (dict(seeds=[C.TUNING_SEED]), 'below 1000000'),
-    (dict(epochs=0), 'epochs=0 must be'), (dict(trials=-1), 'trials=-1'), (dict(trials=5), 'not both'),
+    (dict(epochs=0), 'epochs=0 must be'), (dict(trials=-1), 'trials=-1'), (dict(trials=5), 'give only one of them'),
     (dict(tune_seeds=0), 'tune_seeds=0'), (dict(metric='acuracy'), "did you mean 'accuracy'"),
-    (dict(f=lambda o: None), 'learn_fn gave a NoneType'), (dict(f=lambda o: learn_fn(adam)), 'pass on what it is given')])
+    (dict(f=lambda o: None), 'learn_fn returned a NoneType'), (dict(f=lambda o: learn_fn(adam)), 'pass its argument on')])
 def test_refused(kwargs, why):
     with pytest.raises(CliError, match=re.escape(why)): go(**kwargs)
     assert not os.path.exists('out/runs.jsonl')
@@ -397,8 +397,8 @@ def strange(a, b): return (a-a).sum()
 
 def test_metrics():
     bare = lambda o, ms=None: Learner(loaders(), nn.Linear(64, 10), loss_func=nn.CrossEntropyLoss(), opt_func=o, metrics=ms)
-    with pytest.raises(CliError, match='has no metric: give it metrics=accuracy'): go(f=bare)
-    with pytest.raises(CliError, match="is more of 'strange' better"): go(f=lambda o: bare(o, strange))
+    with pytest.raises(CliError, match='has no metric; give it one, such as metrics=accuracy'): go(f=bare)
+    with pytest.raises(CliError, match="a lower or a higher 'strange' is better"): go(f=lambda o: bare(o, strange))
     assert go(f=bare, metric='valid_loss', seeds=1).lower and not go(f=lambda o: bare(o, strange), lower=False, seeds=1).lower
 
 def test_stopping_early_is_refused():
@@ -413,7 +413,7 @@ def test_page():
     res.save_html('page.html')
     text = open('page.html').read()
     assert text.count('<svg')==1 and text.count('<table>')==2 and '<b>x' not in text and '&lt;b&gt;x' in text and 'a\\nb' in text
-    assert not re.search(r'src=|href="[^#]|url\((?!#)|@import|fetch\(', text) # It asks for nothing but itself
+    assert not re.search(r'src=|href="[^#]|url\((?!#)|@import|fetch\(', text) # The page loads nothing else
     assert '2 paired seeds' in res._repr_html_() and 'paired' in repr(res) and set(res.runs.columns)>={'name','seed','accuracy','lr'}
 
 def test_steps_to_target():
@@ -423,7 +423,7 @@ def test_steps_to_target():
     assert res.steps_to_target(2.).median_steps.tolist()==[math.inf]*2 and res.target()==np.median(res.scores('adamw'))
 
 def test_steps_claims_by_signs():
-    "Six pairs that are all earlier have p = 2/2⁶, five have 2/2⁵; who never arrives is later than any"
+    "Six pairs that are all earlier have p = 2/2⁶, five have 2/2⁵; an optimizer that never arrives is later than any other"
     for n,claim in ((6,'found'), (5,'not found')):
         res = made(dict(a=[0.]*n, b=[1.]*n))
         df = res.steps_to_target(.5).set_index('name')

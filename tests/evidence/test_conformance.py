@@ -1,4 +1,4 @@
-"The conformance kit: every rule passes every check, and every check finds the fault that it is for"
+"The conformance kit: every rule passes every check, and every check finds the fault that it is made for"
 import runpy, sys
 from functools import partial
 import pandas as pd, pytest, torch
@@ -18,13 +18,13 @@ pytestmark = pytest.mark.filterwarnings('ignore:load_learner')
 # ---- every rule, as an opt_func or as a class in OptimWrapper
 
 WRAPPED = {'live hypers', 'ReduceLROnPlateau', 'wd_bn_bias=False', 'frozen index is saved', 'misspelt hyper'}
-TORCHS = {'only numbers in hypers', 'frozen weights rest'} # What PyTorch's own fail, and ours do not
-NO_MOM = {'fit_one_cycle', 'fine_tune'} # They drive `mom`, and OptimWrapper raises KeyError where an optimizer has none
+TORCHS = {'only numbers in hypers', 'frozen weights rest'} # PyTorch's own optimizers fail these, and ours do not
+NO_MOM = {'fit_one_cycle', 'fine_tune'} # They schedule `mom`, and OptimWrapper raises KeyError if an optimizer has none
 
 CLASSES = {o.rule.named: o for o in TORCH.values()} | {f'torch.optim.{o.__name__}': o for o in (torch.optim.AdamW, torch.optim.Adagrad)}
 
 def engine_of(o, name):
-    """A face keeps its promises whatever engine steps: an eighth are tried with the engine that it chooses, the others with that of the
+    """The properties of a face hold for every engine: an eighth of the checks use the engine that it chooses, the others the one with the
     shortest steps"""
     return 'auto' if o not in RULES or (list(RULES).index(o) + list(checks).index(name))%8==0 else 'eager'
 
@@ -32,15 +32,15 @@ ALL = [(o, name, way, how) for way,os in (('rule', RULES), ('class', CLASSES)) f
     for how in (('auto', 'eager') if o in RULES else ('auto',))]
 
 def by_default(o, name, way):
-    """Every rule meets every check, as an opt_func or, a third of them, as a class; both ways for what OptimWrapper fails, which says
-    nothing of a rule"""
+    """Every rule is tested with every check, as an opt_func or, a third of them, as a class; both ways for checks that OptimWrapper fails,
+    which say nothing about a rule"""
     third = o in CLASSES and (list(CLASSES).index(o) + list(checks).index(name))%3==0
     return o not in RULES or third if way=='class' else not third or name in WRAPPED|NO_MOM
 
 FULL = pytest.mark.parametrize('full', [False, pytest.param(True, marks=pytest.mark.full)], ids=['default', 'full'])
 
 def checked(name, make, way, full):
-    "What the checks find that run by default, or, in `full`, those that do not: one table"
+    "Results of the checks that run by default or, in `full`, of the others, as one table"
     found = []
     for how in ('auto', 'eager'):
         def default(o): return by_default(name, o, way) and engine_of(name, o)==how
@@ -52,7 +52,7 @@ def checked(name, make, way, full):
 @FULL
 @pytest.mark.parametrize('name', RULES)
 def test_every_check_passes(name, full, record_property):
-    "The sum of all rules and checks is printed in the end, as N of N"
+    "The total of all rules and checks is printed at the end, as N of N"
     df = checked(name, RULES[name], 'rule', full)
     record_property('checks', (int(df.passed.sum()), len(df)))
     assert df.passed.notna().all() and df.passed.all(), str(df[~df.passed.fillna(False)])
@@ -60,8 +60,8 @@ def test_every_check_passes(name, full, record_property):
 @FULL
 @pytest.mark.parametrize('name', CLASSES)
 def test_torch_classes_do_what_optim_wrapper_lets_them(name, full, record_property):
-    """What stays is OptimWrapper's: it copies its groups, keeps the decay marks for itself, saves no frozen index, is silent on names, and
-    wants momentum"""
+    """The remaining failures are those of OptimWrapper: it copies its groups, does not pass on the decay marks, saves no frozen index,
+    accepts unknown names silently, and needs momentum"""
     opt,ours = CLASSES[name],name in RULES
     if full and not ours: return
     df = checked(name, opt, 'class', full).set_index('check')
@@ -81,7 +81,7 @@ def test_every_two_of_rule_check_way_and_engine_meet_by_default():
 # ---- every check finds its fault
 
 class Odd(FastOptimizer):
-    "adamw, to be spoilt"
+    "adamw, to be modified"
     def __init__(self, params, lr=0.01, wd=0.01, how='eager', **kwargs): super().__init__(params, adamw, how, lr=lr, wd=wd, **kwargs)
 
 class OneGroup(Odd):
@@ -106,7 +106,7 @@ class WritesHypers(Odd):
         for h in self.hypers: h['mom'] = 0.123
 
 class CountsInHiding(Odd):
-    "A step count that no state_dict holds and `clear_state` does not reset"
+    "A step count that is in no state_dict and that `clear_state` does not reset"
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         self.n = 0
@@ -126,7 +126,7 @@ class NoForceTrain(Odd):
         super().freeze_to(n)
 
 class StepsInBackward(Odd):
-    "Gradient release: every gradient is used and dropped inside backward"
+    "Gradient release: every gradient is used and dropped inside the backward pass"
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         for p,*_,h in self.all_params(): p.register_post_accumulate_grad_hook(partial(self.release, h))
@@ -135,7 +135,7 @@ class StepsInBackward(Odd):
         p.grad = None
     def step(self, closure=None): pass
 
-class ForeignClass: "Nothing that `weights_only` allows"
+class ForeignClass: "Not allowed by `weights_only`"
 
 class SavesObject(Odd):
     def state_dict(self): return {**super().state_dict(), 'extra': ForeignClass()}
@@ -186,7 +186,7 @@ def test_unspoilt_passes(): assert check_optimizer(Odd).passed.all()
 @pytest.mark.parametrize('name,opt_func', spoilt, ids=[f'{n}-{f.__name__}' for n,f in spoilt])
 def test_fault_is_found(name, opt_func):
     r = check_optimizer(opt_func, name).iloc[0]
-    assert r.check==name and not r.passed and r['what happened'] and r['how to mend'].endswith('.'), r.to_dict()
+    assert r.check==name and not r.passed and r['what happened'] and r['how to fix'].endswith('.'), r.to_dict()
 
 def test_every_check_has_a_fault_that_it_finds(): assert {o for o,_ in spoilt}==set(checks)
 
@@ -194,20 +194,20 @@ def test_l2_counts_as_decay(): assert check_optimizer(L2, ['wd decays', 'wd_bn_b
 
 def test_messages_name_the_numbers_and_the_raiser():
     def what(opt_func, name): return check_optimizer(opt_func, name)['what happened'][0]
-    assert what(torch.optim.SGD, 'ReduceLROnPlateau')=='2 reductions by 10 took lr from 0.01 to 0.01'
-    assert what(Adam, 'misspelt hyper')=="set_hyper takes 'momm' in silence"
+    assert what(torch.optim.SGD, 'ReduceLROnPlateau')=='2 reductions by 10 changed lr from 0.01 to 0.01'
+    assert what(Adam, 'misspelt hyper')=="set_hyper accepts 'momm' silently"
     assert what(OneGroup, 'made with groups').startswith('2 lists of weights made 1 groups')
     df = check_optimizer(torch.optim.Adagrad, 'fit_one_cycle')
     assert 'mom (raised by `_set_hyper` in optimizer.py)' in df['what happened'][0]
-    assert "Let `set_hyper` pass over 'mom'" in df['how to mend'][0] and 'lr, lr_decay, eps, wd' in df['how to mend'][0]
+    assert "Let `set_hyper` ignore 'mom'" in df['how to fix'][0] and 'lr, lr_decay, eps, wd' in df['how to fix'][0]
 
 def test_what_cannot_be_made_or_cannot_step_is_told():
     df = check_optimizer(torch.optim.LBFGS)
     assert df.passed[0]==False and df.passed[1:].isna().all() and len(df)==len(checks) and "not tried: 'made with groups' failed" in str(df)
     df = check_optimizer(torch.optim.SparseAdam, 'fit')
-    assert 'does not support dense gradients' in df['what happened'][0] and df['how to mend'][0].startswith('First let `step()` work')
+    assert 'does not support dense gradients' in df['what happened'][0] and df['how to fix'][0].startswith('First make `step()` work')
     # New in PyTorch 2.9
-    if hasattr(torch.optim, 'Muon'): assert 'Take all weights' in check_optimizer(torch.optim.Muon, 'fit')['how to mend'][0]
+    if hasattr(torch.optim, 'Muon'): assert 'Accept all weights' in check_optimizer(torch.optim.Muon, 'fit')['how to fix'][0]
 
 def test_two_names_that_become_one():
     class Twin(torch.optim.SGD):
@@ -233,7 +233,7 @@ def test_kinds_of_opt_func():
     for o in (Adam, ranger, adamw, partial(adamw, mom=0.8), partial(OptimWrapper, opt=torch.optim.SGD), Odd): assert wrap_opt_func(o) is o
     p = nn.Parameter(torch.ones(2))
     for o in (torch.optim.SGD([p]), Adam([p], lr=0.1), OptimWrapper([p], torch.optim.SGD), 'adam'):
-        with pytest.raises(TypeError, match='is made already|makes no optimizer'): check_optimizer(o)
+        with pytest.raises(TypeError, match='is already made|does not make an optimizer'): check_optimizer(o)
 
 def test_wd_report():
     learn = CheckFixture(adamw).learner()
@@ -245,7 +245,7 @@ def test_wd_report():
     assert df.why.tolist()==['frozen', 'frozen', 'norm or bias', 'norm or bias', '', 'norm or bias'] and df.group.tolist()==[0]*4+[1]*2
     df = wd_report(CheckFixture(wrap_opt_func(partial(torch.optim.SGD, weight_decay=0.2))).learner())
     assert df.wd.tolist()==[0.2]*6 and df.decayed.all() and 'OptimWrapper' in df.why[1]
-    assert set(wd_report(CheckFixture(wrap_opt_func(torch.optim.Rprop)).learner()).why)=={"it has no hyper 'wd'"}
+    assert set(wd_report(CheckFixture(wrap_opt_func(torch.optim.Rprop)).learner()).why)=={"the optimizer has no hyper 'wd'"}
 
 @pytest.mark.parametrize('name', RULES)
 def test_wd_report_says_what_happens(name):
@@ -276,7 +276,7 @@ def test_a_hyper_is_driven_within_its_range():
     assert 'eps is fixed' in check_optimizer(Refuses, 'any hyper scheduled')['what happened'][0]
 
 def test_what_else_moves_weights_is_no_decay():
-    "A pull to zero under gradients of zero, and one of a length that all weights decide"
+    "One class pulls to zero under gradients of zero, the other takes steps whose length depends on all weights"
     class Pulls(Odd):
         def step(self, closure=None):
             for p,*_ in self.all_params(with_grad=True): p.data.mul_(0.9)
@@ -296,7 +296,7 @@ def test_wd_report_of_a_route():
 
 @pytest.mark.filterwarnings('ignore:.*found in sys.modules')
 def test_command_line(monkeypatch, capsys):
-    "As a module that is run; `test_cli.py` starts the program"
+    "Run as a module; `test_cli.py` starts the program"
     said = []
     def run(*args):
         monkeypatch.setattr(sys, 'argv', ['fastopt-check', *args])

@@ -1,5 +1,5 @@
-"""Callbacks of `evidence.diagnostics`: a watched training is the training itself, and what they measure does not depend on how it is run:
-in 16 bits, in parts of a batch, in two processes. This file is also the script that `accelerate launch` runs"""
+"""Callbacks of `evidence.diagnostics`: training with them equals training without them, and what they measure does not depend on how the
+training runs: in 16 bits, in parts of a batch, in two processes. This file is also the script that `accelerate launch` runs"""
 import os, re, socket, subprocess, sys
 from functools import partial
 from pathlib import Path
@@ -34,7 +34,7 @@ CASES = dict(updates=(partial(adamw, wd=0.1), lambda: WatchUpdates(1)), friction
     sharpness=(adam, sharp))
 
 def items(interleave=1):
-    "Data in an order in which batch i of one process is batch i of all ranks together"
+    "Data in an order in which batch i of one process equals batch i of all ranks together"
     torch.manual_seed(0)
     o = list(zip(torch.randn(N, 5).double(), torch.randn(N, 2).double()))
     return [o[r*N//interleave + i + k] for i in range(0, N//interleave, BS) for r in range(interleave) for k in range(BS)]
@@ -49,7 +49,7 @@ def learner(opt_func, bs=2*BS, data=None, dtype=torch.float64, model=None, loss_
     data = [(x.to(dtype), y.to(dtype)) for x,y in data or items(WORLD)]
     dls = DataLoaders(*[DataLoader(data, bs=bs, num_workers=0, device=CPU) for _ in range(2)], device=CPU)
     learn = Learner(dls, model or net(dtype), loss_func, opt_func, lr=1e-2, **kwargs)
-    return learn.remove_cb(learn.recorder) # Which averages losses in float32
+    return learn.remove_cb(learn.recorder) # It averages losses in float32
 
 def fit(learn, cbs=(), epochs=2):
     set_seed(4)
@@ -68,7 +68,7 @@ def measured(name, make=learner, **kwargs):
     fit(make(opt_func, **kwargs), [cb := cb()])
     return cb
 
-# ---- a watched training is the training itself
+# ---- training with the callbacks equals training without them
 
 @pytest.mark.parametrize('name', CASES)
 @pytest.mark.parametrize('face', ['fastai', 'wrapped'])
@@ -92,7 +92,7 @@ def test_a_watched_training_is_the_training_itself(name, face):
 # ---- 16 bits, parts of a batch, processes
 
 class Scaled(MixedPrecision):
-    "On a CPU: a scaler, and autocast in `dtype` if that is given"
+    "On a CPU: a scaler, and autocast in `dtype` if given"
     def __init__(self, dtype=None): self.dtype = dtype
     def before_fit(self):
         self.autocast = autocast('cpu', dtype=self.dtype or torch.bfloat16, enabled=self.dtype is not None)
@@ -106,7 +106,7 @@ def test_behind_a_scaler_as_without(name):
 
 @pytest.mark.parametrize('name', CASES)
 def test_in_mixed_precision_nearly_as_in_single(name):
-    "bfloat16 has 8 bits; shares count coordinates, of which there are few"
+    "bfloat16 has 8 bits; fractions count coordinates, of which there are few"
     opt_func,cb = CASES[name]
     fit(learner(opt_func, dtype=torch.float32), [Scaled(torch.bfloat16), cb := cb()], epochs=1)
     want = table(fit_of(name))
@@ -130,7 +130,7 @@ def test_a_step_of_several_batches_as_of_one(name):
     alike(cb, measured(name), 1e-9)
 
 def broadcast(self, t, rank):
-    "As `DistributedDL._broadcast`, which takes the way through a GPU"
+    "Like `DistributedDL._broadcast`, which goes through a GPU"
     t = torch.LongTensor(t)
     torch.distributed.broadcast(t, rank)
     return t.tolist()
@@ -142,11 +142,11 @@ def rows_of(name, **kwargs):
     return cb.rows
 
 def main(path):
-    "On every rank: what each callback measures"
+    "What each callback measures on every rank"
     DistributedDL._broadcast = broadcast
     torch.save({k: rows_of(k) for k in CASES}, Path(path)/f'{rank_distrib()}.pth')
     torch.distributed.barrier()
-    os._exit(0) # Without destructors: gloo's threads sometimes abort a process that ends as it should
+    os._exit(0) # Without destructors, because gloo's threads sometimes abort a process that exits normally
 
 def port():
     with socket.socket() as s:
@@ -174,7 +174,7 @@ def test_two_processes_as_one(ranks, name):
         two.rows = rows[name]
         alike(two, one, 1e-9)
 
-# ---- what is measured
+# ---- measurements
 
 def test_updates_against_weights_before_and_after():
     class Seen(WatchUpdates):
@@ -214,7 +214,7 @@ def test_friction_is_the_term_itself():
         assert len(cb.rows)>5
 
 def test_state_in_bfloat16_does_not_change_what_friction_is():
-    "ξ is that of the gradients, not of those rounded for keeping: at the first step, where nothing was kept yet, to the bit"
+    "ξ is computed from the gradients, not from those rounded for storage; at the first step, where nothing was stored yet, to the bit"
     def first(**kws):
         fit(learner(partial(diffgrad, **kws), dtype=torch.float32), [cb := WatchFriction(1)], epochs=1)
         return cb.frame[cb.frame.step==1]
@@ -246,7 +246,7 @@ def test_clips_by_value_and_routes():
     assert (q==1).all() and set(cb.frame.layer)=={'0', '3', 'all'}
 
 def test_sharpness_of_a_parabola_and_of_its_clipped_gradient():
-    "Loss ½p'Ap, of which all is known: along the gradient, and along what momentum makes of it"
+    "Loss ½p'Ap, for which everything is known along the gradient and along the update of momentum"
     A = torch.diag(torch.tensor([1., 10., 100.]).double())
     class Bowl(nn.Module):
         def __init__(self):
@@ -271,7 +271,7 @@ def test_sharpness_of_a_parabola_and_of_its_clipped_gradient():
     assert len(seen)==6 and all(o['sharpness']<100.1 for _,rows in seen for o in rows)
 
 def test_others_have_the_state_of_their_own_along_the_path():
-    "Adam beside SGD sees the gradients that Adam alone would at these points"
+    "Adam beside SGD sees the gradients that Adam alone would see at these points"
     class Both(Sharpness):
         def before_step(self):
             super().before_step()
@@ -295,25 +295,25 @@ def test_attention_and_its_second_derivative():
         return cb.frame
     assert once().equals(once()) and (once().sharpness>0).any()
 
-# ---- who cannot be watched
+# ---- trainings that cannot be measured
 
 TORCHS = partial(OptimWrapper, opt=torch.optim.Adam)
 CANNOT = [(adamw, WatchFriction, ValueError, 'adamw has no term friction or late_friction (adam → decay → descend)'),
     (sgd, WatchBound, ValueError, 'WatchBound: sgd has no term adamod'), (adam, WatchClip, ValueError, 'has no term clip'),
-    (Adam, WatchUpdates, TypeError, 'Optimizer is no optimizer of fastopt'),
-    (TORCHS, WatchUpdates, TypeError, 'Adam is no optimizer of fastopt')]
+    (Adam, WatchUpdates, TypeError, 'Optimizer is not an optimizer of fastopt'),
+    (TORCHS, WatchUpdates, TypeError, 'Adam is not an optimizer of fastopt')]
 WRONG = {'ranger keeps points of its own path (slow)':partial(Sharpness, ['ranger']), '(z)':partial(Sharpness, ['schedulefree_adamw']),
-    "did you mean 'adam'":partial(Sharpness, ['adm']), 'batches=0 must be 1 or more':partial(Sharpness, batches=0),
+    "did you mean 'adam'":partial(Sharpness, ['adm']), 'batches=0 must be a whole number, 1 or more':partial(Sharpness, batches=0),
     'every=True must be a whole number':partial(WatchUpdates, True)}
 CANNOT += [(adam, cb, ValueError, says) for says,cb in WRONG.items()]
 
 @pytest.mark.parametrize('opt_func,cb,error,says', CANNOT, ids=[o[3][:20] for o in CANNOT])
 def test_one_clear_line(opt_func, cb, error, says):
     with pytest.raises(error, match=re.escape(says)) as e: fit(learner(opt_func), [cb()])
-    assert '\n' not in str(e.value).split(':\n\t')[-1] # Before it fastai says where
+    assert '\n' not in str(e.value).split(':\n\t')[-1] # fastai writes its own context before it
 
-@pytest.mark.parametrize('cb,other,says', [(WatchUpdates, ReleaseGrads, 'gradients are gone'),
-    (sharp, MixUp, 'its loss belongs to one batch')])
+@pytest.mark.parametrize('cb,other,says', [(WatchUpdates, ReleaseGrads, 'gradients are freed'),
+    (sharp, MixUp, 'its loss is defined for one batch only')])
 def test_callbacks_that_do_not_go_together(cb, other, says):
     with pytest.raises(ValueError, match=says): fit(learner(adam), [cb(), other()])
 
@@ -337,7 +337,7 @@ def test_the_average_in_place_of_the_weights_is_no_hindrance():
     fit(learner(schedulefree_adamw), [cb := WatchUpdates(1)])
     assert cb.frame.step.max()==12
 
-# ---- pictures, and what others record
+# ---- figures, and other recorders
 
 def test_diagnose_draws_all_that_was_measured():
     learn = fit(learner(partial(adamod, len_memory=5)), [WatchUpdates(2), WatchBound(2)])
@@ -382,7 +382,7 @@ def test_wandb_has_what_was_measured(tmp_path, monkeypatch):
     seen,log = [],None
     with wandb.init(mode='offline', dir=tmp_path, settings=wandb.Settings(console='off')) as run:
         log = wandb.log
-        monkeypatch.setattr(Learner, 'gather_args', lambda self: {}) # Which fails in fastai on some versions of fastcore
+        monkeypatch.setattr(Learner, 'gather_args', lambda self: {}) # It fails in fastai on some versions of fastcore
         monkeypatch.setattr(wandb, 'log', lambda o, step=None: (seen.append((step, dict(o))), log(o, step=step)))
         recorded(diffgrad, [WandbCallback(log=None, log_preds=False), cb := WatchFriction(4)], tmp_path)
         want = table(cb).xs('0', level='layer')['mean']

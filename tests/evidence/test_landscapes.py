@@ -1,4 +1,4 @@
-"Problems are what they say, each optimizer has one style, sweeps equal direct runs, pages need no network, a plane leaves no trace"
+"Problems match their descriptions, each optimizer has one style, sweeps equal direct runs, pages work offline, planes leave no trace"
 import base64, io, math, matplotlib.pyplot as plt, numpy as np, pytest, random, re, sys, torch
 from fastai.data.core import DataLoaders
 from fastai.learner import Learner
@@ -36,7 +36,7 @@ def test_gradients_are_those_of_differences(p):
     x = spread(p)
     g,d = gradient(p, x),difference(p, x, 1e-6)
     near = (g-d).abs() < 1e-6*(1 + g.abs())
-    assert near.all() if p.smooth else near.all(1).sum()>=298 # A difference across a kink is neither slope
+    assert near.all() if p.smooth else near.all(1).sum()>=298 # A difference across a kink equals neither slope
 
 @each_problem
 def test_starts_and_minima_lie_in_the_domain(p):
@@ -45,7 +45,7 @@ def test_starts_and_minima_lie_in_the_domain(p):
 
 @each_problem
 def test_minima_are_minima(p):
-    "No point around is lower; where the function is smooth, its gradient is 0 and its Hessian positive"
+    "No point in the neighbourhood is lower; where the function is smooth, its gradient is 0 and its Hessian positive"
     rng = torch.Generator().manual_seed(0)
     for m in map(lambda o: torch.tensor(o, dtype=torch.float64), (*p.minima, *p.others)):
         for r in (1e-6, 1e-3, 1e-2):
@@ -95,8 +95,8 @@ def test_errors_of_differences_fall_as_their_order_says():
         assert math.log10(a/b)==pytest.approx(order, abs=0.05)
 
 @pytest.mark.parametrize('call,error,says', [(lambda: find_problem('rosenbrok'), ValueError,
-    "has no 'rosenbrok'; did you mean 'rosenbrock'?"), (lambda: find_problem(3), TypeError, '3 is no problem'),
-    (lambda: PROBLEMS['F1'](0, 0), TypeError, 'F1 is a function of 1 coordinate; it was given 2'),
+    "has no 'rosenbrok'; did you mean 'rosenbrock'?"), (lambda: find_problem(3), TypeError, '3 is not a problem'),
+    (lambda: PROBLEMS['F1'](0, 0), TypeError, 'F1 is a function of 1 coordinate; 2 were given'),
     (lambda: difference(PROBLEMS['F1'], torch.zeros(1), kind='centre'), ValueError, "did you mean 'central'?")])
 def test_bad_problems(call, error, says):
     with pytest.raises(error, match=re.escape(says)): call()
@@ -109,7 +109,7 @@ def test_every_rule_has_a_style_of_its_own_that_can_be_read_without_colour():
     assert len({(o['linestyle'], o['marker']) for o in looks})==len(L.STYLED)==len(set(L.STYLED))
 
 def test_styles_are_stable():
-    "Those of the first rules, which published pictures have"
+    "The styles of the first rules, which published pictures use"
     kept = dict(adam=('#0072B2', '-', 'o'), sgd=('#D55E00', '--', 's'), diffgrad=('#009E73', '-.', '^'), momentum=('#CC79A7', ':', 'D'),
         adamw=('#E69F00', (0, (5, 1, 1, 1, 1, 1)), 'v'))
     assert {k: tuple(L.optimizer_style(k).values()) for k in kept}==kept
@@ -122,10 +122,10 @@ def test_a_picture_has_no_style_twice():
         assert len({(o['linestyle'], o['marker']) for o in looks})==len(many)
 
 def test_a_picture_has_no_colour_twice_while_there_is_another():
-    "Of rules on the list, which keep line and marker, of others, and of one that is drawn several times"
+    "Styles of rules on the list, which keep line and marker, of others, and of one that is drawn several times"
     names = [*L.STYLED, 'nothing known', 'another', 'a third']
     for i in range(0, len(names), 3):
-        many = [names[(i + 7*j)%len(names)] for j in range(len(L.STYLE_COLOURS))] # All on the list have one colour, most often
+        many = [names[(i + 7*j)%len(names)] for j in range(len(L.STYLE_COLOURS))] # Usually all on the list have one colour
         for n in range(2, len(many)+1):
             looks = L.optimizer_styles(many[:n])
             assert len({o['color'] for o in looks})==n
@@ -153,7 +153,7 @@ def test_a_path_is_the_one_of_torch(ours, theirs, hypers, name):
     assert torch.allclose(L.path(ours, name, n=60, lr=lr), torch.stack(points), rtol=1e-9, atol=1e-10)
 
 def test_friction_under_the_path_is_that_of_the_step():
-    "ξ is the step over that of Adam with the same gradients"
+    "ξ is the step divided by that of Adam with the same gradients"
     d = L.descent(diffgrad, 'F2', n=40, lr=0.1)
     g,m,v = gradient(PROBLEMS['F2'], d.points[:-1]),0.,0.
     for t,(x,gt) in enumerate(zip(d.points[:-1], g), 1):
@@ -195,13 +195,13 @@ def test_noise_is_the_same_for_all_and_none_in_the_heights():
     (lambda: L.plot_paths('ackley', 'adam', lr=math.inf), ValueError, 'lr=inf must be a finite'),
     (lambda: L.plot_paths('ackley', torch.optim.Adam, lr=-1.), ValueError, 'lr=-1.0 must be'),
     (lambda: L.plot_paths('ackley', 'adam', lr='fast'), ValueError, "lr='fast' must be"),
-    (lambda: L.plot_paths('ackley', ['adam', 'sgd'], lr=[0.1]), ValueError, '1 rates for 2 optimizers'),
-    (lambda: L.plot_paths('ackley', 'adam', n=0), ValueError, 'n=0 steps'),
-    (lambda: L.plot_paths('ackley', 3), TypeError, '3 makes no optimizer'),
-    (lambda: L.plot_paths('ackley', adam([torch.ones(2, requires_grad=True)])), TypeError, 'makes no optimizer'),
+    (lambda: L.plot_paths('ackley', ['adam', 'sgd'], lr=[0.1]), ValueError, '1 learning rates for 2 optimizers'),
+    (lambda: L.plot_paths('ackley', 'adam', n=0), ValueError, 'n=0 must be at least 1'),
+    (lambda: L.plot_paths('ackley', 3), TypeError, '3 does not make an optimizer'),
+    (lambda: L.plot_paths('ackley', adam([torch.ones(2, requires_grad=True)])), TypeError, 'does not make an optimizer'),
     (lambda: L.path(lambda ps: sgd(ps), 'ackley', lr=0.1), TypeError, 'takes no lr'),
     (lambda: L.plot_landscape('ackley', 'surfaces'), ValueError, "did you mean 'surface'?"),
-    (lambda: L.plot_paths(named=adam, lr=[0.1, 0.2]), ValueError, '2 rates for 1'),
+    (lambda: L.plot_paths(named=adam, lr=[0.1, 0.2]), ValueError, '2 learning rates for 1'),
     (lambda: L.plot_paths('ackley', dict(a=(sgd, sgd))), ValueError, 'a tuple of 2 optimizers for 1')])
 def test_bad_input(call, error, says):
     with pytest.raises(error, match=re.escape(says)): call()
@@ -243,7 +243,7 @@ def test_a_sweep_of_what_cannot_go_together_equals_direct_runs():
         assert [r.x, r.y]==end.tolist() and r.height==PROBLEMS['beale'](*end).item()
 
 def test_counts_on_the_curves_of_diffgrad():
-    "Of 60 rates how many end within 0.05 of the best; none is so near to that border that rounding decides"
+    "Number of 60 rates that end within 0.05 of the best point; none is so close to that border that rounding decides"
     lrs,hypers = np.geomspace(0.01, 0.5, 60),dict(mom=0.95, sqr_mom=0.999)
     for name,want in (('F1', (43, 46, 44)), ('F2', (44, 45, 51)), ('F3', (46, 32, 41))):
         runs = [S.lr_sweep(name, partial(o, **hypers), lrs*k, n=299, show=False).table for o,k in ((adam, 1), (diffgrad, 1), (adam, 0.5))]
@@ -256,7 +256,7 @@ def test_a_sweep_says_what_diverged():
     assert s.summary.loc['sgd'].diverged==1 and s.summary.loc['sgd'].arrived=='1 of 3'
     assert S.lr_sweep('ravine', sgd, [50.], n=20).summary.loc['sgd'].arrived=='0 of 1' # All diverged: still a picture and a table
 
-@pytest.mark.parametrize('lrs,says', [([], 'no rates to sweep over'), ([0.], 'lr=0.0 must be a finite number above 0'),
+@pytest.mark.parametrize('lrs,says', [([], 'no learning rates to sweep over'), ([0.], 'lr=0.0 must be a finite number above 0'),
     ([math.nan], 'lr=nan'), ([0.1, math.inf], 'lr=inf'), (['a'], "lr='a'")])
 def test_bad_rates(lrs, says):
     with pytest.raises(ValueError, match=re.escape(says)): S.lr_sweep('F1', adam, lrs)
@@ -302,11 +302,11 @@ def test_without_plotly_all_else_works(monkeypatch, tmp_path):
     for o in ('plotly', 'plotly.offline'): monkeypatch.setitem(sys.modules, o, None)
     L.plot_paths('beale', 'adam', n=3)
     A.animate_paths('beale', 'adam', n=3, file=tmp_path/'a.html')
-    says = "surface_html needs plotly, which is not installed: pip install 'fastopt[plots]'"
+    says = "surface_html needs plotly, which is not installed; run pip install 'fastopt[plots]'"
     with pytest.raises(ImportError, match=re.escape(says)): A.surface_html('beale', 'adam')
 
 @pytest.mark.parametrize('call,says', [(lambda: A.animate_paths('beale', 'adam', file='a.mp4'), 'writes .gif and .html'),
-    (lambda: A.animate_paths('beale', 'adam', n=0), 'n=0 steps'),
+    (lambda: A.animate_paths('beale', 'adam', n=0), 'n=0 must be at least 1'),
     (lambda: A.animate_paths('beale', []), 'no optimizer'), (lambda: A.surface_html('F1', 'adam'), 'F1 is a curve')])
 def test_bad_files(call, says):
     with pytest.raises(ValueError, match=re.escape(says)): call()
@@ -329,7 +329,7 @@ def fit(learn, n=2):
     return learn
 
 def everything(learn):
-    "All that a plane might change, as lists"
+    "Everything that a plane might change, as lists"
     s,m = get_random_states(),learn.model
     weights = [(p.requires_grad, None if p.grad is None else p.grad.tolist(), p.data_ptr()) for p in m.parameters()]
     numpy,own = s['numpy_state'],[o.rng.getstate() for o in learn.dls.loaders]

@@ -1,4 +1,4 @@
-"The ledger of claims: none is forgotten, verdicts follow from their numbers by rules that were fixed, and each rule can give each verdict"
+"The ledger of claims: no claim is missing, verdicts follow from the numbers by fixed rules, and each rule can give each verdict"
 import json, math, pytest, torch
 from functools import partial
 from pathlib import Path
@@ -12,7 +12,7 @@ from fastopt.names import InputError
 
 BOARD = Path(__file__).parents[2]/'nbs'/'board'
 RECORDS = read_ledger(BOARD/'ledger.jsonl')
-PLACES = ('collaborate','reduction','federate','one scheme') # Plans of `fastopt.distributed`, which this room does not know
+PLACES = ('collaborate','reduction','federate','one scheme') # Plans of `fastopt.distributed`, which `evidence` does not import
 
 # Every claim of the literature list, by its source
 LISTED = '''diffgrad-locks-in diffgrad-escapes diffgrad-beats-adam diffgrad-beats-sgdm diffgrad-cifar-300 diffgrad-v1-beats-v0
@@ -81,7 +81,7 @@ def test_the_page_is_made_from_the_records(tmp_path):
 # ---- rules
 
 def levels(claim, wanted):
-    "A number for each (measure, arm) that gives each question of `wanted` its answer: a linear program of differences"
+    "A number for each (measure, arm) such that each question of `wanted` has its answer, by a linear program of differences"
     at,bounds = {},[]
     for q,ans in wanted:
         a,b = [(q.measure, o) for o in (q.one, q.other)]
@@ -168,7 +168,7 @@ def test_what_was_not_attempted_can_be_settled_later(tmp_path):
 def test_trainings_of_many_seeds_are_those_of_each(tmp_path):
     rng = torch.Generator().manual_seed(0)
     data = torch.randn(64, 1, 5, 5, generator=rng),torch.arange(64)%3,torch.randn(20, 1, 5, 5, generator=rng),torch.arange(20)%3
-    for o in (every.adam, every.ranger, every.yellowfin): # Each entry, each tensor, and all weights together
+    for o in (every.adam, every.ranger, every.yellowfin): # Elementwise, per tensor, and all weights together
         go = partial(train_stacked, StackedNet(((2, 3, 2),), (4,)), Entry('x', o), data, epochs=2, bs=16)
         assert go([3, 4])['loss']==pytest.approx(go([3])['loss'] + go([4])['loss'], rel=1e-4)
 
@@ -191,7 +191,7 @@ def test_table_and_numbers():
     df = ledger_table(RECORDS)
     assert [*df.claim]==[o['claim'] for o in RECORDS] and all(df.numbers.str.len()>0)
     assert all('could have been found' in numbers_of(o) for o in RECORDS if o['verdict']==VERDICTS['open'])
-    with pytest.raises(InputError, match='No record has an interval'): plot_ledger([o for o in RECORDS if o['values'] is None])
+    with pytest.raises(InputError, match='no record has an interval'): plot_ledger([o for o in RECORDS if o['values'] is None])
 
 def test_a_damaged_record_is_named(tmp_path):
     (tmp_path/'l.jsonl').write_text(json.dumps(dict(claim='top-five'))+'\n')

@@ -1,4 +1,4 @@
-"What `fastopt-bench-step` says, counts, writes and refuses. Nothing here depends on how long a step takes."
+"What `fastopt-bench-step` prints, counts, writes and rejects. Nothing here depends on how long a step takes."
 import errno, json, math, os, runpy, sys
 import pytest, torch
 from fastcore.basics import first
@@ -25,7 +25,7 @@ def uncompiled(monkeypatch):
 def measure(name, **kw): return B.measure_family(name, 'small', 'cpu', n=2, **kw)
 def keys(rows): return {(o['name'],o['library'],o['engine']) for o in rows}
 
-# ---- what is counted
+# ---- counts
 
 @pytest.mark.parametrize('name,n', dict(sgd=5, adam=7, adamw=7, radam=7, diffgrad=9, diffrgrad=9, adamod=9, diffmod=11, deepmemory=11,
     ranger=8+2/6, lookahead=5+2/5).items())
@@ -44,17 +44,17 @@ def test_byte_floor_by_hand(name):
     assert B.state_numbers(B.competitors[name], sums=False)==apart
 
 def test_single_phases():
-    "The gradient is read, weights and all state are read and written; `sophia` only reads a state, lookahead touches its own at times"
+    "The gradient is read, weights and all state are read and written; `sophia` only reads a state, and lookahead uses its own at times"
     for name,r in B.competitors.items():
         if B.phases(r)==1 and B.period(r)==1: assert B.state_numbers(r)==3+2*len(r.state)-(name=='sophia'), name
 
 def test_sums_are_no_traffic_and_functions_are():
-    # A mean ahead; the function reads it and a weight, and writes; the step reads two and writes
+    # A mean first; the function reads it and a weight, and writes; the step reads two and writes
     assert B.state_numbers(B.every.muon)==4+3+3
     assert B.state_numbers(B.every.yellowfin)==12 and B.phases(B.every.yellowfin) is None
 
 def test_counted_for_this_device(uncompiled):
-    "`bytes` is the floor everywhere; how much our kernels move depends on whether they can sum"
+    "`bytes` is the floor everywhere; what our kernels move depends on whether they can sum"
     assert {o['bytes'] for o in measure('lamb')}=={4*18*10}
 
 def test_route_moves_what_its_branches_move(uncompiled): assert {o['bytes'] for o in measure('mars')}=={4*(11*12 + 7*6)}
@@ -81,9 +81,9 @@ def test_reference_in_every_family(uncompiled):
     own = {(o['library'],o['engine']): o['vs_torch_fused'] for o in measure('adamw')}
     assert own['torch','fused']==1
 
-# ---- who takes part
+# ---- rules and peers
 
-homes = {'muon': {'products'}} # PyTorch's Muon wants nothing but matrices
+homes = {'muon': {'products'}} # PyTorch's Muon accepts only matrices
 
 @pytest.mark.parametrize('name', B.competitors)
 def test_every_family_runs(name, uncompiled):
@@ -105,7 +105,7 @@ same |= dict.fromkeys("""adabelief adabelief_plain adabelief_ams qhm aggmo lapro
 
 @pytest.mark.parametrize('name,home', [(o,h) for o,hs in same.items() for h in hs.split()])
 def test_peers_are_the_same_optimizer(name, home):
-    "Two steps, one with each gradient: more would see what peers write into gradients"
+    "Two steps, one with each gradient; more would show what peers write into gradients"
     if why := B.why_missing(home): pytest.skip(why)
     def walk(make):
         f = B.BenchWeights([(4,5)])
@@ -163,7 +163,7 @@ def test_gradients_change():
 
 def test_record(capsys, uncompiled):
     B.bench_command(only='adamw', shapes='small,xresnet50', out='a.json', plot='a.svg', quick=True)
-    rec = json.load(open('a.json'), parse_constant=pytest.fail) # JSON knows no NaN
+    rec = json.load(open('a.json'), parse_constant=pytest.fail) # JSON has no NaN
     assert {'device','versions','commit','left_out','first_step','rows','faces','bars'}<=set(rec)
     need = 'device versions shapes name library engine median_ms spread n bytes vs_torch_fused vs_floor first_ms'.split()
     for o in rec['rows']: assert set(need)<=set(o)<=set(B.columns)
@@ -197,14 +197,14 @@ def test_giant_needs_gpu(monkeypatch):
 
 @pytest.mark.filterwarnings('ignore:.*found in sys.modules')
 def test_command_line(monkeypatch, capsys):
-    "As a module that is run"
+    "Run as a module"
     monkeypatch.setattr(sys, 'argv', ['fastopt-bench-step', '--only', 'diffgard'])
     with pytest.raises(SystemExit) as e: runpy.run_module('fastopt.evidence.step_bench', run_name='__main__', alter_sys=True)
     said = capsys.readouterr().err
     assert e.value.code and "did you mean 'diffgrad'" in said and 'Traceback' not in said
 
 def test_interrupted_keeps_rows(monkeypatch, uncompiled):
-    "Each family is saved when it is done; an older record stays until then"
+    "Each family is saved when it is done; an older record is kept until then"
     measured = B.measure_family
     def measure(name, *args, **kw):
         if name=='sgd': raise KeyboardInterrupt
@@ -223,7 +223,7 @@ def test_disk_full(tmp_path, uncompiled, monkeypatch):
     with pytest.raises(Exception, match='No space left'): B.bench_command(only='adamw', shapes='small', out='a.json', quick=True)
     assert (tmp_path/'a.json').read_text()=='old'
 
-# ---- the promises
+# ---- targets
 
 def found(**kw): return dict(dict(shapes='xresnet50', library='fastopt', engine='fused', device='cpu (2 threads)'), **kw)
 def reached(rows, what, **kw):
@@ -284,7 +284,7 @@ def test_bar_bandwidth(x, said):
 overheads = B.overheads # Before `tiny` replaces it
 
 def test_face_asks_what_a_learner_asks():
-    "Sets rate and momentum for every group, steps, zeroes, reads"
+    "Set rate and momentum for every group, step, zero, read"
     from fastai.test_utils import synth_learner
     def seen(f):
         opt,calls = B.adamw([[torch.nn.Parameter(torch.ones(2))] for _ in range(3)]),[]
@@ -318,7 +318,7 @@ def test_bar_face(us, said):
     faces = [dict(face=o, groups=n, median_us=t) for o in ('OptimWrapper','fastopt') for n,t in zip((1,50), us)]
     assert reached([], 'microseconds', faces=faces)==said and reached([], 'microseconds', faces=faces[:2])==['not measured']*2
 
-# ---- corners
+# ---- corner cases
 
 def test_corners_are_what_they_are_called():
     for name in B.corners:
@@ -334,7 +334,7 @@ def test_corners_are_what_they_are_called():
     first_one = B.NewEachStep(lambda ps: B.AdamW(ps, lr=1.), ps)
     before = [p.detach().clone() for p in ps]
     for _ in range(2): first_one.step()
-    # Each step is a first one: of length `lr`, whatever was before
+    # Each step is a first one, of length `lr`, whatever happened before
     assert all(torch.allclose(p, o-2, atol=1e-1) for p,o in zip(ps[:2], before))
 
 @pytest.mark.parametrize('ratios,said', [((1., 1.3, 1.2), ['yes']*3), ((1.1, 1.4, 1.3), ['no']*3), ((), ['not measured']*3)])

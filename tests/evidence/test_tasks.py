@@ -1,4 +1,4 @@
-"Tasks and their benchmark: every loader reads its format, every network trains, nothing runs twice, and no error loses anything"
+"Tasks and their benchmark: every loader reads its format, every network trains, nothing runs twice, and no error loses results"
 import json, math, numpy as np, os, pandas as pd, pytest, random, re, time, torch
 from forked import Forked
 from functools import partial
@@ -106,18 +106,18 @@ def test_splits(data):
     assert not T.task_data('digits', 'tiny', T.data_folder()).synthetic
 
 def test_test_images_are_as_they_are(data):
-    "Only images to train on are shifted and mirrored"
+    "Only training images are shifted and mirrored"
     p = T.task_parts('cifar10-resnet18', 'tiny', data)
     batch = p.train[0][:20],p.train[1][:20]
     calm,moved = p.prepare(batch, False)[0],p.prepare(batch, True)[0]
     assert torch.equal(calm, p.prepare(batch, False)[0]) and not torch.equal(calm, moved) and moved.shape==calm.shape
     assert calm.mean().abs()<.2 and abs(calm.std()-1)<.2
 
-# ---- what is trained
+# ---- trainings
 
 @pytest.mark.parametrize('task', T.TASKS)
 def test_every_task_trains(task, data, monkeypatch):
-    "At the least size that has its structure: two steps, all curves, a constant that is finite"
+    "At the smallest size that has its structure: two steps, all curves, a finite constant"
     t = T.TASKS[task]
     monkeypatch.setitem(T.TASKS, task, t._replace(tiny={**t.tiny, **SMALL, **LEAST[task]}))
     monkeypatch.setattr(T, 'train_features', partial(T.train_features, steps=2))
@@ -200,7 +200,7 @@ def test_who_takes_part():
     assert [e.name for e in B.benchmark_entries('digits', controls, bare=True)]==[*controls]
 
 def test_the_target_is_set_by_other_runs(monkeypatch):
-    monkeypatch.setattr(B, 'compare', partial(B.compare, space=dict(lr=Span(1e-4, 30.)))) # So wide that the best of three is no edge
+    monkeypatch.setattr(B, 'compare', partial(B.compare, space=dict(lr=Span(1e-4, 30.)))) # So wide that the best of three is not an edge
     res = bench(opts='adamw,diffgrad', tiny=False, bare=True, track='target', trials=3, seeds=1)
     o = res.results[0]
     assert not res.failed and o.ahead and o.comparison.metric=='valid_loss' and {*res.steps.name}=={'adamw','diffgrad'}
@@ -231,7 +231,7 @@ def test_generated_data_are_never_reported(data):
     assert [(o.task, o.synthetic) for o in res.results]==[('mnist-vae', True), ('digits', False)] and {*res.table.task}=={'digits'}
     assert 'mnist-vae' not in {*res.runs.task} | {*res.curves.task} | {*res.steps.task}
     res.save_html('page.html')
-    assert 'ran on generated data, which is no result' in open('page.html').read()
+    assert 'ran on generated data, which is not a result' in open('page.html').read()
 
 def test_a_profile_over_tasks():
     base = bench(seeds=1).results[0]
@@ -281,7 +281,7 @@ def test_a_language_model_goes_on_inside_an_epoch(data, monkeypatch):
     went_on,rest = fit(resume=True)
     assert went_on['batch']==2 and list(rest)==list(whole)
 
-# ---- what goes wrong
+# ---- errors
 
 def test_other_settings_need_another_folder(monkeypatch):
     bench()
@@ -328,7 +328,7 @@ def test_the_command_says_how_to_go_on(capsys, monkeypatch):
     def stop(*args, **kwargs): raise KeyboardInterrupt
     monkeypatch.setattr(B, 'run_task', stop)
     code,_,err = run('--tasks', 'digits', '--tiny', capsys=capsys)
-    assert code==130 and 'go on with: fastopt-bench --tasks digits --tiny' in err and '--out out' in err
+    assert code==130 and 'continue with: fastopt-bench --tasks digits --tiny' in err and '--out out' in err
 
 def test_who_learns_nothing_is_told(capsys, monkeypatch):
     monkeypatch.setattr(T, '_guess', lambda *args: 0.)

@@ -1,4 +1,4 @@
-"Archives are unpacked whole or refused; decoded images are whole or not there"
+"Archives are unpacked completely or rejected; decoded images are complete or absent"
 import errno, gzip, io, multiprocessing, os, pytest, random, shutil, signal, stat, tarfile, time, torch, warnings, zipfile
 import numpy as np
 from fastai.data.all import get_image_files
@@ -12,7 +12,7 @@ from pictures import draw_edges, paint
 
 @pytest.fixture(autouse=True)
 def here(tmp_path, monkeypatch):
-    "Run in a folder of its own, with fastai's data folder in it"
+    "Run in a separate folder that contains fastai's data folder"
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(I, 'fastai_path', lambda folder: tmp_path/'cache'/folder)
 
@@ -57,7 +57,7 @@ def evil(fname, *infos):
     return fname
 
 def add_zip(z, o, data):
-    "Add the `TarInfo` `o` as Info-ZIP would: the kind in the upper half of the attributes, where a link leads as its content"
+    "Add the `TarInfo` `o` as Info-ZIP would, with the kind in the upper half of the attributes, and the target of a link as its content"
     i,kinds = zipfile.ZipInfo(o.name + '/'*o.isdir()),{v:k for k,v in I._TAR_TYPES.items()}
     i.create_system,i.external_attr,i.compress_type = 3,(kinds.get(o.type, stat.S_IFREG)|0o644)<<16,zipfile.ZIP_DEFLATED
     z.writestr(i, o.linkname if o.issym() else data)
@@ -72,7 +72,7 @@ def link(name, to): return member(name, tarfile.SYMTYPE, to)
 def hard(name, to): return member(name, tarfile.LNKTYPE, to)
 
 def refused(fname, says):
-    "Is it refused, with nothing left of it, here or elsewhere?"
+    "Is it rejected, with nothing of it left, here or elsewhere?"
     before = sorted(fname.parent.rglob('*'))
     with pytest.raises(InputError, match=f'{fname.name}.* {says}'): image_source(str(fname))
     assert sorted(set(fname.parent.rglob('*'))-set(before)-{Path('cache').absolute()})==[Path('cache','data').absolute()]
@@ -112,9 +112,9 @@ def test_hard_links_inside(tmp_path):
 @pytest.mark.parametrize('end,infos', [*((end,o) for end in ('.tgz','.zip') for o in ([(member('0.png'), bytes(2**20+1))],
     [(member(f'{i}.png'), bytes(2**16)) for i in range(17)])), ('.tgz',[member(f'{i}') for i in range(257)])])
 def test_bomb(infos, end, tmp_path, monkeypatch):
-    "One large file, several, and many of no size"
+    "One large file, several, and many of size 0"
     monkeypatch.setattr(I, 'ALWAYS_ALLOWED', 2**20)
-    refused(evil(tmp_path/f'bomb{end}', *infos), 'would unpack to more than 1,048,576, as no .* unpack it yourself')
+    refused(evil(tmp_path/f'bomb{end}', *infos), 'would unpack to more than 1,048,576, unlike any .* unpack it yourself')
 
 def test_sparse_bomb(tmp_path):
     "A file of a few bytes, far behind a hole"
@@ -182,11 +182,11 @@ def packed(tmp_path_factory):
 @given(kind=st.sampled_from(['','gz','bz2','xz','zip']), cut=st.floats(0, 1), block=st.booleans(),
     flips=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 7)), max_size=3))
 def test_all_or_nothing(packed, tmp_path_factory, kind, cut, flips, block):
-    "However an archive is cut or harmed: all of it is unpacked, or it is refused in words, and nothing is there"
+    "However an archive is truncated or damaged, it is either unpacked completely or rejected with a message, and nothing is left"
     src,whole = packed[0],packed[1][kind]
     data,tmp = bytearray(whole),tmp_path_factory.mktemp('harmed')
     if not flips or not kind: data = data[:int(cut*len(data))//512*512 if block else int(cut*len(data))]
-    elif kind: # What is in a tar that is not compressed has no checksum
+    elif kind: # The content of an uncompressed tar has no checksum
         for at,bit in flips: data[int(at*len(data))] ^= 1<<bit
     (tmp/'c.tgz').write_bytes(data)
     try: got = extract_archive(tmp/'c.tgz', tmp/'cache')
@@ -195,7 +195,7 @@ def test_all_or_nothing(packed, tmp_path_factory, kind, cut, flips, block):
     else: assert _content(got)==_content(src) and list((tmp/'cache').iterdir())==[got]
 
 def test_damaged_header_in_a_plain_tar(packed, tmp_path):
-    "Where nothing else is compressed or summed up: each header but the first"
+    "Where nothing else is compressed or has a checksum: each header but the first"
     data = packed[1]['']
     (tmp_path/'c.tar').write_bytes(data)
     with tarfile.open(tmp_path/'c.tar') as t: ats = [o.offset for o in t.getmembers()]
@@ -206,7 +206,7 @@ def test_damaged_header_in_a_plain_tar(packed, tmp_path):
 
 @pytest.mark.parametrize('name,raw', [('é', b'\xe9'), ('é', 'é'.encode()), ('日本', '日本'.encode())])
 def test_names_in_a_tar(name, raw, tmp_path):
-    "UTF-8, or taken for Latin-1"
+    "UTF-8, or read as Latin-1"
     with tarfile.open(tmp_path/'c.tar', 'w', format=tarfile.GNU_FORMAT, encoding='utf-8', errors='surrogateescape') as t:
         for o in (member(raw.decode(errors='surrogateescape')), link('link', raw.decode(errors='surrogateescape'))): t.addfile(o)
     got = extract_archive(tmp_path/'c.tar', tmp_path/'new')
@@ -214,7 +214,7 @@ def test_names_in_a_tar(name, raw, tmp_path):
 
 @pytest.mark.parametrize('name,raw', [('é', b'\x82'), ('é', 'é'.encode()), ('日本', '日本'.encode())])
 def test_names_in_a_zip(name, raw, tmp_path):
-    "Code page 437, as its standard says, or UTF-8 that does not say so"
+    "Code page 437, as its standard says, or UTF-8 without a mark"
     fname = evil(tmp_path/'c.zip', member('x'*len(raw)))
     fname.write_bytes(fname.read_bytes().replace(b'x'*len(raw), raw))
     assert os.listdir(extract_archive(fname, tmp_path/'new'))==[name]
@@ -225,7 +225,7 @@ def test_zip_of_wrong_utf8(tmp_path):
     refused(fname, 'is damaged')
 
 def test_two_unpack_at_once(tree, tmp_path, monkeypatch):
-    "The second to finish takes what the first has made"
+    "The second process to finish uses the result of the first"
     fname,was = pack(tree, tmp_path/'c.tgz'),I._unpack
     def slow(fname, dest):
         was(fname, dest)
@@ -236,7 +236,7 @@ def test_two_unpack_at_once(tree, tmp_path, monkeypatch):
 
 @pytest.mark.skipif(not hasattr(os, 'fork'), reason='needs fork')
 def test_killed_while_unpacking(tree, tmp_path, monkeypatch):
-    "Nothing is taken for whole that is not"
+    "An incomplete result is never taken for a complete one"
     fname = pack(tree, tmp_path/'c.tgz')
     with monkeypatch.context() as m:
         m.setattr(I, '_safe_member', lambda member, *args, **kw: member if 'red' not in member.name
@@ -253,7 +253,7 @@ def test_damaged_archive(cut, tree, tmp_path):
     flip = good[:len(good)//2]+bytes(200)+good[len(good)//2+200:]
     data = dict(noise=random.Random(0).randbytes(5000), half=good[:len(good)//2], empty=b'', flip=flip)[cut]
     (tmp_path/'c.tgz').write_bytes(data)
-    with pytest.raises(InputError, match='c.tgz is damaged, or no tar archive'): image_source(str(tmp_path/'c.tgz'))
+    with pytest.raises(InputError, match='c.tgz is damaged, or is not a tar'): image_source(str(tmp_path/'c.tgz'))
     assert not (tmp_path/'cache'/'data').ls()
 
 # ---- decoded images
@@ -281,7 +281,7 @@ def _slow(monkeypatch, log, die=None, s=.005):
     monkeypatch.setattr(I, 'decode_image', decoded)
 
 def test_many_writers(fp, tmp_path, monkeypatch):
-    "Four processes ask at once: each image is decoded once"
+    "Four processes ask at once, and each image is decoded once"
     _slow(monkeypatch, tmp_path/'log')
     jobs = [multiprocessing.get_context('fork').Process(target=open_store, args=(fp, 100, tmp_path)) for _ in range(4)]
     for o in jobs: o.start()
@@ -290,7 +290,7 @@ def test_many_writers(fp, tmp_path, monkeypatch):
     assert len(open_store(fp, 100, tmp_path))==36 and len(left(tmp_path))==1
 
 def test_writers_without_lock(fp, tmp_path, monkeypatch):
-    "Without a lock the second to finish throws its own away"
+    "Without a lock, the second process to finish discards its own result"
     dest = tmp_path/'all'
     I.write_store(fp.train, fp.train[0].parents[2], dest, 100)
     before = (dest/'index.npz').stat().st_ino
@@ -299,7 +299,7 @@ def test_writers_without_lock(fp, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize('at', [1, 20, 36])
 def test_killed(fp, tmp_path, monkeypatch, at):
-    "SIGKILL while writing: nothing is taken for a store, the next call makes one and clears up"
+    "SIGKILL while writing: nothing is taken for a store, and the next call makes one and cleans up"
     with monkeypatch.context() as m:
         _slow(m, tmp_path/'log', die=at)
         job = multiprocessing.get_context('fork').Process(target=open_store, args=(fp, 100, tmp_path))
@@ -347,12 +347,12 @@ def _flip_index(p):
 @pytest.mark.parametrize('harm', [_cut, _flip, _cut_index, _no_index, _empty_index, _no_pixels, _swap, _flip_index],
     ids=lambda o: o.__name__)
 def test_damage(fp, tmp_path, harm):
-    "Any damage is told by name, and mended"
+    "Any damage is reported by name, and repaired"
     kept = open_store(fp, 100, tmp_path)
     want,path = kept.pixels.clone(),kept.path
     del kept
     harm(path)
-    with pytest.warns(UserWarning, match=f'{fp.mark}-100 is damaged and made again: .'): kept = open_store(fp, 100, tmp_path)
+    with pytest.warns(UserWarning, match=f'{fp.mark}-100 is damaged and rebuilt: .'): kept = open_store(fp, 100, tmp_path)
     assert torch.equal(kept.pixels, want)
     with warnings.catch_warnings():
         warnings.simplefilter('error')
@@ -366,7 +366,7 @@ def test_full_disk(fp, tmp_path, monkeypatch):
     assert left(tmp_path)==[]
 
 def test_other_images(images, tmp_path):
-    "A changed data set has another fingerprint, so another store"
+    "A changed data set has another fingerprint, and therefore another store"
     root = shutil.copytree(images, tmp_path/'more')
     was = fingerprint(root)
     assert was.mark==fingerprint(images).mark
@@ -378,4 +378,4 @@ def test_unknown(tmp_path, images):
     (tmp_path/'x/train/a').mkdir(parents=True)
     with pytest.raises(InputError, match='no validation folder'): resolve_data(tmp_path)
     (tmp_path/'x/val').mkdir()
-    with pytest.raises(InputError, match='no image'): fingerprint(resolve_data(tmp_path))
+    with pytest.raises(InputError, match='no readable image'): fingerprint(resolve_data(tmp_path))

@@ -1,4 +1,4 @@
-"`fastopt-leaderboard` from end to end: what it counts, what it survives, what it refuses"
+"`fastopt-leaderboard` from end to end: what it counts, what it survives, what it rejects"
 import html, json, os, re, shutil, signal, socket, subprocess, sys, tarfile, warnings
 from functools import partial
 from pathlib import Path
@@ -15,7 +15,7 @@ CMD = [sys.executable, '-c', 'from fastopt.vision.leaderboard import leaderboard
 TINY = '--size 16 --epochs 3 --bs 8 --arch small --lr 3e-3 --every 2'.split()
 
 def paint(path, n=16, classes='abc'):
-    "A data set of `n` noisy pictures of each class, which tell it by their colour"
+    "A data set of `n` noisy images of each class, whose colour shows the class"
     rng = np.random.default_rng(0)
     for part,m in dict(train=n, val=n//2).items():
         for k,c in enumerate(classes):
@@ -31,7 +31,7 @@ def imgs(tmp_path_factory): return paint(tmp_path_factory.mktemp('data')/'imgs')
 
 @pytest.fixture(autouse=True)
 def here(tmp_path, monkeypatch):
-    "Run in a folder of its own, with a place of its own for decoded images"
+    "Run in a separate folder, with a separate place for decoded images"
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv('FASTAI_HOME', str(tmp_path/'home'))
 
@@ -43,8 +43,8 @@ def scores(recs):
         for o in sorted(recs, key=lambda o: o['seed'])]
 
 class Forked:
-    """A process that calls `f`, with what it prints as `stdout`: to start Python and load fastai anew takes longer than most of what is
-    tried here"""
+    """A process that calls `f`, with its output as `stdout`; starting Python and loading fastai again would take longer than most of these
+    calls"""
     def __init__(self, f):
         r,w = os.pipe()
         self.pid = os.fork()
@@ -58,7 +58,7 @@ class Forked:
         self.stdout = open(r)
     def kill(self): os.kill(self.pid, signal.SIGKILL)
     def wait(self):
-        "What it ended with: the code, or the signal that ended it"
+        "The exit code, or the signal that ended it"
         with self.stdout: said = self.stdout.read()
         return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1]),said
 
@@ -109,7 +109,7 @@ def test_entries_differ(imgs):
 
 @pytest.mark.parametrize('kind', ['Console','NB'])
 def test_bars(imgs, kind, monkeypatch):
-    "Where somebody watches, in a terminal and in a notebook"
+    "In a terminal and in a notebook"
     from fastprogress import fastprogress as F
     monkeypatch.setattr(B, 'is_interactive', lambda: True)
     monkeypatch.setattr(B, 'master_bar', getattr(F, f'{kind}MasterBar'))
@@ -128,24 +128,24 @@ def test_digits(capsys):
     assert B.leaderboard_table(B.read_board('runs')).dataset[0]=='digits-32'
 
 def test_tune(imgs, capsys):
-    "The best of the rates that were tried, on images to train on; a second call trains nothing"
+    "The best of the rates that were tried, on images held out from the training set; a second call trains nothing"
     lb('tune', 'script', '--data', imgs, *TINY, '--epochs', 1, '--lrs', '1e-4,1e-2', '--holdout', .25)
     out = capsys.readouterr().out
     assert [(o['args']['lr'],o['args']['holdout']) for o in lines()]==[(1e-4,.25),(1e-2,.25)]
     assert all('validated on 25% of the training images' in o['reasons'] for o in lines())
     best = max(lines(), key=lambda o: o['accuracy'])
-    assert f"Best: --lr {best['args']['lr']:g}" in out and 'at the edge' in out
+    assert f"Best: --lr {best['args']['lr']:g}" in out and 'the smallest or largest of those tried' in out
     before = lines()
     lr = B.tune_command('script', lrs='1e-4,1e-2', data=str(imgs), holdout=.25, size=16, epochs=1, bs=8, arch='small')
     assert lr==best['args']['lr'] and lines()==before
 
 def test_tune_shared(imgs, capsys):
-    "A rate that another process works on is not waited for, and not decided without"
+    "A rate that another process works on is not waited for, and no decision is made without it"
     entry = B.entry_id(cfg := B.parse_settings('script', size=16, epochs=1, bs=8, arch='small', lr=1e-2, holdout=.25),
         B.locate_images(cfg, str(imgs))[1])
     with B.exclusive_lock(Path(f'runs/unfinished/{entry}-0.lock')):
         assert B.tune_command('script', lrs='1e-2', data=str(imgs), holdout=.25, size=16, epochs=1, bs=8, arch='small') is None
-    assert 'In work elsewhere: lr 0.01' in capsys.readouterr().out and not Path('runs/leaderboard.jsonl').exists()
+    assert 'In progress elsewhere: lr 0.01' in capsys.readouterr().out and not Path('runs/leaderboard.jsonl').exists()
 
 def test_speed(imgs, capsys):
     lb('speed', 'script', '--data', imgs, *TINY[:-2], '--rounds', 1, '--batches', 2, '--workers', 0)
@@ -173,7 +173,7 @@ def test_accelerate(imgs, tmp_path):
 @needs_fork
 @pytest.mark.parametrize('times', [1,3])
 def test_kill(imgs, times):
-    "Killed again and again in the midst of training, it ends with the scores of the unbroken command"
+    "Killed repeatedly during training, it ends with the scores of the uninterrupted command"
     go(imgs, '--runs', 2, '--out', 'whole')
     for i in range(times):
         p = Forked(lambda: go(imgs, '--runs', 2))
@@ -272,7 +272,7 @@ def test_export(board, capsys):
     assert Path('b.md').read_text().count('\n')==6 and len(pd.read_csv('b.csv'))==20
     text = Path('b.html').read_text()
     assert text.count('<svg')==2 and '>nan<' not in text and text.count('<tr>')==6 and 'published 87.43' in text
-    assert not re.search(r'src=|href="[^#]|url\((?!#)|@import|fetch\(', text) # It asks for nothing but itself
+    assert not re.search(r'src=|href="[^#]|url\((?!#)|@import|fetch\(', text) # The page loads nothing else
     assert B.html_page(board)==B.html_page(board)
     lb('export', 'readme', '--url', 'https://x.org')
     assert '## imagenette\n\n|Size' in (out := capsys.readouterr().out)
@@ -290,12 +290,12 @@ def browse(tmp_path, page, *args):
 
 @pytest.mark.skipif(not CHROMIUM, reason='no Chromium here to open the page with')
 def test_page_in_a_browser(board, tmp_path):
-    "A click on a heading sorts its table, one more the other way round; what is seen is no empty page"
+    "A click on a heading sorts its table, and a second click reverses the order; the page is not empty"
     page,order = B.html_page(board),"[...document.querySelector('tbody').rows].map(r=>r.cells[0].textContent).join('|')"
     found = f"const b=[...document.querySelectorAll('th button')].find(o=>o.textContent=='mean'),seen=[{order}]"
     clicks = f"<script>{found};for(let i=0;i<2;i++){{b.click();seen.push({order})}};document.title=seen.join('//')</script></html>"
     title = re.search('<title>([^<]*)</title>', browse(tmp_path, page.replace('</html>', clicks), '--dump-dom'))[1]
-    high = 'name of bbbb|name of aaaa|name of cccc'.replace('name of ', '') # Words that all have are left out
+    high = 'name of bbbb|name of aaaa|name of cccc'.replace('name of ', '') # Words that all names share are left out
     assert title=='//'.join([high, '|'.join(high.split('|')[::-1]), high])
     browse(tmp_path, page, f'--screenshot={tmp_path/"page.png"}')
     pixels = np.array(Image.open(tmp_path/'page.png').convert('RGB'))
@@ -304,7 +304,7 @@ def test_page_in_a_browser(board, tmp_path):
     for c in COLOURS[:3]: assert (abs(pixels.astype(int)-[int(c[i:i+2], 16) for i in (1,3,5)]).sum(2)<30).sum()>50
 
 def test_colours(board):
-    "The best entries in the colours, in their order and on top, those after them in grey"
+    "The best entries have the colours, in order and on top, and those after them are grey"
     n,recs = len(COLOURS),board[:1]
     means = [o.get_color() for o in B.score_figure({f'name {i}': recs for i in range(n+2)}).axes[1].lines if o.get_marker()=='o']
     assert means[::-1]==[*COLOURS, '#bbb', '#bbb']
@@ -313,15 +313,15 @@ def test_page_escapes(board):
     for o in board: o['name'] = o['name'].replace('name', '<script>alert(1)</script>')
     assert '<script>alert' not in (page := B.html_page(board)) and '&lt;script&gt;alert' in page
 
-# ---- what it refuses
+# ---- what it rejects
 
 @pytest.mark.parametrize('args,says', [(['run','script','--data','nowhere'], 'nowhere'),
     (['run','script','--epochs','0'], 'give 1 or more'), (['run','script','--arch','xresnet5'], 'xresnet50'),
     (['run','script','--opt','sgd','--sqr-mom','.9'], "no 'sqr_mom'"),
-    (['run','script','--opt','adamw','--mom','1.5','--bs','8'], 'mom=1.5'), (['run','script','--hypers','k'], 'no list'),
+    (['run','script','--opt','adamw','--mom','1.5','--bs','8'], 'mom=1.5'), (['run','script','--hypers','k'], 'not a list'),
     (['run','script','--sched','wsd','--opt','adamw',*TINY], 'warmup=2000'),
     (['run','script','--sched','constant','--pct-start','.5',*TINY], 'pct_start'), (['show'], 'no runs'), (['compare','a'], 'two entries'),
-    (['run','blur-2020','--size','100'], 'multiple of 32'), (['tune','script','--lrs','1e-3;1e-2'], 'no list like'),
+    (['run','blur-2020','--size','100'], 'multiple of 32'), (['tune','script','--lrs','1e-3;1e-2'], 'not a list such as'),
     (['run','script','--holdout','.95'], '.9 or less'), (['run','script','--runs','0'], 'give 1 or more'),
     (['run','script','--every','0'], 'give 1 or more'), (['run','script','--workers','-1'], 'give 0 or more'),
     (['run','script','--mixup','-1'], 'give 0 or more'), (['run','script','--pct-start','1.5'], 'give 1 or less'),
@@ -364,7 +364,7 @@ def test_bad_download(monkeypatch, capsys, error):
     assert str(error) in capsys.readouterr().err
 
 def test_leftovers(imgs):
-    "What a process left that was killed after its record was written goes at the next call"
+    "The files of a process that was killed after writing its record are removed at the next call"
     go(imgs, '--runs', 1, '--epochs', 1)
     left = Path('runs/unfinished')/f"{lines()[0]['entry']}-0.prev"
     left.write_text('')
@@ -391,7 +391,7 @@ def test_out_of_memory(imgs, monkeypatch, capsys, error):
 
 @pytest.mark.parametrize('content', [b'no image', None], ids=['not an image','cut short'])
 def test_corrupt_images(imgs, tmp_path, content, capsys):
-    "The fast pipeline leaves them out, names them, and keeps the run off the board; the classic one says what to do"
+    "The fast pipeline leaves them out, names them, and marks the run as unofficial; the classic one says what to do"
     bad = shutil.copytree(imgs, tmp_path/'bad')/'train'/'a'/'a0.png'
     bad.write_bytes(content or bad.read_bytes()[:300])
     with pytest.warns(UserWarning, match='1 images cannot be decoded and are left out: train/a/a0.png'):
@@ -421,17 +421,17 @@ def test_squashed(tmp_path):
     cfg = B.recipe_settings('script')
     facts = B.locate_images(cfg, str(tmp_path/'sq'))[1]
     why,known = ('; '.join(B.unofficial_reasons(cfg, facts|kw)) for kw in ({}, dict(official='imagenette')))
-    assert facts['squashed'] and 'squashed' in known and 'squashed' not in why # Of unknown images nobody knows what they were
+    assert facts['squashed'] and 'squashed' in known and 'squashed' not in why # For unknown images the original shapes are unknown
     assert '20 pixels on their shorter side' in why
 
-# ---- lines that are no records, and names that are more than text
+# ---- lines that are not records, and names with special characters
 
 JSON = st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5), lambda o:
     st.lists(o, max_size=3) | st.dictionaries(st.text(max_size=5), o, max_size=3), max_leaves=6)
 PLACES = [*B.FIELDS, *(f'args {k}' for k in B.ARGS), 'data official','data folder','time']
 
 def spoilt(rec, place, v):
-    "`rec` of an entry of its own with `v` in `place`"
+    "`rec` of a separate entry with `v` in `place`"
     rec = json.loads(json.dumps(rec))|dict(entry='zz')
     *above,k = place.split()
     (rec[above[0]] if above else rec)[k] = v
@@ -446,7 +446,7 @@ def spoilt(rec, place, v):
     (('reasons',[1]),'list of texts'), (('seconds',10**400),'not a number'), (('device',7),'not text'), (('time',5),"'time' is not text")],
     ids=str)
 def test_no_record(board, line, why, capsys):
-    "It is named, and the board is that of the others"
+    "The line is named, and the board is that of the others"
     f = Path('runs/leaderboard.jsonl')
     line = spoilt(board[0], *line) if isinstance(line, tuple) else line
     f.write_bytes(b''.join((good := f.read_bytes().splitlines(True))[:5])+line.encode()+b'\n'+b''.join(good[5:]))
@@ -456,13 +456,13 @@ def test_no_record(board, line, why, capsys):
     assert 'name of aaaa' in capsys.readouterr().out
 
 def test_known_by_three_keys_alone(board):
-    "Such a run is not trained again, and the board does without it"
+    "Such a run is not trained again, and the board leaves it out"
     B.add_record(dict(entry='aaaa', seed=7, accuracy=.5), f := Path('runs/leaderboard.jsonl'))
     assert B.missing_seeds(f, 'aaaa', range(9))==[5,6,8]
     with pytest.warns(UserWarning, match="line 21 .* it has no 'name'"): assert B.read_board('runs')==board
 
 def test_any_lines(board):
-    "Whatever JSON stands between them, good records stay, and what is taken for one can be shown"
+    "Whatever JSON stands between them, valid records are kept, and accepted ones can be displayed"
     f = Path('runs/leaderboard.jsonl')
     good = f.read_bytes().splitlines(True)
     @settings(max_examples=40, deadline=None, database=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -483,7 +483,7 @@ CONTROL = re.compile('[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u202e\ud800-\udfff]') #
 TAG = re.compile(r'<(/?[^\s>/]+)')
 
 def test_any_text(board, capsys, monkeypatch):
-    "Texts are shown as text: no control character gets through, no markup, no formula, no further column"
+    "Texts are shown as text: no control characters, no markup, no formula, no additional column"
     few = [o for o in board if o['seed']<2 and o['entry']!='cccc']
     monkeypatch.setattr('fastopt.vision.results.svg_text', lambda fig: '<svg></svg>')
     monkeypatch.setattr('fastopt.vision.results.score_figure', lambda *args: None)
@@ -504,6 +504,6 @@ def test_any_text(board, capsys, monkeypatch):
     shown()
 
 def test_any_name_in_a_picture(board):
-    "A formula that does not close is a name like another"
+    "An unclosed formula is a name like any other"
     svg = B.html_page([dict(o, entry=k, name=k) for k in NASTY for o in board[:1]])
     assert not CONTROL.search(svg) and '$x<' in svg and '&lt;script&gt;' in svg and '<script>alert' not in svg

@@ -1,4 +1,4 @@
-"The fast pipeline gives what fastai's own gives, and resumes to the last bit"
+"The fast pipeline gives the same results as fastai's, and resumes to the last bit"
 import numpy as np, pytest, random, shutil, torch, warnings
 from fastai.callback.core import Callback
 from fastai.callback.mixup import MixUp
@@ -19,7 +19,7 @@ from PIL import Image
 from pictures import draw_edges
 from torch import nn
 
-STD = .22 # The least of ImageNet's
+STD = .22 # The smallest of ImageNet's
 
 @pytest.fixture(scope='module')
 def images(tmp_path_factory): return draw_edges(tmp_path_factory.mktemp('images'))
@@ -29,7 +29,7 @@ def fp(images): return fingerprint(images)
 
 def fast(images, cache, size=32, bs=6, **kwargs): return fast_dls(images, size, bs, cache=cache, device='cpu', **kwargs)
 
-# ---- what is in a batch
+# ---- contents of a batch
 
 def test_bad_images(images, tmp_path):
     "Images that cannot be decoded are left out, and named"
@@ -42,7 +42,7 @@ def test_bad_images(images, tmp_path):
     assert (dls.train.n, dls.valid.n, dls.fingerprint['skipped'])==(23, 11, ['train/a/a0.png','val/c/c0.png'])
     for x,_ in dls.valid: assert x.isfinite().all()
     for o in root.glob('train/*/*'): o.write_bytes(b'no image')
-    with pytest.raises(InputError, match='holds no image that can be read'), pytest.warns(UserWarning): fast(root, tmp_path)
+    with pytest.raises(InputError, match='contains no readable image'), pytest.warns(UserWarning): fast(root, tmp_path)
 
 def by_fastai(img, box, flip, zoom, size):
     box = [int(o) for o in box]
@@ -53,7 +53,7 @@ def by_fastai(img, box, flip, zoom, size):
 @pytest.mark.parametrize('size', [16, 32, 64])
 @pytest.mark.parametrize('train', [True, False])
 def test_pixels(fp, tmp_path, size, train):
-    "Pillow, `interpolate` and products of matrices: the same bytes, for noise too"
+    "Pillow, `interpolate` and matrix products give the same bytes, for noise too"
     kept,b = open_store(fp, 100, tmp_path),CropBoxes([RandomResizedCrop(size, min_scale=.35), FlipItem()])
     boxes,flips = map(torch.from_numpy, b.draw(kept.sizes, np.random.default_rng(0), train))
     imgs,zoom = [kept[i] for i in range(36)],b.zoom(train)
@@ -70,7 +70,7 @@ def test_validation_is_classic(images, tmp_path):
 
 @pytest.mark.parametrize('method', [ResizeMethod.Crop, ResizeMethod.Squish])
 def test_resize_is_classic(images, tmp_path, method):
-    "`Resize` without `Normalize`, as the record of 2021 has it"
+    "`Resize` without `Normalize`, as in the record of 2021"
     kw = dict(item_tfms=[Resize(32, method), FlipItem(.5)], batch_tfms=[])
     ours,theirs = fast(images, tmp_path, spare=2, **kw),classic_dls(images, 32, 6, num_workers=0, device='cpu', **kw)
     for (x,_),(x2,_) in zip(ours.valid, theirs.valid, strict=True): assert (x-x2).abs().max()<1.01/255
@@ -83,7 +83,7 @@ def test_boxes_inside():
         assert (b[:,:2]>=0).all() and (b[:,2:]>0).all() and (b[:,:2]+b[:,2:]<=sizes).all()
 
 def test_fallback_box():
-    "No random box fits: the middle, as fastai has it"
+    "No random box fits, so the centre is used, as in fastai"
     tfm = RandomResizedCrop(32, min_scale=.9)
     for size in ((400,20), (20,400)):
         tfm.before_call(Image.new('RGB', size), 0)
@@ -95,7 +95,7 @@ def test_refused(images, tmp_path, tfms):
     with pytest.raises(InputError, match='classic_dls'): fast(images, tmp_path, item_tfms=tfms)
 
 def test_at_once(images, tmp_path):
-    "The way of a GPU gives the batches of the CPU's"
+    "The code path for GPUs gives the batches of the CPU's"
     def batches(at_once):
         set_seed(3)
         dls = fast(images, tmp_path)
@@ -104,14 +104,14 @@ def test_at_once(images, tmp_path):
     for (x,y),(x2,y2) in zip(batches(False), batches(True), strict=True): assert torch.equal(y, y2) and (x-x2).abs().max()<1.01/255/STD
 
 def test_flips(images, tmp_path):
-    "About half of the images are flipped, none where p is 0, none to validate on"
+    "About half of the images are flipped, none if p is 0, none in validation"
     kept = fast(images, tmp_path).train.store
     sizes = kept.sizes[np.zeros(1000, int)]
     share = lambda p, train: CropBoxes([RandomResizedCrop(32), FlipItem(p)]).draw(sizes, np.random.default_rng(0), train)[1].mean()
     assert abs(share(.5, True)-.5)<.06 and share(0, True)==0 and share(.5, False)==0
 
 def test_epoch_is_all(images, tmp_path):
-    "Each image once an epoch"
+    "Each image once per epoch"
     dl = fast(images, tmp_path, bs=5, drop_last=False).train
     assert sorted(torch.cat([y for _,y in dl]).tolist())==[0]*8+[1]*8+[2]*8
 
@@ -137,7 +137,7 @@ def test_seed(images, tmp_path):
     assert equal(a, b)
 
 def test_own_chance(images, tmp_path):
-    "What others draw changes no batch"
+    "Random numbers drawn elsewhere change no batch"
     def batches(noise):
         set_seed(5)
         for x,y in fast(images, tmp_path).train:
@@ -147,7 +147,7 @@ def test_own_chance(images, tmp_path):
 
 @pytest.mark.parametrize('at', [1, 4, 6, 10])
 def test_resume(images, tmp_path, at):
-    "Killed at a batch and resumed: the weights of the unbroken training, to the last bit"
+    "Killed at a batch and resumed: the weights of the uninterrupted training, to the last bit"
     def stop(cb):
         if cb.training and cb.learn.train_iter==at: raise KeyboardInterrupt
     file = tmp_path/'resume.pth'
@@ -159,7 +159,7 @@ def test_resume(images, tmp_path, at):
     assert equal(trained(learn, SaveResume(file, every=1)), want)
 
 def test_native(images, tmp_path, fp):
-    "new, test_dl, get_preds, predict, show_results, export: as any loaders"
+    "new, test_dl, get_preds, predict, show_results and export work as for any loaders"
     learn = learner(images, tmp_path)
     dls = learn.dls
     with learn.no_bar():
@@ -186,7 +186,7 @@ def test_signed(images, tmp_path, fp):
         assert dls.pipeline==name and dls.fingerprint==dict(mark=fp.mark, official=None, train=24, valid=12, skipped=[])
 
 def test_classic_is_the_script(images):
-    "The words of fastai's train_imagenette.py"
+    "The arguments of fastai's train_imagenette.py"
     dl = classic_dls(images, 32, num_workers=0).train
     crop,flip = (first(o for o in dl.after_item.fs if isinstance(o, t)) for t in (RandomResizedCrop,FlipItem))
     assert (crop.min_scale, crop.ratio, crop.val_xtra, flip.p)==(.35, (3/4,4/3), .14, .5)
@@ -203,4 +203,4 @@ def test_noise(images, tmp_path):
     with pytest.raises(InputError, match='give 0, 5'): fast(root, tmp_path, noise=50)
     (root/'train/a/a0.png').rename(root/'train/a/zz.png')
     with pytest.raises(InputError, match='1 of 24 images.*another version: train/a/zz.png'): make_labeller(fingerprint(root).train, 5)
-    with pytest.raises(InputError, match='take the archive'): fast(images, tmp_path, noise=5)
+    with pytest.raises(InputError, match='use the archive'): fast(images, tmp_path, noise=5)

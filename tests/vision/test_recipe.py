@@ -1,4 +1,4 @@
-"The recipe's parts: what they are equal to, and what they refuse"
+"The recipe's parts: what they are equal to, and what they reject"
 import shutil, sys
 from functools import partial
 import fastai.optimizer as native, pytest, torch
@@ -38,7 +38,7 @@ def apart(a, b): return max((x.float()-y.float()).abs().max().item() for x,y in 
 # ---- settings
 
 FLAGS = dict(lr=1e-2, size=128, sqrmom=.99, mom=.9, eps=1e-6, wd=1e-2, epochs=5, bs=64, mixup=0., opt='ranger', arch='xresnet50', sh=0.,
-    sa=0, sym=0, beta=0., act_fn='Mish', fp16=0, pool='AvgPool') # Of fastai's train_imagenette.py, with their defaults
+    sa=0, sym=0, beta=0., act_fn='Mish', fp16=0, pool='AvgPool') # Arguments of fastai's train_imagenette.py, with their defaults
 OURS = dict(sqrmom='sqr_mom', act_fn='act', fp16='precision')
 
 @pytest.mark.parametrize('flag', FLAGS)
@@ -83,7 +83,7 @@ def test_preset_is_fastai_ranger():
             opt.step()
         return torch.cat([p.detach().flatten() for p in ps])
     ours,theirs = R.recipe_optimizer(R.recipe_settings('base-2020')),partial(native.ranger, mom=.95, sqr_mom=.99, eps=1e-6, wd=1e-2)
-    assert (path(ours)-path(theirs)).abs().max()<1e-6 # eps stands elsewhere
+    assert (path(ours)-path(theirs)).abs().max()<1e-6 # eps is added elsewhere
 
 # ---- images
 
@@ -102,13 +102,13 @@ def test_holdout(digits, pipeline):
     assert all(o.parent.parent.name=='train' for o in [*dls.valid.items, *dls.train.items]) and dls.train.n==192
 
 def test_pipelines_agree(digits):
-    "The same images, the same labels, the same pixels to validate on"
+    "The same images, the same labels, the same validation pixels"
     a,b = (R.recipe_loaders(cfg_of(pipeline=o, size=32), digits, 0) for o in R.PIPELINES)
     assert a.train.items==b.train.items and list(a.vocab)==list(b.vocab)
     for (x,y),(x2,y2) in zip(a.valid, b.valid, strict=True): assert torch.equal(y, y2) and (x-x2).abs().max()<1.01/255/.22
 
 def test_noise_in_the_holdout(tmp_path, digits):
-    "A learning rate is chosen by the labels that a training has; the official images to validate on keep theirs"
+    "A learning rate is chosen by the labels that a training has; the official validation images keep their labels"
     root = shutil.copytree(digits, tmp_path/'noisy')
     names = [o.relative_to(root).as_posix() for o in sorted(root.glob('train/*/*.png'))]
     labels = {o:'0' if i%2 else o.split('/')[1] for i,o in enumerate(names)}
@@ -129,7 +129,7 @@ def test_smooth_loss(digits):
     assert torch.allclose(torch.stack(learn.recorder.losses), torch.stack(old.recorder.losses), rtol=1e-6)
 
 def test_bf16_is_autocast(digits):
-    "Convolutions give bfloat16, and the first loss is the one of PyTorch's autocast"
+    "Convolutions return bfloat16, and the first loss is that of PyTorch's autocast"
     def by_hand(dtype):
         learn = made(cfg_of(precision='bf16'), digits)
         x,y = (o.as_subclass(torch.Tensor) for o in next(iter(learn.dls.train)))
@@ -146,14 +146,14 @@ def test_fp16_is_fp32_on_a_cpu(digits):
     assert not learn._grab_cbs(MixedPrecision) and R.supported_precision(cfg_of(precision='fp16'), torch.device('cuda'))=='fp16'
 
 def test_channels_last(digits):
-    "Another layout, the same training"
+    "Another layout gives the same training"
     a,b = (trained(cfg_of(opt='momentum', lr=1e-2), digits, channels_last=o) for o in (False,True))
     assert b.model[0][0].weight.is_contiguous(memory_format=torch.channels_last)
     assert not a.model[0][0].weight.is_contiguous(memory_format=torch.channels_last)
-    assert 0<apart(a, b)<1e-5 # Sums of convolutions come in another order
+    assert 0<apart(a, b)<1e-5 # Sums of convolutions are in another order
 
 def test_compiled(digits, monkeypatch):
-    "torch.compile has the network, and neither names nor weights change"
+    "torch.compile compiles the network, and neither names nor weights change"
     was,calls = nn.Module.compile,[]
     def compile(self): calls.append(was(self, backend=lambda gm, _: calls.append(gm) or gm.forward))
     monkeypatch.setattr(nn.Module, 'compile', compile)

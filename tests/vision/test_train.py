@@ -1,4 +1,4 @@
-"`fastopt-train` from end to end: what it writes, what it survives, and what it refuses"
+"`fastopt-train` from end to end: what it writes, what it survives, and what it rejects"
 import errno, json, os, pytest, re, runpy, shutil, signal, subprocess, sys, tarfile, torch, warnings
 from pathlib import Path
 from urllib.error import URLError
@@ -17,7 +17,7 @@ def pack(src, fname):
     return fname
 
 def quick(path, **kw):
-    "The folder of a run so short that it may well have learnt nothing"
+    "The folder of a run so short that it may have learnt nothing"
     try: return T.train_command(**dict(data=str(path), arch='small', size=12, bs=8, epochs=1, how='eager') | kw)
     except T.NothingLearnt as e: return e.run
 
@@ -27,7 +27,7 @@ def metrics(run): return [{k:v for k,v in o.items() if k!='seconds'} for o in re
 
 @pytest.fixture(autouse=True)
 def here(tmp_path, monkeypatch):
-    "Run in a folder of its own, with fastai's data folder in it, on one thread, which is quick even where others work too"
+    "Run in a separate folder that contains fastai's data folder, on one thread, which is fast even if other programs use the cores"
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(I, 'fastai_path', lambda folder: tmp_path/'cache'/folder)
     with T.use_threads(1): yield
@@ -36,7 +36,7 @@ def here(tmp_path, monkeypatch):
 def tree(tmp_path): return paint(tmp_path/'colours')
 
 def cli(monkeypatch, *args):
-    "Run the command as `python -m fastopt.vision.train`, in this process; its exit code"
+    "Run the command as `python -m fastopt.vision.train` in this process, and return its exit code"
     monkeypatch.setattr(sys, 'argv', ['fastopt-train', *map(str, args)])
     with warnings.catch_warnings(record=True), pytest.raises(SystemExit) as e: runpy.run_module('fastopt.vision.train', run_name='__main__')
     return e.value.code
@@ -117,7 +117,7 @@ def test_what_is_better_than_guessing_is_not_called_nothing():
     assert why(.5, .7) is None and why(5., .8) is None # An overconfident network, and one that is right for most
     assert 'More --epochs or another --lr' in why(.6, .75) and 'diverged' in why(float('nan'), .75) and 'diverged' in why(None, .75)
 
-# ---- going on
+# ---- resuming
 
 def test_a_killed_run_goes_on_to_the_same_end(tree, tmp_path, monkeypatch):
     "Of three epochs with a checkpoint at each batch, stopped in the second: the same rows, to the last bit"
@@ -156,7 +156,7 @@ def test_a_run_without_a_checkpoint_starts_from_the_beginning(tree, capsys):
     (lambda run, tree: shutil.rmtree(run), {}, 'no record.json can be read there'),
     (lambda run, tree: (run/'record.json').write_text('{'), {}, 'no record.json can be read there'),
     (lambda run, tree: (run/'record.json').write_text('[]'), {}, 'not one of fastopt-train'),
-    (lambda run, tree: (run/'record.json').write_text(json.dumps(record(run) | dict(status='done'))), {}, 'has ended well.*more --epochs'),
+    (lambda run, tree: (run/'record.json').write_text(json.dumps(record(run) | dict(status='done'))), {}, 'is complete; .*more --epochs'),
     (lambda run, tree: (run/'checkpoint.pth').write_bytes(b'no'), {}, 'checkpoint.pth is refused: it cannot be read'),
     (lambda run, tree: (tree/'train'/'red'/'0.png').unlink(), {}, 'the images in .*have changed since')])
 def test_what_cannot_be_gone_on_with(tree, spoil_run, kw, says):
@@ -196,8 +196,8 @@ def test_shares_that_are_none(classes, pct, says):
     with pytest.raises(T.InputError, match=says): quick(classes, valid_pct=pct)
 
 def test_a_split_is_not_split_again(tree):
-    with pytest.raises(T.InputError, match='has the folders train and val already: leave out --valid-pct'): quick(tree, valid_pct=.2)
-    with pytest.raises(T.InputError, match='digits have a split of their own'): T.train_command(valid_pct=.2)
+    with pytest.raises(T.InputError, match='already has the folders train and val; leave out --valid-pct'): quick(tree, valid_pct=.2)
+    with pytest.raises(T.InputError, match='digits have their own split'): T.train_command(valid_pct=.2)
 
 def test_names_that_the_font_lacks(tree):
     (tree/'train'/'red').rename(tree/'train'/'赤')
@@ -247,7 +247,7 @@ def test_disk_without_room(tree, tmp_path, name):
     assert (run/name).read_bytes()==old and names(run)==['curves.png','model.pkl','record.json']
 
 def test_training_goes_on_while_the_disk_is_full(tree, monkeypatch):
-    "Two of three epochs cannot be saved; the training ends well and the record is whole"
+    "Two of three epochs cannot be saved; the training is completed and the record is complete"
     write,seen = Path.write_text,[]
     def sometimes(self, text):
         seen.append(self.name)
@@ -257,7 +257,7 @@ def test_training_goes_on_while_the_disk_is_full(tree, monkeypatch):
     with pytest.warns(UserWarning, match='No space left'): run = quick(tree, epochs=3)
     assert len(record(run)['epochs'])==3 and record(run)['status']=='done'
 
-# ---- images that are no images
+# ---- files that are not images
 
 def spoil(tree, red='red'):
     "Four files that end in .png and cannot be decoded"
@@ -282,12 +282,12 @@ def test_strict_refuses_corrupt_images(tree):
 
 def test_nothing_but_corrupt_images(tree):
     for o in get_image_files(tree/'val'): o.write_bytes(b'no')
-    with pytest.raises(T.InputError, match='val holds no image that can be read'): quick(tree)
+    with pytest.raises(T.InputError, match='val contains no readable image'): quick(tree)
 
-# ---- what it refuses
+# ---- what it rejects
 
 def test_folder_with_names_that_are_not_utf8(tree, capsys):
-    "They are trained on, told apart, and shown"
+    "Classes with special names are trained on, distinguished, and displayed"
     odd = os.fsdecode(b'r\xe9d')
     try: [(tree/o/'red').rename(tree/o/odd) for o in ('train','val')]
     except OSError: pytest.skip('no such names on this disk')
@@ -296,7 +296,7 @@ def test_folder_with_names_that_are_not_utf8(tree, capsys):
     assert rec['data']['classes']==['blue',odd] and rec['data']['skipped']==5 and 'train/r\\udce9d/empty.png' in capsys.readouterr().out
 
 def test_archive_as_zip(tree, tmp_path):
-    "The same images, the same training"
+    "The same images give the same training"
     shutil.make_archive(tmp_path/'c', 'zip', tmp_path, 'colours')
     assert metrics(quick(tmp_path/'c.zip'))==metrics(quick(tree))
 
@@ -304,8 +304,8 @@ def folders(p, *names): [(p/o).mkdir(parents=True) for o in names]
 def renamed(p): (paint(p)/'val'/'red').rename(p/'val'/'green')
 
 @pytest.mark.parametrize('make,says', [(folders, 'no folder `train`'),
-    (lambda p: folders(p, 'train'), 'no validation folder'), (lambda p: folders(p, 'train/a', 'val/a'), 'train holds no image'),
-    (lambda p: paint(p, classes=('red',)), 'one class only'), (renamed, 'val has classes that .*train has not: green')])
+    (lambda p: folders(p, 'train'), 'no validation folder'), (lambda p: folders(p, 'train/a', 'val/a'), 'train contains no readable image'),
+    (lambda p: paint(p, classes=('red',)), 'only one class'), (renamed, 'val has classes that .*train lacks: green')])
 def test_layouts_that_cannot_be_learnt(make, says, tmp_path):
     (tmp_path/'d').mkdir()
     make(tmp_path/'d')
@@ -340,5 +340,5 @@ def test_download_without_a_network(monkeypatch):
     (['--arch','xresnet81'], 2, "did you mean 'xresnet18'"), (['--how','warp'], 2, "invalid choice: 'warp'"),
     (['--epochs','many'], 2, 'invalid int value'), (['--data','imagenete'], 1, "did you mean 'imagenette'")])
 def test_exit_codes(monkeypatch, capsys, args, code, says):
-    "argparse's own code for what it can see, and 1 for the rest"
+    "argparse's own code for errors that it detects, and 1 for the rest"
     assert cli(monkeypatch, *args)==code and says in capsys.readouterr().err
