@@ -1,4 +1,4 @@
-"""A rule runs once on stand-ins that write down what is asked of them
+"""A rule runs once on symbols that record its operations
 
 Docs: https://fastopt.github.io/fastopt/core/program.html.md"""
 
@@ -20,16 +20,16 @@ from .rules import cond, mean, norm, row_mean
 
 # %% ../../nbs/core/03_program.ipynb #5b8e0c62
 class Disagreement(Exception):
-    "Sets of numbers want different plain `answers`, so that they need programs of their own"
+    "Sets of numbers give different plain `answers`, and need separate programs"
     def __init__(self, answers): self.answers = answers
 
 class NumberList:
     "A list `values` of numbers, one for each set, that does arithmetic as if it were one number"
     def __init__(self, values): self.values = list(values)
     @classmethod
-    def __torch_function__(cls, f, types, args=(), kwargs=None): return NotImplemented # The stand-in beside it writes it down
+    def __torch_function__(cls, f, types, args=(), kwargs=None): return NotImplemented # The symbol beside it records the operation
     def agree(self, f):
-        "What `f` makes of all values, if it is the same of each"
+        "The result of `f` on all values; raise `Disagreement` if the results differ"
         answers = list(map(f, self.values))
         if len(set(map(repr, answers)))>1: raise Disagreement(answers)
         return answers[0]
@@ -51,44 +51,44 @@ for _nm,_f in dict(bool=bool, float=float, int=int, index=operator.index, hash=h
     setattr(NumberList, f'__{_nm}__', lambda self, f=_f: self.agree(f))
 
 # %% ../../nbs/core/03_program.ipynb #06d68428
-SUMS = ('sum', 'mean', 'row_mean') # What a kernel can sum up while it passes over a tensor
+SUMS = ('sum', 'mean', 'row_mean') # Operations that a kernel can sum while it passes over a tensor
 BARRIERS = ('each', 'across', *SUMS) # Operations whose result later kernels read
-COLUMN_OPS = ('load', 'each', 'number', *SUMS) # Nodes that kernels find in columns
+COLUMN_OPS = ('load', 'each', 'number', *SUMS) # Nodes that kernels read from columns
 
 class Program:
-    "What a rule asked for: `nodes` (operation, arguments), `consts` the numbers it met, `extras` other arguments of whole-tensor functions"
+    "A recorded rule: `nodes` (operation, arguments), the numbers `consts`, and `extras`, other arguments of whole-tensor functions"
     def __init__(self, sums=False):
         self.known,self.flags = {},{}
         self.nodes,self.consts,self.extras,self.ready,self.out,self.asked,self.sums = [],[],[],[],{},{},sums
-        self.sets,self.go = (0,),None # The sets of numbers that it is for; the name of the number that is 0 for a step to be skipped
+        self.sets,self.go = (0,),None # Its sets of numbers; the name of the number that is 0 if the step is to be skipped
     def add(self, op, *args):
-        "Append a node; `ready` is the first phase that can compute it, one later after a function of whole tensors or of all weights"
+        "Append a node and return its index; `ready` is the first phase that can compute it, which each barrier delays by one"
         if (op, *args) in self.known: return self.known[op, *args]
         at = max([self.ready[a] for a in args if type(a) is int], default=0)
-        if op=='across': at = max([at, *(self.ready[i]-1 for i in self.asked)]) # Everybody asks in the same order
+        if op=='across': at = max([at, *(self.ready[i]-1 for i in self.asked)]) # All programs ask in the same order
         self.nodes.append((op, *args))
         self.ready.append(at + (op in BARRIERS))
-        if op!='across': self.known[op, *args] = len(self.nodes)-1 # Who asks the same again is given the same
+        if op!='across': self.known[op, *args] = len(self.nodes)-1 # The same operation again is the same node
         return len(self.nodes)-1
     def arg(self, o):
-        "The name of an argument: a node's number, or the name of a constant"
+        "An argument as it is recorded: the index of a node, or the name of a constant"
         if isinstance(o, SymbolicTensor): return o.i
         if isinstance(o, NumberList):
             self.consts.append(NumberList(map(float, o.values)))
             return f'c{len(self.consts)-1}'
         if isinstance(o, (bool, torch.Tensor)) or not isinstance(o, (int, float, np.number)): raise NotImplementedError(
-            f"A term met {o!r} where only tensors of its signature and plain numbers can be recorded; use how='eager'")
+            f"A term used {o!r}, but only the tensors of its signature and plain numbers can be recorded; use how='eager'")
         self.consts.append(float(o))
         return f'c{len(self.consts)-1}'
     def extra(self, o):
-        "The argument `o` of a function of whole tensors, which is no tensor itself"
+        "The recorded form of the argument `o` of a whole-tensor function, where `o` is no tensor"
         return o
     def gradient(self, g):
-        "What a rule is given as the gradient, where `g` is what kernels find"
+        "What the rule receives as the gradient, given the symbol `g` of the gradient that kernels load"
         return g
     @property
     def table(self):
-        "The numbers by [set, number], as an array"
+        "The numbers as a float64 array of shape (sets, numbers)"
         if len(self.sets)==1: return np.array([self.consts], dtype=np.float64)
         res = np.empty((len(self.sets), len(self.consts)))
         for j,c in enumerate(self.consts): res[:,j] = c.values if isinstance(c, NumberList) else c
@@ -112,10 +112,10 @@ POWERS = {2: lambda x: x*x, 3: lambda x: x*x*x, -1: lambda x: 1/x, -2: lambda x:
     0.5: lambda x: x.sqrt(), -0.5: lambda x: 1/x.sqrt()}
 
 def _record(nm, *args, **kwargs):
-    "Write down the operation `nm`"
+    "Record the operation `nm` and return the symbol of its result"
     s = (args[0] if args and isinstance(args[0], SymbolicTensor)
         else first([o for o in (*args, *kwargs.values()) if isinstance(o, SymbolicTensor)]))
-    if s is None: raise unavailable(f'`{nm}`') # It was given a list of stand-ins, as `torch.stack` is
+    if s is None: raise unavailable(f'`{nm}`') # The symbols were in a list, as for `torch.stack`
     name = nm[:-1] if nm.endswith('_') and not nm.endswith('__') else nm
     op = ALIAS.get(name, name)
     if op in ('add', 'sub') and 'alpha' in kwargs: op,args = 'madd',(*args, kwargs.pop('alpha')*(1 if op=='add' else -1))
@@ -129,25 +129,25 @@ def _record(nm, *args, **kwargs):
     else: new = SymbolicTensor(s.prog, s.prog.add(op, *map(s.prog.arg, args)))
     if name==nm: return new
     if not getattr(args[0], 'own', False):
-        raise TypeError(f"{nm} would write into what a term was lent; only its own state may be written to")
+        raise TypeError(f"{nm} would write into a tensor that a term may only read; a term may write only to its own state")
     args[0].i = new.i
     return args[0]
 
 # %% ../../nbs/core/03_program.ipynb #12add612
 class SymbolicTensor(StandIn):
-    "A stand-in for a tensor: node `i` of `prog`; `own` if it is state, which may be written to"
+    "A symbol that stands for a tensor: node `i` of `prog`; terms may write to it if it is `own`, which means state"
     def __init__(self, prog, i, own=False): self.prog,self.i,self.own = prog,i,own
     do = staticmethod(_record)
     @property
-    def weight(self): return SymbolicTensor(self.prog, 0) # It is loaded first
+    def weight(self): return SymbolicTensor(self.prog, 0) # The weight is loaded first
     def each(self, f, args, kwargs):
-        "Record that `f` wants whole tensors, or how a kernel sums it up"
+        "Record a call of the whole-tensor function `f`, or a sum if kernels can compute it"
         if self.prog.sums and f in SUMMED_IN_KERNELS: return SUMMED_IN_KERNELS[f](*args, **kwargs)
         def arg(o):
             if isinstance(o, SymbolicTensor): return o.i
             if type(o) is bool and o in self.prog.flags: return self.prog.flags[o]
             self.prog.extras.append(self.prog.extra(o))
-            name = f'.{len(self.prog.extras)-1}' # No state can be called so
+            name = f'.{len(self.prog.extras)-1}' # No state can have such a name
             if type(o) is bool: self.prog.flags[o] = name
             return name
         return SymbolicTensor(self.prog, self.prog.add('each', f, *map(arg, args), *[(k, arg(v)) for k,v in kwargs.items()]))
@@ -163,7 +163,7 @@ for _nm in 'add sub mul truediv'.split(): _reflected(_nm)
 
 # %% ../../nbs/core/03_program.ipynb #7d6ac62e
 def _follow(prog, run):
-    "Record the generator `run` to its end: what it asks of all weights is a node, and so is each number of the answer"
+    "Record the generator `run` to its end, with a node for each question about all weights and for each number of the answer"
     answer = None
     try:
         while True:
@@ -180,10 +180,10 @@ def record(
     hyper, # Dict with all its hypers, options and `step`
     how='plain', # How 16-bit weights land, see `write_back`
     sums=False, # Can the kernels sum?
-    low=(), # States that are kept in bfloat16
-    prog=None # The `Program` to write it into, if not a new one
+    low=(), # Names of states that are kept in bfloat16
+    prog=None # The `Program` to record into, by default a new one
 ):
-    "The `Program` of one step of `rule`"
+    "Record one step of `rule` as a `Program`"
     prog,hyper = prog or Program(sums),{**{k: AttrDict(deepcopy(v)) for k,v in rule.memos.items()}, **hyper}
     env = {n: SymbolicTensor(prog, prog.add('load', n), n not in 'pg')
         for n in ('p', 'g', *rule.state, *(['comp'] if how=='kahan' else []))}
@@ -200,11 +200,11 @@ def record(
 
 # %% ../../nbs/core/03_program.ipynb #f4410b9d
 def of_set(o, j):
-    "What the number `o` is in the set `j`"
+    "The value of the number `o` in the set `j`"
     return o.values[j] if isinstance(o, NumberList) else o
 
 def _merge(found):
-    "The programs of the pairs (program, sets) `found`, which have the same nodes, as one"
+    "Merge the programs of the pairs (program, sets) `found`, which have the same nodes, into one"
     prog,sizes = found[0][0],[len(sets) for _,sets in found]
     def join(*os): return NumberList(of_set(o, j) for o,n in zip(os, sizes) for j in range(n))
     prog.sets = tuple(j for _,sets in found for j in sets)
@@ -215,10 +215,10 @@ def _merge(found):
 
 def record_sets(
     rule, # A `Rule`
-    hypers, # For each set of numbers the dict of its hypers, options, memos and `step`
-    *given # As for `record`
+    hypers, # For each set of numbers a dict with its hypers, options, memos and `step`
+    *given # Further arguments of `record`
 ):
-    "The `Program`s of one step of `rule`, each for the `sets` of numbers that have it in common"
+    "Record one step of `rule` as `Program`s, each with the `sets` of numbers that it serves"
     def together(sets):
         def column(k):
             vs = [hypers[j][k] for j in sets]
@@ -230,7 +230,7 @@ def record_sets(
             if not rule.memos: return [(record(rule, together(sets), *given), sets)]
             parts = [[j] for j in sets]
         except Disagreement as e: parts = groupby(zip(map(repr, e.answers), sets), 0, 1).values()
-        except Exception: parts = [[j] for j in sets] # It may be something that a list of numbers cannot do, and numbers can
+        except Exception: parts = [[j] for j in sets] # Perhaps plain numbers support what a list of numbers does not
         return [o for part in parts for o in recorded(part)]
     return [_merge(o) for o in groupby(recorded(list(range(len(hypers)))), lambda o: o[0].key).values()]
 
@@ -239,24 +239,24 @@ def record_sets(
 def _recorded(rule, hypers, *given): return record_sets(rule, list(map(dict, hypers)), *given)
 
 def step_programs(rule, b, hypers, *given):
-    "The `hypers` of the batch `b`, with memos to write to, and its step's `Program`s, recorded once for all batches with the same hypers"
+    "The `hypers` of the batch `b`, with writable memos, and the `Program`s of its step, shared by batches with the same hypers"
     if not rule.memos: return hypers,_recorded(rule, tuple(tuple(o.items()) for o in hypers), *given)
     own = [b.part([j]).recall(o) for j,o in enumerate(hypers)]
     return own,record_sets(rule, own, *given)
 
 # %% ../../nbs/core/03_program.ipynb #ad9cb77e
 class Phase:
-    "One kernel: `loads` (column, node) before, `body` nodes to compute, `stores` (column, node) and `sums` (node, node summed) after"
+    "One kernel: it `loads` columns (column, node), computes the nodes of `body`, then `stores` (column, node) and `sums` (node, summed)"
     def __init__(self): self.loads,self.body,self.stores,self.sums = {},[],{},{}
 
 def node_needs(prog):
-    "For each node the phase that first needs it"
+    "The first phase that needs each node, or `inf` for nodes that are not needed, as a list"
     last = max(prog.ready)
     need = [inf]*len(prog.nodes)
     for i in prog.out.values(): need[i] = last
     for i in reversed(range(len(need))):
         op,*args = prog.nodes[i]
-        if op=='across': need[i] = prog.ready[i] # For the sake of what it remembers
+        if op=='across': need[i] = prog.ready[i] # It runs even if its result is not needed, because it may write to memos
         by = prog.ready[i]-1 if op in BARRIERS else need[i]
         if need[i]<inf:
             for a in args:
@@ -265,7 +265,7 @@ def node_needs(prog):
 
 # %% ../../nbs/core/03_program.ipynb #f496f8bc
 class _Split:
-    "The `phases` of `prog`; in `wholes` the columns of each function between them; `again`: compute anew rather than read a temporary"
+    "The `phases` of `prog`, and in `wholes` the columns of the functions between them; `again` recomputes values to avoid temporaries"
     def __init__(self, prog, small, again):
         self.prog,self.need,self.again,last = prog,node_needs(prog),again,max(prog.ready)
         self.phases = [Phase() for _ in range(last+1)]
@@ -283,7 +283,7 @@ class _Split:
 # %% ../../nbs/core/03_program.ipynb #7d2d9314
 @patch
 def lies(self:_Split, i, k):
-    "The column that holds node `i` when phase `k` begins, or `None`"
+    "The column that holds node `i` at the start of phase `k`, or `None`"
     if self.op(i)=='load':
         n = self.prog.nodes[i][1]
         if self.stored.get(n, inf)>=k: return n
@@ -293,7 +293,7 @@ def lies(self:_Split, i, k):
 
 @patch
 def leaves(self:_Split, i, k):
-    "The columns from which phase `k` could compute node `i` again, or `None` if it could not"
+    "The set of columns from which phase `k` could recompute node `i`, or `None` if it could not"
     if col := self.lies(i, k): return {col}
     parts = [self.leaves(a, k) for a in self.args(i)]
     return None if self.op(i)=='load' or None in parts else set().union(*parts)
@@ -301,7 +301,7 @@ def leaves(self:_Split, i, k):
 # %% ../../nbs/core/03_program.ipynb #b5762de5
 @patch
 def want(self:_Split, i, k):
-    "Let phase `k` have node `i`: as a column, or computed (again) in its body"
+    "Make node `i` available in phase `k`, by loading a column or by computing it in the body"
     phase = self.phases[k]
     if i in phase.body or i in phase.loads.values(): return
     if self.need[i]<k or self.op(i) in COLUMN_OPS:
@@ -313,13 +313,13 @@ def want(self:_Split, i, k):
 # %% ../../nbs/core/03_program.ipynb #29af7f6e
 @patch
 def store(self:_Split, c, i, k):
-    "Let phase `k` store node `i` in column `c`, or sum it up for the node `c`"
+    "Make phase `k` store node `i` in the column `c`, or sum it if `c` is the index of a sum"
     self.want(i, k)
     (self.phases[k].sums if type(c) is int else self.phases[k].stores)[c] = i
 
 @patch
 def column(self:_Split, i, k):
-    "The column that holds node `i` after phase `k`: where it lies, or a temporary"
+    "The column that holds node `i` after phase `k`, which is a new temporary if there was none"
     if col := self.lies(i, k+1): return col
     self.store(f't{i}', i, self.stored[self.prog.nodes[i][1]] if self.op(i)=='load' else self.need[i])
     return f't{i}'
@@ -327,8 +327,8 @@ def column(self:_Split, i, k):
 # %% ../../nbs/core/03_program.ipynb #c6707c05
 def split_phases(
     prog, # A `Program`
-    small=() # States that are not of the weights' shape, and so not for kernels to write
+    small=() # Names of states that do not have the weights' shape, which kernels do not write
 ):
-    "The `Phase`s of `prog`, and for each function between them the columns of its arguments"
+    "Split `prog` into `Phase`s; also return the columns of the arguments of each whole-tensor function between them"
     s = min((_Split(prog, small, again) for again in (False, True)), key=lambda s: sum(len(o.loads) + len(o.stores) for o in s.phases))
     return s.phases,s.wholes

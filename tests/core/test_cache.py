@@ -296,7 +296,7 @@ def test_full_disk_while_compiling(made, tmp_path):
     resource = pytest.importorskip('resource')
     def run():
         resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
-        told("going on with how='foreach'", how='foreach')
+        told("continuing with how='foreach'", how='foreach')
     assert go(made, tmp_path/'cache', run)==0 and not list((tmp_path/'cache').iterdir())
 
 # Compilers
@@ -316,7 +316,7 @@ def test_failing_compiler(made, tmp_path, text, says):
 def test_compiler_that_cannot_be_run(made, tmp_path):
     (tmp_path/'cxx').write_text('no program')
     (tmp_path/'cxx').chmod(0o755)
-    assert go(made, tmp_path/'cache', partial(told, "going on with how='foreach'", how='foreach'), CXX=str(tmp_path/'cxx'))==0
+    assert go(made, tmp_path/'cache', partial(told, "continuing with how='foreach'", how='foreach'), CXX=str(tmp_path/'cxx'))==0
 
 def test_hanging_compiler(made, tmp_path, monkeypatch):
     "It is stopped with its children, named, and not asked again, for another kernel neither"

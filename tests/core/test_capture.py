@@ -189,7 +189,7 @@ refused(lambda: captured(opt), RuntimeError, 'a hyper changed, and a graph is be
 ps = weights()
 opt = CLASSES['adamw'](ps, capturable=True, how='fused')
 give(opt, ps, 0)
-refused(lambda: captured(opt), RuntimeError, 'make a step with the same weights and gradients before')
+refused(lambda: captured(opt), RuntimeError, 'make a step with the same weights and gradients first')
 ref = CLASSES['adamw'](ps, how='eager')
 ref.step()
 refused(lambda: captured(ref), RuntimeError, 'give capturable=True')
@@ -246,6 +246,6 @@ def test_what_cannot_be_captured_is_refused_by_name(monkeypatch):
         else: can.append(name)
     assert {*MUST} <= {*can} and not {'nadam', 'yellowfin', 'shampoo', 'soap', 'ranger21'} & {*can}
 
-@pytest.mark.parametrize('kw,text', [(dict(how='eager'), 'is for compiled kernels'), (dict(skip_nonfinite=True), 'use a GradScaler')])
+@pytest.mark.parametrize('kw,text', [(dict(how='eager'), 'needs compiled kernels'), (dict(skip_nonfinite=True), 'use a GradScaler')])
 def test_manners_that_do_not_agree(kw, text):
     with pytest.raises(ValueError, match=f'adamw: .*{text}'): Engine(RULES['adamw'], capturable=True, **kw)

@@ -94,7 +94,7 @@ def test_a_state_may_have_names_that_kernels_know():
 
 @pytest.mark.parametrize('name', ['c0', 'r12', 't3'])
 def test_a_state_cannot_have_names_that_kernels_give(name):
-    with pytest.raises(ValueError, match=f"no state can be called '{name}'; engines keep that name"): with_states(name)
+    with pytest.raises(ValueError, match=f"no state can be called '{name}', which engines reserve"): with_states(name)
 
 def test_300_million_weights_in_one_tensor():
     n,rule = 300_000_000,Rule(decay, descend, lr=0.5)

@@ -116,11 +116,11 @@ def test_refusals_name_the_weight_the_cause_and_the_way_out(how):
         assert all(st.keys()==kept[p].keys() and all(st[k] is kept[p][k] for k in st) for p,st in state.items())
     p = weight(4, 3)
     p.data = cut(torch.ones(4, 3))
-    refused(r'adamw: a weight of shape \(4, 3\) has no memory behind it: its storage was resized; give it memory', [p])
-    refused(r'shape \(3,\) has no memory behind it, in its gradient: its storage was resized', [weight(3)], gs=[cut(torch.ones(3))])
+    refused(r'adamw: a weight of shape \(4, 3\) has no memory, because its storage was resized; give it memory', [p])
+    refused(r'shape \(3,\) has no memory for its gradient, because its storage was resized', [weight(3)], gs=[cut(torch.ones(3))])
     p = weight(1)
     p.data = torch.ones(1).expand(5)
-    refused(r'shape \(5,\) has elements that share memory, as `expand` makes them; train its `.contiguous\(\)`', [p])
+    refused(r'shape \(5,\) has elements that share memory, as after `expand`; train its `.contiguous\(\)`', [p])
     p = weight(4)
     p.grad = torch.ones(4)
     p.data = torch.ones(2)
@@ -133,7 +133,7 @@ def test_refusals_name_the_weight_the_cause_and_the_way_out(how):
     shape = r"a state 'm' of shape \(2,\), which should be \(3,\); after changing .*opt.state.pop"
     kind = "a state 'm' that is no floating point tensor"
     for bad,match in ((torch.ones(2), shape), ([1.]*3, kind), (torch.ones(3).long(), kind),
-        (cut(torch.ones(3)), "a state 'm' without memory behind it")):
+        (cut(torch.ones(3)), "a state 'm' without memory, because")):
         p = weight(3)
         refused(match, [p], state={p: dict(step=1, m=bad, v=torch.ones(3))})
     for bad in (-1, 1.5, None, True):
@@ -198,7 +198,7 @@ def test_a_sparse_or_freed_gradient_in_the_second_group_leaves_the_first_alone(f
         opt.zero_grad()
         (e(torch.tensor([1, 3])).sum() + p.sum()).backward()
         if dense: e.weight.grad = e.weight.grad.to_dense()
-    says = 'adamw: a weight of shape .5, 2. has (a sparse gradient.*sparse=False|no memory behind it, in its gradient)'
+    says = 'adamw: a weight of shape .5, 2. has (a sparse gradient.*sparse=False|no memory for its gradient)'
     for n in range(2): # At the first step, then after one that was made
         before,state = [o.detach().clone() for o in (p, e.weight)],{o: deepcopy(dict(st)) for o,st in opt.state.items()}
         for harm in (backward, lambda: [backward(True), cut(e.weight.grad)]):

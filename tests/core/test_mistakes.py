@@ -35,7 +35,7 @@ def test_the_class_in_place_of_the_rule():
 
 @pytest.mark.parametrize('make', [diffgrad, DiffGrad])
 def test_something_else_than_weights(make):
-    says('diffgrad: a Linear is a model; pass its weights, `model.parameters()`', make, nn.Linear(4, 2))
+    says('diffgrad: Linear is a model; pass its weights, `model.parameters()`', make, nn.Linear(4, 2))
     says('diffgrad: a Tensor is no list of weights; pass `model.parameters()` or a list of tensors', make, torch.ones(3))
     says('diffgrad: a float is no list of weights', make, 1e-3)
     says('diffgrad: no weights were given. To choose hypers for a Learner, write opt_func=partial(diffgrad, lr=1e-3)', make, None)
@@ -75,15 +75,15 @@ def test_parameters_that_cannot_be_read():
     def no_default(u, *, a): return u*a
     def any_tensors(u, *args): return u
     def any_hypers(u, **kwargs): return u
-    says("Term float_before_star: the parameter 'a' stands before `*`, so it is a state, but its default is 0.9; put a hyper after `*`: "
+    says("Term float_before_star: the parameter 'a' stands before `*`, which makes it a state, but its default is 0.9; put hypers after `*`: "
         'def float_before_star(u, *, a=0.9)', term, float_before_star)
     says("Term no_default: the parameter 'a' is a hyper without a default; give it one: a=0.9", term, no_default)
     for f,name in ((any_tensors, 'args'), (any_hypers, 'kwargs')):
-        says(f"the parameter '{name}' stands for any number of arguments; name each", term, f)
+        says(f"the parameter '{name}' takes any number of arguments; name each", term, f)
 
 def test_rules_that_cannot_be():
-    says('A Rule is made of terms, and none was given; for example Rule(adam, decay, descend)', Rule)
-    says('`lr`: end it with `descend`', fit, Rule(*adam.core))
+    says('A Rule needs at least one term, and none was given; for example Rule(adam, decay, descend)', Rule)
+    says('`lr`; end its chain with `descend`', fit, Rule(*adam.core))
     says("Two terms keep a state called 'm': adam and adam", Rule, *adam.core, *adam.core, descend, error=ValueError)
 
 def forgets(u): u*2
@@ -98,10 +98,10 @@ def writes_own(u, m): return m.mul_(.5).add_(u)
 @pytest.mark.parametrize('f', [writes_u, assigns_u, writes_g, writes_p])
 def test_a_term_that_writes_into_what_it_was_lent(f):
     name = 'u' if f is writes_g else f.__name__[-1] # In the first term they are the same
-    says(f"Term {f.__name__} wrote into '{name}', which it was only lent", fit, partial(Rule(term(f), descend), how='eager'))
+    says(f"Term {f.__name__} wrote into '{name}', which it may only read", fit, partial(Rule(term(f), descend), how='eager'))
     for how in ('foreach', 'fused'): # Where `*=` makes something new, so that nothing is written
         if f is assigns_u: fit(partial(Rule(term(f), descend), how=how))
-        else: says('only its own state may be written to', fit, partial(Rule(term(f), descend), how=how))
+        else: says('a term may write only to its own state', fit, partial(Rule(term(f), descend), how=how))
 
 @pytest.mark.parametrize('how', ['eager', 'foreach', 'fused'])
 def test_a_term_that_returns_nothing(how):

@@ -41,16 +41,16 @@ def main():
     for how in ('fused', 'foreach'):
         m = sharded()
         assert "is a DTensor on cpu, whose memory how='" in refusal(lambda: train(m, adamw(list(m.parameters()), how=how)))
-    for rule,why in ((prodigy, 'asks about all weights at once'), (yellowfin, 'asks about all weights at once')):
+    for rule,why in ((prodigy, 'needs a number about all weights'), (yellowfin, 'needs a number about all weights')):
         m = sharded()
         before = [p.full_tensor().clone() for p in m.parameters()]
         assert why in refusal(lambda: train(m, rule(list(m.parameters()))))
         assert all(torch.equal(p.full_tensor(), o) for p,o in zip(m.parameters(), before))
     m = sharded()
-    assert 'looks at all gradients at once (skip_nonfinite)' in refusal(lambda: train(m, adamw(list(m.parameters()), skip_nonfinite=True)))
+    assert 'checks all gradients together (skip_nonfinite)' in refusal(lambda: train(m, adamw(list(m.parameters()), skip_nonfinite=True)))
     m = sharded()
     said = refusal(lambda: train(m, adamw(list(m.parameters()), state_dtype=torch.bfloat16)))
-    assert 'rounds at random by the place in the whole weight' in said
+    assert 'rounds by positions in the whole weight' in said
     torch.distributed.destroy_process_group()
     os._exit(0) # PyTorch 2.14 aborts about one time in 25 as Python ends, under `torch.optim.SGD`, too
 
