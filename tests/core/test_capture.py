@@ -241,7 +241,7 @@ def test_what_cannot_be_captured_is_refused_by_name(monkeypatch):
         except NotImplementedError as e:
             said = str(e)
             names = [t.__name__ for t in rule.rule_of(p).terms]
-            assert said.startswith(f'{name}: capturable=True is not to be had. ') and 'leave `capturable` off' in said
+            assert said.startswith(f'{name}: capturable=True is not supported: ') and 'leave `capturable` off' in said
             assert 'It remembers numbers' in said or any(f'{o}: ' in said for o in names), said
         else: can.append(name)
     assert {*MUST} <= {*can} and not {'nadam', 'yellowfin', 'shampoo', 'soap', 'ranger21'} & {*can}

@@ -83,7 +83,7 @@ def test_what_is_no_weight_is_said(bad, text):
 def test_a_set_has_no_order():
     for params in ({weight(), weight()}, [dict(params={weight()})]):
         if isinstance(params, set): continue # PyTorch makes a list of it, and so do we
-        with pytest.raises(TypeError, match='adamw: the params of a group must be in order.*give a list'): AdamW(params)
+        with pytest.raises(TypeError, match='adamw: the params of a group need an order.*pass a list'): AdamW(params)
 
 @pytest.mark.parametrize('face', FACES)
 def test_a_gradient_without_requires_grad_is_said_once(face):
@@ -230,12 +230,12 @@ def test_load_does_not_undo_unfreeze_without_a_word(tmp_path):
     learn.freeze()
     learn.save('frozen')
     learn.unfreeze()
-    with pytest.warns(UserWarning, match=r'adamw: saved with 1 groups frozen, loaded with 0, which stays.*learn.freeze_to\(1\)'):
+    with pytest.warns(UserWarning, match=r'adamw: saved with 1 groups frozen, but 0 are frozen now, which stays.*learn.freeze_to\(1\)'):
         learn.load('frozen')
     assert learn.opt.frozen_idx==0 and all(p.requires_grad for p in learn.model.parameters())
     learn.save('thawed')
     learn.freeze()
-    with pytest.warns(UserWarning, match='saved with 0 groups frozen, loaded with 1'): learn.load('thawed')
+    with pytest.warns(UserWarning, match='saved with 0 groups frozen, but 1 are frozen now'): learn.load('thawed')
     assert learn.opt.frozen_idx==1 and not learn.model[0].weight.requires_grad
     new = frozen_learner(tmp_path) # Whose user has not said what is frozen
     with warnings.catch_warnings(record=True) as seen:
@@ -381,7 +381,7 @@ def test_edits_is_a_distance(a, b):
 def test_options_in_a_group_are_the_optimizers_own(k, v, other):
     opt = DiffGrad([{'params':[weight()], k:v}], how='eager', version=1)
     assert opt.param_groups[0][k]==v
-    with pytest.raises(TypeError, match=f"diffgrad: '{k}' is one for all groups, and {v!r} here"):
+    with pytest.raises(TypeError, match=f"diffgrad: '{k}' holds for all groups and is {v!r} here"):
         opt.add_param_group({'params':[weight()], k:other})
 
 # Names of PyTorch's own classes: their values are compared in test_torch_contract
@@ -393,7 +393,7 @@ def test_what_comes_by_place():
     assert DiffGrad([p], 1e-2, (0.8, 0.99)).param_groups[0]['betas']==(0.8, 0.99)
     assert SGD([p], 0.1, 0.9, 0., 0.1).param_groups[0]['momentum']==0.9
     assert RMSprop([p], 0.1, 0.95).param_groups[0]['alpha']==0.95
-    with pytest.raises(TypeError, match='diffgrad takes params, lr, betas by place; give the rest by name'):
+    with pytest.raises(TypeError, match='diffgrad takes params, lr, betas as positional arguments; pass the rest by name'):
         DiffGrad([p], 1e-2, (0.8, 0.99), 1e-6)
     with pytest.raises(TypeError, match="adam: 'betas' is given twice"): TORCH['Adam']([p], 1e-2, (0.8, 0.99), betas=(0.9, 0.99))
 
@@ -444,7 +444,7 @@ def test_maximize_descends_on_the_other_side(name):
     assert torch.equal(a, run(1.)[0]) and 'maximize' in opt.rule.chain
     assert copy.deepcopy(opt).rule.chain==opt.rule.chain
     with pytest.raises(ValueError, match='is of .*maximize'): cls([weight(4, 3)]).load_state_dict(opt.state_dict())
-    with pytest.raises(ValueError, match='maximize=True.*one for all groups'): cls([dict(params=[weight(2, 2)], maximize=True)])
+    with pytest.raises(ValueError, match='maximize=True.*holds for all groups'): cls([dict(params=[weight(2, 2)], maximize=True)])
 
 # fastai's groups
 
@@ -703,7 +703,7 @@ def test_what_was_found_in_checkpoints(face):
         assert everything(opt, ps)==before
     if face=='torch': return
     for new in (None, float('nan'), [0], 'x', 5, -1, 0.5):
-        with pytest.raises(ValueError, match='adamw: .*frozen_idx=.* must be a number of groups, 0 to 2'):
+        with pytest.raises(ValueError, match='adamw: .*frozen_idx=.* must be a number of groups from 0 to 2'):
             opt.load_state_dict({**sd, 'frozen_idx':new})
         assert everything(opt, ps)==before
     opt.load_state_dict({k:v for k,v in sd.items() if k!='frozen_idx'}) # As fastai's are: what it does not say stays
@@ -712,7 +712,7 @@ def test_what_was_found_in_checkpoints(face):
 def test_a_checkpoint_with_other_groups_is_refused():
     opt,ps = two('torch')
     one = AdamW([weight(3, 2), weight(2, 4)])
-    with pytest.raises(ValueError, match=r'adamw: saved with \[2\] weights in groups, to be loaded into \[1, 1\]'):
+    with pytest.raises(ValueError, match=r'adamw: saved with \[2\] weights in its groups, but this optimizer has \[1, 1\]'):
         opt.load_state_dict(one.state_dict())
 
 def test_what_a_user_keeps_beside_the_state_of_weights_is_saved_as_it_is():

@@ -27,7 +27,7 @@ def says(message, f, *args, error=TypeError, **kwargs):
     with pytest.raises(error, match=re.escape(message)): f(*args, **kwargs)
 
 def test_the_class_in_place_of_the_rule():
-    says("DiffGrad is a class for PyTorch, without fastai's 'set_hypers'; give a Learner the rule, opt_func=diffgrad, "
+    says("DiffGrad is a class for PyTorch and has no 'set_hypers' for fastai; pass a Learner the rule, opt_func=diffgrad, "
         'or opt_func=partial(OptimWrapper, opt=DiffGrad)', fit, DiffGrad, error=AttributeError)
     assert type(fit(partial(OptimWrapper, opt=DiffGrad)).opt) is OptimWrapper
     assert not hasattr(DiffGrad(weights()), 'no_such_thing')
