@@ -36,8 +36,8 @@ def check_label(rule, sd):
     if (saved := sd.get('fastopt')) is None: return
     bad = (not isinstance(saved, dict) or first(k for k in label(rule) if k not in saved)
         or ('format' if isnan(as_number(saved['format'])) else None))
-    if bad:
-        raise ValueError(f"{name}: the state_dict's label 'fastopt' is incomplete: {saved!r:.80}; load a complete state_dict")
+    if bad: raise ValueError(
+        f"{name}: the state_dict's label 'fastopt' is incomplete: {saved!r:.80}; load a complete state_dict")
     if as_number(saved['format'])>FORMAT: raise ValueError(
         f"{name}: saved by fastopt {saved['version']}, which this fastopt {_version()} cannot read; upgrade with `pip install -U fastopt`")
     if saved['terms']!=rule.chain: raise ValueError(

@@ -205,7 +205,7 @@ def poisoned(made, cache, tmp_path):
     return cache
 
 @pytest.mark.parametrize('change,says', [(_mode(0o777), 'can be written to by others'), (_mode(0o775), 'chmod go-w'),
-    pytest.param(*chown.values, 'belongs to somebody else', marks=chown.marks)])
+    pytest.param(*chown.values, 'belongs to another user', marks=chown.marks)])
 @pytest.mark.parametrize('linked', [False, True])
 def test_folder_of_others(made, poisoned, tmp_path, change, says, linked):
     "Nothing is loaded from it, nor written to it; one warning, and training goes on with kernels"
@@ -216,7 +216,7 @@ def test_folder_of_others(made, poisoned, tmp_path, change, says, linked):
     assert not (tmp_path/'mark').exists() and sorted(poisoned.iterdir())==before
 
 @pytest.mark.parametrize('change,says', [(_mode(0o666), 'can be written to by others'),
-    pytest.param(*chown.values, 'belongs to somebody else', marks=chown.marks)])
+    pytest.param(*chown.values, 'belongs to another user', marks=chown.marks)])
 def test_file_of_others(made, poisoned, tmp_path, change, says):
     "It is not loaded; its kernel is made again, and taken the next time"
     change(bad := first(poisoned.iterdir()))
@@ -301,10 +301,10 @@ def test_full_disk_while_compiling(made, tmp_path):
 
 # Compilers
 
-@pytest.mark.parametrize('text,says', [('printf "\\351t\\351"; exit 1', 'cxx failed: �t�; mend it, or set CXX'),
-    ('exit 1', 'cxx failed: no word of why'), ('exit 0', 'cxx failed: no word of why'),
+@pytest.mark.parametrize('text,says', [('printf "\\351t\\351"; exit 1', 'cxx failed: �t�; repair it, or set CXX'),
+    ('exit 1', 'cxx failed: without a message'), ('exit 0', 'cxx failed: without a message'),
     ('echo >&2 "No space left on device"; exit 1', 'cxx failed: No space left on device'),
-    ('echo > kernel.so', 'cxx made what cannot be loaded'), ('cp {other} kernel.so', 'cxx made what cannot be loaded'),
+    ('echo > kernel.so', 'cxx made a library that cannot be loaded'), ('cp {other} kernel.so', 'cxx made a library that cannot be loaded'),
     ('kill -9 $$', 'cxx failed')])
 def test_failing_compiler(made, tmp_path, text, says):
     "One warning for all steps, and one try for all steps"
