@@ -783,7 +783,7 @@ def build_site(
     # MyST-NB writes notebooks beside its output folder
     app = Sphinx(work/'site', None, work/'html', work/'doctrees', 'html', confoverrides=settings(), status=None, parallel=2)
     app.build()
-    if app.statuscode or strict and app._warncount: raise InputError(f'Sphinx gave {app._warncount} warnings; correct the pages listed above')
+    if app.statuscode or strict and app._warncount: raise InputError(f'Sphinx gave {app._warncount} warnings; correct these pages')
     shutil.rmtree(out, ignore_errors=True)
     shutil.copytree(work/'html', out, ignore=shutil.ignore_patterns('.buildinfo*'))
     return out/'index.html'

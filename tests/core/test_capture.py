@@ -1,4 +1,4 @@
-"Steps that a graph can replay: what one launch after the other did is done again without the engine's Python, and is what eager does"
+"Steps that a graph can replay: the launches are repeated without the engine's Python code, and the result equals eager"
 import os, pytest, torch
 from fastopt.core.engine import Engine
 from interpreter import interpreted
@@ -74,7 +74,7 @@ for name in names:
 print('all', len(names))
 '''
 
-# Ranger merges twice in 12 steps; FASTOPT_REPLAYS=100 replays as many steps of each rule
+# Ranger merges twice in 12 steps; FASTOPT_REPLAYS=100 replays 100 steps of each rule
 MANY = int(os.environ.get('FASTOPT_REPLAYS', 0))
 CASES = [(MANY, (o,)) for o in MUST] if MANY else [(12, ('adamw', 'ranger'))]
 

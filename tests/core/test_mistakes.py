@@ -1,4 +1,4 @@
-"What people get wrong at first, and the one line that says what to do instead"
+"Typical first mistakes, and the one line that says what to do instead"
 import re
 from functools import partial
 import fastopt.all as every, pytest, torch
@@ -45,7 +45,7 @@ def test_a_rule_that_is_called_to_give_it_hypers():
     assert fit(partial(diffgrad, lr=1e-3)).opt.hypers[0]['lr']==1e-2
 
 def test_names_of_other_libraries():
-    "Each name of PyTorch's, given to each rule that has what it means"
+    "Each of PyTorch's names, for each rule that has the hyper"
     n = 0
     for name,rule in RULES.items():
         for theirs,ours in dict(betas=('mom', 'sqr_mom'), weight_decay=('wd',), momentum=('mom',), learning_rate=('lr',)).items():
@@ -68,14 +68,15 @@ def test_a_checkpoint_that_is_not_there(tmp_path, capsys):
     assert capsys.readouterr().out==f"{tmp_path/'nope'} does not exist: the training starts from the beginning\n"
     assert learner(diffgrad).resume(tmp_path/'nope', quiet=True) is False and capsys.readouterr().out==''
 
-# ---- one's own term
+# ---- A user's own term
 
 def test_parameters_that_cannot_be_read():
     def float_before_star(u, a=.9): return u*a
     def no_default(u, *, a): return u*a
     def any_tensors(u, *args): return u
     def any_hypers(u, **kwargs): return u
-    says("Term float_before_star: the parameter 'a' stands before `*`, which makes it a state, but its default is 0.9; put hypers after `*`: "
+    says("Term float_before_star: the parameter 'a' stands before `*`, which makes it a state, but its default is 0.9; "
+        'put hypers after `*`: '
         'def float_before_star(u, *, a=0.9)', term, float_before_star)
     says("Term no_default: the parameter 'a' is a hyper without a default; give it one: a=0.9", term, no_default)
     for f,name in ((any_tensors, 'args'), (any_hypers, 'kwargs')):
@@ -97,9 +98,9 @@ def writes_own(u, m): return m.mul_(.5).add_(u)
 
 @pytest.mark.parametrize('f', [writes_u, assigns_u, writes_g, writes_p])
 def test_a_term_that_writes_into_what_it_was_lent(f):
-    name = 'u' if f is writes_g else f.__name__[-1] # In the first term they are the same
+    name = 'u' if f is writes_g else f.__name__[-1] # In the first term both are the same tensor
     says(f"Term {f.__name__} wrote into '{name}', which it may only read", fit, partial(Rule(term(f), descend), how='eager'))
-    for how in ('foreach', 'fused'): # Where `*=` makes something new, so that nothing is written
+    for how in ('foreach', 'fused'): # There `*=` makes a new value, and nothing is written
         if f is assigns_u: fit(partial(Rule(term(f), descend), how=how))
         else: says('a term may write only to its own state', fit, partial(Rule(term(f), descend), how=how))
 
@@ -117,7 +118,7 @@ def test_a_term_may_return_its_own_state_and_write_to_it(how):
     assert p.tolist()==[-1.5]*3
 
 def test_weights_of_inference_mode_are_stepped_or_refused_as_ever():
-    "PyTorch counts no writes to such tensors"
+    "PyTorch does not count writes to such tensors"
     with torch.inference_mode(): g = torch.ones(3)
     p = torch.ones(3, requires_grad=True)
     p.grad = g

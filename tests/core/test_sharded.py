@@ -1,5 +1,4 @@
-"""Weights that `fully_shard` spreads over two processes: trained as those of one, or refused by name; this file is also the script that is
-run"""
+"Weights that `fully_shard` spreads over two processes are trained like those of one, or raise an error; this file is also their script"
 import os
 import pytest, torch
 from fastopt.all import adamw, diffgrad, prodigy, yellowfin
@@ -11,7 +10,7 @@ def model():
     return nn.Sequential(nn.Linear(6, 16), nn.LayerNorm(16), nn.ReLU(), nn.Linear(16, 4)).double()
 
 def train(m, opt, steps=4):
-    "The weights of `m` after some steps on the same batch in each process, whole"
+    "The complete weights of `m` after some steps on the same batch in each process"
     x,y = torch.randn(8, 6, generator=torch.Generator().manual_seed(1)).double(),torch.arange(32.).view(8, 4).double()
     for _ in range(steps):
         opt.zero_grad()
@@ -52,7 +51,7 @@ def main():
     said = refusal(lambda: train(m, adamw(list(m.parameters()), state_dtype=torch.bfloat16)))
     assert 'rounds by positions in the whole weight' in said
     torch.distributed.destroy_process_group()
-    os._exit(0) # PyTorch 2.14 aborts about one time in 25 as Python ends, under `torch.optim.SGD`, too
+    os._exit(0) # PyTorch 2.14 aborts about one time in 25 as Python exits, also with `torch.optim.SGD`
 
 def test_sharded_weights_are_trained_or_refused():
     pytest.importorskip('torch.distributed.fsdp', reason='this PyTorch has no fully_shard')
