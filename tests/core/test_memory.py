@@ -125,7 +125,7 @@ def test_refusals_name_the_weight_the_cause_and_the_way_out(how):
     p.data = torch.ones(2)
     refused(r'shape \(2,\) has a gradient of shape \(4,\); call `zero_grad` before changing', [p], gs=[p.grad])
     buf = torch.ones(10)
-    both = r'a weight or state of shape \(6,\) and another of shape \(6,\) share memory.*give each its own with `.clone\(\)`'
+    both = r'a weight or state of shape \(6,\) and another of shape \(6,\) share memory.*give each its own memory with `.clone\(\)`'
     refused(both, [buf[:6].requires_grad_(), buf[4:].requires_grad_()])
     p = weight(3)
     refused(r'a weight or state of shape \(3,\) and a gradient of shape \(3,\) share memory', [p], gs=[p.detach()])
@@ -137,7 +137,7 @@ def test_refusals_name_the_weight_the_cause_and_the_way_out(how):
         refused(match, [p], state={p: dict(step=1, m=bad, v=torch.ones(3))})
     for bad in (-1, 1.5, None, True):
         p = weight(3)
-        refused(f'has counted step={bad}, which is no whole number', [p], state={p: dict(step=bad)})
+        refused(f'has counted step={bad}, which must be a whole number', [p], state={p: dict(step=bad)})
     p,q = weight(2),weight(3) # The second raises an error, and the first has not moved
     refused("a state 'v' of shape", [p, q], state={q: dict(step=0, v=torch.ones(2))})
 

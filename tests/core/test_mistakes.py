@@ -52,7 +52,7 @@ def test_names_of_other_libraries():
             if theirs in rule.ranges or theirs in rule.spellings or theirs in rule.variants: continue
             has = all(o in rule.ranges for o in ours)
             n += has
-            says(f"has no {theirs!r}, which is {' and '.join(ours)} here" if has else f'has no {theirs!r}', rule, weights(), **{theirs: .9})
+            says(f"has no {theirs!r}, which is called {' and '.join(ours)} here" if has else f'has no {theirs!r}', rule, weights(), **{theirs: .9})
     assert n>150
 
 def test_betas_of_another_length():
@@ -76,8 +76,7 @@ def test_parameters_that_cannot_be_read():
     def any_tensors(u, *args): return u
     def any_hypers(u, **kwargs): return u
     says("Term float_before_star: the parameter 'a' stands before `*`, which makes it a state, but its default is 0.9; "
-        'put hypers after `*`: '
-        'def float_before_star(u, *, a=0.9)', term, float_before_star)
+        'put hypers after `*`: def float_before_star(u, *, a=0.9)', term, float_before_star)
     says("Term no_default: the parameter 'a' is a hyper without a default; give it one: a=0.9", term, no_default)
     for f,name in ((any_tensors, 'args'), (any_hypers, 'kwargs')):
         says(f"the parameter '{name}' takes any number of arguments; name each", term, f)
