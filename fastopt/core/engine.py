@@ -60,7 +60,7 @@ for _nm in 'lt le gt ge eq ne add sub mul pow matmul'.split(): _operator(_nm, _n
 for _nm in 'and or xor'.split(): _operator(_nm, f'bitwise_{_nm}')
 for _nm in dict(truediv='div', floordiv='floor_divide', mod='remainder').items(): _operator(*_nm)
 for _nm in 'float int index'.split(): _refused(_nm, 'The number')
-for _nm in 'len iter contains getitem setitem'.split(): _refused(_nm, 'Any entry')
+for _nm in 'len iter contains getitem setitem'.split(): _refused(_nm, 'An entry')
 _refused('bool', 'The truth (`if`, `and`, `not`, `max`)')
 StandIn.__hash__ = object.__hash__ # Defining `__eq__` removes it
 
@@ -529,7 +529,7 @@ def on_lists(rule, b, hyper):
     b.memorize(hypers[0])
 
 # %% ../../nbs/core/02_engine.ipynb #50ef3734
-engines = dict(eager=eager, foreach=on_lists) # Later notebooks add `fused` and `auto`, and replace `foreach` by its form in blocks
+engines = dict(eager=eager, foreach=on_lists) # Other modules add `fused` and `auto`, and replace `foreach` by its form in blocks
 
 def describe_weight(rule, p):
     "How error messages call the weight `p` of `rule`"
@@ -569,7 +569,7 @@ def refuse_sharded(engine, p):
     def needs():
         if asks := first(t for t in rule.terms if t.across): yield f'needs a number about all weights ({asks})'
         if engine.skip_nonfinite: yield 'checks all gradients together (skip_nonfinite)'
-        if engine.lowp=='stochastic' or engine.state_dtype: yield 'rounds by positions in the whole weight (lowp, state_dtype)'
+        if engine.lowp=='stochastic' or engine.state_dtype: yield 'rounds at random by positions in the whole weight (lowp, state_dtype)'
     if is_sharded(p) and (why := first(needs())): raise TypeError(
         f"{what} is a shard whose other parts are in other processes, but this optimizer {why}; "
         "use another rule or setting, or do not shard the weights")
@@ -618,7 +618,7 @@ class Engine:
         if capturable and how not in ('auto', 'fused'): raise ValueError(
             f"{rule.__name__}: capturable=True needs compiled kernels; use how='auto' or 'fused', not {how!r}")
         if capturable and skip_nonfinite: raise ValueError(f"{rule.__name__}: skip_nonfinite=True waits for the gradients, which a "
-            "CUDA graph cannot do; use a GradScaler, whose `found_inf` makes a step with capturable=True skip itself")
+            "CUDA graph cannot do; use a GradScaler, which can skip a step with capturable=True through `found_inf`")
         self.rule,self.options,self.how,self.lowp = rule,rule.options if options is None else options,how,lowp
         self.capturable,self.programs,self.captured = capturable,{},[] # Recorded programs, and what captured graphs rely on
         self.skip_nonfinite,self.skipped,self.plans,self.state_dtype,self.written = skip_nonfinite,0,{},state_dtype,None
@@ -698,7 +698,7 @@ def check(self:Engine, p, st):
 # %% ../../nbs/core/02_engine.ipynb #f1d168da
 @patch
 def ready(self:Engine, p, st):
-    "Fill in what the state dict `st` of the weight `p` lacks, in the dtype of the computation and the layout and on the device of `p`"
+    "Fill in what the state dict `st` of the weight `p` lacks, in the dtype of the computation, with the layout and device of `p`"
     rule,ct,kahan = self.rule.rule_of(p),compute_dtype(p.dtype),self.lowp=='kahan' and p.dtype in DROP
     st.setdefault('step', 0)
     if is_counter(st['step']) and not self.capturable: st['step'] = st['step'].item()
@@ -711,7 +711,7 @@ def ready(self:Engine, p, st):
 
 @patch
 def teach(self:Engine, ps, state):
-    "Copy memos that functions across all weights write to the weights `ps`, from the weight with the most steps"
+    "Give the weights `ps` the memos that functions across all weights have written, from the weight with the most steps"
     for k in self.rule.learnt:
         knowing = [state[p] for group,_ in self.groups for p in group if p in state and k in state[p]]
         for p in ps:

@@ -46,7 +46,7 @@ def addresses(ts):
     return np.fromiter(map(Tensor.data_ptr, ts), np.int64, len(ts))
 
 def layout_of(t):
-    "Everything that says how to read the memory of the tensor `t`: class, dtype, device, layout, shape, strides and the sign bit"
+    "Everything that says how to read the memory of the tensor `t`: class, dtype, device, layout, shape, strides and pending negation"
     return type(t), t.dtype, t.device, t.layout, t.layout==torch.strided and (t.shape, t.stride(), t.is_neg())
 
 # %% ../../nbs/core/01_memory.ipynb #f5a23ce4

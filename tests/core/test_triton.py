@@ -80,8 +80,8 @@ def row_means(t, above):
 '''
 
 def test_sums_are_right_to_the_last_bits_and_repeat():
-    """Rows shorter and longer than a block, as long as one, a single one; layouts; empty tensors; sizes of rows that differ by 12 orders
-    of magnitude"""
+    """Rows shorter and longer than a block, as long as one, a single one; layouts; empty tensors; sizes of rows that differ by 12
+    orders of magnitude"""
     code = SUMS + '''
 for block,many,dtype in ((16, 1024, torch.float32), (64, 4, torch.float64)):
     TritonLauncher.BLOCK,TritonLauncher.MANY = block,many
