@@ -697,7 +697,8 @@ def test_what_was_found_in_checkpoints(face):
         (('state', 1, 'm'), None, "saved 'm' is a NoneType"), (('state', 1, 'm'), mutate, "no 'm'"),
         (('state', 0, 'step'), 'x', "saved 'step' is 'x'"), (('state', 0, 'v'), torch.ones(3, 2).int(), "saved 'v' is torch.int32"),
         (('state', 1), None, 'state of .* weight must be a dict'), (('fastopt', 'format'), 'x', "'fastopt' is incomplete"),
-        (('fastopt',), [], "'fastopt' is incomplete"), (('fastopt', 'terms'), mutate, "'fastopt' is incomplete"), ((), [], 'a state_dict must be a dict'),
+        (('fastopt',), [], "'fastopt' is incomplete"), (('fastopt', 'terms'), mutate, "'fastopt' is incomplete"),
+        ((), [], 'a state_dict must be a dict'),
         (('state',), None, 'state'), (('state',), 7, 'state')):
         with pytest.raises((ValueError, TypeError), match=f'adamw.*{text}'): opt.load_state_dict(mutate(sd, at, new))
         assert everything(opt, ps)==before
