@@ -15,25 +15,25 @@ from . import __version__
 
 # %% ../nbs/env.ipynb #4e9b029a
 PACKAGES = '''fastopt fastai fastcore torch torchvision numpy triton numba filelock nbdev plotly optuna kornia accelerate torch-optimi
-    pytorch_optimizer'''.split() # In a report of versions
+    pytorch_optimizer'''.split() # Packages whose versions are reported
 
 # %% ../nbs/env.ipynb #51691d32
 def package_version(
-    name # Of a distribution on PyPI
+    name # Name of a distribution on PyPI
 ):
-    "Its installed version, or a dash if it is not installed; it is not imported"
+    "The installed version of `name`, or a dash if it is not installed; the package is not imported"
     try: return version(name)
     except PackageNotFoundError: return '-'
 
 def _devices():
-    "What PyTorch computes on: processors and GPUs"
+    "The processors and GPUs that PyTorch uses, as a string"
     import torch
     gpus = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
     mps = ['Apple GPU'] if torch.backends.mps.is_available() else []
     return ', '.join([f'{platform.machine()}, {os.cpu_count()} processors, {torch.get_num_threads()} threads', *gpus, *mps])
 
 def environment_report()->str: # Lines of `name  value`
-    "Versions, devices, compilers and folders, as a bug report needs them"
+    "The versions, devices, compiler and folders that a bug report needs"
     from fastopt.core.backends.cache import cache_dir
     from fastopt.core.backends.cpp import compiler
     rows = {o: package_version(o) for o in PACKAGES}
@@ -44,14 +44,13 @@ def environment_report()->str: # Lines of `name  value`
 
 # %% ../nbs/env.ipynb #c30882ed
 def main(
-    argv=None # What was typed after `python -m fastopt`; by default that of this process
+    argv=None # Command-line arguments, by default those of this process
 ):
-    "Print the environment with `--env`, otherwise the commands and what they do"
+    "Print the environment with `--env`, the version with `--version`, otherwise the list of commands"
     argv = sys.argv[1:] if argv is None else argv
     if argv==['--env']: return print(environment_report())
     if argv==['--version']: return print('fastopt', __version__)
-    if argv not in ([], ['--help'], ['-h']):
-        sys.exit(f'python -m fastopt: {" ".join(argv)} is not known; it takes --env, --version or --help')
+    if argv not in ([], ['--help'], ['-h']): sys.exit(f'python -m fastopt: {" ".join(argv)} is unknown; use --env, --version or --help')
     from fastopt.cli import SCRIPTS
     print(f"fastopt {__version__}: {metadata('fastopt')['summary']}\n\nCommands, each with --help:")
     for script,o in SCRIPTS.items():
@@ -59,4 +58,4 @@ def main(
         print(f"  {script:22}{f.__doc__ if f else ', '.join(g.__name__ for g in o)}")
     print('\npython -m fastopt --env prints versions and devices for a bug report.')
 
-if __name__=='__main__' and globals().get('__package__'): main() # In a notebook it is not called
+if __name__=='__main__' and globals().get('__package__'): main() # Not called in a notebook

@@ -1,4 +1,4 @@
-"""Notebooks become a site that needs no network: `fastopt-docs`
+"""`fastopt-docs` turns the notebooks into a website that works offline
 
 Docs: https://fastopt.github.io/fastopt/docs.html.md"""
 
@@ -32,17 +32,17 @@ from .names import InputError
 NOT_SHOWN = ('_modidx', '_types', 'all')
 
 def library_modules():
-    "All modules of fastopt that have a notebook, by their dotted names"
+    "All modules of fastopt that have a notebook, as a dict of dotted name to module"
     names = [o.name for o in walk_packages(fastopt.__path__, 'fastopt.') if not o.ispkg and o.name.split('.')[-1] not in NOT_SHOWN]
     return {o: import_module(o) for o in names}
 
 def public_objects(modules):
-    "For each public function, class, term or rule of `modules` its full name: dict of full name to object"
+    "The public functions, classes, terms and rules of `modules`, as a dict of full name to object"
     full = {f'{m}.{k}': getattr(mod, k) for m,mod in modules.items() for k in getattr(mod, '__all__', ()) if hasattr(mod, k)}
     return {k:o for k,o in full.items() if kind_of(o)}
 
 def kind_of(o):
-    "What the object `o` is to the docs: 'rule', 'term', 'optimizer', 'class', 'function', or '' for values"
+    "The kind of the object `o` in the docs: 'rule', 'term', 'optimizer', 'class', 'function', or '' for values"
     from fastopt.core.rules import Rule, Term
     from torch.optim import Optimizer
     if isinstance(o, Rule): return 'rule'
@@ -52,14 +52,14 @@ def kind_of(o):
 
 # %% ../nbs/docs.ipynb #667456cb
 def _default(v):
-    "The default `v`, as a signature shows it"
+    "The default `v` as text for a signature"
     if isinstance(v, float): return f'{v:g}'
     if v is None or isinstance(v, (bool, int, str)): return repr(v) if len(repr(v))<40 else '...'
     if isinstance(v, (tuple, list, dict)) and len(v)<4 and '<' not in repr(v) and len(repr(v))<40: return repr(v)
     return getattr(v, '__name__', '...') if re.fullmatch(r'\w+', getattr(v, '__name__', '.')) else '...'
 
 def _parameters(o):
-    "The parameters of `o` without `self`, or none if it does not tell"
+    "The parameters of `o` without `self`, as a list that is empty if `o` has no signature"
     from fastopt.core.rules import Term
     try: ps = list(inspect.signature(o.f if isinstance(o, Term) else o).parameters.values())
     except (TypeError, ValueError): return []
@@ -95,8 +95,8 @@ def _annotation(a):
 def _cell(text): return ' '.join(str(text).split()).replace('|', '\\|')
 
 def table(
-    rows, # The first is the head; cells are Markdown
-    cls='' # Class of the table in the page
+    rows, # Rows of cells in Markdown; the first row is the header
+    cls='' # CSS class of the table
 ):
     "A table in Markdown"
     rows = [[_cell(o) for o in r] for r in rows]
@@ -108,10 +108,10 @@ def table(
 def parameter_table(
     o # Function, class or term
 ):
-    "A table of the parameters of `o` that have a comment or a range; empty if none has"
+    "A Markdown table of the parameters of `o` that have a comment or a range, or '' if there are none"
     from fastopt.core.rules import Term
     try: docs = docments(o.f if isinstance(o, Term) else o, full=True)
-    except Exception: return '' # What has no source has no comments
+    except Exception: return '' # Without a source there are no comments
     rows = [(f'`{p.name}`', _annotation(p.annotation), '' if p.default is p.empty else f'`{_default(p.default)}`',
         (docs.get(p.name) or {}).get('docment') or '') for p in _parameters(o)]
     rows = [r for r in rows if r[1] or r[3]]
@@ -125,14 +125,14 @@ def _text(doc):
     return inspect.cleandoc(doc or '')
 
 def _object(kind, name, signature, module, said):
-    "What Sphinx is told of an object that has a place of its own"
+    "The Sphinx directive for an object with its own target"
     return f'::::{{py:{kind}}} {name}{signature}\n:module: {module}\n\n{said}\n::::'
 
 def entry(
     full, # Its full name
     o # Function, class or term
 ):
-    "What the site says of `o`: signature, docstring, parameters"
+    "The entry of `o` on the site, in Markdown: signature, docstring and parameters"
     module,_,name = full.rpartition('.')
     kind = kind_of(o)
     said = [_text(o.__doc__) if kind!='class' or '__doc__' in vars(o) else '']
@@ -145,7 +145,7 @@ def entry(
 
 # %% ../nbs/docs.ipynb #c59061af
 def patched(tree):
-    "(class, method) of a function in the syntax tree that `@patch` adds to a class, else `None`"
+    "(class, method) if the syntax tree is a function that `@patch` adds to a class, otherwise `None`"
     if not isinstance(tree, ast.FunctionDef) or not tree.args.args: return
     marks = ' '.join(map(ast.unparse, tree.decorator_list))
     if 'patch' not in marks or 'set_prop' in marks or 'setter' in marks: return
@@ -155,9 +155,9 @@ def patched(tree):
 def method_entry(
     module, # Name of the module
     tree, # The function in the syntax tree
-    cls # The class in which it is found, or `None`
+    cls # The class that has the method, or `None`
 ):
-    "An entry for a method that `@patch` adds"
+    "The entry of a method that `@patch` adds"
     owner,name = patched(tree)
     o = inspect.getattr_static(cls, name, None) if cls else None
     prop = isinstance(o, property)
@@ -170,13 +170,13 @@ def method_entry(
 def sharding_needs(rule):
     "What `rule` needs when `fully_shard` spreads its weights over processes"
     if t := first(t for t in rule.terms if t.across):
-        return f'cannot be sharded: `{t}` asks about all weights at once, and the first step says so'
-    if not rule.elementwise: return ("`how='auto'` or `'eager'`; a function of whole tensors is then computed by PyTorch's DTensor, "
-        'which no test of ours has tried for this rule')
+        return f'cannot be sharded: `{t}` needs a number about all weights, and the first step raises an error'
+    if not rule.elementwise: return ("`how='auto'` or `'eager'`; PyTorch's DTensor then computes functions of whole tensors, "
+        'which our tests do not cover for this rule')
     return "`how='auto'` or `'eager'`, which go tensor by tensor; no `skip_nonfinite`, `state_dtype` or `lowp='stochastic'`"
 
 def state_bytes(rule):
-    "Bytes of state for each number of a 256 by 256 weight in float32: with state in float32, and with `state_dtype=torch.bfloat16`"
+    "Bytes of state per element of a float32 weight of shape (256, 256): with state in float32, and with `state_dtype=torch.bfloat16`"
     import torch
     from fastopt.core.registry import state_floats
     from fastopt.core.rules import zeros
@@ -189,10 +189,10 @@ def state_bytes(rule):
 def _bytes(n): return f'{n:.3g}'
 
 def card(
-    name, # Of the rule
+    name, # Name of the rule
     rule # The `Rule`
 ):
-    "What is to be known of `rule`, as a table in Markdown"
+    "The card of `rule`, as a table in Markdown"
     from fastopt.core.registry import OVERFLOWS, replayed_cases, runs_on
     (title,year,link),code,(good,total) = rule.told['paper'] or ('', '', ''),rule.told['code'],replayed_cases().get(name, (0, 0))
     whole,short = state_bytes(rule)
@@ -202,11 +202,11 @@ def card(
         ('**Under FSDP2**', sharding_needs(rule)), ('**Paper**', f'[{title}]({link}), {year}' if title else 'none'),
         ('**Compared with**', _source_link(code) if code else 'no other code'),
         ('**Recorded runs replayed**', f'{good} of {total}' if total else 'none recorded')]
-    if name in OVERFLOWS: rows.insert(6, ('**Too large a gradient**', '{:.2g} in float32: {}'.format(*OVERFLOWS[name])))
+    if name in OVERFLOWS: rows.insert(6, ('**Gradient too large**', '{:.2g} in float32: {}'.format(*OVERFLOWS[name])))
     return table([('', ''), *rows], 'card')
 
 def _source_link(code):
-    "The source `code`, with a link where it is a repository"
+    "The source `code`, with a link if it is a repository"
     m = re.match(r'([\w.-]+/[\w.-]+)@(\w+)(.*)', code)
     return f'[{m[1]}](https://github.com/{m[1]}/tree/{m[2]}), commit `{m[2]}`{m[3]}' if m else f'`{code}`'
 
@@ -215,7 +215,7 @@ def hyper_table(
     rule, # The `Rule`
     cls=None # Its class for PyTorch, if it has one
 ):
-    "A table of hypers and options of `rule`, as fastai and PyTorch call them"
+    "A Markdown table of the hypers and options of `rule`, with fastai's and PyTorch's names"
     theirs = getattr(cls, 'called', {})
     rows = [(f'`{k}`', f'`{theirs.get(k, k)}`' if cls else '', f'`{_default(v)}`', _annotation(rule.ranges[k]), rule.docs.get(k) or '')
         for k,v in rule.knobs.items()]
@@ -236,7 +236,7 @@ for xb,yb in batches:
     opt.step()"""
 
 def _usage(name, rule, cls):
-    "Lines that use `rule` with fastai, in a loop of one's own, and from the command line"
+    "Example code for `rule` in tabs: with fastai, in a PyTorch loop, and from the command line"
     lr = _default(rule.hypers.get('lr', 1e-3))
     made = f"{name}.torch('Optimizer')(model.parameters(), lr={lr})"
     if cls:
@@ -250,7 +250,7 @@ def _usage(name, rule, cls):
     return '\n'.join(['::::{tab-set}', *(f':::{{tab-item}} {t}\n```{lang}\n{code}\n```\n:::' for t,lang,code in tabs), '::::'])
 
 def class_of(rule, objects):
-    "(full name, class) of the class of PyTorch's kind for `rule` among `objects`, or (None, None)"
+    "(full name, class) of the PyTorch class for `rule` among `objects`, or (None, None)"
     return first((k, o) for k,o in objects.items() if kind_of(o)=='optimizer' and o.rule is rule) or (None, None)
 
 # %% ../nbs/docs.ipynb #3ec48371
@@ -272,26 +272,26 @@ def _term_source(t):
 def rule_page(
     full, # Full name of the rule
     rule, # The `Rule`
-    objects, # As from `public_objects`
-    notebook # Path of the notebook that tells its story, from the folder of this page
+    objects, # The result of `public_objects`
+    notebook # Path of its notebook, relative to the folder of this page
 ):
     "The page of an optimizer in Markdown"
     module,_,name = full.rpartition('.')
     cls_name,cls = class_of(rule, objects)
     doc,known = rule.told['doc'],{id(o):k for k,o in objects.items()}
     names = [_object('data', name, '', module, doc)]
-    if cls: names.append(_object('class', cls.__name__, signature_text(cls), cls_name.rpartition('.')[0], 'The same for PyTorch.'))
+    if cls: names.append(_object('class', cls.__name__, signature_text(cls), cls_name.rpartition('.')[0], 'The class for PyTorch.'))
     code = [f'```python\n{_definition(sys.modules[module], name)}\n```']
     for t in dict.fromkeys(rule.terms):
         called = _role(known[id(t)], t.__name__) if id(t) in known else f'`{t}`'
         if src := _term_source(t): code.append(f'{called}:\n\n```python\n{src.rstrip()}\n```')
     parts = [f'# {name}', f'> {doc}', f'![The paths of {name} on a ravine and in a bent valley, 100 steps each](paths/{name}.png)', _PATHS,
-        '## Use it', _usage(name, rule, cls), f'[The whole story]({notebook}) has the maths, pictures, measurements and references.',
+        '## Use it', _usage(name, rule, cls), f'[The notebook]({notebook}) has the maths, pictures, measurements and references.',
         '## Card', card(name, rule), '## Hypers', hyper_table(rule, cls), '## The maths, as it is run', *code, '## Names', *names]
     return '\n\n'.join(parts) + '\n'
 
-_PATHS = ('Each path has the learning rate, of 25 from 0.001 to 1, with which it ends lowest. A star marks the lowest point. '
-    'How an optimizer does on two weights says little about networks.')
+_PATHS = ('Each path uses the learning rate with the lowest end, of 25 rates from 0.001 to 1. A star marks the minimum. '
+    'How an optimizer behaves on two weights says little about networks.')
 
 def _role(full, text=''):
     "A link to the object with the name `full`"
@@ -299,10 +299,10 @@ def _role(full, text=''):
 
 # %% ../nbs/docs.ipynb #68fd159b
 def best_path(
-    name, # Of a rule
+    name, # Name of a rule
     problem # `Problem`
 ):
-    "The `Descent` of the rule on `problem`, in 100 steps with the best of 25 rates; `None` if it cannot"
+    "The `Descent` of the rule on `problem`, in 100 steps with the best of 25 rates, or `None` if it cannot run there"
     import numpy as np, torch
     from fastopt.evidence.landscapes import descent, find_optimizer
     from fastopt.evidence.sweeps import sweep_apart, sweep_together
@@ -315,10 +315,10 @@ def best_path(
     except (TypeError, ValueError, RuntimeError): return
 
 def draw_path(
-    name, # Of a rule
-    file # Where to write the picture
+    name, # Name of a rule
+    file # Path of the picture
 ):
-    "Draw where a rule goes on a ravine and in a bent valley"
+    "Draw the paths of a rule on a ravine and in a bent valley, as PNG"
     import matplotlib
     matplotlib.use('agg')
     import matplotlib.pyplot as plt
@@ -343,9 +343,9 @@ _LINKED = re.compile(r'(```.*?```|\$\$.*?\$\$|\[[^\]]*\]\([^)]*\)|``[^`]*``|^#.*
 
 def link_names(
     text, # Markdown
-    names # What words mean: dict of word to full name
+    names # Dict of word to full name
 ):
-    "`text`, with a link from each back-quoted word that `names` has, but for code, formulas, headings and links"
+    "`text` with a link on each back-quoted word that is in `names`, except in code, formulas, headings and links"
     def _link(m):
         if m[1] or m[2] in LEFT_ALONE or m[2] not in names: return m[0]
         return _role(names[m[2]], m[2] + (m[3] or ''))
@@ -354,11 +354,11 @@ def link_names(
 # %% ../nbs/docs.ipynb #807ea1da
 def meanings(
     nb, # A notebook
-    objects, # As from `public_objects`
+    objects, # The result of `public_objects`
     module # Name of the notebook's module, if it has one
 ):
-    "What back-quoted words mean in `nb`: dict of word to full name"
-    targets = {id(o):k for k,o in objects.items()} # Where something is exported from two modules, one target
+    "The names that back-quoted words can link to in `nb`, as a dict of word to full name"
+    targets = {id(o):k for k,o in objects.items()} # One target, even if two modules export the object
     def named(mod): return {k:targets[id(o)] for k,o in vars(mod).items() if id(o) in targets and k[0]!='_'}
     res = named(import_module('fastopt.all'))
     for c in nb.cells:
@@ -378,9 +378,9 @@ _TESTS = re.compile(r'^(test_\w+|ExceptionExpected|expect_fail)$')
 def _calls_test(o): return isinstance(o, ast.Call) and bool(_TESTS.match(ast.unparse(o.func)))
 
 def only_checks(
-    source # Of a cell
+    source # Source of a cell
 ):
-    "Does a cell with this `source` check something, and do nothing that a reader wants to see?"
+    "Does a cell with this `source` only check something, without anything that a reader wants to see?"
     try: body = ast.parse(source).body
     except SyntaxError: return False
     def _check(o):
@@ -398,7 +398,7 @@ def _fold(cell, prompt):
     cell.metadata['mystnb'] = dict(code_prompt_show=prompt, code_prompt_hide=prompt)
 
 def _describe(cell, heading, before):
-    "An alternative text for the pictures of `cell`: what its titles say, else where it stands"
+    "The alternative text for the pictures of `cell`: titles and labels, or else the sentence `before`; `heading` is that of the section"
     titles = re.findall(r"title=f?'([^'{}]+)'", cell.source)
     x,y = (re.findall(rf"{o}label=r?'([^'{{}}]+)'", cell.source) for o in 'xy')
     labels = [' against '.join(o) for o in zip(y, x)]
@@ -407,11 +407,11 @@ def _describe(cell, heading, before):
 
 # %% ../nbs/docs.ipynb #ccabc842
 def page_cells(
-    nb, # A notebook that nbdev's processors have been through
+    nb, # A notebook after nbdev's processors
     module, # Name of its module, if it has one
-    objects # As from `public_objects`
+    objects # The result of `public_objects`
 ):
-    "The cells of the page, in MyST's Markdown and code"
+    "The cells of the page, in MyST Markdown and code"
     res,heading,before,mod = [],'','',sys.modules.get(module or '')
     full = {k.rpartition('.')[2]:k for k in objects if k.rpartition('.')[0]==module}
     for c in nb.cells:
@@ -442,7 +442,7 @@ def _exported(c, d, module, mod, full, objects):
         name = getattr(o, 'name', None)
         kind = kind_of(getattr(mod, name, None)) if name else ''
         if m := patched(o): said.append(method_entry(module, o, getattr(mod, m[0], None)))
-        elif kind=='rule': # A term whose name the rule has taken over
+        elif kind=='rule': # The rule has taken over the name of a term
             if t := first(t for t in getattr(mod, name).terms if t.__name__==name and t.__module__==module):
                 said.append(entry(f'{module}.{name}', t).replace('\n\n', '\n:no-index:\n\n', 1))
         elif name in full and kind!='optimizer': said.append(entry(full[name], getattr(mod, name)))
@@ -455,22 +455,22 @@ def _exported(c, d, module, mod, full, objects):
     return [*(mk_cell(o, 'markdown') for o in said if o), c, *(mk_cell(_dropdown(k, full[k], objects[full[k]]), 'markdown') for k in rules)]
 
 def _dropdown(name, full, rule):
-    "The card of a rule behind a line that can be opened"
+    "The card of a rule in a dropdown"
     link = _role(full, 'Its page')
     return f":::{{dropdown}} {name}: {rule.told['doc']}\n{link} shows its use and its hypers.\n\n{card(name, rule)}\n:::"
 
 # %% ../nbs/docs.ipynb #7f4e6fb8
-SERVED = 'board/','moving/' # Folders of pages that are served as they are
+SERVED = 'board/','moving/' # Folders of pages that are copied unchanged
 REPOSITORY,SITE = 'https://github.com/fastopt/fastopt/blob/main/','https://fastopt.github.io/fastopt/'
 
 def _page_path(at): return at if at.startswith(SERVED) else re.sub(r'\.html$', '.md', at)
 
 def resolve_links(
     text, # Markdown
-    at, # Path of the page in `nbs`, as 'core/00_rules.ipynb'
-    docs # Pages of the site, as 'core/00_rules'
+    at, # Path of the page in `nbs`, such as 'core/00_rules.ipynb'
+    docs # Pages of the site: dict of path without extension to path
 ):
-    "`text` with each link to a file of the repository as a link to its page, or to the repository"
+    "`text` with each link to a file of the repository changed to a link to its page, or to the file on GitHub"
     here = at.rpartition('/')[0]
     def _link(m):
         if m[2].startswith('#') or m[1].startswith('!') or urlsplit(m[2]).scheme and not m[2].startswith(SITE): return m[0]
@@ -487,23 +487,23 @@ def resolve_links(
 
 # %% ../nbs/docs.ipynb #9a4b4cc4
 def default_exp(nb):
-    "The module that the notebook `nb` is exported to, as 'fastopt.core.rules', or `None`"
+    "The module that the notebook `nb` is exported to, such as 'fastopt.core.rules', or `None`"
     m = first(filter(None, (re.search(r'^#\|\s*default_exp\s+(\S+)', c.source, re.M) for c in nb.cells if c.cell_type=='code')))
     return m and f'fastopt.{m[1]}'
 
 def _opening(rules, objects):
-    "How the first of `rules` is used, and where the pages of all are"
+    "Example code for the first of `rules`, and links to the pages of all of them"
     full,links = rules[0],' · '.join(map(_role, rules))
     name,rule = full.rpartition('.')[2],objects[full]
-    return f'{_usage(name, rule, class_of(rule, objects)[1])}\n\nUse, card and hypers of each: {links}'
+    return f'{_usage(name, rule, class_of(rule, objects)[1])}\n\nUsage, card and hypers of each optimizer: {links}'
 
 def notebook_page(
-    nb, # The notebook, with the outputs that are to be shown
+    nb, # The notebook, with the outputs to be shown
     at, # Its path in `nbs`
-    objects, # As from `public_objects`
-    docs # Pages of the site
+    objects, # The result of `public_objects`
+    docs # Pages of the site, as in `resolve_links`
 ):
-    "The notebook as MyST-NB shall read it"
+    "The notebook as a dict in the form that MyST-NB reads"
     from nbdev.process import NBProcessor
     from nbdev.processors import clean_magics, filter_stream_, hide_line, populate_language, strip_ansi, strip_hidden_metadata
     module = default_exp(nb)
@@ -526,21 +526,21 @@ def notebook_page(
 # %% ../nbs/docs.ipynb #788a32b3
 def same_source(
     a, # A notebook
-    b # Another
+    b # Another notebook
 ):
-    "Have two notebooks the same cells, whatever they gave?"
+    "Do two notebooks have the same cells, apart from outputs?"
     return [(o.cell_type, o.source) for o in a.cells]==[(o.cell_type, o.source) for o in b.cells]
 
 def _executed(kept):
-    "The executed copy at `kept`; `None` where there is none, or a file that is no notebook"
+    "The executed copy at `kept`, or `None` if there is none or the file is no notebook"
     try: return read_nb(kept)
     except (OSError, ValueError): return
 
 def with_outputs(
-    path, # Of a notebook
-    kept # Where its executed copy may be
+    path, # Path of a notebook
+    kept # Path at which there may be an executed copy
 ):
-    "The notebook with what its code gave: (notebook, does it have to be run for that?)"
+    "The notebook with outputs, and whether it has to be run to get them: (notebook, bool)"
     nb,done = read_nb(path),_executed(kept)
     if done and same_source(nb, done): return done,False
     code = [c for c in nb.cells if c.cell_type=='code' and not {'hide', 'export', 'exports', 'default_exp'} & c.directives.keys()]
@@ -548,15 +548,15 @@ def with_outputs(
 
 # %% ../nbs/docs.ipynb #9e073eb8
 def execute_notebooks(
-    root, # Of the repository
-    paths, # Of notebooks
+    root, # Root folder of the repository
+    paths, # Paths of notebooks
     kept # Folder for the executed copies
 ):
-    "Run the notebooks at `paths`, two at a time"
+    "Run the notebooks at `paths`, two at a time; raise `InputError` if one fails"
     if not paths: return
     args = [sys.executable, root/'tests'/'notebooks.py', '--keep', kept, *paths]
     if subprocess.run([*map(str, args)], env={**os.environ, 'OMP_NUM_THREADS':'1'}).returncode:
-        raise InputError('A notebook failed, so its page would lack what it shows; `python tests/notebooks.py FILE` says more')
+        raise InputError('A notebook failed, and its page would lack outputs; run `python tests/notebooks.py FILE` to see why')
 
 # %% ../nbs/docs.ipynb #91224375
 def _title(nb):
@@ -564,11 +564,11 @@ def _title(nb):
     return re.search(r'^# +(.*)$', first(c.source for c in nb.cells if c.cell_type=='markdown'), re.M)[1].replace('`', '')
 
 def gallery_page(
-    families # List of (title, path of the notebook from the gallery's folder, dict of full name to rule)
+    families # List of (title, path of the notebook relative to the gallery's folder, dict of full name to rule)
 ):
     "The page with a card for each optimizer"
     n = sum(len(o) for *_,o in families)
-    lines = ['# Optimizers', f'> {n} of them, each with its path, its idea and the bytes that it keeps for each weight', _GALLERY]
+    lines = ['# Optimizers', f'> {n} optimizers, each with its path, its idea and its bytes of state per weight', _GALLERY]
     for title,notebook,rules in families:
         lines += [f'## {title}', f'[The notebook]({notebook})', ':::::{grid} 1 2 2 3\n:gutter: 3']
         for full,rule in rules.items():
@@ -581,26 +581,26 @@ def gallery_page(
     names = [full.rpartition('.')[2] for *_,o in families for full in o]
     return '\n\n'.join(lines) + '\n\n' + '\n'.join(['```{toctree}', ':hidden:', '', *names, '```']) + '\n'
 
-_GALLERY = ('Every path has the learning rate, of 25, with which it ends lowest on that problem. The number under a card is the state for '
-    'each float32 weight; `state_dtype=torch.bfloat16` halves most of them. '
-    '[Choose an optimizer](../guides/choose_a_rule.ipynb) says which to try first.')
+_GALLERY = ('Each path uses the one of 25 learning rates with the lowest end on that problem. The number below a card is the state per '
+    'float32 weight; `state_dtype=torch.bfloat16` halves most of them. '
+    '[Choose an optimizer](../guides/choose_a_rule.ipynb) says which one to try first.')
 
 def api_page(
-    modules, # As from `library_modules`
-    objects, # As from `public_objects`
-    books # Path of the notebook of each module, from the folder of this page
+    modules, # The result of `library_modules`
+    objects, # The result of `public_objects`
+    books # Dict of module to the path of its notebook, relative to the folder of this page
 ):
-    "The reference: each public name with what it does, by module"
+    "The reference page in Markdown: each public name with its description, by module"
     def _said(o):
         if kind_of(o)=='rule': return o.told['doc']
         if kind_of(o)=='optimizer': return f'`{o.rule.__name__}` for PyTorch'
         return _text(o.__doc__).split('\n\n')[0] if kind_of(o)!='class' or '__doc__' in vars(o) else ''
-    def _rows(os): return table([('name', 'kind', 'what it is'), *((_role(k), kind_of(o), _said(o)) for k,o in os)], 'api')
+    def _rows(os): return table([('name', 'kind', 'description'), *((_role(k), kind_of(o), _said(o)) for k,o in os)], 'api')
     every = {id(o) for o in vars(import_module('fastopt.all')).values()}
     typed = {id(o):(k, o) for k,o in objects.items() if id(o) in every}.values()
-    lines = ['# Reference', '> Every public name, with what it does and where it is explained',
-        'Names in the first table come with `from fastopt.all import *`. All others are imported from their module.',
-        '## What a star import brings', _rows(sorted(typed, key=lambda o: o[0].rpartition('.')[2].lower()))]
+    lines = ['# Reference', '> All public names, what they do and where they are explained',
+        '`from fastopt.all import *` imports the names in the first table. Import all others from their module.',
+        '## Names of the star import', _rows(sorted(typed, key=lambda o: o[0].rpartition('.')[2].lower()))]
     for room,mods in groupby(modules, lambda m: m.split('.')[1]):
         lines.append(f'## {room}')
         for m in mods:
@@ -610,20 +610,20 @@ def api_page(
 
 # %% ../nbs/docs.ipynb #3981f707
 def to_mathml(
-    tex, # A formula in TeX, without dollars
-    block # Does it stand by itself?
+    tex, # A formula in TeX, without dollar signs
+    block # Is it a display formula?
 ):
-    "The formula `tex` as MathML; what cannot be converted raises an error"
+    "Convert the formula `tex` to MathML; raise an error if that is impossible"
     from latex2mathml.converter import convert
     tex = re.sub(r'\\[bB]igg?\\([lr]angle)\b', r'\\\1', tex).replace(r'\arg', r'\operatorname{arg}')
     res = convert(tex, display='block' if block else 'inline')
-    res = re.sub(r'<mo[^>]*>(&#x0007C;|&#x02016;)</mo>', r'<mo stretchy="false" lspace="0" rspace="0">\1</mo>', res) # Bars hold a term
+    res = re.sub(r'<mo[^>]*>(&#x0007C;|&#x02016;)</mo>', r'<mo stretchy="false" lspace="0" rspace="0">\1</mo>', res) # Bars enclose a term
     if left := re.search(r'\\[A-Za-z]+', res): raise ValueError(f'{left[0]} has no MathML')
     return res
 
 # %% ../nbs/docs.ipynb #13d0fbbb
 def _write_formula(self, node, block):
-    "Write the formula of `node` as MathML, in Sphinx's writer `self`"
+    "Write the formula of `node` as MathML with Sphinx's writer `self`"
     from docutils import nodes
     from sphinx.util import logging
     try: text = to_mathml(node.astext(), block)
@@ -634,14 +634,14 @@ def _write_formula(self, node, block):
     raise nodes.SkipNode
 
 def setup(app):
-    "What Sphinx is told: how formulas are drawn"
+    "Register the renderer of formulas with Sphinx, which calls this function"
     inline,block = ((lambda self, node, b=b: _write_formula(self, node, b), None) for b in (False, True))
     app.add_html_math_renderer('mathml', inline, block)
     return dict(parallel_read_safe=True, parallel_write_safe=True)
 
 # %% ../nbs/docs.ipynb #14d15a18
 def settings():
-    "The settings of Sphinx"
+    "The settings of Sphinx, as a dict"
     name,icon = 'The fastopt authors','logo.svg'
     about = dict(project='fastopt', author=name, copyright=f'{name}, Apache 2.0', version=fastopt.__version__, release=fastopt.__version__,
         language='en', extensions=['myst_nb', 'sphinx_design', 'fastopt.docs'], exclude_patterns=['_extra'], nitpicky=True)
@@ -659,7 +659,7 @@ SITE_NEEDS = dict(sphinx='sphinx', myst_nb='myst-nb', furo='furo', sphinx_design
     nbdev='nbdev')
 
 def find_root():
-    "The root of the repository that the present folder, or this module, is in"
+    "The root of the repository that contains the current folder or this module"
     places = [Path.cwd(), *Path.cwd().parents, Path(fastopt.__file__).parents[1]]
     root = first(o for o in places if (o/'nbs'/'site'/'index.md').is_file())
     if not root: raise InputError('fastopt-docs needs the notebooks; run it in a clone: git clone https://github.com/fastopt/fastopt')
@@ -667,7 +667,7 @@ def find_root():
 
 # %% ../nbs/docs.ipynb #7aca86cd
 class Sources:
-    "Writes files into a folder, but for those that are there with the same content; `sweep` removes all others"
+    "Writes files into a folder, unless they exist with the same content; `sweep` removes all other files"
     def __init__(self, folder): self.folder,self.written = folder,set()
     def __call__(self, name, content):
         path = self.folder/name
@@ -682,7 +682,7 @@ class Sources:
 
 # %% ../nbs/docs.ipynb #cbf05aff
 def _draw_paths(names, kept, to, code):
-    "Put pictures of paths `to` the sources; those in the folder `kept` are of the source `code` unless its mark says otherwise"
+    "Write pictures of paths `to` the sources, reusing those in the folder `kept` if its mark is the hash `code`"
     from multiprocessing import get_context
     mark = kept/'mark'
     if not mark.exists() or mark.read_text()!=code: shutil.rmtree(kept, ignore_errors=True)
@@ -698,7 +698,7 @@ def _fingerprint(paths):
 
 # %% ../nbs/docs.ipynb #19ec6776
 def _books(root, work, run):
-    "The notebooks of the site, by their paths in `nbs`, with what they gave"
+    "The notebooks of the site with their outputs, as a dict of path in `nbs` to notebook"
     nbs,kept = root/'nbs',work/'executed'
     files = {str(o.relative_to(nbs)): o for o in sorted(nbs.rglob('*.ipynb'))}
     files = {k:o for k,o in files.items() if k!='index.ipynb' and not any(p[0] in '._' for p in Path(k).parts)}
@@ -708,12 +708,12 @@ def _books(root, work, run):
 
 # %% ../nbs/docs.ipynb #d0c4b688
 def write_sources(
-    root, # Of the repository
-    to, # `Sources` for what Sphinx reads
-    work, # Folder for what is kept from build to build
+    root, # Root folder of the repository
+    to, # `Sources` that Sphinx reads
+    work, # Folder for files that are kept between builds
     run='missing' # Which notebooks to execute: 'missing', 'all' or 'none'
 ):
-    "Write the pages that Sphinx is to read"
+    "Write all pages that Sphinx reads"
     books,modules,site = _books(root, work, run),library_modules(),root/'nbs'/'site'
     objects = public_objects(modules)
     titles,places = {o:_title(nb) for o,nb in books.items()},{default_exp(nb):at for at,nb in books.items() if default_exp(nb)}
@@ -733,7 +733,7 @@ def write_sources(
 
 # %% ../nbs/docs.ipynb #1281fdec
 def _moving_pages(to, kept):
-    "An animation, and two surfaces that share one script, for the notebook that makes such pages"
+    "Make an animation and two 3-d surfaces, which share one script, for the notebook on animations"
     from fastopt.evidence.animations import animate_paths, surface_html
     walkers = dict(rules=['sgd', 'adam', 'diffgrad'], lr=[0.01, 0.1, 0.1])
     kept.mkdir(parents=True, exist_ok=True)
@@ -744,7 +744,7 @@ def _moving_pages(to, kept):
 
 # %% ../nbs/docs.ipynb #86cec690
 def _write_optimizers(to, modules, objects, rules, places, titles):
-    "The gallery, and a page for each rule, in the order of the notebooks"
+    "Write the gallery and a page for each rule, in the order of the notebooks"
     def _module(k): return k.rpartition('.')[0]
     for k,o in rules.items(): to(f"optimizers/{k.rpartition('.')[2]}.md", rule_page(k, o, objects, f'../{places[_module(k)]}'))
     order = sorted(rules, key=lambda k: (places[_module(k)], [*vars(modules[_module(k)])].index(k.rpartition('.')[2])))
@@ -753,7 +753,7 @@ def _write_optimizers(to, modules, objects, rules, places, titles):
 
 # %% ../nbs/docs.ipynb #d67286e6
 def _copy_rest(root, to, docs, objects):
-    "Pages in Markdown, pictures, style, log, and files that are served as they are"
+    "Copy Markdown pages, pictures, the style sheet, the log, and files that are served unchanged"
     nbs,words = root/'nbs',meanings(read_nb(root/'nbs'/'index.ipynb'), objects, None)
     for o in nbs.rglob('*.*'):
         at = str(o.relative_to(nbs))
@@ -771,19 +771,19 @@ def _copy_rest(root, to, docs, objects):
 def build_site(
     out='_docs', # Folder for the pages
     run='missing', # Which notebooks to execute: 'missing', 'all' or 'none'
-    strict=True # Is a warning an error?
-)->Path: # The first page
-    "Build the documentation of the repository in or around the present folder"
+    strict=True # Treat warnings as errors?
+)->Path: # Path of the start page
+    "Build the documentation of the repository that contains the current folder"
     if lack := [v for k,v in SITE_NEEDS.items() if find_spec(k) is None]:
         raise InputError(f"fastopt-docs needs {', '.join(lack)}: with Python 3.11 or newer, pip install 'fastopt[docs]'")
     from sphinx.application import Sphinx
     root = find_root()
     work,out = root/'_proc',Path(out) if Path(out).is_absolute() else root/out
     write_sources(root, Sources(work/'site'), work, run)
-    # MyST-NB leaves notebooks beside the folder that it writes to
+    # MyST-NB writes notebooks beside its output folder
     app = Sphinx(work/'site', None, work/'html', work/'doctrees', 'html', confoverrides=settings(), status=None, parallel=2)
     app.build()
-    if app.statuscode or strict and app._warncount: raise InputError(f'Sphinx gave {app._warncount} warnings, which are above')
+    if app.statuscode or strict and app._warncount: raise InputError(f'Sphinx gave {app._warncount} warnings; correct these pages')
     shutil.rmtree(out, ignore_errors=True)
     shutil.copytree(work/'html', out, ignore=shutil.ignore_patterns('.buildinfo*'))
     return out/'index.html'

@@ -140,7 +140,7 @@ def test_the_report_for_bugs_names_versions_and_no_home(capsys, monkeypatch):
     lines = dict(o.split(maxsplit=1) for o in capsys.readouterr().out.splitlines())
     assert (lines['fastopt'], lines['torch'], lines['kernels'])==(__version__, version('torch'), str(Path('~/kernels')))
     assert str(Path.home()) not in '\n'.join(lines.values())
-    with pytest.raises(SystemExit, match='--nev is not known; it takes --env, --version or --help'): main(['--nev'])
+    with pytest.raises(SystemExit, match='--nev is unknown; use --env, --version or --help'): main(['--nev'])
 
 def test_commands_are_listed(capsys):
     from fastopt.__main__ import main

@@ -1,4 +1,4 @@
-"""Cells that are too slow for each run are run by hand and once a week: `python tests/notebooks.py --slow`"""
+"Cells that are too slow for each run are run by hand and once a week: `python tests/notebooks.py --slow`"
 import json, pytest
 from notebooks import ROOT, SLOW_RUNS, find_notebooks, slow_digest
 

@@ -56,7 +56,7 @@ def test_help():
     idea,rows = text.index(diffgrad.told['doc']),[text.index(f'| {k} ') for k in diffgrad.knobs]
     assert idea < min(rows) and all(text.count(f'| {k} ')==1 for k in diffgrad.knobs)
     assert first(diffgrad.knobs)=='lr' and rows==sorted(rows)
-    assert '**hypers' not in text and 'terms` in order' not in text
+    assert '**hypers' not in text and 'chain of `terms`' not in text
 
 def test_one_signature():
     "IPython's `diffgrad?` also shows the docstring of `__call__` if it differs"

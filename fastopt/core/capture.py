@@ -1,4 +1,4 @@
-"""A step that a CUDA graph can replay: the GPU counts it, and computes its numbers
+"""A CUDA graph can replay a step, because the GPU counts it and computes its numbers
 
 Docs: https://fastopt.github.io/fastopt/core/capture.html.md"""
 
@@ -20,14 +20,14 @@ from .program import POWERS, Program, SymbolicTensor, record
 
 # %% ../../nbs/core/10_capture.ipynb #7deb8794
 def _unknown(self, *args): raise NotImplementedError(
-    "the value of a number is asked for (by `if`, `min`, `int` or a function of `math`), and a graph that is replayed asks nobody; "
-    "write `cond(…)` and `root(…)` of fastopt.core.rules, or leave `capturable` off")
+    "the value of a number is needed (by `if`, `min`, `int` or a function of `math`), but a replayed graph runs no Python; "
+    "use `cond(…)` and `root(…)` of fastopt.core.rules, or leave `capturable` off")
 
 class SymbolicNumber:
-    "A stand-in for a number that the GPU computes: node `i` of the `numbers` of `prog`, of the `kind` 'float', 'whole' or 'truth'"
+    "A symbol for a number that the GPU computes: node `i` of the `numbers` of `prog`, of the `kind` 'float', 'whole' or 'truth'"
     def __init__(self, prog, i, kind): self.prog,self.i,self.kind = prog,i,kind
     @classmethod
-    def __torch_function__(cls, f, types, args=(), kwargs=None): return NotImplemented # The stand-in beside it writes it down
+    def __torch_function__(cls, f, types, args=(), kwargs=None): return NotImplemented # The symbol beside it records the operation
     def root(self): return self.prog.compute('root', self)
     sqrt = root
     def __neg__(self): return self.prog.compute('neg', self)
@@ -55,7 +55,7 @@ SymbolicNumber.__hash__ = object.__hash__
 # %% ../../nbs/core/10_capture.ipynb #88c27749
 @patch
 def cond(self:SymbolicNumber, then, other):
-    "What the function `cond` makes of this number: both sides, between which the GPU chooses"
+    "The result of the function `cond` for this condition: record both sides, between which the GPU chooses"
     states = self.prog.states
     before = [s.i for s in states]
     def run(f):
@@ -69,7 +69,7 @@ def cond(self:SymbolicNumber, then, other):
 
 @patch
 def choose(self:SymbolicNumber, a, b):
-    "`a` where this is not 0, else `b`: tensors, numbers or nothing"
+    "`a` if this number is not 0, otherwise `b`, which may be tensors, numbers or `None`"
     if a is None or b is None: return None
     if not any(isinstance(o, SymbolicTensor) for o in (a, b)): return self.prog.compute('where', self, a, b)
     if getattr(a, 'i', None)==getattr(b, 'i', None) and type(a)==type(b): return a
@@ -77,26 +77,26 @@ def choose(self:SymbolicNumber, a, b):
 
 # %% ../../nbs/core/10_capture.ipynb #102e352b
 class CapturableProgram(Program):
-    """A `Program` whose `numbers`, (operation, kind, arguments) to place, the GPU computes; `cells` are the names in kernels of those
-    that they read"""
+    """A `Program` whose `numbers`, a dict of (operation, kind, arguments) to index, the GPU computes; `cells` maps those that kernels read
+    to their names in kernels"""
     def __init__(self,
-        sums=False, # As of `Program`
-        scaled=False # Does a `GradScaler` say what gradients are divided by, and whether the step is to be made?
+        sums=False, # Can the kernels sum?
+        scaled=False # Does a `GradScaler` pass a divisor of the gradients and whether to skip the step?
     ):
         super().__init__(sums)
         self.numbers,self.cells,self.tests,self.scaled,self.states = {},{},{},scaled,[]
         if scaled: self.go = self.arg(self.given('go'))
     def given(self, name, whole=False):
-        "A stand-in for the hyper `name`, or for 'step', 'do_wd', 'scale' or 'go'"
+        "A symbol for the hyper `name`, or for 'step', 'do_wd', 'scale' or 'go'"
         return self._node('given', 'whole' if whole else 'float', name)
     def _node(self, op, kind, *args): return SymbolicNumber(self, self.numbers.setdefault((op, kind, *args), len(self.numbers)), kind)
     def number(self, o):
-        "The number `o` as a stand-in"
+        "The number `o` as a symbol"
         if isinstance(o, SymbolicNumber): return o
         whole = isinstance(o, (int, np.integer))
         return self._node('literal', *(('whole', int(o)) if whole else ('float', float(o))))
     def compute(self, op, *args):
-        "A stand-in for what the operation `op` makes of numbers"
+        "Record the operation `op` on numbers, and return the symbol of its result"
         args = list(map(self.number, args))
         kinds = {o.kind for o in (args[1:] if op=='where' else args)}
         kind = ('truth' if op in COMPARED or (op in ('and', 'or', 'xor') and kinds=={'truth'}) else
@@ -110,12 +110,12 @@ class CapturableProgram(Program):
             self.cells[n.i] = f'c{len(self.consts)-1}'
         return self.cells[n.i]
     def test(self, n):
-        "A stand-in for a tensor that is true everywhere if the number `n` is"
+        "A symbol for a tensor that is true everywhere if the number `n` is not 0"
         if n.i not in self.tests: self.tests[n.i] = self.add('ne', self.arg(n), self.arg(0.))
         return SymbolicTensor(self, self.tests[n.i])
     def extra(self, o):
         if isinstance(o, SymbolicNumber) and self.hyper(o) is None: raise NotImplementedError(
-            "a function of whole tensors is given a number that depends on the step or on others, and it runs in Python; "
+            "a function of whole tensors receives a number that depends on the step or on other numbers, but it runs in Python; "
             "leave `capturable` off")
         return o
     def hyper(self, n):
@@ -145,7 +145,7 @@ _SIGNS = dict(add='+', sub='-', mul='*', div='/', lt='<', le='<=', gt='>', ge='>
     xor='^', **{'and':'&', 'or':'|'})
 
 def _spelt(op, kind, args):
-    "The operation `op`, whose result is of `kind`, on `args`, the texts of numbers of one kind"
+    "The Triton text of the operation `op` on `args`, texts of numbers of one kind; the result is of `kind`"
     if op in _SIGNS: return f'{args[0]} {_SIGNS[op]} {args[1]}'
     if op in ('mod', 'floordiv') and kind=='float':
         n = f'tl.floor({args[0]} / {args[1]})'
@@ -158,9 +158,9 @@ def _literal(x): return repr(x) if isfinite(x) else f"float('{x}')"
 
 def numbers_source(
     prog, # A `CapturableProgram`
-    names # Of the hypers in the table
+    names # The names of the hypers in the table
 ):
-    "The Triton source of the kernel that counts the step of a set, and computes its numbers"
+    "The Triton source of the kernel that counts the step of a set and computes its numbers"
     L = [_HELPERS, '@triton.jit', f"def kernel(at, wide, steps, numbers{', scale, found'*prog.scaled}):",
         '    s = tl.program_id(0).to(tl.int64)', f"    go = {'tl.load(found) == 0' if prog.scaled else 'tl.full([], 1, tl.int1)'}",
         '    step = tl.load(steps + s) + go.to(tl.int64)', '    tl.store(steps + s, step)']
@@ -182,20 +182,20 @@ def numbers_source(
 
 # %% ../../nbs/core/10_capture.ipynb #fbab9d79
 class DeviceNumbers:
-    "Where the kernels of the batch `b` find hypers and steps, by [set, name] and by set, and the tables of numbers made of them"
+    "The device memory of the batch `b` for hypers, of shape (sets, names), for steps, one per set, and for the computed tables"
     def __init__(self, rule, b):
         self.rule,self.device,self.names,n = rule,b.device,[*rule.hypers, 'do_wd'],len(b.sets)
         def new(dtype, *shape): return torch.zeros(shape, dtype=dtype, device=b.device)
         self.values,self.at,self.wide = (new(o, n, len(self.names)) for o in (torch.float64, torch.int64, torch.int8))
-        self.one,self.zero = torch.ones((), device=b.device),torch.zeros((), device=b.device) # For a scaler that says nothing
+        self.one,self.zero = torch.ones((), device=b.device),torch.zeros((), device=b.device) # For values that the scaler does not set
         self.steps = torch.stack([torch.as_tensor(b.steps[i], dtype=torch.int64, device=b.device) for i in b.sets])
         self.sent,self.tables,self.fixed = None,{},{}
         counts = self.steps.unbind()
         for i in b.active: b.steps[i] = b.sts[i]['step'] = counts[b.which[i]]
     def place(self,
-        hypers # For each set the dict of its hypers and of 'do_wd': plain numbers, or tensors of one number on the device
+        hypers # For each set a dict of its hypers and 'do_wd': plain numbers, or tensors of one number on the device
     ):
-        "Let the device have `hypers`; only what has changed is sent"
+        "Send `hypers` to the device if something has changed"
         shape = len(hypers),len(self.names)
         given,wide,ts = np.zeros(shape),np.ones(shape, np.int8),[]
         at = self.values.data_ptr() + 8*np.arange(given.size).reshape(shape)
@@ -206,18 +206,18 @@ class DeviceNumbers:
         self.hypers,self.ts,new = hypers,ts,(given, at, wide)
         if self.sent is not None and all(map(np.array_equal, new, self.sent)): return
         others = [f'{k}={hypers[j][k]!r}' for j,old in self.fixed.items() for k,v in old.items() if hypers[j][k]!=v]
-        if others: raise RuntimeError(f"{self.rule.__name__}: {others[0]} is given to a function of whole tensors, "
-            "where a graph that was captured keeps what it was; capture again")
+        if others: raise RuntimeError(f"{self.rule.__name__}: {others[0]} is passed to a function of whole tensors, "
+            "for which a captured graph keeps the old value; capture again")
         if capturing(self.device): raise RuntimeError(
-            f"{self.rule.__name__}: a hyper changed, and a graph is being captured; call `refresh()` of the optimizer before the capture")
+            f"{self.rule.__name__}: a hyper changed while a graph is being captured; call `refresh()` of the optimizer before the capture")
         for t,x in zip((self.values, self.at, self.wide), new): t.copy_(send(x, self.device))
         self.sent = new
     def _checked(self, k, v):
         if v.numel()==1 and v.dtype in (torch.float32, torch.float64): return v
-        raise TypeError(f"{self.rule.__name__}: {k} is a tensor of {tuple(v.shape)} in {v.dtype}; "
+        raise TypeError(f"{self.rule.__name__}: {k} is a tensor of shape {tuple(v.shape)} and dtype {v.dtype}; "
             "on a GPU it must be one number in float32 or float64")
     def compute(self, prog, dtype, grad_scale=None, found_inf=None):
-        "Count the step and compute the numbers of `prog`: a table in `dtype` by [set, number], which is always at the same place"
+        "Count the step and compute the numbers of `prog`, a table in `dtype` of shape (sets, numbers) whose address never changes"
         key = prog.key
         if key not in self.tables: self.tables[key] = torch.zeros(len(self.hypers), len(prog.consts), dtype=dtype, device=self.device)
         def there(t, other): return other if t is None else t.to(self.device, torch.float32, non_blocking=True)
@@ -235,12 +235,12 @@ class CapturablePlan(Plan):
         self.temporaries,self.results = {},{}
     def table_of(self, b, prog): return self.known.tables[prog.key]
     def plain(self, prog, o, j):
-        "The number `o` that stands for a hyper, in the set `j`, as a plain one"
+        "The plain value in the set `j` of the hyper that the symbol `o` stands for"
         if not isinstance(o, SymbolicNumber): return o
         k = prog.hyper(o)
         v = self.known.hypers[j][k]
         if isinstance(v, Tensor): raise TypeError(
-            f"{self.known.rule.__name__}: {k} is given to a function of whole tensors; let it be a plain number")
+            f"{self.known.rule.__name__}: {k} is a tensor and is passed to a function of whole tensors; make it a plain number")
         if capturing(self.known.device): self.known.fixed.setdefault(j, {})[k] = v
         return v
     def extra(self, prog, i, j): return self.plain(prog, prog.extras[i], j)
@@ -263,7 +263,7 @@ class CapturablePlan(Plan):
 # %% ../../nbs/core/10_capture.ipynb #8a535c30
 @patch
 def program(self:Engine, p, how='plain', low=(), scaled=False):
-    "The `CapturableProgram` of the rule that trains the weight `p`; the rest is as for `record`"
+    "The `CapturableProgram` of the rule that trains the weight `p`, recorded once; other arguments as in `record`"
     rule,kind = self.rule.rule_of(p),launcher_for(p.device)
     key = self.rule.path_of(p),how,tuple(low),scaled,kind
     if key in self.programs: return self.programs[key]
@@ -274,32 +274,32 @@ def program(self:Engine, p, how='plain', low=(), scaled=False):
     try:
         record(rule, hyper, how, prog.sums, low, prog)
         for knobs in prog.asked.values(): list(map(prog.extra, knobs.values()))
-    except NotImplementedError as e: raise NotImplementedError(f'{self.rule.__name__}: capturable=True is not to be had. {e}') from None
+    except NotImplementedError as e: raise NotImplementedError(f'{self.rule.__name__}: capturable=True is not supported: {e}') from None
     self.programs[key] = prog
     return prog
 
 @patch
 def refuse_capturable(self:Engine, p):
-    "Raise unless a step of the weight `p` can be captured"
+    "Raise `NotImplementedError` unless a step of the weight `p` can be captured"
     rule,what = self.rule.rule_of(p),describe_weight(self.rule, p)
     def reasons():
         if rule.memos:
-            yield f"{self.rule.__name__}: capturable=True is not to be had. It remembers numbers on the host ({', '.join(rule.memos)})"
-        if not launcher_for(p.device).captures: yield f'{what} is on {p.device}, where there are no kernels that a graph could replay'
-        if not (is_plain(p) and is_plain(p.grad) and is_dense(p)): yield f'{what} is a wrapper, or does not lie in one block of memory'
+            yield f"{self.rule.__name__}: capturable=True is not supported: the rule keeps numbers on the host ({', '.join(rule.memos)})"
+        if not launcher_for(p.device).captures: yield f'{what} is on {p.device}, which has no kernels that a graph could replay'
+        if not (is_plain(p) and is_plain(p.grad) and is_dense(p)): yield f'{what} is a wrapper or is not one block of memory'
     if why := first(reasons()): raise NotImplementedError(f'{why}; leave `capturable` off')
     self.program(p)
 
 # %% ../../nbs/core/10_capture.ipynb #dc5a8fb5
 @patch
 def device_hypers(self:Engine, b, hypers):
-    "For each set of the batch `b` its hypers and its decay flag, as `DeviceNumbers` takes them"
+    "The hypers and the decay flag of each set of the batch `b`, in the form that `DeviceNumbers` takes"
     def number(k, v): return v if not isinstance(v, Tensor) or v.device==b.device else self.rule.number(k, v, self.called.get(k))
     return [{**{k: number(k, hypers[b.groups[i]][k]) for k in self.rule.hypers}, 'do_wd': float(b.do_wd[i])} for i in b.sets]
 
 @patch
 def device_numbers(self:Engine, b):
-    "The `DeviceNumbers` of the batch `b`, made anew where its sets are others"
+    "The `DeviceNumbers` of the batch `b`, which are made again if its sets have changed"
     part = b.part()
     if b.cache.get('numbers', (None,))[0] is not part:
         self.refuse_capture(b.ps[0])
@@ -308,14 +308,14 @@ def device_numbers(self:Engine, b):
 
 @patch
 def launches(self:Engine, b, hypers, grad_scale, found_inf):
-    "The launches of a step of the batch `b`; a generator, as engines are"
+    "Make the launches of a step of the batch `b`; like engines, this is a generator"
     numbers,part = self.device_numbers(b),b.part()
     numbers.place(self.device_hypers(b, hypers))
     prog = self.program(b.ps[0], b.how, b.low, grad_scale is not None or found_inf is not None)
     if prog.key not in b.cache:
         self.refuse_capture(b.ps[0])
         b.cache[prog.key] = CapturablePlan(prog, b)
-        with on_device(b.device): put(np.full(1, 2**40), b.device) # A capture must not be what compiles it
+        with on_device(b.device): put(np.full(1, 2**40), b.device) # Compile it now, which is impossible during a capture
     plan = b.cache[prog.key]
     plan.known,plan.go = numbers,prog.go and int(prog.go[1:])
     numbers.compute(prog, plan.dtype, grad_scale, found_inf)
@@ -325,7 +325,7 @@ def launches(self:Engine, b, hypers, grad_scale, found_inf):
 # %% ../../nbs/core/10_capture.ipynb #10ede0a7
 @patch
 def run_capturable(self:Engine, batches, hypers, grad_scale=None, found_inf=None):
-    "`run`, with numbers that the device computes"
+    "Do what `run` does, with numbers that the device computes"
     for b in batches:
         if b.copies is None: b.copies = {}
         b.fetch()
@@ -335,7 +335,7 @@ def run_capturable(self:Engine, batches, hypers, grad_scale=None, found_inf=None
 
 @patch
 def refresh(self:Engine, groups):
-    "Send hypers that have changed to the device, where steps that were captured read them; `groups` as for `step`"
+    "Send changed hypers to the device, where captured steps read them; `groups` as for `step`"
     hypers = [{**self.options, **self.numbers(i, hyper)} for i,(_,hyper) in enumerate(groups)]
     for b in self.plans[None].batches if None in self.plans else ():
         if 'numbers' in b.cache: self.device_numbers(b).place(self.device_hypers(b, hypers))

@@ -1,4 +1,4 @@
-"""What an optimizer saves, and what it takes back
+"""What an optimizer saves, and what it accepts when loading
 
 Docs: https://fastopt.github.io/fastopt/core/checkpoints.html.md"""
 
@@ -17,33 +17,35 @@ from .engine import compute_dtype, is_counter
 from .rules import as_number, zeros
 
 # %% ../../nbs/core/06_checkpoints.ipynb #9e073d86
-FORMAT = 1 # Of checkpoints; grows when an older fastopt could no longer read them
+FORMAT = 1 # Version of the checkpoint format; increases when an older fastopt could no longer read it
 
 def _version():
     try: return version('fastopt')
     except PackageNotFoundError: return 'unknown'
 
 def label(rule):
-    "What a checkpoint says about who wrote it"
+    "The label of a checkpoint, a dict that says which rule and which version of fastopt wrote it"
     return dict(rule=rule.named or rule.chain, terms=rule.chain, version=_version(), format=FORMAT)
 
 # %% ../../nbs/core/06_checkpoints.ipynb #70bfd6c6
 def check_label(rule, sd):
-    "Raise unless `sd` is a dict, and what its label says is that `rule` can read it"
+    "Raise an error unless `sd` is a dict and its label, if there is one, says that `rule` can read it"
     name = rule.__name__
-    if not isinstance(sd, dict): raise TypeError(f"{name}: a state_dict is a dict; this is a {type(sd).__name__}")
+    if not isinstance(sd, dict): raise TypeError(
+        f"{name}: a state_dict must be a dict, not a {type(sd).__name__}; load what `state_dict()` returned")
     if (saved := sd.get('fastopt')) is None: return
     bad = (not isinstance(saved, dict) or first(k for k in label(rule) if k not in saved)
         or ('format' if isnan(as_number(saved['format'])) else None))
-    if bad:
-        raise ValueError(f"{name}: the state_dict's 'fastopt' says {saved!r:.80}, and not what rule and version wrote it; load a whole one")
+    if bad: raise ValueError(
+        f"{name}: the state_dict's label 'fastopt' is incomplete: {saved!r:.80}; load a complete state_dict")
     if as_number(saved['format'])>FORMAT: raise ValueError(
         f"{name}: saved by fastopt {saved['version']}, which this fastopt {_version()} cannot read; upgrade with `pip install -U fastopt`")
     if saved['terms']!=rule.chain: raise ValueError(
-        f"{name}: the state_dict is of {saved['rule']!r}, a chain of {saved['terms']}; "
-        f"{name} is one of {rule.chain}. Load it with the rule it is of")
+        f"{name}: the state_dict was saved by {saved['rule']!r}, a chain of {saved['terms']}; "
+        f"{name} is a chain of {rule.chain}. Load it with the rule that saved it")
 
 def foreign_state_error(rule, has):
+    "The error for a state dict with the keys `has` that no optimizer of fastopt saved"
     return ValueError(f"{rule.__name__}: this state_dict was not saved by a fastopt optimizer; it has {', '.join(map(str, has))}")
 
 # %% ../../nbs/core/06_checkpoints.ipynb #2ee384d3
@@ -52,24 +54,24 @@ def _like(engine, p, k, v):
     f = engine.starts(p).get(k, lambda _: p) # `comp` and `y` are like the weight
     own,name = f(p.detach().to(compute_dtype(p.dtype))),engine.rule.__name__
     if not isinstance(v, torch.Tensor):
-        raise ValueError(f"{name}: saved {k!r} is a {type(v).__name__} and no tensor; load a whole state_dict")
+        raise ValueError(f"{name}: saved {k!r} is a {type(v).__name__}, not a tensor; load a complete state_dict")
     if own.shape!=v.shape:
-        raise ValueError(f"{name}: saved {k!r} has shape {tuple(v.shape)}, the weight {tuple(p.shape)}; is it the same model?")
+        raise ValueError(f"{name}: saved {k!r} has shape {tuple(v.shape)}, the weight {tuple(p.shape)}; load it into the same model")
     if v.layout!=torch.strided or v.is_floating_point()!=own.is_floating_point() or v.is_complex(): raise ValueError(
-        f"{name}: saved {k!r} is {v.dtype}, {v.layout}, where {own.dtype} is needed; load the state_dict as it was saved")
+        f"{name}: saved {k!r} is {v.dtype}, {v.layout}, but {own.dtype} is needed; load the state_dict as it was saved")
     return v.detach().clone().to(p.device, v.dtype if f is zeros and v.dtype==torch.bfloat16 and own.dtype==torch.float32 else own.dtype)
 
 def _memo(rule, k, start, v):
-    "The saved memo `v` as a copy, if it is one like `start`"
+    "A copy of the saved memo `v`; raise `ValueError` if its numbers are not those of `start`"
     def fits(a, b):
         if isinstance(a, list): return isinstance(b, (list, tuple)) and all(fits(0., o) for o in b)
-        return not isnan(x := as_number(b)) and x==b # A number too large for a float is another
+        return not isnan(x := as_number(b)) and x==b # A number too large for a float would change
     if isinstance(v, dict) and v.keys()==start.keys() and all(fits(a, v[o]) for o,a in start.items()): return deepcopy(dict(v))
-    raise ValueError(f"{rule.__name__}: saved {k!r} is {v!r:.80}, and not numbers called {', '.join(start)}; load a whole state_dict")
+    raise ValueError(f"{rule.__name__}: saved {k!r} is {v!r:.80}, not a dict of the numbers {', '.join(start)}; load a complete state_dict")
 
 # %% ../../nbs/core/06_checkpoints.ipynb #b6c1b7c4
 def on_host(st):
-    "The state dict `st` with its step and the numbers in its memos as plain ones, also where a GPU has them"
+    "The state dict `st` with its step and the numbers of its memos as plain numbers, copied from the GPU if necessary"
     def plain(v): return v.item() if isinstance(v, torch.Tensor) and not v.ndim else [*map(plain, v)] if isinstance(v, list) else v
     memos = {k: {o: plain(v) for o,v in memo.items()} for k,memo in st.items() if isinstance(memo, dict)}
     new = memos | ({'step': plain(st['step'])} if is_counter(st.get('step')) else {})
@@ -77,7 +79,7 @@ def on_host(st):
 
 def flatten_memos(st):
     "The state dict `st` with its memos as numbers and tensors: `memo.product` for the number `product` of `memo`"
-    # What users keep for no weight may be anything
+    # Users may keep anything under keys that are no weights
     st = on_host(st) if isinstance(st, dict) else st
     memos = {k:v for k,v in st.items() if isinstance(v, dict)} if isinstance(st, dict) else {}
     if not memos: return st # As PyTorch does
@@ -86,7 +88,7 @@ def flatten_memos(st):
     return {**{k:v for k,v in st.items() if k not in memos}, **flat}
 
 def unflatten_memos(rule, st):
-    "The state dict `st` with the memos of `rule` as dicts again, where all their numbers are there"
+    "The state dict `st` with the memos of `rule` restored as dicts, if all of their numbers are present"
     st = dict(st)
     for k,start in rule.memos.items():
         if k not in st and all(f'{k}.{o}' in st for o in start): st[k] = {o: st.pop(f'{k}.{o}') for o in start}
@@ -96,14 +98,15 @@ def unflatten_memos(rule, st):
 
 # %% ../../nbs/core/06_checkpoints.ipynb #fca748fd
 def load_state(engine, p, st, labelled=True):
-    "What `st`, saved for the weight `p`, says, as a checked copy; names that the rule does not know are for `labelled` checkpoints only"
+    "A checked copy of `st`, the saved state of the weight `p`; only `labelled` checkpoints may have names that the rule does not know"
     rule = engine.rule
     own,name = rule.rule_of(p),rule.__name__
-    if not isinstance(st, dict): raise TypeError(f"{name}: the state of a weight is a dict; saved is a {type(st).__name__}")
+    if not isinstance(st, dict): raise TypeError(
+        f"{name}: the saved state of a weight must be a dict, not a {type(st).__name__}; load a complete state_dict")
     st,needs = unflatten_memos(own, st),['step', *own.state, *own.memos]
     if (lack := first(k for k in needs if k not in st)) and any(k in st for k in needs): raise ValueError(
         f"{name}: the state saved for a weight of shape {tuple(p.shape)} has no {lack!r}, "
-        f"only {', '.join(map(str, st))}; load a whole state_dict")
+        f"only {', '.join(map(str, st))}; load a complete state_dict")
     if not labelled and (alien := first(k for k in st if k not in (*needs, 'do_wd', 'force_train', 'comp', 'y', 'y_mom'))):
         raise foreign_state_error(rule, st)
     return {k: _entry(engine, p, k, v) for k,v in st.items()}
@@ -114,8 +117,8 @@ def _entry(engine, p, k, v):
     if k in (*own.state, 'comp', 'y'): return _like(engine, p, k, v)
     if k in own.memos: return _memo(rule, k, own.memos[k], v)
     if k=='step' and (isnan(n) or n<0 or n%1):
-        raise ValueError(f"{rule.__name__}: saved 'step' is {v!r}, and no number of steps; load a whole state_dict")
+        raise ValueError(f"{rule.__name__}: saved 'step' is {v!r}, not a number of steps; load a complete state_dict")
     if k in ('do_wd', 'force_train') and n not in (0, 1):
-        raise ValueError(f"{rule.__name__}: saved {k!r} is {v!r}, which must be True or False")
+        raise ValueError(f"{rule.__name__}: saved {k!r} is {v!r}, but must be True or False; load a complete state_dict")
     if k in ('step', 'do_wd', 'force_train'): return int(n) if k=='step' else bool(n)
     return v.detach().clone().to(p.device) if isinstance(v, torch.Tensor) else deepcopy(v)

@@ -1,4 +1,4 @@
-"""How a rule is run: tensor by tensor, or on lists of tensors, with 16-bit weights handled once for all
+"""How a rule is run: tensor by tensor or on lists of tensors, with 16-bit weights handled in one place
 
 Docs: https://fastopt.github.io/fastopt/core/engine.html.md"""
 
@@ -25,8 +25,8 @@ from .rules import Question, clone, unknown_name, zeros
 
 # %% ../../nbs/core/02_engine.ipynb #5ea1d0b7
 def unavailable(what):
-    "The error of a term that asks stand-ins for `what`"
-    return NotImplementedError(f"{what} of a tensor is known only where a term meets tensors themselves; "
+    "The error for a term that asks a stand-in for `what`, such as the truth of a tensor"
+    return NotImplementedError(f"{what} of a tensor is not available, because this engine runs a term on many tensors or on symbols; "
         "use `torch.where` for a choice, a function marked `each` for whole tensors, or how='eager'")
 
 @lru_cache
@@ -35,8 +35,8 @@ def _callable(nm):
     return callable(getattr(Tensor, nm))
 
 class StandIn:
-    "What a term meets in place of tensors: `do` does what it asks of them; what would be a plain number is refused"
-    own = True # May it be written to?
+    "Base class of what a term receives in place of tensors: `do` runs each operation, and plain numbers raise an error"
+    own = True # May terms write to it?
     @classmethod
     def __torch_function__(cls, f, types, args=(), kwargs=None): return cls.do(f.__name__, *args, **(kwargs or {}))
     def __getattr__(self, nm):
@@ -60,24 +60,24 @@ for _nm in 'lt le gt ge eq ne add sub mul pow matmul'.split(): _operator(_nm, _n
 for _nm in 'and or xor'.split(): _operator(_nm, f'bitwise_{_nm}')
 for _nm in dict(truediv='div', floordiv='floor_divide', mod='remainder').items(): _operator(*_nm)
 for _nm in 'float int index'.split(): _refused(_nm, 'The number')
-for _nm in 'len iter contains getitem setitem'.split(): _refused(_nm, 'Any entry')
+for _nm in 'len iter contains getitem setitem'.split(): _refused(_nm, 'An entry')
 _refused('bool', 'The truth (`if`, `and`, `not`, `max`)')
-StandIn.__hash__ = object.__hash__ # Which `__eq__` would take away
+StandIn.__hash__ = object.__hash__ # Defining `__eq__` removes it
 
 # %% ../../nbs/core/02_engine.ipynb #36c3b837
 class Pool:
-    "Memory for temporary tensors of `dtype` on a CPU, each of at most `n` numbers"
+    "Reusable memory for temporary tensors of `dtype` on a CPU, each of at most `n` numbers"
     def __init__(self, n, dtype): self.n,self.dtype,self.free,self.numbers = n,dtype,[],{}
     def take(self): return self.free.pop() if self.free else torch.empty(self.n, dtype=self.dtype)
     def number(self, x):
-        "The number `x` as a tensor, of which PyTorch would else make one for each operation; it has no key for the sign of 0"
+        "The number `x` as a cached tensor, which PyTorch would make for each operation; 0 is returned as it is, since 0 and -0 are one key"
         if not isinstance(x, (int, float)) or not x: return x
         if x not in self.numbers: self.numbers[x] = torch.tensor(x, dtype=self.dtype)
         return self.numbers[x]
 
 class TensorList(StandIn):
-    "A list `ts` of tensors that does arithmetic as one tensor, with results in memory of the `pool`; `own` unless a term may only read it"
-    memory = keep = None # What goes back to the pool with this list, and lists that it shows the memory of
+    "A list `ts` of tensors that does arithmetic like one tensor, with results in memory of `pool`; terms may write to it if it is `own`"
+    memory = keep = None # The memory that returns to the pool with this list, and the lists whose memory it views
     def __init__(self, ts, pool=None, own=True): self.ts,self.pool,self.own = list(ts),pool,own
     def __del__(self):
         if self.memory is not None: self.pool.free.append(self.memory)
@@ -93,7 +93,7 @@ class TensorList(StandIn):
 def _nth(o, i): return o.ts[i] if isinstance(o, TensorList) else o
 
 def _result(ts, pool, args):
-    "The list of `ts`, which keeps those of `args` alive whose memory it shows, as views do"
+    "Wrap `ts` in a `TensorList` that keeps those of `args` alive whose memory it views"
     res = TensorList(ts, pool)
     lent = [o for o in args if isinstance(o, TensorList) and (o.memory is not None or o.keep)]
     if lent: res.keep = [o for o in lent if res.ts[0].untyped_storage().data_ptr()==o.ts[0].untyped_storage().data_ptr()]
@@ -107,16 +107,17 @@ def _op(nm):
     return f
 
 def _on_lists(nm, *args, **kwargs):
-    "Operation `nm` on lists: `torch._foreach_{nm}` where it takes these arguments, else tensor by tensor"
+    "Run the operation `nm` on lists, with `torch._foreach_{nm}` if that accepts the arguments, otherwise tensor by tensor"
     writes = nm.endswith('_') and not nm.endswith('__')
     if writes and args and not getattr(args[0], 'own', True):
-        raise TypeError(f'{nm} would write into what a term was lent; only its own state may be written to')
+        raise TypeError(f'{nm} would write into a tensor that a term may only read; a term may write only to its own state')
     lone = args and isinstance(args[0], TensorList) and args[0].pool and len(args[0].ts)==1
     if lone and (res := _on_one(nm, *args, **kwargs)) is not None: return res
     lists = [o for o in (*args, *kwargs.values()) if isinstance(o, TensorList)]
-    if not lists: raise unavailable(f'`{nm}`') # It was given a list of stand-ins, as `torch.stack` is
-    if writes and not isinstance(args[0], TensorList): raise TypeError(f'{nm} would write into something that is not a list')
-    fast = getattr(torch, f'_foreach_{nm}', None) if nm not in ('norm', 'max') else None # These two are of whole tensors
+    if not lists: raise unavailable(f'`{nm}`') # The stand-ins were in a list, as for `torch.stack`
+    if writes and not isinstance(args[0], TensorList): raise TypeError(
+        f'{nm} would write into a {type(args[0]).__name__}; a term may write only to its own state')
+    fast = getattr(torch, f'_foreach_{nm}', None) if nm not in ('norm', 'max') else None # These two reduce whole tensors
     if fast and isinstance(args[0], TensorList) and _alike(args, kwargs):
         res = fast(*[getattr(o, 'ts', o) for o in _shared(nm, args)], **kwargs)
     else:
@@ -132,7 +133,7 @@ _INTO = frozenset(
 _IN_PLACE = frozenset('add_ sub_ mul_ div_ addcmul_ addcdiv_ copy_ sqrt_ lerp_'.split())
 
 def _on_one(nm, a, *args, **kwargs):
-    "Operation `nm` on lists of one tensor, in place or in memory of the pool of `a`; `None` if it is not one of the simple ones"
+    "Run the operation `nm` on lists of one tensor, in place or in memory of the pool of `a`; `None` if it is not one of the simple ones"
     pool,ts = a.pool,[o.ts[0] for o in (a, *args) if isinstance(o, TensorList)]
     given = [_nth(o, 0) for o in args]
     if nm.rstrip('_') in ('add', 'sub', 'mul', 'div'): given = list(map(pool.number, given))
@@ -150,27 +151,27 @@ def _on_one(nm, a, *args, **kwargs):
     return res
 
 def _alike(args, kwargs):
-    "Do all lists hold tensors of the same shapes? `_foreach` functions do not broadcast quickly, or at all"
+    "Do all lists hold tensors of the same shapes? The `_foreach` functions broadcast slowly or not at all"
     a,*bs = [o.ts for o in args if isinstance(o, TensorList)]
     if any(map(risinstance(Tensor), args)) or any(map(risinstance(TensorList), kwargs.values())): return False
     return all(x.shape==y.shape for b in bs for x,y in zip(a, b))
 
 def _shared(nm, args):
-    "`args` with a number as one tensor: on a CPU, PyTorch would make one for each tensor of the list, which takes longer than a small step"
+    "`args` with numbers as tensors: on a CPU, PyTorch would make one for each tensor of the list, which takes longer than a small step"
     t = args[0].ts[0]
     if nm.rstrip('_') not in ('add', 'mul', 'div') or t.device.type!='cpu' or not t.is_floating_point(): return args
     return [torch.tensor(o, dtype=t.dtype) if isinstance(o, (int, float)) else o for o in args]
 
 # %% ../../nbs/core/02_engine.ipynb #c4be1a07
-LARGEST_STACKED = 64*64 # Numbers in a tensor that a CPU is faster with in a stack
-LARGEST_STACK = 2**24 # Numbers in a stack
+LARGEST_STACKED = 64*64 # Most numbers in a tensor for which a stack is faster on a CPU
+LARGEST_STACK = 2**24 # Most numbers in a stack
 
 def call_each(
     f, # A function of whole tensors, see `each`
-    calls, # For each call its arguments, tensors and others
-    kwargs # For each call its keywords
+    calls, # The positional arguments of each call, tensors and others
+    kwargs # The keyword arguments of each call
 ):
-    "The results of `f`, which is given tensors of one shape in a stack where it takes one and that is faster"
+    "The results of all calls of `f`; tensors of one shape are stacked into one call if `f` accepts that and it is faster"
     def form(i): return *((o.shape, o.dtype) if isinstance(o, Tensor) else repr(o) for o in calls[i]),repr(kwargs[i])
     def most(i):
         n,on_cpu = (max(o.numel() for o in calls[i] if isinstance(o, Tensor)),
@@ -191,11 +192,11 @@ LOWP = ('plain', 'kahan', 'stochastic')
 DROP = {torch.bfloat16: 16, torch.float16: 13} # Bits of a float32 that do not fit
 
 def compute_dtype(dtype):
-    "Steps are computed in this dtype"
+    "The dtype in which steps of weights of `dtype` are computed: float64 for float64, otherwise float32"
     return torch.float64 if dtype==torch.float64 else torch.float32
 
 def write_back(p, u, comp, round, how):
-    "The weight that `p-u` becomes and the next `comp`: for anything that does arithmetic, `round` to weights and back"
+    "The rounded weight `p-u` and the next `comp`, for anything that does arithmetic; `round` converts to the weights' dtype and back"
     if how!='kahan': return round(p-u),None
     t = comp-u
     new = round(p+t)
@@ -203,11 +204,11 @@ def write_back(p, u, comp, round, how):
 
 # %% ../../nbs/core/02_engine.ipynb #c42363ad
 def dither_seed(step):
-    "A whole number below 2^24, exact in float32"
+    "The seed of `dither` for the weights at `step`: a whole number below 2^24, which is exact in float32"
     return (step*2654435761 >> 8) & 0xFFFFFF
 
 def dither(x, dtype, seed):
-    "float32 `x` rounded at random to a neighbour in `dtype`, right in the mean (below float16's 6e-5: to nearest)"
+    "The float32 tensor `x` rounded stochastically to `dtype`, unbiased (below float16's 6e-5 it is rounded to nearest)"
     y,drop,mask = x.contiguous() if not is_dense(x) else x,DROP[dtype],0xFFFFFFFF
     h = torch.arange(y.numel(), device=x.device)*0x9E3779B1 + seed*0x85EBCA77 & mask
     for shift,mul in ((16, 0x7FEB352D), (15, 0x846CA68B), (16, 1)): h = (h ^ (h >> shift))*mul & mask # lowbias32, a hash by C. Wellons
@@ -222,38 +223,38 @@ def state_seed(rule, k, step):
 
 # %% ../../nbs/core/02_engine.ipynb #72b04b82
 def same_objects(xs, ys):
-    "Are these two lists of the very same objects?"
+    "Do the lists `xs` and `ys` hold the identical objects?"
     return len(xs)==len(ys) and all(map(is_, xs, ys))
 
 class Batch:
-    "Weights that share rule, device and dtypes, so that an engine can step them together; group, step and decay flag are each weight's own"
+    "Weights that share rule, device and dtypes, which an engine steps together; each weight has its own group, step and decay flag"
     def __init__(self,
         rule, # `Rule` of all of them
         ps, # Weights
         sts, # Their state dicts
         how='plain', # How 16-bit weights land, one of `LOWP`
-        total=0, # Numbers in all weights of the model
-        groups=None, # Group of each weight
-        gs=None, # Their gradients, or what stands in for one that is missing
-        kind=None # What `sort` tells batches apart by
+        total=0, # The number of elements in all weights of the model
+        groups=None, # Index of the group of each weight
+        gs=None, # Their gradients, or stand-ins for missing ones
+        kind=None # The key by which `sort` tells batches apart
     ):
         gs = [p.grad for p in ps] if gs is None else gs
-        w,st = ps[0],sts[0] # What they share is read from the first
+        w,st = ps[0],sts[0] # Shared properties are read from the first weight
         self.rule,self.ps,self.sts,self.total,self.kind = rule,ps,sts,total,kind
-        self.cache,self.gs = {},None # What engines want to find again at the next step: plans, tables; gradients in a step
-        self.copies = None # A dict of weight to memory for its gradient's copy, where that must stay at one place
+        self.cache,self.gs = {},None # What engines keep for the next step, such as plans and tables; the gradients during a step
+        self.copies = None # A dict of weight to the memory for its gradient's copy, if that must keep its address
         self.device,self.dtype = w.device,w.dtype
         self.groups,self.steps,self.do_wd = groups or [0]*len(ps),[o['step'] for o in sts],[o.get('do_wd', True) for o in sts]
         self.how = how if w.dtype in DROP else 'plain'
         kept = [*rule.state, *(['comp'] if self.how=='kahan' else [])]
-        self.bufs = {k: [o[k] for o in sts] for k in kept} # State by name, a tensor for each weight
+        self.bufs = {k: [o[k] for o in sts] for k in kept} # State by name, one tensor for each weight
         self.low = [k for k in rule.state if st[k].dtype==torch.bfloat16]
         self.plain = is_plain(w) and is_plain(gs[0]) and not w.is_neg() # Can engines reach into the memory of the weights?
         self.dense = self.plain and is_dense(w)
         if self.plain: self.remember(gs)
         self.arrange([i for i,p in enumerate(ps) if p.grad is None])
     def remember(self, gs):
-        "Note where all tensors lie and how they are to be read, for `holds` to compare; `gs` are the gradients"
+        "Record the addresses and layouts of all tensors, which `holds` compares; `gs` are the gradients"
         columns = dict(self.bufs, p=self.ps, g=gs)
         self.forms = [(g.dtype, g.stride()) for g in gs]
         self.looks = {k: MemoryCheck(ts) for k,ts in columns.items()}
@@ -264,18 +265,18 @@ class Batch:
 # %% ../../nbs/core/02_engine.ipynb #3e61b8d7
 @patch
 def arrange(self:Batch, missing):
-    "Tell apart the sets of numbers of the weights whose gradients are not `missing`"
+    "Work out the sets of numbers for all weights but those at the indices `missing`, which have no gradient"
     self.missing,self.parts,seen = missing,{},{}
     self.active = [i for i in range(len(self.ps)) if i not in gone] if (gone := set(missing)) else range(len(self.ps))
-    self.places = self.active if missing else slice(None) # The same, as an index
+    self.places = self.active if missing else slice(None) # `active` as an index
     alike = [repr([st[k] for k in self.rule.memos]) for st in self.sts] if self.rule.memos else self.groups
     keys = list(zip(self.groups, self.steps, self.do_wd, alike))
     which = [seen.setdefault(keys[i], len(seen)) for i in self.active]
     self.which = np.zeros(len(self.ps), dtype=np.int32)
     self.which[self.places] = which
-    # The first weight of each
+    # The first weight of each set
     self.sets = [self.active[which.index(j)] for j in range(len(seen))] if len(seen)<len(which) else list(self.active)
-    # One for all of a set; who makes no step keeps the old one
+    # The weights of a set share one; a weight that makes no step keeps its old one
     memos = [deepcopy(self.memos_of(j)) for j in range(len(seen))] if self.rule.memos else ()
     for i in self.active if memos else (): self.sts[i].update(memos[self.which[i]])
     self.memos = {k: [st[k] for st in self.sts] for k in self.rule.memos}
@@ -285,7 +286,7 @@ def memos_of(self:Batch, j): return {k: self.sts[self.sets[j]][k] for k in self.
 
 @patch
 def part(self:Batch, sets=None):
-    "The weights of some `sets` of numbers, or of all"
+    "The `Part` of the weights with the `sets` of numbers, or with all sets"
     sets = tuple(range(len(self.sets)) if sets is None else sets)
     if sets not in self.parts: self.parts[sets] = Part(self, sets)
     part = self.parts[sets]
@@ -295,14 +296,14 @@ def part(self:Batch, sets=None):
 # %% ../../nbs/core/02_engine.ipynb #a7e4c81d
 @patch
 def advance(self:Batch):
-    "Count the step, and fetch the gradients"
+    "Count the step and fetch the gradients"
     for i in self.active: self.steps[i] += 1
     for i in self.active: self.sts[i]['step'] = self.steps[i]
     self.fetch()
 
 @patch
 def fetch(self:Batch):
-    "Fetch the gradients, in the layout of the weights"
+    "Fetch the gradients, copying those that are not in the layout of their weights"
     self.gs = [p.grad for p in self.ps]
     if not self.plain: return
     for i in self.copied:
@@ -313,7 +314,7 @@ def fetch(self:Batch):
 # %% ../../nbs/core/02_engine.ipynb #311b24d5
 @patch
 def place_of_copy(self:Batch, i, dtype):
-    "Memory for a copy in `dtype` of the gradient of weight `i`, as the weight lies"
+    "Memory for a copy in `dtype` of the gradient of weight `i`, in the layout of the weight"
     def new(): return torch.empty_like(self.ps[i], dtype=dtype)
     if self.copies is None: return new()
     if i not in self.copies: self.copies[i] = new()
@@ -321,44 +322,44 @@ def place_of_copy(self:Batch, i, dtype):
 
 @patch
 def drop(self:Batch):
-    "Forget the gradients, so that their memory can be freed"
+    "Drop the references to the gradients, so that their memory can be freed"
     for o in (self, *self.parts.values()): o.gs = None
 
 # %% ../../nbs/core/02_engine.ipynb #c1d8a6f3
 def copied(memo):
-    "A copy of the dict `memo`; its numbers, plain or on a device, are never written to"
+    "A copy of the dict `memo` and its lists; the numbers, plain or on a device, are shared because nothing writes to them"
     return {k: [*v] if isinstance(v, list) else v for k,v in memo.items()}
 
 class Part:
-    "Those weights of the `batch` that have one of the `sets` of numbers; what is not said here is as in the batch"
+    "The weights of the `batch` that have one of the `sets` of numbers; all other attributes are those of the batch"
     def __init__(self, batch, sets):
         self.batch,self.sets,self.blocks = batch,sets,{}
         place = np.full(len(batch.sets), -1, dtype=np.int32)
         place[list(sets)] = np.arange(len(sets))
-        self.which = place[batch.which] # For each weight of the batch the place of its set in `sets`
+        self.which = place[batch.which] # For each weight of the batch, the position of its set in `sets`, or -1
         self.which[batch.missing] = -1
         self.ids = np.flatnonzero(self.which>=0)
-        self.places = None if len(self.ids)==len(batch.ps) else self.ids # Of its weights in the batch, if they are not all
+        self.places = None if len(self.ids)==len(batch.ps) else self.ids # The indices of its weights in the batch, or `None` for all
         self.ps,self.bufs = self.of(batch.ps),{k: self.of(ts) for k,ts in batch.bufs.items()}
-        # The set of each of its weights, and their numbers
+        # The set of each of its weights, and the number of their elements
         self.own,self.size = self.which[self.ids].tolist(),sum(p.numel() for p in self.ps)
     def __getattr__(self, k): return getattr(self.batch, k)
     def of(self, ts):
-        "Those of `ts`, one for each weight of the batch, that belong to its own weights"
+        "The entries of `ts`, which has one for each weight of the batch, that belong to this part"
         return ts if self.places is None else [ts[i] for i in self.ids]
     @property
     def step(self): return self.steps[self.batch.sets[self.sets[0]]]
     def recall(self, hyper):
-        "`hyper` with memos to write to"
+        "`hyper` with copies of the memos, which terms may write to"
         return {**hyper, **{k: AttrDict(copied(v)) for k,v in self.memos_of(self.sets[0]).items()}} if self.memos else hyper
     def memorize(self, hyper):
-        "Keep the memos of `hyper`"
+        "Write the memos in `hyper` back to the batch"
         for k,v in self.memos_of(self.sets[0]).items(): v.update(hyper[k])
 
 # %% ../../nbs/core/02_engine.ipynb #7ed44d8b
 @patch
 def holds(self:Batch, state):
-    "Is all that this batch knows of its weights, their gradients and their part of `state` still true? A gradient may be missing"
+    "Does everything that this batch has recorded about its weights, gradients and `state` still hold? Gradients may be missing"
     sts = list(map(state.get, self.ps))
     if not self.plain or not same_objects(sts, self.sts): return False
     try: now = {k: list(map(itemgetter(k), sts)) for k in (*self.bufs, *self.memos, 'step')}
@@ -371,10 +372,10 @@ def holds(self:Batch, state):
 
 @patch
 def follow(self:Batch):
-    "Look at the gradients: do they have the forms that this batch knows?"
+    "Update the addresses of the gradients, and return whether they still have the layouts that this batch has recorded"
     gs = [p.grad if p.requires_grad else None for p in self.ps]
     missing = [i for i,g in enumerate(gs) if g is None]
-    if missing and self.memos: return False # Memos of weights that do not make the step are their own from then on
+    if missing and self.memos: return False # A weight that skips a step needs memos of its own from then on
     for i in missing: gs[i] = self.stand_in(i)
     self.at['g'] = self.looks['g'](gs)
     if self.at['g'] is None: return False
@@ -384,44 +385,44 @@ def follow(self:Batch):
 # %% ../../nbs/core/02_engine.ipynb #90f4b6d2
 @patch
 def columns(self:Batch):
-    "All tensors that the batch looks at, by name: weights, state and gradients, or what stands in for a missing one"
+    "All tensors that the batch inspects, by name: state, weights (`p`) and gradients (`g`), with stand-ins for missing ones"
     return dict(self.bufs, p=self.ps, g=[p.grad if i not in self.missing else self.stand_in(i) for i,p in enumerate(self.ps)])
 
 @patch
 def stand_in(self:Batch, i):
-    "What is looked at where the gradient of weight `i` is missing: a tensor of its form"
+    "A tensor with the layout of the missing gradient of weight `i`, which is inspected in its place"
     p,(dtype,stride) = self.ps[i],self.forms[i]
     return p.detach() if (p.dtype, p.stride())==(dtype, stride) else torch.empty_strided(p.shape, stride, dtype=dtype, device=p.device)
 
 # %% ../../nbs/core/02_engine.ipynb #74900443
 def _tensors(o):
-    "What an engine hands to a function across all weights, as a list of tensors"
+    "An argument of a function across all weights, as a list of tensors"
     return o if isinstance(o, list) else o.ts if isinstance(o, TensorList) else [o]
 
 def _next(run, answer=None):
-    "The next `Question` of a generator, or `None` at its end"
+    "Send `answer` to the generator `run` and return its next `Question`, or `None` at its end"
     try: return run.send(answer)
     except StopIteration: return None
 
 def _join(questions):
-    "One question about the weights of all `questions`, which ask the same function"
+    "Join `questions`, which ask the same function, into one question about all of their weights"
     tensors = [sum(map(_tensors, os), []) for os in zip(*[o.tensors for o in questions])]
     return Question(questions[0].across, tensors, [k for o in questions for k in listify(o.knobs)])
 
 # %% ../../nbs/core/02_engine.ipynb #93a66dec
 def run_together(runs):
-    "The generators `runs` as one: each goes to its next question, those that ask the same function are answered together"
+    "Join the generators `runs` into one: each runs to its next question, and equal questions are answered together"
     runs = list(runs)
     asked = [_next(r) for r in runs]
     while any(asked):
         across = first(asked, bool).across
-        mine = [i for i,o in enumerate(asked) if o and o.across is across] # The others run another rule of a route
+        mine = [i for i,o in enumerate(asked) if o and o.across is across] # The others run the other rule of a route
         answer = yield _join([asked[i] for i in mine])
         for i in mine: asked[i] = _next(runs[i], answer)
 
 # %% ../../nbs/core/02_engine.ipynb #22b1aaba
 def cast_answers(run, dtype, device):
-    "The generator `run`, with tensors among the answers it is sent cast"
+    "The generator `run`, with all tensors in the answers that it is sent cast to `dtype` and `device`"
     def cast(o): return o.to(device, dtype) if isinstance(o, Tensor) else o
     answer = None
     while True:
@@ -431,7 +432,7 @@ def cast_answers(run, dtype, device):
 
 # %% ../../nbs/core/02_engine.ipynb #ceabdc7f
 def run_to_end(run):
-    "Run the generator `run` to its end"
+    "Run the generator `run` to its end, answering each `Question`"
     asked = _next(run)
     while asked:
         across,tensors,knobs = asked
@@ -442,7 +443,7 @@ def run_to_end(run):
 
 # %% ../../nbs/core/02_engine.ipynb #94d7a1ce
 def by_set(f):
-    "An engine that goes from set to set: it runs `f` on the part of the batch that has the set"
+    "Turn `f`, which runs a part with one set of numbers, into an engine that goes from set to set; use it as a decorator"
     @wraps(f)
     def run(rule, b, hypers, sets=None):
         return run_together(f(rule, b.part([j]), hypers[j]) for j in (range(len(hypers)) if sets is None else sets))
@@ -460,13 +461,13 @@ def _eager(rule, b, i, hyper):
     if b.dtype not in DROP: w.sub_(u)
     else:
         new,comp = write_back(p, u, b.how=='kahan' and state['comp'].to(ct), _round(b.dtype, b.how, b.step), b.how)
-        w.copy_(new.to(w.dtype)) # Between float32 and float16 PyTorch would forget a pending sign
+        w.copy_(new.to(w.dtype)) # Between float32 and float16 PyTorch would drop a lazy negation
         if b.how=='kahan': state['comp'].copy_(comp)
     for k in b.low: b.bufs[k][i].copy_(dither(state[k], torch.bfloat16, state_seed(rule, k, b.step)))
 
 @by_set
 def eager(rule, b, hyper):
-    "Run `rule` on the batch `b`, tensor by tensor"
+    "Run `rule` on the part `b` of a batch, tensor by tensor"
     hypers = [b.recall(hyper) for _ in b.ps]
     yield from run_together(_eager(rule, b, i, h) for i,h in enumerate(hypers))
     b.memorize(hypers[0])
@@ -475,7 +476,7 @@ def eager(rule, b, hyper):
 PIECE = 2*2**20 # Bytes
 
 def _cutting(rule, n):
-    "The function that cuts a row of tensors of one shape into such rows, of at most `n` numbers each if `rule` allows it"
+    "A function that splits a row of tensors of one shape into smaller rows, of at most `n` numbers per tensor, as far as `rule` allows it"
     def flat(row): return zip(*[flat_view(t.detach()).split(n) for t in row])
     def by_rows(row):
         p = row[0]
@@ -484,10 +485,10 @@ def _cutting(rule, n):
     return flat if rule.elementwise else by_rows if rule.row_by_row else lambda row: [row]
 
 def _pieces(rule, b):
-    "Rows (weight, gradient, state …), cut and gathered into lists of at most `PIECE` bytes"
+    "Yield rows (weight, gradient, state …), split and gathered into lists of at most `PIECE` bytes if possible"
     size,piece,total = compute_dtype(b.dtype).itemsize,[],0
-    alone = PIECE/16 if b.device.type=='cpu' else PIECE # From so many bytes on, a tensor is worth a piece of its own
-    in_order = any(t.across for t in rule.terms) # A function across all weights is given them in one order by all engines
+    alone = PIECE/16 if b.device.type=='cpu' else PIECE # A tensor of more bytes than this is a piece of its own
+    in_order = any(t.across for t in rule.terms) # All engines pass weights to a function across all weights in the same order
     cut = _cutting(rule, PIECE//size) if b.dense and b.how!='stochastic' and not b.low else lambda row: [row]
     for row in zip(b.ps, b.gs, *b.bufs.values()):
         for r in cut(row) if row[0].numel()*size>PIECE else [row]:
@@ -519,7 +520,7 @@ def _foreach(rule, b, pool, piece, hyper):
 
 @by_set
 def on_lists(rule, b, hyper):
-    "Run `rule` on the batch `b`, as lists of tensors"
+    "Run `rule` on the part `b` of a batch, as lists of tensors"
     if not b.plain: return (yield from eager.__wrapped__(rule, b, hyper))
     pieces = list(_pieces(rule, b))
     hypers = [b.recall(hyper) for _ in pieces]
@@ -528,14 +529,14 @@ def on_lists(rule, b, hyper):
     b.memorize(hypers[0])
 
 # %% ../../nbs/core/02_engine.ipynb #50ef3734
-engines = dict(eager=eager, foreach=on_lists) # `fused` and `auto` add themselves, and `foreach` in blocks takes the place of lists
+engines = dict(eager=eager, foreach=on_lists) # Other modules add `fused` and `auto`, and replace `foreach` by its form in blocks
 
 def describe_weight(rule, p):
-    "Names the weight `p` of `rule` in an error"
+    "How error messages call the weight `p` of `rule`"
     return f"{rule.__name__}: a weight of shape {tuple(p.shape)}"
 
 def refuse_weight(rule, p):
-    "Raise if `rule` could never train the weight `p`"
+    "Raise an error if `rule` could never train the weight `p`, whatever its memory and state"
     if isinstance(p, torch.nn.parameter.UninitializedTensorMixin): raise ValueError(
         f"{rule.__name__}: a weight has no shape yet; send one batch through the model before making the optimizer")
     what = describe_weight(rule, p)
@@ -548,88 +549,89 @@ def refuse_weight(rule, p):
 
 # %% ../../nbs/core/02_engine.ipynb #a326c160
 def refuse_memory(rule, p):
-    "Raise if the weight `p` and its gradient do not lie as a step needs them"
+    "Raise an error if the weight `p` and its gradient do not fit together or lack memory"
     what,g = describe_weight(rule, p),p.grad
     if g.shape!=p.shape:
         raise ValueError(f"{what} has a gradient of shape {tuple(g.shape)}; call `zero_grad` before changing a weight's shape")
     if g.device!=p.device: raise ValueError(f"{what} is on {p.device}, its gradient on {g.device}; call `zero_grad` before moving a weight")
     if not g.is_floating_point():
-        raise TypeError(f"{what} has a gradient of dtype {g.dtype}; only floating point gradients can be followed")
-    for o,whose in ((p, ''), (g, ', in its gradient')):
+        raise TypeError(f"{what} has a gradient of dtype {g.dtype}; only floating point gradients can be used, so set `grad` to None")
+    for o,whose in ((p, ''), (g, ' for its gradient')):
         if lacks_memory(o):
-            raise ValueError(f"{what} has no memory behind it{whose}: its storage was resized; give it memory, or leave it out of the step")
+            raise ValueError(f"{what} has no memory{whose}, because its storage was resized; give it memory, or leave it out of the step")
     if is_plain(p) and overlaps_itself(p):
-        raise ValueError(f"{what} has elements that share memory, as `expand` makes them; train its `.contiguous()`")
+        raise ValueError(f"{what} has elements that share memory, as after `expand`; train its `.contiguous()`")
 
 # %% ../../nbs/core/02_engine.ipynb #57dc9aec
 def refuse_sharded(engine, p):
-    "Raise if `engine` would take the weight `p`, a part of one, for all of it, or cannot reach its memory"
+    "Raise an error if `engine` needs the whole weight of which `p` is a shard, or cannot reach the memory of `p`"
     rule,what = engine.rule,describe_weight(engine.rule, p)
     def needs():
-        if asks := first(t for t in rule.terms if t.across): yield f'asks about all weights at once ({asks})'
-        if engine.skip_nonfinite: yield 'looks at all gradients at once (skip_nonfinite)'
-        if engine.lowp=='stochastic' or engine.state_dtype: yield 'rounds at random by the place in the whole weight (lowp, state_dtype)'
+        if asks := first(t for t in rule.terms if t.across): yield f'needs a number about all weights ({asks})'
+        if engine.skip_nonfinite: yield 'checks all gradients together (skip_nonfinite)'
+        if engine.lowp=='stochastic' or engine.state_dtype: yield 'rounds at random by positions in the whole weight (lowp, state_dtype)'
     if is_sharded(p) and (why := first(needs())): raise TypeError(
-        f"{what} is one part of several that other processes hold, and this optimizer {why}; "
+        f"{what} is a shard whose other parts are in other processes, but this optimizer {why}; "
         "use another rule or setting, or do not shard the weights")
     if not (is_plain(p) and is_plain(p.grad)) and engine.how not in ('auto', 'eager'): raise TypeError(
         f"{what} is a {type(p).__name__} on {p.device}, whose memory how={engine.how!r} cannot reach; use how='auto' or 'eager'")
 
 # %% ../../nbs/core/02_engine.ipynb #fdf40999
 def is_counter(step):
-    "Is `step` a count that a device keeps, as where a step is captured?"
+    "Is `step` a count on a device, as in a captured step: a tensor without dimensions, of dtype int64?"
     return isinstance(step, Tensor) and step.ndim==0 and step.dtype==torch.int64
 
 def refuse_state(rule, p, st, starts):
-    "Raise if `st` cannot be the state dict of the weight `p`, whose state the functions `starts` make"
+    "Raise an error if `st` cannot be the state dict of the weight `p`, whose state the functions `starts` make"
     what,own = describe_weight(rule, p),{**starts, 'comp': zeros}
     if not (is_counter(st.get('step')) or type(st.get('step', 0)) is int and st.get('step', 0)>=0):
-        raise ValueError(f"{what} has counted step={st['step']!r}, which is no whole number from 0 on")
+        raise ValueError(f"{what} has counted step={st['step']!r}, which must be a whole number from 0 on; reset it with "
+            "`opt.state.pop(weight)`")
     for k in own.keys() & st.keys():
         t,f = st[k],own[k]
         if not (isinstance(t, Tensor) and t.is_floating_point()):
-            raise TypeError(f"{what} has a state {k!r} that is no floating point tensor: {t!r:.60}")
+            raise TypeError(f"{what} has a state {k!r} that is no floating point tensor: {t!r:.60}; `opt.state.pop(weight)` resets it")
         want = p.shape if f in (zeros, clone) else f(torch.empty(p.shape, device='meta')).shape
         if t.shape!=want: raise ValueError(f"{what} has a state {k!r} of shape {tuple(t.shape)}, which should be {tuple(want)}; "
             "after changing a weight's shape make a new optimizer, or drop the state of the weight: `opt.state.pop(weight)`")
         if lacks_memory(t):
-            raise ValueError(f"{what} has a state {k!r} without memory behind it: its storage was resized; "
-                "`opt.state.pop(weight)` starts anew")
+            raise ValueError(f"{what} has a state {k!r} without memory, because its storage was resized; "
+                "`opt.state.pop(weight)` resets it")
 
 # %% ../../nbs/core/02_engine.ipynb #2fb395d8
 class Engine:
-    "Runs `rule` with its `options`, one way (`how`), for whoever calls `step`"
+    "Runs the steps of `rule` with its `options` on the engine `how`"
     def __init__(self,
         rule, # The `Rule` to run
-        options=None, # Its options, if not the rule's own
+        options=None, # Its options, by default those of the rule
         how='auto', # One of `engines`
         lowp='plain', # How 16-bit weights are written back: 'plain', 'kahan' or 'stochastic'
-        skip_nonfinite=False, # Leave weights and state untouched when a gradient holds NaN or Inf, and count it in `skipped`?
-        state_dtype=None, # `torch.bfloat16` keeps state that starts from zero in half the memory
-        capturable=False # Let the GPU compute all numbers, so that a CUDA graph can replay a step?
+        skip_nonfinite=False, # Skip a step if a gradient holds NaN or Inf, and count it in `skipped`?
+        state_dtype=None, # `torch.bfloat16` halves the memory of state that starts from zero
+        capturable=False # Compute all numbers on the GPU, so that a CUDA graph can replay a step?
     ):
         for name,value,valid in (('how', how, engines), ('lowp', lowp, LOWP)):
             if value not in valid: raise ValueError(unknown_name(f'{rule.__name__}: {name}', value, list(valid)))
         if state_dtype not in (None, torch.bfloat16): raise ValueError(
             f"{rule.__name__}: state_dtype={state_dtype} must be None or torch.bfloat16; other dtypes lose small mean squares")
-        if 'lr' not in rule.hypers: raise ValueError(f"{rule.__name__} never multiplies by `lr`: end it with `descend`")
+        if 'lr' not in rule.hypers: raise ValueError(f"{rule.__name__} never multiplies by `lr`; end its chain with `descend`")
         if capturable and how not in ('auto', 'fused'): raise ValueError(
-            f"{rule.__name__}: capturable=True is for compiled kernels; use how='auto' or 'fused', not {how!r}")
-        if capturable and skip_nonfinite: raise ValueError(f"{rule.__name__}: skip_nonfinite=True waits for the gradients, and a graph "
-            "cannot; use a GradScaler, which tells a step with capturable=True by `found_inf` that it is to be skipped")
+            f"{rule.__name__}: capturable=True needs compiled kernels; use how='auto' or 'fused', not {how!r}")
+        if capturable and skip_nonfinite: raise ValueError(f"{rule.__name__}: skip_nonfinite=True waits for the gradients, which a "
+            "CUDA graph cannot do; use a GradScaler, which can skip a step with capturable=True through `found_inf`")
         self.rule,self.options,self.how,self.lowp = rule,rule.options if options is None else options,how,lowp
-        self.capturable,self.programs,self.captured = capturable,{},[] # What was recorded, and what graphs rely on
+        self.capturable,self.programs,self.captured = capturable,{},[] # Recorded programs, and what captured graphs rely on
         self.skip_nonfinite,self.skipped,self.plans,self.state_dtype,self.written = skip_nonfinite,0,{},state_dtype,None
-    # Compiled kernels are not copied; they are found again
+    # Compiled kernels are not copied; a copy finds them again
     def __getstate__(self): return {**self.__dict__, 'plans':{}, 'groups':[], 'written':None, 'programs':{}, 'captured':[]}
     @torch.no_grad()
     def step(self,
         groups, # List of (parameters, hypers)
         state, # Dict of parameter to its state dict, filled where empty
-        grad_scale=None, # What gradients are divided by: a tensor of one float, for `capturable` only
-        found_inf=None # A tensor of one float, for `capturable` only: the step is skipped on the device if it is not 0
+        grad_scale=None, # Gradients are divided by this tensor of one float; only with `capturable`
+        found_inf=None # The device skips the step if this tensor of one float is not 0; only with `capturable`
     ):
-        "One step. `False` if it was skipped because of a gradient that is not finite"
+        "Make one step; return `False` if it was skipped because a gradient is not finite"
         hypers = [{**self.options, **self.numbers(i, hyper)} for i,(_,hyper) in enumerate(groups)]
         if self.skip_nonfinite and not self.finite(groups):
             self.skipped += 1
@@ -638,7 +640,7 @@ class Engine:
         self.run(self.batches([ps for ps,_ in groups], state), hypers, grad_scale, found_inf)
         return True
     def run(self, batches, hypers, *scaler):
-        "A step of `batches` with `hypers`, a dict of numbers for each group, and what a `scaler` says"
+        "Make a step of `batches` with `hypers`, a dict for each group; `scaler` is `grad_scale, found_inf`"
         if self.capturable: return self.run_capturable(batches, hypers, *scaler)
         if batches: self.refuse_capture(batches[0].ps[0])
         for b in batches: b.advance()
@@ -646,18 +648,18 @@ class Engine:
         finally:
             for b in batches: b.drop()
     def sets(self, b, hypers):
-        "For each set of numbers of the batch `b` its hypers and step"
+        "The hypers and the step of each set of numbers of the batch `b`, as dicts"
         owns = [{**self.rule.hyper_of(b.ps[i], hypers[b.groups[i]]), 'step':b.steps[i]} for i in b.sets]
         for own,i in zip(owns, b.sets):
             if not b.do_wd[i] and 'wd' in own: own['wd'] = 0.
         return owns
 
 # %% ../../nbs/core/02_engine.ipynb #08a6a22c
-Engine.called = {} # What the user knows hypers as, where it is not their name
+Engine.called = {} # Names that the user knows hypers by, if they differ: dict of our name to theirs
 
 @patch
 def numbers(self:Engine, i, hyper):
-    "The hypers of group `i` as numbers, checked if they are not those of the step before"
+    "The hypers of group `i` as numbers; those that changed since the last step are checked"
     rule,given = self.rule,[hyper.get(k) for k in self.rule.hypers]
     seen = vars(self).setdefault('seen', {})
     old,nums = seen.get(i, ([None]*len(given), {}))
@@ -681,12 +683,12 @@ def finite(self:Engine, groups):
 
 @patch
 def starts(self:Engine, p):
-    "For each state of the weight `p` the function that makes it"
+    "The functions that make the state of the weight `p`, by name"
     return self.rule.rule_of(p).starts(self.rule.hyper_of(p, {**self.rule.hypers, **self.options}))
 
 @patch
 def check(self:Engine, p, st):
-    "Raise unless the weight `p` can make a step with its gradient and its state dict `st`; writes nothing"
+    "Raise an error unless the weight `p` can make a step with its gradient and its state dict `st`; nothing is written"
     refuse_weight(self.rule, p)
     refuse_memory(self.rule, p)
     refuse_sharded(self, p)
@@ -696,7 +698,7 @@ def check(self:Engine, p, st):
 # %% ../../nbs/core/02_engine.ipynb #f1d168da
 @patch
 def ready(self:Engine, p, st):
-    "Give the state dict `st` of the weight `p` what the rule keeps and it lacks, in the computation's dtype and where and as `p` lies"
+    "Fill in what the state dict `st` of the weight `p` lacks, in the dtype of the computation, with the layout and device of `p`"
     rule,ct,kahan = self.rule.rule_of(p),compute_dtype(p.dtype),self.lowp=='kahan' and p.dtype in DROP
     st.setdefault('step', 0)
     if is_counter(st['step']) and not self.capturable: st['step'] = st['step'].item()
@@ -709,7 +711,7 @@ def ready(self:Engine, p, st):
 
 @patch
 def teach(self:Engine, ps, state):
-    "Give the weights `ps` what numbers about all weights have taught the weight that made the most steps"
+    "Give the weights `ps` the memos that functions across all weights have written, from the weight with the most steps"
     for k in self.rule.learnt:
         knowing = [state[p] for group,_ in self.groups for p in group if p in state and k in state[p]]
         for p in ps:
@@ -717,15 +719,15 @@ def teach(self:Engine, ps, state):
 
 # %% ../../nbs/core/02_engine.ipynb #a16fd1ab
 class Sorting(NamedTuple):
-    "What `Engine.batches` keeps from step to step"
-    every: list # Weights
-    groups: list # Group of each
-    batches: list # `Batch`es of those that had a gradient
-    others: list # The rest
+    "The sorted weights, which `Engine.batches` keeps from step to step"
+    every: list # All weights
+    groups: list # Index of the group of each weight
+    batches: list # `Batch`es of the weights that have had a gradient
+    others: list # The other weights
 
 @patch
 def sort(self:Engine, fresh, held, place, groups, state):
-    "The `Batch`es of the weights `fresh` and of the batches `held`; `place` is a dict of weight to its place in `groups`"
+    "The `Batch`es of the weights `fresh` and of the batches `held`; `place` is a dict of weight to its index in `groups`"
     def kind(p):
         path,rule,st = self.rule.path_of(p),self.rule.rule_of(p),state[p]
         looks = p.device,p.dtype,p.grad.dtype,is_dense(p),is_plain(p) and is_plain(p.grad),is_plain(p) and p.is_neg()
@@ -745,7 +747,7 @@ def sort(self:Engine, fresh, held, place, groups, state):
 # %% ../../nbs/core/02_engine.ipynb #9988e5db
 @patch
 def apart(self:Engine, written, ps, at, sizes):
-    "Raise if a gradient of the weights `ps()`, of `sizes` at addresses `at`, shares memory with the `MemorySpans` that are `written`"
+    "Raise an error if a gradient of the weights `ps()`, of `sizes` bytes at the addresses `at`, shares memory with the spans `written`"
     for i in written.hits(at, sizes):
         g = ps()[i].grad
         for t in written.ts:
@@ -753,33 +755,33 @@ def apart(self:Engine, written, ps, at, sizes):
 
 @patch
 def refuse_shared(self:Engine, a, b, what='another'):
-    "Say that a weight or state and `what` share memory"
+    "Raise the error that the weight or state `a` and `b`, which is `what`, share memory"
     raise ValueError(
         f"{self.rule.__name__}: a weight or state of shape {tuple(a.shape)} and {what} of shape {tuple(b.shape)} share memory, "
-        "so that one would be written while the other is read; "
-        "give each its own with `.clone()`, or make weights that are the same one `Parameter`")
+        "and one would be written while the other is read; "
+        "give each its own memory with `.clone()`, or make tied weights one `Parameter`")
 
 # %% ../../nbs/core/02_engine.ipynb #61d9451a
 def capturing(device):
-    "Is a CUDA graph being captured in the current stream of `device`?"
+    "Is a CUDA graph being captured on the current stream of `device`?"
     return device.type=='cuda' and torch.cuda.is_initialized() and torch.cuda.is_current_stream_capturing()
 
 @patch
 def refuse_capture(self:Engine, p):
-    "Raise if a graph is being captured of a step that does more than launch kernels; `p` is one of the weights"
+    "Raise an error if a graph is being captured, since this step does more than launch kernels; `p` is one of the weights"
     if p is None or not capturing(p.device): return
     raise RuntimeError(f"{self.rule.__name__}: a graph is being captured of a step that makes or sorts state; "
-        "make a step with the same weights and gradients before" if self.capturable else
-        f"{self.rule.__name__}: a graph is being captured, and would replay this step with the numbers of today; give capturable=True")
+        "make a step with the same weights and gradients first" if self.capturable else
+        f"{self.rule.__name__}: a graph is being captured, which would replay this step with the same numbers; set capturable=True")
 
 # %% ../../nbs/core/02_engine.ipynb #67bf2a5c
 def makes_step(p):
-    "Does the weight `p` have a gradient that it may follow?"
+    "Does the weight `p` have a gradient, and is it trainable?"
     return p.grad is not None and p.requires_grad
 
 @patch
 def look(self:Engine, fresh, every, state):
-    "Raise unless the weights `fresh` can make a step, and all that a step of `every` weight reads and writes lies apart; writes nothing"
+    "Raise an error if one of the weights `fresh` cannot make a step or tensors of `every` weight share memory; nothing is written"
     for p in fresh: self.check(p, state[p] if p in state else {})
     kept = [t for p in every if p in state for t in state[p].values() if isinstance(t, Tensor)]
     written,ps = MemorySpans(list(filter(is_plain, [*every, *kept]))),[p for p in every if makes_step(p) and is_plain(p.grad)]
@@ -789,11 +791,11 @@ def look(self:Engine, fresh, every, state):
 # %% ../../nbs/core/02_engine.ipynb #f9d162de
 @patch
 def batches(self:Engine,
-    groups, # For each group its weights
+    groups, # The weights of each group
     state, # Dict of weight to its state dict
-    key=None # What `plans` keeps the `Sorting` by
+    key=None # The key of the `Sorting` in `plans`
 ):
-    "The `Batch`es of those weights that have gradients; everything is looked at before anything is written"
+    "The `Batch`es of the weights that have gradients; everything is checked before anything is written"
     every,of = [p for ps in groups for p in ps],[i for i,ps in enumerate(groups) for _ in ps]
     old = self.plans.get(key)
     if old is None or of!=old.groups or not same_objects(every, old.every): old = Sorting(every, of, [], every)
@@ -806,7 +808,7 @@ def batches(self:Engine,
         try: look(held, fresh)
         except ValueError:
             if not any(b.missing for b in held): raise
-            # It may be one without a gradient that is in the way: they all leave their batches
+            # A weight without a gradient may be the cause, so all of these leave their batches
             held,fresh = [],list(filter(makes_step, every))
             look(held, fresh)
         bs = self.sort(fresh, held, {p:i for i,p in enumerate(every)}, of, state)
@@ -818,7 +820,7 @@ def batches(self:Engine,
 
 @patch
 def gradients_apart(self:Engine, bs):
-    "Raise if a gradient of the batches `bs` shares memory with what a step of them writes"
+    "Raise an error if a gradient of the batches `bs` shares memory with a tensor that their step writes"
     if not bs: return
     if self.written is None or not same_objects(bs, self.written[0]):
         self.written = bs,MemorySpans([t for b in bs for ts in (b.ps, *b.bufs.values()) for t in ts])

@@ -1,4 +1,4 @@
-"""A rule is an `opt_func`: called with weights, it gives one of fastai's optimizers
+"""A rule is an `opt_func`: called with weights, it returns a fastai optimizer
 
 Docs: https://fastopt.github.io/fastopt/core/fastai_face.html.md"""
 
@@ -23,32 +23,32 @@ import fastopt.core.trial # chkstyle: ignore - it adds `Engine.trial`
 from .rules import Rule, as_number, unknown_name
 
 # %% ../../nbs/core/07_fastai_face.ipynb #3fe61627
-FASTAI_HYPERS = ('lr', 'mom', 'sqr_mom', 'eps', 'wd') # Hypers that fastai's schedules and `Learner` set unasked
+FASTAI_HYPERS = ('lr', 'mom', 'sqr_mom', 'eps', 'wd') # Hypers that fastai's schedules and `Learner` set on any optimizer
 
 class Hypers(dict):
-    "The hypers of a group; those of `FASTAI_HYPERS` that the rule lacks read as NaN, for callbacks that record what they have set"
+    "The hypers of a group; those of `FASTAI_HYPERS` that the rule lacks are NaN, for callbacks that record what they have set"
     def __missing__(self, k):
         if k in FASTAI_HYPERS: return float('nan')
         raise KeyError(k)
 
 def scaler_says(opt):
-    "What a `GradScaler` has given to the optimizer `opt`, if that can make use of it: what gradients are divided by, and whether to skip"
+    "What a `GradScaler` has set on the optimizer `opt`: `grad_scale`, by which gradients are divided, and `found_inf`; `None` if not set"
     return getattr(opt, 'grad_scale', None),getattr(opt, 'found_inf', None)
 
 def _many(v): return isinstance(v, (slice, list, tuple, L)) or getattr(v, 'ndim', 0)>0
 
 # %% ../../nbs/core/07_fastai_face.ipynb #ca7fb4fa
 class FastOptimizer(Optimizer):
-    "fastai's `Optimizer` running `rule`"
-    looked,chosen = False,False # Has a step looked for gradients of frozen weights? Has the user said what is frozen?
+    "A fastai `Optimizer` that runs `rule`"
+    looked,chosen = False,False # Has a step checked frozen weights for gradients? Has the user called `freeze` or `unfreeze`?
     def __init__(self,
-        params, # Weights, or list of lists of weights: one group each
+        params, # Weights, or a list of lists of weights, one for each group
         rule, # A `Rule`
         how='auto', # Engine: 'auto', 'fused', 'foreach' or 'eager'
         lowp='plain', # How 16-bit weights are written back: 'plain', 'kahan' or 'stochastic'
-        skip_nonfinite=False, # Skip steps with NaN or Inf in a gradient, counted in `skipped`?
+        skip_nonfinite=False, # Skip steps with NaN or Inf in a gradient, and count them in `skipped`?
         state_dtype=None, # `torch.bfloat16` halves the memory of state that starts from zero
-        capturable=False, # Let the GPU compute all numbers, so that a CUDA graph can replay a step?
+        capturable=False, # Compute all numbers on the GPU, so that a CUDA graph can replay a step?
         **hypers # Hypers and options of the rule; a list or a slice of a hyper is spread over the groups
     ):
         check_params(rule, params)
@@ -72,22 +72,22 @@ class FastOptimizer(Optimizer):
         self.engine.step(*self.for_engine(), *scaler_says(self))
         return loss
     @property
-    def _step_supports_amp_scaling(self): return self.engine.capturable # A `GradScaler` asks
+    def _step_supports_amp_scaling(self): return self.engine.capturable # `GradScaler` reads it
     def refresh(self):
-        "Send hypers that have changed to the GPU, where a step that was captured reads them"
+        "Send changed hypers to the GPU, where a captured step reads them"
         self.engine.refresh(self.for_engine()[0])
     def for_engine(self): return list(zip(self.param_lists, self.hypers)),self.state
 
 # %% ../../nbs/core/07_fastai_face.ipynb #455802fa
 @patch
 def set_hyper(self:FastOptimizer, k, v):
-    "Set the hyper `k` of all groups to `v`, or of each to its own of a list, or spread the slice `v` over them"
+    "Set the hyper `k` to `v` in all groups, or to one entry of a list `v` per group, or spread the slice `v` over the groups"
     n,name = len(self.param_lists),self.rule.__name__
     if isinstance(v, slice):
         if any(isnan(as_number(o)) for o in (v.start or 0, v.stop)):
-            raise ValueError(f"{name}: {k}={v} must be a slice of numbers, as slice(1e-5, 1e-3)")
+            raise ValueError(f"{name}: {k}={v} must be a slice of numbers, such as slice(1e-5, 1e-3)")
     elif not _many(v): v = [v]
-    elif len(v) not in (1, n): raise ValueError(f"{name}: {len(v)} values of {k} for {n} groups; give one, one for each group, or a slice")
+    elif len(v) not in (1, n): raise ValueError(f"{name}: {len(v)} values of {k} for {n} groups; give one value, one per group, or a slice")
     Optimizer.set_hyper(self, k, v if isinstance(v, slice) else list(v))
 
 @patch
@@ -104,23 +104,24 @@ def _set_hyper(self:FastOptimizer, k, v):
 # %% ../../nbs/core/07_fastai_face.ipynb #7b3e6726
 @patch
 def updates(self:FastOptimizer,
-    **hypers # Hypers and options that are to be others than they are, in all groups
+    **hypers # Hypers and options that replace the current ones, in all groups
 )->dict: # Weight to its update, for weights with a gradient
-    "What `step` would add to each weight; afterwards all is as it was, to the bit"
+    "What `step` would add to each weight, without changing weights, state or random numbers"
     given = dict(self.rule.translate(k, v) for k,v in hypers.items())
-    for k in given: # A hyper that fastai sets unasked is no exception here
+    for k in given: # Unlike in `set_hyper`, this includes hypers that fastai sets on any optimizer
         if k not in self.rule.ranges: raise TypeError(self.rule.unknown(k))
     return self.engine.trial(*self.for_engine(), **given).updates
 
 # %% ../../nbs/core/07_fastai_face.ipynb #0f022d73
 @patch
 def zero_grad(self:FastOptimizer):
+    "Set the gradients of all weights to `None`"
     for ps in self.param_lists:
         for p in ps: p.grad = None
 
 # %% ../../nbs/core/07_fastai_face.ipynb #25ab48ac
 class LiveGroup(dict):
-    "A view of the group `i` of the optimizer `opt`: `params` and the hypers, which can be written to"
+    "A writable view of the group `i` of the optimizer `opt`, with `params` and the hypers"
     def __init__(self, opt, i):
         super().__init__(opt.hypers[i], params=opt.param_lists[i])
         self.opt,self.i = opt,i
@@ -136,7 +137,7 @@ class LiveGroup(dict):
 # %% ../../nbs/core/07_fastai_face.ipynb #efa1b7b8
 @patch
 def _read(self:FastOptimizer, group):
-    "The hypers and other keys in the dict `group`, checked"
+    "The hypers and other keys in the dict `group`, checked and in the rule's names"
     rule,keys = self.rule,torch_keys(self.rule)
     said = [rule.translate(*o) for o in from_torch(rule, group, {k:h for k,h in keys.items() if k not in rule.hypers}).items()]
     for k,_ in said: k in rule.hypers or check_foreign(rule.__name__, k, (*rule.hypers, *keys))
@@ -144,7 +145,7 @@ def _read(self:FastOptimizer, group):
 
 @patch
 def write(self:FastOptimizer, groups):
-    "Write what `groups` says, a dict of group number to dict of `params`, hypers and other keys, or raise and write nothing"
+    "Write `groups`, a dict of group index to a dict of `params`, hypers and other keys; if one is invalid, raise and write nothing"
     new = {i: {**self._read({k:v for k,v in g.items() if k!='params'}), **{k:L(v) for k,v in g.items() if k=='params'}}
         for i,g in groups.items()}
     lists = [new[i]['params'] if i in new and 'params' in new[i] else ps for i,ps in enumerate(self.param_lists)]
@@ -161,40 +162,44 @@ def param_groups(self:FastOptimizer): return [LiveGroup(self, i) for i in range(
 def param_groups(self:FastOptimizer, groups):
     n,name = len(self.param_lists),self.rule.__name__
     if len(groups)!=n or not all(map(risinstance(dict), groups)):
-        raise ValueError(f"{name}: param_groups must be {n} dicts, as many as there are groups")
+        raise ValueError(f"{name}: param_groups must be {n} dicts, one for each group")
     self.write(dict(enumerate(groups)))
 
 # %% ../../nbs/core/07_fastai_face.ipynb #9009ac94
 @patch
 def freeze_to(self:FastOptimizer, n):
+    "Freeze the first `n` groups, and remember that the user chose this"
     self.chosen = True
     Optimizer.freeze_to(self, n)
 
 @patch
 def state_dict(self:FastOptimizer):
+    "State, hypers and the frozen index, with a label that names the rule"
     return dict(state=[dict(on_host(self.state[p])) for p,*_ in self.all_params()], hypers=[dict(h) for h in self.hypers],
         frozen_idx=self.frozen_idx, fastopt=label(self.rule))
 
 # %% ../../nbs/core/07_fastai_face.ipynb #9e1a6c38
 @patch
 def _check_saved(self:FastOptimizer, sd):
-    "Raise unless the state dict `sd` has the form of this optimizer's own"
+    "Raise an error unless the state dict `sd` has the form of this optimizer's own"
     check_label(self.rule, sd)
     if sd.get('fastopt') is None: raise foreign_state_error(self.rule, sd)
     n,m,name = len(self.all_params()),len(self.hypers),self.rule.__name__
     if bad := first(k for k in ('state', 'hypers') if not isinstance(sd.get(k), (list, tuple, L))): raise ValueError(
-        f"{name}: the state_dict's {bad!r} is a {type(sd.get(bad)).__name__} and no list; load a whole state_dict")
+        f"{name}: the state_dict's {bad!r} is a {type(sd.get(bad)).__name__}, not a list; load a complete state_dict")
     if len(sd['state'])!=n or len(sd['hypers'])!=m: raise ValueError(f"{name}: saved with {len(sd['state'])} weights "
-        f"in {len(sd['hypers'])} groups, to be loaded into {n} in {m}; use the same model and splitter")
+        f"in {len(sd['hypers'])} groups, but this optimizer has {n} in {m}; use the same model and splitter")
     if not all(map(risinstance(dict), sd['hypers'])):
-        raise TypeError(f"{name}: the state_dict's 'hypers' are no list of dicts; load a whole state_dict")
+        raise TypeError(f"{name}: the state_dict's 'hypers' must be a list of dicts; load a complete state_dict")
     i = as_number(sd.get('frozen_idx', 0))
     if not 0<=i<=m or i%1:
-        raise ValueError(f"{name}: the state_dict's frozen_idx={sd['frozen_idx']!r} must be a number of groups, 0 to {m}")
+        raise ValueError(f"{name}: the state_dict's frozen_idx={sd['frozen_idx']!r} must be a number of groups from 0 to {m}; "
+            "load a complete state_dict")
 
 # %% ../../nbs/core/07_fastai_face.ipynb #896ed48c
 @patch
 def load_state_dict(self:FastOptimizer, sd):
+    "Load the state dict `sd` after checking all of it; if it does not fit, raise an error and change nothing"
     self._check_saved(sd)
     ps,idx,name = self.all_params().itemgot(0),int(as_number(sd.get('frozen_idx', self.frozen_idx))),self.rule.__name__
     hypers = [self._read(h) for h in sd['hypers']]
@@ -203,7 +208,7 @@ def load_state_dict(self:FastOptimizer, sd):
     for p,st in zip(ps, states): self.state[p] = st
     if idx==self.frozen_idx: return
     if not self.chosen: return Optimizer.freeze_to(self, idx)
-    warn(f"{name}: saved with {idx} groups frozen, loaded with {self.frozen_idx}, which stays as it is; "
+    warn(f"{name}: saved with {idx} groups frozen, but {self.frozen_idx} are frozen now, which stays so; "
         f"`learn.freeze_to({idx})` freezes as it was saved")
 
 # %% ../../nbs/core/07_fastai_face.ipynb #0a1b6e72
@@ -211,16 +216,16 @@ Rule.manner = dict(how='auto', lowp='plain', skip_nonfinite=False, state_dtype=N
 
 @patch
 def __call__(self:Rule,
-    params=None, # Weights, or list of lists of weights: one group each; an error says how to give hypers if there are none
-    lr=None, # Learning rate; `None` is the rule's own
+    params=None, # Weights, or a list of lists of weights, one for each group; required
+    lr=None, # Learning rate, by default the rule's own
     how='auto', # Engine: 'auto', 'fused', 'foreach' or 'eager'
     lowp='plain', # How 16-bit weights are written back: 'plain', 'kahan' or 'stochastic'
     skip_nonfinite=False, # Skip steps with NaN or Inf in a gradient?
     state_dtype=None, # `torch.bfloat16` halves the memory of state that starts from zero
-    capturable=False, # Let the GPU compute all numbers, so that a CUDA graph can replay a step?
+    capturable=False, # Compute all numbers on the GPU, so that a CUDA graph can replay a step?
     **hypers # Hypers and options of the rule
 )->FastOptimizer:
-    "The fastai optimizer that runs this rule on `params`"
+    "Make a fastai optimizer that runs this rule on `params`"
     return FastOptimizer(params, self, how, lowp, skip_nonfinite, state_dtype, capturable, **hypers, **({} if lr is None else dict(lr=lr)))
 
 # %% ../../nbs/core/07_fastai_face.ipynb #d69e7449
@@ -229,10 +234,10 @@ def stepper(
     how='eager', # Engine
     **hypers # Hypers and options of the rule
 ):
-    "A callback for fastai's `Optimizer` that runs `rule`"
+    "Make a callback for fastai's `Optimizer` that runs `rule`"
     rule,hypers = rule.chosen(hypers)
     if alone := first(t for t in rule.terms if t.across): raise ValueError(
-        f"{rule.__name__}: {alone} needs all weights at once, and a callback sees one; use {rule.__name__} itself as opt_func")
+        f"{rule.__name__}: {alone} needs all weights at once, but a callback sees only one; use {rule.__name__} itself as opt_func")
     hypers,options = rule.settle(hypers)
     engine = Engine(rule, options, how)
     def _step(p, **kwargs):

@@ -7,13 +7,13 @@ __all__ = ['FASTAI_HYPERS', 'Hypers', 'scaler_says', 'FastOptimizer', 'LiveGroup
 FASTAI_HYPERS: Any
 
 class Hypers(dict):
-    """The hypers of a group; those of `FASTAI_HYPERS` that the rule lacks read as NaN, for callbacks that record what they have set"""
+    """The hypers of a group; those of `FASTAI_HYPERS` that the rule lacks are NaN, for callbacks that record what they have set"""
 
 def scaler_says(opt: Any) -> Any:
-    """What a `GradScaler` has given to the optimizer `opt`, if that can make use of it: what gradients are divided by, and whether to skip"""
+    """What a `GradScaler` has set on the optimizer `opt`: `grad_scale`, by which gradients are divided, and `found_inf`; `None` if not set"""
 
 class FastOptimizer(fastai.optimizer.Optimizer):
-    """fastai's `Optimizer` running `rule`"""
+    """A fastai `Optimizer` that runs `rule`"""
     def __init__(
         self,
         params: Any,
@@ -30,34 +30,38 @@ class FastOptimizer(fastai.optimizer.Optimizer):
     def eval(self) -> Any:
         """Replace the weights by the average, if the rule keeps one"""
     def for_engine(self) -> Any: ...
-    def freeze_to(self, n: Any) -> Any: ...
+    def freeze_to(self, n: Any) -> Any:
+        """Freeze the first `n` groups, and remember that the user chose this"""
     frozen_idx: Any
     hypers: Any
-    def load_state_dict(self, sd: Any) -> Any: ...
+    def load_state_dict(self, sd: Any) -> Any:
+        """Load the state dict `sd` after checking all of it; if it does not fit, raise an error and change nothing"""
     looked: Any
     param_groups: Any
     param_lists: Any
     def refresh(self) -> Any:
-        """Send hypers that have changed to the GPU, where a step that was captured reads them"""
+        """Send changed hypers to the GPU, where a captured step reads them"""
     rule: Any
     def set_hyper(self, k: Any, v: Any) -> Any:
-        """Set the hyper `k` of all groups to `v`, or of each to its own of a list, or spread the slice `v` over them"""
+        """Set the hyper `k` to `v` in all groups, or to one entry of a list `v` per group, or spread the slice `v` over the groups"""
     @property
     def skipped(self) -> Any: ...
     state: Any
-    def state_dict(self) -> Any: ...
+    def state_dict(self) -> Any:
+        """State, hypers and the frozen index, with a label that names the rule"""
     def step(self, closure: Any = None) -> Any: ...
     def train(self) -> Any:
         """Restore the trained weights after `eval`"""
     def updates(self, **hypers: Any) -> dict:
-        """What `step` would add to each weight; afterwards all is as it was, to the bit"""
+        """What `step` would add to each weight, without changing weights, state or random numbers"""
     warned: Any
     def write(self, groups: Any) -> Any:
-        """Write what `groups` says, a dict of group number to dict of `params`, hypers and other keys, or raise and write nothing"""
-    def zero_grad(self) -> Any: ...
+        """Write `groups`, a dict of group index to a dict of `params`, hypers and other keys; if one is invalid, raise and write nothing"""
+    def zero_grad(self) -> Any:
+        """Set the gradients of all weights to `None`"""
 
 class LiveGroup(dict):
-    """A view of the group `i` of the optimizer `opt`: `params` and the hypers, which can be written to"""
+    """A writable view of the group `i` of the optimizer `opt`, with `params` and the hypers"""
     def __init__(self, opt: Any, i: Any) -> None: ...
     def __setitem__(self, k: Any, v: Any) -> Any: ...
     i: Any
@@ -66,4 +70,4 @@ class LiveGroup(dict):
     def update(self, *args: Any, **kwargs: Any) -> Any: ...
 
 def stepper(rule: Any, how: Any = 'eager', **hypers: Any) -> Any:
-    """A callback for fastai's `Optimizer` that runs `rule`"""
+    """Make a callback for fastai's `Optimizer` that runs `rule`"""

@@ -1,4 +1,4 @@
-"""A program, phase by phase, on the weights of a batch: the engines `fused` and `auto`
+"""The engines `fused` and `auto` run a program on the weights of a batch, phase by phase
 
 Docs: https://fastopt.github.io/fastopt/core/fused.html.md"""
 
@@ -26,17 +26,17 @@ from .rules import Question, Rule
 
 # %% ../../nbs/core/04_fused.ipynb #8ad45d8c
 class KernelSource(str):
-    "Text that shows as it is"
+    "A string whose `repr` is its plain text, so that notebooks show it line by line"
     __repr__ = str.__str__
 
 def kernel_source(
     rule, # A `Rule`
     lang='triton', # 'triton', 'cpp', 'numba' or 'torch'
-    dtype=torch.float32, # Of the weights
+    dtype=torch.float32, # Dtype of the weights
     how='plain', # How 16-bit weights land, see `write_back`
-    **hyper # Other hypers and options than the rule's own; `step` is 1001 unless given
+    **hyper # Hypers and options that differ from the rule's defaults; `step` is 1001 unless given
 ):
-    "The source of each kernel of `rule`, and the numbers it is given"
+    "The source of the kernels of `rule`, followed by the numbers of their table"
     prog = record(rule, {**rule.hypers, **rule.options, 'step':1001, **hyper}, how, lang!='torch')
     write,ct = dict(triton=triton_source, cpp=cpp_source, numba=numba_source, torch=torch_source)[lang],compute_dtype(dtype)
     phases,_ = split_phases(prog)
@@ -47,56 +47,58 @@ def kernel_source(
     return KernelSource('\n'.join(map(write, ks)) + f"{'//' if lang=='cpp' else '#'} {numbers}\n")
 
 @patch(as_prop=True)
-def kernel(self:Rule): return kernel_source(self)
+def kernel(self:Rule):
+    "The source of the kernels of this rule in Triton, see `kernel_source`"
+    return kernel_source(self)
 
 # %% ../../nbs/core/04_fused.ipynb #01ff5482
 backends = dict(cuda=TritonLauncher, xpu=TritonLauncher, cpu=CppLauncher)
 
 def launcher_for(device):
-    "The launcher for `device`"
+    "The launcher class for `device`: by its type in `backends`, or `NumbaLauncher` if there is no C++ compiler"
     found = backends.get(device.type, TorchLauncher)
     return NumbaLauncher if found is CppLauncher and not compiler() and numba_installed() else found
 
 # %% ../../nbs/core/04_fused.ipynb #fe36bc75
 def is_per_row(r, p):
-    "Can the tensor `r` be read by row of the weight `p`: one number, or one for each row?"
+    "Can the tensor `r` be read by row of the weight `p`, because it has one number or one number per row?"
     return r.numel()<=1 or r.shape==p.shape[:1]+(1,)*(p.ndim-1)
 
 def as_kernel_column(ts, b, dtype):
-    "`ts`, results of a function or state, as a kernel reads them: (True, as they are) if by row, else (False, as large as the weights)"
-    smaller = any(t.numel()<p.numel() for t,p in zip(ts, b.ps)) # Else each row is one number, and to read it as a row takes longer
+    "Function results or state `ts` as kernels read them: (True, as they are) if by row, otherwise (False, expanded to the weights' shapes)"
+    smaller = any(t.numel()<p.numel() for t,p in zip(ts, b.ps)) # Otherwise each row has one number, and reading by row is slower
     if smaller and all(map(is_per_row, ts, b.ps)): return True,[t.to(dtype).contiguous() for t in ts]
     def fits(t, p): return t.dtype==dtype and t.shape==p.shape and t.stride()==p.stride()
     return False,[t if fits(t, p) else torch.empty_like(p, dtype=dtype).copy_(t) for t,p in zip(ts, b.ps)]
 
 # %% ../../nbs/core/04_fused.ipynb #646973e9
 class Plan:
-    "The phases of `prog` on the batch `b`"
+    "Runs the phases of `prog` on the part `b` of a batch"
     def __init__(self, prog, b):
         self.small = [n for n,ts in b.bufs.items() if any(t.shape!=p.shape for t,p in zip(ts, b.ps))]
         self.late = {n:i for n,i in prog.out.items() if n in self.small}
         if bad := first(n for n,i in self.late.items() if prog.nodes[i][0]!='each'): raise NotImplementedError(
-            f"the state {bad!r} is not of the weights' shape; write to it what a function marked `each` returns")
+            f"the state {bad!r} does not have the weights' shape; write the result of a function marked `each` to it")
         (self.phases,self.wholes),self.launchers,self.dtype = split_phases(prog, self.late),{},compute_dtype(b.dtype)
         self.due = [[i for i in self.wholes if prog.ready[i]==k] for k in range(len(self.phases))]
         self.Launcher = launcher_for(b.device)
         self.sums = {i: [p.new_zeros(rows_shape(p, *prog.nodes[i][2:]), dtype=self.dtype) for p in b.ps]
             for o in self.phases for i in o.sums}
     def whole(self, i, b, prog, columns):
-        "Run the whole-tensor function of node `i` on the tensors"
+        "The results of the whole-tensor function of node `i`, one for each weight"
         def arg(a, t): return columns[a][t].detach().to(self.dtype) if a in columns else self.extra(prog, int(a[1:]), b.own[t])
         f,args = prog.nodes[i][1],self.wholes[i]
         calls = [[arg(a, t) for a in args if isinstance(a, str)] for t in range(len(b.ps))]
         return call_each(f, calls, [{a[0]: arg(a[1], t) for a in args if not isinstance(a, str)} for t in range(len(b.ps))])
     def numbers(self, i, b, prog, columns):
-        "Ask about all weights; yields the question of node `i`, returns the columns of the answer"
+        "Yield the `Question` of node `i` about all weights, and return the columns of the answer"
         a,lists = prog.nodes[i][1],[[o.detach().to(self.dtype) for o in columns[c]] for c in self.wholes[i]]
         answer = yield Question(a, lists, self.knobs(prog, i))
         answer = [torch.as_tensor(o, dtype=self.dtype, device=b.device) for o in ([answer] if a.n==1 else answer)]
         return {f'r{j}': [answer[int(o[2][1:])]]*len(b.ps) for j,o in enumerate(prog.nodes) if o[:2]==('number', i)}
     def __call__(self,
         b, # `Part` of the batch
-        prog # A `Program` with the nodes of the plan's, and numbers for the sets of the part
+        prog # A `Program` with the same nodes as the plan's, and with numbers for the sets of the part
     ):
         columns,self.wrote = dict(b.bufs, p=b.ps, g=b.gs),False
         self.table = self.table_of(b, prog)
@@ -110,11 +112,12 @@ class Plan:
             if phase.stores or phase.sums: self.launch(k, b, prog, columns)
         for n,i in self.late.items():
             for j,t,r in zip(b.own, columns[n], columns[f'r{i}']): self.keep(t, r, j)
-        increment_version(b.ps) # Kernels write behind autograd's back; a graph that still needs the old weights must notice
+        increment_version(b.ps) # Autograd does not see kernels write, but a graph that still needs the old weights must notice
 
 # %% ../../nbs/core/04_fused.ipynb #2275dc35
 @patch
 def launch(self:Plan, k, b, prog, columns):
+    "Run phase `k` on the part `b`, and add what it stores to `columns`"
     phase,rows,mine = self.phases[k],[],dict(columns)
     for c,i in phase.loads.items():
         if prog.nodes[i][0] in COLUMN_OPS[1:] or c in self.small:
@@ -133,35 +136,35 @@ def launch(self:Plan, k, b, prog, columns):
 # %% ../../nbs/core/04_fused.ipynb #8392700c
 @patch
 def table_of(self:Plan, b, prog):
-    "The numbers of `prog` as kernels are given them, by [set, number]"
+    "The numbers of `prog` that are passed to kernels, of shape (sets, numbers)"
     return prog.table
 @patch
 def extra(self:Plan, prog, i, j):
-    "The argument `i` of whole-tensor functions that is no tensor, in the set `j`"
+    "The value in the set `j` of the `i`-th argument of whole-tensor functions that is no tensor"
     return prog.extras[j][i]
 @patch
 def knobs(self:Plan, prog, i):
-    "For each set what the function across all weights of node `i` is told beside tensors"
+    "For each set the keyword arguments of the function across all weights at node `i`"
     return prog.asked[i]
 
 # %% ../../nbs/core/04_fused.ipynb #7f01b76d
 @patch
 def temporary(self:Plan, c, b):
-    "Memory for the column `c`, which a kernel leaves to later ones"
+    "Memory for the temporary column `c`, which one kernel writes and later ones read"
     return [torch.empty_like(p, dtype=self.dtype) for p in b.ps]
 @patch
 def settle(self:Plan, c, ts, b):
-    "The tensors `ts` of the column `c`, one for each weight of the part `b`, where kernels shall read them"
+    "The tensors `ts` of the column `c`, one for each weight of the part `b`, in the place where kernels read them"
     return ts
 @patch
 def keep(self:Plan, t, r, j):
-    "Let the state `t` of a weight of set `j` become `r`"
+    "Write `r` into the state `t` of a weight of set `j`"
     t.copy_(r)
 
 # %% ../../nbs/core/04_fused.ipynb #86a87764
 @patch
 def ahead(self:Plan, b, prog):
-    "Build kernels whose columns are known before any of them writes: a compiler that fails must fail here"
+    "Build the kernels whose columns are already known, so that compiler errors come before any kernel writes"
     for phase in self.phases:
         rows = [c for c,i in phase.loads.items() if prog.nodes[i][0] in COLUMN_OPS[1:]
             or (c in self.small and all(map(is_per_row, b.bufs[c], b.ps)))]
@@ -170,20 +173,20 @@ def ahead(self:Plan, b, prog):
         if known and (phase.stores or phase.sums): self.Launcher.build(Kernel(prog, phase, dict(dtypes, p=b.dtype, g=b.gs[0].dtype), rows))
 
 # %% ../../nbs/core/04_fused.ipynb #447ac461
-MIN_WEIGHTS = 10_000 # Weights of the whole model from which a compilation pays: it takes about a second, once a machine
+MIN_WEIGHTS = 10_000 # Model size from which a compilation pays off; it takes about a second, once per machine
 _warned = set()
 
 _failures = RuntimeError,OSError,ImportError
 
 # %% ../../nbs/core/04_fused.ipynb #0c95e3fd
 def _fall_back(rule, b, hypers, e, sets=None):
-    said = f"{rule.__name__}: no fused kernel on {b.device.type}, going on with how='foreach'. {type(e).__name__}: {e}"
+    said = f"{rule.__name__}: no fused kernel on {b.device.type}, continuing with how='foreach'. {type(e).__name__}: {e}"
     if said not in _warned: warn(said)
     _warned.add(said)
     return foreach(rule, b, hypers, sets)
 
 def _launched(rule, b, hypers, own, prog):
-    "Run `prog` on its part of the batch `b`; `own` are the `hypers` with memos to write to"
+    "Run `prog` on its part of the batch `b`; `own` are the `hypers` with writable memos"
     plan = None
     try:
         if prog.key not in b.cache: b.cache[prog.key] = Plan(prog, b)
@@ -191,12 +194,12 @@ def _launched(rule, b, hypers, own, prog):
         yield from plan(b.part(prog.sets), prog)
         for j in prog.sets if rule.memos else (): b.part([j]).memorize(own[j])
     except _failures as e:
-        if plan and plan.wrote: raise # Half a step was made: making it again would be wrong
+        if plan and plan.wrote: raise # Half of the step is already made, and repeating it would be wrong
         yield from _fall_back(rule, b, hypers, e, prog.sets)
 
 # %% ../../nbs/core/04_fused.ipynb #d47b02a8
 def fused(rule, b, hypers):
-    "Run `rule` on the batch `b`, one kernel for all weights whose programs have the same nodes"
+    "Run `rule` on the batch `b`, with the same kernels for all weights whose programs have the same nodes"
     if not b.dense: return (yield from eager(rule, b, hypers))
     given = b.how,launcher_for(b.device).can_sum(b.device),tuple(b.low)
     try: own,progs = step_programs(rule, b, hypers, *given)
@@ -204,10 +207,10 @@ def fused(rule, b, hypers):
     yield from run_together([_launched(rule, b, hypers, own, prog) for prog in progs])
 
 def auto(rule, b, hypers):
-    "Run `rule` on the batch `b` the way that is fastest there"
+    "Run `rule` on the batch `b` with `fused` if that is likely to be the fastest, otherwise with `foreach` or `eager`"
     if not b.plain: return eager(rule, b, hypers)
     fast = b.device.type in ('cuda', 'xpu') or (b.device.type=='cpu' and b.total>=MIN_WEIGHTS and (compiler() or numba_installed()))
-    among = len(b.ps)>1 or b.total>b.ps[0].numel() # A weight of many has the same bits when it steps by itself
+    among = len(b.ps)>1 or b.total>b.ps[0].numel() # If there are other weights, a lone one uses `foreach` for the same bits
     return (fused if fast else foreach if among else eager)(rule, b, hypers)
 
 engines.update(fused=fused, auto=auto)

@@ -1,4 +1,4 @@
-"""What a group of weights may hold, and what its hypers are called
+"""What a parameter group may contain, and what its hypers are called
 
 Docs: https://fastopt.github.io/fastopt/core/groups.html.md"""
 
@@ -17,34 +17,35 @@ from .engine import refuse_weight
 
 # %% ../../nbs/core/05_groups.ipynb #1f497cf1
 def check_params(rule, params):
-    "Raise unless `params` may hold weights of `rule`"
+    "Raise `TypeError` unless `params` can be a collection of weights for `rule`"
     if params is None:
         raise TypeError(f"{rule.__name__}: no weights were given. To choose hypers for a Learner, "
             f"write opt_func=partial({rule.__name__}, lr=1e-3)")
     if isinstance(params, torch.nn.Module):
-        raise TypeError(f"{rule.__name__}: a {type(params).__name__} is a model; pass its weights, `model.parameters()`")
+        raise TypeError(f"{rule.__name__}: {type(params).__name__} is a model; pass its weights, `model.parameters()`")
     if isinstance(params, torch.Tensor) or not hasattr(params, '__iter__'): raise TypeError(
         f"{rule.__name__}: a {type(params).__name__} is no list of weights; pass `model.parameters()` or a list of tensors")
 
 def check_weights(rule, ps):
-    "Raise unless `rule` can train all of `ps`, and each is there once"
+    "Raise an error unless `rule` can train all of `ps` and each is listed once"
     seen = set()
     for p in ps:
         if not isinstance(p, torch.Tensor): raise TypeError(
-            f"{rule.__name__}: a {type(p).__name__} is no weight; pass tensors, as `model.parameters()` gives them, or lists of them")
+            f"{rule.__name__}: a {type(p).__name__} is no weight; pass tensors, such as those of `model.parameters()`, or lists of them")
         refuse_weight(rule, p)
         if id(p) in seen:
-            raise ValueError(f"{rule.__name__}: a weight of shape {tuple(p.shape)} is listed twice, "
+            raise ValueError(f"{rule.__name__}: a weight of shape {tuple(p.shape)} is listed twice "
                 "and would be stepped twice; list it once. "
-                "A splitter puts a tied weight into one group only: `[p for p in params(head) if all(p is not q for q in params(body))]`")
+                "A splitter must put a tied weight into one group only: "
+                "`[p for p in params(head) if all(p is not q for q in params(body))]`")
         seen.add(id(p))
 
 def warn_frozen_gradient(rule, ps):
-    "Warn if one of `ps` has a gradient that will not be used"
+    "Warn if one of `ps` is frozen but has a gradient"
     p = first(p for p in ps if not p.requires_grad and p.grad is not None)
     if p is not None:
-        warn(f"{rule.__name__}: a weight of shape {tuple(p.shape)} has a gradient and `requires_grad=False`; it is frozen, and left "
-            "as it is. `requires_grad_()` lets it train")
+        warn(f"{rule.__name__}: a weight of shape {tuple(p.shape)} has a gradient and `requires_grad=False`; it is frozen and "
+            "does not change. Call `requires_grad_()` to train it")
 
 # %% ../../nbs/core/05_groups.ipynb #18317a2b
 FOREIGN = frozenset(('initial_lr', 'max_lr', 'min_lr', 'base_momentum', 'max_momentum', 'swa_lr', # PyTorch's schedulers
@@ -53,7 +54,7 @@ FOREIGN = frozenset(('initial_lr', 'max_lr', 'min_lr', 'base_momentum', 'max_mom
     'foreach', 'fused', 'capturable', 'differentiable', 'maximize', 'amsgrad', 'centered', 'nesterov', 'decoupled_weight_decay'))
 
 def edit_distance(a, b):
-    "Letters to be put in, left out or changed on the way from `a` to `b`"
+    "The Levenshtein distance of `a` and `b`: how many letters have to be inserted, deleted or replaced"
     row = list(range(len(b)+1))
     for i,x in enumerate(a, 1):
         diag,row[0] = row[0],i
@@ -62,13 +63,13 @@ def edit_distance(a, b):
 
 @lru_cache(None)
 def check_foreign(name, k, known):
-    "Raise `TypeError` if the key `k` of a group of the rule called `name` looks like one of the `known`, mistyped"
+    "Raise `TypeError` if the key `k` of a group looks like a misspelling of one of the names `known`; `name` is that of the rule"
     near = None if k in FOREIGN or not isinstance(k, str) else first(o for o in known if len(o)>4 and edit_distance(k, o)<3)
     if near: raise TypeError(f"{name} has no {k!r}; did you mean {near!r}? It has: {', '.join(known)}")
 
 # %% ../../nbs/core/05_groups.ipynb #3f14f029
 def torch_keys(rule, **own):
-    "What PyTorch calls the hypers of `rule`: dict of key to hyper, or to hypers if the key stands for several"
+    "PyTorch's names for the hypers of `rule`: dict of PyTorch's key to the hyper, or to a tuple of hypers"
     names = dict(wd='weight_decay', alpha='la_alpha', mom='momentum', damp='dampening',
         **{k:o for o,(k,f) in rule.spellings.items() if f is float})
     if all(k in rule.hypers for k in ('mom', 'sqr_mom')) and not ('sqr_mom' in names or 'other_mom' in rule.hypers):
@@ -77,21 +78,21 @@ def torch_keys(rule, **own):
     return dict(taken.get(h, (names.get(h, h), h)) for h in rule.hypers)
 
 def torch_names(keys):
-    "What errors call each hyper, where PyTorch's `keys` are known"
+    "The names that error messages use for hypers, given PyTorch's `keys`: dict of hyper to name, such as `betas[0]`"
     return {h: k if isinstance(hs, str) else f'{k}[{i}]' for k,hs in keys.items() for i,h in enumerate([hs] if isinstance(hs, str) else hs)}
 
 # %% ../../nbs/core/05_groups.ipynb #d1202288
 def to_torch(hyper, keys):
-    "The dict `hyper` in PyTorch's names"
+    "The dict `hyper` with PyTorch's names"
     return {k: hyper[h] if isinstance(h, str) else tuple(hyper[o] for o in h) for k,h in keys.items()}
 
 def from_torch(rule, group, keys):
-    "The dict `group` in fastopt's names; other keys stay as they are"
+    "The dict `group` with fastopt's names; other keys stay as they are"
     res = {}
     for k,v in group.items():
         h,pair = keys.get(k, k),isinstance(v, (tuple, list))
         if isinstance(h, str): res[h] = v
-        elif k in rule.hypers and not pair: res[k] = v # Adafactor's `eps` is a pair in PyTorch, and the first of it here
+        elif k in rule.hypers and not pair: res[k] = v # Adafactor's `eps` is a pair in PyTorch, and only its first number here
         elif pair and len(v)==len(h): res.update(zip(h, v))
         else: raise ValueError(f"{rule.__name__}: {k}={v!r} must be {len(h)} numbers, for {' and '.join(h)}")
     return res

@@ -1,4 +1,4 @@
-"""Where tensors lie, how they are to be read, and whether that is still so
+"""Where tensors are in memory, how to read them, and whether that has changed
 
 Docs: https://fastopt.github.io/fastopt/core/memory.html.md"""
 
@@ -18,40 +18,40 @@ from fastcore.basics import first
 
 # %% ../../nbs/core/01_memory.ipynb #a0766f11
 def is_dense(t):
-    "Are the elements of `t` one block of memory whose order is that of its dimensions, or channels last?"
+    "Are the elements of `t` one block of memory in the order of its dimensions, or in channels-last order?"
     return t.is_contiguous() or (t.ndim==4 and t.is_contiguous(memory_format=torch.channels_last)) or (
         t.ndim==5 and t.is_contiguous(memory_format=torch.channels_last_3d))
 
 def flat_view(t):
-    "The elements of a `is_dense` tensor in the order of memory, as a view"
+    "The elements of the tensor `t`, which must be `is_dense`, as a 1-d view in memory order"
     return t.as_strided((t.numel(),), (1,))
 
 # %% ../../nbs/core/01_memory.ipynb #b12526f8
 def same_order(a, b):
-    "Do tensors `a` and `b` of one shape keep their elements in the same order?"
+    "Do the tensors `a` and `b`, which have the same shape, store their elements in the same order?"
     return a.stride()==b.stride() or all(x==y for n,x,y in zip(a.shape, a.stride(), b.stride()) if n>1)
 
 # %% ../../nbs/core/01_memory.ipynb #f3577712
 def is_plain(t):
-    "Does the tensor `t` itself hold its elements? Wrappers, and tensors that only pretend, do not"
+    "Does the tensor `t` hold its elements itself? Wrapper subclasses and meta tensors do not"
     return type(t).__torch_dispatch__ is Tensor.__torch_dispatch__ and t.device.type!='meta'
 
 def is_sharded(t):
-    "Is the tensor `t` a part of a weight whose other parts other processes hold?"
+    "Is the tensor `t` a shard, a part of a weight whose other parts are in other processes?"
     return any(not o.is_replicate() for o in getattr(t, 'placements', ())) or getattr(t, '_fsdp_flattened', False)
 
 # %% ../../nbs/core/01_memory.ipynb #c75ce56e
 def addresses(ts):
-    "Where the elements of the tensors `ts` begin, as an array"
+    "The addresses of the first elements of the tensors `ts`, as an int64 array"
     return np.fromiter(map(Tensor.data_ptr, ts), np.int64, len(ts))
 
 def layout_of(t):
-    "All that says how to read the memory of the tensor `t`"
+    "Everything that says how to read the memory of the tensor `t`: class, dtype, device, layout, shape, strides and pending negation"
     return type(t), t.dtype, t.device, t.layout, t.layout==torch.strided and (t.shape, t.stride(), t.is_neg())
 
 # %% ../../nbs/core/01_memory.ipynb #f5a23ce4
 def python_layout_check(ts):
-    "A function that tells whether tensors have the forms of `ts`, one by one"
+    "Return a function that checks whether its arguments have the same layouts as `ts`, one by one"
     forms = list(map(layout_of, ts))
     return lambda *us: list(map(layout_of, us))==forms
 
@@ -63,7 +63,7 @@ def _guarded(ts):
 @lru_cache
 @torch.no_grad()
 def layout_check():
-    "`python_layout_check` in C++ where PyTorch has it, else in Python"
+    "PyTorch's layout check in C++ if it exists and passes the test, otherwise `python_layout_check`"
     a = torch.zeros(2, 3)
     others = (a.t(), a.view(3, 2), a[:1], a.double(), a.bfloat16(), torch._neg_view(a), a[:,:1].expand(2, 3), a.to_sparse(),
         torch.nn.Parameter(a), a.to('meta'))
@@ -74,27 +74,27 @@ def layout_check():
 
 # %% ../../nbs/core/01_memory.ipynb #5d1c7be2
 def byte_span(t):
-    "Bytes from the beginning of the first element of `t` to the end of its last"
+    "The number of bytes from the start of the first element of `t` to the end of its last"
     return t.element_size()*(1 + sum((n-1)*s for n,s in zip(t.shape, t.stride()))) if t.numel() else 0
 
 def storage_ends(ts):
-    "Where the memory ends that the tensors `ts` have a part of, as an array"
+    "The addresses at which the storages of the tensors `ts` end, as an int64 array"
     storages = list(map(Tensor.untyped_storage, ts))
     return (np.fromiter(map(UntypedStorage.data_ptr, storages), np.int64, len(ts))
         + np.fromiter(map(UntypedStorage.nbytes, storages), np.int64, len(ts)))
 
 def lacks_memory(t):
-    "Has the memory of the tensor `t` been freed, or cut short?"
+    "Has the memory of the tensor `t` been freed or shortened?"
     return is_plain(t) and bool((storage_ends([t]) < addresses([t]) + byte_span(t)).any())
 
 # %% ../../nbs/core/01_memory.ipynb #56f08938
-CHUNK = 256 # Tensors looked at in one go: few enough to stay in a processor's cache
+CHUNK = 256 # Tensors inspected at a time, few enough to stay in a processor's cache
 
 class MemoryCheck:
-    "`MemoryCheck(ts)(us)` is where the tensors `us` lie, or `None` if they do not have the forms of `ts`, or lack memory"
+    "`MemoryCheck(ts)(us)` returns the addresses of the tensors `us`, or `None` if their layouts differ from `ts` or they lack memory"
     def __init__(self, ts):
         self.spans = np.fromiter(map(byte_span, ts), np.int64, len(ts))
-        self.checks = [(layout_check() if len(set(map(id, o)))==len(o) else python_layout_check)(o) # In C++ none may occur twice
+        self.checks = [(layout_check() if len(set(map(id, o)))==len(o) else python_layout_check)(o) # The one in C++ allows no duplicates
             for o in (ts[i:i+CHUNK] for i in range(0, len(ts), CHUNK))]
     def __call__(self, ts):
         at = np.empty(len(ts), np.int64)
@@ -107,7 +107,7 @@ class MemoryCheck:
 
 # %% ../../nbs/core/01_memory.ipynb #1693b404
 def is_gapless(t):
-    "Are the elements of `t` one block of memory, each in a place of its own, in whatever order?"
+    "Do the elements of `t` fill one block of memory, in any order, without gaps and without overlap?"
     n = 1
     for stride,size in sorted(o for o in zip(t.stride(), t.shape) if o[1]!=1):
         if stride!=n: return not t.numel()
@@ -116,12 +116,12 @@ def is_gapless(t):
 
 # %% ../../nbs/core/01_memory.ipynb #0d4a08d0
 def byte_addresses(t):
-    "The addresses of all bytes of `t`, an element's after another's"
+    "The addresses of all bytes of `t`, element by element"
     first = reduce(np.add.outer, [np.arange(n)*s for n,s in zip(t.shape, t.stride())], np.array(0)).ravel()*t.element_size()
     return t.data_ptr() + np.add.outer(first, np.arange(t.element_size())).ravel()
 
 def overlaps_itself(t):
-    "Do two elements of `t` share memory, as those of an expanded tensor do?"
+    "Do two elements of `t` share memory, as in an expanded tensor?"
     return not is_gapless(t) and len(np.unique(byte_addresses(t)))<t.numel()*t.element_size()
 
 def share_memory(a, b):
@@ -132,15 +132,15 @@ def share_memory(a, b):
 
 # %% ../../nbs/core/01_memory.ipynb #65363f89
 class MemorySpans:
-    "The blocks of memory that the tensors `ts` span, in order"
+    "The blocks of memory that the tensors `ts` span, sorted by address"
     def __init__(self, ts):
         at,sizes = addresses(ts),np.fromiter(map(byte_span, ts), np.int64, len(ts))
         order = [i for i in np.argsort(at, kind='stable') if sizes[i]]
         self.ts,self.at = [ts[i] for i in order],at[order]
-        self.reach = np.maximum.accumulate(self.at + sizes[order]) # How far the blocks up to each one go
+        self.reach = np.maximum.accumulate(self.at + sizes[order]) # The furthest end of the blocks up to each one
     def clash(self):
         "The first two tensors that share memory, or `None`"
-        # Of runs of blocks that reach into each other
+        # The starts of runs of blocks that overlap
         begins = np.flatnonzero(np.concatenate([[True], self.at[1:]>=self.reach[:-1], [True]]))
         for i,j in zip(begins, begins[1:]):
             run = self.ts[i:j]
@@ -149,17 +149,17 @@ class MemorySpans:
             if touched is None or len(np.unique(np.concatenate(touched)))<size:
                 return first(combinations(run, 2), lambda ab: share_memory(*ab))
     def hits(self, at, sizes):
-        "Which of the blocks of `sizes` at the addresses `at` reach into these"
+        "The indices of those blocks, of `sizes` bytes at the addresses `at`, that overlap with these"
         if not len(self.at): return np.zeros(0, int)
-        i = np.searchsorted(self.at, at+sizes) - 1 # The last block that begins before each ends
+        i = np.searchsorted(self.at, at+sizes) - 1 # For each block the last of these that begins before it ends
         return np.flatnonzero((i>=0) & (self.reach[i]>at) & (sizes>0))
 
 # %% ../../nbs/core/01_memory.ipynb #3a6d2018
 def place_like(t, p, dtype):
-    "The state `t` of the weight `p` in `dtype`, where `p` is and in its order: `t` itself if it is so already"
+    "The state `t` of the weight `p` in `dtype`, on the device and in the element order of `p`; `t` itself if nothing has to change"
     if not is_plain(t): return t.to(p.device, dtype)
-    alike = is_plain(p) and t.shape==p.shape # Else the order is its own, but there must be a place for each element
+    alike = is_plain(p) and t.shape==p.shape # Otherwise the state has an order of its own, without overlap
     fits = same_order(t, p) if alike and is_dense(p) else is_gapless(t) if t.shape==p.shape else t.is_contiguous()
     if t.dtype==dtype and t.device==p.device and fits and not t.is_neg(): return t
     new = torch.empty_like(p, dtype=dtype) if alike else torch.empty(t.shape, dtype=dtype, device=p.device)
-    return new.copy_(t.resolve_neg()) # Between float32 and float16 PyTorch would forget a pending sign
+    return new.copy_(t.resolve_neg()) # Between float32 and float16 PyTorch would drop a lazy negation

@@ -1,4 +1,4 @@
-"""A rule runs once on stand-ins that write down what is asked of them
+"""A rule runs once on symbols that record its operations
 
 Docs: https://fastopt.github.io/fastopt/core/program.html.md"""
 
@@ -21,44 +21,44 @@ from .engine import StandIn, dither_seed, write_back, state_seed, unavailable
 from .rules import Term, cond, mean, norm, row_mean
 
 # %% ../../nbs/core/03_program.ipynb #5b8e0c62
-class Untraceable(Exception): "A rule needs numbers as they are in this step"
+class Untraceable(Exception): "Raised while a rule is recorded if its numbers cannot be traced"
 
 class Trace:
-    "How the numbers of a step come from the dict `h` of hypers: `lines` of Python, which `space` holds the constants for"
+    "The arithmetic that turns the dict `h` of hypers into the numbers of a step: `lines` of Python, and their constants in `space`"
     def __init__(self): self.lines,self.names,self.space,self.guarded = [],{},{},set()
     def number(self, x, text):
-        "A stand-in for the number `x`, which the expression `text` gives"
+        "Return a `TracedNumber` for the number `x`, which the expression `text` computes"
         if text not in self.names:
             self.names[text] = f'n{len(self.names)}'
             self.lines.append(f'{self.names[text]} = {text}')
         return TracedNumber(self, x, self.names[text])
     def constant(self, o):
-        "The name of an object that is the same in all steps"
+        "Return a name for an object that is the same in all steps"
         self.space[name := f'k{len(self.space)}'] = o
         return name
     def text(self, o):
-        "The expression for `o`, a stand-in or a plain number"
+        "Return an expression for `o`, a traced or plain number, or another constant"
         return o.name if isinstance(o, TracedNumber) else repr(o) if type(o) in (int, float) and isfinite(o) else self.constant(o)
     def guard(self, name, f, answer):
-        "Let the lines go on only where the function `f` makes `answer` of the number `name`"
+        "Add a line that stops with `None` unless the function `f` returns `answer` for the number `name`"
         if (name, f) in self.guarded: return
         self.guarded.add((name, f))
         test = f'bool({name}) is not {answer}' if f is bool else f'repr({self.constant(f)}({name})) != {repr(answer)!r}'
         self.lines.append(f'if {test}: return None')
     def compiled(self, result):
-        "The function of `h` that computes the expression `result`, or returns `None` where a guard fails"
+        "Return a function of `h` that computes the expression `result`, or returns `None` if a guard fails"
         exec('\n    '.join(['def numbers(h):', *self.lines, f'return {result}']), space := dict(self.space))
         return space['numbers']
 
 # %% ../../nbs/core/03_program.ipynb #6ec2d444
 class TracedNumber:
-    "A stand-in for the number `x`, which is called `name` in the lines of its `trace`"
+    "A number with the value `x`, called `name` in the lines of its `trace`"
     __array_ufunc__ = None # NumPy leaves arithmetic to this class
     def __init__(self, trace, x, name): self.trace,self.x,self.name = trace,x,name
     @classmethod
-    def __torch_function__(cls, f, types, args=(), kwargs=None): return NotImplemented # The stand-in beside it writes it down
+    def __torch_function__(cls, f, types, args=(), kwargs=None): return NotImplemented # The symbol beside it records the operation
     def answer(self, f=repr):
-        "What the function `f` makes of the number, from now on the same in each step that this trace is for"
+        "Return the plain result of the function `f`; this trace then serves only steps with the same result"
         res = f(self.x)
         self.trace.guard(self.name, f, res)
         return res
@@ -86,50 +86,51 @@ for _nm,_f in dict(bool=bool, float=float, int=int, index=operator.index, hash=h
     setattr(TracedNumber, f'__{_nm}__', lambda self, f=_f: self.answer(f))
 
 # %% ../../nbs/core/03_program.ipynb #06d68428
-SUMS = ('sum', 'mean', 'row_mean') # What a kernel can sum up while it passes over a tensor
+SUMS = ('sum', 'mean', 'row_mean') # Operations that a kernel can sum while it passes over a tensor
 BARRIERS = ('each', 'across', *SUMS) # Operations whose result later kernels read
-COLUMN_OPS = ('load', 'each', 'number', *SUMS) # Nodes that kernels find in columns
+COLUMN_OPS = ('load', 'each', 'number', *SUMS) # Nodes that kernels read from columns
 
 class Program:
-    "What a rule asked for: `nodes` (operation, arguments), `consts` the numbers it met, `extras` other arguments of whole-tensor functions"
+    "A recorded rule: `nodes` (operation, arguments), the numbers `consts`, and `extras`, other arguments of whole-tensor functions"
     def __init__(self, sums=False, trace=None):
         self.known,self.flags,self.trace = {},{},trace
         self.nodes,self.consts,self.extras,self.ready,self.out,self.asked,self.sums = [],[],[],[],{},{},sums
-        self.sets,self.go = (0,),None # The sets of numbers that it is for; the name of the number that is 0 for a step to be skipped
+        self.sets,self.go = (0,),None # Its sets of numbers; the name of the number that is 0 if the step is to be skipped
     def add(self, op, *args):
-        "Append a node; `ready` is the first phase that can compute it, one later after a function of whole tensors or of all weights"
+        "Append a node and return its index; `ready` is the first phase that can compute it, which each barrier delays by one"
         if (op, *args) in self.known: return self.known[op, *args]
         at = max([self.ready[a] for a in args if type(a) is int], default=0)
-        if op=='across': at = max([at, *(self.ready[i]-1 for i in self.asked)]) # Everybody asks in the same order
+        if op=='across': at = max([at, *(self.ready[i]-1 for i in self.asked)]) # All programs ask in the same order
         self.nodes.append((op, *args))
         self.ready.append(at + (op in BARRIERS))
-        if op!='across': self.known[op, *args] = len(self.nodes)-1 # Who asks the same again is given the same
+        if op!='across': self.known[op, *args] = len(self.nodes)-1 # The same operation again is the same node
         return len(self.nodes)-1
     def arg(self, o):
-        "The name of an argument: a node's number, or the name of a constant"
+        "An argument as it is recorded: the index of a node, or the name of a constant"
         if isinstance(o, SymbolicTensor): return o.i
         x = o.x if isinstance(o, TracedNumber) else o
         if isinstance(x, (bool, torch.Tensor)) or not isinstance(x, (int, float, np.number)): raise NotImplementedError(
-            f"A term met {x!r} where only tensors of its signature and plain numbers can be recorded; use how='eager'")
+            f"A term used {x!r}, but only the tensors of its signature and plain numbers can be recorded; use how='eager'")
         self.consts.append(o if o is not x else float(o))
         return f'c{len(self.consts)-1}'
     def extra(self, o):
-        "The argument `o` of a function of whole tensors, which is no tensor itself"
+        "The recorded form of the argument `o` of a whole-tensor function, where `o` is no tensor"
         if self.trace and not isinstance(o, TracedNumber) and not _is_constant(o): raise Untraceable
         return o
     def gradient(self, g):
-        "What a rule is given as the gradient, where `g` is what kernels find"
+        "What the rule receives as the gradient, given the symbol `g` of the gradient that kernels load"
         return g
     def filled(self, sets=(0,), rows=None):
-        """The program for `sets` of numbers: its `table` by [set, number], and by set its `extras` and what it tells functions across
-        all weights. `rows` has these three for each set, by default those of the plain numbers it was recorded with"""
+        """Return a copy for the `sets` of numbers, with their `table`, a float64 array of shape (sets, numbers), and for each set the
+        `extras` and the keyword arguments of functions across all weights. `rows` has these three for each set; the default is a single
+        set with the plain numbers of the recording"""
         res,rows = copy(self),rows or [(self.consts, self.extras, self.asked)]
         res.sets,res.extras,res.asked = sets,[o[1] for o in rows],{i: [o[2][i] for o in rows] for i in self.asked}
         res.table = np.array([o[0] for o in rows], dtype=np.float64)
         return res
     @cached_property
     def key(self):
-        "A number that programs of the same nodes have in common"
+        "A number that is the same for programs with the same nodes"
         return _structures.setdefault((tuple(self.nodes), tuple(self.out.items())), len(_structures))
 
 _structures = {}
@@ -150,10 +151,10 @@ POWERS = {2: lambda x: x*x, 3: lambda x: x*x*x, -1: lambda x: 1/x, -2: lambda x:
     0.5: lambda x: x.sqrt(), -0.5: lambda x: 1/x.sqrt()}
 
 def _record(nm, *args, **kwargs):
-    "Write down the operation `nm`"
+    "Record the operation `nm` and return the symbol of its result"
     s = (args[0] if args and isinstance(args[0], SymbolicTensor)
         else first([o for o in (*args, *kwargs.values()) if isinstance(o, SymbolicTensor)]))
-    if s is None: raise unavailable(f'`{nm}`') # It was given a list of stand-ins, as `torch.stack` is
+    if s is None: raise unavailable(f'`{nm}`') # The symbols were in a list, as for `torch.stack`
     name = nm[:-1] if nm.endswith('_') and not nm.endswith('__') else nm
     op = ALIAS.get(name, name)
     if op in ('add', 'sub') and 'alpha' in kwargs: op,args = 'madd',(*args, kwargs.pop('alpha')*(1 if op=='add' else -1))
@@ -167,27 +168,27 @@ def _record(nm, *args, **kwargs):
     else: new = SymbolicTensor(s.prog, s.prog.add(op, *map(s.prog.arg, args)))
     if name==nm: return new
     if not getattr(args[0], 'own', False):
-        raise TypeError(f"{nm} would write into what a term was lent; only its own state may be written to")
+        raise TypeError(f"{nm} would write into a tensor that a term may only read; a term may write only to its own state")
     args[0].i = new.i
     return args[0]
 
 # %% ../../nbs/core/03_program.ipynb #12add612
 class SymbolicTensor(StandIn):
-    "A stand-in for a tensor: node `i` of `prog`; `own` if it is state, which may be written to"
+    "A symbol that stands for a tensor: node `i` of `prog`; terms may write to it if it is `own`, which means state"
     def __init__(self, prog, i, own=False): self.prog,self.i,self.own = prog,i,own
     do = staticmethod(_record)
     @property
-    def weight(self): return SymbolicTensor(self.prog, 0) # It is loaded first
+    def weight(self): return SymbolicTensor(self.prog, 0) # The weight is loaded first
     def each(self, f, args, kwargs):
-        "Record that `f` wants whole tensors, or how a kernel sums it up"
+        "Record a call of the whole-tensor function `f`, or a sum if kernels can compute it"
         if self.prog.sums and f in SUMMED_IN_KERNELS: return SUMMED_IN_KERNELS[f](*args, **kwargs)
         if self.prog.trace and _package(f)!='fastopt' and any(getattr(f, f'__{o}__', None) for o in ('closure', 'defaults', 'kwdefaults')):
-            raise Untraceable # The function may have been made of numbers
+            raise Untraceable # The term may have built the function from numbers of this step
         def arg(o):
             if isinstance(o, SymbolicTensor): return o.i
             if type(o) is bool and o in self.prog.flags: return self.prog.flags[o]
             self.prog.extras.append(self.prog.extra(o))
-            name = f'.{len(self.prog.extras)-1}' # No state can be called so
+            name = f'.{len(self.prog.extras)-1}' # No state can have such a name
             if type(o) is bool: self.prog.flags[o] = name
             return name
         return SymbolicTensor(self.prog, self.prog.add('each', f, *map(arg, args), *[(k, arg(v)) for k,v in kwargs.items()]))
@@ -203,7 +204,7 @@ for _nm in 'add sub mul truediv'.split(): _reflected(_nm)
 
 # %% ../../nbs/core/03_program.ipynb #7d6ac62e
 def _follow(prog, run):
-    "Record the generator `run` to its end: what it asks of all weights is a node, and so is each number of the answer"
+    "Record the generator `run` to its end, with a node for each question about all weights and for each number of the answer"
     answer = None
     try:
         while True:
@@ -220,10 +221,10 @@ def record(
     hyper, # Dict with all its hypers, options and `step`
     how='plain', # How 16-bit weights land, see `write_back`
     sums=False, # Can the kernels sum?
-    low=(), # States that are kept in bfloat16
-    prog=None # The `Program` to write it into, if not a new one
+    low=(), # Names of states that are kept in bfloat16
+    prog=None # The `Program` to record into, by default a new one
 ):
-    "The `Program` of one step of `rule`"
+    "Record one step of `rule` as a `Program`"
     prog,hyper = prog or Program(sums),{**{k: AttrDict(deepcopy(v)) for k,v in rule.memos.items()}, **hyper}
     env = {n: SymbolicTensor(prog, prog.add('load', n), n not in 'pg')
         for n in ('p', 'g', *rule.state, *(['comp'] if how=='kahan' else []))}
@@ -254,7 +255,7 @@ def _is_constant(o): return o is None or type(o) in (int, float, bool, str, torc
 
 # %% ../../nbs/core/03_program.ipynb #aef7c1c5
 def _follow_value(o, seen):
-    "What the value `o`, which a term reads, reads in turn"
+    "Return the reads of the value `o`, which a term reads"
     if isinstance(o, Term): return _follow_code(o.f, seen)
     if isinstance(o, FunctionType): return [] if hasattr(o, 'whole') else _follow_code(o, seen) # Functions of whole tensors are always run
     if isinstance(o, ModuleType) and o.__name__.partition('.')[0] in _TRUSTED and 'random' not in o.__name__: return []
@@ -275,42 +276,42 @@ def _follow_code(f, seen):
 
 # %% ../../nbs/core/03_program.ipynb #f3ce1a47
 def find_reads(rule):
-    "Pairs (function that looks it up, value) of all that terms of `rule` read beside their arguments, or `None` if it may change unseen"
+    "Return pairs (lookup function, value) of all that the terms of `rule` read besides their arguments, or `None` if changes can go unnoticed"
     try: return [r for t in rule.terms for r in _follow_code(t.f, set())]
     except (Untraceable, ValueError): return None # An empty cell is a `ValueError`
 
 # %% ../../nbs/core/03_program.ipynb #d9f60a84
 class Recorder:
-    "Finds the program of a step of `rule` with its `options` among those it has recorded; `given` is as for `record`"
-    KEPT,MISSES = 8,16 # Programs; steps in a row that needed a new one, after which numbers are no longer traced
+    "The recordings of `rule` with its `options`; the remaining arguments are those of `record`"
+    KEPT,MISSES = 8,16 # Recordings to keep; new recordings in a row after which numbers are no longer traced
     def __init__(self, rule, options, how='plain', sums=False, low=()):
         self.rule,self.options,self.how,self.sums,self.low,self.numeric = rule,options,how,sums,low,(*rule.hypers, 'step')
         self.found,self.missed,self.reads = [],0,None if rule.memos else find_reads(rule)
     def __call__(self, hyper):
-        "The program of the step with `hyper`, and its row for `Program.filled`"
+        "Return the program for the step with `hyper`, and its row for `Program.filled`"
         if self.reads and any(look() is not o for look,o in self.reads): self.found,self.reads = [],find_reads(self.rule)
         if self.reads is None: return self.plain(hyper)
         for o in self.found:
             try: row = o[1](hyper)
-            except Exception: row = None # The rule itself says better what is wrong
+            except Exception: row = None # The rule itself will raise a clearer error
             if row is None: continue
             self.missed = 0
             if o is not self.found[0]: self.found = [o, *(q for q in self.found if q is not o)]
             return o[0],row
         if self.missed<self.MISSES and (new := self.traced(hyper)): return new
-        res,self.reads = self.plain(hyper),None # It needs plain numbers, and a term that is wrong has raised by now
+        res,self.reads = self.plain(hyper),None # A term with an error has raised by now, so this rule needs plain numbers
         return res
 
 # %% ../../nbs/core/03_program.ipynb #b52e68b0
 @patch
 def plain(self:Recorder, hyper):
-    "As `__call__`, recorded with plain numbers"
+    "Record the step with plain numbers, and return the same as `__call__`"
     prog = record(self.rule, hyper, self.how, self.sums, self.low)
     return prog,(prog.consts, prog.extras, prog.asked)
 
 @patch
 def traced(self:Recorder, hyper):
-    "As `__call__`, recorded with traced numbers, or `None` if the rule cannot do with them"
+    "Record the step with traced numbers, and return the same as `__call__`, or `None` if the rule does not accept them"
     self.missed += 1
     prog = Program(self.sums, trace := Trace())
     given = {k: trace.number(v, f'h[{k!r}]') if k in self.numeric else v for k,v in hyper.items()}
@@ -328,10 +329,10 @@ def _recorder(rule, options, *given): return Recorder(rule, options, *given)
 
 def record_sets(
     rule, # A `Rule`
-    hypers, # For each set of numbers the dict of its hypers, options, memos and `step`
-    *given # As for `record`
+    hypers, # For each set of numbers a dict with its hypers, options, memos and `step`
+    *given # Further arguments of `record`
 ):
-    "The `Program`s of one step of `rule`, each `filled` for the sets of numbers that have it in common"
+    "Return the `Program`s of one step of `rule`, each filled with the numbers of the sets that it serves"
     find = _recorder(rule, tuple([hypers[0][k] for k in rule.options]), *given)
     found = [find(o) for o in hypers]
     if len(found)==1: return [found[0][0].filled((0,), [found[0][1]])]
@@ -339,23 +340,23 @@ def record_sets(
     return [found[js[0]][0].filled(tuple(js), [found[j][1] for j in js]) for js in alike]
 
 def step_programs(rule, b, hypers, *given):
-    "The `hypers` of the batch `b`, with memos to write to, and its step's `Program`s"
+    "The `hypers` of the batch `b`, with writable memos, and the `Program`s of its step"
     own = [b.part([j]).recall(o) for j,o in enumerate(hypers)] if rule.memos else hypers
     return own,record_sets(rule, own, *given)
 
 # %% ../../nbs/core/03_program.ipynb #ad9cb77e
 class Phase:
-    "One kernel: `loads` (column, node) before, `body` nodes to compute, `stores` (column, node) and `sums` (node, node summed) after"
+    "One kernel: it `loads` columns (column, node), computes the nodes of `body`, then `stores` (column, node) and `sums` (node, summed)"
     def __init__(self): self.loads,self.body,self.stores,self.sums = {},[],{},{}
 
 def node_needs(prog):
-    "For each node the phase that first needs it"
+    "The first phase that needs each node, or `inf` for nodes that are not needed, as a list"
     last = max(prog.ready)
     need = [inf]*len(prog.nodes)
     for i in prog.out.values(): need[i] = last
     for i in reversed(range(len(need))):
         op,*args = prog.nodes[i]
-        if op=='across': need[i] = prog.ready[i] # For the sake of what it remembers
+        if op=='across': need[i] = prog.ready[i] # It runs even if its result is not needed, because it may write to memos
         by = prog.ready[i]-1 if op in BARRIERS else need[i]
         if need[i]<inf:
             for a in args:
@@ -364,7 +365,7 @@ def node_needs(prog):
 
 # %% ../../nbs/core/03_program.ipynb #f496f8bc
 class _Split:
-    "The `phases` of `prog`; in `wholes` the columns of each function between them; `again`: compute anew rather than read a temporary"
+    "The `phases` of `prog`, and in `wholes` the columns of the functions between them; `again` recomputes values to avoid temporaries"
     def __init__(self, prog, small, again):
         self.prog,self.need,self.again,last = prog,node_needs(prog),again,max(prog.ready)
         self.phases = [Phase() for _ in range(last+1)]
@@ -382,7 +383,7 @@ class _Split:
 # %% ../../nbs/core/03_program.ipynb #7d2d9314
 @patch
 def lies(self:_Split, i, k):
-    "The column that holds node `i` when phase `k` begins, or `None`"
+    "The column that holds node `i` at the start of phase `k`, or `None`"
     if self.op(i)=='load':
         n = self.prog.nodes[i][1]
         if self.stored.get(n, inf)>=k: return n
@@ -392,7 +393,7 @@ def lies(self:_Split, i, k):
 
 @patch
 def leaves(self:_Split, i, k):
-    "The columns from which phase `k` could compute node `i` again, or `None` if it could not"
+    "The set of columns from which phase `k` could recompute node `i`, or `None` if it could not"
     if col := self.lies(i, k): return {col}
     parts = [self.leaves(a, k) for a in self.args(i)]
     return None if self.op(i)=='load' or None in parts else set().union(*parts)
@@ -400,7 +401,7 @@ def leaves(self:_Split, i, k):
 # %% ../../nbs/core/03_program.ipynb #b5762de5
 @patch
 def want(self:_Split, i, k):
-    "Let phase `k` have node `i`: as a column, or computed (again) in its body"
+    "Make node `i` available in phase `k`, by loading a column or by computing it in the body"
     phase = self.phases[k]
     if i in phase.body or i in phase.loads.values(): return
     if self.need[i]<k or self.op(i) in COLUMN_OPS:
@@ -412,13 +413,13 @@ def want(self:_Split, i, k):
 # %% ../../nbs/core/03_program.ipynb #29af7f6e
 @patch
 def store(self:_Split, c, i, k):
-    "Let phase `k` store node `i` in column `c`, or sum it up for the node `c`"
+    "Make phase `k` store node `i` in the column `c`, or sum it if `c` is the index of a sum"
     self.want(i, k)
     (self.phases[k].sums if type(c) is int else self.phases[k].stores)[c] = i
 
 @patch
 def column(self:_Split, i, k):
-    "The column that holds node `i` after phase `k`: where it lies, or a temporary"
+    "The column that holds node `i` after phase `k`, which is a new temporary if there was none"
     if col := self.lies(i, k+1): return col
     self.store(f't{i}', i, self.stored[self.prog.nodes[i][1]] if self.op(i)=='load' else self.need[i])
     return f't{i}'
@@ -426,8 +427,8 @@ def column(self:_Split, i, k):
 # %% ../../nbs/core/03_program.ipynb #c6707c05
 def split_phases(
     prog, # A `Program`
-    small=() # States that are not of the weights' shape, and so not for kernels to write
+    small=() # Names of states that do not have the weights' shape, which kernels do not write
 ):
-    "The `Phase`s of `prog`, and for each function between them the columns of its arguments"
+    "Split `prog` into `Phase`s; also return the columns of the arguments of each whole-tensor function between them"
     s = min((_Split(prog, small, again) for again in (False, True)), key=lambda s: sum(len(o.loads) + len(o.stores) for o in s.phases))
     return s.phases,s.wholes

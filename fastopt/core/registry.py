@@ -1,4 +1,4 @@
-"""Every optimizer on one page: what it is, what it keeps, where it comes from and what it was checked against
+"""Every optimizer on one page: its idea, its state, its source and the code it was compared with
 
 Docs: https://fastopt.github.io/fastopt/core/registry.html.md"""
 
@@ -22,9 +22,9 @@ from .rules import Rule, decay, descend, unknown_name
 # %% ../../nbs/core/09_registry.ipynb #4e3b408f
 def state_floats(
     rule, # A `Rule`
-    shape=(256, 256) # Of the weight
+    shape=(256, 256) # Shape of the weight
 ):
-    "Numbers that `rule` keeps for each number of a weight"
+    "How many numbers of state `rule` keeps for each element of a weight"
     p = torch.zeros(shape)
     return sum(f(p).numel() for f in rule.rule_of(p).state.values()) / p.numel()
 
@@ -42,14 +42,15 @@ def runs_on(rule):
 # %% ../../nbs/core/09_registry.ipynb #3193cf90
 @lru_cache
 def replayed_cases():
-    "For each rule (passed, all) of the recorded trajectories of its authors' code"
+    "How many recorded trajectories of its authors' code each rule reproduces: dict of name to (passed, all)"
     return json.loads((files('fastopt')/'replayed.json').read_text())
 
 # %% ../../nbs/core/09_registry.ipynb #7d02e5a8
 _rows = 1.8e19,'squares of rows and columns are infinite, and one over the other is NaN, as in PyTorch'
 _grams = 1.8e19,'products of gradients are infinite and have no roots: moskomule\'s code raises an error, google-research\'s gives NaN'
-_ahead = 1.7e38,'a gradient, and a look ahead along it, are infinite together, as in PyTorch'
-_apart = 1.7e38,'the difference of a gradient and the mean of its row is infinite; in the authors\' code the sum of a row is, for less'
+_ahead = 1.7e38,'the sum of a gradient and its look-ahead is infinite, as in PyTorch'
+_apart = (1.7e38, 'the difference of a gradient and the mean of its row is infinite; '
+    'in the authors\' code the sum of a row already is for smaller ones')
 OVERFLOWS = dict(adafactor=_rows, shampoo=_grams, nesterov=_ahead, ranger=_apart, ranger20=_apart,
     yellowfin=(1.8e19, 'in the first two steps its measurements are infinite, and their ratio is NaN, at which the authors\' code fails'))
 
@@ -57,10 +58,10 @@ OVERFLOWS = dict(adafactor=_rows, shampoo=_grams, nesterov=_ahead, ranger=_apart
 def _number(v): return f'{v:g}' if type(v) is float else str(v)
 
 def registry_row(
-    name, # What the rule is called
+    name, # The name of the rule
     rule # The `Rule`
 ):
-    "What there is to say of `rule`, as a dict"
+    "The row of `rule` in the registry, as a dict of column to value"
     knobs,(title,year,link) = {**rule.hypers, **rule.options},rule.told['paper'] or ('', None, '')
     good,total = replayed_cases().get(name, (0, 0))
     told = ', '.join(f'{k}={_number(v)} ({rule.ranges[k]!r})' for k,v in knobs.items())
@@ -73,7 +74,7 @@ def registry_row(
 COMPARE = dict(lt=op.lt, le=op.le, gt=op.gt, ge=op.ge, eq=op.eq, ne=op.ne, has=lambda a, b: a.str.contains(b, regex=False))
 
 def _holds(df, condition, value):
-    "Which rows of `df` meet a condition"
+    "A boolean series: which rows of `df` meet the `condition` on a column, such as `state__lt`, for `value`"
     col,_,how = condition.partition('__')
     if col not in df.columns: raise KeyError(unknown_name('opts()', col, list(df.columns)))
     if (how or 'eq') not in COMPARE: raise KeyError(unknown_name(f'opts({condition}=…)', how, list(COMPARE)))
@@ -81,7 +82,7 @@ def _holds(df, condition, value):
 
 # %% ../../nbs/core/09_registry.ipynb #50838b78
 class Opts(pd.DataFrame):
-    "A table of optimizers"
+    "A DataFrame of optimizers that shows its main columns in a notebook"
     @property
     def _constructor(self): return Opts
     def _repr_html_(self):
@@ -90,21 +91,21 @@ class Opts(pd.DataFrame):
 
 # %% ../../nbs/core/09_registry.ipynb #af8b3b49
 def named_rules():
-    "The rules of fastopt that are imported, by name"
-    # Of a module in the middle of its import not all names are there yet
+    "All rules of the fastopt modules that are imported, as a dict of name to `Rule`"
+    # A module that is still being imported may lack names of its `__all__`
     mods = [m for k,m in [*sys.modules.items()] if k.startswith('fastopt.')]
     return {k:o for m in mods for k in getattr(m, '__all__', ()) if isinstance(o := getattr(m, k, None), Rule)}
 
 def opts(
-    like='*', # Names, with `*` and `?` as in a shell
+    like='*', # A name, or a pattern with `*` and `?` as in a shell
     **conditions # `column=value`, or with `__lt`, `__le`, `__gt`, `__ge`, `__eq`, `__ne` or `__has` after the column
 ):
-    "The optimizers of fastopt, as far as they are imported, as a DataFrame, by name"
+    "A DataFrame of all optimizers of fastopt that are imported, indexed by name"
     rules,columns = named_rules(),list(registry_row('', Rule(decay, descend)))
     if not set('*?[') & set(like) and like not in rules:
         near = get_close_matches(like, sorted(rules), 3, 0.5)
         raise ValueError(f"opts() has no {like!r}{'; did you mean ' + ' or '.join(map(repr, near)) + '?' if near else '.'} "
-            f"opts() lists all {len(rules)}, opts('ada*') those that begin so")
+            f"opts() lists all {len(rules)}, opts('ada*') those that begin with 'ada'")
     rows = [registry_row(k, o) for k,o in sorted(rules.items()) if fnmatch(k, like)]
     df = Opts(rows, columns=columns).set_index('name').astype(dict(year='Int64'))
     for k,v in conditions.items(): df = df[_holds(df, k, v)]

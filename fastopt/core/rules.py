@@ -26,20 +26,20 @@ from ..names import unknown_name
 
 # %% ../../nbs/core/00_rules.ipynb #cde6e3a2
 def as_number(x):
-    "What Python, numpy or a tensor of one element have as a number, as a float; NaN if `x` is none, as text and lists are"
+    "The number `x` (Python, numpy or a tensor of one element) as a float; NaN if `x` is no number, such as text or a list"
     if (x.numel()==1 if isinstance(x, torch.Tensor) else getattr(x, 'ndim', 1)==0): x = x.item()
     try: return float(x) if isinstance(x, AnyReal) else nan
     except OverflowError: return inf
 
 # %% ../../nbs/core/00_rules.ipynb #74bfe944
 class Range:
-    "The numbers from `lo` to `hi` that a hyper may be; `also` maps other spellings of the hyper to a function that converts them"
+    "The range `lo` to `hi` of a hyper; `also` maps other spellings of the hyper to functions that convert them"
     def __init__(self,
-        lo=-inf, # Least value
-        hi=inf, # Greatest value
-        ends='[]', # As in mathematics: '[)' leaves `hi` out
+        lo=-inf, # Smallest value
+        hi=inf, # Largest value
+        ends='[]', # Interval notation: '[)' excludes `hi`
         whole=False, # Whole numbers only?
-        also=None # Other spellings: dict of name to function, as `len_memory` for `1-1/len_memory`
+        also=None # Other spellings: dict of name to function, such as `len_memory` for `1-1/len_memory`
     ): self.lo,self.hi,self.ends,self.whole,self.also = lo,hi,ends,whole,also or {}
     def __contains__(self, x):
         x = as_number(x)
@@ -53,13 +53,13 @@ class Range:
         return f"{least}x{most and ' '+most}{', whole' if self.whole else ''}" if least or most else 'any finite x'
 
 class OneOf:
-    "The `choices` of an option: fixed when the optimizer is made, never scheduled; `why` says why there are no others"
+    "The `choices` of an option, which is fixed when the optimizer is made and never scheduled; `why` explains why there are no others"
     def __init__(self, *choices, why=''): self.choices,self.why = choices,why
     def __contains__(self, x): return any(type(x) is type(c) and x==c for c in self.choices)
     def __repr__(self): return f"one of {', '.join(map(repr, self.choices))}{f'; {self.why}' if self.why else ''}"
 
 class Whole(OneOf):
-    "An option that is a whole number, at least `lo`"
+    "An option that is a whole number of at least `lo`"
     def __init__(self, lo=0): self.lo = lo
     def __contains__(self, x): return type(x) is int and x>=self.lo
     def __repr__(self): return f"a whole number, {self.lo} or more"
@@ -68,10 +68,10 @@ class Whole(OneOf):
 Finite = Range() # Any finite number
 NonNeg = Range(0, inf, '[)')
 Pos = Range(0, inf, '()')
-Unit = Range(0, 1, '[)') # Decay rates: 1 would never forget its start
-Share = Range(0, 1) # Fractions, both ends allowed
+Unit = Range(0, 1, '[)') # Decay rates: a rate of 1 would never forget the start
+Share = Range(0, 1) # Fractions, including 0 and 1
 Count = Range(1, inf, '[)', whole=True)
-Steps = Range(0, inf, '[)', whole=True) # 0 for none, or no end
+Steps = Range(0, inf, '[)', whole=True) # 0 means none, or no end
 Flag = OneOf(False, True)
 
 # %% ../../nbs/core/00_rules.ipynb #db444b23
@@ -80,16 +80,16 @@ def clone(p): return p.detach().clone()
 class Borrowed: "Annotates state that an earlier term of the chain declares"
 
 TERM_ARGS,HOST = ('u', 'g', 'p'),('step',)
-# State that engines and fastai keep under these names; kernels have c0, r0, t0 and so on
+# Names that engines and fastai use for state of their own; kernels use c0, r0, t0 and so on
 RESERVED = ('step', 'do_wd', 'force_train', 'comp')
 
 # %% ../../nbs/core/00_rules.ipynb #95a314e6
 class Memo:
-    "Annotates plain numbers that a term remembers: `start`, handed in as a dict with attributes, written to by the term"
+    "Annotates plain numbers that a term remembers: a dict with attribute access that begins as `start` and that the term writes to"
     def __init__(self, **start): self.start = start
 
 class Across:
-    "Annotates `n` numbers about all weights, `f` of the lists of tensors (in any cutting) and of the hypers and memos it names"
+    "Annotates `n` numbers about all weights: `f` of the lists of tensors (split in any way), hypers and memos that it names"
     def __init__(self, f, n=1):
         self.f,self.n,ps = f,n,inspect.signature(f).parameters.values()
         self.given,self.knobs = [o.name for o in ps if o.kind!=o.KEYWORD_ONLY],[o for o in ps if o.kind==o.KEYWORD_ONLY]
@@ -97,7 +97,7 @@ class Across:
 
 # %% ../../nbs/core/00_rules.ipynb #b356125b
 class Term:
-    "An update's map to the next one, `f(u, …)`, with `given`, `state`, `hypers` and `options` read from its signature"
+    "A map from one update to the next, `f(u, …)`, with `given`, `state`, `hypers` and `options` read from its signature"
     def __init__(self, f):
         update_wrapper(self, f)
         ps = inspect.signature(f).parameters.values()
@@ -115,19 +115,19 @@ class Term:
         self.options = {o.name: o.default for o in knobs if isinstance(o.annotation, OneOf)}
         self.ranges = {o.name: Finite if o.annotation is o.empty else o.annotation for o in knobs}
         try: self.docs = {k:v or '' for h in (f, *(a.f for a in self.across.values())) for k,v in docments(h).items() if k in self.ranges}
-        except OSError: self.docs = {} # A function typed at a prompt has no source to read
+        except OSError: self.docs = {} # The source of a function that was typed at a prompt cannot be read
         for o in (*self.state, *self.memos):
             if o in RESERVED or fullmatch('[crt][0-9]+', o):
-                raise ValueError(f"Term {self.__name__}: no state can be called {o!r}; engines keep that name")
+                raise ValueError(f"Term {self.__name__}: no state can be called {o!r}, which engines reserve; rename that parameter")
     def _check(self, ps):
         "Raise unless each of the parameters `ps` can be read as a tensor, a hyper or an option"
         for o in ps:
             what = f"Term {self.__name__}: the parameter {o.name!r}"
             if o.kind in (o.VAR_POSITIONAL, o.VAR_KEYWORD):
-                raise TypeError(f"{what} stands for any number of arguments; name each: tensors before `*`, hypers after it")
+                raise TypeError(f"{what} takes any number of arguments; name each one, with tensors before `*` and hypers after it")
             if o.kind!=o.KEYWORD_ONLY and o.default is not o.empty and not callable(o.default): raise TypeError(
-                f"{what} stands before `*`, so it is a state, but its default is {o.default!r}; "
-                f"put a hyper after `*`: def {self.__name__}(u, *, {o.name}={o.default!r})")
+                f"{what} stands before `*`, which makes it a state, but its default is {o.default!r}; "
+                f"put hypers after `*`: def {self.__name__}(u, *, {o.name}={o.default!r})")
             given = o.name in HOST or isinstance(o.annotation, Memo)
             if o.kind==o.KEYWORD_ONLY and o.default is o.empty and not given:
                 raise TypeError(f"{what} is a hyper without a default; give it one: {o.name}=0.9")
@@ -136,12 +136,12 @@ class Term:
     def __reduce__(self): return _find_term, (self.__module__, self.__qualname__)
 
 def term(f)->Term:
-    "Make `f` a `Term`"
+    "Turn the function `f` into a `Term`; use it as a decorator"
     return Term(f)
 
 # %% ../../nbs/core/00_rules.ipynb #fb1aff3a
 def _find_term(module, name):
-    "The term `name` of `module`, also where a rule has taken over that name"
+    "The term `name` of `module`, even if a rule has taken over that name"
     o = getattr(sys.modules.get(module) or __import__(module, fromlist=[name]), name)
     return first(t for t in o.terms if t.__name__==name) if isinstance(o, Rule) else o
 
@@ -158,20 +158,20 @@ def shrink(u, p, *,
     lr:NonNeg=1e-3, # Learning rate
     wd:NonNeg=0. # Weight decay, multiplied by `lr`
 ):
-    "Decoupled weight decay for a `u` that `lr` is already part of"
+    "Decoupled weight decay for an update `u` that is already multiplied by `lr`"
     return torch.add(u, p, alpha=lr*wd)
 
 @term
 def descend(u, *,
     lr:NonNeg=1e-3 # Learning rate: the length of a step
 ):
-    "A direction becomes a step of length `lr`"
+    "Turn a direction into a step by multiplying it by `lr`"
     return u*lr
 
 # %% ../../nbs/core/00_rules.ipynb #7b76a3e2
 @term
 def maximize(u):
-    "Climb instead: turn the gradient round"
+    "Maximize the loss by flipping the sign of the gradient"
     return -u
 
 # %% ../../nbs/core/00_rules.ipynb #68c774d0
@@ -181,21 +181,21 @@ def _agree(kind, name, a, b, over):
 
 # %% ../../nbs/core/00_rules.ipynb #bd32c640
 class Rule:
-    "`terms` in order: `u` starts as the gradient and ends as what is subtracted from the weights"
-    manner = {} # What the faces let a user say of *how* any rule runs, with defaults
+    "An optimizer as a chain of `terms`: `u` starts as the gradient, and what the last term returns is subtracted from the weights"
+    manner = {} # Arguments of the faces that control *how* any rule runs, with their defaults
     def __init__(self,
-        *terms, # `Term`s, at least one, or rules, which stand for their terms without decay and descent
+        *terms, # At least one `Term`, or rules, which stand for their terms without decay and descent
         doc='', # The idea in about eight words
         paper=(), # Where it was published: (title, year, link)
-        code='', # Whose code it is faithful to: 'owner/repository@commit' or 'package version'
+        code='', # The code it is faithful to: 'owner/repository@commit' or 'package version'
         **defaults # New defaults of hypers and options
     ):
         if not terms and type(self) is Rule:
-            raise TypeError("A Rule is made of terms, and none was given; for example Rule(adam, decay, descend)")
+            raise TypeError("A Rule needs at least one term, and none was given; for example Rule(adam, decay, descend)")
         self.terms = [t for o in terms for t in (o.core if isinstance(o, Rule) else [o])]
         self.state,self.memos,self.hypers,self.options,self.ranges,self.docs,self.defaults = {},{},{},{},{},{},defaults
         self.__module__,self.told = sys._getframe(1).f_globals.get('__name__', '__main__'),dict(doc=doc, paper=paper, code=code)
-        self.learnt,self.asked = set(),set() # Memos that an `Across` writes to, and names of numbers about all weights
+        self.learnt,self.asked = set(),set() # Memos that an `Across` function writes to, and the names of numbers about all weights
         for t in self.terms: self._collect(t)
         self._override(defaults)
     def _override(self, defaults):
@@ -206,7 +206,7 @@ class Rule:
         kinds,knobs = inspect.Parameter,{**self.knobs, **self.manner}
         placed = dict(params=kinds.empty, **{k:knobs.pop(k) for k in ('lr',) if k in knobs})
         def __call__(*args, **kwargs): return type(self).__call__(self, *args, **kwargs)
-        self.__doc__,self.__call__ = self.about(),__call__ # IPython asks `diffgrad.__call__` too, which has nothing else to say
+        self.__doc__,self.__call__ = self.about(),__call__ # IPython also reads the docstring of `diffgrad.__call__`
         self.__signature__ = __call__.__signature__ = inspect.Signature([*(kinds(k, kinds.POSITIONAL_OR_KEYWORD, default=v)
             for k,v in placed.items()), *(kinds(k, kinds.KEYWORD_ONLY, default=v) for k,v in knobs.items())])
     @property
@@ -215,11 +215,11 @@ class Rule:
         knobs = {**self.hypers, **self.options}
         return {k:knobs[k] for k in sorted(self.ranges, key='lr'.__ne__)}
     def about(self,
-        called={} # What the user calls hypers, where that is not their name
+        called={} # Names that the user knows hypers by, if they differ: dict of our name to theirs
     ):
-        "The idea, a table of hypers and options, and where they come from"
+        "The help text: the idea, a table of hypers and options, and the sources"
         doc,paper,code = self.told.values()
-        # Why an option has no other choices is said to who asks for one
+        # Why an option has no other choices is said only in the error message
         rows = [('hyper', 'default', 'range', 'meaning'), *((called.get(k, k), f'{v:g}' if type(v) is float else repr(v),
             repr(self.ranges[k]).partition(';')[0], self.docs.get(k) or k) for k,v in self.knobs.items())]
         widths = [max(map(len, o)) for o in zip(*rows)]
@@ -232,11 +232,11 @@ class Rule:
     def _collect(self, t):
         if not isinstance(t, Term): raise TypeError(f"A Rule is made of terms; {t!r} is a {type(t).__name__}. Put @term above the function")
         if both := first(k for k in t.state if k in self.state): raise ValueError(f"Two terms keep a state called {both!r}: "
-            f"{first(o for o in self.terms if both in o.state)} and {t}. If these are of two rules, they cannot be one; "
-            f"rename the parameter {both!r} in a term of your own")
+            f"{first(o for o in self.terms if both in o.state)} and {t}. If they come from two rules, the rules cannot be combined; "
+            f"in a term of your own, rename the parameter {both!r}")
         needs = [*t.borrowed, *(o for a in t.across.values() for o in a.given if o not in (*TERM_ARGS, *t.state))]
         if lack := first(b for b in needs if b not in self.state and b not in self.asked):
-            raise ValueError(f"{t} borrows {lack!r}, which no term before it keeps")
+            raise ValueError(f"{t} borrows {lack!r}, which no term before it keeps; put a term that keeps it in front of {t}")
         self.asked |= t.across.keys()
         self.learnt |= {o.name for a in t.across.values() for o in a.knobs if o.name in t.memos}
         if both := first(self.learnt & set(t.knobs)): raise ValueError(
@@ -294,13 +294,13 @@ def spellings(self:Rule):
 
 @patch
 def translate(self:Rule, name, value):
-    "The hyper, and its value, that `name=value` spells"
+    "The hyper that `name=value` stands for, and its value"
     if name in self.ranges or name not in self.spellings: return name,value
     k,convert = self.spellings[name]
-    x = None if value is None else as_number(value) # Some spellings have a meaning for `None`
+    x = None if value is None else as_number(value) # In some spellings `None` has a meaning
     try: new = nan if x is not None and isnan(x) else convert(x)
     except (ArithmeticError, ValueError, TypeError): new = nan
-    if isnan(new): raise ValueError(f"{self.__name__}: {name}={value!r} gives no {k}, which must be {self.ranges[k]}")
+    if isnan(new): raise ValueError(f"{self.__name__}: {name}={value!r} cannot be converted to {k}, which must be {self.ranges[k]}")
     return k,new
 
 # %% ../../nbs/core/00_rules.ipynb #21bff982
@@ -308,17 +308,17 @@ THEIRS = dict(betas=('mom', 'sqr_mom'), weight_decay=('wd',), momentum=('mom',),
 
 @patch
 def unknown(self:Rule, name):
-    "The message for a hyper or option called `name`, which this rule does not have"
+    "The error message for a hyper or option `name` that this rule does not have"
     ours = THEIRS.get(name, ())
-    if name=='lr': return f"{self.__name__} never multiplies by `lr`: end it with `descend`"
+    if name=='lr': return f"{self.__name__} never multiplies by `lr`; end its chain with `descend`"
     if ours and all(k in self.ranges for k in ours):
-        return (f"{self.__name__} has no {name!r}, which is {' and '.join(ours)} here, and is called "
-            f"{name!r} by the classes of PyTorch's kind. It has: {', '.join(self.ranges)}")
+        return (f"{self.__name__} has no {name!r}, which is called {' and '.join(ours)} here; only the classes for PyTorch "
+            f"call it {name!r}. It has: {', '.join(self.ranges)}")
     return unknown_name(self.__name__, name, [*self.ranges, *self.spellings])
 
 @patch
 def settle(self:Rule, given, called={}):
-    "All hypers and all options, after the user's `given` ones, checked; who knows hypers by other names has them in `called`"
+    "All hypers and all options with the user's `given` values, checked; `called` holds the names that the user knows hypers by"
     hypers,options = dict(self.hypers),dict(self.options)
     for k,v in given.items():
         k,v = self.translate(k, v)
@@ -330,38 +330,38 @@ def settle(self:Rule, given, called={}):
 # %% ../../nbs/core/00_rules.ipynb #458a56d2
 @patch
 def starts(self:Rule, knobs):
-    "For each state the function of a weight that makes it; one with keywords is told those that the dict `knobs` has"
+    "For each state, the function of a weight that makes it; its keywords are bound to those values that the dict `knobs` has"
     told = {k: {o:knobs[o] for o in getattr(f, '__kwdefaults__', None) or () if o in knobs} for k,f in self.state.items()}
     return {k: partial(f, **told[k]) if told[k] else f for k,f in self.state.items()}
 
-Rule.variants = {} # Knobs that ask for another rule: dict of name to function of what the user gives
+Rule.variants = {} # Arguments that ask for another rule: dict of name to a function of the user's value
 
 @patch
 def chosen(self:Rule, given):
-    "The rule that the user's `given` asks for, and what of it that rule has to be told"
+    "The rule that the user's arguments `given` ask for, and the arguments that are left for it"
     k = first(o for o in given if o in self.variants)
     return (self.variants[k](given[k]),{o:v for o,v in given.items() if o!=k}) if k else (self,given)
 
 # %% ../../nbs/core/00_rules.ipynb #284d77d8
 def _writes(t):
-    "How often the tensor `t` has been written to; `None` if PyTorch does not count"
+    "How often the tensor `t` has been written to, or `None` if PyTorch does not count"
     try: return t._version
     except RuntimeError: return None # In inference mode
 
 class Question(NamedTuple):
-    "What a rule wants to know about all weights, which its generator yields and is sent the answer to"
-    across: Across # The function that answers
-    tensors: list # Its arguments, for this weight; where runs have been joined, for each argument a list of those of all weights
-    knobs: dict # Hypers, and memos that the function writes to; where runs have been joined, a list with those of each run
+    "A number about all weights that a rule needs; its generator yields this and is sent the answer"
+    across: Across # The function that computes the answer
+    tensors: list # Its arguments for this weight; after runs have been joined, a list over all weights for each argument
+    knobs: dict # Hypers, and memos that the function writes to; after runs have been joined, a list with those of each run
 
 @patch
 def run(self:Rule,
     p, # Weights
     g, # Gradient, of the shape of `p`
-    state, # Dict of state name to tensor; written in place
+    state, # Dict of state name to tensor; updated in place
     hyper # Dict with all hypers, all options, all memos and `step`
 ):
-    "Yields each `Question` about all weights; returns the update: what is to be subtracted from `p`"
+    "A generator that yields each `Question` about all weights and returns the update, which is to be subtracted from `p`"
     env,fresh = dict(state, p=p, g=g, u=g),True
     for t in self.terms:
         fresh = fresh and not t.state
@@ -369,17 +369,17 @@ def run(self:Rule,
         lent = [(k, env[k], _writes(env[k])) for k in TERM_ARGS if isinstance(env[k], torch.Tensor)]
         try: env['u'] = t(*[env[o] for o in t.given], **{k:hyper[k] for k in t.knobs})
         except NotImplementedError as e: raise NotImplementedError(f'{t}: {e}') from e
-        if env['u'] is None: raise TypeError(f"Term {t} returned nothing; end it with `return u`, or with what the update is now")
+        if env['u'] is None: raise TypeError(f"Term {t} returned nothing; end it with `return u`, or return the new update")
         if k := first(k for k,o,n in lent if _writes(o)!=n):
-            raise TypeError(f"Term {t} wrote into {k!r}, which it was only lent, by a method that ends in `_` "
-                f"or by an assignment such as `{k} *= 2`; write `{k} = {k}*2`. Only its own state may be written to")
+            raise TypeError(f"Term {t} wrote into {k!r}, which it may only read, by a method that ends in `_` "
+                f"or an assignment such as `{k} *= 2`; write `{k} = {k}*2`. A term may write only to its own state")
         if fresh: env['g'] = env['u']
     return env['u']
 
 # %% ../../nbs/core/00_rules.ipynb #4df3a256
 @patch
 def apply(self:Rule, p, g, state, hyper):
-    "The update that `run` returns, where `p` is all the weights there are"
+    "The update that `run` returns if `p` is the only weight"
     run,answer = self.run(p, g, state, hyper),None
     try:
         while True:
@@ -390,15 +390,15 @@ def apply(self:Rule, p, g, state, hyper):
 # %% ../../nbs/core/00_rules.ipynb #b4e58c56
 @patch
 def path_of(self:Rule, p):
-    "The turns that the weight `p` takes on its way to its rule: none, see `Route`"
+    "The branches that lead from this rule to the one that trains the weight `p`: none, unless this is a `Route`"
     return ()
 @patch
 def rule_of(self:Rule, p):
-    "The rule that trains the weight `p`: this one, see `Route`"
+    "The rule that trains the weight `p`: this one, unless this is a `Route`"
     return self
 @patch
 def hyper_of(self:Rule, p, hyper):
-    "What of the dict `hyper` concerns the rule that trains the weight `p`: all, see `Route`"
+    "The part of the dict `hyper` for the rule that trains the weight `p`: all of it, unless this is a `Route`"
     return hyper
 
 # %% ../../nbs/core/00_rules.ipynb #ccafe125
@@ -406,7 +406,8 @@ class Route(Rule):
     "Weights for which `predicate` holds are trained by `one`, the rest by `other`"
     def __init__(self, predicate, one, other, defaults, doc='', **told):
         for o in (one, other):
-            if not isinstance(o, Rule): raise TypeError(f"A route leads to rules; {o!r} is a {type(o).__name__}")
+            if not isinstance(o, Rule): raise TypeError(
+                f"A route leads to rules; {o!r} is a {type(o).__name__}. Pass two rules, such as route(matrices, muon, adamw)")
         super().__init__(doc=doc or f'{one.__name__} where {predicate.__name__}, else {other.__name__}', **told)
         self.predicate,self.one,self.other,self.terms,self.defaults = predicate,one,other,[*one.terms, *other.terms],defaults
         self.learnt = one.learnt | other.learnt
@@ -416,7 +417,7 @@ class Route(Rule):
             new = {self.names.get(k, k):v for k,v in getattr(other, o).items()}
             getattr(self, o).update(getattr(one, o) | {k:v for k,v in new.items() if k not in getattr(one, o)})
         (self.hypers['lr_ratio'], self.ranges['lr_ratio'],
-            self.docs['lr_ratio']) = its['lr']/mine['lr'],NonNeg,'What `lr` is multiplied by for the other rule'
+            self.docs['lr_ratio']) = its['lr']/mine['lr'],NonNeg,'Factor on `lr` for the other rule'
         self._override(defaults)
 
 # %% ../../nbs/core/00_rules.ipynb #f3ec67b9
@@ -449,85 +450,85 @@ def hyper_of(self:Route, p, hyper):
 
 # %% ../../nbs/core/00_rules.ipynb #99bae379
 def matrices(p):
-    "Does the weight `p` have rows and columns? Kernels of convolutions do"
+    "Does the weight `p` have two or more dimensions? Convolution kernels do"
     return p.ndim>1
 
 def route(
-    predicate, # Function of a weight: does `one` train it? Give it a name in a module, so that the rule pickles
+    predicate, # Function of a weight: does `one` train it? To be picklable, it needs a name in a module
     one, # `Rule` for the weights for which `predicate` holds
     other, # `Rule` for the rest
     doc='', # The idea in about eight words
     paper=(), # Where it was published: (title, year, link)
-    code='', # Whose code it is faithful to
-    **defaults # New defaults, as `lr_ratio=0.1`
+    code='', # The code it is faithful to
+    **defaults # New defaults, such as `lr_ratio=0.1`
 )->Rule:
-    "The rule that trains some weights by `one` and the rest by the `other`"
+    "Return a rule that trains the weights for which `predicate` holds by `one` and the rest by `other`"
     rule = Route(predicate, one, other, defaults, doc, paper=paper, code=code)
     rule.__module__ = sys._getframe(1).f_globals.get('__name__', '__main__')
     return rule
 
 # %% ../../nbs/core/00_rules.ipynb #c4802052
 def ema_(avg, x, β):
-    "In place: `avg` forgets at rate `β` and learns `x`"
+    "Update the moving average `avg` of `x` in place, with decay rate `β`"
     return avg.mul_(β).add_(x, alpha=1-β)
 def ema_sqr_(avg, x, β):
-    "In place: `avg` forgets at rate `β` and learns the square of `x`, of which only its share must not be too large for the dtype"
+    "Update the moving average `avg` of the squares of `x` in place; only (1-`β`)·`x`² must fit into the dtype, not `x`² itself"
     return avg.mul_(β).addcmul_(x, x, value=1-β)
 
 # %% ../../nbs/core/00_rules.ipynb #e9013a7d
 def unbias(avg, β, t):
-    "`avg` after `t` steps, as if it had not started from zero"
+    "The moving average `avg` after `t` steps, corrected for its start at zero"
     return avg / (1-β**t)
 def unbias_root(avg, β, t):
-    "The root of `unbias(avg, β, t)`, also where only the root is not too large for the dtype"
+    "The root of `unbias(avg, β, t)`, which may fit into the dtype even if its square does not"
     return avg.sqrt() / (1-β**t)**0.5
 
 # %% ../../nbs/core/00_rules.ipynb #b16ce8f4
 def at_least(x, least):
-    "`x`, or `least` where `x` is less or NaN, as `max(least, x)` of numbers is"
+    "`x`, or `least` where `x` is smaller or NaN, like `max(least, x)` of plain numbers"
     return torch.where(x>least, x, least)
 
 # %% ../../nbs/core/00_rules.ipynb #a75367cd
 def root(x):
-    "The square root of the number `x`, or of what stands for one"
+    "The square root of `x`, which may be a number, a tensor or a symbol that stands for a number"
     return x.root() if hasattr(type(x), 'root') else x.sqrt() if isinstance(x, torch.Tensor) else sqrt(x)
 
 def cond(
-    pred, # A truth that numbers decide, as `step==1`, or what stands for one
-    then, # What is wanted where `pred` holds: a number, a tensor, or a function without arguments that returns one and may write to state
-    other # What is wanted where it does not
+    pred, # A condition on numbers, such as `step==1`, or a symbol that stands for one
+    then, # The result if `pred` holds: a number, a tensor, or a function without arguments that returns one and may write to state
+    other # The result if it does not hold, of the same kinds
 ):
-    "`then` if `pred` holds, else `other`; of a function what it returns"
+    "`then` if `pred` holds, else `other`; functions are called, and only the chosen one if `pred` is a plain condition"
     def value(o): return o() if callable(o) else o
     if hasattr(type(pred), 'cond'): return pred.cond(then, other)
     return torch.where(pred, value(then), value(other)) if isinstance(pred, torch.Tensor) else value(then if pred else other)
 
 # %% ../../nbs/core/00_rules.ipynb #c6034cce
 def larger(a, b):
-    "The larger of the numbers `a` and `b`, or of what stands for them, as `max` has it"
+    "The larger of `a` and `b`, which may be symbols that stand for numbers, as `max(a, b)`"
     return cond(b>a, b, a)
 
 def smaller(a, b):
-    "The smaller of the numbers `a` and `b`, or of what stands for them, as `min` has it"
+    "The smaller of `a` and `b`, which may be symbols that stand for numbers, as `min(a, b)`"
     return cond(b<a, b, a)
 
 # %% ../../nbs/core/00_rules.ipynb #03f6104b
 def waits(device):
-    "Must the host wait for a number on `device`, which can go on with it itself in float64?"
+    "Would the host have to wait for a number on `device`? Such a device keeps the number and computes with it in float64"
     return device.type=='cuda'
 
 def number_of(x):
-    "The number in the tensor `x`: plain, or in float64 on a device that `waits`; plain numbers stay as they are"
+    "The number in the tensor `x`: a plain number, or a float64 tensor on a device that `waits`; numbers become floats"
     if not isinstance(x, torch.Tensor): return float(x)
     return x.double() if waits(x.device) else x.item()
 
 # %% ../../nbs/core/00_rules.ipynb #9ded28c8
 def each(
     f=None, # A function of tensors and of numbers
-    *, rows=False, # Does it treat each entry of the first of two or more dimensions by itself?
-    batched=False # Does it also take a stack of tensors, of which it is told by `lead=1`?
+    *, rows=False, # Does it treat each entry of the first dimension (of two or more) by itself?
+    batched=False # Does it also accept a stack of tensors, announced by `lead=1`?
 ):
-    "Mark `f` as needing whole tensors, or whole `rows`: stand-ins for tensors decide by their method `each` how to run it"
+    "Mark `f` as needing whole tensors, or whole `rows`; tensor-like arguments decide by their method `each` how to run it"
     if f is None: return partial(each, rows=rows, batched=batched)
     if batched: f.batched = True
     @wraps(f)
@@ -540,27 +541,27 @@ def each(
 # %% ../../nbs/core/00_rules.ipynb #55999475
 @each
 def norm(x):
-    "The length ($L_2$ norm) of the whole tensor `x`: a tensor without dimensions"
+    "The $L_2$ norm of the whole tensor `x`, as a tensor without dimensions"
     return torch.linalg.vector_norm(x)
 
 @each
 def mean(x):
-    "The mean of the whole tensor `x`: a tensor without dimensions"
+    "The mean of the whole tensor `x`, as a tensor without dimensions"
     return x.mean()
 
 @each(rows=True)
 def row_mean(x, above=1):
-    "The mean over all dimensions but the first, which are kept, if `x` has more than `above`; else 0"
+    "The mean over all dimensions but the first, with `keepdim`, if `x` has more than `above` dimensions; otherwise 0"
     if x.ndim<=above: return x.new_zeros(())
     return (x/max(x.shape[1:].numel(), 1)).sum(tuple(range(1, x.ndim)), keepdim=True) # A sum of `x` itself may be too large for the dtype
 
 # %% ../../nbs/core/00_rules.ipynb #bd56f67e
 def _names(code):
-    "The names in `code`, and in the functions that it defines"
+    "The names used in the code object `code` and in the functions that it defines"
     return {*code.co_names}.union(*[_names(o) for o in code.co_consts if isinstance(o, CodeType)])
 
 def _whole(f):
-    "What the function `f`, and those that it names, need whole: a set of 'row' and 'tensor'"
+    "What the function `f`, and the functions that it names, need whole: a set of 'row' and 'tensor'"
     f = getattr(f, 'f', f)
     if known := getattr(f, 'whole', None): return {known}
     if not hasattr(f, '__code__') or f.__module__.split('.')[0] in ('torch', 'fastcore'): return set()
@@ -569,10 +570,10 @@ def _whole(f):
 # %% ../../nbs/core/00_rules.ipynb #3ff29877
 @patch(as_prop=True)
 def elementwise(self:Rule):
-    "Does no term need a whole tensor?"
+    "Can tensors be split anywhere, because no term needs a whole row or tensor?"
     return not any(map(_whole, self.terms))
 
 @patch(as_prop=True)
 def row_by_row(self:Rule):
-    "Does no term need more of a tensor than whole rows?"
+    "Can tensors be split between rows, because no term needs more than whole rows?"
     return not any('tensor' in _whole(t) for t in self.terms)

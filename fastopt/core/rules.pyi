@@ -33,10 +33,10 @@ RESERVED: Any
 THEIRS: Any
 
 def as_number(x: Any) -> Any:
-    """What Python, numpy or a tensor of one element have as a number, as a float; NaN if `x` is none, as text and lists are"""
+    """The number `x` (Python, numpy or a tensor of one element) as a float; NaN if `x` is no number, such as text or a list"""
 
 class Range:
-    """The numbers from `lo` to `hi` that a hyper may be; `also` maps other spellings of the hyper to a function that converts them"""
+    """The range `lo` to `hi` of a hyper; `also` maps other spellings of the hyper to functions that convert them"""
     def __contains__(self, x: Any) -> Any: ...
     def __init__(self, lo: Any = ..., hi: Any = ..., ends: Any = '[]', whole: Any = False, also: Any = None) -> None: ...
     also: Any
@@ -46,14 +46,14 @@ class Range:
     whole: Any
 
 class OneOf:
-    """The `choices` of an option: fixed when the optimizer is made, never scheduled; `why` says why there are no others"""
+    """The `choices` of an option, which is fixed when the optimizer is made and never scheduled; `why` explains why there are no others"""
     def __contains__(self, x: Any) -> Any: ...
     def __init__(self, *choices: Any, why: Any = '') -> None: ...
     choices: Any
     why: Any
 
 class Whole(OneOf):
-    """An option that is a whole number, at least `lo`"""
+    """An option that is a whole number of at least `lo`"""
     def __contains__(self, x: Any) -> Any: ...
     def __init__(self, lo: Any = 0) -> None: ...
     lo: Any
@@ -66,12 +66,12 @@ class Borrowed:
     """Annotates state that an earlier term of the chain declares"""
 
 class Memo:
-    """Annotates plain numbers that a term remembers: `start`, handed in as a dict with attributes, written to by the term"""
+    """Annotates plain numbers that a term remembers: a dict with attribute access that begins as `start` and that the term writes to"""
     def __init__(self, **start: Any) -> None: ...
     start: Any
 
 class Across:
-    """Annotates `n` numbers about all weights, `f` of the lists of tensors (in any cutting) and of the hypers and memos it names"""
+    """Annotates `n` numbers about all weights: `f` of the lists of tensors (split in any way), hypers and memos that it names"""
     def __init__(self, f: Any, n: Any = 1) -> None: ...
     f: Any
     given: Any
@@ -80,7 +80,7 @@ class Across:
     n: Any
 
 class Term:
-    """An update's map to the next one, `f(u, …)`, with `given`, `state`, `hypers` and `options` read from its signature"""
+    """A map from one update to the next, `f(u, …)`, with `given`, `state`, `hypers` and `options` read from its signature"""
     def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
     def __init__(self, f: Any) -> None: ...
     across: Any
@@ -96,22 +96,22 @@ class Term:
     state: Any
 
 def term(f: Any) -> Term:
-    """Make `f` a `Term`"""
+    """Turn the function `f` into a `Term`; use it as a decorator"""
 
 decay: Term
 """Weight decay: $L_2$ before the first term with state, decoupled after it"""
 
 shrink: Term
-"""Decoupled weight decay for a `u` that `lr` is already part of"""
+"""Decoupled weight decay for an update `u` that is already multiplied by `lr`"""
 
 descend: Term
-"""A direction becomes a step of length `lr`"""
+"""Turn a direction into a step by multiplying it by `lr`"""
 
 maximize: Term
-"""Climb instead: turn the gradient round"""
+"""Maximize the loss by flipping the sign of the gradient"""
 
 class Rule(Any):
-    """`terms` in order: `u` starts as the gradient and ends as what is subtracted from the weights"""
+    """An optimizer as a chain of `terms`: `u` starts as the gradient, and what the last term returns is subtracted from the weights"""
     def __call__(
         self,
         params: Any = None,
@@ -123,13 +123,13 @@ class Rule(Any):
         capturable: Any = False,
         **hypers: Any,
     ) -> fastopt.core.fastai_face.FastOptimizer:
-        """The fastai optimizer that runs this rule on `params`"""
+        """Make a fastai optimizer that runs this rule on `params`"""
     def __init__(self, *terms: Any, doc: Any = '', paper: Any = (), code: Any = '', **defaults: Any) -> None: ...
     def __iter__(self) -> Any: ...
     def about(self, called: Any = ...) -> Any:
-        """The idea, a table of hypers and options, and where they come from"""
+        """The help text: the idea, a table of hypers and options, and the sources"""
     def apply(self, p: Any, g: Any, state: Any, hyper: Any) -> Any:
-        """The update that `run` returns, where `p` is all the weights there are"""
+        """The update that `run` returns if `p` is the only weight"""
     asked: Any
     @property
     def chain(self) -> Any:
@@ -137,7 +137,7 @@ class Rule(Any):
     def check(self, name: Any, value: Any, called: Any = None) -> Any:
         """Raise `ValueError` unless `value` is in the range of `name`, which the user knows as `called`"""
     def chosen(self, given: Any) -> Any:
-        """The rule that the user's `given` asks for, and what of it that rule has to be told"""
+        """The rule that the user's arguments `given` ask for, and the arguments that are left for it"""
     @property
     def core(self) -> Any:
         """The terms without decay and descent"""
@@ -145,12 +145,13 @@ class Rule(Any):
     docs: Any
     @property
     def elementwise(self) -> Any:
-        """Does no term need a whole tensor?"""
+        """Can tensors be split anywhere, because no term needs a whole row or tensor?"""
     def hyper_of(self, p: Any, hyper: Any) -> Any:
-        """What of the dict `hyper` concerns the rule that trains the weight `p`: all, see `Route`"""
+        """The part of the dict `hyper` for the rule that trains the weight `p`: all of it, unless this is a `Route`"""
     hypers: Any
     @property
-    def kernel(self) -> Any: ...
+    def kernel(self) -> Any:
+        """The source of the kernels of this rule in Triton, see `kernel_source`"""
     @property
     def knobs(self) -> Any:
         """All hypers and options with their defaults, `lr` first"""
@@ -164,35 +165,35 @@ class Rule(Any):
         """The `value` of the hyper `name` as an int or a float, checked"""
     options: Any
     def path_of(self, p: Any) -> Any:
-        """The turns that the weight `p` takes on its way to its rule: none, see `Route`"""
+        """The branches that lead from this rule to the one that trains the weight `p`: none, unless this is a `Route`"""
     ranges: Any
     @property
     def row_by_row(self) -> Any:
-        """Does no term need more of a tensor than whole rows?"""
+        """Can tensors be split between rows, because no term needs more than whole rows?"""
     def rule_of(self, p: Any) -> Any:
-        """The rule that trains the weight `p`: this one, see `Route`"""
+        """The rule that trains the weight `p`: this one, unless this is a `Route`"""
     def run(self, p: Any, g: Any, state: Any, hyper: Any) -> Any:
-        """Yields each `Question` about all weights; returns the update: what is to be subtracted from `p`"""
+        """A generator that yields each `Question` about all weights and returns the update, which is to be subtracted from `p`"""
     def settle(self, given: Any, called: Any = ...) -> Any:
-        """All hypers and all options, after the user's `given` ones, checked; who knows hypers by other names has them in `called`"""
+        """All hypers and all options with the user's `given` values, checked; `called` holds the names that the user knows hypers by"""
     @property
     def spellings(self) -> Any:
         """Other spellings of hypers: dict of name to (hyper, conversion)"""
     def starts(self, knobs: Any) -> Any:
-        """For each state the function of a weight that makes it; one with keywords is told those that the dict `knobs` has"""
+        """For each state, the function of a weight that makes it; its keywords are bound to those values that the dict `knobs` has"""
     state: Any
     terms: Any
     told: Any
     def torch(self, name: Any, **keys: Any) -> type[fastopt.core.torch_face.TorchOptimizer]:
-        """The subclass of `torch.optim.Optimizer` that runs this rule, called `name`; `keys` name its hypers, as `etas=('drop', 'grow')`"""
+        """Make a subclass of `torch.optim.Optimizer` called `name` that runs this rule; `keys` rename its hypers, as `etas=('drop', 'grow')`"""
     def translate(self, name: Any, value: Any) -> Any:
-        """The hyper, and its value, that `name=value` spells"""
+        """The hyper that `name=value` stands for, and its value"""
     def unknown(self, name: Any) -> Any:
-        """The message for a hyper or option called `name`, which this rule does not have"""
+        """The error message for a hyper or option `name` that this rule does not have"""
     variants: Any
 
 class Question(tuple):
-    """What a rule wants to know about all weights, which its generator yields and is sent the answer to"""
+    """A number about all weights that a rule needs; its generator yields this and is sent the answer"""
     across: Any
     knobs: Any
     tensors: Any
@@ -225,7 +226,7 @@ class Route(Rule):
     terms: Any
 
 def matrices(p: Any) -> Any:
-    """Does the weight `p` have rows and columns? Kernels of convolutions do"""
+    """Does the weight `p` have two or more dimensions? Convolution kernels do"""
 
 def route(
     predicate: Any,
@@ -236,49 +237,49 @@ def route(
     code: Any = '',
     **defaults: Any,
 ) -> Rule:
-    """The rule that trains some weights by `one` and the rest by the `other`"""
+    """Return a rule that trains the weights for which `predicate` holds by `one` and the rest by `other`"""
 
 def ema_(avg: Any, x: Any, β: Any) -> Any:
-    """In place: `avg` forgets at rate `β` and learns `x`"""
+    """Update the moving average `avg` of `x` in place, with decay rate `β`"""
 
 def ema_sqr_(avg: Any, x: Any, β: Any) -> Any:
-    """In place: `avg` forgets at rate `β` and learns the square of `x`, of which only its share must not be too large for the dtype"""
+    """Update the moving average `avg` of the squares of `x` in place; only (1-`β`)·`x`² must fit into the dtype, not `x`² itself"""
 
 def unbias(avg: Any, β: Any, t: Any) -> Any:
-    """`avg` after `t` steps, as if it had not started from zero"""
+    """The moving average `avg` after `t` steps, corrected for its start at zero"""
 
 def unbias_root(avg: Any, β: Any, t: Any) -> Any:
-    """The root of `unbias(avg, β, t)`, also where only the root is not too large for the dtype"""
+    """The root of `unbias(avg, β, t)`, which may fit into the dtype even if its square does not"""
 
 def at_least(x: Any, least: Any) -> Any:
-    """`x`, or `least` where `x` is less or NaN, as `max(least, x)` of numbers is"""
+    """`x`, or `least` where `x` is smaller or NaN, like `max(least, x)` of plain numbers"""
 
 def root(x: Any) -> Any:
-    """The square root of the number `x`, or of what stands for one"""
+    """The square root of `x`, which may be a number, a tensor or a symbol that stands for a number"""
 
 def cond(pred: Any, then: Any, other: Any) -> Any:
-    """`then` if `pred` holds, else `other`; of a function what it returns"""
+    """`then` if `pred` holds, else `other`; functions are called, and only the chosen one if `pred` is a plain condition"""
 
 def larger(a: Any, b: Any) -> Any:
-    """The larger of the numbers `a` and `b`, or of what stands for them, as `max` has it"""
+    """The larger of `a` and `b`, which may be symbols that stand for numbers, as `max(a, b)`"""
 
 def smaller(a: Any, b: Any) -> Any:
-    """The smaller of the numbers `a` and `b`, or of what stands for them, as `min` has it"""
+    """The smaller of `a` and `b`, which may be symbols that stand for numbers, as `min(a, b)`"""
 
 def waits(device: Any) -> Any:
-    """Must the host wait for a number on `device`, which can go on with it itself in float64?"""
+    """Would the host have to wait for a number on `device`? Such a device keeps the number and computes with it in float64"""
 
 def number_of(x: Any) -> Any:
-    """The number in the tensor `x`: plain, or in float64 on a device that `waits`; plain numbers stay as they are"""
+    """The number in the tensor `x`: a plain number, or a float64 tensor on a device that `waits`; numbers become floats"""
 
 def each(f: Any = None, *, rows: Any = False, batched: Any = False) -> Any:
-    """Mark `f` as needing whole tensors, or whole `rows`: stand-ins for tensors decide by their method `each` how to run it"""
+    """Mark `f` as needing whole tensors, or whole `rows`; tensor-like arguments decide by their method `each` how to run it"""
 
 def norm(x: Any) -> Any:
-    """The length ($L_2$ norm) of the whole tensor `x`: a tensor without dimensions"""
+    """The $L_2$ norm of the whole tensor `x`, as a tensor without dimensions"""
 
 def mean(x: Any) -> Any:
-    """The mean of the whole tensor `x`: a tensor without dimensions"""
+    """The mean of the whole tensor `x`, as a tensor without dimensions"""
 
 def row_mean(x: Any, above: Any = 1) -> Any:
-    """The mean over all dimensions but the first, which are kept, if `x` has more than `above`; else 0"""
+    """The mean over all dimensions but the first, with `keepdim`, if `x` has more than `above` dimensions; otherwise 0"""

@@ -1,4 +1,4 @@
-"""For each rule a subclass of `torch.optim.Optimizer`, with PyTorch's names
+"""Each rule has a subclass of `torch.optim.Optimizer` with PyTorch's names
 
 Docs: https://fastopt.github.io/fastopt/core/torch_face.html.md"""
 
@@ -21,59 +21,59 @@ from .rules import Route, Rule, as_number, maximize, unknown_name
 
 # %% ../../nbs/core/08_torch_face.ipynb #517b5adf
 def _told(rule, hypers):
-    "What can be said by keys that are no hypers: dict of key to the only value, and the way out for others"
+    "Arguments of PyTorch's classes that are no hypers here: dict of name to the only accepted value and the advice for other values"
     names = [t.__name__ for t in rule.terms]
     late = 'decay' not in names or any(t.state for t in rule.terms[:names.index('decay')])
-    res = dict(differentiable=(False, 'a step is not recorded for autograd'),
-        maximize=('maximize' in names, 'it is one for all groups; give it to the optimizer'), amsgrad=('amsgrad' in names,
-            'AMSGrad is a class of its own'), centered=('standardize' in names, 'RMSpropCentered is a class of its own'))
+    res = dict(differentiable=(False, 'autograd does not record steps'),
+        maximize=('maximize' in names, 'it holds for all groups; pass it to the optimizer'), amsgrad=('amsgrad' in names,
+            'use the class AMSGrad'), centered=('standardize' in names, 'use the class RMSpropCentered'))
     if hypers.get('wd'):
-        res['decoupled_weight_decay'] = late,'where decay stands in the chain decides, see Adam and AdamW, NAdam and NAdamW'
-    if 'orthogonalize' in names: res['ns_coefficients'] = (3.4445, -4.775, 2.0315),'other coefficients need a term of their own'
+        res['decoupled_weight_decay'] = late,'the position of decay in the chain decides, see Adam and AdamW, NAdam and NAdamW'
+    if 'orthogonalize' in names: res['ns_coefficients'] = (3.4445, -4.775, 2.0315),'write a term of your own for other coefficients'
     if 'most' in hypers:
         res['step_sizes'] = tuple(hypers[k]*hypers['lr'] for k in ('least', 'most')),'give least and most, as multiples of lr'
     return res
 
 def check_torch_keys(rule, hypers, given):
-    "Raise `ValueError` if `given` has a key with a meaning to PyTorch's classes that this rule cannot give it"
+    "Raise `ValueError` if `given` has an argument of PyTorch's classes with a value that this rule does not support"
     for k,(only,way) in _told(rule, hypers).items():
         if k not in given: continue
         v = given[k]
         fits = (isinstance(v, (tuple, list)) and len(v)==len(only) and all(map(isclose, v, only)) if isinstance(only, tuple)
             else bool(v)==only)
-        if not fits: raise ValueError(f"{rule.__name__}: {k}={v!r} is not to be had, only {only}: {way}")
+        if not fits: raise ValueError(f"{rule.__name__}: {k}={v!r} is not supported, only {only}; {way}")
 
 # %% ../../nbs/core/08_torch_face.ipynb #3834da6c
 def _how(rule, how, foreach=None, fused=None):
-    "`how`, or what PyTorch's `foreach` and `fused` say"
+    "The engine that `how`, or PyTorch's `foreach` and `fused`, ask for; raise `ValueError` if they disagree"
     asked = 'fused' if fused else 'foreach' if foreach or (foreach is None and fused is False) else 'eager' if foreach is False else how
     if (foreach and fused) or how not in ('auto', asked): raise ValueError(
-        f"{rule.__name__}: foreach={foreach}, fused={fused} and how={how!r} do not agree; give how={how!r} alone, or one of them")
+        f"{rule.__name__}: foreach={foreach}, fused={fused} and how={how!r} do not agree; give how={how!r} alone, or only one of them")
     return asked
 
 # %% ../../nbs/core/08_torch_face.ipynb #c53e7f61
 def maximizing(rule)->Rule:
-    "The rule that climbs where `rule` descends"
+    "A rule that maximizes where `rule` minimizes"
     if isinstance(rule, Route): return Route(rule.predicate, maximizing(rule.one), maximizing(rule.other), rule.defaults, **rule.told)
     return Rule(maximize, *rule.terms, **rule.told, **rule.hypers, **rule.options)
 
 # %% ../../nbs/core/08_torch_face.ipynb #8e4f895e
-# Of a Learner
+# Methods and attributes that a Learner uses
 FASTAI_CALLS = ('set_hyper', 'set_hypers', 'hypers', 'all_params', 'param_lists', 'freeze_to', 'freeze', 'unfreeze', 'clear_state')
 
 class TorchOptimizer(torch.optim.Optimizer):
-    "PyTorch's `Optimizer` running the `rule` of its class"
-    rule,keys,order,looked = None,{},(),False # `order`: of arguments after `lr` that have no name
+    "Base class of optimizers for PyTorch, each of which runs the `rule` of its class"
+    rule,keys,order,looked = None,{},(),False # `order` lists the positional arguments after `lr`
     def __init__(self,
         params, # Iterable of weights, or of dicts with `params` and hypers
-        lr=None, # Learning rate; `None` is the rule's own
-        *args, # In the order of PyTorch's own class of that name, else `betas` or `momentum`
+        lr=None, # Learning rate, by default the rule's own
+        *args, # In the order of PyTorch's class of the same name, or `betas` or `momentum` if it has none
         how='auto', # Engine: 'auto', 'fused', 'foreach' or 'eager'
         lowp='plain', # How 16-bit weights are written back: 'plain', 'kahan' or 'stochastic'
-        skip_nonfinite=False, # Skip steps with NaN or Inf in a gradient, counted in `skipped`?
+        skip_nonfinite=False, # Skip steps with NaN or Inf in a gradient, and count them in `skipped`?
         state_dtype=None, # `torch.bfloat16` halves the memory of state that starts from zero
-        capturable=False, # Let the GPU compute all numbers, so that a CUDA graph can replay a step?
-        **hypers # Hypers and options of the rule, in PyTorch's names
+        capturable=False, # Compute all numbers on the GPU, so that a CUDA graph can replay a step?
+        **hypers # Hypers and options of the rule, with PyTorch's names
     ):
         check_params(self.rule, params)
         rule,hypers = self.rule.chosen(hypers)
@@ -91,8 +91,8 @@ class TorchOptimizer(torch.optim.Optimizer):
         check_torch_keys(self.rule, hypers, told)
         super().__init__(params, to_torch(hypers, self.keys))
     def __getattr__(self, k):
-        if k in FASTAI_CALLS: raise AttributeError(f"{type(self).__name__} is a class for PyTorch, without fastai's {k!r}; "
-            f"give a Learner the rule, opt_func={self.rule.__name__}, or opt_func=partial(OptimWrapper, opt={type(self).__name__})")
+        if k in FASTAI_CALLS: raise AttributeError(f"{type(self).__name__} is a class for PyTorch and has no {k!r} for fastai; "
+            f"pass a Learner the rule, opt_func={self.rule.__name__}, or opt_func=partial(OptimWrapper, opt={type(self).__name__})")
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {k!r}")
     @property
     def skipped(self): return self.engine.skipped
@@ -105,35 +105,35 @@ class TorchOptimizer(torch.optim.Optimizer):
         self.engine.step(*self.for_engine(), *scaler_says(self))
         return loss
     @property
-    def _step_supports_amp_scaling(self): return self.engine.capturable # A `GradScaler` asks
+    def _step_supports_amp_scaling(self): return self.engine.capturable # `GradScaler` reads it
     def refresh(self):
-        "Send hypers that have changed to the GPU, where a step that was captured reads them"
+        "Send changed hypers to the GPU, where a captured step reads them"
         self.engine.refresh(self.for_engine()[0])
     def for_engine(self): return [(pg['params'], self._hyper(pg)) for pg in self.param_groups],self.state
 
 # %% ../../nbs/core/08_torch_face.ipynb #bded0c11
 def _kept(v):
-    "`v` as a group keeps it: a number of numpy as Python's, which pickles plainly; a tensor itself, because its owner may write to it"
+    "`v` as a group keeps it: numpy numbers become Python numbers, which are simpler to pickle; tensors stay, so users can write to them"
     if type(v) in (tuple, list): return type(v)(map(_kept, v))
     return v if isinstance(v, torch.Tensor) or getattr(v, 'ndim', 1) else v.item()
 
 @patch
 def _placed(self:TorchOptimizer, args, hypers):
-    "`hypers` with those that were given without a name"
+    "`hypers` together with the positional arguments `args`"
     name = self.rule.__name__
     if len(args)>len(self.order):
-        raise TypeError(f"{name} takes params, lr{''.join(f', {k}' for k in self.order)} by place; give the rest by name")
+        raise TypeError(f"{name} takes params, lr{''.join(f', {k}' for k in self.order)} as positional arguments; pass the rest by name")
     if both := first(k for k in self.order[:len(args)] if k in hypers):
-        raise TypeError(f"{name}: {both!r} is given twice, by place and by name")
+        raise TypeError(f"{name}: {both!r} is given twice, by position and by name; give it once")
     return {**dict(zip(self.order, args)), **hypers}
 
 # %% ../../nbs/core/08_torch_face.ipynb #a7ac314e
 @patch
 def _sort(self:TorchOptimizer, given):
-    "The hypers and options in `given`, in the rule's names and checked, and all other keys"
+    "Split `given` into hypers and options, checked and with the rule's names, and all other keys"
     rule = self.rule
-    given = {k: _kept(v) for k,v in given.items() if v is not None or k not in rule.options} # PyTorch's Muon has `adjust_lr_fn=None`
-    # PyTorch's Adafactor has None there
+    given = {k: _kept(v) for k,v in given.items() if v is not None or k not in rule.options} # PyTorch's Muon passes `adjust_lr_fn=None`
+    # PyTorch's Adafactor has `None` as its first `eps`
     if isinstance(v := given.get('eps'), (tuple, list)) and v and v[0] is None: given['eps'] = 0.,*v[1:]
     said = dict(rule.translate(k, v) for k,v in from_torch(rule, given, {**torch_keys(rule), **self.keys}).items())
     mine = {k:v for k,v in said.items() if k in rule.ranges}
@@ -143,14 +143,14 @@ def _sort(self:TorchOptimizer, given):
 # %% ../../nbs/core/08_torch_face.ipynb #48de5b6f
 @patch
 def _group(self:TorchOptimizer, given, beside):
-    "The dict `given` as the keys of a group: hypers in PyTorch's names, those it lacks from `beside`, and the rest as it is"
+    "The dict `given` as a group: hypers with PyTorch's names, missing ones from `beside`, and all other keys as they are"
     rule,own = self.rule,{**self.engine.options, **self.manner}
-    # Ranger21's hyper `min_lr` has another key
+    # For Ranger21 `min_lr` is a hyper; for all other rules it is a foreign key
     theirs = {k:v for k,v in given.items() if k in FOREIGN and k not in self.keys and k not in own}
     mine,rest = self._sort({k:v for k,v in given.items() if k not in theirs})
     rest |= theirs
     if bad := first(k for k,v in {**mine, **rest}.items() if k in own and v!=own[k]): raise TypeError(
-        f"{rule.__name__}: {bad!r} is one for all groups, and {own[bad]!r} here; give it to the optimizer")
+        f"{rule.__name__}: {bad!r} holds for all groups and is {own[bad]!r} here; pass it to the optimizer")
     for k in rest: k in own or check_foreign(rule.__name__, k, (*self.keys, *rule.options))
     hypers = {**from_torch(rule, beside, self.keys), **{k:v for k,v in mine.items() if k in rule.hypers}}
     check_torch_keys(rule, {k:as_number(v) for k,v in hypers.items()}, rest)
@@ -159,71 +159,74 @@ def _group(self:TorchOptimizer, given, beside):
 # %% ../../nbs/core/08_torch_face.ipynb #e0eb3b5c
 @patch
 def add_param_group(self:TorchOptimizer, param_group):
+    "Check the dict `param_group` and add it to the groups; hypers that it lacks are the defaults"
     name = self.rule.__name__
     if not isinstance(param_group, dict) or 'params' not in param_group:
-        raise TypeError(f"{name}: a group is a dict with `params`; this is {param_group!r:.60}")
+        raise TypeError(f"{name}: a group must be a dict with `params`, not {param_group!r:.60}")
     ps = param_group['params']
     if isinstance(ps, set):
-        raise TypeError(f"{name}: the params of a group must be in order, for checkpoints number them, and a set has none; give a list")
+        raise TypeError(f"{name}: the params of a group need an order, because checkpoints number them; pass a list, not a set")
     param_group['params'] = ps = [ps] if isinstance(ps, torch.Tensor) else list(ps)
     check_weights(self.rule, [*(p for pg in self.param_groups for p in pg['params']), *(p[1] if isinstance(p, tuple) else p for p in ps)])
     group = self._group({k:v for k,v in param_group.items() if k!='params'}, self.defaults)
-    for k in [k for k in param_group if k!='params' and k not in group]: del param_group[k] # Other spellings
+    for k in [k for k in param_group if k!='params' and k not in group]: del param_group[k] # Keys in other spellings
     param_group.update(group)
     torch.optim.Optimizer.add_param_group(self, param_group)
     self.looked = False
 
 @patch
 def _hyper(self:TorchOptimizer, pg):
-    "The hypers of the group `pg` in fastopt's names, unchecked"
+    "The hypers of the group `pg` with fastopt's names, unchecked"
     for k in pg: k in self.keys or check_foreign(self.rule.__name__, k, tuple(self.keys))
     return from_torch(self.rule, {k:pg[k] for k in self.keys if k in pg}, self.keys)
 
 # %% ../../nbs/core/08_torch_face.ipynb #3217d1cd
 @patch
 def updates(self:TorchOptimizer,
-    **hypers # Hypers and options that are to be others than they are, in all groups, in PyTorch's names
+    **hypers # Hypers and options that replace the current ones, in all groups, with PyTorch's names
 )->dict: # Weight to its update, for weights with a gradient
-    "What `step` would add to each weight; afterwards all is as it was, to the bit"
+    "What `step` would add to each weight, without changing weights, state or random numbers"
     given,rest = self._sort(hypers)
     if bad := first(rest): raise TypeError(unknown_name(self.rule.__name__, bad, [*self.keys, *self.rule.options, *self.rule.spellings]))
     return self.engine.trial(*self.for_engine(), **given).updates
 
 @patch
 def updates(self:OptimWrapper, **hypers)->dict:
-    "What `step` of an optimizer of fastopt would add to each weight; afterwards all is as it was, to the bit"
-    if not isinstance(self.opt, TorchOptimizer): raise TypeError(f"{type(self.opt).__name__} is no optimizer of fastopt, and cannot tell "
-        "what it would do without doing it; give the Learner a rule as opt_func, as adamw, or one of fastopt's classes, as AdamW")
+    "What `step` of the wrapped fastopt optimizer would add to each weight, without changing weights, state or random numbers"
+    if not isinstance(self.opt, TorchOptimizer): raise TypeError(f"{type(self.opt).__name__} is no optimizer of fastopt and has no "
+        "`updates`; pass the Learner a rule such as adamw as opt_func, or wrap one of fastopt's classes, such as AdamW")
     return self.opt.updates(**hypers)
 
 # %% ../../nbs/core/08_torch_face.ipynb #b74bd0a7
 @patch
 def state_dict(self:TorchOptimizer):
+    "PyTorch's state dict, with a label that names the rule and with flat memos"
     def tell(opt, sd): sd.update(fastopt=label(self.rule), state={i: flatten_memos(st) for i,st in sd['state'].items()})
-    hook = self.register_state_dict_post_hook(tell, prepend=True) # So that hooks of the user see it
+    hook = self.register_state_dict_post_hook(tell, prepend=True) # First, so that the user's hooks see it
     try: return torch.optim.Optimizer.state_dict(self)
     finally: hook.remove()
 
 # %% ../../nbs/core/08_torch_face.ipynb #eea7b855
 @patch
 def _check_saved(self:TorchOptimizer, sd):
-    "Raise unless the state dict `sd` has the form of this optimizer's own"
+    "Raise an error unless the state dict `sd` has the form of this optimizer's own"
     check_label(self.rule, sd)
     state,groups,name = sd.get('state'),sd.get('param_groups'),self.rule.__name__
     whole = (isinstance(state, dict) and isinstance(groups, (list, tuple))
         and all(isinstance(g, dict) and isinstance(g.get('params'), (list, tuple)) for g in groups))
     if not whole:
-        raise ValueError(f"{name}: a state_dict has a dict 'state' and a list 'param_groups' of dicts with 'params'; "
-            f"this one has {', '.join(map(str, sd))}")
+        raise ValueError(f"{name}: a state_dict needs a dict 'state' and a list 'param_groups' of dicts with 'params', "
+            f"but this one has {', '.join(map(str, sd))}; load a complete one")
     lens = [[len(g['params']) for g in o] for o in (groups, self.param_groups)]
     if lens[0]!=lens[1]:
-        raise ValueError(f"{name}: saved with {lens[0]} weights in groups, to be loaded into {lens[1]}; use the same model and groups")
+        raise ValueError(
+            f"{name}: saved with {lens[0]} weights in its groups, but this optimizer has {lens[1]}; use the same model and groups")
     ids = [i for g in groups for i in g['params']]
     if not all(map(risinstance((int, str)), ids)) or len(set(ids))<len(ids):
-        raise ValueError(f"{name}: the weights of the groups are called {ids!r:.80}; "
-            "they need a number or a name each")
+        raise ValueError(f"{name}: the weights of the groups are called {ids!r:.80}, "
+            "but each needs its own number or name; load the state_dict as it was saved")
     if not all(isinstance(v, dict) for v in state.values()):
-        raise TypeError(f"{name}: the state of a weight is a dict, and not so in this state_dict")
+        raise TypeError(f"{name}: the state of each weight must be a dict, which is not so here; load a complete state_dict")
     for own,g in zip(self.param_groups, groups):
         alien = (first(k for k in ('foreach', 'amsgrad', 'capturable', 'maximize') if k in g and k not in own)
             or first(k for k in self.keys if k not in g))
@@ -232,7 +235,7 @@ def _check_saved(self:TorchOptimizer, sd):
 # %% ../../nbs/core/08_torch_face.ipynb #d2e09b53
 @patch
 def _take(self:TorchOptimizer, sd):
-    "The state dict `sd` without state, checked and in this optimizer's terms, and the state of each weight"
+    "Check the state dict `sd`; return it with this optimizer's names and without the state of weights, and that state by weight"
     self._check_saved(sd)
     pairs = list(zip([i for g in sd['param_groups'] for i in g['params']], [p for g in self.param_groups for p in g['params']]))
     groups = [{**self._group({k:v for k,v in g.items() if k!='params' and k not in self.manner}, {**self.defaults, **own}),
@@ -244,6 +247,7 @@ def _take(self:TorchOptimizer, sd):
 # %% ../../nbs/core/08_torch_face.ipynb #c11d5ea8
 @patch
 def load_state_dict(self:TorchOptimizer, state_dict):
+    "Load `state_dict` after checking all of it; if it does not fit, raise an error and change nothing"
     if not isinstance(state_dict, dict): check_label(self.rule, state_dict)
     states = {}
     def take(opt, sd):
@@ -251,7 +255,7 @@ def load_state_dict(self:TorchOptimizer, state_dict):
         states.update(new)
         return sd
     def put(opt): self.state.update(states)
-    # The last before and the first after, so that hooks of the user change what is loaded, and see it
+    # Last before the load and first after it, so that the user's hooks can change what is loaded, and see the result
     hooks = self.register_load_state_dict_pre_hook(take),self.register_load_state_dict_post_hook(put, prepend=True)
     try: torch.optim.Optimizer.load_state_dict(self, state_dict)
     finally:
@@ -259,14 +263,14 @@ def load_state_dict(self:TorchOptimizer, state_dict):
 
 # %% ../../nbs/core/08_torch_face.ipynb #79d628dc
 def _order(name, keys):
-    "What comes after `lr` in PyTorch's class called `name`, or in others as far as they agree"
+    "The positional arguments after `lr` of PyTorch's class `name`, or those that most other classes have in common"
     theirs = getattr(torch.optim, name, None)
     if not theirs: return [k for k in ('betas', 'momentum') if k in keys]
     return [k for k,o in inspect.signature(theirs).parameters.items() if o.kind==o.POSITIONAL_OR_KEYWORD and k not in ('params', 'lr')]
 
 @patch
 def torch(self:Rule, name, **keys)->type[TorchOptimizer]:
-    "The subclass of `torch.optim.Optimizer` that runs this rule, called `name`; `keys` name its hypers, as `etas=('drop', 'grow')`"
+    "Make a subclass of `torch.optim.Optimizer` called `name` that runs this rule; `keys` rename its hypers, as `etas=('drop', 'grow')`"
     kinds,module,keys = inspect.Parameter,sys._getframe(1).f_globals.get('__name__', '__main__'),torch_keys(self, **keys)
     knobs,order = {**to_torch(self.hypers, keys), **self.options},_order(name, keys)
     placed = ['lr', *(order[:first(i for i,k in enumerate([*order, None]) if k not in knobs)])]

@@ -8,13 +8,13 @@ __all__ = ['FASTAI_CALLS', 'check_torch_keys', 'maximizing', 'TorchOptimizer']
 FASTAI_CALLS: Any
 
 def check_torch_keys(rule: Any, hypers: Any, given: Any) -> Any:
-    """Raise `ValueError` if `given` has a key with a meaning to PyTorch's classes that this rule cannot give it"""
+    """Raise `ValueError` if `given` has an argument of PyTorch's classes with a value that this rule does not support"""
 
 def maximizing(rule: Any) -> fastopt.core.rules.Rule:
-    """The rule that climbs where `rule` descends"""
+    """A rule that maximizes where `rule` minimizes"""
 
 class TorchOptimizer(torch.optim.optimizer.Optimizer):
-    """PyTorch's `Optimizer` running the `rule` of its class"""
+    """Base class of optimizers for PyTorch, each of which runs the `rule` of its class"""
     def __init__(
         self,
         params: Any,
@@ -27,25 +27,28 @@ class TorchOptimizer(torch.optim.optimizer.Optimizer):
         capturable: Any = False,
         **hypers: Any,
     ) -> None: ...
-    def add_param_group(self, param_group: Any) -> Any: ...
+    def add_param_group(self, param_group: Any) -> Any:
+        """Check the dict `param_group` and add it to the groups; hypers that it lacks are the defaults"""
     called: Any
     engine: Any
     def eval(self) -> Any:
         """Replace the weights by the average, if the rule keeps one"""
     def for_engine(self) -> Any: ...
     keys: Any
-    def load_state_dict(self, state_dict: Any) -> Any: ...
+    def load_state_dict(self, state_dict: Any) -> Any:
+        """Load `state_dict` after checking all of it; if it does not fit, raise an error and change nothing"""
     looked: Any
     manner: Any
     order: Any
     def refresh(self) -> Any:
-        """Send hypers that have changed to the GPU, where a step that was captured reads them"""
+        """Send changed hypers to the GPU, where a captured step reads them"""
     rule: Any
     @property
     def skipped(self) -> Any: ...
-    def state_dict(self) -> Any: ...
+    def state_dict(self) -> Any:
+        """PyTorch's state dict, with a label that names the rule and with flat memos"""
     def step(self, closure: Any = None) -> Any: ...
     def train(self) -> Any:
         """Restore the trained weights after `eval`"""
     def updates(self, **hypers: Any) -> dict:
-        """What `step` would add to each weight; afterwards all is as it was, to the bit"""
+        """What `step` would add to each weight, without changing weights, state or random numbers"""

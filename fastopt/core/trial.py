@@ -1,4 +1,4 @@
-"""What each weight would move by at this point, without moving it
+"""See how far a step would move each weight, without moving it
 
 Docs: https://fastopt.github.io/fastopt/core/trial.html.md"""
 
@@ -20,12 +20,12 @@ from .memory import addresses, byte_span, is_plain, storage_ends
 
 # %% ../../nbs/core/11_trial.ipynb #d75bb038
 class Trial(NamedTuple):
-    "What a step would do"
-    updates: dict # Of each weight that would make the step what would be added to it, in the dtype of the computation
-    state: dict # Of each weight that then has one its state dict
+    "The result of a step that left no trace"
+    updates: dict # Weight to what the step would add to it, in the dtype of the computation; only weights that would make the step
+    state: dict # Weight to its state dict after the step, for weights that have one
 
 def _lack_memory(ts):
-    "Has the memory of one of the tensors `ts` been freed, or cut short?"
+    "Has the memory of one of the tensors `ts` been freed or shortened?"
     ts = list(filter(is_plain, ts))
     return bool((storage_ends(ts) < addresses(ts) + np.array(list(map(byte_span, ts)), dtype=np.int64)).any())
 
@@ -34,10 +34,10 @@ def _copied(st): return {k: v.clone() if isinstance(v, torch.Tensor) else deepco
 # %% ../../nbs/core/11_trial.ipynb #6a8ae358
 @contextmanager
 def _put_back(ps):
-    "At the end of the block, put back the values of the weights `ps`, which it yields, and all random numbers"
+    "Yield copies of the weights `ps`, and at the end of the block restore their values and the state of all random number generators"
     rng,old = get_random_states(),[p.detach().clone() for p in ps]
     with ExitStack() as stack:
-        for p in ps: # A graph that still needs them finds the same values
+        for p in ps: # A graph that still needs the weights finds the same values
             if not p.is_inference(): stack.enter_context(_unsafe_preserve_version_counter(p))
         try: yield old
         finally:
@@ -51,7 +51,7 @@ def stand(self:Engine,
     groups, # List of (parameters, hypers), as for `step`
     state # Dict of parameter to its state dict, filled where empty
 )->dict: # Weight to update, for weights that make a step
-    "A `step` for the state alone: it goes on, and the weights stay where they are"
+    "Make a `step` that updates the state but not the weights, and return the updates"
     ps = [p for group,_ in groups for p in group if makes_step(p)]
     if _lack_memory([t for p in ps for t in (p, *state.get(p, {}).values()) if isinstance(t, torch.Tensor)]): self.look(ps, ps, state)
     with _put_back(ps) as old:
@@ -62,10 +62,10 @@ def stand(self:Engine,
 @torch.no_grad()
 def trial(self:Engine,
     groups, # List of (parameters, hypers), as for `step`
-    state, # Dict of parameter to its state dict, which is read only
-    **others # Hypers and options that are to be others than those of the groups and of the engine
+    state, # Dict of parameter to its state dict, which is not written to
+    **others # Hypers and options that replace those of the groups and of the engine
 )->Trial:
-    "What `step` would do, without doing it"
+    "The updates and the state that `step` would give, without making the step"
     every,rule = [p for group,_ in groups for p in group],self.rule
     ps = [p for p in every if makes_step(p)]
     if _lack_memory([t for p in ps for t in state.get(p, {}).values() if isinstance(t, torch.Tensor)]): self.look(ps, ps, state)

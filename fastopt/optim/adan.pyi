@@ -431,7 +431,7 @@ class _mars(Route):
         other_mom: β₁: decay rate of the mean of gradients (in [0, 1))
         other_sqr_mom: β₂: decay rate of the mean of squares (in [0, 1))
         other_wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))
-        lr_ratio: What `lr` is multiplied by for the other rule (in [0, inf))"""
+        lr_ratio: Factor on `lr` for the other rule (in [0, inf))"""
 mars: _mars
 """MARS with AdamW for matrices, and AdamW for all other weights
 
@@ -447,7 +447,7 @@ mars: _mars
 | other_mom     | 0.9     | 0 ≤ x < 1          | β₁: decay rate of the mean of gradients |
 | other_sqr_mom | 0.95    | 0 ≤ x < 1          | β₂: decay rate of the mean of squares |
 | other_wd      | 0.1     | 0 ≤ x              | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-| lr_ratio      | 1       | 0 ≤ x              | What `lr` is multiplied by for the other rule |
+| lr_ratio      | 1       | 0 ≤ x              | Factor on `lr` for the other rule |
 
 Paper: MARS: Unleashing the Power of Variance Reduction for Training Large Models (2024), https://arxiv.org/abs/2411.10438
 Faithful to: AGI-Arena/MARS@4831e28"""
@@ -467,7 +467,7 @@ class MARS(TorchOptimizer):
     | betas_1d[0]     | 0.9     | 0 ≤ x < 1          | β₁: decay rate of the mean of gradients |
     | betas_1d[1]     | 0.95    | 0 ≤ x < 1          | β₂: decay rate of the mean of squares |
     | weight_decay_1d | 0.1     | 0 ≤ x              | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-    | lr_ratio        | 1       | 0 ≤ x              | What `lr` is multiplied by for the other rule |
+    | lr_ratio        | 1       | 0 ≤ x              | Factor on `lr` for the other rule |
 
     Paper: MARS: Unleashing the Power of Variance Reduction for Training Large Models (2024), https://arxiv.org/abs/2411.10438
     Faithful to: AGI-Arena/MARS@4831e28"""
@@ -509,7 +509,7 @@ class MARS(TorchOptimizer):
         betas_1d[0]: β₁: decay rate of the mean of gradients (in [0, 1))
         betas_1d[1]: β₂: decay rate of the mean of squares (in [0, 1))
         weight_decay_1d: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))
-        lr_ratio: What `lr` is multiplied by for the other rule (in [0, inf))"""
+        lr_ratio: Factor on `lr` for the other rule (in [0, inf))"""
 
 class MARSAdamW(TorchOptimizer):
     """AdamW on gradients corrected by their change

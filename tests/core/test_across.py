@@ -1,4 +1,4 @@
-"Numbers about all weights on a device for which the host would have to wait: they stay there, and steps are what they are with plain ones"
+"Numbers about all weights on a device that the host would have to wait for: they stay there, and steps equal those with plain numbers"
 import pytest, torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from fastopt.core import memory, rules
@@ -10,15 +10,15 @@ ASKING = [k for k,r in RULES.items() if any(t.across for t in r.terms)]
 ASKED = torch.ops.aten._local_scalar_dense.default,torch.ops.aten.is_nonzero.default
 
 class Unread(TorchDispatchMode):
-    "Refuses to give the host a number"
+    "Refuses to give a number to the host"
     def __torch_dispatch__(self, f, types, args=(), kwargs=None):
         assert f not in ASKED, f'{f} waits for the device'
         return f(*args, **(kwargs or {}))
 
 def stepped(name, how, monkeypatch, on_device):
-    "Weights and optimizer after some steps; `on_device`: as if the CPU were a device that must be waited for"
+    "The weights and the optimizer after some steps; with `on_device`, the CPU is treated as a device that the host must wait for"
     with monkeypatch.context() as m:
-        m.setattr(memory, 'layout_check', lambda: memory.python_layout_check) # PyTorch's own finds tensors changed where a mode is active
+        m.setattr(memory, 'layout_check', lambda: memory.python_layout_check) # PyTorch's check finds changes under a mode
         if on_device:
             for o in (rules, clipping): m.setattr(o, 'waits', lambda device: True)
         gen = torch.Generator().manual_seed(0)
@@ -36,7 +36,7 @@ def stepped(name, how, monkeypatch, on_device):
 
 @pytest.mark.parametrize('name', ASKING)
 def test_the_host_waits_for_no_number(name, monkeypatch):
-    "By eager: on a CPU PyTorch's functions of lists read numbers themselves"
+    "On `eager`, because on a CPU PyTorch's functions of lists read numbers themselves"
     (ps,a,opt),(qs,b,_) = (stepped(name, 'eager', monkeypatch, o) for o in (True, False))
     assert all(torch.allclose(p, q, rtol=1e-5, atol=1e-7) for p,q in zip(ps, qs))
     def flat(st): return [x for k in sorted(RULES[name].memos) for v in st[k].values() for x in (v if isinstance(v, list) else [v])]

@@ -1,4 +1,4 @@
-"Blocks: random programs on foreach equal eager, whatever is overwritten, copied or shared; which rules take blocks, and what falls back"
+"Blocks: random programs on foreach equal eager, whatever is overwritten, copied or shared; which rules use blocks, and what falls back"
 import random, pytest, torch
 from fastopt.core import engine
 from fastopt.core.backends import blocks
@@ -9,7 +9,7 @@ from fastopt.core.rules import Rule, descend, row_mean, term
 from rules_under_test import RULES, far
 
 def random_term(seed):
-    "A term of sums, products, quotients and functions of its arguments and three states, which it writes and copies at random"
+    "A random term of sums, products, quotients and functions of its arguments and three states, which it writes and copies"
     rng,lines = random.Random(seed),[]
     names = ['u', 'g', 'p', 'a', 'b', 'c']
     def number(): return f'{rng.choice((0.5, -0.25, 1.5, 0., 1.)):g}'
@@ -50,7 +50,7 @@ def test_random_programs_do_on_blocks_what_they_do_tensor_by_tensor(seeds, monke
         assert far(got, want)<1e-12, (seed, lines)
 
 def test_most_random_programs_are_recorded_for_blocks():
-    "Else the test above would compare lists with themselves"
+    "Otherwise the test above would compare lists with themselves"
     def fits(seed):
         f,_ = random_term(seed)
         try: return bool(block_source(record(Rule(term(f), descend), dict(lr=0.1, step=1)), tuple('pgabc')))
@@ -68,7 +68,7 @@ def test_rules_that_need_no_whole_tensors_take_blocks(monkeypatch):
     assert len(fit)>30 and not lists
 
 def calls(f, *state):
-    "The calls of a term `f`, by name"
+    "The names of the calls of a term `f`"
     names = ', '.join(['u', 'p', *state])
     space = dict(f=f)
     exec(f'def asks({names}): return f({names})', space)

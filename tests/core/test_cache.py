@@ -1,4 +1,4 @@
-"Kernels that are kept: whole, one's own, made again where they are not; a compiler that fails or hangs never stops training"
+"The cache of kernels: files are intact and one's own, or made again; a compiler that fails or hangs never stops training"
 import errno, multiprocessing, os, shutil, subprocess, sys, warnings
 from contextlib import suppress
 from functools import partial
@@ -23,7 +23,7 @@ def steps(rule=adamw, how='fused', n=3):
     return p.detach()
 
 def fork(f, *args, **env):
-    "Start `f` in a process of its own, with nothing loaded before, and warnings as errors; a crash is the failure of one test"
+    "Run `f` in its own process, with nothing loaded before and with warnings as errors, so that a crash fails only one test"
     def run():
         os.environ.update(env)
         for o in (cpp.cpp_build, cpp.compiler, kernels.warn_once): o.cache_clear()
@@ -41,11 +41,11 @@ def ended(p):
     return p.exitcode
 
 def trains(rule=adamw):
-    "Does fused training give what eager does?"
+    "Does fused training equal eager training?"
     assert torch.allclose(steps(rule), steps(rule, 'eager'), atol=1e-6)
 
 def told(*says, rule=adamw, how='fused'):
-    "Training goes on as with engine `how`, and each of `says` is warned of once"
+    "Training continues as with engine `how`, and each of the texts `says` is warned of once"
     with warnings.catch_warnings(record=True) as ws:
         warnings.simplefilter('always')
         for _ in range(2): assert torch.allclose(steps(rule), steps(rule, how), atol=1e-6)
@@ -53,27 +53,27 @@ def told(*says, rule=adamw, how='fused'):
     assert len(ms)==len(says) and all(s in m for s,m in zip(says, ms)), ms
 
 def script(path, text):
-    "An executable for the shell"
+    "Write an executable shell script"
     path.write_text(f'#!/bin/sh\n{text}\n')
     path.chmod(0o755)
     return str(path)
 
 def library(path, code):
-    "What `code` becomes"
+    "Compile `code` and return the library"
     path.with_suffix('.cpp').write_text(code)
     subprocess.run([cpp.compiler(), '-shared', '-fPIC', path.with_suffix('.cpp'), '-o', path], check=True)
     return path
 
 @pytest.fixture(scope='module', autouse=True)
 def no_reader():
-    "What reads memory is a library of its own, which would be counted, and which a compiler that copies a kernel cannot make"
+    "The memory reader is a library of its own, which would be counted, and which a compiler that copies a kernel cannot make"
     with pytest.MonkeyPatch.context() as m:
         m.setattr(memory_reader, 'memory_reader', lambda: None)
         yield
 
 @pytest.fixture(scope='module')
 def made(tmp_path_factory, no_reader):
-    "A folder with AdamW's kernel `so`, kept as `name` in `cache`, and a compiler `cxx` that copies it, and counts itself in `log`"
+    "A folder with AdamW's kernel `so`, kept as `name` in `cache`, and a compiler `cxx` that copies it and counts its calls in `log`"
     d = tmp_path_factory.mktemp('made')
     script(d/'cxx', f'echo >> {d}/log; cp {d}/so kernel.so')
     os.environ['FASTOPT_CACHE'],was = str(d/'first'),os.environ.get('FASTOPT_CACHE')
@@ -85,7 +85,7 @@ def made(tmp_path_factory, no_reader):
 
 @pytest.fixture
 def cache(made, tmp_path):
-    "A cache of one's own with the kept kernel in it; nothing was compiled yet"
+    "A separate cache with the kept kernel; nothing has been compiled yet"
     (made/'log').write_text('')
     return Path(shutil.copytree(made/'cache', tmp_path/'cache'))
 
@@ -112,7 +112,7 @@ damages = st.one_of(place.map(lambda x: lambda b: b[:int(x*len(b))]), st.integer
 @settings(max_examples=25, deadline=None, database=None, derandomize=True)
 @given(damage=damages)
 def test_any_damage_heals(made, tmp_path_factory, damage):
-    "Cut, flipped, replaced, longer: a new process trains right, and the file is whole after it"
+    "If the file is truncated, flipped, replaced or longer, a new process trains correctly, and the file is intact afterwards"
     cache,was = tmp_path_factory.mktemp('heals')/'cache',compiled(made)
     lib = first(Path(shutil.copytree(made/'cache', cache)).iterdir())
     before = lib.read_bytes()
@@ -121,7 +121,7 @@ def test_any_damage_heals(made, tmp_path_factory, damage):
     assert go(made, cache)==0 and compiled(made)==was+harmed and lib.read_bytes()==before and whole(cache)
 
 def test_cut_file_with_a_real_compiler(made, tmp_path, n=1000):
-    "As a user meets it: another Python after the file was cut"
+    "As a user meets it: another Python process after the file was truncated"
     lib = first(Path(shutil.copytree(made/'first', tmp_path/'cache')).iterdir())
     os.truncate(lib, n)
     code = 'import test_cache; test_cache.memory_reader.memory_reader = lambda: None; test_cache.trains()'
@@ -130,13 +130,13 @@ def test_cut_file_with_a_real_compiler(made, tmp_path, n=1000):
     assert whole(lib.parent)
 
 def _under(cache, key, path):
-    "Keep the file `path` as the kernel `key`, with the name its bytes should have"
+    "Keep the file `path` as the kernel `key`, under the name for its bytes"
     for o in cache.iterdir(): o.unlink()
     shutil.copy(path, cache/kernels.kept_name(key, path.read_bytes()))
 
 @pytest.mark.parametrize('kind', ['symbol','text'])
 def test_what_does_not_load_is_made_again(made, cache, tmp_path, kind):
-    "A library without its symbol, and what is none, though their bytes are those that were kept"
+    "A library without its symbol, and a file that is no library, both with the hash of their bytes"
     (tmp_path/'text').write_text('no library')
     other = library(tmp_path/'l.so', 'extern "C" void other() {}') if kind=='symbol' else tmp_path/'text'
     _under(cache, first(cache.iterdir()).name[:24], other)
@@ -190,7 +190,7 @@ def test_many_compile_at_once(made, tmp_path):
     ps = [fork(trains, FASTOPT_CACHE=str(tmp_path/'cache'), CXX=slow) for _ in range(3)]
     assert [ended(o) for o in ps]==[0]*3 and whole(tmp_path/'cache')
 
-# Whose it is
+# Ownership
 
 def _mode(bits): return lambda o: o.chmod(bits)
 def _given(o): os.chown(o, 12345, -1)
@@ -205,10 +205,10 @@ def poisoned(made, cache, tmp_path):
     return cache
 
 @pytest.mark.parametrize('change,says', [(_mode(0o777), 'can be written to by others'), (_mode(0o775), 'chmod go-w'),
-    pytest.param(*chown.values, 'belongs to somebody else', marks=chown.marks)])
+    pytest.param(*chown.values, 'belongs to another user', marks=chown.marks)])
 @pytest.mark.parametrize('linked', [False, True])
 def test_folder_of_others(made, poisoned, tmp_path, change, says, linked):
-    "Nothing is loaded from it, nor written to it; one warning, and training goes on with kernels"
+    "Nothing is loaded from it or written to it; there is one warning, and training continues with kernels"
     change(poisoned)
     before = sorted(poisoned.iterdir())
     if linked: (tmp_path/'link').symlink_to(poisoned)
@@ -216,16 +216,16 @@ def test_folder_of_others(made, poisoned, tmp_path, change, says, linked):
     assert not (tmp_path/'mark').exists() and sorted(poisoned.iterdir())==before
 
 @pytest.mark.parametrize('change,says', [(_mode(0o666), 'can be written to by others'),
-    pytest.param(*chown.values, 'belongs to somebody else', marks=chown.marks)])
+    pytest.param(*chown.values, 'belongs to another user', marks=chown.marks)])
 def test_file_of_others(made, poisoned, tmp_path, change, says):
-    "It is not loaded; its kernel is made again, and taken the next time"
+    "The file is not loaded; its kernel is compiled again, and loaded the next time"
     change(bad := first(poisoned.iterdir()))
     assert go(made, poisoned, told, f'{bad} {says}')==0 and compiled(made)==1 and not (tmp_path/'mark').exists()
     bad.unlink()
     assert go(made, poisoned)==0 and compiled(made)==1
 
 def test_poison_would_leave_a_mark(made, poisoned, tmp_path):
-    "What the tests above rest on"
+    "The assumption of the tests above"
     assert go(made, poisoned, steps)==0 and (tmp_path/'mark').exists()
 
 def test_what_is_kept_is_for_others_to_read_only(made, tmp_path):
@@ -236,7 +236,7 @@ def test_what_is_kept_is_for_others_to_read_only(made, tmp_path):
     assert (tmp_path/'a'/'cache').stat().st_mode&0o777==0o755 and first((tmp_path/'a'/'cache').iterdir()).stat().st_mode&0o777==0o644
 
 def test_private_folder(made, cache, tmp_path):
-    "Where a kernel is compiled nobody else can look, and nothing is left of it"
+    "Nobody else can look into the folder in which a kernel is compiled, and nothing is left of it"
     (tmp_path/'tmp').mkdir()
     cxx = script(tmp_path/'cxx', f'stat -c %a . > {tmp_path}/mode; cp {made}/so kernel.so')
     cache.chmod(0o777)
@@ -246,7 +246,7 @@ def test_private_folder(made, cache, tmp_path):
         told('can be written to by others')
     assert go(made, cache, run, CXX=cxx)==0 and (tmp_path/'mode').read_text()=='700\n' and not list((tmp_path/'tmp').iterdir())
 
-# Where it is
+# Location
 
 @pytest.mark.parametrize('env,want', [(dict(FASTOPT_CACHE='/own', XDG_CACHE_HOME='/xdg'), '/own'),
     (dict(XDG_CACHE_HOME='/xdg'), '/xdg/fastopt'), (dict(XDG_CACHE_HOME='relative'), '/home/me/.cache/fastopt'),
@@ -257,7 +257,7 @@ def test_cache_dir(monkeypatch, env, want):
     assert kernels.cache_dir()==Path(want)
 
 def test_relative_cache(made, tmp_path):
-    "It is where it was asked for, even right here"
+    "The cache is in the folder that was asked for, even if that is relative"
     def run():
         os.chdir(tmp_path)
         trains()
@@ -266,7 +266,7 @@ def test_relative_cache(made, tmp_path):
     assert whole(tmp_path)
 
 def test_nobodys_home(made, monkeypatch, tmp_path):
-    "Without a home the kernels are kept by user beside temporary files"
+    "Without a home folder, each user's kernels are kept beside temporary files"
     for o in ('FASTOPT_CACHE','XDG_CACHE_HOME','HOME'): monkeypatch.delenv(o, raising=False)
     def none(cls): raise RuntimeError('Could not determine home directory.')
     monkeypatch.setattr(Path, 'home', classmethod(none))
@@ -275,7 +275,7 @@ def test_nobodys_home(made, monkeypatch, tmp_path):
 
 @pytest.mark.parametrize('kind', ['file','below','loop','dangling'])
 def test_cache_that_cannot_be(made, tmp_path, kind):
-    "A warning, and kernels for this process"
+    "A warning, and kernels for this process only"
     (made/'log').write_text('')
     where = tmp_path/kind
     if kind=='loop': where.symlink_to(where)
@@ -292,22 +292,22 @@ def test_full_disk_while_keeping(made, tmp_path, monkeypatch, at):
     assert go(made, tmp_path/'cache', told, 'No space left on device. Make room')==0 and not list((tmp_path/'cache').iterdir())
 
 def test_full_disk_while_compiling(made, tmp_path):
-    "Not even the source fits; half of nothing is kept"
+    "Not even the source fits on the disk, and no partial file is kept"
     resource = pytest.importorskip('resource')
     def run():
         resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
-        told("going on with how='foreach'", how='foreach')
+        told("continuing with how='foreach'", how='foreach')
     assert go(made, tmp_path/'cache', run)==0 and not list((tmp_path/'cache').iterdir())
 
 # Compilers
 
-@pytest.mark.parametrize('text,says', [('printf "\\351t\\351"; exit 1', 'cxx failed: �t�; mend it, or set CXX'),
-    ('exit 1', 'cxx failed: no word of why'), ('exit 0', 'cxx failed: no word of why'),
+@pytest.mark.parametrize('text,says', [('printf "\\351t\\351"; exit 1', 'cxx failed: �t�; repair it, or set CXX'),
+    ('exit 1', 'cxx failed: without a message'), ('exit 0', 'cxx failed: without a message'),
     ('echo >&2 "No space left on device"; exit 1', 'cxx failed: No space left on device'),
-    ('echo > kernel.so', 'cxx made what cannot be loaded'), ('cp {other} kernel.so', 'cxx made what cannot be loaded'),
+    ('echo > kernel.so', 'cxx made a library that cannot be loaded'), ('cp {other} kernel.so', 'cxx made a library that cannot be loaded'),
     ('kill -9 $$', 'cxx failed')])
 def test_failing_compiler(made, tmp_path, text, says):
-    "One warning for all steps, and one try for all steps"
+    "One warning and one attempt for all steps"
     (made/'log').write_text('')
     other = library(tmp_path/'l.so', 'extern "C" void other() {}')
     cxx = script(tmp_path/'cxx', f'echo >> {made}/log\n' + text.replace('{other}', str(other)))
@@ -316,10 +316,10 @@ def test_failing_compiler(made, tmp_path, text, says):
 def test_compiler_that_cannot_be_run(made, tmp_path):
     (tmp_path/'cxx').write_text('no program')
     (tmp_path/'cxx').chmod(0o755)
-    assert go(made, tmp_path/'cache', partial(told, "going on with how='foreach'", how='foreach'), CXX=str(tmp_path/'cxx'))==0
+    assert go(made, tmp_path/'cache', partial(told, "continuing with how='foreach'", how='foreach'), CXX=str(tmp_path/'cxx'))==0
 
 def test_hanging_compiler(made, tmp_path, monkeypatch):
-    "It is stopped with its children, named, and not asked again, for another kernel neither"
+    "The compiler is stopped with its children, named in the warning, and not called again, not even for another kernel"
     (made/'log').write_text('')
     monkeypatch.setattr(cpp, 'PATIENCE', .5)
     os.mkfifo(tmp_path/'alive')
@@ -330,7 +330,7 @@ def test_hanging_compiler(made, tmp_path, monkeypatch):
         with pytest.raises(RuntimeError, match=f'{cxx} did not end within 0.5 seconds and was stopped; set CXX to another compiler'):
             cpp.cpp_build('')
     assert go(made, tmp_path/'cache', run, CXX=cxx)==0 and compiled(made)==1
-    with open(os.open(tmp_path/'alive', os.O_RDONLY | os.O_NONBLOCK), 'rb') as f: assert f.read()==b'' # The end: nobody holds it open
+    with open(os.open(tmp_path/'alive', os.O_RDONLY | os.O_NONBLOCK), 'rb') as f: assert f.read()==b'' # No process holds it open
 
 def test_kept_kernels_need_no_sound_compiler(made, cache, tmp_path):
     cxx = (made/'cxx').read_text()

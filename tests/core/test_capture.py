@@ -1,4 +1,4 @@
-"Steps that a graph can replay: what one launch after the other did is done again without the engine's Python, and is what eager does"
+"Steps that a graph can replay: the launches are repeated without the engine's Python code, and the result equals eager"
 import os, pytest, torch
 from fastopt.core.engine import Engine
 from interpreter import interpreted
@@ -74,7 +74,7 @@ for name in names:
 print('all', len(names))
 '''
 
-# Ranger merges twice in 12 steps; FASTOPT_REPLAYS=100 replays as many steps of each rule
+# Ranger merges twice in 12 steps; FASTOPT_REPLAYS=100 replays 100 steps of each rule
 MANY = int(os.environ.get('FASTOPT_REPLAYS', 0))
 CASES = [(MANY, (o,)) for o in MUST] if MANY else [(12, ('adamw', 'ranger'))]
 
@@ -185,11 +185,11 @@ assert far(ps, qs)<1e-13 and [opt.state[p]['step'].item() for p in ps]==[9, 8]
 def captured(opt):
     with Graph().capture(): opt.step()
 opt.param_groups[0]['lr'] = 0.3
-refused(lambda: captured(opt), RuntimeError, 'a hyper changed, and a graph is being captured; call `refresh()`')
+refused(lambda: captured(opt), RuntimeError, 'a hyper changed while a graph is being captured; call `refresh()`')
 ps = weights()
 opt = CLASSES['adamw'](ps, capturable=True, how='fused')
 give(opt, ps, 0)
-refused(lambda: captured(opt), RuntimeError, 'make a step with the same weights and gradients before')
+refused(lambda: captured(opt), RuntimeError, 'make a step with the same weights and gradients first')
 ref = CLASSES['adamw'](ps, how='eager')
 ref.step()
 refused(lambda: captured(ref), RuntimeError, 'give capturable=True')
@@ -197,9 +197,9 @@ opt = CLASSES['muon'](ps[:1], capturable=True, how='fused')
 opt.step()
 captured(opt)
 opt.param_groups[0]['eps'] = 1e-3
-refused(opt.refresh, RuntimeError, 'ns_eps=0.001 is given to a function of whole tensors')
+refused(opt.refresh, RuntimeError, 'ns_eps=0.001 is passed to a function of whole tensors')
 opt = CLASSES['adamw'](ps, lr=torch.tensor([1]), capturable=True, how='fused')
-refused(opt.step, TypeError, 'lr is a tensor of (1,) in torch.int64')
+refused(opt.step, TypeError, 'lr is a tensor of shape (1,) and dtype torch.int64')
 
 # A number about all weights stays on the device
 rule = Rule(clip_norm, adam, descend, max_norm=0.5)
@@ -231,7 +231,7 @@ def test_what_cannot_be_captured_is_refused_by_name(monkeypatch):
         p.grad = torch.ones(4, 4)
         with pytest.raises(NotImplementedError) as e: Engine(rule, capturable=True).step([([p], rule.hypers)], {})
         return str(e.value)
-    assert 'adamw: a weight of shape (4, 4) is on cpu, where there are no kernels' in refusal(RULES['adamw'])
+    assert 'adamw: a weight of shape (4, 4) is on cpu, which has no kernels' in refusal(RULES['adamw'])
     monkeypatch.setitem(fused.backends, 'cpu', TritonLauncher)
     can = []
     for name,rule in RULES.items():
@@ -241,11 +241,11 @@ def test_what_cannot_be_captured_is_refused_by_name(monkeypatch):
         except NotImplementedError as e:
             said = str(e)
             names = [t.__name__ for t in rule.rule_of(p).terms]
-            assert said.startswith(f'{name}: capturable=True is not to be had. ') and 'leave `capturable` off' in said
-            assert 'It remembers numbers' in said or any(f'{o}: ' in said for o in names), said
+            assert said.startswith(f'{name}: capturable=True is not supported: ') and 'leave `capturable` off' in said
+            assert 'the rule keeps numbers on the host' in said or any(f'{o}: ' in said for o in names), said
         else: can.append(name)
     assert {*MUST} <= {*can} and not {'nadam', 'yellowfin', 'shampoo', 'soap', 'ranger21'} & {*can}
 
-@pytest.mark.parametrize('kw,text', [(dict(how='eager'), 'is for compiled kernels'), (dict(skip_nonfinite=True), 'use a GradScaler')])
+@pytest.mark.parametrize('kw,text', [(dict(how='eager'), 'needs compiled kernels'), (dict(skip_nonfinite=True), 'use a GradScaler')])
 def test_manners_that_do_not_agree(kw, text):
     with pytest.raises(ValueError, match=f'adamw: .*{text}'): Engine(RULES['adamw'], capturable=True, **kw)

@@ -1,5 +1,5 @@
-"""Two processes with `learn.distrib_ctx()` train to the weights of one on the same batches; this file is also the script that they run.
-`vision/test_leaderboard.py` starts its processes by `accelerate launch`"""
+"""Two processes with `learn.distrib_ctx()` train to the same weights as one process on the same batches; this file is also their script.
+`vision/test_leaderboard.py` starts its processes with `accelerate launch`"""
 import os, sys
 from pathlib import Path
 import pytest, torch
@@ -16,7 +16,7 @@ RULES = dict(adamw=adamw, diffgrad=diffgrad, lamb=lamb, ranger=ranger)
 N,BS,WORLD = 48,4,2
 
 def broadcast(self, t, rank):
-    "As `DistributedDL._broadcast`, which takes the way through a GPU"
+    "Like `DistributedDL._broadcast`, which goes through a GPU"
     t = torch.LongTensor(t)
     torch.distributed.broadcast(t, rank)
     return t.tolist()
@@ -27,7 +27,7 @@ def items(n_rank):
     o = list(zip(torch.randn(N, 5).double(), torch.randn(N, 2).double()))
     return o if n_rank>1 else [o[r*N//WORLD + i + k] for i in range(0, N//WORLD, BS) for r in range(WORLD) for k in range(BS)]
 
-def mse(pred, y): return nn.functional.mse_loss(pred, y).float() # What fastai averages must be float32
+def mse(pred, y): return nn.functional.mse_loss(pred, y).float() # fastai can average only float32
 
 def learner(rule, n_rank):
     data,bs = items(n_rank),BS*WORLD//n_rank
@@ -40,7 +40,7 @@ def train(learn):
     return learn.model.state_dict()
 
 def main(path):
-    "On every rank: train with every rule, and write down the weights"
+    "On every rank: train with every rule, and save the weights"
     DistributedDL._broadcast,res = broadcast,{}
     for name,rule in {**RULES, 'stochastic': adamw}.items():
         learn = learner(rule, WORLD)
@@ -49,11 +49,11 @@ def main(path):
     torch.save(dict(weights=res, backend=torch.distributed.get_backend(), world=torch.distributed.get_world_size()),
         Path(path)/f'{rank_distrib()}.pth')
     torch.distributed.barrier()
-    os._exit(0) # Without destructors: gloo's threads sometimes abort a process that ends as it should
+    os._exit(0) # Without destructors, because gloo's threads sometimes abort a process that has finished correctly
 
 @pytest.fixture(scope='module')
 def two(tmp_path_factory):
-    "What each of two processes found"
+    "The results of each of two processes"
     path = tmp_path_factory.mktemp('ranks')
     ranks(__file__, main, path, world=WORLD)
     return [torch.load(path/f'{i}.pth') for i in range(WORLD)]
@@ -70,7 +70,7 @@ def test_as_in_one_process(two, name):
 
 @pytest.mark.parametrize('name', [*RULES, 'stochastic'])
 def test_ranks_agree_to_the_bit(two, name):
-    "Also in what is drawn at random: rounding is seeded by the step"
+    "This includes random numbers, because the step is the seed of rounding"
     a,b = (o['weights'][name] for o in two)
     assert all(torch.equal(a[k], b[k]) for k in a)
 

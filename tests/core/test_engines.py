@@ -1,4 +1,4 @@
-"Every rule on every engine: equality with eager in all dtypes, no recompilation, large and awkward tensors"
+"Every rule on every engine: equality with eager in all dtypes, no recompilation, large and unusual tensors"
 from contextlib import nullcontext
 from functools import lru_cache
 import pytest, torch
@@ -12,7 +12,7 @@ from fastopt.core.rules import Across, Rule, decay, descend, each, ema_, row_mea
 from kernels import Ahead, BUILT, EVERY, OTHER_KERNELS, STRONG, USUAL_KERNELS, usual
 from rules_under_test import RULES, SOME, far, trained, weights
 
-# Of 16-bit dtypes, two units in the last place
+# In 16-bit dtypes, two units in the last place
 TOLERANCE = {torch.float64: 1e-12, torch.float32: 3e-6, torch.bfloat16: 2**-6, torch.float16: 2**-9}
 
 ALL = [(*o, how) for o in EVERY for how in ('foreach', 'fused')]
@@ -58,7 +58,7 @@ def test_engines_agree_with_state_in_bfloat16(name):
 @pytest.mark.parametrize('name', RULES)
 def test_moving_hypers_never_recompiles(name):
     rule = RULES[name]
-    n = 2*rule.hypers.get('k', 1)*5 # Both branches of rectification and of lookahead are seen
+    n = 2*rule.hypers.get('k', 1)*5 # Covers both branches of rectification and of lookahead
     def move(t): return dict(lr=0.01/(t+1), wd=0.1/(t+1), **({'mom': 0.8+t/1000} if 'mom' in rule.hypers else {}))
     def run(how, schedule): return trained(rule, how, steps=n, schedule=schedule, shapes=SOME)
     run('fused', lambda t: {})
@@ -81,7 +81,7 @@ def test_every_rule_and_dtype_is_compiled_by_default():
     for i in range(2): assert {o[i] for o in DEFAULT_COMPILED}=={o[i] for o in COMPILED}
 
 def with_states(*names):
-    "A rule whose states have these `names`, with functions of whole tensors that are given numbers"
+    "A rule with states called `names`, and with functions of whole tensors that receive numbers"
     space,moves,sums = dict(scaled=each(lambda x, c: x*(c + x.mean()))),[f'{o}.copy_({o}*0.5 + u)' for o in names],' + '.join(names)
     moves.append(f'return scaled(({sums})*2., 3.)*0.25 + ({sums})*0.125 + scaled(u, 2.)')
     exec('\n    '.join([f'def f(u, {", ".join(names)}):', *moves]), space)
@@ -94,7 +94,7 @@ def test_a_state_may_have_names_that_kernels_know():
 
 @pytest.mark.parametrize('name', ['c0', 'r12', 't3'])
 def test_a_state_cannot_have_names_that_kernels_give(name):
-    with pytest.raises(ValueError, match=f"no state can be called '{name}'; engines keep that name"): with_states(name)
+    with pytest.raises(ValueError, match=f"no state can be called '{name}', which engines reserve"): with_states(name)
 
 def test_300_million_weights_in_one_tensor():
     n,rule = 300_000_000,Rule(decay, descend, lr=0.5)
@@ -112,7 +112,7 @@ def test_nan_passes_through_unless_skipped(name, how):
     rule = RULES[name]
     def step(skip):
         ps,state,engine = [torch.ones(3, 2, requires_grad=True)],{},Engine(rule, how=how, skip_nonfinite=skip)
-        n = 12 # RAdam looks at the mean square, and lookahead at the weights, only then
+        n = 12 # Only then does RAdam read the mean square, and lookahead the weights
         for t in range(n):
             ps[0].grad = torch.full((3, 2), float('nan') if t==0 else 1.)
             engine.step([(ps, {**rule.hypers, 'lr':0.1})], state)
@@ -190,7 +190,7 @@ def test_temporaries_of_foreach_stay_small(name, size, monkeypatch):
         if e.name()=='[memory]': live += e.nbytes()
         least = min(least, live) # A step may begin with freeing what the step before left
         peak = max(peak, live-least)
-    waiting = any(t.across for t in rule.terms) # For a number about all weights, with an update for all of them in hand
+    waiting = any(t.across for t in rule.terms) # For a number about all weights, the updates of all weights are kept
     assert 0 < peak <= 64*2**20//size + waiting*2*p.nbytes, peak/2**20
 
 @term
@@ -198,7 +198,7 @@ def centered(u, m): return u - row_mean(ema_(m, u, 0.9))
 
 @pytest.mark.parametrize('flatten', [False, True])
 def test_equal_matrices_in_a_stack_are_multiplied_as_alone(flatten):
-    "Matrices, stacks of them, kernels and no numbers at all, several of each shape"
+    "Matrices, stacks of matrices, convolution kernels and empty tensors, several of each shape"
     def after(how):
         torch.manual_seed(0)
         shapes = ((), (3,), (6, 4), (4, 6), (2, 3, 5), (4, 2, 3, 3), (2, 2, 3, 4, 2), (0, 3))
@@ -213,7 +213,7 @@ def test_equal_matrices_in_a_stack_are_multiplied_as_alone(flatten):
 
 @pytest.mark.parametrize('dtype', [torch.float32, torch.float64, torch.bfloat16])
 def test_foreach_cuts_between_rows_and_into_flat_pieces(dtype, monkeypatch):
-    "Tensors larger than a piece, of which rows are no round share; in channels last; with rows longer than a piece; without dimensions"
+    "Tensors larger than a piece, whose rows do not divide it evenly; in channels last; with rows longer than a piece; without dimensions"
     monkeypatch.setattr(engine, 'PIECE', 2**14)
     def after(rule, how):
         torch.manual_seed(0)
@@ -249,7 +249,7 @@ def test_fused_needs_no_memory_beside_its_tables():
 
 @pytest.mark.parametrize('how', ['foreach', 'fused'])
 def test_functions_across_all_weights_are_given_them_in_one_order(how):
-    "Small ones between large ones, and in several groups: a sample of them is the same on every engine"
+    "Small weights between large ones, in several groups: a sample of them is the same on every engine"
     def order(how):
         seen = []
         def first_numbers(u): return seen.extend(float(t.flatten()[0]) for t in u) or 0.

@@ -1,4 +1,4 @@
-"The faces: fastai's manners, PyTorch's manners, one result on all"
+"The faces: fastai's conventions, PyTorch's conventions, and the same result in all"
 import pickle
 from copy import deepcopy
 from functools import partial
@@ -56,7 +56,7 @@ def test_gradients_zeroed_in_place_or_made_anew(name, how):
 
 @pytest.mark.parametrize('name', RULES)
 def test_fits_under_our_schedule(name):
-    "Under those of fastai, the conformance kit fits each rule"
+    "Each rule passes fastai's checks in the conformance kit"
     learn = fit(learner(RULES[name], 1e-3), 1, how='fit_fc')
     assert isinstance(learn.opt, FastOptimizer) and all(torch.isfinite(p).all() for p in learn.model.parameters())
 
@@ -67,7 +67,7 @@ def test_fits_under_schedules_of_fastai(name, how):
 
 @pytest.mark.parametrize('name', RULES)
 def test_optim_wrapper_under_one_cycle(name):
-    "Of what fastai drives, an optimizer without momentum lacks `mom`: as for PyTorch's Adagrad, OptimWrapper raises then, and only then"
+    "Of what fastai sets, an optimizer without momentum lacks `mom`; as with PyTorch's Adagrad, only then OptimWrapper raises an error"
     rule = RULES[name]
     learn = learner(partial(OptimWrapper, opt=named_torch(rule)), 1e-3)
     if 'mom' not in rule.hypers:
@@ -76,7 +76,7 @@ def test_optim_wrapper_under_one_cycle(name):
         return
     hyper = fit(learn, 1, how='fit_one_cycle').opt.hypers[0]
     assert hyper['mom']!=rule.hypers['mom']
-    assert 'sqr_mom' not in rule.hypers or hyper['sqr_mom']==rule.hypers['sqr_mom'] # Nothing else is taken for it
+    assert 'sqr_mom' not in rule.hypers or hyper['sqr_mom']==rule.hypers['sqr_mom'] # No other object is mistaken for it
 
 @pytest.mark.parametrize('face', ['rule', 'torch'])
 @pytest.mark.parametrize('name', RULES)
@@ -98,7 +98,7 @@ def test_state_dict_round_trip_to_the_bit(name, face, tmp_path):
     again.load_state_dict(saved)
     go(b, again, gs[7:])
     assert torch.equal(a, b)
-    assert before.keys()==saved.keys() and str(before)==str(saved) # What was passed in is not touched, not even its tensors
+    assert before.keys()==saved.keys() and str(before)==str(saved) # The arguments are not changed, not even their tensors
     for k in rule.state: assert again.state[b][k].dtype==torch.float32
 
 @pytest.mark.parametrize('name', RULES)
@@ -188,13 +188,13 @@ def test_discriminative_rates_freeze_and_decay_flags():
     before = [p.detach().clone() for p in model.parameters()]
     learn.opt.step()
     moved = [not torch.equal(a, b) for a,b in zip(before, model.parameters())]
-    assert moved==[True, False, False, False, True, False] # Weights decay; batch norm and biases do not
+    assert moved==[True, False, False, False, True, False] # Weights decay, but batch norm and biases do not
     learn.freeze()
-    assert not model[0].weight.requires_grad and model[1].weight.requires_grad # Batch norm is trained nevertheless
+    assert not model[0].weight.requires_grad and model[1].weight.requires_grad # Batch norm is nevertheless trained
     assert all(set(learn.opt.state[p]) <= {'do_wd', 'force_train'} for p in model.parameters())
     saved = learn.opt.state_dict()
     learn.unfreeze()
-    with pytest.warns(UserWarning, match=r'adamw: saved with 1 groups frozen, loaded with 0.*freeze_to\(1\)'):
+    with pytest.warns(UserWarning, match=r'adamw: saved with 1 groups frozen, but 0 are frozen now.*freeze_to\(1\)'):
         learn.opt.load_state_dict(saved)
     assert learn.opt.frozen_idx==0 and model[0].weight.requires_grad
 
@@ -228,10 +228,10 @@ def test_bad_input_names_the_optimizer_the_hyper_and_the_way_out():
         (lambda: diffgrad([p], how='fsed'), ValueError, "did you mean 'fused'"),
         (lambda: diffgrad([p], lowp='kahn'), ValueError, "did you mean 'kahan'"), (lambda: diffgrad([]), ValueError, 'no weights'),
         (lambda: diffgrad([torch.tensor([1])]), TypeError, 'int64'),
-        (lambda: diffgrad([p]).load_state_dict(adamod([p]).state_dict()), ValueError, "is of 'adamod'"),
-        (lambda: adam([p]).load_state_dict(adamw([p]).state_dict()), ValueError, "is of 'adamw', a chain of adam, decay, descend"),
+        (lambda: diffgrad([p]).load_state_dict(adamod([p]).state_dict()), ValueError, "was saved by 'adamod'"),
+        (lambda: adam([p]).load_state_dict(adamw([p]).state_dict()), ValueError, "was saved by 'adamw', a chain of adam, decay, descend"),
         (lambda: DiffGrad([p]).load_state_dict(torch.optim.Adam([p]).state_dict()), ValueError, 'not saved by a fastopt optimizer'),
-        (lambda: DiffGrad([p]).load_state_dict(AdaMod([p]).state_dict()), ValueError, "is of 'adamod'")):
+        (lambda: DiffGrad([p]).load_state_dict(AdaMod([p]).state_dict()), ValueError, "was saved by 'adamod'")):
         with pytest.raises(error, match=text): make()
 
 def test_len_memory_is_a_spelling_of_mom3():

@@ -15,9 +15,9 @@ from traces import quiet
 pytestmark = pytest.mark.filterwarnings('ignore:.*has no .*no effect', 'ignore:.*needs no schedule', 'ignore:numpy.core',
     'ignore:load_learner')
 FEW = {k: RULES[k] for k in ('adamw', 'diffgrad', 'ranger', 'sgd')}
-def eager(rule): return partial(rule, how='eager') # The engine of the shortest steps, for what does not depend on it
+def eager(rule): return partial(rule, how='eager') # The engine with the fastest steps, for tests that do not depend on the engine
 
-# ---- Mixed precision, as it is called and as it would be on a GPU
+# ---- Mixed precision, as users call it, and as on a GPU
 
 @pytest.mark.filterwarnings('ignore:.*CUDA is not available')
 @pytest.mark.parametrize('name', FEW)
@@ -28,7 +28,7 @@ def test_without_a_gpu_mixed_precision_changes_nothing(name, how, tmp_path):
     assert torch.equal(lab.fitted(getattr(lab.learner(), how)(), 2), lab.fitted(lab.learner(), 2))
 
 class Half(MixedPrecision):
-    "`MixedPrecision` that computes in 16 bits on a CPU; keeps the scales"
+    "A `MixedPrecision` that computes in 16 bits on a CPU, and keeps the scales"
     def before_fit(self):
         dtype = torch.float16 if self.amp_mode is AMPMode.FP16 else torch.bfloat16
         self.autocast = torch.autocast('cpu', dtype=dtype)
@@ -43,7 +43,7 @@ class Half(MixedPrecision):
 @pytest.mark.parametrize('mode', ['fp16', 'bf16'])
 @pytest.mark.parametrize('name', RULES)
 def test_mixed_precision(name, mode, tmp_path):
-    "Batch 2 of 8 overflows: in float16 it is skipped, weights and state stay, the scale is halved"
+    "Batch 2 of 8 overflows: in float16 it is skipped, weights and state stay, and the scale is halved"
     lab,peek,half = CheckFixture(eager(RULES[name]), lr=1e-3, path=tmp_path),StepRecorder(),Half(mode)
     learn = lab.learner()
     ws = lab.fitted(learn, 2, cbs=[half, peek, *([OverflowAt(2)] if mode=='fp16' else [])])
@@ -61,10 +61,10 @@ def test_callbacks_together(name, tmp_path):
     assert ws.isfinite().all() and all(o<=1.001e-2 for o in peek.norms) and not peek.early
     assert learn.opt.state[learn.model[0].weight]['step']==4
 
-# ---- What loggers see
+# ---- What loggers record
 
 class Log:
-    "Stands for the writers of tensorboard and wandb: keeps scalars that are numbers, fails for anything else"
+    "A stand-in for the writers of tensorboard and wandb, which keeps scalars that are numbers and fails for anything else"
     def __init__(self, *args, **kwargs): self.seen = {}
     def add_scalar(self, k, v, step): self.log({k: v})
     def log(self, d, step=None):
@@ -75,7 +75,7 @@ class Log:
 
 @pytest.fixture
 def logged(monkeypatch):
-    "What is logged, and fastai's callbacks for tensorboard and wandb, with `Log` in place of what need not be installed"
+    "What is logged, and fastai's callbacks for tensorboard and wandb, with `Log` in place of packages that may not be installed"
     log,mods = Log(),{}
     def fake(name, **attrs):
         monkeypatch.setitem(sys.modules, name, ModuleType(name))
@@ -84,16 +84,16 @@ def logged(monkeypatch):
     fake('torch.utils.tensorboard', SummaryWriter=lambda **kwargs: log)
     fake('wandb', run=SimpleNamespace(step=0, summary={}), config=SimpleNamespace(update=lambda *args, **kwargs: None), log=log.log)
     for o in ('tensorboard', 'wandb'):
-        fake(f'fastai.callback.{o}') # To be forgotten at the end
+        fake(f'fastai.callback.{o}') # To be removed at the end
         del sys.modules[f'fastai.callback.{o}']
         mods[o] = import_module(f'fastai.callback.{o}')
-    monkeypatch.setattr(mods['wandb'], '_format_config', noop) # It asks every number for its `vars`, and fails, whatever the optimizer
+    monkeypatch.setattr(mods['wandb'], '_format_config', noop) # It calls `vars` on every number, and fails for any optimizer
     return log.seen,dict(tensorboard=partial(mods['tensorboard'].TensorBoardCallback, trace_model=False, log_preds=False),
         wandb=partial(mods['wandb'].WandbCallback, log=None, log_preds=False))
 
 @pytest.mark.parametrize('which', ['tensorboard', 'wandb'])
 def test_only_hypers_are_logged(which, tmp_path, logged):
-    "Every rule, every group: the names of its hypers and nothing else, and `lr` and `mom` as scheduled"
+    "For every rule and group, exactly the names of its hypers are logged, with `lr` and `mom` as scheduled"
     seen,cbs = logged
     for name,rule in RULES.items():
         seen.clear()

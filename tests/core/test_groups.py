@@ -1,4 +1,4 @@
-"Groups, hypers, hooks and checkpoints of both faces: what others write there stays, what is wrong is refused by name and changes nothing"
+"Groups, hypers, hooks and checkpoints of both faces: foreign keys stay, and mistakes raise an error that names them and change nothing"
 import copy, warnings
 from fractions import Fraction
 from functools import partial
@@ -24,7 +24,7 @@ FLAT = [(face, o) for face,os in FACES.items() for o in os]
 def weight(*shape): return nn.Parameter(torch.ones(*(shape or (3,))))
 
 def two(face, make=None, how='eager', **hypers):
-    "An optimizer of two groups, and their weights, a matrix in each"
+    "An optimizer of two groups, and their weights, with a matrix in each group"
     ps = [weight(3, 2), weight(2, 4)]
     make = make or FACES[face][0]
     return make([[p] for p in ps] if face=='fastai' else [dict(params=[p]) for p in ps], how=how, **hypers),ps
@@ -37,7 +37,7 @@ def step(opt, ps, n=1):
 def groups(opt): return opt.hypers if hasattr(opt, 'hypers') else opt.param_groups
 
 def plain(o):
-    "`o` in a form that compares to the bit"
+    "`o` in a form that can be compared bit for bit"
     if isinstance(o, torch.Tensor): return str(o.dtype),tuple(o.shape),o.detach().double().tolist().__repr__()
     if isinstance(o, dict): return {str(k):plain(v) for k,v in o.items()}
     return [plain(v) for v in o] if isinstance(o, (list, tuple)) or type(o).__name__=='L' else repr(o)
@@ -50,7 +50,7 @@ def everything(opt, ps): return plain([opt.state_dict(), list(ps), [p.requires_g
 @pytest.mark.parametrize('face', FACES)
 def test_a_weight_listed_twice_is_refused(face, where):
     p,q = weight(3, 2),weight(5)
-    text = r'adamw: a weight of shape \(3, 2\) is listed twice.*[Aa] splitter puts a tied weight into one group only'
+    text = r'adamw: a weight of shape \(3, 2\) is listed twice.*[Aa] splitter must put a tied weight into one group only'
     if where=='added later' and face=='fastai':
         opt = adamw([[p], [q]])
         with pytest.raises(ValueError, match=text): opt.param_groups[1]['params'] = [p]
@@ -82,8 +82,8 @@ def test_what_is_no_weight_is_said(bad, text):
 
 def test_a_set_has_no_order():
     for params in ({weight(), weight()}, [dict(params={weight()})]):
-        if isinstance(params, set): continue # PyTorch makes a list of it, and so do we
-        with pytest.raises(TypeError, match='adamw: the params of a group must be in order.*give a list'): AdamW(params)
+        if isinstance(params, set): continue # PyTorch makes a list of it, and fastopt does the same
+        with pytest.raises(TypeError, match='adamw: the params of a group need an order.*pass a list'): AdamW(params)
 
 @pytest.mark.parametrize('face', FACES)
 def test_a_gradient_without_requires_grad_is_said_once(face):
@@ -92,9 +92,9 @@ def test_a_gradient_without_requires_grad_is_said_once(face):
     with pytest.warns(UserWarning, match=r'adamw: a weight of shape \(2, 2\) has a gradient and `requires_grad=False`') as seen:
         step(opt, [a, b], 3)
     assert len([o for o in seen if 'requires_grad' in str(o.message)])==1
-    assert torch.equal(b, torch.ones(2, 2)) and not torch.equal(a.detach(), torch.ones(3)) # Freezing wins
+    assert torch.equal(b, torch.ones(2, 2)) and not torch.equal(a.detach(), torch.ones(3)) # Freezing takes precedence
 
-# Hypers written past the constructor
+# Hypers written after construction
 
 BAD = dict(negative=-1, nan=float('nan'), text='x', numeral='1e-3', bytes=b'1', none=None, list=[1e-3], tuple=(1e-3,), huge=10**400,
     complex=1j, tensor=torch.ones(2), negative_tensor=torch.tensor(-1.), numpy=np.float32('nan'), dict={})
@@ -106,7 +106,7 @@ GOOD = dict(float=0.25, int=0, tensor=torch.tensor(0.25), one=torch.tensor([0.25
 def test_a_hyper_written_wrong_stops_the_step_before_anything_moves(face, bad):
     opt,ps = two(face)
     step(opt, ps)
-    groups(opt)[1]['lr'] = BAD[bad] # Of the second group: the first must not have been stepped
+    groups(opt)[1]['lr'] = BAD[bad] # An error in the second group: the first must not have been stepped
     before = everything(opt, ps)
     with pytest.raises(ValueError, match='adamw: lr=.* must be in'): step(opt, ps)
     assert everything(opt, ps)==before
@@ -121,7 +121,7 @@ def test_no_other_way_in_for_a_wrong_hyper(bad):
     ways = [lambda: opt.param_groups[0].update(eps=0.5, lr=bad), lambda: opt.param_groups[0].__setitem__('lr', bad),
         lambda: opt.param_groups[0].setdefault('weight_decay', bad), lambda: setattr(opt, 'param_groups', [dict(lr=0.5), dict(lr=bad)]),
         lambda: opt.load_state_dict({**opt.state_dict(), 'hypers': [{'lr': 0.5}, {'lr': bad}]})]
-    if not isinstance(bad, (list, tuple)) and bad is not BAD['tensor']: # Those are spread over the groups
+    if not isinstance(bad, (list, tuple)) and bad is not BAD['tensor']: # These are spread over the groups
         ways += [lambda: opt.set_hyper('lr', bad), lambda: adamw([weight()], wd=bad)]
     for way in ways:
         with pytest.raises(ValueError, match='adamw: (lr|wd)=.* must be in|values of'): way()
@@ -163,7 +163,7 @@ def test_a_tensor_in_a_group_is_read_at_every_step():
 
 @pytest.mark.parametrize('name', TORCH)
 def test_refusals_of_classes_speak_pytorch(name):
-    "Whatever hyper is wrong, however it came in: the message has the key that the user knows"
+    "Whichever hyper is wrong, and however it was set, the message has the key that the user knows"
     cls = TORCH[name]
     for key,hypers in cls.keys.items():
         hypers = [hypers] if isinstance(hypers, str) else hypers
@@ -230,22 +230,22 @@ def test_load_does_not_undo_unfreeze_without_a_word(tmp_path):
     learn.freeze()
     learn.save('frozen')
     learn.unfreeze()
-    with pytest.warns(UserWarning, match=r'adamw: saved with 1 groups frozen, loaded with 0, which stays.*learn.freeze_to\(1\)'):
+    with pytest.warns(UserWarning, match=r'adamw: saved with 1 groups frozen, but 0 are frozen now, which stays.*learn.freeze_to\(1\)'):
         learn.load('frozen')
     assert learn.opt.frozen_idx==0 and all(p.requires_grad for p in learn.model.parameters())
     learn.save('thawed')
     learn.freeze()
-    with pytest.warns(UserWarning, match='saved with 0 groups frozen, loaded with 1'): learn.load('thawed')
+    with pytest.warns(UserWarning, match='saved with 0 groups frozen, but 1 are frozen now'): learn.load('thawed')
     assert learn.opt.frozen_idx==1 and not learn.model[0].weight.requires_grad
-    new = frozen_learner(tmp_path) # Whose user has not said what is frozen
+    new = frozen_learner(tmp_path) # The user has not called `freeze` or `unfreeze`
     with warnings.catch_warnings(record=True) as seen:
         warnings.simplefilter('always')
         new.load('frozen')
-        learn.load('frozen') # Nothing to be said where both agree
+        learn.load('frozen') # No warning if both agree
     assert not [o for o in seen if 'frozen' in str(o.message)]
     assert new.opt.frozen_idx==1 and not new.model[0].weight.requires_grad
 
-# Keys of others
+# Foreign keys
 
 SCHEDS = dict(step=lambda o, n: sched.StepLR(o, 2, 0.5, last_epoch=n), cosine=lambda o, n: sched.CosineAnnealingLR(o, 5, last_epoch=n),
     one_cycle=lambda o, n: sched.OneCycleLR(o, 0.1, total_steps=20, last_epoch=n),
@@ -261,7 +261,7 @@ def test_schedulers_go_on_from_last_epoch(kind):
         for i in range(8):
             step(opt, [p])
             s.step()
-            if i==cut: # A new optimizer from the groups of the old one, and a scheduler that goes on
+            if i==cut: # A new optimizer from the groups of the old one, and a scheduler that continues
                 opt = cls(opt.param_groups)
                 s = SCHEDS[kind](opt, i+1)
             seen.append((opt.param_groups[0]['lr'], opt.param_groups[0]['betas']))
@@ -274,7 +274,7 @@ def test_every_scheduler_runs_on_every_class(name):
         p = weight(2, 2)
         opt = TORCH[name]([p])
         if make is SCHEDS['one_cycle'] and not {'momentum', 'betas'}&set(opt.defaults):
-            with pytest.raises(ValueError, match='momentum'): make(opt, -1) # As of PyTorch's Adagrad
+            with pytest.raises(ValueError, match='momentum'): make(opt, -1) # As in PyTorch's Adagrad
             continue
         s,before = make(opt, -1),{k:v for k,v in opt.param_groups[0].items()
             if k not in ('params', 'lr', 'betas', 'momentum', 'initial_lr')}
@@ -298,7 +298,7 @@ def test_layer_decay_named_parameters_and_tags():
     assert AdamW(m.named_parameters()).param_groups[0]['param_names']==['0.weight', '0.bias', '1.weight', '1.bias']
 
 class SAM(torch.optim.Optimizer):
-    "The usual wrapper: its groups are those of the optimizer it wraps"
+    "The usual wrapper, whose groups are those of the wrapped optimizer"
     def __init__(self, params, base, rho=0.05, **kwargs):
         super().__init__(params, dict(rho=rho, adaptive=False, **kwargs))
         self.base = base(self.param_groups, **kwargs)
@@ -342,7 +342,7 @@ def test_groups_of_pytorchs_own_class_are_taken(name):
 def test_a_slip_of_the_pen_is_refused_and_nothing_else(name):
     cls = TORCH[name]
     known = (*cls.keys, *cls.rule.options)
-    told = ('capturable', 'differentiable', 'maximize', 'amsgrad', 'centered', 'decoupled_weight_decay') # Have a meaning
+    told = ('capturable', 'differentiable', 'maximize', 'amsgrad', 'centered', 'decoupled_weight_decay') # These keys have a meaning
     for k in FOREIGN.difference(known, told): assert cls([{'params':[weight(2, 2)], k:'theirs'}]).param_groups[0][k]=='theirs'
     slips = st.tuples(st.sampled_from('dis'), st.integers(0, 20), st.sampled_from('aeit_x'))
     @settings(max_examples=10, deadline=None, derandomize=True)
@@ -381,10 +381,10 @@ def test_edits_is_a_distance(a, b):
 def test_options_in_a_group_are_the_optimizers_own(k, v, other):
     opt = DiffGrad([{'params':[weight()], k:v}], how='eager', version=1)
     assert opt.param_groups[0][k]==v
-    with pytest.raises(TypeError, match=f"diffgrad: '{k}' is one for all groups, and {v!r} here"):
+    with pytest.raises(TypeError, match=f"diffgrad: '{k}' holds for all groups and is {v!r} here"):
         opt.add_param_group({'params':[weight()], k:other})
 
-# Names of PyTorch's own classes: their values are compared in test_torch_contract
+# Names of PyTorch's own classes; their values are compared in test_torch_contract
 
 def test_what_comes_by_place():
     p = weight()
@@ -393,7 +393,7 @@ def test_what_comes_by_place():
     assert DiffGrad([p], 1e-2, (0.8, 0.99)).param_groups[0]['betas']==(0.8, 0.99)
     assert SGD([p], 0.1, 0.9, 0., 0.1).param_groups[0]['momentum']==0.9
     assert RMSprop([p], 0.1, 0.95).param_groups[0]['alpha']==0.95
-    with pytest.raises(TypeError, match='diffgrad takes params, lr, betas by place; give the rest by name'):
+    with pytest.raises(TypeError, match='diffgrad takes params, lr, betas as positional arguments; pass the rest by name'):
         DiffGrad([p], 1e-2, (0.8, 0.99), 1e-6)
     with pytest.raises(TypeError, match="adam: 'betas' is given twice"): TORCH['Adam']([p], 1e-2, (0.8, 0.99), betas=(0.9, 0.99))
 
@@ -418,7 +418,7 @@ def test_rmsprop_says_alpha_and_momentum():
     (dict(how='eager', foreach=None), 'eager')])
 def test_foreach_and_fused_say_how(kw, how): assert AdamW([weight()], **kw).engine.how==how
 
-@pytest.mark.parametrize('kw,text', [(dict(differentiable=True), 'differentiable=True'), (dict(amsgrad=True), 'AMSGrad is a class'),
+@pytest.mark.parametrize('kw,text', [(dict(differentiable=True), 'differentiable=True'), (dict(amsgrad=True), 'use the class AMSGrad'),
     (dict(foreach=True, fused=True), 'do not agree'), (dict(how='eager', fused=True), 'do not agree'),
     (dict(decoupled_weight_decay=False), 'decoupled_weight_decay=False')])
 def test_what_pytorch_has_and_we_lack_is_refused_by_name(kw, text):
@@ -443,8 +443,8 @@ def test_maximize_descends_on_the_other_side(name):
     a,opt = run(-1., maximize=True)
     assert torch.equal(a, run(1.)[0]) and 'maximize' in opt.rule.chain
     assert copy.deepcopy(opt).rule.chain==opt.rule.chain
-    with pytest.raises(ValueError, match='is of .*maximize'): cls([weight(4, 3)]).load_state_dict(opt.state_dict())
-    with pytest.raises(ValueError, match='maximize=True.*one for all groups'): cls([dict(params=[weight(2, 2)], maximize=True)])
+    with pytest.raises(ValueError, match='was saved by .*maximize'): cls([weight(4, 3)]).load_state_dict(opt.state_dict())
+    with pytest.raises(ValueError, match='maximize=True.*holds for all groups'): cls([dict(params=[weight(2, 2)], maximize=True)])
 
 # fastai's groups
 
@@ -603,7 +603,7 @@ def test_without_a_label_names_and_shapes_decide():
             step(other, qs, n)
             with pytest.raises(ValueError, match='adamw: this state_dict was not saved by a fastopt optimizer; it has'):
                 again.load_state_dict(other.state_dict())
-    alien = {**bare, 'state': {0: dict(step=1, m=ps[0], v=ps[0], prev=ps[0])}} # DiffGrad's
+    alien = {**bare, 'state': {0: dict(step=1, m=ps[0], v=ps[0], prev=ps[0])}} # This one belongs to DiffGrad
     with pytest.raises(ValueError, match='not saved by a fastopt optimizer'): again.load_state_dict(alien)
 
 @pytest.mark.parametrize('face', FACES)
@@ -624,12 +624,12 @@ JUNK = [None, float('nan'), float('inf'), -1, 0.5, 3, 'x', b'x', [], [1.], {}, {
     torch.tensor(1.), torch.zeros(3, 2).to_sparse(), object, 10**400]
 
 def paths(o, at=()):
-    "The way to everything in `o`, dicts and lists"
+    "The paths to all entries in `o`, through dicts and lists"
     yield at
     for k,v in (o.items() if isinstance(o, dict) else enumerate(o) if isinstance(o, (list, tuple)) else ()): yield from paths(v, (*at, k))
 
 def mutate(o, at, new):
-    "A copy of `o` with `new` at the end of the way `at`, or without it where `new` is `mutate`"
+    "A copy of `o` with `new` at the path `at`, or without that entry if `new` is `mutate`"
     if not at: return new
     k,*rest = at
     o = dict(o) if isinstance(o, dict) else list(o)
@@ -672,13 +672,13 @@ def test_a_damaged_checkpoint_loads_right_or_not_at_all(face, make, lowp):
             for n,v in want.items():
                 same = torch.equal(torch.as_tensor(sts[n]).double(), v.double()) if isinstance(v, torch.Tensor) else sts[n]==v
                 assert same, f'{at} {new!r} {n}'
-        step(again[0], again[1]) # What was loaded can be stepped with
+        step(again[0], again[1]) # A step is possible after loading
         assert all(p.isfinite().all() for p in again[1])
     damaged()
 
 @pytest.mark.parametrize('face,make', [('fastai', nadam), ('torch', NAdam)])
 def test_a_memo_that_is_no_number_is_refused_by_name(face, make):
-    "Also where it has no memory of which numbers could be read"
+    "Also where there is no memory from which numbers could be read"
     opt,ps = saved_by(face, make, 'plain')
     sd,before = opt.state_dict(),everything(opt, ps)
     key = next(o for o in paths(sd['state']) if len(o)>1 and 'product' in str(o[-1]))
@@ -688,7 +688,7 @@ def test_a_memo_that_is_no_number_is_refused_by_name(face, make):
 
 @pytest.mark.parametrize('face', FACES)
 def test_what_was_found_in_checkpoints(face):
-    "The cases that once got in, or came out as errors from inside"
+    "Cases that were once accepted, or raised internal errors"
     opt,ps = saved_by(face, FACES[face][0], 'kahan')
     sd = opt.state_dict()
     before = everything(opt, ps)
@@ -696,23 +696,24 @@ def test_what_was_found_in_checkpoints(face):
     for at,new,text in ((('state', 0, 'comp'), torch.ones(5), r"saved 'comp' has shape \(5,\)"),
         (('state', 1, 'm'), None, "saved 'm' is a NoneType"), (('state', 1, 'm'), mutate, "no 'm'"),
         (('state', 0, 'step'), 'x', "saved 'step' is 'x'"), (('state', 0, 'v'), torch.ones(3, 2).int(), "saved 'v' is torch.int32"),
-        (('state', 1), None, 'state of a weight is a dict'), (('fastopt', 'format'), 'x', "'fastopt' says"),
-        (('fastopt',), [], "'fastopt' says"), (('fastopt', 'terms'), mutate, "'fastopt' says"), ((), [], 'a state_dict is a dict'),
+        (('state', 1), None, 'state of .* weight must be a dict'), (('fastopt', 'format'), 'x', "'fastopt' is incomplete"),
+        (('fastopt',), [], "'fastopt' is incomplete"), (('fastopt', 'terms'), mutate, "'fastopt' is incomplete"),
+        ((), [], 'a state_dict must be a dict'),
         (('state',), None, 'state'), (('state',), 7, 'state')):
         with pytest.raises((ValueError, TypeError), match=f'adamw.*{text}'): opt.load_state_dict(mutate(sd, at, new))
         assert everything(opt, ps)==before
     if face=='torch': return
     for new in (None, float('nan'), [0], 'x', 5, -1, 0.5):
-        with pytest.raises(ValueError, match='adamw: .*frozen_idx=.* must be a number of groups, 0 to 2'):
+        with pytest.raises(ValueError, match='adamw: .*frozen_idx=.* must be a number of groups from 0 to 2'):
             opt.load_state_dict({**sd, 'frozen_idx':new})
         assert everything(opt, ps)==before
-    opt.load_state_dict({k:v for k,v in sd.items() if k!='frozen_idx'}) # As fastai's are: what it does not say stays
+    opt.load_state_dict({k:v for k,v in sd.items() if k!='frozen_idx'}) # As in fastai, missing entries stay as they are
     assert everything(opt, ps)==before
 
 def test_a_checkpoint_with_other_groups_is_refused():
     opt,ps = two('torch')
     one = AdamW([weight(3, 2), weight(2, 4)])
-    with pytest.raises(ValueError, match=r'adamw: saved with \[2\] weights in groups, to be loaded into \[1, 1\]'):
+    with pytest.raises(ValueError, match=r'adamw: saved with \[2\] weights in its groups, but this optimizer has \[1, 1\]'):
         opt.load_state_dict(one.state_dict())
 
 def test_what_a_user_keeps_beside_the_state_of_weights_is_saved_as_it_is():

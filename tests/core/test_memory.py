@@ -1,9 +1,8 @@
-"""Whatever is done to weights, gradients and state between two steps, the next step is right, or refused before anything is written
+"""Whatever is done to weights, gradients and state between two steps, the next step is right, or raises an error before it writes
 
-hypothesis makes up sequences of changes and steps; each runs in a process of its own (see `memory.py`), so that a crash is a failure like
-any other, and is shrunk to the shortest sequence that shows it. `FASTOPT_SEQUENCES` sets how many there are, `FASTOPT_SEED=random` makes
-new ones; `FASTOPT_SANITIZE=1` compiles the kernels so that g++'s address sanitizer ends a process that touches memory that is not its
-own."""
+hypothesis generates sequences of changes and steps. Each runs in its own process (see `memory.py`), so that a crash is a failure like
+any other, and is shrunk to the shortest sequence that shows it. `FASTOPT_SEQUENCES` sets their number, `FASTOPT_SEED=random` generates
+new ones, and `FASTOPT_SANITIZE=1` compiles the kernels so that g++'s address sanitizer ends a process that accesses foreign memory."""
 import os, subprocess, sys, tempfile, weakref
 from collections import Counter
 from copy import deepcopy
@@ -25,7 +24,7 @@ from memory import DTYPES, FINE, HARM, LAYOUTS, RULES, SHAPES, Wrapped
 
 SEQUENCES = int(os.environ.get('FASTOPT_SEQUENCES', 240))
 HOWS,SEEN = ('eager', 'foreach', 'fused', 'auto'),Counter()
-SUBJECTS = *HOWS,'numba' # What a subject may train by: an engine, or the fused one with kernels of Numba's
+SUBJECTS = *HOWS,'numba' # What a test can train with: an engine, or `fused` with kernels of Numba
 
 def library(name): return subprocess.run(['g++', f'-print-file-name=lib{name}.so'], capture_output=True, text=True).stdout.strip()
 
@@ -76,7 +75,7 @@ def test_a_step_is_right_or_refused_after_any_change(name, nursery, record_prope
         derandomize=not free, database=None, suppress_health_check=list(HealthCheck)))
     met = {k:n for k,n in SEEN.items() if k[1]==name}
     record_property('changes', (len(met), len({*FINE, *HARM})*len(SUBJECTS), sum(met.values())))
-    assert len(met) >= .7*min(SEQUENCES//len(RULES), len({*FINE, *HARM})*len(SUBJECTS)) # Or the sequences were trivial
+    assert len(met) >= .7*min(SEQUENCES//len(RULES), len({*FINE, *HARM})*len(SUBJECTS)) # Otherwise the sequences were trivial
 
 @pytest.mark.parametrize('how', SUBJECTS)
 def test_every_change_by_itself_on_every_engine(how, nursery):
@@ -116,30 +115,30 @@ def test_refusals_name_the_weight_the_cause_and_the_way_out(how):
         assert all(st.keys()==kept[p].keys() and all(st[k] is kept[p][k] for k in st) for p,st in state.items())
     p = weight(4, 3)
     p.data = cut(torch.ones(4, 3))
-    refused(r'adamw: a weight of shape \(4, 3\) has no memory behind it: its storage was resized; give it memory', [p])
-    refused(r'shape \(3,\) has no memory behind it, in its gradient: its storage was resized', [weight(3)], gs=[cut(torch.ones(3))])
+    refused(r'adamw: a weight of shape \(4, 3\) has no memory, because its storage was resized; give it memory', [p])
+    refused(r'shape \(3,\) has no memory for its gradient, because its storage was resized', [weight(3)], gs=[cut(torch.ones(3))])
     p = weight(1)
     p.data = torch.ones(1).expand(5)
-    refused(r'shape \(5,\) has elements that share memory, as `expand` makes them; train its `.contiguous\(\)`', [p])
+    refused(r'shape \(5,\) has elements that share memory, as after `expand`; train its `.contiguous\(\)`', [p])
     p = weight(4)
     p.grad = torch.ones(4)
     p.data = torch.ones(2)
     refused(r'shape \(2,\) has a gradient of shape \(4,\); call `zero_grad` before changing', [p], gs=[p.grad])
     buf = torch.ones(10)
-    both = r'a weight or state of shape \(6,\) and another of shape \(6,\) share memory.*give each its own with `.clone\(\)`'
+    both = r'a weight or state of shape \(6,\) and another of shape \(6,\) share memory.*give each its own memory with `.clone\(\)`'
     refused(both, [buf[:6].requires_grad_(), buf[4:].requires_grad_()])
     p = weight(3)
     refused(r'a weight or state of shape \(3,\) and a gradient of shape \(3,\) share memory', [p], gs=[p.detach()])
     shape = r"a state 'm' of shape \(2,\), which should be \(3,\); after changing .*opt.state.pop"
     kind = "a state 'm' that is no floating point tensor"
     for bad,match in ((torch.ones(2), shape), ([1.]*3, kind), (torch.ones(3).long(), kind),
-        (cut(torch.ones(3)), "a state 'm' without memory behind it")):
+        (cut(torch.ones(3)), "a state 'm' without memory, because")):
         p = weight(3)
         refused(match, [p], state={p: dict(step=1, m=bad, v=torch.ones(3))})
     for bad in (-1, 1.5, None, True):
         p = weight(3)
-        refused(f'has counted step={bad}, which is no whole number', [p], state={p: dict(step=bad)})
-    p,q = weight(2),weight(3) # The second is refused, and the first has not moved
+        refused(f'has counted step={bad}, which must be a whole number', [p], state={p: dict(step=bad)})
+    p,q = weight(2),weight(3) # The second raises an error, and the first has not moved
     refused("a state 'v' of shape", [p, q], state={q: dict(step=0, v=torch.ones(2))})
 
 def test_a_weight_without_a_shape_is_refused_when_the_optimizer_is_made():
@@ -155,7 +154,7 @@ def test_an_engine_asked_for_by_name_does_not_reach_into_wrappers(how):
 
 @pytest.mark.parametrize('lay', [*LAYOUTS.values(), lambda t: t[:1].expand(t.shape)], ids=[*LAYOUTS, 'expanded'])
 def test_state_of_any_layout_beside_a_wrapped_weight(lay):
-    "State that is no wrapper itself gets a place for each element, which its weight, whose memory is elsewhere, cannot show"
+    "State that is not a wrapper itself gets a place for each element, which its weight, whose memory is elsewhere, cannot provide"
     ends = []
     for of in (lay, lambda t: lay(t).clone(memory_format=torch.contiguous_format)):
         p,state = torch.nn.Parameter(Wrapped(torch.ones(4, 3))),{}
@@ -198,14 +197,14 @@ def test_a_sparse_or_freed_gradient_in_the_second_group_leaves_the_first_alone(f
         opt.zero_grad()
         (e(torch.tensor([1, 3])).sum() + p.sum()).backward()
         if dense: e.weight.grad = e.weight.grad.to_dense()
-    says = 'adamw: a weight of shape .5, 2. has (a sparse gradient.*sparse=False|no memory behind it, in its gradient)'
-    for n in range(2): # At the first step, then after one that was made
+    says = 'adamw: a weight of shape .5, 2. has (a sparse gradient.*sparse=False|no memory for its gradient)'
+    for n in range(2): # At the first step, and after one that was made
         before,state = [o.detach().clone() for o in (p, e.weight)],{o: deepcopy(dict(st)) for o,st in opt.state.items()}
         for harm in (backward, lambda: [backward(True), cut(e.weight.grad)]):
             harm()
             with pytest.raises((TypeError, ValueError), match=says): opt.step()
         assert torch.equal(p, before[0]) and torch.equal(e.weight, before[1])
-        for o in (p, e.weight): # fastai gives each weight an empty state when it looks at it
+        for o in (p, e.weight): # fastai gives each weight an empty state when it reads the state
             now,then = opt.state.get(o, {}),state.get(o, {})
             assert now.keys()==then.keys() and all(torch.equal(torch.as_tensor(now[k]), torch.as_tensor(v)) for k,v in then.items())
         backward(True)
@@ -250,7 +249,7 @@ def test_a_learner_goes_to_channels_last_between_two_fits(monkeypatch):
 @pytest.mark.parametrize('how', HOWS)
 @pytest.mark.parametrize('lowp', ['plain', 'kahan'])
 def test_pending_signs_survive_every_pair_of_dtypes(lowp, how):
-    "PyTorch's `copy_` forgets them between float32 and float16"
+    "PyTorch's `copy_` drops lazy negations between float32 and float16"
     def negated(t): return torch._neg_view(-t)
     for dtype in DTYPES.values():
         for kept in DTYPES.values():

@@ -1,4 +1,4 @@
-"The compiled reader of tensors sees all that Python sees, and where it cannot be trusted Python goes on to read"
+"The compiled reader of tensors agrees with Python, and Python is used where the reader cannot be trusted"
 import gc, os, sysconfig, torch
 from contextlib import nullcontext
 from threading import Thread
@@ -18,7 +18,7 @@ def quiet_gradients():
 
 @pytest.fixture
 def own_reader():
-    "A place for another answer of `memory_reader`"
+    "Lets a test replace the result of `memory_reader`"
     memory_reader.cache_clear()
     yield
     memory_reader.cache_clear()
@@ -27,7 +27,7 @@ class Sub(torch.Tensor): pass
 class Slots(torch.Tensor): __slots__ = 'more',
 
 def python_sees(forms, ts):
-    "What the definition says: where the tensors `ts` lie, or `None`"
+    "The definition: the addresses of the tensors `ts`, or `None`"
     return addresses(ts).tolist() if list(map(layout_of, ts))==forms and not any(map(lacks_memory, ts)) else None
 
 def listed(at): return at if at is None else at.tolist()
@@ -44,7 +44,7 @@ def swap(make):
 def call(name, *args): return lambda ts: getattr(ts[1], name)(*args)
 def resize(*sizes): return lambda ts: [ts[1].untyped_storage().resize_(n) for n in sizes]
 def shorten(n):
-    "The last 48 bytes of a storage, of which `n` remain"
+    "The last 48 bytes of a storage that is shortened to `n` bytes"
     def f(ts):
         ts[1].data = torch.zeros(20)[8:].view(4, 3)
         ts[1].untyped_storage().resize_(n)
@@ -61,7 +61,7 @@ SITUATIONS |= dict(complex=put(lambda t: torch.complex(t, t)), conjugated=put(la
 SITUATIONS |= dict(subclass=put(lambda t: t.as_subclass(Sub)), with_slots=put(lambda t: t.as_subclass(Slots)))
 SITUATIONS |= dict(from_numpy=put(lambda t: torch.from_numpy(np.zeros((4, 3), np.float32))))
 SITUATIONS |= dict(from_bytes=put(lambda t: torch.frombuffer(bytearray(48), dtype=t.dtype).view(4, 3)))
-# The same object is given other data
+# The same object gets other data
 SITUATIONS |= dict(data_elsewhere=data(torch.clone), data_double=data(torch.Tensor.double), data_half=data(torch.Tensor.half))
 SITUATIONS |= dict(data_negated=data(torch._neg_view))
 SITUATIONS |= dict(data_transposed=data(lambda t: t.t().contiguous().t()), data_expanded=data(lambda t: t[:,:1].expand(4, 3)))
@@ -94,10 +94,10 @@ def test_both_see_the_same_in_every_situation(name, first):
     ts = [torch.zeros(2), FIRST[first](), torch.zeros(())]
     us,forms,fits = list(ts),list(map(layout_of, ts)),Forms(ts, memory_reader())
     assert fits(us).tolist()==python_sees(forms, us)
-    grad = nullcontext() if not name.startswith('swapped') else torch.enable_grad() # Else PyTorch does not swap
+    grad = nullcontext() if not name.startswith('swapped') else torch.enable_grad() # Otherwise PyTorch does not swap
     with grad: SITUATIONS[name](us)
     try: want = python_sees(forms, us)
-    except RuntimeError: # A lazy clone whose memory was given back, and nested tensors
+    except RuntimeError: # A lazy clone whose memory was freed, and nested tensors
         assert first=='lazy' or name=='nested'
         want = None
     assert listed(fits(us))==want
@@ -106,7 +106,7 @@ DTYPES = torch.float32,torch.float64,torch.bfloat16,torch.float16,torch.int64,to
 SHAPES = (),(0,),(1,),(7,),(4, 3),(1, 4),(2, 0, 3),(2, 3, 4),(2, 3, 4, 5)
 
 def made(shape, strides, offset, dtype, kind, negated, left):
-    "A tensor with storage for 400 numbers, of which there are bytes `left`, if any are missing"
+    "A tensor with storage for 400 numbers, of which `left` bytes remain if some are missing"
     t = kind(torch.zeros(400, dtype=dtype).as_strided(shape, strides[:len(shape)], offset))
     if negated and dtype.is_floating_point: t = torch._neg_view(t)
     if left is not None: t.untyped_storage().resize_(left)
@@ -144,7 +144,7 @@ def test_what_is_no_list_of_as_many_tensors_is_not_read():
 
 @needs_reader
 def test_the_class_of_a_form_cannot_be_mistaken_for_a_later_one():
-    "A class that nobody else keeps stays where it is, or another one might be made at its address"
+    "A class without other references stays where it is, because otherwise another class could get its address"
     def make(): return torch.zeros(2).as_subclass(type('Passing', (torch.Tensor,), {}))
     fits = Forms([make()], memory_reader())
     gc.collect()
@@ -181,7 +181,7 @@ def test_the_reader_is_used_by_steps_and_python_is_asked_only_after_a_change(mon
 def fail(*args): raise RuntimeError('not here')
 def other(o, name, value): return lambda patch: patch.setattr(o, name, value)
 def blind(part, instead=''):
-    "A source that lacks a `part`"
+    "The source without a `part`"
     assert module.READER_SOURCE.count(part)==1
     return other(module, 'READER_SOURCE', module.READER_SOURCE.replace(part, instead))
 
@@ -191,7 +191,7 @@ BROKEN |= dict(another_python=other(module.platform, 'python_implementation', la
 BROKEN |= dict(no_lock=other(sysconfig, 'get_config_var', lambda o: 1))
 BROKEN |= dict(no_place=other(module, '_at', lambda o, i: 0), too_many_places=other(module, '_place', lambda *args: fail()))
 BROKEN |= dict(no_subclass_alike=other(module, '_Subclass', str), no_code=other(module, 'READER_SOURCE', 'error'))
-# Each of these reads no longer looks at something, or says something wrong
+# Each of these versions no longer checks something, or gives a wrong answer
 BROKEN |= dict(no_memory=blind('offset*bytes + span <= size', 'true'), no_offset=blind('offset*bytes + '))
 BROKEN |= dict(empty_is_short=blind('!span || '))
 BROKEN |= dict(no_strides=blind(' || strides[i] != form[dim + i]'), no_sizes=blind('sizes[i] != form[i] || '))

@@ -1,4 +1,4 @@
-"What people get wrong at first, and the one line that says what to do instead"
+"Typical first mistakes, and the one line that says what to do instead"
 import re
 from functools import partial
 import fastopt.all as every, pytest, torch
@@ -27,7 +27,7 @@ def says(message, f, *args, error=TypeError, **kwargs):
     with pytest.raises(error, match=re.escape(message)): f(*args, **kwargs)
 
 def test_the_class_in_place_of_the_rule():
-    says("DiffGrad is a class for PyTorch, without fastai's 'set_hypers'; give a Learner the rule, opt_func=diffgrad, "
+    says("DiffGrad is a class for PyTorch and has no 'set_hypers' for fastai; pass a Learner the rule, opt_func=diffgrad, "
         'or opt_func=partial(OptimWrapper, opt=DiffGrad)', fit, DiffGrad, error=AttributeError)
     assert type(fit(partial(OptimWrapper, opt=DiffGrad)).opt) is OptimWrapper
     assert not hasattr(DiffGrad(weights()), 'no_such_thing')
@@ -35,7 +35,7 @@ def test_the_class_in_place_of_the_rule():
 
 @pytest.mark.parametrize('make', [diffgrad, DiffGrad])
 def test_something_else_than_weights(make):
-    says('diffgrad: a Linear is a model; pass its weights, `model.parameters()`', make, nn.Linear(4, 2))
+    says('diffgrad: Linear is a model; pass its weights, `model.parameters()`', make, nn.Linear(4, 2))
     says('diffgrad: a Tensor is no list of weights; pass `model.parameters()` or a list of tensors', make, torch.ones(3))
     says('diffgrad: a float is no list of weights', make, 1e-3)
     says('diffgrad: no weights were given. To choose hypers for a Learner, write opt_func=partial(diffgrad, lr=1e-3)', make, None)
@@ -45,14 +45,15 @@ def test_a_rule_that_is_called_to_give_it_hypers():
     assert fit(partial(diffgrad, lr=1e-3)).opt.hypers[0]['lr']==1e-2
 
 def test_names_of_other_libraries():
-    "Each name of PyTorch's, given to each rule that has what it means"
+    "Each of PyTorch's names, for each rule that has the hyper"
     n = 0
     for name,rule in RULES.items():
         for theirs,ours in dict(betas=('mom', 'sqr_mom'), weight_decay=('wd',), momentum=('mom',), learning_rate=('lr',)).items():
             if theirs in rule.ranges or theirs in rule.spellings or theirs in rule.variants: continue
             has = all(o in rule.ranges for o in ours)
             n += has
-            says(f"has no {theirs!r}, which is {' and '.join(ours)} here" if has else f'has no {theirs!r}', rule, weights(), **{theirs: .9})
+            said = f"has no {theirs!r}" + (f", which is called {' and '.join(ours)} here" if has else '')
+            says(said, rule, weights(), **{theirs: .9})
     assert n>150
 
 def test_betas_of_another_length():
@@ -68,22 +69,22 @@ def test_a_checkpoint_that_is_not_there(tmp_path, capsys):
     assert capsys.readouterr().out==f"{tmp_path/'nope'} does not exist: the training starts from the beginning\n"
     assert learner(diffgrad).resume(tmp_path/'nope', quiet=True) is False and capsys.readouterr().out==''
 
-# ---- one's own term
+# ---- A user's own term
 
 def test_parameters_that_cannot_be_read():
     def float_before_star(u, a=.9): return u*a
     def no_default(u, *, a): return u*a
     def any_tensors(u, *args): return u
     def any_hypers(u, **kwargs): return u
-    says("Term float_before_star: the parameter 'a' stands before `*`, so it is a state, but its default is 0.9; put a hyper after `*`: "
-        'def float_before_star(u, *, a=0.9)', term, float_before_star)
+    says("Term float_before_star: the parameter 'a' stands before `*`, which makes it a state, but its default is 0.9; "
+        'put hypers after `*`: def float_before_star(u, *, a=0.9)', term, float_before_star)
     says("Term no_default: the parameter 'a' is a hyper without a default; give it one: a=0.9", term, no_default)
     for f,name in ((any_tensors, 'args'), (any_hypers, 'kwargs')):
-        says(f"the parameter '{name}' stands for any number of arguments; name each", term, f)
+        says(f"the parameter '{name}' takes any number of arguments; name each", term, f)
 
 def test_rules_that_cannot_be():
-    says('A Rule is made of terms, and none was given; for example Rule(adam, decay, descend)', Rule)
-    says('`lr`: end it with `descend`', fit, Rule(*adam.core))
+    says('A Rule needs at least one term, and none was given; for example Rule(adam, decay, descend)', Rule)
+    says('`lr`; end its chain with `descend`', fit, Rule(*adam.core))
     says("Two terms keep a state called 'm': adam and adam", Rule, *adam.core, *adam.core, descend, error=ValueError)
 
 def forgets(u): u*2
@@ -97,11 +98,11 @@ def writes_own(u, m): return m.mul_(.5).add_(u)
 
 @pytest.mark.parametrize('f', [writes_u, assigns_u, writes_g, writes_p])
 def test_a_term_that_writes_into_what_it_was_lent(f):
-    name = 'u' if f is writes_g else f.__name__[-1] # In the first term they are the same
-    says(f"Term {f.__name__} wrote into '{name}', which it was only lent", fit, partial(Rule(term(f), descend), how='eager'))
-    for how in ('foreach', 'fused'): # Where `*=` makes something new, so that nothing is written
+    name = 'u' if f is writes_g else f.__name__[-1] # In the first term both are the same tensor
+    says(f"Term {f.__name__} wrote into '{name}', which it may only read", fit, partial(Rule(term(f), descend), how='eager'))
+    for how in ('foreach', 'fused'): # There `*=` makes a new value, and nothing is written
         if f is assigns_u: fit(partial(Rule(term(f), descend), how=how))
-        else: says('only its own state may be written to', fit, partial(Rule(term(f), descend), how=how))
+        else: says('a term may write only to its own state', fit, partial(Rule(term(f), descend), how=how))
 
 @pytest.mark.parametrize('how', ['eager', 'foreach', 'fused'])
 def test_a_term_that_returns_nothing(how):
@@ -117,7 +118,7 @@ def test_a_term_may_return_its_own_state_and_write_to_it(how):
     assert p.tolist()==[-1.5]*3
 
 def test_weights_of_inference_mode_are_stepped_or_refused_as_ever():
-    "PyTorch counts no writes to such tensors"
+    "PyTorch does not count writes to such tensors"
     with torch.inference_mode(): g = torch.ones(3)
     p = torch.ones(3, requires_grad=True)
     p.grad = g

@@ -1,4 +1,4 @@
-"Every modifier with every rule it makes sense for: the three engines agree, and the modifier does what it is for"
+"Every modifier with every rule that it makes sense for: the three engines agree, and the modifier does what it should"
 from contextlib import nullcontext
 from functools import lru_cache
 import pytest, torch
@@ -22,7 +22,7 @@ def rebuilt(rule, *terms):
 def in_front(term): return lambda rule: rebuilt(rule, term, *rule)
 
 def behind(term):
-    "`term` after the direction, before decay and descent"
+    "Insert `term` after the direction, before decay and descent"
     def _f(rule):
         n = max((i+1 for i,t in enumerate(rule.terms) if t not in ENDS and t.__name__ not in ('lookahead', 'schedulefree')), default=0)
         return rebuilt(rule, *rule.terms[:n], term, *rule.terms[n:])
@@ -59,7 +59,7 @@ def senseless(name, rule):
 PAIRS = [(m, r) for m in MODIFIERS for r in RULES if not senseless(m, RULES[r])]
 
 def after(rule, how, steps=6):
-    "Weights in float64 after a few steps that show what every modifier does"
+    "Weights in float64 after a few steps that show the effect of every modifier"
     torch.manual_seed(0)
     ps,state = [torch.randn(s, dtype=torch.float64, requires_grad=True) for s in ((6, 5), (4, 3, 2, 2), (7,))],{}
     strong = dict(lr=0.01, wd=0.1, max_value=0.3, max_norm=0.5, q=0.3, k=2, alpha=0.5)
@@ -80,7 +80,7 @@ def unmodified(rule):
 
 CASES = [(m, r, how) for m,r in PAIRS for how in ('foreach', 'fused')]
 def by_default(name, rule, how):
-    "Each pair has one engine; kernels are dear, and every fourth of a rule's pairs gets one, or one of fewer"
+    "Each pair gets one engine; kernels are expensive, so every fourth pair of a rule gets one, or the one with fewer kernels"
     mine = [m for m,r in PAIRS if r==rule]
     every = min(4, len(mine))
     return (how=='fused')==((mine.index(name) + list(RULES).index(rule))%every==0)

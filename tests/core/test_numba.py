@@ -1,5 +1,5 @@
-"""Kernels of Numba's: every rule equals eager, conversions and functions to the last bit, threads, forks, the cache, and when they are
-chosen"""
+"""Numba's kernels: every rule equals eager, conversions and functions are exact to the last bit; threads, forks, the cache, and when these
+kernels are chosen"""
 import multiprocessing, os, shutil, subprocess, sys, threading, warnings
 from contextlib import suppress
 from pathlib import Path
@@ -14,8 +14,8 @@ from fastopt.core.engine import DROP, LOWP, Engine
 from rules_under_test import RULES, far, trained
 from test_engines import with_states
 
-STRONG = dict(lr=0.01, wd=0.1) # So that decay matters too
-# Of 16-bit dtypes, two units in the last place
+STRONG = dict(lr=0.01, wd=0.1) # So that decay has an effect
+# In 16-bit dtypes, two units in the last place
 TOLERANCE = {torch.float64: 1e-12, torch.float32: 3e-6, torch.bfloat16: 2**-6, torch.float16: 2**-9}
 MATRIX = [(d, lowp, low) for d in TOLERANCE for lowp in (LOWP if d in DROP else ['plain'])
     for low in ((None,) if d==torch.float64 else (None, torch.bfloat16))]
@@ -24,7 +24,7 @@ MATRIX = [(d, lowp, low) for d in TOLERANCE for lowp in (LOWP if d in DROP else 
 def numba(monkeypatch):
     monkeypatch.setitem(fused.backends, 'cpu', NumbaLauncher)
     with warnings.catch_warnings():
-        warnings.filterwarnings('error', '.*no fused kernel') # Nothing may go on with another engine unseen
+        warnings.filterwarnings('error', '.*no fused kernel') # No test may fall back to another engine unnoticed
         yield
 
 def agree(name, dtype, lowp, low):
@@ -32,7 +32,7 @@ def agree(name, dtype, lowp, low):
     want,got = (trained(RULES[name], how, **given) for how in ('eager', 'fused'))
     assert torch.isfinite(want).all() and far(got, want) <= max(TOLERANCE[dtype], 2**-8 if low else 0)
 
-# Numba takes a second for each kernel: by default there are so many rules that every term is met, and each has one way to land, in turn
+# Numba takes a second for each kernel. By default enough rules are tested to cover every term, and each has one way to land, in turn
 OWN = {name: MATRIX[i%len(MATRIX)] for i,name in enumerate(fewest({k: {t.__name__ for t in o.terms} for k,o in RULES.items()}))}
 
 @pytest.mark.parametrize('name', OWN)
@@ -97,11 +97,11 @@ def test_every_16_bit_number_is_read_as_pytorch_reads_it(tools, dtype):
 
 @pytest.mark.parametrize('dtype', HALVES, ids=str)
 def test_numbers_land_on_16_bits_as_in_pytorch(tools, dtype):
-    "What is 16-bit already, what lies halfway, and just beside it; NaN, inf, the subnormal; any bits at all"
+    "16-bit numbers, points halfway between them and next to those; NaN, inf and subnormal numbers; random bits"
     kept = as_torch(EVERY, dtype).float().numpy().view(np.uint32).astype(np.int64)
     half = kept + (1 << DROP[dtype]-1)
     some = np.random.default_rng(0).integers(0, 2**32, 2**20)
-    small = np.arange(0, 2**20, 17) # As float16, below the smallest
+    small = np.arange(0, 2**20, 17) # Below the smallest float16
     starts = 0, 0x33000000 - 2**19, 2**31, 0xB3000000 - 2**19
     bits = np.concatenate([kept, *(half+o for o in (-1, 0, 1)), some, *(small+o for o in starts)]) & 0xFFFFFFFF
     xs = bits.astype(np.uint32).view(np.float32)
@@ -130,14 +130,14 @@ def test_exp_and_log(tools):
 def passes_nan(name, dtype, lowp, low):
     rule = RULES[name]
     ps,state,engine = [torch.ones(3, 2, dtype=dtype, requires_grad=True)],{},Engine(rule, how='fused', lowp=lowp, state_dtype=low)
-    for t in range(12): # RAdam looks at the mean square, and lookahead at the weights, only then
+    for t in range(12): # Only then does RAdam read the mean square, and lookahead the weights
         ps[0].grad = torch.full((3, 2), float('nan') if t==0 else 1., dtype=dtype)
         engine.step([(ps, {**rule.hypers, **STRONG, 'lr':0.1})], state)
     assert ps[0].isnan().all()
 
 @pytest.mark.parametrize('name', OWN)
 def test_nan_passes_through(name):
-    "In the way that the rule's kernels are compiled in already"
+    "In the way of landing for which the rule's kernels are already compiled"
     passes_nan(name, *OWN[name])
 
 # Blocks and threads
@@ -171,7 +171,7 @@ def test_several_threads_train_at_once(monkeypatch):
     assert got.keys()==want.keys() and all(torch.equal(got[n], data(RULES[n], 'fused', 50)) for n in names)
 
 def data(rule, how, steps=5):
-    "A weight of 1,000 after steps without a random number, which threads would share"
+    "A weight of 1,000 numbers after steps without random numbers, which threads would share"
     p,state,engine = torch.linspace(-1, 1, 1000).requires_grad_(),{},Engine(rule, how=how)
     for t in range(steps):
         p.grad = torch.linspace(1, 2, 1000)*(1 + t%3)
@@ -220,7 +220,7 @@ atexit.register(again)
 def hits(f): return sum(f._cache_hits.values())
 
 def noted(monkeypatch):
-    "The functions that Numba builds from now on, and keeps none of"
+    "The functions that Numba builds from now on; none of them are kept"
     made,build = [],numba_build.__wrapped__
     monkeypatch.setattr(backend, 'numba_build', lambda source: made.append(build(source)) or made[-1])
     return made
@@ -239,7 +239,7 @@ def kept(tmp_path_factory):
 
 @pytest.fixture
 def cache(kept, tmp_path, monkeypatch):
-    "An own cache with AdamW's kernel; calling it builds the kernel again and says whether it came from there"
+    "A separate cache with AdamW's kernel; calling it builds the kernel again and says whether it was loaded from there"
     monkeypatch.setenv('FASTOPT_CACHE', str(tmp_path/'cache'))
     made = noted(monkeypatch)
     def again():
@@ -252,7 +252,7 @@ def cache(kept, tmp_path, monkeypatch):
 def test_a_kept_kernel_is_taken(cache): assert cache() and len(list(cache.folder.iterdir()))==1
 
 def test_another_process_takes_a_kept_kernel(cache):
-    "And does not import Numba before"
+    "And Numba is not imported before"
     code = '''
 import sys, fastopt.all
 from fastopt.core import fused
@@ -283,7 +283,7 @@ def test_what_cannot_be_unpickled_is_made_again(cache):
 
 @pytest.mark.parametrize('what', ['folder', 'file'])
 def test_what_others_could_write_is_not_loaded(cache, what):
-    "A pickle runs what it says"
+    "A pickle can run arbitrary code"
     import pickle
     class Bad:
         def __reduce__(self): return open,(str(cache.folder.parent/'mark'), 'w')
@@ -295,7 +295,7 @@ def test_what_others_could_write_is_not_loaded(cache, what):
     with pytest.warns(UserWarning, match='can be written to by others'): assert not cache()
     assert not (cache.folder.parent/'mark').exists()
 
-# When it is chosen
+# When Numba is chosen
 
 @pytest.fixture
 def as_shipped(numba, monkeypatch): monkeypatch.setitem(fused.backends, 'cpu', cpp.CppLauncher)

@@ -1,4 +1,4 @@
-"""Numbers by set: groups, decay flags and differing steps share a launch, a missing gradient rebuilds no plan, and each weight steps as if
+"""Numbers by set: groups, decay flags and different steps share a launch, a missing gradient rebuilds no plan, and each weight steps as if
 it were alone"""
 from copy import deepcopy
 from itertools import product
@@ -26,14 +26,14 @@ def weights(dtype=torch.float32):
     return [torch.randn(s).to(dtype).requires_grad_() for s in SHAPES]
 
 def gradients(t, turn=True):
-    "Gradients of step `t`; each weight in turn lacks its own"
+    "The gradients of step `t`, in which each weight in turn has none"
     gen = torch.Generator().manual_seed(t)
     return [None if turn and (2*t+i)%len(SHAPES)==3 else torch.randn(s, generator=gen) for i,s in enumerate(SHAPES)]
 
 def hypers(rule, i): return {**rule.hypers, 'lr': 0.01*(i//2+1), **({'wd':0.1} if 'wd' in rule.hypers else {})}
 
 def stepped(rule, engines, dtype=torch.float32, steps=9):
-    "Weights and state after `steps` steps, two weights a group, by one engine or by one for each weight"
+    "Weights and state after `steps` steps, with two weights per group, on one engine or on a separate engine for each weight"
     ps,state = weights(dtype),{}
     for i,p in enumerate(ps): state[p] = dict(step=0, do_wd=i%3!=1)
     for t in range(steps):
@@ -56,7 +56,7 @@ def test_weights_step_together_as_alone_to_the_bit(name, kind, monkeypatch):
             for k,v in st.items(): assert torch.equal(v, other[k]) if isinstance(v, torch.Tensor) else v==other[k], k
 
 def launches(rule, kind, monkeypatch, dtypes=(torch.float32,)):
-    "For each step the launches of an engine whose weights differ in group, decay flag and step"
+    "The number of launches in each step of an engine whose weights differ in group, decay flag and step"
     e,seen,of = engine_of(rule, kind, monkeypatch),[],dict(cpp=CppLauncher, numba=NumbaLauncher)[kind]
     launch = of.launch
     monkeypatch.setattr(of, 'launch', lambda *args: seen.append(1) or launch(*args))
@@ -73,7 +73,7 @@ def launches(rule, kind, monkeypatch, dtypes=(torch.float32,)):
 def test_launches_are_those_of_one_group(kind, monkeypatch):
     for name,n in dict(adamw=1, diffgrad=1, lion=1, lamb=2).items(): assert launches(RULES[name], kind, monkeypatch)==[n]*6, name
     assert launches(RULES['adamw'], kind, monkeypatch, (torch.float32, torch.bfloat16))==[2]*6
-    assert max(launches(RULES['radam'], kind, monkeypatch))==2 # Early and late steps have programs of their own
+    assert max(launches(RULES['radam'], kind, monkeypatch))==2 # Early and late steps have separate programs
 
 def test_a_missing_gradient_rebuilds_nothing():
     rule,ps,state,engine = RULES['adamw'],weights(),{},Engine(RULES['adamw'], how='fused')
@@ -86,7 +86,7 @@ def test_a_missing_gradient_rebuilds_nothing():
     assert len(kept)==1 and len({state[p]['step'] for p in ps})>1
 
 def test_gradients_of_another_layout_and_dtype_may_be_missing():
-    "What stands in for one has its form"
+    "The stand-in for a gradient has its layout"
     ps = [torch.randn(4, 3, 5, 5).to(memory_format=f).requires_grad_() for f in (torch.channels_last, torch.contiguous_format)]
     rule,state,engine,seen = RULES['adamw'],{},Engine(RULES['adamw'], how='fused'),set()
     for t in range(6):
@@ -97,7 +97,7 @@ def test_gradients_of_another_layout_and_dtype_may_be_missing():
 
 @pytest.mark.parametrize('kind', ENGINES)
 def test_memory_of_a_weight_without_gradient_is_nobodys_concern(kind, monkeypatch):
-    "It may be freed, or shared with a gradient, until the weight makes a step again"
+    "Its memory may be freed, or shared with a gradient, until the weight makes a step again"
     rule,state,engine = RULES['adamw'],{},engine_of(RULES['adamw'], kind, monkeypatch)
     p,q = torch.ones(6, requires_grad=True),torch.ones(6, requires_grad=True)
     def step(*gs):
@@ -114,7 +114,7 @@ def test_memory_of_a_weight_without_gradient_is_nobodys_concern(kind, monkeypatc
     q.data = whole.clone()
     q.untyped_storage().resize_(0)
     step(torch.ones(6), None)
-    with pytest.raises(ValueError, match='has no memory behind it'): step(torch.ones(6), torch.ones(6))
+    with pytest.raises(ValueError, match='has no memory, because'): step(torch.ones(6), torch.ones(6))
     q.data = p.data
     step(torch.ones(6), None)
     with pytest.raises(ValueError, match='share memory'): step(torch.ones(6), torch.ones(6))
@@ -123,7 +123,7 @@ def test_memory_of_a_weight_without_gradient_is_nobodys_concern(kind, monkeypatc
     assert (state[p]['step'], state[q]['step'])==(6, 2)
 
 def test_a_weight_that_joins_where_another_sleeps_is_looked_at_with_it():
-    "A new weight on the memory of one without gradient is stepped, and the other refused when its gradient comes back"
+    "A new weight on the memory of one without a gradient is stepped, and the other raises an error when its gradient comes back"
     rule,state,engine = RULES['adamw'],{},Engine(RULES['adamw'], how='fused')
     p,q,r = (torch.ones(6, requires_grad=True) for _ in range(3))
     def step(*gs):
@@ -162,7 +162,7 @@ def test_sets_recorded_together_have_the_numbers_of_each(name):
             assert alone.key==prog.key and alone.consts==row
 
 def test_the_launcher_of_torch_compile_reads_the_table(monkeypatch):
-    "Its compiler takes minutes and changes nothing here"
+    "Its compilation takes minutes and changes nothing here"
     monkeypatch.setattr(torch, 'compile', lambda f, **kwargs: f)
     torch_build.cache_clear()
     rule = RULES['adamw']

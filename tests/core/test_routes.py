@@ -1,4 +1,4 @@
-"A fork of rules: each weight by its own rule on every engine, and groups, slices, freezing, saving and pickling as for any rule"
+"A fork of rules: each weight is trained by its own rule on every engine, and groups, slices, freezing, saving and pickling work as usual"
 import pickle
 from copy import deepcopy
 from functools import partial
@@ -24,7 +24,7 @@ nested = route(matrices, route(wide, muon, sgd), diffgrad)
 clipped = route(matrices, Rule(clip_norm, *sgd, max_norm=0.5), Rule(adam, decay, descend))
 
 def own_group(p, rule, other, steps=7, **hypers):
-    "What the two rules make of the weights when each is given its own"
+    "The results of the two rules when each is given its own weights"
     ps,state = weights(torch.float64),{}
     (ha,oa),(hb,ob) = rule.settle({}),other.settle({})
     a,b = Engine(rule, oa, 'eager'),Engine(other, ob, 'eager')
@@ -47,7 +47,7 @@ def test_numbers_about_all_weights_are_about_those_of_the_branch():
     ps = [torch.zeros(2, 2, requires_grad=True), torch.zeros(3, requires_grad=True)]
     for p in ps: p.grad = torch.full_like(p, 100.)
     Engine(clipped, how='fused').step([(ps, {**clipped.hypers, 'lr':1.})], {})
-    assert torch.allclose(ps[0], torch.full((2, 2), -0.25)) # Length 0.5 over four equal entries: the vector does not count
+    assert torch.allclose(ps[0], torch.full((2, 2), -0.25)) # Length 0.5 over four equal entries; the vector does not count
 
 def net(): return nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2))
 

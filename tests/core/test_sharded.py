@@ -1,5 +1,4 @@
-"""Weights that `fully_shard` spreads over two processes: trained as those of one, or refused by name; this file is also the script that is
-run"""
+"Weights that `fully_shard` spreads over two processes are trained like those of one, or raise an error; this file is also their script"
 import os
 import pytest, torch
 from fastopt.all import adamw, diffgrad, prodigy, yellowfin
@@ -11,7 +10,7 @@ def model():
     return nn.Sequential(nn.Linear(6, 16), nn.LayerNorm(16), nn.ReLU(), nn.Linear(16, 4)).double()
 
 def train(m, opt, steps=4):
-    "The weights of `m` after some steps on the same batch in each process, whole"
+    "The complete weights of `m` after some steps on the same batch in each process"
     x,y = torch.randn(8, 6, generator=torch.Generator().manual_seed(1)).double(),torch.arange(32.).view(8, 4).double()
     for _ in range(steps):
         opt.zero_grad()
@@ -41,18 +40,18 @@ def main():
     for how in ('fused', 'foreach'):
         m = sharded()
         assert "is a DTensor on cpu, whose memory how='" in refusal(lambda: train(m, adamw(list(m.parameters()), how=how)))
-    for rule,why in ((prodigy, 'asks about all weights at once'), (yellowfin, 'asks about all weights at once')):
+    for rule,why in ((prodigy, 'needs a number about all weights'), (yellowfin, 'needs a number about all weights')):
         m = sharded()
         before = [p.full_tensor().clone() for p in m.parameters()]
         assert why in refusal(lambda: train(m, rule(list(m.parameters()))))
         assert all(torch.equal(p.full_tensor(), o) for p,o in zip(m.parameters(), before))
     m = sharded()
-    assert 'looks at all gradients at once (skip_nonfinite)' in refusal(lambda: train(m, adamw(list(m.parameters()), skip_nonfinite=True)))
+    assert 'checks all gradients together (skip_nonfinite)' in refusal(lambda: train(m, adamw(list(m.parameters()), skip_nonfinite=True)))
     m = sharded()
     said = refusal(lambda: train(m, adamw(list(m.parameters()), state_dtype=torch.bfloat16)))
-    assert 'rounds at random by the place in the whole weight' in said
+    assert 'rounds at random by positions in the whole weight' in said
     torch.distributed.destroy_process_group()
-    os._exit(0) # PyTorch 2.14 aborts about one time in 25 as Python ends, under `torch.optim.SGD`, too
+    os._exit(0) # PyTorch 2.14 aborts about one time in 25 as Python exits, also with `torch.optim.SGD`
 
 def test_sharded_weights_are_trained_or_refused():
     pytest.importorskip('torch.distributed.fsdp', reason='this PyTorch has no fully_shard')

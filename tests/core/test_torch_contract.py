@@ -1,4 +1,4 @@
-"""What PyTorch asks of its own optimizers, asked of every class of ours
+"""What PyTorch requires of its own optimizers, checked for every class of fastopt
 
 Inputs and errors come from PyTorch's table of optimizers, which is private: if it moves, one test fails and says so, and the others, which
 need it, are skipped."""
@@ -11,7 +11,7 @@ try:
     from torch.testing._internal.common_optimizers import OptimizerErrorEnum, get_error_inputs_for_all_optims, optim_db
     DB,why = {o.name:o for o in optim_db},None
 except Exception as e: DB,why = {},e
-# Else no test of this process can set flags of cuDNN, as fastai does
+# Otherwise no test of this process can set flags of cuDNN, as fastai does
 finally: torch.backends.flags_frozen.__globals__['__allow_nonbracketed_mutation_flag'] = True
 
 pytestmark = pytest.mark.filterwarnings('ignore:Detected call of', 'ignore:numpy.core', 'ignore:The .grad attribute')
@@ -48,7 +48,7 @@ def make(name, ps, **kw): return TORCH[name](ps, **kw)
 
 # The meaning of PyTorch's own arguments
 
-SPLIT = dict(amsgrad='AMSGrad', centered='RMSpropCentered', decoupled_weight_decay='NAdamW') # What is a class of its own here
+SPLIT = dict(amsgrad='AMSGrad', centered='RMSpropCentered', decoupled_weight_decay='NAdamW') # Arguments with a separate class here
 
 @pytest.mark.parametrize('name,kw', list(inputs()))
 def test_arguments_mean_what_they_mean_to_pytorch(name, kw):
@@ -57,20 +57,20 @@ def test_arguments_mean_what_they_mean_to_pytorch(name, kw):
     refused = {'amsgrad', 'centered'}&asked or {'step_sizes', 'ns_coefficients'}&given or name=='NAdam' and {'decoupled_weight_decay'}&given
     if refused:
         with pytest.raises(ValueError) as e: make(name, weights(), **kw)
-        assert all(f'{k}={kw[k]!r} is not to be had' in str(e.value) for k in list(refused)[:1])
+        assert all(f'{k}={kw[k]!r} is not supported' in str(e.value) for k in list(refused)[:1])
     if refused and not refused&set(SPLIT): return
-    if refused: # Then it is another class
+    if refused: # It is another class then
         name,mine = SPLIT[[*refused][0]],{k:v for k,v in kw.items() if k not in refused}
-    # Defaults are those of Muon's authors
+    # The defaults are those of Muon's authors
     if name=='Muon': mine = {**dict(lr=1e-3, weight_decay=0.1, ns_norm='least', ns_dtype='bfloat16'), **mine}
-    if name=='RAdam' and kw.get('weight_decay'): kw = {**kw, 'decoupled_weight_decay':True} # So are those of RAdam's
-    if name=='AMSGrad' and theirs is torch.optim.AdamW: return # That one has no decoupled decay
+    if name=='RAdam' and kw.get('weight_decay'): kw = {**kw, 'decoupled_weight_decay':True} # The defaults are those of RAdam's authors
+    if name=='AMSGrad' and theirs is torch.optim.AdamW: return # RAdam has no decoupled decay here
     ps,qs = weights(shapes=shapes),weights(shapes=shapes)
     for a,b in zip(go(make(name, ps, how='eager', **mine), ps, 6), go(theirs(qs, **kw), qs, 6)):
         torch.testing.assert_close(a, b, rtol=1e-6, atol=1e-7)
 
 def errors():
-    "Calls that PyTorch refuses in all classes"
+    "Calls that PyTorch rejects in all classes"
     return [pytest.param(o, id=o.optimizer_error_input.desc.replace(' ', '_'))
         for o in (get_error_inputs_for_all_optims('cpu', torch.float32) if DB else [])]
 
@@ -78,7 +78,7 @@ def errors():
 def test_what_pytorch_refuses_is_refused(error):
     for name,cls in TORCH.items():
         o = error.optimizer_error_input
-        # PyTorch means to refuse duplicates in one group, and so far warns
+        # PyTorch intends to reject duplicates in one group, and so far only warns
         kind = ValueError if error.error_type is UserWarning else error.error_type
         params = o.params if o.params is not None else weights()
         if isinstance(params, list) and isinstance(params[0], dict): params = [dict(g) for g in params]
@@ -90,7 +90,7 @@ def test_values_that_pytorchs_own_class_refuses_are_refused(name):
         o = error.optimizer_error_input
         its_own = any(k in o.desc for k in ('as a Tensor', 'lr as Tensor', 'both Tensors')) # Limits of PyTorch's class alone
         if error.error_on!=OptimizerErrorEnum.CONSTRUCTION_ERROR or its_own: continue
-        if name=='Muon' and '2D' in o.desc: continue # Ours takes kernels of convolutions, too
+        if name=='Muon' and '2D' in o.desc: continue # Ours also accepts convolution kernels
         with pytest.raises((ValueError, TypeError)): make(name, weights() if o.params is None else o.params, **o.kwargs)
 
 # What holds for every class
@@ -107,7 +107,7 @@ def test_goes_in_the_right_direction(name):
         return loss
     first = closure().item()
     losses = [opt.step(closure) for _ in range(20)]
-    assert losses[0].requires_grad and min(losses).item()<first # DAdaptAdam's first guesses overshoot
+    assert losses[0].requires_grad and min(losses).item()<first # The first estimates of DAdaptAdam overshoot
 
 @pytest.mark.parametrize('name', TORCH)
 def test_groups_have_their_own_rates_and_decay(name):
@@ -152,7 +152,7 @@ def test_without_gradients_nothing_happens(name):
     opt.step()
     assert same(before, [p.detach() for p in ps]) and not opt.state and opt.step(lambda: 3.)==3.
     grads(ps[:1], 0)
-    opt.step() # Of one weight only
+    opt.step() # For one weight only
     assert same(before[1:], [p.detach() for p in ps[1:]]) and list(opt.state)==ps[:1]
 
 @pytest.mark.parametrize('name', TORCH)
@@ -170,7 +170,7 @@ def test_state_dict_is_plain_and_goes_round(name):
     assert same(go(opt, ps, 2, 3), go(again, qs, 2, 3)) and str(saved)==before
     assert set(opt.state_dict())=={'state', 'param_groups', 'fastopt'}
     assert [g['params'] for g in opt.state_dict()['param_groups']]==[[0, 1, 2]]
-    saved,st = opt.state_dict()['state'][0],opt.state[ps[0]] # References, as PyTorch's; only memos are told number by number
+    saved,st = opt.state_dict()['state'][0],opt.state[ps[0]] # References, as in PyTorch; only memos are compared number by number
     assert saved is st if not opt.rule.memos else all(saved[k] is v for k,v in st.items() if isinstance(v, torch.Tensor))
 
 @pytest.mark.parametrize('name', TORCH)
@@ -272,7 +272,7 @@ def test_defaults_and_later_groups(name):
     go(opt, ps, 2)
     assert len(opt.state)==3
     with pytest.raises(ValueError, match='listed twice'): opt.add_param_group(dict(params=ps[1]))
-    with pytest.raises(TypeError, match='a group is a dict with `params`'): opt.add_param_group(ps)
+    with pytest.raises(TypeError, match='a group must be a dict with `params`'): opt.add_param_group(ps)
 
 @pytest.mark.parametrize('name', TORCH)
 def test_names_of_weights_stay(name):

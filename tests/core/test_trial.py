@@ -1,4 +1,4 @@
-"`updates` tells what a step would do, to the bit, and an optimizer that is asked goes on as its twin that never is: each rule and engine"
+"`updates` tells what a step would do, bit for bit, and does not change the training: each rule on each engine"
 import random
 from functools import partial
 from pathlib import Path
@@ -19,25 +19,25 @@ CLASSES = {name: rule.torch(f'T{name}') for name,rule in RULES.items()}
 def wrapped(name, groups, **manner): return OptimWrapper(groups, opt=partial(CLASSES[name], **manner))
 FACES = dict(fastai=lambda name, groups, **manner: RULES[name](groups, **manner), wrapped=wrapped,
     torch=lambda name, groups, **manner: CLASSES[name]([dict(params=o) for o in groups], **manner))
-BEFORE = 0,5 # Steps made before: none, so that no state is there, or so many that the next one merges where Ranger looks ahead
+BEFORE = 0,5 # The steps made before: none, so that there is no state, or enough that Ranger's lookahead merges in the next one
 
 PRODUCT = [(name, how, manner, face, n) for name in RULES for how in ('eager', 'foreach', 'fused') for manner in MANNERS for face in FACES
     for n in BEFORE]
 def by_default(name, how, manner, face, n):
-    "Four cases of each rule, and another four of the next. Kernels for state in 16 bits are compiled for one rule only"
+    "Four cases of each rule, and another four of the next one. Kernels for state in 16 bits are compiled for one rule only"
     i,all_of = list(RULES).index(name),list(MANNERS).index(manner)
     if manner=='low_state' and how=='fused' and name!='adamw': return False
     hows = ('eager', 'foreach') if manner=='low_state' and name!='adamw' else ('eager', 'foreach', 'fused')
     return (how==hows[(i+all_of)%len(hows)] and face==list(FACES)[(i//3+all_of)%3] and n==BEFORE[(i//2+all_of)%2]) or (
         (name, how, manner)==('adamw', 'fused', 'low_state') and n==5)
 DEFAULT = {o for o in PRODUCT if by_default(*o)}
-# Every rule on every engine in every manner, with faces and moments in turn: a sixth of all
+# Every rule on every engine with every option, with faces and moments in turn: a sixth of all combinations
 EVERY = [o for i,o in enumerate(PRODUCT) if o in DEFAULT or i%6==i//6%6]
 
 def inner(opt): return getattr(opt, 'opt', opt)
 
 class Twin:
-    "An optimizer in the middle of its work: three groups, one frozen; some weights never get a gradient"
+    "An optimizer in the middle of training: three groups, one of them frozen; some weights never get a gradient"
     def __init__(self, name, how, manner, face):
         ps = weights(DTYPES[manner])
         self.groups = ps[::3],ps[1::3],ps[2::3]
@@ -55,13 +55,13 @@ class Twin:
         self.opt.step()
 
 def contents(o):
-    "All that is in state and hypers, to be compared to the bit"
+    "Everything in state and hypers, to be compared bit for bit"
     if isinstance(o, torch.Tensor): return o.dtype,o.stride(),o.detach().contiguous().flatten().view(torch.uint8).tolist()
     if isinstance(o, dict): return {k if isinstance(k, str) else id(k): contents(v) for k,v in o.items()}
     return [*map(contents, o)] if isinstance(o, (list, tuple)) else o
 
 def known(t):
-    "What a training consists of, and who its tensors are"
+    "Everything that a training consists of, with the identity of its tensors"
     opt = inner(t.opt)
     objects = [id(v) for st in opt.state.values() for v in st.values()]
     engine = {k: v for k,v in vars(opt.engine).items() if k in ('skipped', 'options', 'how', 'lowp')}
@@ -94,18 +94,18 @@ def test_every_two_of_rule_engine_manner_face_and_moment_meet_by_default():
     apart = {(i, a, j, b) for i,a,j,b in met(EVERY) if 'low_state' in (a, b) or (i, j)==(0, 1) or (i, j)==(0, 3) or (i, j)==(0, 4)}
     lacks = met(EVERY) - met(DEFAULT)
     assert not {o for o in lacks if o not in apart}
-    # Each rule meets each manner, and two engines and faces at the least
+    # Each rule meets each option, and at least two engines and faces
     assert {(i, a) for i,a,j,b in met(DEFAULT) if i==0}=={(0, o) for o in RULES}
     assert all(len({h for n,h,*_ in DEFAULT if n==name})>=2 for name in RULES)
 
-# ---- what may come before a step
+# ---- What may precede a step
 
 def net():
     torch.manual_seed(0)
     return nn.Sequential(nn.Linear(5, 8), nn.ReLU(), nn.Linear(8, 2))
 
 def scaled(ask, overflow=False):
-    "A training with a scaler and a clip, as PyTorch's manual writes it"
+    "A training with a scaler and clipping, as in PyTorch's documentation"
     model,scaler = net(),torch.amp.GradScaler('cpu', init_scale=2.**10)
     opt = AdamW(model.parameters(), lr=0.1)
     for t in range(4):
@@ -175,7 +175,7 @@ def test_what_a_step_refuses_is_refused():
     q,opt = one(adamw)
     opt.step()
     opt.state[q]['m'].untyped_storage().resize_(0)
-    with pytest.raises(ValueError, match="state 'm' without memory behind it"): opt.updates()
+    with pytest.raises(ValueError, match="state 'm' without memory, because"): opt.updates()
 
 def test_an_average_in_the_place_of_the_weights_is_refused():
     p,opt = one(RULES['schedulefree_adamw'])
@@ -198,7 +198,7 @@ def test_hypers_can_be_others():
     assert torch.equal(opt.updates()[p], plain)
 
 def small_twins(name, how):
-    "A vector and a matrix, asked and not asked, for three steps"
+    "A vector and a matrix for three steps, with and without calls of `updates`"
     def train(ask):
         ps = [torch.linspace(-1, 1, n).reshape(shape).requires_grad_() for n,shape in ((7, (7,)), (15, (5, 3)))]
         opt = RULES[name](ps, lr=0.1, how=how)

@@ -17,11 +17,11 @@ from interpreter import interpreted
 from kernels import STRONG
 from rules_under_test import RULES
 
-# How a dtype is handled does not depend on the rule: where that takes long, these stand for all
+# The handling of dtypes does not depend on the rule; where all rules would take long, these represent them
 MODELS = ['adamw', 'diffgrad', 'ranger', 'lamb', 'adafactor']
 
 def steps_to_see_all(rule, most=7):
-    "How many steps bring all kernels that `rule` has in `most` steps, two at least"
+    "The number of steps, at least two, that reach all kernels of the first `most` steps of `rule`"
     seen = [record(rule, {**rule.hypers, **rule.options, **STRONG, 'step':t}).key for t in range(1, most+1)]
     return max(2, *[seen.index(o)+1 for o in seen])
 
@@ -46,7 +46,7 @@ print('equal')
 
 @pytest.mark.parametrize('name', RULES)
 def test_every_rule_in_the_interpreter(name):
-    "In float32; the models in every dtype"
+    "In float32; the representatives in every dtype"
     assert 'equal' in interpreted(INTERPRETED, name, steps_to_see_all(RULES[name]), name in MODELS)
 
 SUMS = '''
@@ -80,8 +80,8 @@ def row_means(t, above):
 '''
 
 def test_sums_are_right_to_the_last_bits_and_repeat():
-    """Rows shorter and longer than a block, as long as one, one only; layouts; no numbers; sizes of rows that differ by 12 orders of
-    magnitude"""
+    """Rows shorter and longer than a block, as long as one, a single one; layouts; empty tensors; sizes of rows that differ by 12
+    orders of magnitude"""
     code = SUMS + '''
 for block,many,dtype in ((16, 1024, torch.float32), (64, 4, torch.float64)):
     TritonLauncher.BLOCK,TritonLauncher.MANY = block,many
@@ -127,7 +127,7 @@ print('alone')
     assert 'alone' in interpreted(code)
 
 def test_the_row_of_each_number_in_a_block():
-    "For rows shorter than a block and longer, and of more than an int32 can count, it is what division says, though no number is divided"
+    "For rows shorter or longer than a block, and of more numbers than an int32 can count, the result equals a division without dividing"
     code = '''
 import torch, triton, triton.language as tl
 from fastopt.core.backends.triton import _TRITON_HELPERS, triton_build
@@ -149,7 +149,7 @@ print('rows')
     assert 'rows' in interpreted(code)
 
 def test_launches():
-    "One for each phase, and one more where its sums are of more than a block"
+    "One launch for each phase, and one more if its sums cover more than a block"
     code = '''
 import torch
 from fastopt.core.backends import triton
@@ -197,12 +197,12 @@ PLAIN = [(torch.float32, 'plain', False), (torch.float64, 'plain', False)]
 LANDINGS = [*PLAIN, (torch.bfloat16, 'kahan', False), (torch.float16, 'stochastic', False), (torch.float32, 'plain', True)]
 COMPILED = [(name, cc, *o) for name in RULES for cc in GPUS for o in LANDINGS]
 DEFAULT_COMPILED = {(name, GPUS[(i+j)%3], *o) for i,name in enumerate(MODELS) for j,o in enumerate(LANDINGS)}
-# Three programs of 128 threads share the 65,536 registers of a multiprocessor if each takes 168. Numbers that are read from a table take a
-# register each, where arguments of a kernel would take none: ranger with Kahan sums needs 184, and only two programs share them
+# Three programs of 128 threads share the 65,536 registers of a multiprocessor if each thread takes 168. Numbers that are read from a table
+    # take a register each, while arguments of a kernel would take none: ranger with Kahan sums needs 184, and only two programs share them
 REGISTERS = 184
 
 def kernels(rule, dtype, how, low):
-    "Every kernel of `rule`: of its first steps, late steps, and merges of lookahead; `low`: with state in bfloat16"
+    "All kernels of `rule`: of its first steps, late steps, and merges of lookahead; `low` means with state in bfloat16"
     low,seen = [k for k,f in rule.state.items() if low and f is zeros],set()
     for step in (1, 2, 1000, 1000*rule.hypers.get('k', 1)):
         prog = record(rule, {**rule.hypers, **rule.options, 'step':step}, how, True, low)
@@ -214,7 +214,7 @@ def kernels(rule, dtype, how, low):
             seen.add(triton_source(k))
 
 def ptx_of(source, cc, signature, warps, **constants):
-    "What Triton makes of `source` for the compute capability `cc`, which takes no GPU"
+    "The result of Triton's compiler for `source` and the compute capability `cc`, which needs no GPU"
     import triton
     from triton.backends.compiler import GPUTarget
     from triton.compiler import ASTSource
@@ -224,7 +224,7 @@ def ptx_of(source, cc, signature, warps, **constants):
         return triton.compile(src, target=GPUTarget('cuda', cc, 32), options=dict(num_warps=warps)).asm['ptx']
 
 def registers_and_spills(ptx, cc, folder):
-    "Registers of a thread, and bytes that do not fit into them, by the assembler that comes with Triton"
+    "The registers per thread, and the bytes that do not fit into them, by the assembler that comes with Triton"
     import triton
     tool = Path(triton.__file__).parent/'backends/nvidia/bin'/('ptxas-blackwell' if cc>=100 else 'ptxas')
     (folder/'kernel.ptx').write_text(ptx)
@@ -252,7 +252,7 @@ def test_compiled_for_a_gpu(name, cc, dtype, how, low, tmp_path):
         used,spilled = registers_and_spills(ptx, cc, tmp_path)
         assert used<=REGISTERS and not spilled, (used, spilled, triton_source(k))
         assert not re.search(r'\b(atom|red)[.]', ptx)
-        if dtype==torch.bfloat16 and 'p' in k.phase.stores: assert 'cvt.rn.bf16' in ptx # Rounds to nearest, as eager does
+        if dtype==torch.bfloat16 and 'p' in k.phase.stores: assert 'cvt.rn.bf16' in ptx # Rounds to nearest, like eager
 
 @pytest.mark.parametrize('cc', GPUS)
 def test_joins_compiled_for_a_gpu(cc, tmp_path):
@@ -267,7 +267,7 @@ def test_every_two_of_rule_gpu_and_landing_are_compiled_for_models():
     assert met(DEFAULT_COMPILED) >= {o for o in met(COMPILED) if 1 in (o[0], o[2]) and 0 not in (o[0], o[2])}
 
 class Devices:
-    "Stands in for `torch.cuda`: notes in which device and stream things happen"
+    "A stand-in for `torch.cuda` that records the device and the stream of each event"
     def __init__(self): self.now,self.stream,self.seen = 0,'first',[]
     @contextmanager
     def device(self, device):
@@ -310,11 +310,11 @@ def test_launches_on_the_device_and_in_the_stream_of_the_weights(devices):
         assert {o[1:] for o in devices.seen}=={(3, devices.stream)} and devices.now==0
         return [o for o,*_ in devices.seen]
     assert step()[-2:]==['kernel', 'join']
-    assert step()==['kernel', 'join'] # All that was sent is still there
+    assert step()==['kernel', 'join'] # Everything that was sent is still there
     b.at['g'] = at([torch.ones_like(p) for p in ps])
-    assert step()==['sent', 'kernel', 'join'] # Gradients lie elsewhere
+    assert step()==['sent', 'kernel', 'join'] # Gradients have moved
     numbers = numbers + 1
-    assert step()==['sent', 'kernel', 'join'] # Other numbers
+    assert step()==['sent', 'kernel', 'join'] # The numbers have changed
     devices.stream = 'second'
     assert step().count('sent')>5
     assert step()==['kernel', 'join']

@@ -1,4 +1,4 @@
-"""From a phase of a program to the lines of a kernel, and the tables that a launch needs
+"""How a phase of a program becomes the source of a kernel, and which tables a launch needs
 
 Docs: https://fastopt.github.io/fastopt/core/backends/base.html.md"""
 
@@ -15,22 +15,22 @@ from ..memory import addresses
 
 # %% ../../../nbs/core/backends/00_base.ipynb #09c91418
 _SIGNS = dict(add='+', sub='-', mul='*', div='/', gt='>', lt='<', ge='>=', le='<=', eq='==', ne='!=')
-# So spelt in all languages
+# These are the same in all languages
 ARITHMETIC = {op: f'{{0}} {sign} {{1}}' for op,sign in _SIGNS.items()} | dict(neg='-{0}', madd='{0} + {1} * {2}')
-# How tightly; a call, the default, 3
+# Precedence of the result; a call has the default, 3
 BINDS = dict(add=1, sub=1, madd=1, full=1, mul=2, div=2, sigmoid=2, neg=2, gt=0, lt=0, ge=0, le=0, eq=0, ne=0)
-# To go without brackets
+# Precedence that each argument needs to go without parentheses
 NEEDS = dict(add=(1, 2), sub=(1, 2), mul=(2, 3), div=(2, 3), madd=(1, 2, 3), **dict.fromkeys(('gt', 'lt', 'ge', 'le', 'eq', 'ne'), (1, 1)))
 
 # %% ../../../nbs/core/backends/00_base.ipynb #265b55a5
 class Expr(NamedTuple):
     "An expression in the language of a kernel"
-    text: str # As it is written
-    binds: int = 3 # How tightly its outermost operator binds, see `BINDS`
+    text: str # Its text
+    binds: int = 3 # Precedence of its outermost operator, see `BINDS`
 
 def _needs(op, form, n):
-    "How tightly each of the `n` arguments of the operation `op`, written as `form`, must bind to go without brackets"
-    def of_call(j): return 3 if f'{{{j}}}.' in form or f'-{{{j}}}' in form else 0 # Of a method, or behind a sign
+    "The precedence that each of the `n` arguments of the operation `op`, written as `form`, needs to go without parentheses"
+    def of_call(j): return 3 if f'{{{j}}}.' in form or f'-{{{j}}}' in form else 0 # For a method call, or after a minus sign
     return NEEDS.get(op) or [of_call(j) for j in range(n)]
 
 def _write(op, args, spelling):
@@ -44,17 +44,17 @@ def formulas(
     prog, # A `Program`
     phase, # One of its phases
     spelling, # Dict of operation to its text, with {0}, {1} … for the arguments
-    named=() # Nodes that get a line of their own in any case
+    named=() # Nodes that get their own line in any case
 ):
-    "The body of a kernel as lines `name = text`, and the text of each stored or summed node"
+    "The body of a kernel as a list of lines `name = text`, and a dict of the text of each stored or summed node"
     used = [a for i in phase.body for a in prog.nodes[i][1:]] + [*phase.sums.values()]
     names = {i: f'{n}_' for n,i in prog.out.items()} # The new value of the state `m` is `m_`
     exprs,lines = {i: Expr(col) for col,i in phase.loads.items()},[]
     for i in phase.body:
         op,*args = prog.nodes[i]
-        exprs[i] = _write(op, [exprs.get(a, Expr(a)) for a in args], spelling) # What is no node is a constant's name
+        exprs[i] = _write(op, [exprs.get(a, Expr(a)) for a in args], spelling) # An argument that is not a node is the name of a constant
         stored = i in phase.stores.values() and i!=prog.out['p']
-        if used.count(i)>1 or stored or i in named or op in ('round', 'dither', 'dither_bf16'): # Else it is written where it is used
+        if used.count(i)>1 or stored or i in named or op in ('round', 'dither', 'dither_bf16'): # Otherwise it is written where it is used
             name = names.get(i, f't{i}')
             lines.append(f'{name} = {exprs[i].text}')
             exprs[i] = Expr(name)
@@ -62,18 +62,18 @@ def formulas(
 
 # %% ../../../nbs/core/backends/00_base.ipynb #ddbecb2e
 class Kernel:
-    "What a backend needs to write a `phase` of `prog` for weights of `dtype`: its columns, their dtypes, which are `rows`"
+    "A `phase` of `prog` with what a backend needs to write its source: columns, their `dtypes`, and which of them are read by row (`rows`)"
     def __init__(self, prog, phase, dtypes, rows=()):
         self.prog,self.phase,self.rows,self.wdtype = prog,phase,rows,dtypes['p']
         self.columns = list(dict.fromkeys([*phase.loads, *phase.stores]))
         self.dtypes,self.dtype = {c:dtypes[c] for c in self.columns},compute_dtype(self.wdtype)
-        self.table = [c for c in self.columns if c!='g'] # Gradients move from step to step and have a table of their own
+        self.table = [c for c in self.columns if c!='g'] # Gradients move from step to step and have their own table
         self.key = prog.key,tuple(phase.body),tuple(self.dtypes.items()),tuple(rows),self.wdtype
     @property
     def consts(self): return [f'c{i}' for i in range(len(self.prog.consts))]
     @property
     def row_nodes(self):
-        "Nodes of the body that are one number for each row, because all that they are made of is"
+        "The nodes of the body that are one number for each row, because all of their arguments are"
         known,res = {self.phase.loads[c] for c in self.rows},[]
         for i in self.phase.body:
             nodes = [a for a in self.prog.nodes[i][1:] if type(a) is int]
@@ -82,26 +82,26 @@ class Kernel:
 
 # %% ../../../nbs/core/backends/00_base.ipynb #240af52c
 class Launcher:
-    "Tables for the kernel `k` on the batch that `b` is part of: `columns` maps names of columns to lists of tensors"
-    BLOCK,sums,captures = 16384,False,False # `sums`: can its kernels sum up? `captures`: can a graph replay its launches?
+    "Launches the kernel `k` on parts of a batch, and keeps its tables"
+    BLOCK,sums,captures = 16384,False,False # Numbers per block; can its kernels sum? Can a graph replay its launches?
     def __init__(self,
         k, # `Kernel`
         b, # `Part` of a batch
         columns # Dict of column name to a list of tensors, one for each weight of the part
     ):
         self.k,self.f,self.ps = k,self.build(k),b.batch.ps
-        # Addresses that the batch knows, and checks at each step
+        # Addresses that the batch has recorded and checks at each step
         still = {c: at for c,at in b.at.items() if c=='p' or columns.get(c) is b.bufs.get(c)}
-        self.moving = [j for j,c in enumerate(k.table) if c not in still] # Columns of the table that each launch fills anew
+        self.moving = [j for j,c in enumerate(k.table) if c not in still] # Columns of the table that each launch updates
         at = [still.get(c, np.zeros(len(self.ps), dtype=np.int64)) for c in k.table]
-        self.table = np.array(at, dtype=np.int64).reshape(len(k.table), len(self.ps)).T.copy() # Address by [weight, column]
-        # Numbers in a row by [weight, column that is read by row]; 0 if not known yet
+        self.table = np.array(at, dtype=np.int64).reshape(len(k.table), len(self.ps)).T.copy() # Addresses, of shape (weights, columns)
+        # Numbers in a row, of shape (weights, columns that are read by row); 0 if not known yet
         self.rows = np.zeros((len(self.ps), len(k.rows)), dtype=np.int64)
         if ('blocks', self.BLOCK) not in b.cache: b.cache['blocks', self.BLOCK] = self.blocks()
-        self.sizes,self.tid,self.off = b.cache['blocks', self.BLOCK] # One copy for all kernels of the batch with blocks of this size
+        self.sizes,self.tid,self.off = b.cache['blocks', self.BLOCK] # Shared by all kernels of the batch with this size of blocks
         self.place(columns)
     def blocks(self):
-        "Sizes of the tensors, and for each block the tensor it is in and where it starts"
+        "Three arrays: the sizes of the tensors, and for each block the index of its tensor and its offset there"
         ns = [p.numel() for p in self.ps]
         where = [(t, o) for t,n in enumerate(ns) for o in range(0, n, self.BLOCK)]
         return np.array(ns, dtype=np.int64),np.array([t for t,_ in where], dtype=np.int32),np.array([o for _,o in where], dtype=np.int64)
@@ -110,12 +110,12 @@ class Launcher:
         "Can kernels on `device` sum?"
         return cls.sums
     def blocks_of(self, b):
-        "The tensor and the start of each block of the part `b`"
+        "Two arrays: the index of the tensor and the offset of each block of the part `b`"
         if self.BLOCK not in b.blocks:
             here = slice(None) if b.places is None else b.which[self.tid]>=0
             b.blocks[self.BLOCK] = self.tid[here],self.off[here]
         return b.blocks[self.BLOCK]
-    def place(self, columns): "Put what does not move where the kernel can read it"
+    def place(self, columns): "Put the tables that do not change where the kernel can read them"
     def __call__(self, b, numbers, columns):
         ids = slice(None) if b.places is None else b.places
         for j in self.moving: self.table[ids,j] = addresses(columns[self.k.table[j]])
@@ -127,10 +127,10 @@ class Launcher:
 
 # %% ../../../nbs/core/backends/00_base.ipynb #66304118
 def rows_shape(p, above=None):
-    "The shape of a sum over the weight `p`: one number, or one for each row if `p` has more dimensions than `above`"
+    "The shape of a sum over the weight `p`: `()` for one number, or `(rows, 1, …)` if `p` has more than `above` dimensions"
     return p.shape[:1] + (1,)*(p.ndim-1) if above and p.ndim>int(above) else ()
 
 def sum_rows(op, p, above=0):
-    "What a sum over the weight `p` is of: (numbers in a row, what their sum is multiplied by)"
+    "For a sum `op` over the weight `p`: (how many numbers are summed, the factor of their sum)"
     n = p.shape[1:].numel() if op=='row_mean' and p.ndim>int(above) else p.numel()
     return max(n, 1), dict(sum=1., mean=1/max(n, 1), row_mean=float(p.ndim>int(above))/max(n, 1))[op]

@@ -1,4 +1,4 @@
-"""The engine foreach on a CPU: a program as calls of PyTorch's own functions, block by block
+"""The engine `foreach` on a CPU runs a program as calls of PyTorch's own functions, block by block
 
 Docs: https://fastopt.github.io/fastopt/core/backends/blocks.html.md"""
 
@@ -23,30 +23,30 @@ SUMMED,MASKS = ('add', 'sub', 'madd'),('gt', 'lt', 'ge', 'le', 'eq', 'ne')
 AS_THEY_ARE = 'load mul div neg abs sqrt exp log sigmoid sign maximum minimum where lerp full each'.split()
 
 class Call(NamedTuple):
-    "The function `f` of PyTorch, whose result is `node`"
-    node: int
-    f: str
-    args: tuple # Nodes; 0-dim tensors and numbers by name; of a function of whole tensors, the function itself before all others
-    keyword: str = ''
+    "A call of PyTorch's function `f`, whose result is the node `node`"
+    node: int # Index of the node
+    f: str # Name of the function, or 'each'
+    args: tuple # Nodes, and the names of 0-dim tensors and numbers; for 'each', the function comes first
+    keyword: str = '' # Text of a keyword argument
 
 class Summand(NamedTuple):
-    "What is added: `nodes`, plain, multiplied ('mul') or divided ('div'), times the numbers `factor`; `taken` then need no call"
+    "A summand: a 'node', 'number', product ('mul') or quotient ('div') of `nodes`, times numbers, `factor`; it absorbs the nodes `taken`"
     kind: str
     nodes: tuple
     factor: list
     taken: list
     @property
-    def calls(self): return (self.kind in ('mul', 'div')) + bool(self.factor and self.kind!='number') # That it would take alone
+    def calls(self): return (self.kind in ('mul', 'div')) + bool(self.factor and self.kind!='number') # Calls that it would need by itself
 
 # %% ../../../nbs/core/backends/07_blocks.ipynb #e3fbfd22
 def _is_node(o): return type(o) is int
 
 class CallList:
-    "The `calls` that compute the nodes of `prog`; they need `numbers` as 0-dim tensors k0, k1 … and `scalars` as numbers s0, s1 …"
+    "The `calls` that compute the nodes of `prog`, with `numbers` as 0-dim tensors k0, k1 … and `scalars` as numbers s0, s1 …"
     def __init__(self, prog):
         self.nodes,live = list(prog.nodes),[i for i,n in enumerate(node_needs(prog)) if n<inf]
         if bad := first(self.op(i) for i in live if self.op(i) not in (*SUMMED, *MASKS, *AS_THEY_ARE)):
-            raise NotImplementedError(f'No call of a function on blocks for {bad!r}')
+            raise NotImplementedError(f'PyTorch has no function on blocks for {bad!r}')
         self.numbers,self.scalars,self.taken,found = [],[],set(),{}
         self.used = [0]*len(self.nodes)
         for i in [*prog.out.values(), *(a for i in live for a in self.args(i))]: self.used[i] += 1
@@ -59,7 +59,7 @@ class CallList:
     def scalar(self, factor): return f's{_place("*".join(factor), self.scalars)}'
     def arg(self, a): return a if _is_node(a) else self.tensor([a])
     def new(self):
-        "A node that no term asked for"
+        "Add a node for an intermediate result, and return its index"
         self.nodes.append(('new',))
         self.used.append(1)
         return len(self.nodes)-1
@@ -71,7 +71,7 @@ def _place(o, known):
 # %% ../../../nbs/core/backends/07_blocks.ipynb #6bb91280
 @patch
 def peel(self:CallList, i, taken):
-    "The node `i` as another one times a factor"
+    "Write the node `i` as another node times a factor; absorbed nodes are added to `taken`"
     factor = []
     while self.used[i]==1:
         op,*args = self.nodes[i]
@@ -84,7 +84,7 @@ def peel(self:CallList, i, taken):
 
 @patch
 def pair(self:CallList, kind, a, b, factor, taken):
-    "The `Summand` of two nodes multiplied or divided"
+    "The `Summand` of the product or quotient (`kind`) of the nodes `a` and `b`"
     if a==b: return Summand(kind, (a, b), factor, taken)
     a,f = self.peel(a, taken)
     b,h = self.peel(b, taken) if kind=='mul' else (b, [])
@@ -102,7 +102,7 @@ def summand(self:CallList, a, factor=()):
 
 @patch
 def summands(self:CallList, op, a, b, c=None):
-    "Both summands of a sum"
+    "The two summands of the sum `op` of its arguments"
     if op!='madd': return self.summand(a),self.summand(b, ['-1'] if op=='sub' else [])
     if all(map(_is_node, (b, c))): return self.summand(a),self.pair('mul', b, c, [], [])
     return self.summand(a),self.summand(*((b, [c]) if _is_node(b) else (c, [b])))
@@ -110,7 +110,7 @@ def summands(self:CallList, op, a, b, c=None):
 # %% ../../../nbs/core/backends/07_blocks.ipynb #bd724330
 @patch
 def choose(self:CallList, i):
-    "Calls for the node `i`"
+    "The calls that compute the node `i`"
     op,*args = self.nodes[i]
     if op in SUMMED: return self.choose_sum(i, op, args)
     if op=='mul' and sum(map(_is_node, args))==1:
@@ -124,14 +124,14 @@ def choose(self:CallList, i):
 # %% ../../../nbs/core/backends/07_blocks.ipynb #b4103700
 @patch
 def choose_sum(self:CallList, i, op, args):
-    "Calls for the sum `i`: one summand is added to the other, which is computed before"
+    "The calls that compute the sum `i`: first one summand, and then a call that adds the other"
     one,two = self.summands(op, *args)
-    if one.kind==two.kind=='number': raise NotImplementedError('A sum of numbers alone')
+    if one.kind==two.kind=='number': raise NotImplementedError('a sum has only numbers')
     swap = two.kind=='number' or (one.kind!='number' and two.calls<one.calls)
     base,more = (two, one) if swap else (one, two)
     self.taken |= set(more.taken)
     if base.kind=='number': x,calls = self.tensor([base.nodes[0], *base.factor]),[]
-    elif not swap: x,calls = args[0],[] # It is a node, with calls of its own
+    elif not swap: x,calls = args[0],[] # This node has its own calls
     elif not base.calls: x,calls = base.nodes[0],[]
     else: x,calls = self.alone(base)
     f = dict(node='add', mul='addcmul', div='addcdiv')[more.kind]
@@ -140,7 +140,7 @@ def choose_sum(self:CallList, i, op, args):
 
 @patch
 def alone(self:CallList, o):
-    "A node for the summand `o`, and its calls"
+    "A node that holds the summand `o`, and the calls that compute it"
     self.taken |= set(o.taken)
     x,calls = o.nodes[0],[]
     if o.factor: calls.append(Call(x := self.new(), 'mul', (o.nodes[0], self.tensor(o.factor))))
@@ -149,15 +149,15 @@ def alone(self:CallList, o):
 
 # %% ../../../nbs/core/backends/07_blocks.ipynb #0a5f4bc8
 class _Places:
-    "Gives each result of `calls` a place: the column of a state, a temporary, or none of these"
+    "Assigns each result of `calls` a place: the column of a state, a temporary, or a new tensor"
     def __init__(self, prog, calls):
         self.calls,self.out,self.by = calls.calls,prog.out,{o.node: o for o in calls.calls}
         loads = {o[1]: i for i,o in enumerate(prog.nodes) if o[0]=='load'}
         self.place,self.holds,self.full = {i: n for n,i in loads.items()},dict(loads),set(loads.values())
         self.free,self.temporaries = [],0
-        self.last = {a: t for t,o in enumerate(self.calls) for a in self.reads(o)} # Call that reads a node last
+        self.last = {a: t for t,o in enumerate(self.calls) for a in self.reads(o)} # The last call that reads each node
         for n,i in self.out.items():
-            if i!=loads[n]: self.last[i] = len(self.calls) # It may have to be copied at the end
+            if i!=loads[n]: self.last[i] = len(self.calls) # It may have to be copied at the end, after the last call
         self.wish = {}
         for n,i in self.out.items():
             while i in self.by and i not in self.wish:
@@ -166,7 +166,7 @@ class _Places:
     def reads(self, o): return [b for a in o.args for b in (a if type(a) is tuple else [a]) if _is_node(b)]
     def dead(self, i, t): return self.last.get(i, -1)<=t
     def put(self, t, o):
-        "Where the result of the call `o`, the `t`th, is to lie, or `None`; arguments that are read for the last time make room"
+        "The place for the result of `o`, call number `t`, or `None` for a new tensor; arguments that are not read again are freed"
         reads,to = set(self.reads(o)),None
         if o.f=='full' or o.f not in ('each', *MASKS) and reads & self.full:
             old = {self.place[a] for a in reads if self.dead(a, t) and self.place[a].startswith('t_')}
@@ -183,14 +183,14 @@ class _Places:
         return f't_{self.temporaries-1}'
     @property
     def copies(self):
-        "Pairs (column, where its new value lies) that remain in the end"
+        "Pairs (column, place of its new value) that remain to be copied at the end"
         ends = {n: self.place[i] for n,i in self.out.items() if self.place[i]!=n}
-        if ends.keys() & {*ends.values()}: raise NotImplementedError('States change places')
+        if ends.keys() & {*ends.values()}: raise NotImplementedError('states swap their values')
         return ends.items()
 
 # %% ../../../nbs/core/backends/07_blocks.ipynb #c8f4f515
 def block_source(prog, columns):
-    "The source of the step of `prog` on blocks of these `columns`, and the functions of rows that it calls"
+    "The source of the step of `prog` on blocks of these `columns`, and the row functions that it calls"
     calls = CallList(prog)
     places,fs,body = _Places(prog, calls),[],[]
     def text(a): return places.place[a] if _is_node(a) else f'e[{a[1:]}]' if a[0]=='.' else a
@@ -203,7 +203,7 @@ def block_source(prog, columns):
         to = places.put(t, o)
         if name=='full': body.append(f'{to}.fill_({words[0]})')
         else: body.append(f"{name}({', '.join([*words, f'out={to}'])})" if to else f"n{o.node} = {name}({', '.join(words)})")
-        if o.f in MASKS and any(o.node in u.args[u.f=='where':] for u in calls.calls): raise NotImplementedError('Arithmetic with a mask')
+        if o.f in MASKS and any(o.node in u.args[u.f=='where':] for u in calls.calls): raise NotImplementedError('arithmetic with a mask')
     body += [f'{n}.copy_({w})' for n,w in places.copies]
     def named(letter, ns, what): return [f"    {', '.join(f'{letter}{i}' for i in range(len(ns)))}, = {what}"] if ns else []
     L = ['def step(blocks, c, e, room, as_tensors, as_scalars):', *named('c', prog.consts, 'c'),
@@ -219,7 +219,7 @@ class Room:
     "Temporaries for blocks of at most `n` numbers of `dtype`"
     def __init__(self, n, dtype): self.n,self.dtype,self.base,self.views = n,dtype,[],{}
     def __call__(self, p, n):
-        "Memory for `n` temporaries that lie as the block `p` does"
+        "Memory for `n` temporaries with the shape and strides of the block `p`"
         key = p.shape,p.stride()
         self.base += [torch.empty(self.n, dtype=self.dtype) for _ in range(n-len(self.base))]
         views = self.views.setdefault(key, [])
@@ -227,7 +227,7 @@ class Room:
         return views[:n]
 
 def cut_blocks(rule, part):
-    "Rows (weight, gradient, state …) of the weights of `part`, cut into blocks as the `rule` allows it"
+    "The rows (weight, gradient, state …) of the weights of `part`, split into blocks as far as `rule` allows it"
     n = min(BLOCK*torch.get_num_threads(), engine.PIECE//part.dtype.itemsize)
     rows = [row for row in zip(part.ps, part.gs, *part.bufs.values()) if row[0].numel()]
     return [o for row in rows for o in (_cutting(rule, n)(row) if row[0].numel()>n else [[t.detach() for t in row]])]
@@ -235,7 +235,7 @@ def cut_blocks(rule, part):
 # %% ../../../nbs/core/backends/07_blocks.ipynb #fefe7cde
 @lru_cache(maxsize=None)
 def block_build(source, fs):
-    "The function that `source` defines, with `fs` as the functions of rows"
+    "Compile `source`, with `fs` as its row functions, and return the function `step`"
     space = {**vars(torch), **{f'f{i}': f for i,f in enumerate(fs)}}
     exec(compile(source, '<fastopt block>', 'exec'), space)
     return space['step']
@@ -252,21 +252,21 @@ def _on_blocks(rule, part, prog, k, step):
     if not (blocks := cut_blocks(rule, part)): return
     top = torch.finfo(part.dtype).max
     def as_tensors(xs): return torch.tensor(xs, dtype=part.dtype).unbind()
-    def as_scalars(xs): return [x if not abs(x)>top else copysign(inf, x) for x in xs] # PyTorch refuses what is too large for the dtype
+    def as_scalars(xs): return [x if not abs(x)>top else copysign(inf, x) for x in xs] # PyTorch rejects larger ones
     n = max(o[0].numel() for o in blocks)
     if 'room' not in part.cache or part.cache['room'].n<n: part.cache['room'] = Room(n, part.dtype)
     step(blocks, prog.table[k].tolist(), prog.extras[k], part.cache['room'], as_tensors, as_scalars)
 
 # %% ../../../nbs/core/backends/07_blocks.ipynb #2f72ac2a
 def _planned(rule, b, hypers):
-    "The `hypers` with memos to write to, and pairs (program, function), or `None` where the rule must run on lists"
+    "The `hypers` with writable memos, and pairs (program, function), or `None` if the rule has to run on lists"
     if 'blocks' not in b.cache: b.cache['blocks'] = takes_blocks(rule, b)
     if not b.cache['blocks']: return None
     try: own,progs = step_programs(rule, b, hypers)
-    except Exception: return None # Lists can do more, and say better what is wrong with a term
+    except Exception: return None # Lists support more, and their errors explain better what is wrong with a term
     def build(prog):
         try: return block_build(*block_source(prog, ('p', 'g', *b.bufs)))
-        except NotImplementedError: return None # There is no call of PyTorch for an operation
+        except NotImplementedError: return None # PyTorch has no function for an operation
     for o in progs:
         if ('block', o.key) not in b.cache: b.cache['block', o.key] = build(o)
     found = [(o, b.cache['block', o.key]) for o in progs]
@@ -281,7 +281,7 @@ def _run_planned(rule, b, own, found, sets=None):
             if rule.memos: b.part([j]).memorize(own[j])
 
 def foreach(rule, b, hypers, sets=None):
-    "Run `rule` on the batch `b` with PyTorch's own functions: in blocks where that can be, else as lists of tensors"
+    "Run `rule` on the batch `b` with PyTorch's own functions, in blocks if possible, otherwise as lists of tensors"
     plan = _planned(rule, b, hypers)
     if plan is None: return (yield from on_lists(rule, b, hypers, sets))
     _run_planned(rule, b, *plan, sets)

@@ -1,4 +1,4 @@
-"""A folder whose code is loaded only if it is whole, and nobody else's
+"""Compiled kernels are kept in a folder, and loaded only if they are intact and nobody else could have written them
 
 Docs: https://fastopt.github.io/fastopt/core/backends/cache.html.md"""
 
@@ -17,34 +17,34 @@ from warnings import warn
 
 # %% ../../../nbs/core/backends/01_cache.ipynb #3ea9298d
 def cache_dir():
-    "Where compiled kernels are kept"
+    "The folder for compiled kernels: `FASTOPT_CACHE`, or `fastopt` in the user's cache folder"
     if own := os.environ.get('FASTOPT_CACHE'): return Path(own).absolute()
     home = Path(os.environ.get('XDG_CACHE_HOME', ''))
-    if not home.is_absolute(): # Then it counts as not set, says its standard
+    if not home.is_absolute(): # The XDG standard says to ignore a relative path
         try: home = Path.home()/'.cache'
-        except RuntimeError: home = Path(gettempdir())/f'cache-{os.getuid()}' # A user without a name, as in some containers
+        except RuntimeError: home = Path(gettempdir())/f'cache-{os.getuid()}' # A user without a home, as in some containers
     return home/'fastopt'
 
 # %% ../../../nbs/core/backends/01_cache.ipynb #d4dddcc0
 def foreign_reason(path):
-    "Why the code in file or folder `path` may be somebody else's, `None` if it is not"
+    "Why somebody else may have written the file or folder `path`, or `None` if nobody else can have"
     st = path.stat()
-    if not hasattr(os, 'geteuid'): return None # Windows keeps others out of a user's folders
-    if st.st_uid not in (os.geteuid(), 0): return 'belongs to somebody else'
-    return 'can be written to by others (chmod go-w ends that)' if st.st_mode & 0o022 else None
+    if not hasattr(os, 'geteuid'): return None # Windows protects a user's folders from others
+    if st.st_uid not in (os.geteuid(), 0): return 'belongs to another user'
+    return 'can be written to by others (run chmod go-w)' if st.st_mode & 0o022 else None
 
-warn_once = lru_cache(maxsize=None)(warn) # Once for each message
+warn_once = lru_cache(maxsize=None)(warn) # Each message is shown once
 
 def trusted_folder():
-    "`cache_dir`, made if it is not there; `None` if it cannot be, or if what is in it may be somebody else's"
+    "Make `cache_dir` if necessary and return it; `None`, with a warning, if that fails or if others could have written to it"
     folder = cache_dir()
     try:
         folder.mkdir(0o755, parents=True, exist_ok=True)
-        folder = folder.resolve() # A link may lead elsewhere a moment later
+        folder = folder.resolve() # A link could point elsewhere a moment later
         why = foreign_reason(folder)
     except (OSError, RuntimeError) as e: why = f'cannot be used ({e})'
     if not why: return folder
-    warn_once(f'{folder} {why}: each process compiles its own kernels, and keeps none. Choose a folder of your own with FASTOPT_CACHE')
+    warn_once(f'{folder} {why}, so each process compiles its own kernels and keeps none. Set FASTOPT_CACHE to a folder of your own')
 
 # %% ../../../nbs/core/backends/01_cache.ipynb #36ae58e6
 def kept_name(key, data, end='.so'):
@@ -52,25 +52,25 @@ def kept_name(key, data, end='.so'):
     return f'{key}-{hashlib.sha256(data).hexdigest()[:32]}{end}'
 
 def load_kept(
-    folder, # Where to look
-    key, # Of the kernel
-    load, # Function of a path that gives the kernel, or raises OSError, ImportError or AttributeError
-    end='.so' # Of the file's name
+    folder, # Folder of kept kernels
+    key, # Key of the kernel
+    load, # Function of a path that returns the kernel, or raises OSError, ImportError or AttributeError
+    end='.so' # Ending of the file's name
 ):
-    "The kernel of a file in `folder`, `None` if none is sound"
+    "Load the kernel `key` from `folder`, or return `None` if there is no intact file"
     for path in folder.glob(f'{key}-*{end}'):
-        with suppress(OSError, ImportError, AttributeError): # Another process may just remove it, too
-            if path.is_file() and (why := foreign_reason(path)): warn_once(f'{path} {why}: it is not loaded, its kernel is compiled again')
+        with suppress(OSError, ImportError, AttributeError): # Another process may remove the file at the same time
+            if path.is_file() and (why := foreign_reason(path)): warn_once(f'{path} {why}; its kernel is compiled again, not loaded')
             elif path.is_file() and path.name==kept_name(key, path.read_bytes(), end): return load(path)
             else: path.unlink()
 
 def keep(
     path, # File to keep
-    folder, # Where
-    key, # Of the kernel in it
-    end='.so' # Of the kept file's name
+    folder, # Folder of kept kernels
+    key, # Key of the kernel in the file
+    end='.so' # Ending of the kept file's name
 ):
-    "A copy of `path` in `folder`, or `path` itself if there is no room for one"
+    "Copy `path` to `folder` and return the copy, or `path` itself, with a warning, if that fails"
     try:
         with TemporaryDirectory(prefix='part-', dir=folder) as d:
             part,data = Path(d)/'kernel',path.read_bytes()
@@ -80,5 +80,5 @@ def keep(
                 os.fsync(f.fileno())
             part.chmod(0o644)
             return part.replace(folder/kept_name(key, data, end))
-    except OSError as e: warn_once(f'A kernel cannot be kept in {folder}: {e}. Make room, or choose another folder with FASTOPT_CACHE')
+    except OSError as e: warn_once(f'A kernel cannot be kept in {folder}: {e}. Make room, or set FASTOPT_CACHE to another folder')
     return path

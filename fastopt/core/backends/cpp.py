@@ -1,4 +1,4 @@
-"""The backend for CPUs: loops that the compiler vectorizes, one call for all tensors
+"""The backend for CPUs: loops that the compiler vectorizes, with one call for all tensors
 
 Docs: https://fastopt.github.io/fastopt/core/backends/cpp.html.md"""
 
@@ -49,7 +49,7 @@ static inline float log_(float x) {
         - 1.6668057665e-1f)*f + 2.0000714765e-1f)*f - 2.4999993993e-1f)*f + 3.3333331174e-1f)*f*z - 2.12194440e-4f*n - 0.5f*z;
     r = f + r + 0.693359375f*n;
     r = x < INFINITY ? r : x; r = x == 0 ? -INFINITY : r; return x < 0 ? NAN : r; }
-// A mean that is 0 by definition is 0 of infinity, too
+// A mean that is 0 by definition is 0 even if the sum is infinite
 static inline double scaled(double part, double scale) { return scale ? part*scale : 0; }
 // Sums of rows of n numbers: into `out` if a row begins and ends in the block, else into `edge`
 template <typename F> struct Sum { F *out; int64_t n; double scale, *edge, part; bool open;
@@ -85,9 +85,9 @@ def cpp_source(k):
     "The C++ source of `Kernel` `k`"
     by_row = k.row_nodes
     lines,results = formulas(k.prog, k.phase, SPELLING, by_row)
-    once = [o for o in lines if any(o.startswith(f't{i} = ') for i in by_row)] # Once a row: compilers would divide for each number again
+    once = [o for o in lines if any(o.startswith(f't{i} = ') for i in by_row)] # Compilers would divide for each number
     def at(c): return 'grads[t]' if c=='g' else f'table[t*{len(k.table)} + {k.table.index(c)}]'
-    # g++ 12 vectorizes no copy of a struct
+    # g++ 12 does not vectorize copies of a struct
     def put(c, o): return f'at_{c}[i].b = bf16({o}).b' if k.dtypes[c]==torch.bfloat16 else f'at_{c}[i] = {o}'
     nr,ns,stores = len(k.rows),len(k.phase.sums),[c for c in k.columns if c in results]
     L = [_CPP_HEAD + f'typedef {_CT[k.dtype]} F; typedef {_CT[k.wdtype]} W; enum {{ DROP = {DROP.get(k.wdtype, 0)} }};',
@@ -123,9 +123,9 @@ def cpp_source(k):
 # %% ../../../nbs/core/backends/02_cpp.ipynb #e4fbfafa
 @lru_cache
 def compiler():
-    "The C++ compiler: `CXX`, or the first of the usual ones, or `None`"
+    "The path of the C++ compiler: `CXX`, or the first of the usual ones that is installed, or `None`"
     found = first(map(shutil.which, filter(None, (os.environ.get('CXX'), 'c++', 'g++', 'clang++'))))
-    return found and os.path.abspath(found) # It is called in another folder
+    return found and os.path.abspath(found) # It will be called in another folder
 
 @lru_cache
 def _processor():
@@ -135,12 +135,12 @@ def _processor():
 
 # %% ../../../nbs/core/backends/02_cpp.ipynb #21b6eccf
 FLAGS = '-O3 -march=native -std=c++17 -fPIC -shared -fno-math-errno -fno-trapping-math -ffp-contract=fast -fopenmp'.split()
-PATIENCE = 300 # Seconds for what takes about one
-_failed = {} # Why, by compiler or by key of a kernel: a step would else wait for the same again
+PATIENCE = 300 # Timeout in seconds for a compilation, which takes about one second
+_failed = {} # Error messages by compiler or key of a kernel, so that steps do not wait for the same failure again
 
 def _run(cmd, folder):
-    "Run `cmd` in `folder`: did it end well, and what did it say?"
-    with open(folder/'said', 'wb') as f: # No pipe: what a stopped command leaves behind might hold it open
+    "Run `cmd` in `folder`; return whether it succeeded, and its output"
+    with open(folder/'said', 'wb') as f: # Not a pipe, which child processes of a stopped command might hold open
         p = subprocess.Popen(cmd, cwd=folder, stdin=subprocess.DEVNULL, stdout=f, stderr=f, start_new_session=True)
     try: return not p.wait(PATIENCE),(folder/'said').read_text(encoding='utf-8', errors='replace')
     except subprocess.TimeoutExpired:
@@ -152,27 +152,27 @@ def _run(cmd, folder):
             p.wait()
 
 def _compile(source, folder):
-    "The library that `source` becomes, in `folder`"
+    "Compile `source` in `folder`, and return the path of the library"
     (folder/'kernel.cpp').write_text(source, encoding='utf-8')
-    for flags in (FLAGS, FLAGS[:-1]): # Apple's clang has no OpenMP: one thread then
+    for flags in (FLAGS, FLAGS[:-1]): # Apple's clang has no OpenMP, and its kernels use one thread
         well,said = _run([compiler(), *flags, 'kernel.cpp', '-o', 'kernel.so'], folder)
         if well and (folder/'kernel.so').exists(): return folder/'kernel.so'
-    raise RuntimeError(f"{compiler()} failed: {said[-500:].strip() or 'no word of why'}; mend it, or set CXX to another compiler")
+    raise RuntimeError(f"{compiler()} failed: {said[-500:].strip() or 'without a message'}; repair it, or set CXX to another compiler")
 
 # %% ../../../nbs/core/backends/02_cpp.ipynb #1ffaa187
 def _load(lib):
-    "The function `kernel` in the library `lib`"
+    "Load the function `kernel` from the library `lib`"
     f = ctypes.CDLL(str(lib)).kernel
     f.argtypes,f.restype = [ctypes.c_void_p]*6 + [ctypes.c_int64]*2 + [ctypes.c_void_p]*2 + [ctypes.c_int] + [ctypes.c_void_p]*4,None
     return f
 
 def _make(source, key, folder):
-    "The function `kernel` of the C++ `source`, compiled, and kept in `folder` if there is one"
-    with TemporaryDirectory(prefix='fastopt-', ignore_cleanup_errors=True) as d: # Windows removes no library that is in use
+    "Compile the C++ `source`, keep the library in `folder` unless that is `None`, and return its function `kernel`"
+    with TemporaryDirectory(prefix='fastopt-', ignore_cleanup_errors=True) as d: # Windows cannot remove a library that is in use
         lib = _compile(source, Path(d))
         try: return _load(keep(lib, folder, key) if folder else lib)
         except (OSError, AttributeError) as e:
-            raise RuntimeError(f'{compiler()} made what cannot be loaded: {e}; set CXX to another compiler') from e
+            raise RuntimeError(f'{compiler()} made a library that cannot be loaded: {e}; set CXX to another compiler') from e
 
 @lru_cache(maxsize=None)
 def cpp_build(source):
@@ -189,15 +189,15 @@ def cpp_build(source):
 
 # %% ../../../nbs/core/backends/02_cpp.ipynb #3e6e0265
 class CppLauncher(Launcher):
-    "Runs a kernel in C++ on a CPU"
+    "Launches a C++ kernel on a CPU"
     sums = True
     @staticmethod
     def build(k): return cpp_build(cpp_source(k))
-    weights = 32768 # For which a thread is worth waking
+    weights = 32768 # Number of weights from which another thread pays off
     def place(self, columns):
         nodes = [self.k.prog.nodes[i] for i in self.k.phase.sums]
         of = np.array([[sum_rows(op, p, *above) for op,_,*above in nodes] for p in self.ps]).reshape(len(self.ps), len(nodes), 2)
-        self.outs = np.zeros((len(self.ps), len(nodes)), dtype=np.int64) # Where each sum goes
+        self.outs = np.zeros((len(self.ps), len(nodes)), dtype=np.int64) # Addresses of the sums
         self.summing = self.outs,of[...,0].astype(np.int64),np.ascontiguousarray(of[...,1]),np.zeros((len(self.tid), len(nodes), 2))
         self.fixed,self.last = [[o.ctypes.data for o in os] for os in ((self.rows, self.sizes), self.summing)]
     def threads(self, b, tid): return min(torch.get_num_threads(), len(tid), 1 + b.size//self.weights)

@@ -1,4 +1,4 @@
-"""The backend for devices that have neither Triton nor a C++ compiler: `torch.compile`, tensor by tensor
+"""The backend for devices without Triton and C++: `torch.compile`, tensor by tensor
 
 Docs: https://fastopt.github.io/fastopt/core/backends/inductor.html.md"""
 
@@ -26,19 +26,19 @@ def torch_source(k):
     lines,results = formulas(k.prog, k.phase, SPELLING)
     L = [f"def kernel({', '.join([*(f'at_{c}' for c in k.columns), *k.consts])}):"]
     L += [f'    {c} = at_{c}.to(F)' for c in k.phase.loads] + [f'    {o}' for o in lines]
-    L += [f'    new_{c} = {o}' for c,o in results.items()] # All is read before anything is written
+    L += [f'    new_{c} = {o}' for c,o in results.items()] # Everything is read before anything is written
     return '\n'.join([*L, *(f'    at_{c}.copy_(new_{c})' for c in results), ''])
 
 @lru_cache(maxsize=None)
 def torch_build(source, dtype, wdtype):
-    "The PyTorch `source`, compiled"
+    "Compile the PyTorch `source` for state of `dtype` and weights of `wdtype`, and return its function `kernel`"
     ns = dict(torch=torch, F=dtype, W=wdtype, dither=dither)
     exec(compile(source, f'<fastopt {hashlib.sha256(source.encode()).hexdigest()[:12]}>', 'exec'), ns)
     return torch.compile(ns['kernel'], dynamic=True, fullgraph=True)
 
 # %% ../../../nbs/core/backends/04_inductor.ipynb #3420b2ee
 class TorchLauncher(Launcher):
-    "Runs a kernel by `torch.compile`"
+    "Launches a kernel compiled by `torch.compile`, once for each weight"
     @staticmethod
     def build(k): return torch_build(torch_source(k), k.dtype, k.wdtype)
     def __call__(self, b, numbers, columns):

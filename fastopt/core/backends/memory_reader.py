@@ -1,4 +1,4 @@
-"""One call that looks at all tensors of a list, where a C++ compiler is there anyway
+"""One compiled call inspects all tensors of a list, if there is a C++ compiler
 
 Docs: https://fastopt.github.io/fastopt/core/backends/memory_reader.html.md"""
 
@@ -19,7 +19,7 @@ READER_SOURCE = r"""
 #include <cstdint>
 struct Tensor { char *impl; };
 struct Reader {
-    int64_t type_at, tensor_at; // In a Python object
+    int64_t type_at, tensor_at; // Offsets in a Python object
     char *(*item)(void *, intptr_t);
     bool (*is_neg)(const Tensor &);
     int32_t (*layout)(Tensor *, int32_t *), (*dtype)(Tensor *, int32_t *);
@@ -54,13 +54,13 @@ extern "C" int64_t kernel(const Reader *r, void *list, int64_t n, const int64_t 
 
 # %% ../../../nbs/core/backends/06_memory_reader.ipynb #095c2194
 def _at(o, i):
-    "The whole number `i` bytes into the object `o`"
+    "The int64 at offset `i` in bytes of the object `o`"
     return ctypes.c_int64.from_address(id(o) + i).value
 
 def _place(ts, of, begin, end):
-    "Where in each of the objects `ts`, between bytes `begin` and `end`, there is what the function `of` says of it"
+    "The only offset between `begin` and `end` at which each of the objects `ts` holds the number `of(object)`; raise if there are others"
     places = [i for i in range(begin, end, 8) if all(_at(t, i)==of(t) for t in ts)]
-    if len(places)!=1: raise RuntimeError('objects do not look alike')
+    if len(places)!=1: raise RuntimeError('no single offset fits all objects')
     return places[0]
 
 class _Subclass(Tensor): pass
@@ -72,10 +72,11 @@ _CODES,_ASKED = 'layout dtype device_type device_index'.split(),'dim sizes strid
 def _address(f): return ctypes.cast(f, ctypes.c_void_p).value
 
 class Reader:
-    "The compiled function, and what it must know of Python and PyTorch; raises where objects are not as it takes them to be"
+    "The compiled function, with the offsets and addresses that it needs; raises an error if objects do not have the expected layout"
     def __init__(self):
-        if platform.python_implementation()!='CPython' or sysconfig.get_config_var('Py_GIL_DISABLED'): raise RuntimeError('another Python')
-        a,lib = torch.zeros(2, 3),ctypes.CDLL(torch._C.__file__) # Finds what it was linked with, too
+        if platform.python_implementation()!='CPython' or sysconfig.get_config_var('Py_GIL_DISABLED'):
+            raise RuntimeError('the memory reader needs CPython with the GIL')
+        a,lib = torch.zeros(2, 3),ctypes.CDLL(torch._C.__file__) # It also finds symbols of the libraries that it is linked with
         ts = [a, a[1:], torch.nn.Parameter(a), a.as_subclass(_Subclass)]
         self.of_code = {o: getattr(lib, f'aoti_torch_get_{o}') for o in _CODES}
         asked = [getattr(lib, o) for o in (_IS_NEG, *(f'aoti_torch_get_{o}' for o in _ASKED))]
@@ -84,25 +85,25 @@ class Reader:
         self.tensor_at = _place(ts, lambda t: t._cdata, object.__basicsize__, Tensor.__basicsize__)
         self.given = np.array([self.type_at, self.tensor_at, *map(_address, functions)], np.int64)
         pointer,number = ctypes.c_void_p,ctypes.c_int64
-        make = ctypes.PYFUNCTYPE(number, pointer, ctypes.py_object, number, pointer, pointer) # Keeps Python's lock
+        make = ctypes.PYFUNCTYPE(number, pointer, ctypes.py_object, number, pointer, pointer) # Keeps the GIL
         self.f = make(_address(cpp_build(READER_SOURCE)))
     def codes(self, t):
-        "What PyTorch calls the layout, the dtype and the device of `t`"
-        if _at(t, self.tensor_at)!=t._cdata: raise RuntimeError('a tensor is not where those of other objects are')
+        "Yield PyTorch's codes for the layout, the dtype, and the type and index of the device of `t`"
+        if _at(t, self.tensor_at)!=t._cdata: raise RuntimeError('a tensor has another offset than those of other objects')
         n,tensor = ctypes.c_int32(),ctypes.c_void_p(id(t) + self.tensor_at)
         for f in self.of_code.values():
-            if f(tensor, ctypes.byref(n)): raise RuntimeError('PyTorch does not know a code')
+            if f(tensor, ctypes.byref(n)): raise RuntimeError('PyTorch has no code for this tensor')
             yield n.value
     def __call__(self, ts, forms, at):
-        "Have the tensors in the list `ts` these `forms`? Writes where they lie into the array `at`"
+        "Do the tensors in the list `ts` have these `forms`? Their addresses are written into the array `at`"
         return not self.f(self.given.ctypes.data, ts, len(ts), forms.ctypes.data, at.ctypes.data)
 
 # %% ../../../nbs/core/backends/06_memory_reader.ipynb #c76d42a8
 class Forms:
-    "`Forms(ts, reader)(us)` is where the tensors `us` lie, or `None` if one is not like that of `ts`, lacks memory, or cannot be read"
+    "`Forms(ts, reader)(us)` returns the addresses of the tensors `us`, or `None` if one differs from `ts`, lacks memory or is unreadable"
     def __init__(self, ts, reader):
         def form(t): return [id(type(t)), t.element_size(), byte_span(t), *reader.codes(t), t.is_neg(), t.ndim, *t.shape, *t.stride()]
-        self.reader,self.n,self.types = reader,len(ts),set(map(type, ts)) # A type that is kept keeps its address
+        self.reader,self.n,self.types = reader,len(ts),set(map(type, ts)) # A reference to each type keeps its address valid
         self.forms = np.array([n for t in ts for n in form(t)], np.int64)
     def __call__(self, ts):
         at = np.empty(self.n, np.int64)
@@ -110,7 +111,7 @@ class Forms:
 
 # %% ../../../nbs/core/backends/06_memory_reader.ipynb #1ad83212
 def _trial():
-    "Tensors that differ from each other in one thing"
+    "Tensors for the trial, which differ from each other in one property"
     a,wide = torch.arange(6.).view(2, 3),torch.zeros(4, 6)
     freed,cut,given_back,behind,empty = a.clone(),a.clone(),a.clone(),wide.clone()[2:,:3],torch.zeros(5)[5:]
     for t,n in ((freed, 0), (cut, 20), (given_back, 0), (given_back, 8), (behind, 48), (empty, 0)): t.untyped_storage().resize_(n)
@@ -119,7 +120,7 @@ def _trial():
         a[:0], torch.zeros(5)[5:], torch.ones(()), a.to_sparse(), a.to('meta'), wide.view(2, 2, 3, 2).to(memory_format=torch.channels_last)]
 
 def _agrees(reader):
-    "Does the `reader` see in every tensor of a trial what Python sees?"
+    "Does the `reader` agree with Python on every pair of the trial's tensors?"
     ts = _trial()
     def is_read(t): return is_plain(t) and t.layout==torch.strided
     layouts,at = list(map(layout_of, ts)),[addresses([t]) if is_read(t) and not lacks_memory(t) else None for t in ts]
@@ -132,15 +133,15 @@ def _agrees(reader):
 @lru_cache
 @torch.no_grad()
 def memory_reader():
-    "The `Reader`, or `None` where it cannot be had, or where a trial shows that it does not see what Python sees"
+    "The `Reader`, made once, or `None` if it cannot be made or fails the trial"
     try:
         reader = Reader()
         return reader if _agrees(reader) else None
-    except Exception: return None # What is not public may fail in any way
+    except Exception: return None # Private interfaces may fail in any way
 
 # %% ../../../nbs/core/backends/06_memory_reader.ipynb #e57dfa5c
 class CppMemoryCheck:
-    "The `MemoryCheck` `slow` of the tensors `ts` in one call, which leaves to `slow` what is not as it was"
+    "Does what the `MemoryCheck` `slow` of the tensors `ts` does, in one call, and calls `slow` if anything has changed"
     def __init__(self, ts, slow, reader): self.slow,self.spans,self.fits = slow,slow.spans,Forms(ts, reader)
     def __call__(self, ts):
         at = self.fits(ts)
@@ -150,7 +151,7 @@ def speed_up(
     looks, # Dict of column name to its `MemoryCheck`
     columns # Dict of column name to its list of tensors
 ):
-    "`looks`, each as a `CppMemoryCheck` where that can be had"
+    "Replace each check in `looks` by a `CppMemoryCheck`, or return `looks` if there is no reader"
     reader = memory_reader()
     def fast(k, o): return o if isinstance(o, CppMemoryCheck) else CppMemoryCheck(columns[k], o, reader)
     try: return {k: fast(k, o) for k,o in looks.items()} if reader else looks

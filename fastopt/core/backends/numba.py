@@ -1,4 +1,4 @@
-"""The backend for CPUs without a C++ compiler: the same loops in Python, which Numba compiles
+"""The backend for CPUs without a C++ compiler: the same loops in Python, compiled by Numba
 
 Docs: https://fastopt.github.io/fastopt/core/backends/numba.html.md"""
 
@@ -115,7 +115,7 @@ def nb_largest(a, b): return nb_where(a != a, a, nb_where(a > b, a, b))
 ''', nb_least='''
 def nb_least(a, b): return nb_where(a != a, a, nb_where(a < b, a, b))
 ''', nb_scaled='''
-def nb_scaled(part, scale): return nb_where(scale != 0., part*scale, 0.) # A mean that is 0 by definition, also of infinity
+def nb_scaled(part, scale): return nb_where(scale != 0., part*scale, 0.) # A mean that is 0 by definition is 0 even if the sum is infinite
 ''', nb_dither='''
 def nb_dither(x, i, seed, drop):
     h,low = uint32(uint32(uint32(i)*uint32(0x9E3779B1)) + uint32(uint32(seed)*uint32(0x85EBCA77))),uint32((1 << drop) - 1)
@@ -159,7 +159,7 @@ def _read(dtype, f, text): return f'nb_from_{_NT[dtype]}({text})' if dtype in DR
 def _write(dtype, text): return f'nb_to_{_NT[dtype]}({text})' if dtype in DROP else text
 
 def _loops(k, lines, results):
-    "The loops over blocks, stretches and elements, as in C++"
+    "The lines of the loops over blocks, runs within a row, and elements, as in C++"
     def at(c): return '_grads[_t]' if c=='g' else f'_table[_t, {k.table.index(c)}]'
     sums,rows = list(enumerate(k.phase.sums)),list(enumerate(k.rows))
     L = ['    for _b in range(_first, _last):','        _t,_s = int64(_tid[_b]),_off[_b]',
@@ -183,7 +183,7 @@ def _loops(k, lines, results):
 
 # %% ../../../nbs/core/backends/05_numba.ipynb #5fe5ebb6
 _NUMBA_JOIN = '''
-    if _join: # Rows that go on in the next block
+    if _join: # Rows that continue in the next block
         for _j in range(_lens.shape[1]):
             _part = 0.
             for _b in range(_tid.shape[0]):
@@ -197,7 +197,7 @@ _NUMBA_JOIN = '''
 '''
 
 def numba_source(k):
-    "The Python source for Numba of the `Kernel` `k`"
+    "The source of the `Kernel` `k` in Python, for Numba"
     lines,results = formulas(k.prog, k.phase, SPELLING)
     L = ['def kernel(_table, _grads, _rows, _sizes, _tid, _off, _first, _last, _BLOCK, '
         '_numbers, _which, _outs, _lens, _scales, _edges, _join):']
@@ -215,18 +215,18 @@ def numba_source(k):
 # %% ../../../nbs/core/backends/05_numba.ipynb #b29fe2cc
 @lru_cache
 def numba_installed():
-    "Is Numba there? It is not imported for that, which takes half a second"
+    "Is Numba installed? It is not imported, which would take half a second"
     return find_spec('numba') is not None
 
 class _Kept:
-    "The machine code of the kernel `key` in the cache folder, as Numba's dispatchers ask for it"
+    "The machine code of the kernel `key` in the cache folder, with the interface that Numba's dispatchers use"
     def __init__(self, key): self.key = key
     def load_overload(self, sig, context):
         from numba.core.compiler import CompileResult
-        context.refresh() # Else what machine code calls is not there
+        context.refresh() # Makes the functions available that the machine code calls
         def load(path):
             try: return CompileResult._rebuild(context, *pickle.loads(path.read_bytes()))
-            except Exception as e: raise OSError(f'{path} cannot be loaded') from e # It may fail in any way
+            except Exception as e: raise OSError(f'{path} cannot be loaded') from e # Unpickling may fail in any way
         folder = trusted_folder()
         return folder and load_kept(folder, self.key, load, '.numba')
     def save_overload(self, sig, result):
@@ -238,7 +238,7 @@ class _Kept:
             keep(path, folder, self.key, '.numba')
 
 # %% ../../../nbs/core/backends/05_numba.ipynb #ac449b30
-_failed = {} # Why, by key of a kernel: each step would else wait for the same again
+_failed = {} # Error messages by key of a kernel, so that steps do not wait for the same failure again
 _ARGS = '''void(int64[:,::1], int64[::1], int64[:,::1], int64[::1], int32[::1], int64[::1], int64, int64, int64, float64[:,::1], int32[::1],
     int64[:,::1], int64[:,::1], float64[:,::1], float64[:,:,::1], boolean)'''
 
@@ -254,39 +254,39 @@ def _compile(source, key):
 
 @lru_cache(maxsize=None)
 def numba_build(source):
-    "The function `kernel` of the Python `source`, compiled or taken from the cache"
+    "The function `kernel` of the Python `source`, compiled or loaded from the cache"
     import llvmlite, numba
     from numba.core.registry import cpu_target
     on = numba.__version__,llvmlite.__version__,platform.python_version(),*cpu_target.target_context.codegen().magic_tuple()
     key = hashlib.sha256('|'.join([source, *map(str, on)]).encode()).hexdigest()[:24]
     if key not in _failed:
         try: return _compile(source, key)
-        # Its errors have no kind in common
+        # Its errors have no common base class
         except Exception as e: _failed[key] = f'Numba {numba.__version__} failed: {type(e).__name__}: {str(e)[:500]}'
     raise RuntimeError(_failed[key])
 
 # %% ../../../nbs/core/backends/05_numba.ipynb #10c84fd6
-WORTH = 2**17 # Weights for which one more thread is worth waking
+WORTH = 2**17 # Number of weights from which another thread pays off
 
 @lru_cache(maxsize=1)
 def _pool(pid): return ThreadPoolExecutor(os.cpu_count(), 'fastopt')
 
 def run_in_threads(fs):
-    "Call the functions `fs`, the last in this thread, each other in one of its own"
+    "Call the functions `fs` in parallel, the last one in this thread and each other one in a thread of its own"
     def begin(f):
         try: return _pool(os.getpid()).submit(f)
-        except RuntimeError: f() # At the end of Python no thread begins
+        except RuntimeError: f() # No thread can start while Python exits
     *others,mine = fs
     begun = [o for o in map(begin, others) if o]
     try:
         mine()
         wait(begun)
-    finally: wait(begun) # After an interrupt, too, no thread may still write
+    finally: wait(begun) # Also after an interrupt, so that no thread is still writing
     for o in begun: o.result()
 
 # %% ../../../nbs/core/backends/05_numba.ipynb #74c25ba8
 class NumbaLauncher(CppLauncher):
-    "Runs a kernel that Numba has compiled on a CPU"
+    "Launches a kernel compiled by Numba on a CPU, in several threads"
     weights = WORTH
     @staticmethod
     def build(k): return numba_build(numba_source(k))

@@ -77,20 +77,20 @@ def row_in_block(first, n, BLOCK: tl.constexpr):
 
 # %% ../../../nbs/core/backends/03_triton.ipynb #7d08c2b9
 class PartialSum(NamedTuple):
-    "A sum whose parts blocks leave behind"
-    node: int # Of the program
+    "A sum that blocks store in parts"
+    node: int # Index of its node in the program
     op: str # One of `SUMS`
-    above: tuple # What else the operation was given
-    before: int # Places for parts that each block has before those of this sum
+    above: tuple # Further arguments of the operation
+    before: int # Number of places for parts that each block has before those of this sum
 
     @property
     def by_row(self):
-        "Is there a sum for each row? A block then needs two places, one for a row begun before it and one for a row that goes on after it"
+        "Is there a sum for each row? Each block then needs two places, for a row that began before it and a row that continues after it"
         return self.op=='row_mean'
     def rows(self, p): return sum_rows(self.op, p, *self.above)
 
 def partial_sums(k):
-    "The `PartialSum`s of the `Kernel` `k`"
+    "The `PartialSum`s of the `Kernel` `k`, as a list"
     found,before = [],0
     for i in k.phase.sums:
         op,_,*above = k.prog.nodes[i]
@@ -99,7 +99,7 @@ def partial_sums(k):
     return found
 
 def _sum_lines(k):
-    "The lines of `kernel` that sum up what its block returned"
+    "The lines of `kernel` that sum what its block returned, and store the parts"
     rows,L = [s for s in partial_sums(k) if s.by_row],[]
     def at(s, j): return f'tl.load(sums + _t*{2*len(rows)} + {2*rows.index(s) + j})'
     for s in partial_sums(k):
@@ -111,7 +111,7 @@ def _sum_lines(k):
 
 # %% ../../../nbs/core/backends/03_triton.ipynb #5f3c31cd
 def _skip_lines(k):
-    "The lines of `kernel` that leave weights and state as they are where the number that says so is 0"
+    "The lines of `kernel` that end it before it writes anything if the number `go` is 0"
     if k.prog.go is None: return []
     return [f'    if tl.load(numbers + tl.load(which + _t)*{len(k.consts)} + {k.consts.index(k.prog.go)}) == 0: return']
 
@@ -123,7 +123,7 @@ def triton_source(k):
     def ptr(c): return f'{at(c)}.to(tl.pointer_type({_TL[k.dtypes[c]]}))'
     def load(c):
         if c not in k.rows: return f'tl.load(at_{c}, _mask)'
-        # One for each tensor
+        # One number for each tensor
         if k.prog.nodes[k.phase.loads[c]][0] in ('sum', 'mean', 'number'): return f'tl.broadcast_to(tl.load({ptr(c)}), [BLOCK])'
         return f'tl.load(row_of({ptr(c)}, _first, tl.load(_rows + _t*{len(k.rows)} + {k.rows.index(c)}), BLOCK), _mask)'
     L = ['@triton.jit',
@@ -148,21 +148,21 @@ def triton_source(k):
 
 # %% ../../../nbs/core/backends/03_triton.ipynb #c27e91d5
 def warps(k):
-    "Groups of 32 threads that share a block: a thread keeps 32 bytes of each column in its registers, two accesses of 16"
+    "The number of warps (32 threads) for a block: each thread keeps 32 bytes of each column in registers, from two accesses of 16 bytes"
     return 4*k.dtype.itemsize//torch.float32.itemsize
 
 # %% ../../../nbs/core/backends/03_triton.ipynb #2d47ce89
 @lru_cache(maxsize=None)
 def triton_build(source):
-    "The Triton function `kernel` of `source`"
+    "Compile the Triton `source` and return its function `kernel`"
     import triton, triton.language as tl
     fn,ns = f'<fastopt {hashlib.sha256(source.encode()).hexdigest()[:12]}>',dict(triton=triton, tl=tl, __name__=__name__)
-    linecache.cache[fn] = len(source),None,source.splitlines(True),fn # Triton reads the source of a function
+    linecache.cache[fn] = len(source),None,source.splitlines(True),fn # Triton reads the source of functions from here
     exec(compile(source, fn, 'exec'), ns)
     return ns['kernel']
 
 def send(x, device):
-    "The array `x` on `device`, without waiting for it"
+    "Copy the array `x` to `device` without waiting for the copy"
     t = torch.from_numpy(x)
     return t.pin_memory().to(device, non_blocking=True) if device.type=='cuda' else t.to(device)
 
@@ -181,12 +181,12 @@ def kernel(parts, stretches, count, MANY: tl.constexpr, TILE: tl.constexpr):
 """
 
 def join_source(dtype):
-    "The Triton source of the kernel that joins partial sums to sums in `dtype`"
+    "The Triton source of the kernel that adds partial sums and writes the sums in `dtype`"
     return _JOIN.replace('(F)', f'({_TL[dtype]})')
 
 # %% ../../../nbs/core/backends/03_triton.ipynb #15d7b3fa
 def _long_rows(n, size, BLOCK):
-    "Of rows of `n` numbers in a tensor of `size`: those that begin in one block and end in another, and which blocks these are"
+    "Rows of `n` numbers in a tensor of `size` numbers that span blocks, as three arrays: the row, its first and its last block"
     ends = np.arange(BLOCK, size, BLOCK)
     r = np.unique(ends[ends%n>0]//n)
     return r,r*n//BLOCK,((r+1)*n - 1)//BLOCK
@@ -194,10 +194,10 @@ def _long_rows(n, size, BLOCK):
 def stretches(
     k, # `Kernel`
     ps, # Weights
-    outs, # For each sum the addresses of its results, one for each weight
+    outs, # The addresses of the results of each sum, one for each weight
     BLOCK # Numbers in a block
 ):
-    "Which partial sums belong together, by [stretch, what]: where they begin, how many they are, where the sum goes, the bits of its scale"
+    "The stretches of partial sums that belong together, as rows (start, number of parts, address of the sum, bits of its scale)"
     blocks = [-(-p.numel()//BLOCK) for p in ps]
     begin,found = np.cumsum([0, *blocks]),[np.zeros((4, 0), np.int64)]
     for s,at in zip(partial_sums(k), outs):
@@ -214,14 +214,14 @@ def stretches(
 # %% ../../../nbs/core/backends/03_triton.ipynb #f19c3b64
 @contextmanager
 def on_device(device):
-    "Kernels that are launched here run on `device`, in its current stream, which is yielded"
-    if device.type=='cpu': yield None # In Triton's interpreter
+    "Launch kernels in this block on `device`, on its current stream, which is yielded"
+    if device.type=='cpu': yield None # Triton's interpreter
     else:
         module = torch.get_device_module(device)
         with module.device(device): yield module.current_stream(device)
 
 # %% ../../../nbs/core/backends/03_triton.ipynb #f2925cc1
-PUT = 32 # Addresses that a launch of `put` takes
+PUT = 32 # Number of addresses that a launch of `put` writes
 
 def put_source():
     "The Triton source of the kernel that writes its arguments into a table"
@@ -230,31 +230,31 @@ def put_source():
     return '\n'.join(['', f'@triton.jit(do_not_specialize={["n", *names]})', f"def kernel(table, n, {', '.join(names)}):", *lines, ''])
 
 def put(x, device):
-    "The array `x` on `device`, brought there by arguments of kernels, which a graph keeps, where it would read a copied array anew"
+    "Write the array `x` to `device` as arguments of kernels, which a graph keeps; a replayed copy would read the array on the host again"
     t,f = torch.empty(x.shape, dtype=torch.int64, device=device),triton_build(put_source())
     for i in range(0, len(x), PUT):
         some = x[i:i+PUT].tolist()
-        f[(1,)](t[i:], len(some), *some, *some[:1]*(PUT-len(some))) # All of one type, for which there is one kernel
+        f[(1,)](t[i:], len(some), *some, *some[:1]*(PUT-len(some))) # All of one type, so that one kernel is enough
     return t
 
 # %% ../../../nbs/core/backends/03_triton.ipynb #c64a5010
 class TritonLauncher(Launcher):
-    "Runs a kernel in Triton on a GPU"
-    BLOCK,OPTIONS = 1024,{} # Numbers a program; what else Triton is told, as `num_warps`
-    sums,captures,MANY = True,True,1024 # `MANY`: of more partial sums in a stretch a program of `join` takes one stretch only
+    "Launches a Triton kernel on a GPU"
+    BLOCK,OPTIONS = 1024,{} # Numbers per program instance; further options of Triton, such as `num_warps`
+    sums,captures,MANY = True,True,1024 # If a stretch has more than `MANY` parts, instances of `join` take one stretch each
     @staticmethod
     def build(k): return triton_build(triton_source(k))
     @classmethod
     def can_sum(cls, device): return device.type!='xpu' or torch.xpu.get_device_properties(device).has_fp64
     def place(self, columns): self.on,self.part,self.stream,self.given,self.captured = {},None,None,None,[]
     def place_part(self, b, tid, off):
-        "Put the tables of the part `b`, with the blocks `tid` and `off`, where the kernel can read them"
+        "Send the tables of the part `b`, with the blocks `tid` and `off`, to the device"
         tables = dict(table=self.table, sizes=self.sizes, rows=self.rows, tid=tid, off=off, which=b.which)
         if self.k.phase.sums: tables |= self.sum_tables(b, len(tid))
         self.on |= {k: send(o, b.device) for k,o in tables.items()}
         self.part,self.given,self.sent,self.aligned,self.grads = b,None,self.table.copy(),*[np.array([-1])]*2
     def sum_tables(self, b, blocks):
-        "What sums need: by [weight, sum, what] how long a row is and where its sums go; places for partial sums; what `join` adds up"
+        "Tables for sums: length of a row and address of its sum by weight and sum, places for partial sums, and the stretches for `join`"
         by_row,joined = ([(s, at) for s,at in zip(partial_sums(self.k), self.outs) if s.by_row],
             stretches(self.k, b.ps, self.outs, self.BLOCK))
         def row(s, p, at): return (s.rows(p)[0] if s.rows(p)[1] else 0, at)
@@ -269,18 +269,18 @@ class TritonLauncher(Launcher):
     def __call__(self, b, numbers, columns):
         self.outs = [addresses(columns[f'r{i}']) for i in self.k.phase.sums]
         with on_device(b.device) as stream:
-            # What was sent on another stream might not be there yet, but before a capture all is waited for
+            # Data sent on another stream might not have arrived, except before a capture, which waits for everything
             if stream!=self.stream and not capturing(b.device): self.part,self.stream = None,stream
             super().__call__(b, numbers, columns)
 
 # %% ../../../nbs/core/backends/03_triton.ipynb #115501de
 @patch
 def bring(self:TritonLauncher, b, grads, tid, off):
-    "Send what is not yet on the device, or no longer as it is there; the columns that a launch is given"
+    "Send tables that are missing on the device or have changed, and return the dict of tables for a launch"
     captured,moved = capturing(b.device),self.moving and not np.array_equal(self.table, self.sent) if b is self.part else True
     aligned = (np.bitwise_or.reduce(self.table, 1) | grads) & 15 == 0
     if captured and (moved or not np.array_equal(aligned, self.aligned)): raise RuntimeError("a graph is being captured of a step "
-        "whose tables are not on the GPU yet; make a step with these weights before, and with gradients as well aligned")
+        "whose tables are not on the GPU yet; first make a step with these weights and with gradients of the same alignment")
     if b is not self.part: self.place_part(b, tid, off)
     elif moved: self.sent,self.on['table'] = self.table.copy(),send(self.table, b.device)
     if not np.array_equal(aligned, self.aligned):
@@ -296,7 +296,7 @@ def launch(self:TritonLauncher, b, numbers, grads, tid, off):
     on = self.bring(b, grads, tid, off)
     if isinstance(numbers, torch.Tensor): on['numbers'] = numbers
     elif self.given is None or not np.array_equal(numbers, self.given): self.place_numbers(numbers, b.device)
-    if capturing(b.device): self.captured.append(list(on.values())) # A graph reads them for as long as it is replayed
+    if capturing(b.device): self.captured.append(list(on.values())) # A graph reads them whenever it is replayed
     tables = [on[o] for o in ('table', 'grads', 'rows', 'sizes', 'full', 'tid', 'off',
         *(('sums', 'parts') if self.k.phase.sums else ()), 'numbers', 'which')]
     self.f[(len(tid),)](*tables, BLOCK=self.BLOCK, **{'num_warps':warps(self.k), **self.OPTIONS})
