@@ -194,9 +194,9 @@ def card(
 ):
     "The card of `rule`, as a table in Markdown"
     from fastopt.core.registry import OVERFLOWS, replayed_cases, runs_on
-    (title,year,link),code,(good,total) = rule.told['paper'] or ('', '', ''),rule.told['code'],replayed_cases().get(name, (0, 0))
+    (title,year,link),code,(good,total) = rule.info['paper'] or ('', '', ''),rule.info['code'],replayed_cases().get(name, (0, 0))
     whole,short = state_bytes(rule)
-    rows = [('**Idea**', rule.told['doc']), ('**Chain of terms**', ' → '.join(f'`{t}`' for t in rule.terms)),
+    rows = [('**Idea**', rule.info['doc']), ('**Chain of terms**', ' → '.join(f'`{t}`' for t in rule.terms)),
         ('**State**', f'{_bytes(whole)} bytes a weight' + (f'; {_bytes(short)} with `state_dtype=torch.bfloat16`' if short<whole else '')),
         ('**Engines**', ', '.join(f'`{o}`' for o in runs_on(rule))), ('**16-bit weights**', '`lowp=` `plain`, `kahan` or `stochastic`'),
         ('**Under FSDP2**', sharding_needs(rule)), ('**Paper**', f'[{title}]({link}), {year}' if title else 'none'),
@@ -278,7 +278,7 @@ def rule_page(
     "The page of an optimizer in Markdown"
     module,_,name = full.rpartition('.')
     cls_name,cls = class_of(rule, objects)
-    doc,known = rule.told['doc'],{id(o):k for k,o in objects.items()}
+    doc,known = rule.info['doc'],{id(o):k for k,o in objects.items()}
     names = [_object('data', name, '', module, doc)]
     if cls: names.append(_object('class', cls.__name__, signature_text(cls), cls_name.rpartition('.')[0], 'The class for PyTorch.'))
     code = [f'```python\n{_definition(sys.modules[module], name)}\n```']
@@ -457,7 +457,7 @@ def _exported(c, d, module, mod, full, objects):
 def _dropdown(name, full, rule):
     "The card of a rule in a dropdown"
     link = _role(full, 'Its page')
-    return f":::{{dropdown}} {name}: {rule.told['doc']}\n{link} shows its use and its hypers.\n\n{card(name, rule)}\n:::"
+    return f":::{{dropdown}} {name}: {rule.info['doc']}\n{link} shows its use and its hypers.\n\n{card(name, rule)}\n:::"
 
 # %% ../nbs/docs.ipynb #7f4e6fb8
 SERVED = 'board/','moving/' # Folders of pages that are copied unchanged
@@ -572,11 +572,11 @@ def gallery_page(
     for title,notebook,rules in families:
         lines += [f'## {title}', f'[The notebook]({notebook})', ':::::{grid} 1 2 2 3\n:gutter: 3']
         for full,rule in rules.items():
-            name,year = full.rpartition('.')[2],(rule.told['paper'] or ('', '', ''))[1]
+            name,year = full.rpartition('.')[2],(rule.info['paper'] or ('', '', ''))[1]
             told = dict(link=name, link_type='doc', img_top=f'paths/{name}.png', img_alt=f'The path of {name} on two problems')
             options = '\n'.join(f":{k.replace('_', '-')}: {v}" for k,v in told.items())
             foot = f"{_bytes(state_bytes(rule)[0])} bytes a weight{f' · {year}' if year else ''}"
-            lines.append(f"::::{{grid-item-card}} {name}\n{options}\n\n{rule.told['doc']}\n:::{{card-footer}}\n{foot}\n:::\n::::")
+            lines.append(f"::::{{grid-item-card}} {name}\n{options}\n\n{rule.info['doc']}\n:::{{card-footer}}\n{foot}\n:::\n::::")
         lines.append(':::::')
     names = [full.rpartition('.')[2] for *_,o in families for full in o]
     return '\n\n'.join(lines) + '\n\n' + '\n'.join(['```{toctree}', ':hidden:', '', *names, '```']) + '\n'
@@ -592,7 +592,7 @@ def api_page(
 ):
     "The reference page in Markdown: each public name with its description, by module"
     def _said(o):
-        if kind_of(o)=='rule': return o.told['doc']
+        if kind_of(o)=='rule': return o.info['doc']
         if kind_of(o)=='optimizer': return f'`{o.rule.__name__}` for PyTorch'
         return _text(o.__doc__).split('\n\n')[0] if kind_of(o)!='class' or '__doc__' in vars(o) else ''
     def _rows(os): return table([('name', 'kind', 'description'), *((_role(k), kind_of(o), _said(o)) for k,o in os)], 'api')

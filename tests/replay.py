@@ -49,7 +49,7 @@ def run(root, index, grads, name, engine, dtype):
     "The largest relative error over the records of case `name`, as a fraction of its tolerance"
     case = index['cases'][name]
     rule,hp,protocol = find(case)
-    hypers,options = rule.settle(hp)
+    hypers,options = rule.resolve_hypers(hp)
     ref,td = arrays(root/case['file']),getattr(torch, dtype)
     which = case.get('tensors', range(len(index['shapes'])))
     ps = [torch.tensor(grads[f"{case['data']}/p{i}"], dtype=td, requires_grad=True) for i in which]

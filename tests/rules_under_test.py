@@ -21,7 +21,7 @@ def weights(dtype=torch.float32, device='cpu', shapes=None):
 def trained(rule, how='eager', dtype=torch.float32, lowp='plain', steps=7, schedule=None, state_dtype=None, device='cpu', shapes=None, **h):
     "All weights after `steps` steps of `rule` with hypers `h`, as one vector in float64 on the CPU; `schedule` maps a step to hypers"
     ps,state = weights(dtype, device, shapes),{}
-    hypers,options = rule.settle(h)
+    hypers,options = rule.resolve_hypers(h)
     engine = Engine(rule, options, how, lowp, state_dtype=state_dtype)
     for t in range(steps):
         for p in ps: p.grad = torch.randn(p.shape).to(device, dtype)

@@ -74,7 +74,7 @@ def _knob(rule, k, kind, name=None):
 def _told_doc(rule, called):
     "The idea of `rule`, and the description of each hyper and option, in the form in which editors look for parameters"
     seen = [(called.get(k, k), rule.docs.get(k) or k, str(rule.ranges[k])) for k in rule.knobs]
-    return '\n'.join([rule.told['doc'], '', *(f'{k}: {doc} ({r})' for k,doc,r in seen)])
+    return '\n'.join([rule.info['doc'], '', *(f'{k}: {doc} ({r})' for k,doc,r in seen)])
 
 def _also(rule, taken):
     "Keywords that `rule` takes besides its hypers and options"

@@ -53,7 +53,7 @@ def test_completion_in_a_notebook():
 
 def test_help():
     text = pydoc.render_doc(diffgrad, renderer=pydoc.plaintext)
-    idea,rows = text.index(diffgrad.told['doc']),[text.index(f'| {k} ') for k in diffgrad.knobs]
+    idea,rows = text.index(diffgrad.info['doc']),[text.index(f'| {k} ') for k in diffgrad.knobs]
     assert idea < min(rows) and all(text.count(f'| {k} ')==1 for k in diffgrad.knobs)
     assert first(diffgrad.knobs)=='lr' and rows==sorted(rows)
     assert '**hypers' not in text and 'chain of `terms`' not in text

@@ -244,11 +244,11 @@ class CapturablePlan(Plan):
         if capturing(self.known.device): self.known.fixed.setdefault(j, {})[k] = v
         return v
     def extra(self, prog, i, j): return self.plain(prog, prog.extras[i], j)
-    def knobs(self, prog, i): return [{k: self.plain(prog, o, 0) for k,o in prog.asked[i].items()}]
+    def knobs(self, prog, i): return [{k: self.plain(prog, o, 0) for k,o in prog.questions[i].items()}]
     def temporary(self, c, b):
         if c not in self.temporaries: self.temporaries[c] = [torch.empty_like(p, dtype=self.dtype) for p in b.batch.ps]
         return b.of(self.temporaries[c])
-    def settle(self, c, ts, b):
+    def fixed_place(self, c, ts, b):
         if c in self.small: return ts
         kept = self.results.setdefault(c, {})
         for i,t in zip(b.ids, ts):
@@ -273,7 +273,7 @@ def program(self:Engine, p, how='plain', low=(), scaled=False):
     if 'wd' in hyper: hyper['wd'] = hyper['wd']*prog.given('do_wd')
     try:
         record(rule, hyper, how, prog.sums, low, prog)
-        for knobs in prog.asked.values(): list(map(prog.extra, knobs.values()))
+        for knobs in prog.questions.values(): list(map(prog.extra, knobs.values()))
     except NotImplementedError as e: raise NotImplementedError(f'{self.rule.__name__}: capturable=True is not supported: {e}') from None
     self.programs[key] = prog
     return prog

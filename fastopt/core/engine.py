@@ -257,8 +257,8 @@ class Batch:
         "Record the addresses and layouts of all tensors, which `holds` compares; `gs` are the gradients"
         columns = dict(self.bufs, p=self.ps, g=gs)
         self.forms = [(g.dtype, g.stride()) for g in gs]
-        self.looks = {k: MemoryCheck(ts) for k,ts in columns.items()}
-        self.at = {k: look(columns[k]) for k,look in self.looks.items()} # Addresses, one for each weight
+        self.checks = {k: MemoryCheck(ts) for k,ts in columns.items()}
+        self.at = {k: look(columns[k]) for k,look in self.checks.items()} # Addresses, one for each weight
         # Gradients that must be copied
         self.copied = [i for i,(p,g) in enumerate(zip(self.ps, gs)) if g.is_neg() or (self.dense and not same_order(g, p))]
 
@@ -366,7 +366,7 @@ def holds(self:Batch, state):
     except KeyError: return False
     if now['step']!=self.steps or [st.get('do_wd', True) for st in sts]!=self.do_wd: return False
     if not all(same_objects(now[k], ts) for k,ts in (*self.bufs.items(), *self.memos.items())): return False
-    at = {k: look(self.ps if k=='p' else self.bufs[k]) for k,look in self.looks.items() if k!='g'}
+    at = {k: look(self.ps if k=='p' else self.bufs[k]) for k,look in self.checks.items() if k!='g'}
     if any(o is None or (o!=self.at[k]).any() for k,o in at.items()): return False
     return self.follow()
 
@@ -377,7 +377,7 @@ def follow(self:Batch):
     missing = [i for i,g in enumerate(gs) if g is None]
     if missing and self.memos: return False # A weight that skips a step needs memos of its own from then on
     for i in missing: gs[i] = self.stand_in(i)
-    self.at['g'] = self.looks['g'](gs)
+    self.at['g'] = self.checks['g'](gs)
     if self.at['g'] is None: return False
     if missing!=self.missing: self.arrange(missing)
     return True
@@ -697,7 +697,7 @@ def check(self:Engine, p, st):
 
 # %% ../../nbs/core/02_engine.ipynb #f1d168da
 @patch
-def ready(self:Engine, p, st):
+def prepare_state(self:Engine, p, st):
     "Fill in what the state dict `st` of the weight `p` lacks, in the dtype of the computation, with the layout and device of `p`"
     rule,ct,kahan = self.rule.rule_of(p),compute_dtype(p.dtype),self.lowp=='kahan' and p.dtype in DROP
     st.setdefault('step', 0)
@@ -710,7 +710,7 @@ def ready(self:Engine, p, st):
     return st
 
 @patch
-def teach(self:Engine, ps, state):
+def share_memos(self:Engine, ps, state):
     "Give the weights `ps` the memos that functions across all weights have written, from the weight with the most steps"
     for k in self.rule.learnt:
         knowing = [state[p] for group,_ in self.groups for p in group if p in state and k in state[p]]
@@ -732,8 +732,8 @@ def sort(self:Engine, fresh, held, place, groups, state):
         path,rule,st = self.rule.path_of(p),self.rule.rule_of(p),state[p]
         looks = p.device,p.dtype,p.grad.dtype,is_dense(p),is_plain(p) and is_plain(p.grad),is_plain(p) and p.is_neg()
         return path,*looks,tuple(st[k].dtype for k in rule.state)
-    for p in fresh: state[p] = self.ready(p, state[p] if p in state else {})
-    self.teach(fresh, state)
+    for p in fresh: state[p] = self.prepare_state(p, state[p] if p in state else {})
+    self.share_memos(fresh, state)
     total,known = sum(p.numel() for group,_ in self.groups for p in group),{b.kind: b for b in held}
     def batch(kind, ps):
         b = known.pop(kind, None)
@@ -746,7 +746,7 @@ def sort(self:Engine, fresh, held, place, groups, state):
 
 # %% ../../nbs/core/02_engine.ipynb #9988e5db
 @patch
-def apart(self:Engine, written, ps, at, sizes):
+def check_apart(self:Engine, written, ps, at, sizes):
     "Raise an error if a gradient of the weights `ps()`, of `sizes` bytes at the addresses `at`, shares memory with the spans `written`"
     for i in written.hits(at, sizes):
         g = ps()[i].grad
@@ -780,13 +780,13 @@ def makes_step(p):
     return p.grad is not None and p.requires_grad
 
 @patch
-def look(self:Engine, fresh, every, state):
+def check_step(self:Engine, fresh, every, state):
     "Raise an error if one of the weights `fresh` cannot make a step or tensors of `every` weight share memory; nothing is written"
     for p in fresh: self.check(p, state[p] if p in state else {})
     kept = [t for p in every if p in state for t in state[p].values() if isinstance(t, Tensor)]
     written,ps = MemorySpans(list(filter(is_plain, [*every, *kept]))),[p for p in every if makes_step(p) and is_plain(p.grad)]
     if both := written.clash(): self.refuse_shared(*both)
-    self.apart(written, lambda: ps, addresses([p.grad for p in ps]), np.array([byte_span(p.grad) for p in ps], dtype=np.int64))
+    self.check_apart(written, lambda: ps, addresses([p.grad for p in ps]), np.array([byte_span(p.grad) for p in ps], dtype=np.int64))
 
 # %% ../../nbs/core/02_engine.ipynb #f9d162de
 @patch
@@ -804,27 +804,27 @@ def batches(self:Engine,
         old.others if len(held)==len(old.batches) else [*old.others, *(p for b in old.batches if b not in held for p in b.ps)]))
     if fresh or len(held)<len(old.batches) or key not in self.plans:
         self.refuse_capture(first([*fresh, *every]))
-        def look(held, fresh): self.look(fresh, [*fresh, *(p for b in held for p in b.ps)], state)
-        try: look(held, fresh)
+        def check(held, fresh): self.check_step(fresh, [*fresh, *(p for b in held for p in b.ps)], state)
+        try: check(held, fresh)
         except ValueError:
             if not any(b.missing for b in held): raise
             # A weight without a gradient may be the cause, so all of these leave their batches
             held,fresh = [],list(filter(makes_step, every))
-            look(held, fresh)
+            check(held, fresh)
         bs = self.sort(fresh, held, {p:i for i,p in enumerate(every)}, of, state)
         sorted_in = {p for b in bs for p in b.ps}
         self.plans[key] = old = Sorting(every, of, bs, [p for p in every if p not in sorted_in])
     bs = [b for b in old.batches if len(b.active)]
-    self.gradients_apart([b for b in bs if b.plain])
+    self.check_gradients([b for b in bs if b.plain])
     return bs
 
 @patch
-def gradients_apart(self:Engine, bs):
+def check_gradients(self:Engine, bs):
     "Raise an error if a gradient of the batches `bs` shares memory with a tensor that their step writes"
     if not bs: return
     if self.written is None or not same_objects(bs, self.written[0]):
         self.written = bs,MemorySpans([t for b in bs for ts in (b.ps, *b.bufs.values()) for t in ts])
-    at,sizes = (np.concatenate(o) for o in zip(*[(b.at['g'][b.places], b.looks['g'].spans[b.places]) for b in bs]))
+    at,sizes = (np.concatenate(o) for o in zip(*[(b.at['g'][b.places], b.checks['g'].spans[b.places]) for b in bs]))
     if not len(self.written[1].hits(at, sizes)): return
     written = MemorySpans([ts[i] for b in bs for ts in (b.ps, *b.bufs.values()) for i in b.active])
-    self.apart(written, lambda: [b.ps[i] for b in bs for i in b.active], at, sizes)
+    self.check_apart(written, lambda: [b.ps[i] for b in bs for i in b.active], at, sizes)

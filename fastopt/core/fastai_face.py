@@ -40,7 +40,7 @@ def _many(v): return isinstance(v, (slice, list, tuple, L)) or getattr(v, 'ndim'
 # %% ../../nbs/core/07_fastai_face.ipynb #ca7fb4fa
 class FastOptimizer(Optimizer):
     "A fastai `Optimizer` that runs `rule`"
-    looked,chosen = False,False # Has a step checked frozen weights for gradients? Has the user called `freeze` or `unfreeze`?
+    looked,freeze_called = False,False # Has a step checked frozen weights for gradients? Has the user called `freeze` or `unfreeze`?
     def __init__(self,
         params, # Weights, or a list of lists of weights, one for each group
         rule, # A `Rule`
@@ -52,9 +52,9 @@ class FastOptimizer(Optimizer):
         **hypers # Hypers and options of the rule; a list or a slice of a hyper is spread over the groups
     ):
         check_params(rule, params)
-        rule,hypers = rule.chosen(hypers)
+        rule,hypers = rule.select_variant(hypers)
         wide = {k:v for k,v in hypers.items() if _many(v) and (k in rule.hypers or k in rule.spellings)}
-        hypers,options = rule.settle({k:v for k,v in hypers.items() if k not in wide})
+        hypers,options = rule.resolve_hypers({k:v for k,v in hypers.items() if k not in wide})
         self.rule,self.warned,params = rule,set(),L(params)
         self.engine = Engine(rule, options, how, lowp, skip_nonfinite, state_dtype, capturable)
         if not params or not sum(len(o) if isinstance(o, (L, list)) else 1 for o in params): raise ValueError(
@@ -169,7 +169,7 @@ def param_groups(self:FastOptimizer, groups):
 @patch
 def freeze_to(self:FastOptimizer, n):
     "Freeze the first `n` groups, and remember that the user chose this"
-    self.chosen = True
+    self.freeze_called = True
     Optimizer.freeze_to(self, n)
 
 @patch
@@ -207,7 +207,7 @@ def load_state_dict(self:FastOptimizer, sd):
     self.hypers = L(Hypers({**h, **deepcopy(saved)}) for h,saved in zip(self.hypers, hypers))
     for p,st in zip(ps, states): self.state[p] = st
     if idx==self.frozen_idx: return
-    if not self.chosen: return Optimizer.freeze_to(self, idx)
+    if not self.freeze_called: return Optimizer.freeze_to(self, idx)
     warn(f"{name}: saved with {idx} groups frozen, but {self.frozen_idx} are frozen now, which stays so; "
         f"`learn.freeze_to({idx})` freezes as it was saved")
 
@@ -235,10 +235,10 @@ def stepper(
     **hypers # Hypers and options of the rule
 ):
     "Make a callback for fastai's `Optimizer` that runs `rule`"
-    rule,hypers = rule.chosen(hypers)
+    rule,hypers = rule.select_variant(hypers)
     if alone := first(t for t in rule.terms if t.across): raise ValueError(
         f"{rule.__name__}: {alone} needs all weights at once, but a callback sees only one; use {rule.__name__} itself as opt_func")
-    hypers,options = rule.settle(hypers)
+    hypers,options = rule.resolve_hypers(hypers)
     engine = Engine(rule, options, how)
     def _step(p, **kwargs):
         state = {p: {k:kwargs[k] for k in ('step', 'do_wd', *rule.state, *rule.memos) if k in kwargs}}

@@ -25,11 +25,11 @@ class FastOptimizer(fastai.optimizer.Optimizer):
         capturable: Any = False,
         **hypers: Any,
     ) -> None: ...
-    chosen: Any
     engine: Any
     def eval(self) -> Any:
         """Replace the weights by the average, if the rule keeps one"""
     def for_engine(self) -> Any: ...
+    freeze_called: Any
     def freeze_to(self, n: Any) -> Any:
         """Freeze the first `n` groups, and remember that the user chose this"""
     frozen_idx: Any

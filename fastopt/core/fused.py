@@ -80,7 +80,7 @@ class Plan:
         if bad := first(n for n,i in self.late.items() if prog.nodes[i][0]!='each'): raise NotImplementedError(
             f"the state {bad!r} does not have the weights' shape; write the result of a function marked `each` to it")
         (self.phases,self.wholes),self.launchers,self.dtype = split_phases(prog, self.late),{},compute_dtype(b.dtype)
-        self.due = [[i for i in self.wholes if prog.ready[i]==k] for k in range(len(self.phases))]
+        self.due = [[i for i in self.wholes if prog.phase_of[i]==k] for k in range(len(self.phases))]
         self.Launcher = launcher_for(b.device)
         self.sums = {i: [p.new_zeros(rows_shape(p, *prog.nodes[i][2:]), dtype=self.dtype) for p in b.ps]
             for o in self.phases for i in o.sums}
@@ -104,7 +104,7 @@ class Plan:
         self.table = self.table_of(b, prog)
         if not self.launchers:
             self.ahead(b, prog)
-            if self.Launcher is CppLauncher: b.batch.looks = speed_up(b.looks, b.batch.columns())
+            if self.Launcher is CppLauncher: b.batch.checks = speed_up(b.checks, b.batch.columns())
         for k,phase in enumerate(self.phases):
             for i in self.due[k]:
                 if prog.nodes[i][0]=='across': columns |= yield from self.numbers(i, b, prog, columns)
@@ -122,7 +122,7 @@ def launch(self:Plan, k, b, prog, columns):
     for c,i in phase.loads.items():
         if prog.nodes[i][0] in COLUMN_OPS[1:] or c in self.small:
             by_row,ts = as_kernel_column(columns[c], b, self.dtype)
-            mine[c] = self.settle(c, ts, b)
+            mine[c] = self.fixed_place(c, ts, b)
             if by_row: rows.append(c)
     for c in phase.stores:
         if c not in columns: mine[c] = columns[c] = self.temporary(c, b)
@@ -145,7 +145,7 @@ def extra(self:Plan, prog, i, j):
 @patch
 def knobs(self:Plan, prog, i):
     "For each set the keyword arguments of the function across all weights at node `i`"
-    return prog.asked[i]
+    return prog.questions[i]
 
 # %% ../../nbs/core/04_fused.ipynb #7f01b76d
 @patch
@@ -153,7 +153,7 @@ def temporary(self:Plan, c, b):
     "Memory for the temporary column `c`, which one kernel writes and later ones read"
     return [torch.empty_like(p, dtype=self.dtype) for p in b.ps]
 @patch
-def settle(self:Plan, c, ts, b):
+def fixed_place(self:Plan, c, ts, b):
     "The tensors `ts` of the column `c`, one for each weight of the part `b`, in the place where kernels read them"
     return ts
 @patch

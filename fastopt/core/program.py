@@ -94,15 +94,15 @@ class Program:
     "A recorded rule: `nodes` (operation, arguments), the numbers `consts`, and `extras`, other arguments of whole-tensor functions"
     def __init__(self, sums=False, trace=None):
         self.known,self.flags,self.trace = {},{},trace
-        self.nodes,self.consts,self.extras,self.ready,self.out,self.asked,self.sums = [],[],[],[],{},{},sums
+        self.nodes,self.consts,self.extras,self.phase_of,self.out,self.questions,self.sums = [],[],[],[],{},{},sums
         self.sets,self.go = (0,),None # Its sets of numbers; the name of the number that is 0 if the step is to be skipped
     def add(self, op, *args):
-        "Append a node and return its index; `ready` is the first phase that can compute it, which each barrier delays by one"
+        "Append a node and return its index; `phase_of` has the first phase that can compute it, which each barrier delays by one"
         if (op, *args) in self.known: return self.known[op, *args]
-        at = max([self.ready[a] for a in args if type(a) is int], default=0)
-        if op=='across': at = max([at, *(self.ready[i]-1 for i in self.asked)]) # All programs ask in the same order
+        at = max([self.phase_of[a] for a in args if type(a) is int], default=0)
+        if op=='across': at = max([at, *(self.phase_of[i]-1 for i in self.questions)]) # All programs ask in the same order
         self.nodes.append((op, *args))
-        self.ready.append(at + (op in BARRIERS))
+        self.phase_of.append(at + (op in BARRIERS))
         if op!='across': self.known[op, *args] = len(self.nodes)-1 # The same operation again is the same node
         return len(self.nodes)-1
     def arg(self, o):
@@ -124,8 +124,8 @@ class Program:
         """Return a copy for the `sets` of numbers, with their `table`, a float64 array of shape (sets, numbers), and for each set the
         `extras` and the keyword arguments of functions across all weights. `rows` has these three for each set; the default is a single
         set with the plain numbers of the recording"""
-        res,rows = copy(self),rows or [(self.consts, self.extras, self.asked)]
-        res.sets,res.extras,res.asked = sets,[o[1] for o in rows],{i: [o[2][i] for o in rows] for i in self.asked}
+        res,rows = copy(self),rows or [(self.consts, self.extras, self.questions)]
+        res.sets,res.extras,res.questions = sets,[o[1] for o in rows],{i: [o[2][i] for o in rows] for i in self.questions}
         res.table = np.array([o[0] for o in rows], dtype=np.float64)
         return res
     @cached_property
@@ -210,7 +210,7 @@ def _follow(prog, run):
         while True:
             across,tensors,knobs = run.send(answer)
             i = prog.add('across', across, *[o.i for o in tensors])
-            prog.asked[i] = knobs
+            prog.questions[i] = knobs
             answer = [SymbolicTensor(prog, prog.add('number', i, f'n{j}')) for j in range(across.n)]
             if across.n==1: answer = answer[0]
     except StopIteration as e: return e.value
@@ -307,7 +307,7 @@ class Recorder:
 def plain(self:Recorder, hyper):
     "Record the step with plain numbers, and return the same as `__call__`"
     prog = record(self.rule, hyper, self.how, self.sums, self.low)
-    return prog,(prog.consts, prog.extras, prog.asked)
+    return prog,(prog.consts, prog.extras, prog.questions)
 
 @patch
 def traced(self:Recorder, hyper):
@@ -318,7 +318,7 @@ def traced(self:Recorder, hyper):
     try: record(self.rule, given, self.how, self.sums, self.low, prog)
     except Exception: return None
     def texts(os): return f"[{', '.join(map(trace.text, os))}]"
-    asked = ', '.join(f"{i}: {{{', '.join(f'{k!r}: {trace.text(v)}' for k,v in knobs.items())}}}" for i,knobs in prog.asked.items())
+    asked = ', '.join(f"{i}: {{{', '.join(f'{k!r}: {trace.text(v)}' for k,v in knobs.items())}}}" for i,knobs in prog.questions.items())
     numbers = trace.compiled(f'{texts(prog.consts)}, {texts(prog.extras)}, {{{asked}}}')
     self.found = [(prog, numbers), *self.found[:self.KEPT-1]]
     return prog,numbers(hyper)
@@ -351,13 +351,13 @@ class Phase:
 
 def node_needs(prog):
     "The first phase that needs each node, or `inf` for nodes that are not needed, as a list"
-    last = max(prog.ready)
+    last = max(prog.phase_of)
     need = [inf]*len(prog.nodes)
     for i in prog.out.values(): need[i] = last
     for i in reversed(range(len(need))):
         op,*args = prog.nodes[i]
-        if op=='across': need[i] = prog.ready[i] # It runs even if its result is not needed, because it may write to memos
-        by = prog.ready[i]-1 if op in BARRIERS else need[i]
+        if op=='across': need[i] = prog.phase_of[i] # It runs even if its result is not needed, because it may write to memos
+        by = prog.phase_of[i]-1 if op in BARRIERS else need[i]
         if need[i]<inf:
             for a in args:
                 if type(a) is int: need[a] = min(need[a], by)
@@ -367,14 +367,14 @@ def node_needs(prog):
 class _Split:
     "The `phases` of `prog`, and in `wholes` the columns of the functions between them; `again` recomputes values to avoid temporaries"
     def __init__(self, prog, small, again):
-        self.prog,self.need,self.again,last = prog,node_needs(prog),again,max(prog.ready)
+        self.prog,self.need,self.again,last = prog,node_needs(prog),again,max(prog.phase_of)
         self.phases = [Phase() for _ in range(last+1)]
         self.stored = {n: last if self.op(i) in COLUMN_OPS else self.need[i] for n,i in prog.out.items() if n not in small}
         live = [(i, o) for i,o in enumerate(prog.nodes) if o[0] in BARRIERS and self.need[i]<inf]
-        self.wholes = {i: [self.column(a, prog.ready[i]-1) if type(a) is int else a for a in args]
+        self.wholes = {i: [self.column(a, prog.phase_of[i]-1) if type(a) is int else a for a in args]
             for i,(op,_,*args) in live if op not in SUMS}
         for i,(op,*args) in live:
-            if op in SUMS: self.store(i, args[0], prog.ready[i]-1)
+            if op in SUMS: self.store(i, args[0], prog.phase_of[i]-1)
         for n,k in self.stored.items(): self.store(n, prog.out[n], k)
         for o in self.phases: o.body.sort()
     def op(self, i): return self.prog.nodes[i][0]

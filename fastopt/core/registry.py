@@ -62,13 +62,13 @@ def registry_row(
     rule # The `Rule`
 ):
     "The row of `rule` in the registry, as a dict of column to value"
-    knobs,(title,year,link) = {**rule.hypers, **rule.options},rule.told['paper'] or ('', None, '')
+    knobs,(title,year,link) = {**rule.hypers, **rule.options},rule.info['paper'] or ('', None, '')
     good,total = replayed_cases().get(name, (0, 0))
     told = ', '.join(f'{k}={_number(v)} ({rule.ranges[k]!r})' for k,v in knobs.items())
-    return dict(name=name, idea=rule.told['doc'], terms=rule.chain, hypers=told,
+    return dict(name=name, idea=rule.info['doc'], terms=rule.chain, hypers=told,
         state=round(state_floats(rule), 3), elementwise=rule.elementwise, engines=' '.join(runs_on(rule)),
         bits16='plain kahan stochastic', overflow='NaN from {:.2g} in float32: {}'.format(*OVERFLOWS[name]) if name in OVERFLOWS else '',
-        paper=title, year=year, link=link, faithful_to=rule.told['code'], cases=f'{good}/{total}' if total else '')
+        paper=title, year=year, link=link, faithful_to=rule.info['code'], cases=f'{good}/{total}' if total else '')
 
 # %% ../../nbs/core/09_registry.ipynb #98cec2ed
 COMPARE = dict(lt=op.lt, le=op.le, gt=op.gt, ge=op.ge, eq=op.eq, ne=op.ne, has=lambda a, b: a.str.contains(b, regex=False))

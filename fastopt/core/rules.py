@@ -194,8 +194,8 @@ class Rule:
             raise TypeError("A Rule needs at least one term, and none was given; for example Rule(adam, decay, descend)")
         self.terms = [t for o in terms for t in (o.core if isinstance(o, Rule) else [o])]
         self.state,self.memos,self.hypers,self.options,self.ranges,self.docs,self.defaults = {},{},{},{},{},{},defaults
-        self.__module__,self.told = sys._getframe(1).f_globals.get('__name__', '__main__'),dict(doc=doc, paper=paper, code=code)
-        self.learnt,self.asked = set(),set() # Memos that an `Across` function writes to, and the names of numbers about all weights
+        self.__module__,self.info = sys._getframe(1).f_globals.get('__name__', '__main__'),dict(doc=doc, paper=paper, code=code)
+        self.learnt,self.across_names = set(),set() # Memos that an `Across` function writes to, and the names of numbers about all weights
         for t in self.terms: self._collect(t)
         self._override(defaults)
     def _override(self, defaults):
@@ -218,7 +218,7 @@ class Rule:
         called={} # Names that the user knows hypers by, if they differ: dict of our name to theirs
     ):
         "The help text: the idea, a table of hypers and options, and the sources"
-        doc,paper,code = self.told.values()
+        doc,paper,code = self.info.values()
         # Why an option has no other choices is said only in the error message
         rows = [('hyper', 'default', 'range', 'meaning'), *((called.get(k, k), f'{v:g}' if type(v) is float else repr(v),
             repr(self.ranges[k]).partition(';')[0], self.docs.get(k) or k) for k,v in self.knobs.items())]
@@ -235,9 +235,9 @@ class Rule:
             f"{first(o for o in self.terms if both in o.state)} and {t}. If they come from two rules, the rules cannot be combined; "
             f"in a term of your own, rename the parameter {both!r}")
         needs = [*t.borrowed, *(o for a in t.across.values() for o in a.given if o not in (*TERM_ARGS, *t.state))]
-        if lack := first(b for b in needs if b not in self.state and b not in self.asked):
+        if lack := first(b for b in needs if b not in self.state and b not in self.across_names):
             raise ValueError(f"{t} borrows {lack!r}, which no term before it keeps; put a term that keeps it in front of {t}")
-        self.asked |= t.across.keys()
+        self.across_names |= t.across.keys()
         self.learnt |= {o.name for a in t.across.values() for o in a.knobs if o.name in t.memos}
         if both := first(self.learnt & set(t.knobs)): raise ValueError(
             f"{t} reads the memo {both!r}, which a function across all weights writes to; let that function return what {t} needs")
@@ -272,7 +272,7 @@ def __iter__(self:Rule): return iter(self.terms)
 def _rebuild(terms, told, defaults): return Rule(*terms, **told, **defaults)
 
 @patch
-def __reduce__(self:Rule): return self.named or (_rebuild, (self.terms, self.told, self.defaults))
+def __reduce__(self:Rule): return self.named or (_rebuild, (self.terms, self.info, self.defaults))
 
 # %% ../../nbs/core/00_rules.ipynb #12c3a344
 @patch
@@ -317,7 +317,7 @@ def unknown(self:Rule, name):
     return unknown_name(self.__name__, name, [*self.ranges, *self.spellings])
 
 @patch
-def settle(self:Rule, given, called={}):
+def resolve_hypers(self:Rule, given, called={}):
     "All hypers and all options with the user's `given` values, checked; `called` holds the names that the user knows hypers by"
     hypers,options = dict(self.hypers),dict(self.options)
     for k,v in given.items():
@@ -337,7 +337,7 @@ def starts(self:Rule, knobs):
 Rule.variants = {} # Arguments that ask for another rule: dict of name to a function of the user's value
 
 @patch
-def chosen(self:Rule, given):
+def select_variant(self:Rule, given):
     "The rule that the user's arguments `given` ask for, and the arguments that are left for it"
     k = first(o for o in given if o in self.variants)
     return (self.variants[k](given[k]),{o:v for o,v in given.items() if o!=k}) if k else (self,given)
@@ -433,7 +433,7 @@ def core(self:Route): raise TypeError(f"{self.__name__} is a fork, not a chain; 
 def _reroute(predicate, one, other, defaults, told): return Route(predicate, one, other, defaults, **told)
 
 @patch
-def __reduce__(self:Route): return self.named or (_reroute, (self.predicate, self.one, self.other, self.defaults, self.told))
+def __reduce__(self:Route): return self.named or (_reroute, (self.predicate, self.one, self.other, self.defaults, self.info))
 
 # %% ../../nbs/core/00_rules.ipynb #861c0623
 @patch

@@ -128,16 +128,14 @@ class Rule(Any):
     def __iter__(self) -> Any: ...
     def about(self, called: Any = ...) -> Any:
         """The help text: the idea, a table of hypers and options, and the sources"""
+    across_names: Any
     def apply(self, p: Any, g: Any, state: Any, hyper: Any) -> Any:
         """The update that `run` returns if `p` is the only weight"""
-    asked: Any
     @property
     def chain(self) -> Any:
         """The names of the terms, in order"""
     def check(self, name: Any, value: Any, called: Any = None) -> Any:
         """Raise `ValueError` unless `value` is in the range of `name`, which the user knows as `called`"""
-    def chosen(self, given: Any) -> Any:
-        """The rule that the user's arguments `given` ask for, and the arguments that are left for it"""
     @property
     def core(self) -> Any:
         """The terms without decay and descent"""
@@ -149,6 +147,7 @@ class Rule(Any):
     def hyper_of(self, p: Any, hyper: Any) -> Any:
         """The part of the dict `hyper` for the rule that trains the weight `p`: all of it, unless this is a `Route`"""
     hypers: Any
+    info: Any
     @property
     def kernel(self) -> Any:
         """The source of the kernels of this rule in Triton, see `kernel_source`"""
@@ -167,6 +166,8 @@ class Rule(Any):
     def path_of(self, p: Any) -> Any:
         """The branches that lead from this rule to the one that trains the weight `p`: none, unless this is a `Route`"""
     ranges: Any
+    def resolve_hypers(self, given: Any, called: Any = ...) -> Any:
+        """All hypers and all options with the user's `given` values, checked; `called` holds the names that the user knows hypers by"""
     @property
     def row_by_row(self) -> Any:
         """Can tensors be split between rows, because no term needs more than whole rows?"""
@@ -174,8 +175,8 @@ class Rule(Any):
         """The rule that trains the weight `p`: this one, unless this is a `Route`"""
     def run(self, p: Any, g: Any, state: Any, hyper: Any) -> Any:
         """A generator that yields each `Question` about all weights and returns the update, which is to be subtracted from `p`"""
-    def settle(self, given: Any, called: Any = ...) -> Any:
-        """All hypers and all options with the user's `given` values, checked; `called` holds the names that the user knows hypers by"""
+    def select_variant(self, given: Any) -> Any:
+        """The rule that the user's arguments `given` ask for, and the arguments that are left for it"""
     @property
     def spellings(self) -> Any:
         """Other spellings of hypers: dict of name to (hyper, conversion)"""
@@ -183,7 +184,6 @@ class Rule(Any):
         """For each state, the function of a weight that makes it; its keywords are bound to those values that the dict `knobs` has"""
     state: Any
     terms: Any
-    told: Any
     def torch(self, name: Any, **keys: Any) -> type[fastopt.core.torch_face.TorchOptimizer]:
         """Make a subclass of `torch.optim.Optimizer` called `name` that runs this rule; `keys` rename its hypers, as `etas=('drop', 'grow')`"""
     def translate(self, name: Any, value: Any) -> Any:

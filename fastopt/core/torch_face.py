@@ -54,8 +54,8 @@ def _how(rule, how, foreach=None, fused=None):
 # %% ../../nbs/core/08_torch_face.ipynb #c53e7f61
 def maximizing(rule)->Rule:
     "A rule that maximizes where `rule` minimizes"
-    if isinstance(rule, Route): return Route(rule.predicate, maximizing(rule.one), maximizing(rule.other), rule.defaults, **rule.told)
-    return Rule(maximize, *rule.terms, **rule.told, **rule.hypers, **rule.options)
+    if isinstance(rule, Route): return Route(rule.predicate, maximizing(rule.one), maximizing(rule.other), rule.defaults, **rule.info)
+    return Rule(maximize, *rule.terms, **rule.info, **rule.hypers, **rule.options)
 
 # %% ../../nbs/core/08_torch_face.ipynb #8e4f895e
 # Methods and attributes that a Learner uses
@@ -76,7 +76,7 @@ class TorchOptimizer(torch.optim.Optimizer):
         **hypers # Hypers and options of the rule, with PyTorch's names
     ):
         check_params(self.rule, params)
-        rule,hypers = self.rule.chosen(hypers)
+        rule,hypers = self.rule.select_variant(hypers)
         if rule is not self.rule: self.rule,self.keys,self.called = rule,torch_keys(rule),torch_names(torch_keys(rule))
         hypers = {**self._placed(args, hypers), **({} if lr is None else dict(lr=lr))}
         how = _how(self.rule, how, hypers.pop('foreach', None), hypers.pop('fused', None))
@@ -84,7 +84,7 @@ class TorchOptimizer(torch.optim.Optimizer):
         mine,told = self._sort(hypers)
         if bad := first(k for k in told if k not in _told(self.rule, self.rule.hypers) and k!='decoupled_weight_decay'): raise TypeError(
             unknown_name(self.rule.__name__, bad, [*self.keys, *self.rule.options, *self.rule.spellings]))
-        hypers,options = self.rule.settle(mine, self.called)
+        hypers,options = self.rule.resolve_hypers(mine, self.called)
         self.engine = Engine(self.rule, options, how, lowp, skip_nonfinite, state_dtype, capturable)
         self.engine.called,self.manner = self.called,dict(
             how=how, lowp=lowp, skip_nonfinite=skip_nonfinite, state_dtype=state_dtype, capturable=capturable)

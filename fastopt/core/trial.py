@@ -53,7 +53,7 @@ def stand(self:Engine,
 )->dict: # Weight to update, for weights that make a step
     "Make a `step` that updates the state but not the weights, and return the updates"
     ps = [p for group,_ in groups for p in group if makes_step(p)]
-    if _lack_memory([t for p in ps for t in (p, *state.get(p, {}).values()) if isinstance(t, torch.Tensor)]): self.look(ps, ps, state)
+    if _lack_memory([t for p in ps for t in (p, *state.get(p, {}).values()) if isinstance(t, torch.Tensor)]): self.check_step(ps, ps, state)
     with _put_back(ps) as old:
         self.step(groups, state)
         return {p: p.detach().to(ct := compute_dtype(p.dtype)) - o.to(ct) for p,o in zip(ps, old)}
@@ -68,7 +68,7 @@ def trial(self:Engine,
     "The updates and the state that `step` would give, without making the step"
     every,rule = [p for group,_ in groups for p in group],self.rule
     ps = [p for p in every if makes_step(p)]
-    if _lack_memory([t for p in ps for t in state.get(p, {}).values() if isinstance(t, torch.Tensor)]): self.look(ps, ps, state)
+    if _lack_memory([t for p in ps for t in state.get(p, {}).values() if isinstance(t, torch.Tensor)]): self.check_step(ps, ps, state)
     engine,after = copy(self),{p: _copied(state[p]) if makes_step(p) else dict(state[p]) for p in every if p in state}
     hypers = {k: rule.number(k, v) for k,v in others.items() if k in rule.hypers}
     engine.seen,engine.options = {},{**self.options, **{k:v for k,v in others.items() if k not in hypers}}

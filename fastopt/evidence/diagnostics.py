@@ -203,10 +203,10 @@ def take_back(u, noted_before:Borrowed, noted_after=_noted):
 def _around(rule, terms, before, after):
     "Add the terms `before` and `after` to `rule`, around the first term whose name is in `terms`"
     if isinstance(rule, Route):
-        return Route(rule.predicate, *(_around(o, terms, before, after) for o in (rule.one, rule.other)), rule.defaults, **rule.told)
+        return Route(rule.predicate, *(_around(o, terms, before, after) for o in (rule.one, rule.other)), rule.defaults, **rule.info)
     i = first(i for i,t in enumerate(rule.terms) if t.__name__ in terms)
     if i is None: return rule
-    return Rule(*rule.terms[:i], before, rule.terms[i], after, *rule.terms[i+1:], **rule.told, **rule.hypers, **rule.options)
+    return Rule(*rule.terms[:i], before, rule.terms[i], after, *rule.terms[i+1:], **rule.info, **rule.hypers, **rule.options)
 
 class WatchTerm(Watch):
     "Measure the effect of the first of `terms` in the chain of a rule"

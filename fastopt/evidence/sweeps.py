@@ -44,7 +44,7 @@ def sweep_together(
     """Run all rates at once, and return the ends, of shape (rates, coordinates), and the step at which each diverged, or -1;
     return `None` if `opt_func` needs a run for each rate"""
     if not (plain := _plain_rule(opt_func)): return
-    rule,(hypers,options) = plain[0],plain[0].settle({**plain[1], 'lr': first(lrs)})
+    rule,(hypers,options) = plain[0],plain[0].resolve_hypers({**plain[1], 'lr': first(lrs)})
     if not hypers.get('wd', 0.): rule = _without_decay(rule)
     p = torch.tensor([first(problem.starts)]*len(lrs), dtype=torch.float64)
     knobs = {**hypers, **options, 'lr': torch.tensor(lrs, dtype=torch.float64)[:,None],

@@ -146,7 +146,7 @@ prodigy_l2 = Rule(decay, evidence, prodigy, doc='Prodigy with L2 weight decay', 
 prodigy = Rule(evidence, prodigy, shrink_d, doc='Adam with a rate estimated from the distance to the solution', **_told)
 Prodigy = prodigy.torch('Prodigy')
 
-def _sliced(rule, n): return rule if n==1 else Rule(*[evidence_sliced if t is evidence else t for t in rule], slice_p=n, **rule.told)
+def _sliced(rule, n): return rule if n==1 else Rule(*[evidence_sliced if t is evidence else t for t in rule], slice_p=n, **rule.info)
 for o in (prodigy, prodigy_l2): o.variants = dict(slice_p=partial(_sliced, o))
 
 # %% ../../nbs/optim/23_learning_rate_free.ipynb #06ee7b28

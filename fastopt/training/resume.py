@@ -123,7 +123,7 @@ def _load_opt(opt, sd):
     "Load `sd` into `opt` (any optimizer of fastai) without casting"
     sd = _plain(sd)
     if isinstance(opt, FastOptimizer):
-        opt.chosen = False # The file decides which groups are frozen
+        opt.freeze_called = False # The file decides which groups are frozen
         return opt.load_state_dict(sd)
     if not isinstance(opt, OptimWrapper):
         opt.load_state_dict({**sd, 'hypers': L(sd['hypers'])})

@@ -120,8 +120,8 @@ class ScheduleFree(Callback):
             "use `learn.fit(n, lr)` instead")
     def before_batch(self):
         if self.training and (opt := _modes(self.opt)): opt.train()
-    def before_validate(self): self.settle()
-    def after_fit(self): self.settle()
+    def before_validate(self): self.switch_to_average()
+    def after_fit(self): self.switch_to_average()
 
 # %% ../../nbs/training/05_schedule_free.ipynb #b2f7ab94
 @patch
@@ -130,7 +130,7 @@ def leads(self:ScheduleFree):
     return self is max(enumerate(self.learn._grab_cbs(ScheduleFree)), key=lambda o: (not o[1].stays, o[0]))[1]
 
 @patch
-def settle(self:ScheduleFree):
+def switch_to_average(self:ScheduleFree):
     "Outside training, switch to the average and measure its statistics"
     _place(self.learn)
     if _trains(self.learn): return

@@ -16,7 +16,7 @@ def late(u, m:Borrowed, v:Borrowed, pace:Across(_farther, 2), *, lr:NonNeg=1., e
     return m/(v.sqrt() + pace[1]*eps)*(pace[1]*lr)
 
 def official_prodigy(hp):
-    rule,hp = (prodigy if hp.pop('decouple', True) else prodigy_l2).chosen(hp)
+    rule,hp = (prodigy if hp.pop('decouple', True) else prodigy_l2).select_variant(hp)
     return found(rule if hp.get('mom', 0.9) else Rule(evidence, late, shrink_d), hp)
 def official_adam(hp): return found(dadapt_adamw if hp.pop('decouple', False) else dadapt_adam, hp)
 def official_sgd(hp): return found(Rule(measure, decay, *dadapt_sgd.core), hp)

@@ -160,7 +160,7 @@ def trained(how='fused', change=lambda ps, t: None, n=5, seed=0):
         engine.step([(ps, adamw.hypers)], state)
     return torch.cat([p.detach().flatten() for p in ps]),engine
 
-def looks_of(engine): return [o for sorting in engine.plans.values() for b in sorting.batches for o in b.looks.values()]
+def looks_of(engine): return [o for sorting in engine.plans.values() for b in sorting.batches for o in b.checks.values()]
 
 @needs_reader
 def test_the_reader_is_used_by_steps_and_python_is_asked_only_after_a_change(monkeypatch):

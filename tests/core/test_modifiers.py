@@ -63,7 +63,7 @@ def after(rule, how, steps=6):
     torch.manual_seed(0)
     ps,state = [torch.randn(s, dtype=torch.float64, requires_grad=True) for s in ((6, 5), (4, 3, 2, 2), (7,))],{}
     strong = dict(lr=0.01, wd=0.1, max_value=0.3, max_norm=0.5, q=0.3, k=2, alpha=0.5)
-    hypers,options = rule.settle({k:v for k,v in strong.items() if k in rule.hypers})
+    hypers,options = rule.resolve_hypers({k:v for k,v in strong.items() if k in rule.hypers})
     engine = Engine(rule, options, how)
     for _ in range(steps):
         for p in ps: p.grad = torch.randn_like(p)

@@ -26,7 +26,7 @@ clipped = route(matrices, Rule(clip_norm, *sgd, max_norm=0.5), Rule(adam, decay,
 def own_group(p, rule, other, steps=7, **hypers):
     "The results of the two rules when each is given its own weights"
     ps,state = weights(torch.float64),{}
-    (ha,oa),(hb,ob) = rule.settle({}),other.settle({})
+    (ha,oa),(hb,ob) = rule.resolve_hypers({}),other.resolve_hypers({})
     a,b = Engine(rule, oa, 'eager'),Engine(other, ob, 'eager')
     for _ in range(steps):
         for q in ps: q.grad = torch.randn(q.shape).to(q.dtype)

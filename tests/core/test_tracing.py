@@ -42,7 +42,7 @@ def test_a_traced_number_shows_its_value():
 
 def plainly_recorded(rule, hyper, *given):
     prog = record(rule, deepcopy(hyper), *given)
-    return prog.key,[prog.consts],[prog.extras],{i: [o] for i,o in prog.asked.items()}
+    return prog.key,[prog.consts],[prog.extras],{i: [o] for i,o in prog.questions.items()}
 
 @pytest.mark.parametrize('given', [('plain', True, ()), ('stochastic', False, ('m',))])
 @pytest.mark.parametrize('name', RULES)
@@ -56,7 +56,7 @@ def test_recordings_that_are_found_again_have_the_numbers_of_the_step(name, give
         if 'wd' in hyper: hyper['wd'] = 0.1*(t%2)
         expected = plainly_recorded(rule, hyper, *given)
         prog, = record_sets(rule, [deepcopy(hyper)], *given)
-        assert (prog.key, prog.table.tolist(), prog.extras, prog.asked)==expected
+        assert (prog.key, prog.table.tolist(), prog.extras, prog.questions)==expected
         made.add(prog.key)
     if not rule.memos: assert len(made)<=4 # Rectification, a period and a warm-up have two programs each
 

@@ -44,7 +44,7 @@ UNDECAYED = dict(lars=dict(adapt_all=True)) # Without decay it adapts nothing by
 def quiet(rule, **hypers):
     "Return all hypers and options of `rule`, with `hypers` and without any kind of decay"
     off = {k:0. for k in rule.hypers if k=='wd' or k.endswith('_wd') or k==RESTLESS.get(rule.named)}
-    return rule.settle({**off, **hypers})
+    return rule.resolve_hypers({**off, **hypers})
 
 def move(rule, starts, grads, how='eager', lowp='plain', **hypers):
     "Return the weights that start at `starts` and their states, after one step for each list of gradients in `grads`"
@@ -187,7 +187,7 @@ def few_objects():
 @pytest.mark.parametrize('name,how', in_turn(RULES, ENGINES))
 def test_nothing_grows_in_hundreds_of_steps(name, how, few_objects):
     rule = RULES[name]
-    (hypers,options),p,state = rule.settle({}),torch.randn(4, 2).requires_grad_(),{}
+    (hypers,options),p,state = rule.resolve_hypers({}),torch.randn(4, 2).requires_grad_(),{}
     engine,grads = Engine(rule, options, how),noise([p], 8)
     def grown(steps):
         for t in range(steps):

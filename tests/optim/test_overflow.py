@@ -20,7 +20,7 @@ def after(rule, how, gradients, n, shapes=FEW, dtype=torch.float32, lowp='plain'
     "Return the weights and their states after `n` steps with the gradients `gradients(step, weight)`"
     torch.manual_seed(0)
     ps,state = [start(s).to(dtype).requires_grad_() for s in shapes],{}
-    hypers,options = rule.settle(hypers)
+    hypers,options = rule.resolve_hypers(hypers)
     engine = Engine(rule, options, how, lowp)
     for t in range(n):
         for p in ps: p.grad = gradients(t, p).to(dtype)

@@ -28,8 +28,8 @@ def start(shape, n=6):
 
 def ours(rule, p, gs, how='eager', **hypers):
     "Return the weight `p` after the steps of `rule` with the gradients `gs`"
-    rule,hypers = rule.chosen(hypers)
-    (hypers,options),p,state = rule.settle(hypers),torch.tensor(p).requires_grad_(),{}
+    rule,hypers = rule.select_variant(hypers)
+    (hypers,options),p,state = rule.resolve_hypers(hypers),torch.tensor(p).requires_grad_(),{}
     engine = Engine(rule, options, how)
     for g in gs:
         p.grad = torch.tensor(g)
@@ -251,5 +251,5 @@ def test_every_ranger_centralizes_first():
     if {'whole_units', 'flatten', 'slice_p', 'merge_dims', 'precondition_1d', 'normalize_grads'} & hypers.keys()])
 def test_engines_agree_where_shapes_are_an_option(name, how):
     rule,hypers,_ = {**THEIRS, **MATRICES}[name]
-    rule,hypers = rule.chosen(hypers)
+    rule,hypers = rule.select_variant(hypers)
     assert far(trained(rule, how, torch.float64, **hypers), trained(rule, 'eager', torch.float64, **hypers)) < 1e-11

@@ -58,7 +58,7 @@ def both(cls, kw, dtype, gradients, shapes=((4, 3), (5,), (2, 3, 2))):
     theirs,mine = ([o.clone().requires_grad_() for o in starts] for _ in range(2))
     opt = getattr(torch.optim, cls)(theirs, lr=LR, **kw)
     (rule,hp),state = ours(cls, kw),{}
-    hypers,options = rule.settle(hp)
+    hypers,options = rule.resolve_hypers(hp)
     engine = Engine(rule, options, 'eager')
     for t in range(8):
         for p,q in zip(theirs, mine):

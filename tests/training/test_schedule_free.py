@@ -359,7 +359,7 @@ def test_recalibration_that_fails():
     known,cbs = (shapes.batches, shapes.epochs, shapes.open),[*learn.cbs]
     learn.schedule_free.stale = [learn.model[1]]
     learn.model[4].register_forward_pre_hook(lambda *args: 1/0)
-    with pytest.raises(ZeroDivisionError): learn.schedule_free.settle()
+    with pytest.raises(ZeroDivisionError): learn.schedule_free.switch_to_average()
     assert [*learn.cbs]==cbs and (shapes.batches, shapes.epochs, shapes.open)==known
 
 @pytest.mark.parametrize('made,added,given,n', [((), (), (), 4), ((3,), (), (), 3), ((), (3,), (), 3), ((), (), (2,), 2),

@@ -148,11 +148,11 @@ class CppMemoryCheck:
         return self.slow(ts) if at is None else at
 
 def speed_up(
-    looks, # Dict of column name to its `MemoryCheck`
+    checks, # Dict of column name to its `MemoryCheck`
     columns # Dict of column name to its list of tensors
 ):
-    "Replace each check in `looks` by a `CppMemoryCheck`, or return `looks` if there is no reader"
+    "Replace each check in `checks` by a `CppMemoryCheck`, or return `checks` if there is no reader"
     reader = memory_reader()
     def fast(k, o): return o if isinstance(o, CppMemoryCheck) else CppMemoryCheck(columns[k], o, reader)
-    try: return {k: fast(k, o) for k,o in looks.items()} if reader else looks
-    except Exception: return looks # A class of tensors that the trial does not know
+    try: return {k: fast(k, o) for k,o in checks.items()} if reader else checks
+    except Exception: return checks # A class of tensors that the trial does not know
