@@ -23,12 +23,12 @@ def test_traced_numbers_do_what_numbers_do(nm):
         for new in product(values, values):
             expected = [f(*new), f(new[0], y), f(x, new[1])]
             if new==(x, y): assert [o.x for o in found]==expected
-            assert list(map(repr, numbers(dict(zip('ab', new)))))==list(map(repr, expected)) # Kinds of numbers, too
+            assert list(map(repr, numbers(dict(zip('ab', new)))))==list(map(repr, expected)) # Including their types
 
 @pytest.mark.parametrize('f', [bool, float, int, operator.index, hash, repr, str, round, math.sqrt, math.floor, lambda o: round(o, 1),
     lambda o: o if o>2 else 0, lambda o: max(o, 2), lambda o: {3: 'three'}.get(o), lambda o: o in (3, 4), lambda o: f'{o}'])
 def test_a_plain_answer_is_a_guard(f):
-    "An answer that another number would not give makes the compiled numbers give up; the same answer lets them go on"
+    "The compiled numbers return nothing if another number would give another answer, and continue if the answer is the same"
     trace = Trace()
     number = trace.number(3, "h['a']")
     answer = f(number)
@@ -47,7 +47,7 @@ def plainly_recorded(rule, hyper, *given):
 @pytest.mark.parametrize('given', [('plain', True, ()), ('stochastic', False, ('m',))])
 @pytest.mark.parametrize('name', RULES)
 def test_recordings_that_are_found_again_have_the_numbers_of_the_step(name, given):
-    "To the bit, while steps and hypers change; and few recordings are made"
+    "They are equal bit for bit while steps and hypers change, and few recordings are made"
     rule = RULES[name].rule_of(torch.ones(2, 2))
     how,sums,low = given
     given,made = (how, sums, tuple(k for k in low if k in rule.state)),set()
@@ -74,7 +74,7 @@ def closure():
     return in_cell,change
 
 def reading():
-    "Terms that read something else than their arguments, and what changes it"
+    "Terms that read something other than their arguments, and functions that change it"
     in_cell,change = closure()
     module = ModuleType('settings_of_somebody')
     module.scale = 2.
@@ -91,7 +91,8 @@ def reading():
     def set_object(): CONFIG.scale = 3.
     def set_list(): LIST[0] = 3.
     def set_module(): module.scale = 3.
-    return dict(cell=(in_cell, change), of_global=(of_global, set_global), helper=(of_helper, set_global), of_object=(of_object, set_object),
+    return dict(cell=(in_cell, change), of_global=(of_global, set_global), helper=(of_helper, set_global),
+        of_object=(of_object, set_object),
         of_list=(of_list, set_list), module=(of_module, set_module), importing=(of_import, set_object), getattr=(of_getattr, set_object))
 
 @pytest.fixture
@@ -112,7 +113,8 @@ def test_a_setting_that_a_term_reads_may_change_between_steps(kind, how, setting
     engine.step([([p], dict(lr=1.))], state)
     assert (p==-(3*2. + 3.)).all()
 
-@pytest.mark.parametrize('f', [lambda u: u*random.random(), lambda u: u*time.time(), lambda u: u*next(COUNTER), lambda u: u*np.random.rand()])
+@pytest.mark.parametrize('f', [lambda u: u*random.random(), lambda u: u*time.time(), lambda u: u*next(COUNTER),
+    lambda u: u*np.random.rand()])
 def test_a_term_that_is_not_a_function_of_its_arguments_is_recorded_at_each_step(f):
     rule = Rule(term(f), descend)
     assert find_reads(rule) is None
@@ -120,7 +122,7 @@ def test_a_term_that_is_not_a_function_of_its_arguments_is_recorded_at_each_step
     assert len(set(map(repr, tables)))==3
 
 def test_a_function_made_of_numbers_is_made_anew():
-    "A function of whole tensors that a term defines holds the numbers of its step"
+    "A whole-tensor function that a term defines contains the numbers of its step"
     @term
     def made(u, *, step):
         @each
