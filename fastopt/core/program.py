@@ -276,7 +276,7 @@ def _follow_code(f, seen):
 
 # %% ../../nbs/core/03_program.ipynb #f3ce1a47
 def find_reads(rule):
-    "Return pairs (lookup function, value) of all that the terms of `rule` read besides their arguments, or `None` if changes can go unnoticed"
+    "Return pairs (lookup function, value) of what the terms of `rule` read besides their arguments, or `None` if changes can go unnoticed"
     try: return [r for t in rule.terms for r in _follow_code(t.f, set())]
     except (Untraceable, ValueError): return None # An empty cell is a `ValueError`
 

@@ -17,6 +17,7 @@ from functools import partial, update_wrapper, wraps
 from math import inf, isfinite, isnan, nan, sqrt
 from numbers import Real as AnyReal
 from re import fullmatch
+from tokenize import TokenError
 from types import CodeType
 from typing import NamedTuple
 import torch
@@ -115,7 +116,7 @@ class Term:
         self.options = {o.name: o.default for o in knobs if isinstance(o.annotation, OneOf)}
         self.ranges = {o.name: Finite if o.annotation is o.empty else o.annotation for o in knobs}
         try: self.docs = {k:v or '' for h in (f, *(a.f for a in self.across.values())) for k,v in docments(h).items() if k in self.ranges}
-        except OSError: self.docs = {} # The source of a function that was typed at a prompt cannot be read
+        except (OSError, SyntaxError, TokenError): self.docs = {} # A function from a prompt, or a lambda, may have no readable source
         for o in (*self.state, *self.memos):
             if o in RESERVED or fullmatch('[crt][0-9]+', o):
                 raise ValueError(f"Term {self.__name__}: no state can be called {o!r}, which engines reserve; rename that parameter")

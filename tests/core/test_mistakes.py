@@ -133,3 +133,10 @@ def test_no_rule_of_fastopt_writes_into_what_it_was_lent():
         for _ in range(7): opt.step()
         assert torch.equal(p.grad, before), name
     assert every.diffgrad is diffgrad
+
+def test_a_lambda_within_an_expression_can_be_a_term():
+    "Python finds no complete statement for it, so it has no docments"
+    rules = [Rule(term(lambda u, *, scale=2.: u*scale),
+        descend), Rule(term(
+            lambda u, *, scale=2.: u*scale), descend)]
+    for rule in rules: assert (rule.hypers['scale'], rule.docs.get('scale', ''))==(2., '')
