@@ -241,9 +241,9 @@ def federate(
     limit:int=None, # Training images to use; by default all
     seed:int=0, # Of all that is random
     engine:Annotated[str, dict(choices=['simulated','flower'])]='simulated', # Real clients with Flower, as processes of this machine?
-    windows:int=10, # Aggregations of flower's server, whose dt is in seconds
+    windows:int=10, # Aggregations of flower's server in all, whose dt is in seconds
     deadline:float=300., # Seconds after which flower's server does not wait for a client
-    resume:str=None, # Folder of a run of flower to go on with
+    resume:str=None, # Folder of a run of flower to continue, with its settings
     out:str='runs' # Folder for the folder of this run
 ):
     "Train a network on images that clients keep for themselves, and keep record, curves and model"
