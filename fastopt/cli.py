@@ -270,6 +270,8 @@ def collaborate(
     peers:str=None, # host:port of all workers on several machines, with commas between, this one's included
     key_file:str=None, # File with a secret that all peers have; needed beyond this machine
     deadline:float=30., # Most seconds that a round waits for real peers
+    table:str=None, # File for a table of all rules and attacks; if it was interrupted, it is continued
+    scale:str=None, # Time steps of these numbers of workers instead, such as 8,32,128
     out:str='runs' # Folder for the folder of this run
 ):
     "Train a network on workers without a server, some of which may lie, and keep record, curves and model"

@@ -39,6 +39,7 @@ class FederatedServer:
         self.fed,self.mail,self.path,self.deadline,self.poll,self.log = fed,mail,path and Path(path),deadline,poll,log
         self.number,self.schedule,self.faults,self.offset = 0,[],[],0.
         self.node_of,self.asked,self.working,self.ready,self.taus,self.refused = {},{},{},[],{},{}
+        self.expected = {*range(len(fed.clients))}
         self.began = time.monotonic()
         if self.path and self.path.exists(): self.load()
 
@@ -56,8 +57,8 @@ def greet(self:FederatedServer):
     present = set(self.mail.nodes())
     for node in present - set(self.node_of.values()) - {n for n,_ in self.asked.values()} - set(self.refused):
         self.asked[self.mail.send(node, 'query', {}, {})] = (node, self.now())
-    for id,(node,at) in list(self.asked.items()):
-        if node not in present or self.now()-at>self.deadline: del self.asked[id]
+    for id,(node,_) in list(self.asked.items()):
+        if node not in present: del self.asked[id]
     for i,node in list(self.node_of.items()):
         if node not in present: self.lose(i, 'its node is gone')
     for id,o in list(self.working.items()):
@@ -139,13 +140,13 @@ def window(self:FederatedServer):
 @patch
 def busy(self:FederatedServer):
     "Number of clients and answers that may still deliver"
-    return len(self.working)+len(self.asked)+len(self.ready)
+    return len(self.working)+len(self.ready) + sum(self.now()-at<=self.deadline for _,at in self.asked.values())
 
 @patch
 def gather(self:FederatedServer):
-    "Wait until all clients are connected, or for the deadline"
+    "Wait until all clients are connected, after a restart those that were so before, or for the deadline"
     until = self.now()+self.deadline
-    while len(self.node_of)<len(self.fed.clients) and self.now()<until:
+    while not self.expected<={*self.node_of} and self.now()<until:
         self.greet()
         self.receive()
         time.sleep(self.poll)
@@ -196,7 +197,7 @@ KEPT_OF_FED = ('x', 'versions', 'time', 'history', 'counts', 'excluded', 'losses
 def save(self:FederatedServer):
     "Write the state, completely or not at all"
     if not self.path: return
-    sd = dict(number=self.number, schedule=self.schedule, faults=self.faults, taus=self.taus, time=self.now(),
+    sd = dict(number=self.number, schedule=self.schedule, faults=self.faults, taus=self.taus, time=self.now(), connected=[*self.node_of],
         fed={k: getattr(self.fed, k) for k in KEPT_OF_FED})
     with atomic_write(self.path) as p: torch.save(sd, p)
 
@@ -210,6 +211,7 @@ def load(self:FederatedServer):
         f"{self.path} belongs to a training with {len(sd['fed']['counts'])} clients, not {len(self.fed.clients)}: give another folder")
     vars(self.fed).update(sd['fed'])
     self.number,self.schedule,self.faults,self.taus,self.offset = (sd[k] for k in ('number', 'schedule', 'faults', 'taus', 'time'))
+    self.expected = {*sd['connected']} or self.expected
     self.log(f'continuing after window {self.number}')
 
 # %% ../../nbs/distributed/10_flower.ipynb #0858054e
@@ -379,12 +381,16 @@ def submit(self:LocalFlower, app):
     "Let the SuperLink run the app in the folder `app`"
     until = time.monotonic()+120
     while True: # It may not listen yet
-        res = subprocess.run([str(self.bin/'flwr'), 'run', str(app), 'here'], env=self.env, cwd=self.folder, text=True,
+        res = subprocess.run([str(self.bin/'flwr'), 'run', str(Path(app).absolute()), 'here'], env=self.env, cwd=self.folder, text=True,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         with open(self.folder/'submit.log', 'a') as f: f.write(res.stdout)
         if res.returncode==0 and 'Successfully' in res.stdout: return
-        if time.monotonic()>until: raise RuntimeError(f'Flower did not accept the app: {res.stdout[-600:]}')
+        if time.monotonic()>until: raise RuntimeError(f'Flower did not accept the app: {_plain(res.stdout)[-600:]}')
         time.sleep(1)
+
+def _plain(text):
+    "One line of the `text` that a program has drawn in boxes"
+    return ' '.join(''.join(' ' if '\u2500'<=c<='\u257f' else c for c in text).split())
 
 @patch
 def wait(self:LocalFlower, state, windows, seconds=600):
