@@ -8,7 +8,7 @@ Docs: https://fastopt.github.io/fastopt/distributed/peers.html.md"""
 __all__ = ['ClusterLink', 'PeerMixing', 'fewest_heard', 'rule_name', 'describe_model', 'refuse_wrapped', 'MixWithPeers']
 
 # %% ../../nbs/distributed/09_peers.ipynb #f5a90ba3
-import torch
+import time, torch
 from fastai.callback.core import Callback, CancelFitException
 from fastcore.basics import patch
 from functools import partial
@@ -16,7 +16,7 @@ from torch import distributed as dist
 from torch.nn.parallel import DataParallel, DistributedDataParallel
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 from .mixing import find_mixing
-from .transport import Heard, digest
+from .transport import FAULTS, Fault, Heard, digest
 
 # %% ../../nbs/distributed/09_peers.ipynb #134ccf61
 class ClusterLink:
@@ -27,6 +27,7 @@ class ClusterLink:
         if not (dist.is_available() and dist.is_initialized()): raise RuntimeError('torch.distributed is not initialized: start with '
             '`torchrun` or `accelerate launch`, and call torch.distributed.init_process_group first')
         self.group,self.rank,self.n,self.faults = group,dist.get_rank(group),dist.get_world_size(group),[]
+        self.began = time.monotonic()
         self.device = 'cpu' if dist.get_backend(group)=='gloo' else torch.device('cuda', torch.cuda.current_device())
 
     def __enter__(self): return self
@@ -49,8 +50,12 @@ class ClusterLink:
                     f'Rank {j} trains {what} than rank {self.rank}: give all ranks the same')
 
     def exchange(self, t, x):
-        "Exchange `x` for the vectors of all ranks"
+        "Exchange `x` for the vectors of all ranks; those that are not finite are recorded as faults and left out"
         vectors = {j:o for j,o in enumerate(self.gather(x)) if j!=self.rank}
+        for j in [j for j,o in vectors.items() if not o.isfinite().all()]:
+            del vectors[j]
+            at = round(time.monotonic()-self.began, 3)
+            self.faults.append(Fault(at, t, j, 'nonfinite', f'peer {j}: {FAULTS["nonfinite"]}, round {t}'))
         return Heard(t, [self.rank, *vectors], vectors, t+1)
 
 # %% ../../nbs/distributed/09_peers.ipynb #f03fcbf3

@@ -150,6 +150,25 @@ def test_a_server_that_is_started_again_goes_on_from_its_last_aggregate(tmp_path
     with pytest.raises(ValueError, match='with 3 clients, not 4'):
         FederatedServer(fed(), Mail(fed, 4), tmp_path/'state.pt', log=lambda o: None)
 
+def test_an_answer_about_its_number_that_is_late_still_connects_a_client():
+    "Client 2 needs longer than the deadline to say its number, and is asked once"
+    s = server('fedbuff', c=3, delay=(1, 1, 60))
+    s.deadline,s.poll = 0.05,0.005
+    s.gather()
+    assert sorted(s.node_of)==[0, 1] and len(s.asked)==1 and not s.busy()
+    s.expected = {2}
+    s.deadline = 20
+    s.gather()
+    assert sorted(s.node_of)==[0, 1, 2] and s.mail.count==3
+
+def test_a_server_that_is_started_again_waits_for_those_that_were_connected(tmp_path):
+    a = server('fedavg', tmp_path/'state.pt').run(1)
+    a.mail.gone.add(2)
+    a.run(2)
+    b = server('fedavg', tmp_path/'state.pt')
+    b.mail.gone.add(2)
+    assert b.expected=={0, 1} and b.run(3).number==3 and b.now()<20+a.now(), 'It has not waited for the deadline'
+
 def test_a_replay_needs_the_whole_schedule():
     s = server('fedasync').run(4)
     with pytest.raises(ValueError, match='which no earlier window has made'): fed('fedasync', n=3).replay(s.schedule[2:])

@@ -1,0 +1,169 @@
+"Both commands with real workers on 127.0.0.1, a run that is continued, and one line for each mistake of a user"
+import json, os, pytest, socket, subprocess, sys
+from fastcore.basics import AttrDict
+from fastcore.script import CliError
+from fastopt import cli
+from fastopt.distributed.commands import collaborate_command, federate_command, federated_of, resumed
+from fastopt.distributed.flower import FederatedServer, free_ports
+from pathlib import Path
+from peer_processes import peers
+
+SMALL = dict(f=1, steps=6, limit=400, alpha=100., deadline=60.)
+N = 4
+
+def record_of(path): return json.loads((path/'record.json').read_text())
+
+def check_records(records, n=N):
+    "Each worker has trained to the end with others' weights, and all have stayed together"
+    assert sorted(o['rank'] for o in records)==list(range(n)) and all(o['status']=='done' for o in records)
+    assert all(o['history'][-1]['step']==SMALL['steps'] for o in records)
+    assert min(sum(len(r['heard'])>1 for r in o['schedule']) for o in records)>=SMALL['steps']-1
+    ends = [o['history'][-1]['valid_loss'] for o in records]
+    assert max(ends)-min(ends)<0.2
+
+# ---- ranks and peers: processes forked from this one
+
+def as_rank(i, sock, at, port, out):
+    os.environ.update(RANK=str(i), WORLD_SIZE=str(N), MASTER_ADDR='127.0.0.1', MASTER_PORT=str(port), GLOO_SOCKET_IFNAME='lo')
+    return record_of(collaborate_command(engine='cluster', out=out, **SMALL))
+
+def as_peer(i, sock, at, ports, out):
+    at = ','.join(f'127.0.0.1:{p}' for p in ports)
+    return record_of(collaborate_command(rank=i, peers=at, key_file=f'{out}/key', out=out, **SMALL))
+
+@pytest.mark.parametrize('engine', ['cluster', 'peers'])
+def test_four_workers_train_together(engine, tmp_path):
+    (tmp_path/'key').write_text('secret')
+    args = (as_rank, *free_ports(1)) if engine=='cluster' else (as_peer, free_ports(N))
+    with peers(N, *args, str(tmp_path)) as ps: records = [ps.result(i, 120) for i in range(N)]
+    check_records(records)
+    if engine=='cluster': assert all(len(r['heard'])==N for o in records for r in o['schedule'])
+
+def test_a_rank_whose_group_breaks_says_so_in_one_line(tmp_path):
+    "Rank 1 ends at once; the other's error names the cause"
+    def work(i, sock, at, port):
+        os.environ.update(RANK=str(i), WORLD_SIZE='2', MASTER_ADDR='127.0.0.1', MASTER_PORT=str(port), GLOO_SOCKET_IFNAME='lo')
+        if i:
+            from torch import distributed as dist
+            dist.init_process_group('gloo')
+            os._exit(0)
+        try: collaborate_command(engine='cluster', out=str(tmp_path), **{**SMALL, 'f': 0})
+        except CliError as e: return str(e)
+    with peers(2, work, *free_ports(1)) as ps: said = ps.result(0, 120)
+    assert said and '\n' not in said
+
+# ---- the same as separate programs
+
+def program(words, **env):
+    "Start `fastopt-collaborate` as a program"
+    code = 'from fastopt.cli import fastopt_collaborate; fastopt_collaborate()'
+    return subprocess.Popen([sys.executable, '-c', code, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env=dict(os.environ, **env))
+
+def words_of(out, **kwargs):
+    "Options of the program"
+    return [o for k,v in {**SMALL, **kwargs, 'out': out}.items() for o in (f'--{k.replace("_", "-")}', str(v))]
+
+@pytest.mark.full
+def test_torchrun(tmp_path):
+    script = Path(tmp_path/'collaborate.py')
+    script.write_text('from fastopt.cli import fastopt_collaborate\nfastopt_collaborate()\n')
+    res = subprocess.run([sys.executable, '-m', 'torch.distributed.run', '--nproc-per-node', str(N), '--master-port', str(*free_ports(1)),
+        str(script), *words_of(tmp_path, engine='cluster')], capture_output=True, text=True)
+    assert not res.returncode and res.stdout.count(f'of {N}, with 0 faults of others')==N, res.stderr
+    check_records([record_of(o.parent) for o in tmp_path.glob('*/record.json')])
+
+@pytest.mark.full
+def test_peers_that_are_started_one_by_one(tmp_path):
+    at = ','.join(f'127.0.0.1:{p}' for p in free_ports(N))
+    procs = [program(words_of(tmp_path, rank=i, peers=at)) for i in range(N)]
+    for p in procs:
+        out,err = p.communicate(timeout=500)
+        assert not p.returncode and f'of {N}, with' in out, err
+    check_records([record_of(o.parent) for o in tmp_path.glob('*/record.json')])
+
+# ---- a run of Flower that is continued
+
+@pytest.fixture
+def halted(tmp_path):
+    "The folder of a run with Flower that was interrupted after its first window; its clients are in this process"
+    from test_federated import Mail
+    args = AttrDict(args_of(cli.federate), strategy='fedbuff', c=2, clients=3, limit=200, steps=1, engine='flower', windows=4)
+    make = lambda: federated_of(AttrDict(args, percent=0, sample=None))
+    FederatedServer(make(), Mail(make, 3), tmp_path/'state.pt', deadline=20, poll=0.001, log=lambda o: None).run(1)
+    (tmp_path/'record.json').write_text(json.dumps(dict(args=dict(args))))
+    return tmp_path
+
+def args_of(declared):
+    "The default values of a command"
+    from inspect import signature
+    return {k: o.default for k,o in signature(declared).parameters.items()}
+
+def test_a_continued_run_keeps_its_settings(halted):
+    args = resumed(AttrDict(args_of(cli.federate), resume=str(halted), windows=6, clients=3))
+    assert (args.engine, args.strategy, args.c, args.clients, args.limit, args.windows)==('flower', 'fedbuff', 2, 3, 200, 6)
+
+@pytest.mark.parametrize('kwargs,says', [(dict(lr=0.1), 'started with --lr 0.05, not 0.1'), (dict(data='mnist'), 'with --data digits, not mnist'),
+    (dict(windows=1), 'has finished 1 windows already')])
+def test_what_does_not_fit_a_run_is_refused(halted, kwargs, says):
+    with pytest.raises(CliError, match=says): federate_command(resume=str(halted), **kwargs)
+
+def test_a_damaged_state_is_refused(halted):
+    data = (halted/'state.pt').read_bytes()
+    (halted/'state.pt').write_bytes(data[:len(data)//2])
+    with pytest.raises(CliError, match='is not the state of a server, or is damaged'): federate_command(resume=str(halted))
+    (halted/'record.json').write_text('{')
+    with pytest.raises(CliError, match='no complete record.json'): federate_command(resume=str(halted))
+
+# ---- mistakes
+
+TWO = dict(rank=0, peers='127.0.0.1:7070,127.0.0.1:7071', f=0)
+AWAY = dict(rank=0, peers='10.0.0.1:7070,10.0.0.2:7070', f=0)
+
+@pytest.mark.parametrize('kwargs,says', [
+    (dict(engine='cluster'), '--engine cluster needs torchrun'), (dict(TWO, engine='cluster'), 'leave out --rank and --peers'),
+    (dict(TWO, engine='processes'), 'leave out --rank and --peers'), (dict(rank=0), 'go together'), (dict(TWO, rank=5), 'give 0 to 1'),
+    (dict(TWO, peers='127.0.0.1:70000,127.0.0.1:1'), "'127.0.0.1:70000' is not host:port"),
+    (dict(TWO, peers='127.0.0.1:7070,127.0.0.1:7070'), 'occurs twice'), (dict(TWO, f=None), 'not a minority'),
+    (dict(TWO, n=5), '--n 5 is not the number of workers, 2'), (dict(TWO, deadline=0.), '--deadline 0 must be more than 0'),
+    (dict(TWO, attack='foe'), 'only with simulated workers'), (dict(engine='cluster', attack='sf'), 'only with simulated workers'),
+    (dict(engine='processes', attack='mimic'), 'only with simulated workers'), (AWAY, 'need --key-file'),
+    (dict(AWAY, key_file='nofile'), 'nofile cannot be read: No such file'), (dict(AWAY, key_file=os.devnull), 'is empty'),
+    (dict(engine='processes', n=3, f=1, key_file='nofile'), 'cannot be read'), (dict(key_file='nofile'), '--key-file is for --peers'),
+    (dict(every=0), '--every 0 is too small'), (dict(table='t', scale='8'), 'are two commands'), (dict(TWO, table='t'), 'only with simulated'),
+    (dict(scale='8,many'), 'must be numbers of workers'), (dict(table='nofolder/t.json'), 'there is no folder nofolder')])
+def test_mistakes_of_collaborate(kwargs, says, tmp_path):
+    with pytest.raises(CliError, match=says) as e: collaborate_command(**{'limit': 300, 'steps': 1, 'alpha': 100., 'out': tmp_path, **kwargs})
+    assert '\n' not in str(e.value) and not [*tmp_path.iterdir()]
+
+@pytest.mark.parametrize('kwargs,says', [
+    (dict(resume='nofolder'), 'nofolder has no state.pt'), (dict(engine='flower', windows=0), '--windows 0 is too small'),
+    (dict(engine='flower', deadline=0.), '--deadline 0 must be'), (dict(engine='flower', sample=2), 'only with simulated clients'),
+    (dict(time=0.), '--time 0 must be'), (dict(every=0.), '--every 0 must be')])
+def test_mistakes_of_federate(kwargs, says, tmp_path):
+    with pytest.raises(CliError, match=says) as e: federate_command(**{'limit': 300, 'clients': 3, 'out': tmp_path, **kwargs})
+    assert '\n' not in str(e.value) and not [*tmp_path.iterdir()]
+
+def test_a_port_in_use_is_one_line(tmp_path):
+    with socket.create_server(('127.0.0.1', 0)) as o, pytest.raises(CliError, match='Cannot listen on 127.0.0.1:') as e:
+        collaborate_command(rank=0, peers=f'127.0.0.1:{o.getsockname()[1]},127.0.0.1:1', f=0, limit=300, steps=1, alpha=100., out=tmp_path)
+    assert '\n' not in str(e.value) and json.loads(next(tmp_path.glob('*/record.json')).read_text())['status']=='failed'
+
+def test_workers_that_all_fail_are_quoted(tmp_path, monkeypatch):
+    from fastopt.distributed import commands
+    fail = 'import sys; sys.exit("fastopt-collaborate: no luck")'
+    def start(args, i, at, path):
+        with open(path/f'peer{i}.log', 'wb') as f: return subprocess.Popen([sys.executable, '-c', fail], stdout=f, stderr=f)
+    monkeypatch.setattr(commands, 'start_peer', start)
+    with pytest.raises(CliError, match='the first with "fastopt-collaborate: no luck": look at the logs'):
+        collaborate_command(engine='processes', n=2, f=0, limit=300, steps=1, alpha=100., out=tmp_path)
+
+def test_options_reach_the_workers(tmp_path, monkeypatch):
+    "Each option of a worker is one that the command knows"
+    from fastopt.distributed import commands
+    said = []
+    monkeypatch.setattr(commands.subprocess, 'Popen', lambda words, **kwargs: said.append(words))
+    args = AttrDict(args_of(cli.collaborate), engine='processes', n=2, f=0, data='mnist', data_path='images', key_file='key')
+    commands.start_peer(args, 1, '127.0.0.1:1,127.0.0.1:2', tmp_path)
+    got = vars(cli.parser('fastopt-collaborate').parse_args(said[0][3:]))
+    assert (got['data_path'], got['key_file'], got['rank'], got['n'], got['engine'])==('images', 'key', 1, 2, 'simulated')

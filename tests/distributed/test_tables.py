@@ -1,0 +1,37 @@
+"A table of rules and attacks continues where it was interrupted, refuses other settings, and steps of several numbers of workers are timed"
+import json, pytest
+from fastcore.script import CliError
+from fastopt.distributed import tables
+from fastopt.distributed.commands import collaborate_command
+from fastopt.distributed.monna import MoNNA
+
+SMALL = dict(n=5, f=1, steps=2, limit=200, bs=5, alpha=100.)
+
+def test_a_table_is_continued(tmp_path, monkeypatch, capsys):
+    "Interrupted in its sixth training; the continued table is the same as one that was not interrupted"
+    monkeypatch.setattr(tables.fill_table, '__defaults__', (('nna', 'mean', 'krum'), (None, 'alie', 'silent'), print))
+    fit,count = MoNNA.fit,[]
+    def stopped(self, *args):
+        count.append(self)
+        if len(count)==6: raise KeyboardInterrupt
+        return fit(self, *args)
+    monkeypatch.setattr(MoNNA, 'fit', stopped)
+    def run(name): return json.loads(collaborate_command(table=tmp_path/name, **SMALL).read_text())
+    with pytest.raises(KeyboardInterrupt): run('a.json')
+    assert len(json.loads((tmp_path/'a.json').read_text())['cells'])==5
+    a = run('a.json')
+    assert len(count)==10 and list(a['cells'])==[f'{m} {o}' for m in ('nna', 'mean', 'krum') for o in ('none', 'alie', 'silent')]
+    assert run('a.json')==a and len(count)==10, 'A complete table trains nothing'
+    assert run('b.json')['cells']==a['cells']
+    out = capsys.readouterr().out
+    assert '| rule | none | alie | silent |' in out and 'needs' in a['cells']['krum none']['error'] and '| krum | - | - | - |' in out
+    with pytest.raises(CliError, match='was made with steps 2, not 3'): collaborate_command(table=tmp_path/'a.json', **{**SMALL, 'steps': 3})
+    (tmp_path/'a.json').write_text('[]')
+    with pytest.raises(CliError, match='is not a table'): run('a.json')
+
+def test_steps_of_more_workers_are_timed(tmp_path):
+    path = collaborate_command(scale='4,10', steps=3, limit=200, bs=5, out=tmp_path)
+    rec = json.loads((path/'record.json').read_text())
+    assert [(o['workers'], o['faulty'], o['repeats']) for o in rec['rows']]==[(4, 0, 3), (10, 2, 3)] and rec['status']=='done'
+    assert all(0<o['low']<=o['ms']<=o['high'] for o in rec['rows']) and len(rec['load'])==3 and rec['versions']['torch']
+    with pytest.raises(CliError, match='fewer than a batch of 25'): collaborate_command(scale='100', limit=200, bs=25, out=tmp_path)
