@@ -422,7 +422,7 @@ def _one(declaration, prog):
 def _several(declarations, prog):
     "The parser of commands"
     p = ArgumentParser(prog, description=f'{ABOUT[prog]}.', formatter_class=LineFormatter,
-        epilog=f'{prog} COMMAND --help explains a command.\nexample: {prog} {declarations[0].__name__} {EXAMPLES[declarations[0].__name__]}')
+        epilog=f'{prog} COMMAND --help explains a command.\nexample: {prog} {(k := declarations[0].__name__)} {EXAMPLES[k]}')
     p.add_argument('--version', action='version', version=f'fastopt {__version__}')
     sub = p.add_subparsers(title='commands', dest='command', metavar='COMMAND', required=True)
     for f in declarations:

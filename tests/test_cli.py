@@ -241,7 +241,6 @@ def test_names_in_help(declaration, names):
 @pytest.mark.parametrize('declaration', DECLARED, ids=lambda o: o.__name__)
 def test_workers(declaration):
     "Each can be called from Python with what is declared, and says so"
-    if declaration is cli.new: pytest.skip('It is not there yet')
     work = cli.worker(declaration)
     assert work.__module__+':'+work.__name__==cli.WORK[declaration.__name__]
     if declaration is cli.check: work = sys.modules['fastopt.evidence.conformance'].check_from_spec
