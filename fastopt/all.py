@@ -55,4 +55,5 @@ from fastopt.distributed.federated import Federated
 from fastopt.distributed.monna import MoNNA
 from fastopt.distributed.peers import ClusterLink, MixWithPeers
 from fastopt.distributed.transport import TCPLink
-import fastopt.training.lr_find # Patches `Learner`
+import fastopt.training.import_order, fastopt.training.lr_find # They patch `Learner`
+fastopt.training.import_order.watch_names(globals())

@@ -1,4 +1,4 @@
-"""Options of each command, parsed before anything slow is imported
+"""The console scripts, whose options are parsed before anything slow is imported
 
 Docs: https://fastopt.github.io/fastopt/cli.html.md"""
 
@@ -7,14 +7,16 @@ Docs: https://fastopt.github.io/fastopt/cli.html.md"""
 # %% auto #0
 __all__ = ['OPTS', 'ARCHS', 'ENGINES', 'RECIPES', 'DATASETS', 'PIPELINES', 'SCHEDS', 'ACTS', 'POOLS', 'FASTAI_OPTS',
            'STRATEGIES_BY_NAME', 'MIXINGS_BY_NAME', 'ATTACKS_BY_NAME', 'IMAGES_BY_NAME', 'TASKS_BY_NAME',
-           'TRACKS_BY_NAME', 'SHAPES_BY_NAME', 'SCRIPTS', 'WORK', 'fastopt_train', 'fastopt_bench',
-           'fastopt_bench_step', 'fastopt_check', 'fastopt_leaderboard', 'fastopt_federate', 'fastopt_collaborate',
-           'fastopt_docs', 'listed', 'several', 'train', 'bench_step', 'bench', 'check', 'run', 'tune', 'speed', 'show',
-           'compare', 'export', 'presets', 'federate', 'collaborate', 'docs', 'worker', 'parser', 'start', 'declared']
+           'TRACKS_BY_NAME', 'SHAPES_BY_NAME', 'FILE', 'DIR', 'SCRIPTS', 'WORK', 'KINDS', 'ABOUT', 'METAVARS',
+           'BY_TYPE', 'EXAMPLES', 'GROUPS', 'ENDS', 'fastopt_train', 'fastopt_bench', 'fastopt_bench_step',
+           'fastopt_check', 'fastopt_leaderboard', 'fastopt_federate', 'fastopt_collaborate', 'fastopt_docs',
+           'fastopt_new', 'fastopt_help', 'fastopt_opts', 'listed', 'several', 'train', 'bench_step', 'bench', 'check',
+           'run', 'tune', 'speed', 'show', 'compare', 'export', 'presets', 'federate', 'collaborate', 'docs', 'new',
+           'commands', 'opts', 'worker', 'LineFormatter', 'summary', 'first_sentence', 'parser', 'start', 'declared']
 
 # %% ../nbs/cli.ipynb #076ce2ef
 import os, sys, warnings
-from argparse import ArgumentParser
+from argparse import SUPPRESS, ArgumentParser, HelpFormatter
 from fastcore.meta import delegates
 from fastcore.script import CliError, anno_parser, bool_arg
 from functools import wraps
@@ -46,21 +48,20 @@ TRACKS_BY_NAME,SHAPES_BY_NAME = ['default','tuned','target'],['constant','flat_c
 
 # %% ../nbs/cli.ipynb #f17fd374
 def listed(
-    names:list, # What there is
-    what:str, # What `names` are
-    shown=True # Let help list them?
+    names:list, # Valid names
+    what:str # What `names` are, for the error message
 ):
-    "The type of an argument that is one of `names`"
-    class name(str): # A class, for help and signatures show its name
+    "The type of an argument that is one of `names`; help and completion know them"
+    class name(str): # A class, because help and signatures show its name
         __qualname__ = 'name'
         def __new__(cls, text): return check_choice(text, names, what)
-    return Annotated[name, dict(choices=names) if shown else {}]
+    return Annotated[name, dict(choices=names)]
 
 def several(
-    valid:list, # What there is
-    what:str # What `valid` are
+    valid:list, # Valid names
+    what:str # What `valid` are, for the error message
 ):
-    "The type of an argument of some of `names`, with commas between, or none"
+    "The type of an argument that is a list of names, separated by commas, which may be empty"
     class names(str):
         __qualname__ = 'names'
         def __new__(cls, text):
@@ -68,62 +69,65 @@ def several(
             return text
     return names
 
+FILE,DIR = Annotated[str, dict(metavar='FILE')],Annotated[str, dict(metavar='DIR')]
+
 # %% ../nbs/cli.ipynb #a6233255
 def train(
     data:str='digits', # `digits`, `imagenette`, `imagewoof`, a folder with `train` and `val` in it, or an archive of one
     opt:listed(OPTS, 'The list of optimizers')='diffgrad', # Optimizer
-    lr:float=None, # Learning rate in the flat part of the schedule; one that suits `opt` if omitted
-    epochs:int=5, # Number of epochs
-    size:int=None, # Pixels along each side; by default 8 for the digits, otherwise 64
-    bs:int=64, # Images in a batch
+    lr:float=None, # Learning rate of the flat phase; by default one that suits `opt`
+    epochs:int=5, # Passes over the training images
+    size:int=None, # Height and width of the images in pixels; by default 8 for the digits, otherwise 64
+    bs:int=64, # Images per batch
     arch:listed(ARCHS, 'The list of networks')=None, # Network; by default small for the digits, otherwise xresnet18
     wd:float=None, # Weight decay; by default that of `opt`
-    seed:int=42, # Seed of everything that is random
-    how:Annotated[str, dict(choices=ENGINES)]='auto', # Engine
-    limit:int=None, # Number of training images to use; by default all
-    out:str='runs', # Folder for the folder of this run
-    strict:bool=False, # Stop if an image cannot be decoded, instead of leaving it out?
-    valid_pct:float=None, # Fraction of the images for validation, for a folder of class folders without `train` and `val`
-    resume:str=None # Folder of an interrupted or killed run to continue; all settings come from its record
+    seed:int=42, # Seed of everything random
+    how:listed(ENGINES, 'The list of engines')='auto', # Engine
+    limit:int=None, # Train on this many images only
+    out:DIR='runs', # Create the folder of this run in it
+    strict:bool=False, # Fail if an image cannot be decoded; by default such images are left out
+    valid_pct:float=None, # Fraction of the images to validate on, for a folder of classes without `train` and `val`
+    resume:DIR=None # Continue the interrupted run in this folder; all settings come from its record
 ):
-    "Train a network on images with an optimizer of fastopt, and save the record, the curves and the model"
+    "Train a network on images and keep its record and curves. The folder of the run also gets the model"
 
 # %% ../nbs/cli.ipynb #0d464138
 def bench_step(
-    only:str='', # Comma-separated rules, or `all`; by default a choice of them
-    shapes:str='xresnet50,small', # Comma-separated models: xresnet50, small, many, thousands, huge (needs 16 GB), giant (needs a GPU)
-    out:str='', # File for the record, as JSON
-    plot:str='', # File for a bar chart
-    quick:bool=False # Few rounds, in less than a minute, and only adamw and diffgrad unless `only` is given?
+    only:str='', # Rules, separated by commas, or `all`; by default a selection
+    shapes:str='xresnet50,small', # Weights, separated by commas: xresnet50, small, many, thousands, huge (needs 16 GB), giant (needs a GPU)
+    out:FILE='', # Write the record as JSON
+    plot:FILE='', # Draw a bar chart
+    quick:bool=False # Time few rounds, and only adamw and diffgrad unless `only` is given; takes less than a minute
 ):
-    "Time a step of fastopt's optimizers and of other libraries'; fastopt-bench compares what optimizers learn"
+    "Time one step of fastopt's and other optimizers. fastopt-bench compares what they learn"
 
 # %% ../nbs/cli.ipynb #dcec29fc
 def bench(
-    # Comma-separated tasks: cifar10-resnet18, cifar100-vgg16, stl10-wrn16-8, fmnist-capsnet, ptb-lstm, mnist-vae, mnist-gan,
+    # Tasks, separated by commas: cifar10-resnet18, cifar100-vgg16, stl10-wrn16-8, fmnist-capsnet, ptb-lstm, mnist-vae, mnist-gan,
     # ptb-transformer, digits; or all
     tasks:several(['all']+TASKS_BY_NAME, 'The list of tasks')='all',
-    # Comma-separated optimizers besides the baselines; by default those that belong to each task
+    # Optimizers to compare with the baselines, separated by commas (names: fastopt-opts); by default those that belong to each task
     opts:several(OPTS, 'The list of optimizers')='',
-    tiny:bool=False, # Small sizes for two cores, which only show that everything works?
-    track:Annotated[str, dict(choices=TRACKS_BY_NAME)]='default', # Documented defaults, tuned on a hold-out, or steps to a target
-    trials:int=25, # Trials for each optimizer if it is tuned, such as 5 or 25
-    sched:Annotated[str, dict(choices=SHAPES_BY_NAME)]='flat_cos', # Schedule of the learning rate
-    seeds:int=None, # Number of paired seeds; by default 10, and 2 at tiny sizes
-    epochs:int=None, # Number of epochs of each run; by default that of the task
-    bare:bool=False, # Leave out baselines and controls? Tiny sizes have none
-    data:str=None, # Folder of the data sets; by default fastai's
-    download:bool=False, # Download missing data that torchvision can fetch?
-    out:str='runs/bench' # Folder of records and report
+    tiny:bool=False, # Use small sizes that suit two CPU cores; they show that everything runs, and prove nothing
+    track:listed(TRACKS_BY_NAME, 'The list of tracks')='default', # Documented defaults, tuned on a hold-out set, or steps to a target
+    trials:int=25, # Trials of each optimizer on the track `tuned`, such as 5 or 25
+    sched:listed(SHAPES_BY_NAME, 'The list of schedules')='flat_cos', # Schedule of the learning rate
+    seeds:int=None, # Number of paired seeds; by default 10, or 2 at tiny sizes
+    epochs:int=None, # Epochs of each run; by default those of the task
+    bare:bool=False, # Leave out baselines and controls; tiny sizes have none
+    data:DIR=None, # Folder of the data sets; by default that of fastai
+    download:bool=False, # Download missing data sets that torchvision can download
+    out:DIR='runs/bench' # Folder of records and report
 ):
-    "Compare what optimizers learn on tasks of papers; repeat the command to continue. fastopt-bench-step times single steps"
+    "Compare what optimizers learn on tasks of the literature. The same command continues where it stopped; fastopt-bench-step times steps"
 
 # %% ../nbs/cli.ipynb #e6a16a3b
 def check(
-    spec:str, # What makes the optimizer, as module:attribute, such as torch.optim:Adagrad
-    lr:float=1e-2 # Learning rate
+    spec:str, # What creates the optimizer, as module:attribute, such as torch.optim:Adagrad
+    lr:float=1e-2, # Learning rate
+    json:bool=False # Print JSON instead of a table
 ):
-    "Check whether an optimizer behaves as fastai expects; exits with 1 if a check fails"
+    "Check an optimizer against what fastai expects of it"
 
 # %% ../nbs/cli.ipynb #1cfb10f6
 def run(
@@ -131,166 +135,202 @@ def run(
     dataset:listed(DATASETS, 'The list of data sets')=None, # Data set
     data:str=None, # Folder or archive of the data set, or digits; by default it is downloaded
     noise:Annotated[int, dict(choices=[0,1,5,25,50])]=None, # Percentage of wrong training labels
-    size:int=None, # Pixels along each side; 128, 192 or 256 on the board
-    epochs:int=None, # Number of epochs; 5, 20, 80 or 200 on the board
-    opt:listed(FASTAI_OPTS+OPTS, 'The list of optimizers', shown=False)=None, # Rule, or fastai.adam, fastai.rms, fastai.sgd, fastai.ranger
-    hypers:str='', # Further hypers of the optimizer, such as k=5,alpha=.5
-    lr:float=None, # Peak learning rate
+    size:int=None, # Height and width of the images in pixels: 128, 192 or 256 on the board
+    epochs:int=None, # Epochs: 5, 20, 80 or 200 on the board
+    opt:listed(FASTAI_OPTS+OPTS, 'The list of optimizers')=None, # Rule, or fastai.adam, fastai.rms, fastai.sgd, fastai.ranger
+    hypers:str='', # More hypers of the optimizer, such as k=5,alpha=.5
+    lr:float=None, # Maximum learning rate
     wd:float=None, # Weight decay
     mom:float=None, # Momentum, β₁
-    sqr_mom:float=None, # Decay of the mean square, β₂
-    eps:float=None, # Added to the denominator to avoid division by 0
-    beta:float=None, # Softplus of fastai.ranger's denominator; 0 for none
+    sqr_mom:float=None, # Decay of the mean of squares, β₂
+    eps:float=None, # Added to the denominator
+    beta:float=None, # Softplus of fastai.ranger's denominator; 0 turns it off
     sched:listed(SCHEDS, 'The list of schedules')=None, # Schedule of the learning rate
-    pct_start:float=None, # Fraction of the training before the learning rate falls (one_cycle: during which it rises)
-    warmup:int=None, # Warm-up of warmup_fc and wsd, in batches; by default 2/(1-sqr_mom)
-    bs:int=None, # Images in a batch
+    pct_start:float=None, # Fraction of the training before the rate falls (one_cycle: while it rises)
+    warmup:int=None, # Batches of warm-up, for warmup_fc and wsd; by default 2/(1-sqr_mom)
+    bs:int=None, # Images per batch
     arch:str=None, # Network: small, or one of fastai's xresnets, such as xse_resnext50
     act:listed(ACTS, 'The list of activations')=None, # Activation
     sa:bool_arg=None, # Use self-attention?
-    sym:bool_arg=None, # Make the self-attention symmetric?
+    sym:bool_arg=None, # Use symmetric self-attention?
     pool:listed(POOLS, 'The list of poolings')=None, # Pooling
     blur:bool_arg=None, # Blur after max pooling?
     crop:Annotated[str, dict(choices=['random','resize'])]=None, # Random crops, or whole images
     normalize:bool_arg=None, # Normalize by ImageNet's statistics?
-    sh:float=None, # Largest fraction of an image to erase; 0 for none
-    mixup:float=None, # Strength of mixup; 0 for none
-    smoothing:float=None, # Strength of label smoothing
-    precision:Annotated[str, dict(choices=['fp32','fp16','bf16'])]=None, # Precision of the network; fp16 only on a GPU
-    holdout:float=None, # Fraction of the training images to validate on, in place of the official validation images
-    limit:int=None, # Number of training images to use, to try something
-    pipeline:Annotated[str, dict(choices=PIPELINES)]='fast', # Decode images once, or each time
-    how:Annotated[str, dict(choices=ENGINES)]='auto', # Engine of fastopt
-    channels_last:bool_arg=None, # Memory layout; by default channels last for 16 bits
-    compiled:bool=False, # Compile the network with torch.compile?
+    sh:float=None, # Largest fraction of an image that random erasing hides; 0 turns it off
+    mixup:float=None, # Strength of mixup; 0 turns it off
+    smoothing:float=None, # Label smoothing
+    precision:Annotated[str, dict(choices=['fp32','fp16','bf16'])]=None, # Precision of the network; fp16 needs a GPU
+    holdout:float=None, # Validate on this fraction of the training images, not on the official validation set
+    limit:int=None, # Train on this many images only, to try something
+    pipeline:listed(PIPELINES, 'The list of pipelines')='fast', # Decode images once (fast) or in each epoch (classic)
+    how:listed(ENGINES, 'The list of engines')='auto', # Engine of fastopt
+    channels_last:bool_arg=None, # Use the channels-last memory format? By default in 16 bits only
+    compiled:bool=False, # Compile the network with torch.compile
     workers:int=None, # Worker processes that read images, for the classic pipeline
     runs:int=5, # Number of runs
-    seed:int=0, # Seed of the first run; the others count up from it
-    every:int=500, # Batches between two checkpoints; there is also one after each epoch
+    seed:int=0, # Seed of the first run; the others follow
+    every:int=500, # Batches between two checkpoints; each epoch ends with one, too
     name:str=None, # Name of the entry on the board
-    out:str='runs', # Folder of the board
-    dump:bool=False # Print the network instead of training?
+    out:DIR='runs', # Folder of the board
+    dump:bool=False # Print the network without training it
 ):
-    "Train, and add each run to the board; repeat the command to continue"
+    "Train and add each run to the board. The same command continues where it stopped"
 
 # %% ../nbs/cli.ipynb #5f2dd97f
 @delegates(run, but=['lr','dump'])
 def tune(
     preset:listed(RECIPES, 'The list of recipes')='base-2020', # Recipe, as printed by `presets`
     lrs:str='1e-3,2e-3,4e-3,8e-3,1.6e-2', # Learning rates to try
-    holdout:float=.1, # Fraction of the training images to validate on
-    runs:int=1, # Number of runs at each learning rate
-    out:str='runs', # Folder of the board
-    **kwargs # Of `run`
+    holdout:float=.1, # Validate on this fraction of the training images
+    runs:int=1, # Number of runs for each rate
+    out:DIR='runs', # Folder of the board
+    **kwargs # Options of `run`
 ):
-    "Choose a learning rate on images held out from the training set"
+    "Choose a learning rate on held-out training images"
 
 # %% ../nbs/cli.ipynb #357f24d6
 @delegates(run, but=['pipeline','runs','seed','every','name','out','dump'])
 def speed(
     preset:listed(RECIPES, 'The list of recipes')='base-2020', # Recipe, as printed by `presets`
-    rounds:int=5, # Number of alternating rounds
-    batches:int=20, # Batches in each measurement of the network
-    **kwargs # Of `run`
+    rounds:int=5, # Interleaved rounds of measurements
+    batches:int=20, # Batches of each measurement of the network
+    json:bool=False, # Print JSON instead of a table
+    **kwargs # Options of `run`
 ):
-    "Measure the images per second of loaders, network and training; results are not saved"
+    "Measure loaders, network and training in images per second. No model is kept"
 
 # %% ../nbs/cli.ipynb #7814e8a2
 def show(
-    like:str='', # Show only entries with this text in id, name or data set
-    full:bool=False, # Show all columns?
-    out:str='runs' # Folder of the board
+    like:str='', # Only entries with this text in id, name or data set
+    full:bool=False, # Show all columns, in lines that may be long
+    tuning:bool=False, # Show runs that tuned a learning rate, too
+    json:bool=False, # Print JSON with all columns instead of a table
+    out:DIR='runs' # Folder of the board
 ):
-    "Print the board: mean, spread, 95% interval, and comparison with the published score"
+    "Print the board beside the published rows. Each entry has its mean, spread and 95% interval"
 
 # %% ../nbs/cli.ipynb #b8b4cadc
 def compare(
-    *names, # Ids (or their first characters) or names; the others are compared with the first
-    out:str='runs' # Folder of the board
+    *names, # Ids (or the beginning of one) or names; the others are compared with the first
+    json:bool=False, # Print JSON instead of a table
+    out:DIR='runs' # Folder of the board
 ):
     "Compare entries with the first one, paired by seed"
 
 # %% ../nbs/cli.ipynb #574fd6f5
 def export(
     path:str, # board.md, board.csv or board.html; `readme` prints the rows of a submission
-    url:str='', # Address of a description of how it was done, for a submission
-    out:str='runs' # Folder of the board
+    url:str='', # Link to a description of the method, for a submission
+    out:DIR='runs' # Folder of the board
 ):
     "Write the board to a file"
 
 # %% ../nbs/cli.ipynb #d931e613
-def presets(): "Print the presets"
+def presets(
+    json:bool=False # Print JSON instead of a table
+):
+    "Print the recipes"
 
 # %% ../nbs/cli.ipynb #d157f0a2
 def federate(
-    strategy:listed(STRATEGIES_BY_NAME, 'The list of strategies')='fedfix', # When the server aggregates
+    strategy:listed(STRATEGIES_BY_NAME, 'The list of strategies')='fedfix', # When the server aggregates deliveries
     dt:float=.5, # Units of time between two aggregations of fedfix
     c:int=10, # Number of deliveries that fedbuff waits for
     clients:int=20, # Number of clients
     data:listed(IMAGES_BY_NAME, 'The list of data sets')='digits', # Images
-    data_path:str=None, # Folder of the image files; the digits need none
-    opt:listed(OPTS, 'The list of optimizers', shown=False)='momentum', # Optimizer of the clients, any rule
+    data_path:DIR=None, # Folder of the images; the digits need none
+    opt:listed(OPTS, 'The list of optimizers')='momentum', # Optimizer of the clients
     lr:float=.05, # Learning rate of the clients
-    time:float=10., # Units of time to train for; the slowest client needs one unit for its steps
+    time:float=10., # Units of time to train; the slowest client needs one unit for its steps
     every:float=1., # Units of time between two validations
     steps:int=10, # Local steps of a client
-    bs:int=64, # Images in a batch
-    percent:float=80., # How much less time the fastest client needs than the slowest, in percent
-    sample:int=None, # Number of clients at work at the same time; by default all
-    alpha:float=.3, # How equally classes are distributed: .1 is very unequal, 100 nearly equal
-    limit:int=None, # Number of training images to use; by default all
-    seed:int=0, # Seed of everything that is random
-    engine:Annotated[str, dict(choices=['simulated','flower'])]='simulated', # Simulated clients, or Flower processes on this machine
-    windows:int=10, # Number of aggregations of flower's server, whose dt is in seconds
-    deadline:float=300., # Seconds after which flower's server stops waiting for a client
-    resume:str=None, # Folder of a flower run to continue
-    out:str='runs' # Folder for the folder of this run
+    bs:int=64, # Images per batch
+    percent:float=80., # How much less time the fastest client needs than the slowest, in percent, in percent
+    sample:int=None, # Clients that work at the same time; by default all
+    alpha:float=.3, # How evenly classes are shared among clients: .1 is very uneven, 100 nearly even
+    limit:int=None, # Train on this many images only
+    seed:int=0, # Seed of everything random
+    engine:Annotated[str, dict(choices=['simulated','flower'])]='simulated', # Simulate clients, or run them as processes with Flower
+    windows:int=10, # Aggregations of Flower's server in all, whose dt is in seconds
+    deadline:float=300., # Seconds that Flower's server waits for a client
+    resume:DIR=None, # Continue the Flower run in this folder, with its settings
+    out:DIR='runs' # Create the folder of this run in it
 ):
-    "Train a network on images that stay with the clients, and save the record, the curves and the model"
+    "Train on images that clients keep to themselves. A server averages their models; record, curves and model are kept"
 
 # %% ../nbs/cli.ipynb #d157f0a3
 def collaborate(
-    mixing:listed(MIXINGS_BY_NAME, 'The list of mixing rules')='nna', # How workers combine the vectors they receive
-    attack:listed([*ATTACKS_BY_NAME, 'none'], 'The list of attacks')='none', # Behaviour of the faulty workers
-    n:int=None, # Number of workers; by default, like the following options, that of the data's setting
+    mixing:listed(MIXINGS_BY_NAME, 'The list of mixing rules')='nna', # How workers combine the messages of others
+    attack:listed([*ATTACKS_BY_NAME, 'none'], 'The list of attacks')='none', # Attack of the faulty workers
+    n:int=None, # Number of workers; by default, as for all options without a default, the value of the data's setting
     f:int=None, # Number of faulty workers to withstand
     data:listed(IMAGES_BY_NAME, 'The list of data sets')='digits', # Images
-    data_path:str=None, # Folder of the image files; the digits need none
-    opt:listed(OPTS, 'The list of optimizers', shown=False)=None, # Optimizer of the workers, any rule; by default Polyak's momentum
+    data_path:DIR=None, # Folder of the images; the digits need none
+    opt:listed(OPTS, 'The list of optimizers')=None, # Optimizer of the workers; by default Polyak's momentum
     lr:float=None, # Learning rate; by default the schedule of the setting
-    mom:float=None, # Polyak's momentum; 0 for plain gradient descent
+    mom:float=None, # Polyak's momentum; 0 is plain gradient descent
     steps:int=None, # Steps of each worker
-    bs:int=None, # Images in a batch
-    alpha:float=None, # How equally classes are distributed: .1 is very unequal, 100 nearly equal
+    bs:int=None, # Images per batch
+    alpha:float=None, # How evenly classes are shared among workers: .1 is very uneven, 100 nearly even
     every:int=None, # Steps between two validations; by default only at the end
-    limit:int=None, # Number of training images to use; by default all
-    seed:int=0, # Seed of everything that is random
-    engine:Annotated[str, dict(choices=['simulated','processes','cluster'])]='simulated', # Simulated workers, processes, or torchrun ranks
-    rank:int=None, # Index of this worker in `peers`, from 0
-    peers:str=None, # Comma-separated host:port of all workers on several machines, including this one
-    key_file:str=None, # File with a secret shared by all peers; required beyond this machine
-    deadline:float=30., # Largest number of seconds that a round waits for real peers
-    out:str='runs' # Folder for the folder of this run
+    limit:int=None, # Train on this many images only
+    seed:int=0, # Seed of everything random
+    # Simulate workers, run them as processes, or as ranks of torchrun (cluster)
+    engine:Annotated[str, dict(choices=['simulated','processes','cluster'])]='simulated',
+    rank:int=None, # Position of this worker in `peers`
+    peers:str=None, # Addresses of all workers, this one included, separated by commas
+    key_file:FILE=None, # Secret that all peers share; required beyond this machine
+    deadline:float=30., # Maximum seconds that a round waits for real peers
+    table:FILE=None, # Train with all mixing rules and attacks, and write their table to this file; a table that exists is continued
+    scale:str=None, # Time the steps of these numbers of workers, such as 8,32,128, instead of training
+    out:DIR='runs' # Create the folder of this run in it
 ):
-    "Train a network on workers without a server, some of which may be malicious, and save the record, the curves and the model"
+    "Train with workers and no server; some may be malicious. Record, curves and model are kept"
 
 # %% ../nbs/cli.ipynb #e7cedf49
 def docs(
-    out:str='_docs', # Folder for the pages
+    out:DIR='_docs', # Folder of the pages
     run:Annotated[str, dict(choices=['missing','all','none'])]='missing' # Notebooks to execute first
 ):
-    "Build the documentation, which can then be read offline"
+    "Build the documentation as pages that need no network"
+
+def new(
+    name:str # Name of the rule, such as adamw
+):
+    "Start a new optimizer from a template. It needs a clone of fastopt"
+
+# %% ../nbs/cli.ipynb #1b4b69fb
+def commands(
+    topic:str='', # Command to explain, such as train
+    json:bool=False, # Print JSON instead of a table
+    # Print the code that turns on completion in this shell; needs pip install fastopt[complete]
+    completion:Annotated[str, dict(choices=['bash','zsh','fish'])]=None
+):
+    "List all commands, or show the help of one"
+
+def opts(
+    like:str='*', # Name, or a pattern such as 'ada*'; one name is described in full
+    json:bool=False # Print JSON with all columns instead of a table
+):
+    "List the optimizers, or describe one"
 
 # %% ../nbs/cli.ipynb #3f1f65a8
 SCRIPTS = {'fastopt-train':train, 'fastopt-bench':bench, 'fastopt-bench-step':bench_step, 'fastopt-check':check,
     'fastopt-leaderboard':[run, tune, speed, show, compare, export, presets],
     'fastopt-federate':federate, 'fastopt-collaborate':collaborate, 'fastopt-docs':docs}
+SCRIPTS |= {'fastopt-new':new, 'fastopt-help':commands, 'fastopt-opts':opts}
 WORK = dict(presets='fastopt.vision.leaderboard:presets_command', compare='fastopt.vision.results:compare_command',
     federate='fastopt.distributed.commands:federate_command', speed='fastopt.vision.leaderboard:speed_command',
     check='fastopt.evidence.conformance:check_command', run='fastopt.vision.leaderboard:run_command', docs='fastopt.docs:docs_command',
     collaborate='fastopt.distributed.commands:collaborate_command', export='fastopt.vision.results:export_command',
     train='fastopt.vision.train:train_command', tune='fastopt.vision.leaderboard:tune_command', show='fastopt.vision.results:show_command',
-    bench='fastopt.evidence.benchmark:bench_tasks_command', bench_step='fastopt.evidence.step_bench:bench_command')
+    bench='fastopt.evidence.benchmark:bench_tasks_command', bench_step='fastopt.evidence.step_bench:bench_command',
+    new='fastopt.new:new_command', commands='fastopt.lists:commands_command', opts='fastopt.lists:opts_command')
+KINDS = {'Train': ['fastopt-train', 'fastopt-leaderboard', 'fastopt-federate', 'fastopt-collaborate'],
+    'Compare and check': ['fastopt-bench', 'fastopt-bench-step', 'fastopt-check'], 'Look up': ['fastopt-opts', 'fastopt-help'],
+    'Contribute': ['fastopt-new', 'fastopt-docs']} # Scripts, as `fastopt-help` groups them
+ABOUT = {'fastopt-leaderboard': 'Reproduce rows of the Imagenette leaderboard'} # What a script with several commands does
 
 # %% ../nbs/cli.ipynb #617959ce
 def worker(
@@ -301,49 +341,123 @@ def worker(
     module,_,name = WORK[declaration.__name__].partition(':')
     return (own or {}).get(name) or getattr(import_module(module), name)
 
-# %% ../nbs/cli.ipynb #1a1afe87
+# %% ../nbs/cli.ipynb #2302825d
+METAVARS = dict(hypers='K=V,...', lrs='LR,...', url='URL', path='FILE', peers='HOST:PORT,...', tasks='NAME,...', opts='NAME,...',
+    only='NAME,...', shapes='NAME,...', scale='N,...', arch='NAME', name='NAME') # Placeholders in help, by option; others come from the type
+BY_TYPE = {int:'N', float:'X', bool_arg:'true|false'}
+EXAMPLES = dict(train='--data FOLDER --opt ranger --epochs 5', bench='--tasks digits --opts lion --tiny', bench_step='--only adamw --quick',
+    check='torch.optim:Adagrad', run='base-2020 --opt diffgrad --runs 5', tune='base-2020 --lrs 1e-3,4e-3', speed='base-2020 --data digits',
+    show='imagenette', compare='4f1c 9ab2', export='board.html', presets='--json', federate='--strategy fedfix --clients 20 --opt adamw',
+    collaborate='--mixing nna --attack alie', docs='--out _docs', new='mymomentum', commands='train', opts="'ada*'")
+
+# %% ../nbs/cli.ipynb #1343fa5b
+_model = dict(network='arch act sa sym pool blur', optimizer='opt hypers lr lrs wd mom sqr_mom eps beta', schedule='sched pct_start warmup')
+_federate = {'server and clients':'strategy dt c clients percent sample', 'images':'data data_path alpha limit',
+    'training':'opt lr time every steps bs seed', 'Flower':'engine windows deadline resume', 'record':'out'}
+_collaborate = {'workers':'mixing attack n f', 'images':'data data_path alpha limit', 'training':'opt lr mom steps bs every seed',
+    'real peers':'engine rank peers key_file deadline', 'measurements':'table scale', 'record':'out'}
+_run = {'images':'dataset data noise size bs crop normalize sh mixup holdout limit', **_model,
+    'training':'epochs smoothing precision how channels_last compiled pipeline workers', 'measurement':'rounds batches json',
+    'runs':'runs seed every name out dump'}
+_train = dict(images='data size valid_pct strict limit', training='opt lr wd epochs bs arch how seed', record='out resume')
+_bench = dict(tasks='tasks opts tiny bare data download', protocol='track trials sched seeds epochs', record='out')
+GROUPS = dict(train=_train, run=_run, tune=_run, speed=_run, bench=_bench, federate=_federate, collaborate=_collaborate)
+
+# %% ../nbs/cli.ipynb #c99d46db
+ENDS = dict.fromkeys(['train','bench'], '1 failed or nothing learnt') | dict(check='1 a check failed')
+
+class LineFormatter(HelpFormatter):
+    "A formatter that keeps the line breaks of descriptions and epilogs"
+    def _fill_text(self, text, width, indent):
+        return '\n'.join(super(LineFormatter, self)._fill_text(o, width, indent) for o in text.splitlines())
+
+# %% ../nbs/cli.ipynb #1aa29c95
+def summary(
+    script:str # One of `SCRIPTS`
+):
+    "What `script` does, in one line"
+    return ABOUT.get(script) or first_sentence(SCRIPTS[script])
+
+def first_sentence(declaration):
+    "The first sentence of the docstring"
+    return declaration.__doc__.partition('. ')[0]
+
+# %% ../nbs/cli.ipynb #c6428de5
+def _polish(a):
+    "Give action `a` a placeholder, and a help text with its choices and default"
+    text,_,default = a.help.partition(' (default: ')
+    if a.choices and len(','.join(map(str, a.choices)))>30:
+        names = 'names: fastopt-opts' if {*OPTS}<={*a.choices} else 'one of '+', '.join(a.choices)
+        text,a.metavar = f'{text} ({names})',a.metavar or (METAVARS.get(a.dest, 'NAME') if a.option_strings else a.dest)
+    elif not a.choices and a.option_strings and a.nargs!=0:
+        if not a.metavar or a.metavar[0]=='(': a.metavar = METAVARS.get(a.dest) or BY_TYPE.get(a.type) or a.dest.upper()
+    if default and a.default!='' and not isinstance(a.default, bool):
+        text = text.removesuffix(')')+f'; default: {default}' if text.endswith(')') and ' (' in text else f'{text} (default: {default}'
+    a.help = text.replace('%', '%%')
+
+def _arrange(p, name):
+    "Divide the options of parser `p` into the groups of declaration `name`; --help and --version come last"
+    rest,groups = p._optionals,[]
+    for title,names in GROUPS.get(name, {}).items():
+        found = [a for k in names.split() for a in rest._group_actions if a.dest==k and a.option_strings]
+        if not found: continue
+        groups.append(g := p.add_argument_group(title))
+        g._group_actions += found
+        for a in found: rest._group_actions.remove(a)
+    p._action_groups = [p._positionals, *groups, rest]
+
+# %% ../nbs/cli.ipynb #e2e6e42c
 def _one(declaration, prog):
     "The parser of a `declaration`"
-    p = anno_parser(declaration, prog=prog, pos=['preset','like'])
+    p,name = anno_parser(declaration, prog=prog, pos=['preset','like','topic']),declaration.__name__
+    places = [a for a in p._actions if not a.option_strings]
+    for a in p._actions:
+        if a.dest!='help' and a.help!=SUPPRESS: _polish(a)
+    p.add_argument('--version', action='version', version=f'fastopt {__version__}')
+    p.usage = ' '.join([prog, '[OPTIONS]', *(f'[{a.dest}]' if a.nargs=='?' else '[name ...]' if a.nargs=='*' else a.dest for a in places)])
+    p.description,p.formatter_class = f'{declaration.__doc__}.',LineFormatter
+    p.epilog = f"example: {prog} {EXAMPLES[name]}\nexit status: 0 done, {ENDS.get(name, '1 failed')}, 2 wrong usage, 130 Ctrl-C"
     p.set_defaults(declaration=declaration, prog=prog)
+    _arrange(p, name)
     return p
 
 def _several(declarations, prog):
     "The parser of commands"
-    p = ArgumentParser(prog, description='Train on Imagenette and its variants by the rules of their leaderboard, and record the scores',
-        epilog=f'{prog} COMMAND --help says more. Example: {prog} run base-2020 --opt diffgrad --runs 5',
-        formatter_class=anno_parser(show).formatter_class)
-    sub = p.add_subparsers(dest='command', metavar='COMMAND', required=True)
+    p = ArgumentParser(prog, description=f'{ABOUT[prog]}.', formatter_class=LineFormatter,
+        epilog=f'{prog} COMMAND --help explains a command.\nexample: {prog} {(k := declarations[0].__name__)} {EXAMPLES[k]}')
+    p.add_argument('--version', action='version', version=f'fastopt {__version__}')
+    sub = p.add_subparsers(title='commands', dest='command', metavar='COMMAND', required=True)
     for f in declarations:
         own = _one(f, f'{prog} {f.__name__}')
-        sub.add_parser(f.__name__, parents=[own], add_help=False, help=f.__doc__, description=f.__doc__,
-            formatter_class=own.formatter_class)
+        q = sub.add_parser(f.__name__, parents=[own], add_help=False, help=first_sentence(f), description=own.description,
+            usage=own.usage, epilog=own.epilog, formatter_class=LineFormatter)
+        q._action_groups.append(q._action_groups.pop(1)) # Its own options come last
     return p
 
 # %% ../nbs/cli.ipynb #92edcf45
 def parser(
     script:str # One of `SCRIPTS`
 ):
-    "The parser of `script`, made of what is declared"
+    "The parser of `script`, made of its declarations"
     declared = SCRIPTS[script]
-    p = _one(declared, script) if callable(declared) else _several(declared, script)
-    p.add_argument('--version', action='version', version=f'fastopt {__version__}')
-    return p
+    return _one(declared, script) if callable(declared) else _several(declared, script)
 
 # %% ../nbs/cli.ipynb #bb2edb20
 def start(
     script:str, # One of `SCRIPTS`
-    argv:list=None, # What was typed after its name; by default that of this process
+    argv:list=None, # Arguments after the script's name; by default those of this process
     own=None # For `worker`
 ):
-    "Read the command line, then import what does the work, and call it"
-    args = vars(parser(script).parse_args(argv))
+    "Parse the command line, import the function that does the work, and call it"
+    p = parser(script)
+    if '_ARGCOMPLETE' in os.environ: import_module('argcomplete').autocomplete(p)
+    args = vars(p.parse_args(argv))
     declaration,prog = args.pop('declaration'),args.pop('prog')
     for k in ('command','pdb','xtra'): args.pop(k, None)
     try:
         worker(declaration, own)(*args.pop('names', ()), **args)
-        sys.stdout.flush() # Else a closed pipe is noticed only as Python ends
-    except BrokenPipeError: os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()) # Who reads, as `head`, has had enough
+        sys.stdout.flush() # Otherwise a closed pipe is noticed only as Python ends
+    except BrokenPipeError: os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()) # The reader, such as `head`, has stopped
     except KeyboardInterrupt:
         print(f'{prog}: interrupted', file=sys.stderr)
         raise SystemExit(130) from None
@@ -359,7 +473,7 @@ def _console(script):
     return f
 
 (fastopt_train,fastopt_bench,fastopt_bench_step,fastopt_check,fastopt_leaderboard,fastopt_federate,
-    fastopt_collaborate,fastopt_docs) = map(_console, SCRIPTS)
+    fastopt_collaborate,fastopt_docs,fastopt_new,fastopt_help,fastopt_opts) = map(_console, SCRIPTS)
 
 # %% ../nbs/cli.ipynb #2e9c82b1
 def declared(

@@ -1,5 +1,5 @@
 "The command lines are answered before anything slow is imported, and their help is correct"
-import os, subprocess, sys, warnings
+import json, os, re, shlex, subprocess, sys, warnings
 from configparser import ConfigParser
 from inspect import signature
 from pathlib import Path
@@ -31,7 +31,8 @@ def script(name, *args):
 def test_every_script_is_declared(): assert list(ENTRIES)==list(cli.SCRIPTS)
 
 HELP = {'fastopt-train':'--arch', 'fastopt-bench':'--tiny', 'fastopt-bench-step':'--shapes', 'fastopt-check':'spec',
-    'fastopt-leaderboard':'compare', 'fastopt-federate':'--strategy', 'fastopt-collaborate':'--attack', 'fastopt-docs':'--run'}
+    'fastopt-leaderboard':'compare', 'fastopt-federate':'--strategy', 'fastopt-collaborate':'--attack', 'fastopt-docs':'--run',
+    'fastopt-new':'name', 'fastopt-help':'--completion', 'fastopt-opts':'like'}
 
 @pytest.mark.parametrize('name', ENTRIES)
 @pytest.mark.parametrize('args,code', [('--help', 0), ('--version', 0), ('--hepl', 2)])
@@ -50,7 +51,7 @@ def test_alike_names_are_told_apart():
 
 @pytest.mark.parametrize('args,says', [('fastopt-train --opt difgrad', "did you mean 'diffgrad'"),
     ('fastopt-train --arch xresnet81', "did you mean 'xresnet18'"), ('fastopt-train --epochs many', 'invalid int value'),
-    ('fastopt-train --how warp', 'invalid choice'), ('fastopt-train --epoch-s 3', 'unrecognized arguments: --epoch-s'),
+    ('fastopt-train --how warp', "The list of engines has no 'warp'"), ('fastopt-train --epoch-s 3', 'unrecognized arguments: --epoch-s'),
     ('fastopt-bench-step --quik', 'unrecognized arguments: --quik'), ('fastopt-check', 'required: spec'),
     ('fastopt-check a:b --lr fast', 'invalid float value'), ('fastopt-leaderboard runn', "invalid choice: 'runn'"),
     ('fastopt-leaderboard run --noise 2', 'invalid choice: 2'), ('fastopt-leaderboard run skript', "did you mean 'script'"),
@@ -59,7 +60,7 @@ def test_alike_names_are_told_apart():
     ('fastopt-leaderboard speed --dataset imagenete', "did you mean 'imagenette'"), ('fastopt-leaderboard export', 'required: path'),
     ('fastopt-bench --tasks digit,mnist-vae', "did you mean 'digits'"),
     ('fastopt-bench --opts adamw,difgrad', "did you mean 'diffgrad'"),
-    ('fastopt-bench --track tune', 'invalid choice'), ('fastopt-federate --strategy fedfx', "did you mean 'fedfix'"),
+    ('fastopt-bench --track tune', "did you mean 'tuned'"), ('fastopt-federate --strategy fedfx', "did you mean 'fedfix'"),
     ('fastopt-collaborate --mixing nan', "did you mean 'nna'")])
 def test_mistyped(args, says):
     code,out,err,slow,_ = script(*args.split())
@@ -69,6 +70,137 @@ def test_mistyped(args, says):
 def test_help_of_commands(cmd):
     code,out,_,slow,_ = script('fastopt-leaderboard', cmd.__name__, '--help')
     assert (code, slow)==(0, '[]') and cmd.__doc__ in ' '.join(out.split())
+
+# ---- help
+
+PROGS = {f'{k} {f.__name__}' if isinstance(o, list) else k: f for k,o in cli.SCRIPTS.items() for f in (o if isinstance(o, list) else [o])}
+
+def help_of(prog, capsys, monkeypatch, columns=80):
+    monkeypatch.setenv('COLUMNS', str(columns))
+    name,*rest = prog.split()
+    with pytest.raises(SystemExit) as e: cli.start(name, [*rest, '--help'])
+    assert e.value.code==0
+    return capsys.readouterr().out
+
+@pytest.mark.parametrize('prog', [*PROGS, 'fastopt-leaderboard'])
+def test_help_fits_80_columns(prog, capsys, monkeypatch):
+    out = help_of(prog, capsys, monkeypatch)
+    assert max(map(len, out.splitlines()))<=80 and not re.search(r'\((str|int|float|bool|name|names)\)', out) and '%%' not in out
+    assert max(len(o.split(',')) for o in re.findall(r'\{(.*?)\}', out) or [''])<6, 'A long list belongs into a sentence'
+
+@pytest.mark.parametrize('prog', [*PROGS, 'fastopt-leaderboard'])
+def test_the_example_of_help_parses(prog, capsys, monkeypatch):
+    out = help_of(prog, capsys, monkeypatch)
+    example, = re.findall('^example: (.*)$', out, re.M)
+    name,*args = shlex.split(example)
+    assert example.startswith(f'{prog} ') and cli.parser(name).parse_args(args)
+
+@pytest.mark.parametrize('prog', PROGS)
+def test_help_names_the_exit_status(prog, capsys, monkeypatch):
+    status, = re.findall('^exit status: (.*)$', help_of(prog, capsys, monkeypatch), re.M)
+    assert re.fullmatch('0 done, 1 .+, 2 wrong usage, 130 Ctrl-C', status)
+
+@pytest.mark.parametrize('prog', [*PROGS, 'fastopt-leaderboard'])
+def test_every_command_knows_its_version(prog, capsys):
+    name,*rest = prog.split()
+    with pytest.raises(SystemExit): cli.parser(name).parse_args([*rest, '--version'])
+    assert capsys.readouterr().out==f'fastopt {__version__}\n'
+
+@pytest.mark.parametrize('name', cli.GROUPS)
+def test_every_option_is_in_one_group(name):
+    grouped = ' '.join(cli.GROUPS[name].values()).split()
+    declared = signature(next(f for f in DECLARED if f.__name__==name)).parameters
+    assert len(grouped)==len({*grouped}) and {*declared}-{'preset'}<={*grouped}
+
+def test_groups_name_options_only():
+    known = {k for f in DECLARED for k in signature(f).parameters}
+    assert {o for g in cli.GROUPS.values() for v in g.values() for o in v.split()}|{*cli.METAVARS}<=known
+
+@pytest.mark.parametrize('prog', [k for k,f in PROGS.items() if 'opt' in signature(f).parameters])
+def test_help_names_where_optimizers_are_listed(prog, capsys, monkeypatch):
+    assert 'names: fastopt-opts' in ' '.join(help_of(prog, capsys, monkeypatch).split())
+
+def test_defaults_are_shown(capsys, monkeypatch):
+    out = ' '.join(help_of('fastopt-federate', capsys, monkeypatch).split())
+    assert '(default: 0)' in out and '(default: 1.0)' in out and '(default: False)' not in out and '(names: fastopt-opts; default: momentum)' in out
+
+# ---- lists of commands and optimizers
+
+def test_fastopt_help_lists_all_commands_in_one_line_each(capsys):
+    cli.start('fastopt-help', [])
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines))<=80 and [o for v in cli.KINDS.values() for o in v]==[o.split()[0] for o in lines if o.startswith('  fastopt-')]
+    assert {o for v in cli.KINDS.values() for o in v}=={*ENTRIES}
+
+def test_fastopt_help_imports_nothing_slow(): assert script('fastopt-help')[3]=='[]'
+
+@pytest.mark.parametrize('topic', ['train', 'fastopt-train'])
+def test_fastopt_help_explains_a_command(topic, capsys, monkeypatch):
+    want = help_of('fastopt-train', capsys, monkeypatch)
+    cli.start('fastopt-help', [topic])
+    assert capsys.readouterr().out==want
+
+def test_a_mistyped_topic_is_answered_with_the_nearest(capsys):
+    with pytest.raises(SystemExit) as e: cli.start('fastopt-help', ['trian'])
+    assert e.value.code==1 and "did you mean 'train'" in capsys.readouterr().err
+
+def said_json(capsys, *args):
+    "The JSON that a command prints, without anything else"
+    cli.start(*args)
+    out = capsys.readouterr()
+    return json.loads(out.out)
+
+def test_json_of_commands(capsys):
+    got = {o['command']:o for o in said_json(capsys, 'fastopt-help', ['--json'])}
+    assert {*got}=={*ENTRIES} and got['fastopt-leaderboard']['subcommands'][0]=='run'
+
+def test_json_of_optimizers(capsys):
+    from fastopt.core.registry import opts
+    got = {o['name']:o for o in said_json(capsys, 'fastopt-opts', ['--json'])}
+    assert [*got]==cli.OPTS and got['adamw']['year']==2017 and {*got['adamw']}=={'name', *opts().columns}
+
+def test_optimizers_are_listed(capsys, monkeypatch):
+    monkeypatch.setenv('COLUMNS', '80')
+    cli.start('fastopt-opts', [])
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines))<=80 and {*cli.OPTS}<={o.split()[0] for o in lines}
+    cli.start('fastopt-opts', ['adamw'])
+    assert 'https://arxiv.org/abs/1711.05101' in capsys.readouterr().out
+    with pytest.raises(SystemExit): cli.start('fastopt-opts', ['lionn'])
+    assert "did you mean 'lion'" in capsys.readouterr().err
+
+def test_json_of_recipes(capsys): assert [o['preset'] for o in said_json(capsys, 'fastopt-leaderboard', ['presets','--json'])]==cli.RECIPES
+
+def test_json_of_a_check(capsys):
+    from fastopt.evidence.conformance import check_from_spec
+    df = check_from_spec('torch.optim:SGD', json=True)
+    assert [o['check'] for o in json.loads(capsys.readouterr().out)]==df['check'].tolist()
+
+# ---- completion
+
+def completions(name, typed, tmp_path):
+    "What a shell offers after `typed`, and what the script imported for it"
+    out,line,seen = tmp_path/'offered',f'{name} {typed}',tmp_path/'imported'
+    env = dict(os.environ, _ARGCOMPLETE='1', _ARGCOMPLETE_IFS='\n', _ARGCOMPLETE_STDOUT_FILENAME=str(out), COMP_LINE=line,
+        COMP_POINT=str(len(line)), COMP_TYPE='9')
+    module,_,func = ENTRIES[name].partition(':')
+    note = f'import os, sys; end = os._exit; os._exit = lambda code: (open({str(seen)!r}, "w").write(" ".join(sys.modules)), end(code))'
+    subprocess.run([sys.executable, '-c', f'{note}\nfrom {module} import {func}; {func}()'], env=env, check=True)
+    return [o.strip() for o in out.read_text().split('\n')],{*seen.read_text().split()}
+
+@pytest.mark.parametrize('name,typed,offers', [('fastopt-train', '--op', ['--opt']), ('fastopt-train', '--opt diffgr', ['diffgrad']),
+    ('fastopt-leaderboard', 'sh', ['show']), ('fastopt-leaderboard', 'run --pre', ['--precision']), ('fastopt-help', '--js', ['--json'])])
+def test_completion_imports_nothing_slow(name, typed, offers, tmp_path):
+    pytest.importorskip('argcomplete')
+    got,imported = completions(name, typed, tmp_path)
+    assert got==offers and 'argcomplete' in imported and not imported & {*SLOW}
+
+@pytest.mark.parametrize('shell', ['bash','zsh','fish'])
+def test_completion_is_switched_on_for_all(shell, capsys):
+    pytest.importorskip('argcomplete')
+    cli.start('fastopt-help', ['--completion', shell])
+    out = capsys.readouterr().out
+    assert all(o in out for o in ENTRIES)
 
 # ---- warnings
 
@@ -119,7 +251,7 @@ def test_nothing_else_works(): assert set(cli.WORK)=={o.__name__ for o in DECLAR
 @pytest.mark.parametrize('error,code,says', [(cli.CliError('no such thing'), 1, 'fastopt-check: no such thing\n'),
     (KeyboardInterrupt(), 130, 'fastopt-check: interrupted\n')], ids=['mistake','Ctrl-C'])
 def test_how_it_ends(error, code, says, capsys):
-    def command(spec, lr): raise error
+    def command(**kwargs): raise error
     with pytest.raises(SystemExit) as e: cli.start('fastopt-check', ['a:b'], dict(check_command=command))
     assert (e.value.code, capsys.readouterr().err)==(code, says)
 
@@ -140,7 +272,7 @@ def test_the_report_for_bugs_names_versions_and_no_home(capsys, monkeypatch):
     lines = dict(o.split(maxsplit=1) for o in capsys.readouterr().out.splitlines())
     assert (lines['fastopt'], lines['torch'], lines['kernels'])==(__version__, version('torch'), str(Path('~/kernels')))
     assert str(Path.home()) not in '\n'.join(lines.values())
-    with pytest.raises(SystemExit, match='--nev is unknown; use --env, --version or --help'): main(['--nev'])
+    with pytest.raises(SystemExit, match='--nev is not known; it takes --env, --env --json, --version or --help'): main(['--nev'])
 
 def test_commands_are_listed(capsys):
     from fastopt.__main__ import main

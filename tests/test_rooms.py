@@ -6,7 +6,8 @@ root = Path(__file__).parents[1]/'fastopt'
 BELOW = dict(names={'names'}, core={'names', 'core'}, cli={'names', 'cli'}, optim={'names', 'core', 'optim'},
     training={'names', 'core', 'optim', 'training'})
 BELOW |= {room: {*BELOW['training'], 'cli', room} for room in ('evidence', 'vision', 'distributed')}
-BELOW['__main__'] = {'names', 'core', 'cli', '__main__'}
+BELOW |= dict(lists={'names', 'core', 'cli', 'optim', 'lists'}, new={'names', 'cli', 'new'},
+    __main__={'names', 'core', 'cli', 'lists', '__main__'})
 BELOW['docs'] = {*BELOW, 'docs', 'all'} # It describes everything
 ROOF = 'all' # It imports all layers, and no layer imports it
 

@@ -39,6 +39,7 @@ from fastcore.basics import first, patch
 from fastcore.script import CliError
 from .. import cli
 from ..core.fastai_face import FastOptimizer
+from ..names import print_json
 import fastopt.training.schedule_free # chkstyle: ignore - registers the callback of schedule-free rules
 from torch import nn
 from torch.amp import GradScaler
@@ -679,10 +680,10 @@ def import_spec(
 
 # %% ../../nbs/evidence/01_conformance.ipynb #c7f8dfa2
 @cli.declared(cli.check)
-def check_from_spec(spec, lr):
+def check_from_spec(spec, lr, json):
     try: df = check_optimizer(import_spec(spec), lr=lr)
     except TypeError as e: raise CliError(f"{spec}: {e}") from None
-    print(df.lines())
+    print_json(df) if json else print(df.lines())
     return df
 
 def check_command(**args):

@@ -18,7 +18,7 @@ from fastcore.script import CliError
 from fastprogress.fastprogress import format_time, master_bar, progress_bar
 from PIL import UnidentifiedImageError
 from .. import cli
-from ..names import InputError
+from ..names import InputError, print_json
 from ..training.records import check_numbers, device_name, exclusive_lock, git_commit, interruptible, is_interactive, package_versions
 from ..training.resume import *
 from .images import fingerprint, resolve_data
@@ -287,17 +287,19 @@ def tune_command(preset, lrs, runs, out, **given):
 
 # %% ../../nbs/vision/04_leaderboard.ipynb #cc7f26f8
 @cli.declared(cli.speed)
-def speed_command(preset, rounds, batches, data, workers, how, channels_last, compiled, **given):
+def speed_command(preset, rounds, batches, data, workers, how, channels_last, compiled, json, **given):
     cfg = parse_settings(preset, **given)
     path,_ = locate_images(cfg, data)
     df = measure_throughput(cfg, path, rounds, batches, workers, how=how, channels_last=channels_last, compiled=compiled)
+    if json: return print_json(throughput_ratios(df).reset_index(names='what').assign(device=device_name(), n=rounds))
     print(f'{device_name()}, n={rounds}')
     print(throughput_ratios(df).map(lambda o: f'{o:,.2f}' if o<100 else f'{o:,.0f}').to_string())
 
 # %% ../../nbs/vision/04_leaderboard.ipynb #52856199
-def presets_command():
-    "Print the presets"
-    print(preset_table().to_string())
+@cli.declared(cli.presets)
+def presets_command(json):
+    df = preset_table()
+    print_json(df.T.reset_index(names='preset')) if json else print(df.to_string())
 
 # %% ../../nbs/vision/04_leaderboard.ipynb #aef4e0c5
 def leaderboard_command(argv=None):

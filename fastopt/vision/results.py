@@ -6,9 +6,9 @@ Docs: https://fastopt.github.io/fastopt/vision/results.html.md"""
 
 # %% auto #0
 __all__ = ['FIELDS', 'ARGS', 'EPOCHS', 'PUBLISHED', 'ENTITIES', 'DISCIPLINE', 'SHORT', 'HEADS', 'TEXTS', 'read_records',
-           'add_record', 'verdict', 'runs_frame', 'leaderboard_table', 'read_board', 'markdown_table', 'show_command',
-           'find_entry', 'comparison_table', 'compare_command', 'shorten_names', 'score_figure', 'html_page',
-           'submission_table', 'export_command']
+           'add_record', 'verdict', 'runs_frame', 'leaderboard_table', 'read_board', 'markdown_table', 'board_title',
+           'board_text', 'show_command', 'find_entry', 'comparison_table', 'compare_command', 'shorten_names',
+           'score_figure', 'html_page', 'submission_table', 'export_command']
 
 # %% ../../nbs/vision/05_results.ipynb #c2c958cc
 import html, math, numpy as np, pandas as pd
@@ -17,10 +17,11 @@ from io import StringIO
 from itertools import chain, count, repeat
 from operator import itemgetter
 from pathlib import Path
+from textwrap import fill
 from fastcore.basics import first, groupby
 from matplotlib.figure import Figure
 from .. import cli
-from ..names import InputError, check_choice, unknown_name
+from ..names import InputError, check_choice, print_json, unknown_name
 from ..training.pages import COLOURS, escape_unprintable, html_document, label_scores, sortable_table, svg_text
 from ..training.records import append_json_line, atomic_write, read_json_lines
 from ..training.statistics import compare_scores, holm_correction, mean_interval, welch_test
@@ -183,13 +184,52 @@ def markdown_table(df):
         *[[_cell_text(v).translate(ENTITIES) for v in r] for r in df.itertuples(index=False)]]
     return '\n'.join(f"|{'|'.join(r)}|" for r in rows)
 
+# %% ../../nbs/vision/05_results.ipynb #25d21924
+def board_title(
+    key:tuple # Values of `DISCIPLINE`
+):
+    "The heading of a discipline"
+    return f"{key[0]}{f', {key[1]}% noise' if key[1] else ''}, {key[2]} pixels, {key[3]} epochs"
+
+def board_text(
+    df, # Rows of `leaderboard_table`
+    width:int=100 # Maximum length of a line
+):
+    "The board as text: a table for each discipline, in which names that are too long lose the words they share"
+    out = []
+    for key,part in df.groupby(DISCIPLINE, sort=False):
+        def table(names):
+            "The table with these names, and how much too wide it is"
+            cols = dict(entry=part.entry, name=names, n=part.n, mean=part['mean'], sd=part.sd,
+                interval=[_shown('low', r) for r in part.to_dict('records')], verdict=part.verdict.str.replace(r' with .*', '', regex=True))
+            text = pd.DataFrame(cols).rename(columns=dict(interval='95% interval')).map(_cell_text).to_string(index=False)
+            return text,max(map(len, text.splitlines()))-width
+        names,common = [*part.name],''
+        text,over = table(names)
+        if over>0:
+            names,common = shorten_names(names)
+            text,over = table(names)
+        if over>0:
+            room = max(8, max(map(len, names))-over)
+            text,_ = table([o if len(o)<=room else o[:room-1]+'…' for o in names])
+        score = first(part.published.dropna())
+        notes = [common and f'All with {common}', *(f'Unofficial: {o}' for o in part.note[part.note!=''].unique())]
+        out += [board_title(key)+(f' (published: {score:.2f}%)' if score else ''), text, *(fill(o, width) for o in notes if o), '']
+    return '\n'.join(out[:-1])
+
+# %% ../../nbs/vision/05_results.ipynb #c56b4214
 @cli.declared(cli.show)
-def show_command(like, full, out):
-    df = leaderboard_table(read_board(out))
+def show_command(like, full, tuning, json, out):
+    recs = read_board(out)
+    tuned = {o['entry'] for o in escape_unprintable(recs) if o['args'].get('holdout')}
+    df = leaderboard_table(recs)
     df = df[[like in ' '.join(map(str, r)) for r in df[['entry','name','dataset']].itertuples(index=False)]]
-    text = df[list(df.columns) if full else SHORT].map(_cell_text).to_string(index=False)
-    print(text)
-    for why in df.note[df.note!=''].unique(): print(f'unofficial: {why}')
+    hidden = df.entry.isin([] if tuning else tuned)
+    shown = df[~hidden]
+    if json: return print_json(shown.assign(tuning=shown.entry.isin(tuned)))
+    if len(shown): print(shown.map(_cell_text).to_string(index=False) if full else board_text(shown))
+    elif not hidden.any(): print(f'No entry has {like!r} in its id, name or data set')
+    if n := hidden.sum(): print(f"{n} entr{'y' if n==1 else 'ies'} validated on held-out training images to tune: --tuning shows them")
 
 # %% ../../nbs/vision/05_results.ipynb #2171d7ef
 def find_entry(
@@ -219,9 +259,10 @@ def comparison_table(
     return df
 
 @cli.declared(cli.compare)
-def compare_command(names, out):
+def compare_command(names, json, out):
     if len(names)<2: raise InputError('compare needs two entries or more; `fastopt-leaderboard show` lists them')
-    print(comparison_table(read_board(out), names).map(_cell_text).to_string(index=False))
+    df = comparison_table(read_board(out), names)
+    print_json(df) if json else print(df.map(_cell_text).to_string(index=False))
 
 # %% ../../nbs/vision/05_results.ipynb #a1dde730
 def shorten_names(
@@ -273,7 +314,7 @@ def _section(key, df, runs):
     names = [n if list(df.name).count(n)==1 else f'{n} {e}' for n,e in zip(df.name, df.entry)]
     (short,common),score = shorten_names(names),first(df.published.dropna())
     cols = [k for k in HEADS if any(_shown(k, r) for r in df.to_dict('records'))]
-    title = f"{key[0]}{f', {key[1]}% noise' if key[1] else ''}, {key[2]} pixels, {key[3]} epochs"
+    title = board_title(key)
     told = [score and f'Published: {score:.2f}%. "Resolvable" is the smallest difference from it that this number of runs can show.',
         common and f'All with {common}.', *(f'Unofficial: {o}.' for o in df.note[df.note!=''].unique())]
     rows = [{k:_cell(k, r) for k in cols} for r in df.assign(name=short).to_dict('records')]

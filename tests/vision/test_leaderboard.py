@@ -263,9 +263,40 @@ def test_compare(board, capsys):
 def test_show(board, capsys):
     lb('show')
     out = capsys.readouterr().out
-    assert 'name of aaaa' in out and '87.43' in out and 'unofficial: 64 pixels' in out
+    assert 'name of aaaa' in out and '87.43' in out and 'Unofficial: 64 pixels' in out
     lb('show', 'bbbb', '--full')
     assert 'aaaa' not in capsys.readouterr().out
+
+def test_show_as_json(board, capsys):
+    lb('show', 'bbbb', '--json')
+    row, = json.loads(capsys.readouterr().out)
+    assert row['entry']=='bbbb' and row['published']==87.43 and row['tuning'] is False and {*B.leaderboard_table(board).columns}<{*row}
+    lb('compare', 'aaaa', 'bbbb', '--json')
+    assert [o['entry'] for o in json.loads(capsys.readouterr().out)]==['bbbb']
+
+def test_show_hides_what_tuned(board, capsys):
+    "Unless asked"
+    for o in board[:5]: B.add_record(o|dict(entry='eeee', name='tuned of eeee', args=o['args']|dict(holdout=.1)), Path('runs/leaderboard.jsonl'))
+    lb('show')
+    assert 'eeee' not in (out := capsys.readouterr().out) and '1 entry validated' in out and 'aaaa' in out
+    for args in (['--tuning'], ['--tuning','--full']):
+        lb('show', *args)
+        assert 'eeee' in (out := capsys.readouterr().out) and 'validated' not in out
+    lb('show', 'eeee')
+    assert capsys.readouterr().out.startswith('1 entry validated')
+    lb('show', '--tuning', '--json')
+    assert {o['entry']:o['tuning'] for o in json.loads(capsys.readouterr().out)}==dict(aaaa=False, bbbb=False, cccc=False, dddd=False, eeee=True)
+    lb('show', 'nowhere')
+    assert capsys.readouterr().out=="No entry has 'nowhere' in its id, name or data set\n"
+
+@pytest.mark.parametrize('words', [3, 30])
+def test_show_fits_100_columns(board, words, capsys):
+    "Names lose the words that they share, and their ends if that is not enough"
+    for i in (0, 1): B.add_record(board[0]|dict(entry=f'long{i}', name=' '.join(f'option{k}={i if k%2 else 0}' for k in range(words))),
+        Path('runs/leaderboard.jsonl'))
+    lb('show')
+    out = capsys.readouterr().out
+    assert max(map(len, out.splitlines()))<=100 and 'long0' in out and 'long1' in out and ('…' in out)==(words==30)
 
 def test_export(board, capsys):
     for o in ('b.md','b.csv','b.html'): lb('export', o)

@@ -1,0 +1,88 @@
+"fastopt-new starts an optimizer with which all lists are complete"
+import os, re, shutil, subprocess, sys
+from pathlib import Path
+import pytest
+from fastopt import cli, new
+from fastopt.names import InputError
+
+root = Path(__file__).parents[1]
+LISTS = '''tests/test_cli.py::test_names tests/test_package.py::test_readme_names_every_rule tests/test_package.py::test_readme
+    tests/test_package.py::test_a_star_import_brings_rules_classes_and_what_is_typed
+    tests/test_package.py::test_links_of_the_readme_are_addresses_of_files_that_are_there
+    tests/test_package.py::test_a_star_import_replaces_only_optimizers_of_fastai
+    tests/evidence/test_landscapes.py::test_every_rule_has_a_style_of_its_own_that_can_be_read_without_colour
+    tests/test_site.py::test_the_first_page_counts_the_rules'''.split()
+
+def copy_tree(to):
+    "A copy of the repository, without what git ignores"
+    skipped = shutil.ignore_patterns('.git', '__pycache__', '*.egg-info', 'runs', '_docs', '_proc', '.hypothesis', '.pytest_cache', '*.part')
+    return shutil.copytree(root, to, ignore=skipped)
+
+def python(tree, *args):
+    "Run Python with the modules of `tree`"
+    env = os.environ | dict(PYTHONPATH=os.pathsep.join([str(tree), str(tree/'tests')]), PYTHONDONTWRITEBYTECODE='1')
+    return subprocess.run([sys.executable, '-W', 'ignore', *args], cwd=tree, env=env, capture_output=True, text=True)
+
+COMMAND = '-c', 'from fastopt.cli import fastopt_new; fastopt_new()'
+
+def content(tree): return {o.relative_to(tree): o.read_bytes() for o in tree.rglob('*') if o.is_file() and '__pycache__' not in o.parts}
+
+@pytest.mark.long
+def test_a_new_optimizer_trains_and_completes_the_lists(tmp_path):
+    tree = copy_tree(tmp_path/'fastopt')
+    before = content(tree)
+    res = python(tree/'nbs', *COMMAND, 'my_momentum') # The clone is found from any of its folders
+    assert not res.returncode, res.stderr
+    after = content(tree)
+    made,changed = sorted(map(str, {*after}-{*before})),{str(k) for k in before if after[k]!=before[k]}
+    book, = [o for o in made if o.endswith('.ipynb')]
+    assert re.fullmatch(r'nbs/optim/\d\d_my_momentum.ipynb', book) and {*made}=={book, 'fastopt/optim/my_momentum.py',
+        'fastopt/optim/my_momentum.pyi', 'tests/cases/my_momentum.py'}
+    assert {'README.md', 'fastopt/cli.py', 'nbs/cli.ipynb', 'nbs/index.ipynb', 'nbs/site/index.md', 'fastopt/all.py'}<=changed
+    assert book in res.stdout and after[Path('README.md')].count(b'\n')==before[Path('README.md')].count(b'\n')
+    steps = '''import torch; from fastopt.all import my_momentum, MyMomentum, opts
+w = torch.tensor([1., 2.], requires_grad=True)
+for opt in (my_momentum([w], lr=.1), MyMomentum([w], lr=.1)):
+    for _ in range(2):
+        w.grad = torch.tensor([1., -1.])
+        opt.step()
+print(w.tolist(), opts('my_momentum').index.tolist())'''
+    res = python(tree, '-c', steps)
+    assert res.stdout.startswith("[0.94") and "['my_momentum']" in res.stdout, res.stdout+res.stderr
+    res = python(tree, '-m', 'pytest', '-q', '-n', '0', '-p', 'no:cacheprovider', *LISTS)
+    assert not res.returncode and f'{len(LISTS)} passed' in res.stdout, res.stdout
+    again = python(tree, *COMMAND, 'my_momentum')
+    assert again.returncode==1 and 'There is a rule my_momentum already' in again.stderr and content(tree)==after
+
+@pytest.mark.parametrize('name,says', [('My', 'cannot name a rule'), ('a-b', 'cannot name a rule'), ('2fast', 'cannot name a rule'),
+    ('a__b', 'cannot name a rule'), ('class', 'cannot name a rule'), ('', 'cannot name a rule'), ('adamw', 'a rule adamw already'),
+    ('shampoo', 'a rule shampoo already'), ('lookahead', 'exists already'), ('layerwise', 'exists already'), ('friction', 'fastopt.all has friction'),
+    ('accuracy', 'fastai.vision.all has accuracy'), ('learner', 'fastai.vision.all has Learner'), ('clone', 'fastopt.core.rules has clone')])
+def test_names_that_are_refused(name, says):
+    with pytest.raises(InputError, match=says): new.check_new_name(name, root)
+
+def test_outside_a_clone(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as e: cli.start('fastopt-new', ['my_momentum'])
+    assert e.value.code==1 and 'run it in a clone' in capsys.readouterr().err
+
+def test_a_list_of_another_form_stops_it_before_it_writes(tmp_path, monkeypatch):
+    tree = copy_tree(tmp_path/'fastopt')
+    page = tree/'nbs'/'site'/'index.md'
+    page.write_text(page.read_text().replace(' optimizers for ', ' rules for '))
+    monkeypatch.chdir(tree)
+    before = content(tree)
+    with pytest.raises(InputError, match='index.md: 0 places match'): new.new_command('my_momentum')
+    assert content(tree)==before
+
+def test_files_are_written_all_or_none(tmp_path):
+    a,b = tmp_path/'a',tmp_path/'nowhere'/'b'
+    a.write_text('old')
+    with pytest.raises(InputError, match='cannot be written'): new.write_files({a:'new', b:'new'})
+    assert a.read_text()=='old' and [*tmp_path.iterdir()]==[a]
+
+@pytest.mark.parametrize('n', [1, 40])
+def test_lists_stay_within_the_width(n):
+    text = f"STYLED = '''{' '.join(f'rule{i}' for i in range(200))}'''.split() # In order of their styles: a new rule goes to the end"
+    for i in range(n): text = new._styled(text, f'added{i}', 'here')
+    assert max(map(len, text.splitlines()))<=140 and text.split("'''")[1].split()[200:]==[f'added{i}' for i in range(n)]
