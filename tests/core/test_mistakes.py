@@ -136,7 +136,6 @@ def test_no_rule_of_fastopt_writes_into_what_it_was_lent():
 
 def test_a_lambda_within_an_expression_can_be_a_term():
     "Python finds no complete statement for it, so it has no docments"
-    rules = [Rule(term(lambda u, *, scale=2.: u*scale),
-        descend), Rule(term(
-            lambda u, *, scale=2.: u*scale), descend)]
-    for rule in rules: assert (rule.hypers['scale'], rule.docs.get('scale', ''))==(2., '')
+    fs = [(lambda u, *, scale=2.: u*scale), (lambda u, *, scale=2., other_hyper_that_takes_place=1.: u*scale*other_hyper_that_takes_place),
+        lambda u, *, scale=2.: u*scale]
+    for f in fs: assert (Rule(term(f), descend).hypers['scale'], term(f).docs.get('scale', ''))==(2., '')
