@@ -66,7 +66,7 @@ def check_run(strategy, sd, before):
     if strategy=='fedasync': assert sizes==[1]*len(ws)
     if strategy=='fedbuff': assert sizes==[2]*len(ws) and all(w==0.5 for o in ws for w in o['weights'])
     if strategy=='fedavg':
-        assert {0, 2}<=set(ws[0]['clients']) and all(sorted(o['clients'])==[0, 2] for o in ws[before:])
+        assert 0 in ws[0]['clients'] and all(sorted(o['clients'])==[0, 2] for o in ws[before:]), 'A client that fails may be left out'
         assert all(abs(w-1/3)<1e-12 for o in ws for w in o['weights'])
     if strategy=='fedfix':
         spans = [b['time']-a['time'] for part in (ws[:before], ws[before:]) for a,b in zip(part, part[1:])]
