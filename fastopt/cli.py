@@ -343,7 +343,7 @@ def worker(
 
 # %% ../nbs/cli.ipynb #2302825d
 METAVARS = dict(hypers='K=V,...', lrs='LR,...', url='URL', path='FILE', peers='HOST:PORT,...', tasks='NAME,...', opts='NAME,...',
-    only='NAME,...', shapes='NAME,...', scale='N,...', arch='NAME', name='NAME') # Placeholders in help, by option; others come from the type
+    only='NAME,...', shapes='NAME,...', scale='N,...', arch='NAME', name='NAME') # Placeholders in help; others come from the type
 BY_TYPE = {int:'N', float:'X', bool_arg:'true|false'}
 EXAMPLES = dict(train='--data FOLDER --opt ranger --epochs 5', bench='--tasks digits --opts lion --tiny', bench_step='--only adamw --quick',
     check='torch.optim:Adagrad', run='base-2020 --opt diffgrad --runs 5', tune='base-2020 --lrs 1e-3,4e-3', speed='base-2020 --data digits',

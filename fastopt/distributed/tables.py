@@ -85,7 +85,8 @@ def time_steps(
 
 def _row(n, f, ms):
     low,mid,high = quantiles(ms, n=4, method='inclusive') if len(ms)>1 else ms*3
-    return dict(workers=n, faulty=f, repeats=len(ms), ms=round(mid, 2), low=round(low, 2), high=round(high, 2), ms_per_worker=round(mid/n, 3))
+    return dict(workers=n, faulty=f, repeats=len(ms), ms=round(mid, 2), low=round(low, 2), high=round(high, 2),
+        ms_per_worker=round(mid/n, 3))
 
 # %% ../../nbs/distributed/12_tables.ipynb #ea842431
 def show_rows(rows):

@@ -30,7 +30,8 @@ def test_the_wrong_order_is_told_once(use, monkeypatch):
     name = next(o for o in ('ranger','SGD','QHAdam','Adam','RAdam') if said.startswith(f"{o} is fastai's"))
     assert name in use and said.endswith('replaced Adam, QHAdam, RAdam, SGD, ranger: import fastopt.all last')
 
-@pytest.mark.parametrize('code', [RIGHT+"fit(ranger)", WRONG+"fit(None)", WRONG+"fit(diffgrad)", WRONG+"fit(partial(lion, mom=0.9), 'fit_fc')",
+@pytest.mark.parametrize('code', [RIGHT+"fit(ranger)", WRONG+"fit(None)", WRONG+"fit(diffgrad)",
+    WRONG+"fit(partial(lion, mom=0.9), 'fit_fc')",
     FASTAI+'import fastopt, fastopt.all\n'+TRAIN+'fit(ranger)', FASTAI+'from fastopt.all import diffgrad, lion\n'+TRAIN+'fit(ranger)',
     'from fastopt.all import diffgrad, lion\n'+FASTAI+TRAIN+'fit(ranger)', RIGHT+'from fastai.optimizer import ranger\nfit(ranger)',
     FASTAI+OURS+'from fastai.optimizer import Adam, SGD\n'+TRAIN+'fit(SGD)\nfit(partial(Adam, wd=0.1))',
