@@ -261,3 +261,17 @@ def test_functions_across_all_weights_are_given_them_in_one_order(how):
         opt.step()
         return list(dict.fromkeys(seen))
     assert order(how)==order('eager')==[float(i) for i in range(8)]
+
+@pytest.mark.parametrize('how', ['eager', 'foreach', 'fused'])
+@pytest.mark.parametrize('name', ['adamw', 'muon', 'shampoo', 'soap', 'lamb'])
+def test_autocast_around_a_step_changes_nothing(name, how):
+    "Not even the matrix products, which it would compute in 16 bits"
+    def after(on):
+        torch.manual_seed(0)
+        ps,state,engine = [torch.randn(s).requires_grad_() for s in ((8, 6), (8, 6), (5,))],{},Engine(RULES[name], how=how)
+        for t in range(4):
+            gen = torch.Generator().manual_seed(t)
+            for p in ps: p.grad = torch.randn(p.shape, generator=gen)
+            with torch.autocast('cpu', dtype=torch.bfloat16) if on else nullcontext(): engine.step([(ps, RULES[name].hypers)], state)
+        return ps
+    assert all(torch.equal(p, q) for p,q in zip(after(True), after(False)))
