@@ -62,8 +62,9 @@ def rule_text(
     "Everything that is known of one optimizer, as lines of `field  value`"
     (name,row), = df.reset_index().astype(object).set_index('name').iterrows()
     out = [name]
+    whole = dict(subsequent_indent=' '*16, break_long_words=False, break_on_hyphens=False)
     for k,v in row.items():
-        if v!='': out += wrap(str(v), width, initial_indent=f'  {k:14}', subsequent_indent=' '*16, break_long_words=False, break_on_hyphens=False)
+        if v!='': out += wrap(str(v), width, initial_indent=f'  {k:14}', **whole)
     return '\n'.join(out)
 
 @cli.declared(cli.opts)

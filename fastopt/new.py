@@ -154,8 +154,7 @@ nbdev.nbdev_export()'''
 
 # %% ../nbs/new.ipynb #d9755c93
 CASES = '''"CLASS"
-# TODO: record the authors' code in tests/reference, and map the name of its optimizer to the rule, as the other files do:
-# from fastopt.optim.NAME import NAME
+# TODO: record the authors' code in tests/reference, import the rule, and map the optimizer's name to it, as the other files do:
 # RULES = dict(CLASS=NAME)
 RULES = {}
 '''
@@ -189,7 +188,10 @@ def _replaced(text, pattern, new, where):
     return text
 
 # %% ../nbs/new.ipynb #a3546f17
-def _words(names): return fill(' '.join(names), 134, subsequent_indent='    ', break_on_hyphens=False, break_long_words=False)
+def _words(names):
+    first = ' '*len("STYLED = '''") # The first line begins so
+    text = fill(' '.join(names), 138, initial_indent=first, subsequent_indent='    ', break_on_hyphens=False, break_long_words=False)
+    return text.lstrip()
 
 def _opts(text, name, where):
     return _replaced(text, r"(?<=OPTS = ''')(.*?)(?='''\.split)", lambda m: _words(sorted([*m[1].split(), name])), where)

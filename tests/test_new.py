@@ -15,13 +15,13 @@ LISTS = '''tests/test_cli.py::test_names tests/test_package.py::test_readme_name
 
 def copy_tree(to):
     "A copy of the repository, without what git ignores"
-    skipped = shutil.ignore_patterns('.git', '__pycache__', '*.egg-info', 'runs', '_docs', '_proc', '.hypothesis', '.pytest_cache', '*.part')
-    return shutil.copytree(root, to, ignore=skipped)
+    made = '.git __pycache__ *.egg-info runs _docs _proc .hypothesis .pytest_cache'.split()
+    return shutil.copytree(root, to, ignore=shutil.ignore_patterns(*made))
 
-def python(tree, *args):
-    "Run Python with the modules of `tree`"
+def python(tree, *args, cwd=None):
+    "Run Python with the modules of `tree`, in its root or in the folder `cwd`"
     env = os.environ | dict(PYTHONPATH=os.pathsep.join([str(tree), str(tree/'tests')]), PYTHONDONTWRITEBYTECODE='1')
-    return subprocess.run([sys.executable, '-W', 'ignore', *args], cwd=tree, env=env, capture_output=True, text=True)
+    return subprocess.run([sys.executable, '-W', 'ignore', *args], cwd=cwd or tree, env=env, capture_output=True, text=True)
 
 COMMAND = '-c', 'from fastopt.cli import fastopt_new; fastopt_new()'
 
@@ -31,7 +31,7 @@ def content(tree): return {o.relative_to(tree): o.read_bytes() for o in tree.rgl
 def test_a_new_optimizer_trains_and_completes_the_lists(tmp_path):
     tree = copy_tree(tmp_path/'fastopt')
     before = content(tree)
-    res = python(tree/'nbs', *COMMAND, 'my_momentum') # The clone is found from any of its folders
+    res = python(tree, *COMMAND, 'my_momentum', cwd=tree/'nbs') # The clone is found from any of its folders
     assert not res.returncode, res.stderr
     after = content(tree)
     made,changed = sorted(map(str, {*after}-{*before})),{str(k) for k in before if after[k]!=before[k]}
@@ -56,8 +56,9 @@ print(w.tolist(), opts('my_momentum').index.tolist())'''
 
 @pytest.mark.parametrize('name,says', [('My', 'cannot name a rule'), ('a-b', 'cannot name a rule'), ('2fast', 'cannot name a rule'),
     ('a__b', 'cannot name a rule'), ('class', 'cannot name a rule'), ('', 'cannot name a rule'), ('adamw', 'a rule adamw already'),
-    ('shampoo', 'a rule shampoo already'), ('lookahead', 'exists already'), ('layerwise', 'exists already'), ('friction', 'fastopt.all has friction'),
-    ('accuracy', 'fastai.vision.all has accuracy'), ('learner', 'fastai.vision.all has Learner'), ('clone', 'fastopt.core.rules has clone')])
+    ('shampoo', 'a rule shampoo already'), ('lookahead', 'exists already'), ('layerwise', 'exists already'),
+    ('friction', 'all has friction'), ('accuracy', 'vision.all has accuracy'), ('learner', 'vision.all has Learner'),
+    ('clone', 'core.rules has clone')])
 def test_names_that_are_refused(name, says):
     with pytest.raises(InputError, match=says): new.check_new_name(name, root)
 
@@ -83,6 +84,7 @@ def test_files_are_written_all_or_none(tmp_path):
 
 @pytest.mark.parametrize('n', [1, 40])
 def test_lists_stay_within_the_width(n):
-    text = f"STYLED = '''{' '.join(f'rule{i}' for i in range(200))}'''.split() # In order of their styles: a new rule goes to the end"
+    rules = ' '.join(f'rule{i}' for i in range(200))
+    text = f"STYLED = '''{rules}'''.split() # In order of their styles: a new rule goes to the end"
     for i in range(n): text = new._styled(text, f'added{i}', 'here')
     assert max(map(len, text.splitlines()))<=140 and text.split("'''")[1].split()[200:]==[f'added{i}' for i in range(n)]

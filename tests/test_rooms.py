@@ -6,9 +6,9 @@ root = Path(__file__).parents[1]/'fastopt'
 BELOW = dict(names={'names'}, core={'names', 'core'}, cli={'names', 'cli'}, optim={'names', 'core', 'optim'},
     training={'names', 'core', 'optim', 'training'})
 BELOW |= {room: {*BELOW['training'], 'cli', room} for room in ('evidence', 'vision', 'distributed')}
-BELOW |= dict(lists={'names', 'core', 'cli', 'optim', 'lists'}, new={'names', 'cli', 'new'},
-    __main__={'names', 'core', 'cli', 'lists', '__main__'})
-BELOW['docs'] = {*BELOW, 'docs', 'all'} # It describes everything
+BELOW['lists'] = {'names', 'core', 'cli', 'optim', 'lists'}
+BELOW['__main__'] = {'names', 'core', 'cli', 'lists', '__main__'}
+BELOW['new'] = BELOW['docs'] = {*BELOW, 'new', 'docs', 'all'} # They describe everything
 ROOF = 'all' # It imports all floors, and no floor imports it
 
 def name_of(path): return '.'.join(('fastopt', *path.relative_to(root).with_suffix('').parts)).removesuffix('.__init__')

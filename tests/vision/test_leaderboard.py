@@ -276,7 +276,8 @@ def test_show_as_json(board, capsys):
 
 def test_show_hides_what_tuned(board, capsys):
     "Unless asked"
-    for o in board[:5]: B.add_record(o|dict(entry='eeee', name='tuned of eeee', args=o['args']|dict(holdout=.1)), Path('runs/leaderboard.jsonl'))
+    tuned = [o|dict(entry='eeee', name='tuned of eeee', args=o['args']|dict(holdout=.1)) for o in board[:5]]
+    for o in tuned: B.add_record(o, Path('runs/leaderboard.jsonl'))
     lb('show')
     assert 'eeee' not in (out := capsys.readouterr().out) and '1 entry validated' in out and 'aaaa' in out
     for args in (['--tuning'], ['--tuning','--full']):
@@ -285,15 +286,17 @@ def test_show_hides_what_tuned(board, capsys):
     lb('show', 'eeee')
     assert capsys.readouterr().out.startswith('1 entry validated')
     lb('show', '--tuning', '--json')
-    assert {o['entry']:o['tuning'] for o in json.loads(capsys.readouterr().out)}==dict(aaaa=False, bbbb=False, cccc=False, dddd=False, eeee=True)
+    assert {o['entry']:o['tuning'] for o in json.loads(capsys.readouterr().out)}=={
+        **dict.fromkeys(['aaaa','bbbb','cccc','dddd'], False), 'eeee':True}
     lb('show', 'nowhere')
     assert capsys.readouterr().out=="No entry has 'nowhere' in its id, name or data set\n"
 
 @pytest.mark.parametrize('words', [3, 30])
 def test_show_fits_100_columns(board, words, capsys):
     "Names lose the words that they share, and their ends if that is not enough"
-    for i in (0, 1): B.add_record(board[0]|dict(entry=f'long{i}', name=' '.join(f'option{k}={i if k%2 else 0}' for k in range(words))),
-        Path('runs/leaderboard.jsonl'))
+    for i in (0, 1):
+        name = ' '.join(f'option{k}={i if k%2 else 0}' for k in range(words))
+        B.add_record(board[0]|dict(entry=f'long{i}', name=name), Path('runs/leaderboard.jsonl'))
     lb('show')
     out = capsys.readouterr().out
     assert max(map(len, out.splitlines()))<=100 and 'long0' in out and 'long1' in out and ('…' in out)==(words==30)
