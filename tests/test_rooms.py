@@ -9,7 +9,7 @@ BELOW |= {room: {*BELOW['training'], 'cli', room} for room in ('evidence', 'visi
 BELOW['lists'] = {'names', 'core', 'cli', 'optim', 'lists'}
 BELOW['__main__'] = {'names', 'core', 'cli', 'lists', '__main__'}
 BELOW['new'] = BELOW['docs'] = {*BELOW, 'new', 'docs', 'all'} # They describe everything
-ROOF = 'all' # It imports all floors, and no floor imports it
+ROOF = 'all' # It imports all layers, and no layer imports it
 
 def name_of(path): return '.'.join(('fastopt', *path.relative_to(root).with_suffix('').parts)).removesuffix('.__init__')
 
