@@ -330,8 +330,9 @@ def run_collaborative(
                 if link: record.update(rank=link.rank, schedule=monna.peers.schedule, faults=[o._asdict() for o in link.faults])
             learn.export((path/'model.pkl').absolute())
     end = monna.history[-1]
-    who = (f'by worker {link.rank} of {link.n}, with {len(link.faults)} faults of others' if link
-        else f'{end["worst"]:.2%} by the worst of {monna.honest} honest workers')
+    heard = sum(len(o['heard'])>1 for o in monna.peers.schedule) if link else 0
+    who = (f'by worker {link.rank} of {link.n}, which heard others in {heard} of {args.steps} rounds, with {len(link.faults)} faults of others'
+        if link else f'{end["worst"]:.2%} by the worst of {monna.honest} honest workers')
     print(f'{end["accuracy"]:.2%} of {len(monna.yv)} validation images right{"" if link else ","} {who}. In {path}:')
     print('  record.json  curves.png  model.pkl')
     return path

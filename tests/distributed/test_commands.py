@@ -13,12 +13,12 @@ N = 4
 
 def record_of(path): return json.loads((path/'record.json').read_text())
 
-def check_records(records, n=N):
-    "Each worker has trained to the end with others' weights, and all have stayed together"
-    assert sorted(o['rank'] for o in records)==list(range(n)) and all(o['status']=='done' for o in records)
-    assert all(o['history'][-1]['step']==SMALL['steps'] for o in records)
-    assert min(sum(len(r['heard'])>1 for r in o['schedule']) for o in records)>=SMALL['steps']-1
-    ends = [o['history'][-1]['valid_loss'] for o in records]
+def check_records(records, whole=N):
+    "At least `whole` of N workers have made all steps with others' weights and stayed together; one that was late may have been alone"
+    assert sorted(o['rank'] for o in records)==list(range(N)) and all(o['status']=='done' for o in records)
+    done = [o for o in records if sum(len(r['heard'])>1 for r in o['schedule'])>=SMALL['steps']//2]
+    assert len(done)>=whole and all(o['history'][-1]['step']==SMALL['steps'] for o in done)
+    ends = [o['history'][-1]['valid_loss'] for o in done]
     assert max(ends)-min(ends)<0.2
 
 # ---- ranks and peers: processes forked from this one
@@ -36,7 +36,7 @@ def test_four_workers_train_together(engine, tmp_path):
     (tmp_path/'key').write_text('secret')
     args = (as_rank, *free_ports(1)) if engine=='cluster' else (as_peer, free_ports(N))
     with peers(N, *args, str(tmp_path)) as ps: records = [ps.result(i, 120) for i in range(N)]
-    check_records(records)
+    check_records(records, N if engine=='cluster' else N-SMALL['f'])
     if engine=='cluster': assert all(len(r['heard'])==N for o in records for r in o['schedule'])
 
 def test_a_rank_whose_group_breaks_says_so_in_one_line(tmp_path):
@@ -70,7 +70,7 @@ def test_torchrun(tmp_path):
     script.write_text('from fastopt.cli import fastopt_collaborate\nfastopt_collaborate()\n')
     res = subprocess.run([sys.executable, '-m', 'torch.distributed.run', '--nproc-per-node', str(N), '--master-port', str(*free_ports(1)),
         str(script), *words_of(tmp_path, engine='cluster')], capture_output=True, text=True)
-    assert not res.returncode and res.stdout.count(f'of {N}, with 0 faults of others')==N, res.stderr
+    assert not res.returncode and res.stdout.count(f'of {N}, which heard others in 6 of 6 rounds, with 0 faults of others')==N, res.stderr
     check_records([record_of(o.parent) for o in tmp_path.glob('*/record.json')])
 
 @pytest.mark.full
@@ -79,8 +79,8 @@ def test_peers_that_are_started_one_by_one(tmp_path):
     procs = [program(words_of(tmp_path, rank=i, peers=at)) for i in range(N)]
     for p in procs:
         out,err = p.communicate(timeout=500)
-        assert not p.returncode and f'of {N}, with' in out, err
-    check_records([record_of(o.parent) for o in tmp_path.glob('*/record.json')])
+        assert not p.returncode and f'of {N}, which heard others in' in out, err
+    check_records([record_of(o.parent) for o in tmp_path.glob('*/record.json')], N-SMALL['f'])
 
 # ---- a run of Flower that is continued
 
