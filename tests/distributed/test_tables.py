@@ -25,7 +25,8 @@ def test_a_table_is_continued(tmp_path, monkeypatch, capsys):
     assert run('b.json')['cells']==a['cells']
     out = capsys.readouterr().out
     assert '| rule | none | alie | silent |' in out and 'needs' in a['cells']['krum none']['error'] and '| krum | - | - | - |' in out
-    with pytest.raises(CliError, match='was made with steps 2, not 3'): collaborate_command(table=tmp_path/'a.json', **{**SMALL, 'steps': 3})
+    with pytest.raises(CliError, match='was made with steps 2, not 3'):
+        collaborate_command(table=tmp_path/'a.json', **{**SMALL, 'steps': 3})
     (tmp_path/'a.json').write_text('[]')
     with pytest.raises(CliError, match='is not a table'): run('a.json')
 
