@@ -28,7 +28,7 @@ from .federated import Federated
 from .flower import FederatedServer, free_ports, import_flower, local_flower, write_app
 from .monna import MoNNA
 from .peers import ClusterLink
-from .tables import fill_table, show_rows, show_table, time_steps
+from .tables import fill_table, show_rows, show_table, time_by_workers
 from .transport import TCPLink
 from ..names import InputError, check_choice
 from ..training.records import (atomic_write, check_numbers, command_line, device_name, git_commit, make_run_folder,
@@ -184,7 +184,7 @@ def _addresses(text):
     at = [o.rpartition(':') for o in text.split(',')]
     for (h,_,p),o in zip(at, text.split(',')):
         if not h or not p.isdecimal() or not 0<int(p)<1<<16: raise InputError(f'--peers: {o!r} is not host:port')
-    if twice := first(o for o in at if at.count(o)>1): raise InputError(f'--peers: {"".join(twice)} occurs twice; give each peer its own')
+    if twice := first(o for o in at if at.count(o)>1): raise InputError(f'--peers: {"".join(twice)} occurs twice: give each its own')
     return [(h, int(p)) for h,_,p in at]
 
 def _key(path):
@@ -300,7 +300,7 @@ def run_scale(args, opt, lr):
     record = dict(name=path.name, command=command_line('fastopt-collaborate', args), args=dict(args), device=device_name(),
         started=time.strftime('%Y-%m-%d %H:%M:%S %z'), versions=package_versions(), commit=git_commit(), load=os.getloadavg())
     with use_threads(1), running_record(record, path/'record.json'):
-        record['rows'] = time_steps(make, ns, args.steps, lr(0) if callable(lr) else lr)
+        record['rows'] = time_by_workers(make, ns, args.steps, lr(0) if callable(lr) else lr)
     print(show_rows(record['rows']))
     print(f'load {record["load"][0]:.1f} at the start. In {path}: record.json')
     return path

@@ -104,8 +104,7 @@ def test_a_continued_run_keeps_its_settings(halted):
     assert (args.engine, args.strategy, args.c, args.clients, args.limit, args.windows)==('flower', 'fedbuff', 2, 3, 200, 6)
 
 @pytest.mark.parametrize('kwargs,says', [(dict(lr=0.1), 'started with --lr 0.05, not 0.1'),
-    (dict(data='mnist'), 'with --data digits, not mnist'),
-    (dict(windows=1), 'has finished 1 windows already')])
+    (dict(data='mnist'), 'with --data digits, not mnist'), (dict(windows=1), 'has finished 1 windows already')])
 def test_what_does_not_fit_a_run_is_refused(halted, kwargs, says):
     with pytest.raises(CliError, match=says): federate_command(resume=str(halted), **kwargs)
 
@@ -132,8 +131,8 @@ AWAY = dict(rank=0, peers='10.0.0.1:7070,10.0.0.2:7070', f=0)
     (dict(AWAY, key_file='nofile'), 'nofile cannot be read: No such file'), (dict(AWAY, key_file=os.devnull), 'is empty'),
     (dict(engine='processes', n=3, f=1, key_file='nofile'), 'cannot be read'), (dict(key_file='nofile'), '--key-file is for --peers'),
     (dict(every=0), '--every 0 is too small'), (dict(table='t', scale='8'), 'are two commands'),
-    (dict(TWO, table='t'), 'only with simulated'),
-    (dict(scale='8,many'), 'must be numbers of workers'), (dict(table='nofolder/t.json'), 'there is no folder nofolder')])
+    (dict(TWO, table='t'), 'only with simulated'), (dict(scale='8,many'), 'must be numbers of workers'),
+    (dict(table='nofolder/t.json'), 'there is no folder nofolder')])
 def test_mistakes_of_collaborate(kwargs, says, tmp_path):
     with pytest.raises(CliError, match=says) as e:
         collaborate_command(**{'limit': 300, 'steps': 1, 'alpha': 100., 'out': tmp_path, **kwargs})

@@ -18,8 +18,7 @@ def test_without_flower_it_is_said_how_to_get_it():
 def test_the_app_in_a_relative_folder_is_found(tmp_path, monkeypatch):
     "Flower's programs run in another folder than this process"
     monkeypatch.chdir(tmp_path)
-    said = []
-    done = SimpleNamespace(returncode=0, stdout='Successfully')
+    said,done = [],SimpleNamespace(returncode=0, stdout='Successfully')
     monkeypatch.setattr(F.subprocess, 'run', lambda words, **kwargs: said.append(words) or done)
     LocalFlower(1, 'run').submit(write_app(Path('run')/'app', 'a:b', {}))
     assert said[0][2]==str(tmp_path/'run'/'app')
