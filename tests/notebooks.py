@@ -42,7 +42,8 @@ def run(path, keep=None, slow=False):
             from fastopt.training.records import atomic_write # Not before: a notebook is to start without any of fastopt
             with atomic_write(to) as part: write_nb(nb, part) # One that was cut off would be no notebook
         test.write_nb = _write # nbdev would write over the notebook
-    passed,_ = test.test_nb(path, skip_flags=[] if slow else ['slow'], force_flags=[], save=bool(keep))
+    limits = dict(skip_flags=[], cell_timeout=None) if slow else dict(skip_flags=['slow'])
+    passed,_ = test.test_nb(path, force_flags=[], save=bool(keep), **limits)
     return path,passed,perf_counter()-start
 
 def record_slow(paths):
