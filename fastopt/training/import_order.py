@@ -48,8 +48,10 @@ def _check_order(opt_func):
 
 _default = signature(Learner.__init__).parameters['opt_func'].default
 
+_create_opt = Learner.create_opt # It may have been patched before
+
 @patch
 def create_opt(self:Learner):
     "Create an optimizer with the default hypers"
     if self.opt_func is not _default: _check_order(self.opt_func)
-    return self._orig_create_opt()
+    _create_opt(self)

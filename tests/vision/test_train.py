@@ -338,7 +338,7 @@ def test_download_without_a_network(monkeypatch):
     with pytest.raises(T.InputError, match='Cannot read --data imagewoof.*no route'): quick('imagewoof')
 
 @pytest.mark.parametrize('args,code,says', [(['--opt','difgrad'], 2, "did you mean 'diffgrad'"),
-    (['--arch','xresnet81'], 2, "did you mean 'xresnet18'"), (['--how','warp'], 2, "invalid choice: 'warp'"),
+    (['--arch','xresnet81'], 2, "did you mean 'xresnet18'"), (['--how','warp'], 2, "has no 'warp'"),
     (['--epochs','many'], 2, 'invalid int value'), (['--data','imagenete'], 1, "did you mean 'imagenette'")])
 def test_exit_codes(monkeypatch, capsys, args, code, says):
     "argparse's own code for errors that it detects, and 1 for the rest"
