@@ -246,7 +246,7 @@ def federate(
     every:float=1., # Units of time between two validations
     steps:int=10, # Local steps of a client
     bs:int=64, # Images per batch
-    percent:float=80., # How much less time the fastest client needs than the slowest, in percent, in percent
+    percent:float=80., # How much less time the fastest client needs than the slowest, in percent
     sample:int=None, # Clients that work at the same time; by default all
     alpha:float=.3, # How evenly classes are shared among clients: .1 is very uneven, 100 nearly even
     limit:int=None, # Train on this many images only
