@@ -56,6 +56,8 @@ def fill_table(
     return table
 
 # %% ../../nbs/distributed/12_tables.ipynb #b7dfaf72
+def _markdown(lines): return '\n'.join(f'| {" | ".join(o)} |' for o in lines)
+
 def show_table(
     table # Result of `fill_table`
 ):
@@ -64,7 +66,7 @@ def show_table(
     rows,cols = dict.fromkeys(m for m,_ in cells),dict.fromkeys(a for _,a in cells)
     def cell(o): return f'{100*o["accuracy"]:.1f}' if o and 'accuracy' in o else '-'
     lines = [['rule', *cols], ['---', *('---:' for _ in cols)], *([m, *(cell(cells.get((m, a))) for a in cols)] for m in rows)]
-    return '\n'.join(f'| {" | ".join(o)} |' for o in lines)
+    return _markdown(lines)
 
 # %% ../../nbs/distributed/12_tables.ipynb #56afe892
 def time_by_workers(
@@ -92,4 +94,4 @@ def _row(n, f, ms):
 def show_rows(rows):
     "The dicts `rows` with the same keys as Markdown"
     lines = [list(rows[0]), ['---:']*len(rows[0]), *(map(str, o.values()) for o in rows)]
-    return '\n'.join(f'| {" | ".join(o)} |' for o in lines)
+    return _markdown(lines)
