@@ -177,7 +177,7 @@ def call_each(
     def most(i):
         n,on_cpu = (max(o.numel() for o in calls[i] if isinstance(o, Tensor)),
             any(o.device.type=='cpu' for o in calls[i] if isinstance(o, Tensor)))
-        return 1 if not n or (on_cpu and n>LARGEST_STACKED) else max(1, LARGEST_STACK//n)
+        return 1 if not n or (on_cpu and (n>LARGEST_STACKED or f.batched=='gpu')) else max(1, LARGEST_STACK//n)
     if not getattr(f, 'batched', False): return [f(*args, **kws) for args,kws in zip(calls, kwargs)]
     res = {}
     for alike in groupby(range(len(calls)), form).values():

@@ -36,49 +36,52 @@ def matrix_squares(p, *, merge_dims=False, max_precond_dim=LONGEST, precondition
     return squares(p, merge_dims=merge_dims, max_precond_dim=max_precond_dim) if p.ndim>1 or precondition_1d else p.new_zeros(0)
 
 # %% ../../nbs/optim/20_shampoo.ipynb #0191f017
-def _unpack(x, sides, *packs):
-    "Return, for each dimension of `x` that has matrices, its index and its matrix in each of the `packs`"
-    ds = [(d, n) for d,n in enumerate(x.shape) if n<=sides[1]] if len(packs[0]) else []
-    each_pack = [o.split([n*n for _,n in ds]) for o in packs]
-    return [(d, *[o.view(n, n) for o in ms]) for (d,n),*ms in zip(ds, *each_pack)]
+def _merge(x, sides, lead): return x.reshape([*x.shape[:lead], *merged(x.shape[lead:], sides)])
 
-def _pack(f, x, sides, *packs):
-    "Return the matrices `f(d, *matrices)` of each dimension `d` of `x` in one vector"
-    return torch.cat([packs[0][:0], *[f(*o).flatten() for o in _unpack(x, sides, *packs)]])
+def _unpack(x, sides, lead, *packs):
+    "Return, for each dimension of `x` after the first `lead` that has matrices, its index and its matrices in each of the `packs`"
+    ds = [d for d in range(lead, x.ndim) if x.shape[d]<=sides[1]] if packs[0].shape[-1] else []
+    each_pack = [o.split([x.shape[d]**2 for d in ds], dim=-1) for o in packs]
+    return [(d, *[o.unflatten(-1, (x.shape[d], x.shape[d])) for o in ms]) for d,*ms in zip(ds, *each_pack)]
 
-def _merge(x, sides): return x.reshape(merged(x.shape, sides))
+def _pack(f, x, sides, lead, *packs):
+    "Return the matrices `f(d, *matrices)` of each dimension `d` of `x` after the first `lead` in one vector"
+    return torch.cat([packs[0][...,:0], *[f(*o).flatten(-2) for o in _unpack(x, sides, lead, *packs)]], -1)
 
 # %% ../../nbs/optim/20_shampoo.ipynb #940647ee
-@each
-def add_grams(packed, x, keep, add, sides=SIDES):
+@each(batched='gpu')
+def add_grams(packed, x, keep, add, sides=SIDES, lead=0):
     "Return `keep` times the matrices `packed` plus `add` times the products of the slices of `x` along each dimension"
-    x = _merge(x, sides)
+    x = _merge(x, sides, lead)
     def gram(d, M):
-        X = x.movedim(d, 0).reshape(x.shape[d], x.numel()//max(x.shape[d], 1))
+        X = x.movedim(d, lead).flatten(lead+1) if x.ndim>lead+1 else x.unsqueeze(-1)
         return keep*M + add*X @ X.mT
-    return _pack(gram, x, sides, packed)
+    return _pack(gram, x, sides, lead, packed)
 
-@each
-def multiply_along(x, packed, back=False, sides=SIDES):
+@each(batched=True)
+def multiply_along(x, packed, back=False, sides=SIDES, lead=0):
     "Multiply `x` along each dimension by its matrix, which is transposed if not `back`"
-    y = _merge(x, sides)
-    for d,Q in _unpack(y, sides, packed): y = (y.movedim(d, -1) @ (Q.mT if back else Q)).movedim(-1, d)
+    y = _merge(x, sides, lead)
+    for d,Q in _unpack(y, sides, lead, packed):
+        X = y.movedim(d, -1)
+        rows = X.flatten(lead, -2) if X.ndim>lead+1 else X.unsqueeze(lead)
+        y = (rows @ (Q.mT if back else Q)).view(X.shape).movedim(-1, d)
     return y.reshape(x.shape).contiguous()
 
 # %% ../../nbs/optim/20_shampoo.ipynb #01bbce62
 def _eigen(M):
     "Return the eigenvalues and eigenvectors of a symmetric matrix, largest first, or NaN if any entry is not finite"
-    if not M.isfinite().all(): return M[0]*nan,M*nan
-    λ,Q = torch.linalg.eigh(M)
-    return λ.flip(0),Q.flip(1)
+    fine = M.isfinite().all((-2, -1), keepdim=True)
+    λ,Q = torch.linalg.eigh(M.where(fine, 0)) # It raises an error for NaN
+    return λ.flip(-1).where(fine[...,0], nan),Q.flip(-1).where(fine, nan)
 
-@each
-def inverse_roots(packed, p, eps):
+@each(batched=True)
+def inverse_roots(packed, p, eps, lead=0):
     "Add `eps` to the diagonal of each matrix and raise it to the power of -1/2k, where k is the number of dimensions of `p`"
     def root(d, M):
         λ,Q = _eigen(M)
-        return Q * (λ.clamp(0)+eps)**(-0.5/p.ndim) @ Q.mT
-    return _pack(root, p, SIDES, packed)
+        return Q * ((λ.clamp(0)+eps)**(-0.5/(p.ndim-lead))).unsqueeze(-2) @ Q.mT
+    return _pack(root, p, SIDES, lead, packed)
 
 # %% ../../nbs/optim/20_shampoo.ipynb #fdc7d8e0
 @term
@@ -100,29 +103,33 @@ Shampoo = shampoo.torch('Shampoo')
 # %% ../../nbs/optim/20_shampoo.ipynb #a6337438
 def _falling(Q, M):
     "Return the order of the axes `Q` by falling Rayleigh quotients of `M`"
-    return (Q * (M @ Q)).sum(0).argsort(descending=True)
+    return (Q * (M @ Q)).sum(-2, keepdim=True).argsort(descending=True)
 
-@each
-def eigenbases(packed, p, sides=SIDES):
+@each(batched='gpu')
+def eigenbases(packed, p, sides=SIDES, lead=0):
     "Return the eigenvectors of all matrices, or the axes of `p` itself where sums of squares are too large for the dtype"
-    def axes(d, M): return torch.eye(len(M)).to(M) if M.diagonal().isinf().any() else _eigen(M)[1]
-    return _pack(axes, _merge(p, sides), sides, packed)
+    def axes(d, M):
+        huge = M.diagonal(dim1=-2, dim2=-1).isinf().any(-1)[...,None,None]
+        return torch.eye(M.shape[-1]).to(M).where(huge, _eigen(M)[1])
+    return _pack(axes, _merge(p, sides, lead), sides, lead, packed)
 
-@each
-def power_turn(basis, grams, p, sides=SIDES):
+@each(batched='gpu')
+def power_turn(basis, grams, p, sides=SIDES, lead=0):
     "Rotate the axes towards the eigenvectors of `grams`, or only sort them where `grams` are too large for the dtype"
     def turn(d, Q, M):
-        Q = Q[:,_falling(Q, M)]
+        Q = Q.take_along_dim(_falling(Q, M), -1)
         new = torch.linalg.qr(M @ Q).Q
-        return torch.where(new.isfinite().all(), new, Q)
-    return _pack(turn, _merge(p, sides), sides, basis, grams)
+        return new.where(new.isfinite().all((-2, -1), keepdim=True), Q)
+    return _pack(turn, _merge(p, sides, lead), sides, lead, basis, grams)
 
 # %% ../../nbs/optim/20_shampoo.ipynb #f9b41b66
-@each
-def sort_along(v, basis, grams, sides=SIDES):
+@each(batched='gpu')
+def sort_along(v, basis, grams, sides=SIDES, lead=0):
     "Sort `v` in the order in which `power_turn` puts the axes"
-    w = _merge(v, sides)
-    for d,Q,M in _unpack(w, sides, basis, grams): w = w.index_select(d, _falling(Q, M))
+    w = _merge(v, sides, lead)
+    for d,Q,M in _unpack(w, sides, lead, basis, grams):
+        order = _falling(Q, M).reshape([*w.shape[:lead], *(-1 if k==d else 1 for k in range(lead, w.ndim))])
+        w = w.take_along_dim(order, d)
     return w.reshape(v.shape)
 
 # %% ../../nbs/optim/20_shampoo.ipynb #03f2772d

@@ -15,14 +15,14 @@ def port_root(M, order, eps):
 def port_grams(grams, roots, x, eps, fresh):
     "Sum the products of each dimension after multiplying by the roots of the dimensions before it"
     new = []
-    for d,M,R in _unpack(x, SIDES, grams, roots):
+    for d,M,R in _unpack(x, SIDES, 0, grams, roots):
         X = x.movedim(d, 0)
         new.append(M + X.flatten(1) @ X.flatten(1).mT if x.ndim>1 else M + X[:,None]*X)
         x = torch.tensordot(port_root(new[-1], x.ndim, eps) if fresh else R, X, 1).movedim(0, d)
     return torch.cat([o.flatten() for o in new])
 
 @each
-def port_roots(grams, p, eps): return _pack(lambda d,M: port_root(M, p.ndim, eps), p, SIDES, grams)
+def port_roots(grams, p, eps): return _pack(lambda d,M: port_root(M, p.ndim, eps), p, SIDES, 0, grams)
 
 @term
 def fed_back(u, last, *, mom:Unit=0., step):

@@ -196,20 +196,35 @@ def test_temporaries_of_foreach_stay_small(name, size, monkeypatch):
 @term
 def centered(u, m): return u - row_mean(ema_(m, u, 0.9))
 
-@pytest.mark.parametrize('flatten', [False, True])
-def test_equal_matrices_in_a_stack_are_multiplied_as_alone(flatten):
-    "Matrices, stacks of matrices, convolution kernels and empty tensors, several of each shape"
-    def after(how):
-        torch.manual_seed(0)
-        shapes = ((), (3,), (6, 4), (4, 6), (2, 3, 5), (4, 2, 3, 3), (2, 2, 3, 4, 2), (0, 3))
-        ps = [torch.randn(o, dtype=torch.float64, requires_grad=True) for o in shapes for _ in range(3)]
-        runs,state = Engine(rule, rule.options | dict(flatten=flatten), how=how),{}
-        for _ in range(2):
-            for p in ps: p.grad = torch.randn_like(p)
-            runs.step([(ps, rule.hypers)], state)
-        return torch.cat([p.detach().flatten() for p in ps])
-    rule = RULES['muon']
-    for how in ('foreach', 'fused'): assert far(after(how), after('eager')) <= TOLERANCE[torch.float64], how
+STACKED = [('muon', {}), ('muon', dict(flatten=True)), ('shampoo', dict(every=2)), ('soap', dict(every=2)),
+    ('soap', dict(every=2, merge_dims=True, max_precond_dim=6, precondition_1d=True, normalize_grads=True))]
+
+def stacked_run(name, options, how, bad=None):
+    "Weights of `name` after 5 steps, several of each shape; the gradients of those with the index `bad` are NaN from the third step on"
+    torch.manual_seed(0)
+    shapes = ((), (3,), (6, 4), (4, 6), (2, 3, 5), (4, 2, 3, 3), (2, 2, 3, 4, 2), (0, 3))
+    ps = [torch.randn(o, dtype=torch.float64, requires_grad=True) for o in shapes for _ in range(3)]
+    runs,state = Engine(RULES[name], RULES[name].options | options, how=how),{}
+    for t in range(5):
+        for p in ps: p.grad = torch.randn_like(p)
+        if bad is not None and t>1:
+            for p in ps[bad::3]: p.grad.fill_(torch.nan)
+        runs.step([(ps, RULES[name].hypers | {k:v for k,v in options.items() if k in RULES[name].hypers})], state)
+    return [p.detach() for p in ps if p.numel()]
+
+@pytest.mark.parametrize('name,options', STACKED, ids=str)
+def test_equal_matrices_in_a_stack_are_treated_as_alone(name, options):
+    "Matrices, stacks of matrices, convolution kernels and empty tensors"
+    for how in ('foreach', 'fused'):
+        for got,want in zip(stacked_run(name, options, how), stacked_run(name, options, 'eager')):
+            assert far(got, want) <= TOLERANCE[torch.float64], how
+
+@pytest.mark.parametrize('name,options', STACKED, ids=str)
+def test_nan_in_one_of_a_stack_stays_there(name, options):
+    for how in ('foreach', 'fused'):
+        good,bad = stacked_run(name, options, how),stacked_run(name, options, how, bad=1)
+        for i,(p,q) in enumerate(zip(good, bad)):
+            assert q.isnan().all() if i%3==1 else far(q, p) <= TOLERANCE[torch.float64], (how, i)
 
 @pytest.mark.parametrize('dtype', [torch.float32, torch.float64, torch.bfloat16])
 def test_foreach_cuts_between_rows_and_into_flat_pieces(dtype, monkeypatch):
