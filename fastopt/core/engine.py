@@ -178,7 +178,7 @@ def call_each(
         n,on_cpu = (max(o.numel() for o in calls[i] if isinstance(o, Tensor)),
             any(o.device.type=='cpu' for o in calls[i] if isinstance(o, Tensor)))
         return 1 if not n or (on_cpu and (n>LARGEST_STACKED or f.batched=='gpu')) else max(1, LARGEST_STACK//n)
-    if not getattr(f, 'batched', False): return [f(*args, **kws) for args,kws in zip(calls, kwargs)]
+    if not f.batched: return [f(*args, **kws) for args,kws in zip(calls, kwargs)]
     res = {}
     for alike in groupby(range(len(calls)), form).values():
         for some in chunked(alike, most(alike[0])):

@@ -86,10 +86,14 @@ class Plan:
             for o in self.phases for i in o.sums}
     def whole(self, i, b, prog, columns):
         "The results of the whole-tensor function of node `i`, one for each weight"
-        def arg(a, t): return columns[a][t].detach().to(self.dtype) if a in columns else self.extra(prog, int(a[1:]), b.own[t])
+        def column(a):
+            if a not in columns: return [self.extra(prog, int(a[1:]), j) for j in b.own]
+            ts = columns[a]
+            return [o.detach().to(self.dtype) for o in ts] if a in ('p', 'g') or ts[0].dtype!=self.dtype else ts
         f,args = prog.nodes[i][1],self.wholes[i]
-        calls = [[arg(a, t) for a in args if isinstance(a, str)] for t in range(len(b.ps))]
-        return call_each(f, calls, [{a[0]: arg(a[1], t) for a in args if not isinstance(a, str)} for t in range(len(b.ps))])
+        named = {a[0]: column(a[1]) for a in args if not isinstance(a, str)}
+        calls = [*zip(*[column(a) for a in args if isinstance(a, str)])]
+        return call_each(f, calls, [dict(zip(named, o)) for o in zip(*named.values())] if named else [{}]*len(b.ps))
     def numbers(self, i, b, prog, columns):
         "Yield the `Question` of node `i` about all weights, and return the columns of the answer"
         a,lists = prog.nodes[i][1],[[o.detach().to(self.dtype) for o in columns[c]] for c in self.wholes[i]]

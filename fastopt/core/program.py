@@ -143,14 +143,14 @@ _structures = {}
 
 # %% ../../nbs/core/03_program.ipynb #ea7afffb
 OPS = ('add sub mul div neg gt lt ge le eq ne madd lerp full '
-    'abs sqrt exp log sigmoid sign maximum minimum where round dither dither_bf16').split()
+    'abs sqrt exp log log1pexp sigmoid sign maximum minimum where round dither dither_bf16').split()
 
 # %% ../../nbs/core/03_program.ipynb #d7a16d0d
 ALIAS = dict(truediv='div', true_divide='div', multiply='mul', subtract='sub', negative='neg', absolute='abs')
 COMPOSED = dict(square=lambda x: x*x, rsqrt=lambda x: 1/x.sqrt(), reciprocal=lambda x: 1/x, clone=lambda x: x, detach=lambda x: x,
     addcmul=lambda x, a, b, value=1: _record('madd', x, a*value, b), addcdiv=lambda x, a, b, value=1: x + a*value/b,
     zeros_like=lambda x: _record('full', x, 0.), ones_like=lambda x: _record('full', x, 1.), tanh=lambda x: 2*(2*x).sigmoid() - 1,
-    softplus=lambda x, beta=1., threshold=20.: torch.where(x*beta>threshold, x, (1 + (x*beta).exp()).log()/beta),
+    softplus=lambda x, beta=1., threshold=20.: torch.where(x*beta>threshold, x, _record('log1pexp', x*beta)/beta),
     clamp=lambda x, min=-inf, max=inf: _record('minimum', _record('maximum', x, min), max))
 
 POWERS = {2: lambda x: x*x, 3: lambda x: x*x*x, -1: lambda x: 1/x, -2: lambda x: 1/(x*x),
@@ -385,6 +385,13 @@ class _Split:
         for o in self.phases: o.body.sort()
     def op(self, i): return self.prog.nodes[i][0]
     def args(self, i): return [a for a in self.prog.nodes[i][1:] if type(a) is int]
+    def narrow(self, i):
+        "Is node `i` at most one number for each row, which costs next to nothing to read?"
+        return self.op(i) in (*SUMS, 'number') or (self.op(i)=='each' and getattr(self.prog.nodes[i][1], 'narrow', False))
+    @property
+    def moved(self):
+        "The number of columns of the weights' shape that all phases read and write"
+        return sum(len(o.stores) + sum(not self.narrow(i) for i in o.loads.values()) for o in self.phases)
 
 # %% ../../nbs/core/03_program.ipynb #7d2d9314
 @patch
@@ -399,7 +406,8 @@ def lies(self:_Split, i, k):
 
 @patch
 def leaves(self:_Split, i, k):
-    "The set of columns from which phase `k` could recompute node `i`, or `None` if it could not"
+    "The set of wide columns from which phase `k` could recompute node `i`, or `None` if it could not"
+    if self.narrow(i): return set()
     if col := self.lies(i, k): return {col}
     parts = [self.leaves(a, k) for a in self.args(i)]
     return None if self.op(i)=='load' or None in parts else set().union(*parts)
@@ -436,5 +444,5 @@ def split_phases(
     small=() # Names of states that do not have the weights' shape, which kernels do not write
 ):
     "Split `prog` into `Phase`s; also return the columns of the arguments of each whole-tensor function between them"
-    s = min((_Split(prog, small, again) for again in (False, True)), key=lambda s: sum(len(o.loads) + len(o.stores) for o in s.phases))
+    s = min((_Split(prog, small, again) for again in (False, True)), key=lambda s: s.moved)
     return s.phases,s.wholes

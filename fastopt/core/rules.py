@@ -527,11 +527,12 @@ def number_of(x):
 def each(
     f=None, # A function of tensors and of numbers
     *, rows=False, # Does it treat each entry of the first dimension (of two or more) by itself?
+    narrow=False, # Is its result much smaller than the tensor, such as one number for each row? Kernels then read it as often as they like
     batched=False # Does it also accept a stack of tensors, announced by `lead=1`? 'gpu': stack them only on a GPU
 ):
     "Mark `f` as needing whole tensors, or whole `rows`; tensor-like arguments decide by their method `each` how to run it"
-    if f is None: return partial(each, rows=rows, batched=batched)
-    if batched: f.batched = batched
+    if f is None: return partial(each, rows=rows, narrow=narrow, batched=batched)
+    f.narrow,f.batched = narrow,batched
     @wraps(f)
     def _f(*args, **kwargs):
         x = first(o for o in args if hasattr(type(o), 'each'))

@@ -18,7 +18,7 @@ from ..core.rules import (Borrowed, Flag, NonNeg, Pos, Rule, Share, Steps, Unit,
 from ..core.program import SUMMED_IN_KERNELS
 
 # %% ../../nbs/optim/12_ranger21.ipynb #d777e98a
-@each
+@each(narrow=True)
 def unit_norm(x, whole=False):
     "Return the norm of each unit of `x`: of a vector, of each row, or over dimension 1 if there are three and not `whole`"
     dims = (1,) if x.ndim==3 and not whole else tuple(range(1, x.ndim))
@@ -35,7 +35,7 @@ def agc(u, p, *,
     return u * (most/unit_norm(u, whole=whole_units).clamp(min=1e-6)).clamp(max=1.)
 
 # %% ../../nbs/optim/12_ranger21.ipynb #53ece883
-@each
+@each(narrow=True)
 def deviation(x):
     "Return the standard deviation of all entries of `x` plus 1e-8, or 1 for fewer than three entries"
     return x.std() + 1e-8 if x.numel()>2 else x.new_ones(())
@@ -46,7 +46,7 @@ def normalize_gradient(u):
     return u * (1/deviation(u))
 
 # %% ../../nbs/optim/12_ranger21.ipynb #ef7e54fe
-@each
+@each(narrow=True)
 def unit_lengths(rows, square, x, whole=False):
     "Compute `unit_norm` of `x` from the mean squares of its rows and of all its entries"
     if x.ndim==3 and not whole: return unit_norm(x)
@@ -57,7 +57,7 @@ def _unit_norm(x, whole=False):
     return unit_lengths(row_mean(square), mean(square), x, whole=whole)
 
 # %% ../../nbs/optim/12_ranger21.ipynb #64ead800
-@each
+@each(narrow=True)
 def deviation_from(square, p):
     "Compute the `deviation` of a tensor of the size of `p` from its mean `square`"
     n = p.numel()

@@ -7,6 +7,7 @@ from fastopt.core import engine, fused
 from fastopt.core.backends import cpp
 from fastopt.core.backends.cpp import CppLauncher, cpp_build
 from fastopt.core.backends.inductor import TorchLauncher
+from fastopt.core.backends.numba import NumbaLauncher
 from fastopt.core.engine import Engine
 from fastopt.core.rules import Across, Rule, decay, descend, each, ema_, row_mean, term
 from kernels import Ahead, BUILT, EVERY, OTHER_KERNELS, STRONG, USUAL_KERNELS, usual
@@ -225,6 +226,25 @@ def test_nan_in_one_of_a_stack_stays_there(name, options):
         good,bad = stacked_run(name, options, how),stacked_run(name, options, how, bad=1)
         for i,(p,q) in enumerate(zip(good, bad)):
             assert q.isnan().all() if i%3==1 else far(q, p) <= TOLERANCE[torch.float64], (how, i)
+
+SMOOTH = dict(exp=torch.exp, log=torch.log, sqrt=torch.sqrt, sigmoid=torch.sigmoid,
+    softplus=torch.nn.functional.softplus)
+
+@pytest.mark.parametrize('backend', ['foreach', CppLauncher, NumbaLauncher], ids=lambda o: getattr(o, '__name__', o))
+@pytest.mark.parametrize('name', SMOOTH)
+def test_functions_are_right_from_the_smallest_to_the_largest_numbers(name, backend, monkeypatch):
+    "Relative to the true value, which may be far below 1"
+    f = SMOOTH[name]
+    if backend!='foreach': monkeypatch.setitem(fused.backends, 'cpu', backend)
+    for dtype,bar in ((torch.float32, 2e-6), (torch.float64, 1e-13)):
+        x = torch.cat([torch.linspace(-80, 80, 4001), torch.logspace(-30, 0, 61), -torch.logspace(-30, 0, 61), torch.tensor([0., torch.nan])])
+        p = torch.zeros_like(x, dtype=dtype).requires_grad_()
+        p.grad = x.to(dtype)
+        Engine(Rule(term(lambda u: f(u)), descend), how='foreach' if backend=='foreach' else 'fused').step([([p], dict(lr=1.))], {})
+        want,got = f(x.to(dtype).double()),-p.detach().double()
+        assert got.isnan().equal(want.isnan())
+        there = want.isfinite()
+        assert ((got-want)[there].abs() / want[there].abs().clamp(1e-37)).max() < bar, dtype
 
 @pytest.mark.parametrize('dtype', [torch.float32, torch.float64, torch.bfloat16])
 def test_foreach_cuts_between_rows_and_into_flat_pieces(dtype, monkeypatch):

@@ -18,7 +18,7 @@ _SIGNS = dict(add='+', sub='-', mul='*', div='/', gt='>', lt='<', ge='>=', le='<
 # These are the same in all languages
 ARITHMETIC = {op: f'{{0}} {sign} {{1}}' for op,sign in _SIGNS.items()} | dict(neg='-{0}', madd='{0} + {1} * {2}')
 # Precedence of the result; a call has the default, 3
-BINDS = dict(add=1, sub=1, madd=1, full=1, mul=2, div=2, sigmoid=2, neg=2, gt=0, lt=0, ge=0, le=0, eq=0, ne=0)
+BINDS = dict(add=1, sub=1, madd=1, full=1, log1pexp=1, mul=2, div=2, sigmoid=2, neg=2, gt=0, lt=0, ge=0, le=0, eq=0, ne=0)
 # Precedence that each argument needs to go without parentheses
 NEEDS = dict(add=(1, 2), sub=(1, 2), mul=(2, 3), div=(2, 3), madd=(1, 2, 3), **dict.fromkeys(('gt', 'lt', 'ge', 'le', 'eq', 'ne'), (1, 1)))
 

@@ -20,7 +20,7 @@ from ..program import COMPARED, node_needs, step_programs
 
 # %% ../../../nbs/core/backends/07_blocks.ipynb #ef12c865
 SUMMED = 'add','sub','madd'
-AS_THEY_ARE = 'load mul div neg abs sqrt exp log sigmoid sign maximum minimum where lerp full each'.split()
+AS_THEY_ARE = 'load mul div neg abs sqrt exp log log1pexp sigmoid sign maximum minimum where lerp full each'.split()
 
 class Call(NamedTuple):
     "A call of PyTorch's function `f`, whose result is the node `node`"
@@ -119,6 +119,7 @@ def choose(self:CallList, i):
         return [Call(i, 'mul', (x, self.tensor([*(a for a in args if not _is_node(a)), *factor])))]
     if op=='lerp' and not _is_node(args[2]): return [Call(i, op, (*map(self.arg, args[:2]), self.scalar(args[2:])))]
     if op=='full': return [Call(i, op, (self.scalar(args[1:]),))]
+    if op=='log1pexp': return [Call(i, 'logaddexp', (*args, self.tensor(['0'])))]
     return [Call(i, op, tuple(args if op=='each' else map(self.arg, args)))]
 
 # %% ../../../nbs/core/backends/07_blocks.ipynb #b4103700

@@ -21,8 +21,9 @@ from ..memory import addresses
 # %% ../../../nbs/core/backends/02_cpp.ipynb #86ba1bef
 SPELLING = ARITHMETIC | dict(
     lerp='lerp<F>({0}, {1}, {2})', full='{1}', abs='std::abs({0})', sqrt='std::sqrt({0})', exp='exp_({0})', log='log_({0})',
-    sigmoid='1 / (1 + exp_(-{0}))', sign='sign<F>({0})', maximum='largest<F>({0}, {1})', minimum='least<F>({0}, {1})',
-    where='({0} ? F({1}) : F({2}))', round='F(W({0}))', dither='dither<DROP>({0}, i, {1})', dither_bf16='dither<16>({0}, i, {1})')
+    log1pexp='largest<F>({0}, 0) + log1p_(exp_(-std::abs({0})))', sigmoid='1 / (1 + exp_(-{0}))', sign='sign<F>({0})',
+    maximum='largest<F>({0}, {1})', minimum='least<F>({0}, {1})', where='({0} ? F({1}) : F({2}))', round='F(W({0}))',
+    dither='dither<DROP>({0}, i, {1})', dither_bf16='dither<16>({0}, i, {1})')
 
 # %% ../../../nbs/core/backends/02_cpp.ipynb #0bdbf195
 _CPP_HEAD = r"""
@@ -49,6 +50,11 @@ static inline float log_(float x) {
         - 1.6668057665e-1f)*f + 2.0000714765e-1f)*f - 2.4999993993e-1f)*f + 3.3333331174e-1f)*f*z - 2.12194440e-4f*n - 0.5f*z;
     r = f + r + 0.693359375f*n;
     r = x < INFINITY ? r : x; r = x == 0 ? -INFINITY : r; return x < 0 ? NAN : r; }
+// log(1 + t) for 0 <= t <= 1. No squares of t, which may be subnormal numbers, with which processors are slow
+static inline double log1p_(double t) { return std::log1p(t); }
+static inline float log1p_(float t) {
+    return ((((((((5.23269409e-3f*t - 2.95052398e-2f)*t + 7.82259554e-2f)*t - 1.36632472e-1f)*t + 1.91060081e-1f)*t - 2.4842982e-1f)*t
+        + 3.33190978e-1f)*t - 4.99994934e-1f)*t + 1)*t; }
 // A mean that is 0 by definition is 0 even if the sum is infinite
 static inline double scaled(double part, double scale) { return scale ? part*scale : 0; }
 // Sums of rows of n numbers: into `out` if a row begins and ends in the block, else into `edge`

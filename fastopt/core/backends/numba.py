@@ -22,9 +22,9 @@ from ..engine import DROP
 # %% ../../../nbs/core/backends/05_numba.ipynb #4099bcd2
 SPELLING = ARITHMETIC | {op: f'F({ARITHMETIC[op]})' for op in ('gt', 'lt', 'ge', 'le', 'eq', 'ne')} | dict(
     lerp='nb_lerp({0}, {1}, {2})', full='{1}', abs='nb_abs({0})', sqrt='nb_sqrt({0})', exp='nb_exp({0})', log='nb_log({0})',
-    sigmoid='F(1) / (F(1) + nb_exp(-{0}))', sign='nb_sign({0})', maximum='nb_largest({0}, {1})', minimum='nb_least({0}, {1})',
-    where='nb_where({0} != F(0), F({1}), F({2}))', round='nb_round({0})', dither='nb_dither({0}, _i, {1}, DROP)',
-    dither_bf16='nb_dither({0}, _i, {1}, 16)')
+    log1pexp='nb_largest({0}, F(0)) + nb_log1p(nb_exp(-nb_abs({0})))', sigmoid='F(1) / (F(1) + nb_exp(-{0}))', sign='nb_sign({0})',
+    maximum='nb_largest({0}, {1})', minimum='nb_least({0}, {1})', where='nb_where({0} != F(0), F({1}), F({2}))',
+    round='nb_round({0})', dither='nb_dither({0}, _i, {1}, DROP)', dither_bf16='nb_dither({0}, _i, {1}, 16)')
 
 # %% ../../../nbs/core/backends/05_numba.ipynb #113fefbd
 _NUMBA_HEAD = '''
@@ -106,6 +106,11 @@ def nb_log(x):
     r = f + r + F(0.693359375)*n
     r = nb_where(x < F(math.inf), r, x)
     return nb_where(x < F(0), F(math.nan), nb_where(x == F(0), F(-math.inf), r))
+''', nb_log1p='''
+def nb_log1p(t):
+    r = ((F(5.23269409e-3)*t - F(2.95052398e-2))*t + F(7.82259554e-2))*t - F(1.36632472e-1)
+    r = ((r*t + F(1.91060081e-1))*t - F(2.4842982e-1))*t + F(3.33190978e-1)
+    return ((r*t - F(4.99994934e-1))*t + F(1))*t
 ''', nb_lerp='''
 def nb_lerp(a, b, w): return nb_where(nb_abs(w) < F(0.5), a + (b - a) * w, b - (b - a) * (F(1) - w))
 ''', nb_sign='''
@@ -209,7 +214,9 @@ def numba_source(k):
     text,tools = '\n'.join([*columns, '', *L]) + _NUMBA_JOIN*bool(k.phase.sums),{**_NUMBA_MATH, **_NUMBA_HALVES}
     head = f'{_NUMBA_HEAD}\nF,DROP = {_NT[k.dtype]},{DROP.get(k.wdtype, 0)}\n'
     if k.dtype==torch.float64:
-        head,tools = head + 'nb_exp,nb_log = math.exp,math.log\n',{n:o for n,o in tools.items() if n not in ('nb_exp', 'nb_log')}
+        exact = {f'nb_{o}': f'math.{o}' for o in ('exp', 'log', 'log1p')}
+        head += ''.join(f'{n} = {o}\n' for n,o in exact.items())
+        tools = {n:o for n,o in tools.items() if n not in exact}
     return head + ''.join(f'\n@njit(**inner){o}' for n,o in tools.items() if f'{n}(' in text) + f'\n{text}\n'
 
 # %% ../../../nbs/core/backends/05_numba.ipynb #b29fe2cc
