@@ -145,11 +145,11 @@ _torch = dict(sgd=dict(cls='SGD', momentum=0.9), nesterov=dict(cls='SGD', moment
     rmsprop_centered=dict(cls='RMSprop', centered=True), rprop=dict(cls='Rprop'), adamax=dict(cls='Adamax'), nadam=dict(cls='NAdam'),
     nadamw=dict(cls='NAdam', decoupled_weight_decay=True), asgd=dict(cls='ASGD'), adafactor=dict(cls='Adafactor'), muon=dict(cls='Muon'))
 _fastai = dict(sgd=dict(cls='SGD', mom=0.9, **L2), adam=dict(cls='Adam', **L2), adamw=dict(cls='Adam'), radam=dict(cls='RAdam'),
-    ranger=dict(cls='ranger'), ranger19=dict(cls='ranger'), lookahead=dict(cls='SGD', mom=0.9, around='Lookahead', **L2),
+    ranger19=dict(cls='ranger'), lookahead=dict(cls='SGD', mom=0.9, around='Lookahead', **L2),
     rmsprop=dict(cls='RMSProp', **L2), qhadam=dict(cls='QHAdam', mom=0.995, **L2), qhadamw=dict(cls='QHAdam', mom=0.995),
     lamb_debiased=dict(cls='Lamb', sqr_mom=0.999, eps=1e-6))
 _optimi = dict(sgd=dict(cls='SGD', momentum=0.9), adam=dict(cls='Adam'), adamw=dict(cls='AdamW'), radam=dict(cls='RAdam', decouple_wd=True),
-    ranger=dict(cls='Ranger'), adan=dict(cls='Adan'), adan_no_prox=dict(cls='Adan', adam_wd=True), lion=dict(cls='Lion'),
+    ranger19=dict(cls='Ranger'), adan=dict(cls='Adan'), adan_no_prox=dict(cls='Adan', adam_wd=True), lion=dict(cls='Lion'),
     stableadamw=dict(cls='StableAdamW'))
 peers = dict(torch=_torch, fastai=_fastai, optimi=_optimi)
 
