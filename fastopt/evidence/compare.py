@@ -792,8 +792,8 @@ def steps_to_target(self:Comparison,
 
 @patch
 def target(self:Comparison):
-    "The median of the baseline's last values, a target for later comparisons with other seeds"
-    return float(np.median(self.scores(self.baseline)))
+    "The median of the baseline's last values, or the worse of the two middle ones, a target for later comparisons with other seeds"
+    return float(np.quantile(self.scores(self.baseline), 0.5, method='higher' if self.lower else 'lower')) # At least half reach it
 
 # %% ../../nbs/evidence/08_compare.ipynb #862392f2
 def expected_best(

@@ -422,6 +422,13 @@ def test_steps_to_target():
     assert df.median_steps.tolist()==[10,10] and df.claim['diffgrad']=='not found' and df.p['diffgrad']==1
     assert res.steps_to_target(2.).median_steps.tolist()==[math.inf]*2 and res.target()==np.median(res.scores('adamw'))
 
+@pytest.mark.parametrize('lower', [False, True])
+@pytest.mark.parametrize('n', range(1, 7))
+def test_at_least_half_of_the_seeds_reach_their_own_target(n, lower):
+    res = made(dict(a=[float(i) for i in range(n)], b=[0.]*n), lower)
+    good = [o<=res.target() if res.lower else o>=res.target() for o in res.scores('a')]
+    assert n/2<=sum(good)<=n//2+1 and res.target() in res.scores('a')
+
 def test_steps_claims_by_signs():
     "Six pairs that are all earlier have p = 2/2⁶, five have 2/2⁵; an optimizer that never arrives is later than any other"
     for n,claim in ((6,'found'), (5,'not found')):
