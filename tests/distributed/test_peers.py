@@ -129,6 +129,23 @@ def test_ranks_with_another_model_or_rule_are_named_before_anything_is_sent(tmp_
     with peers(2, work) as ps: said = [ps.result(i) for i in range(2)]
     for i,o in enumerate(said): assert [f'Rank {1-i} trains {k}' in t for k,t in zip(('another model', 'with another rule'), o)]==[True]*2
 
+class LyingLink(ClusterLink):
+    "Sends NaN in place of its weights from the fourth round on"
+    def exchange(self, t, x): return super().exchange(t, x if t<3 else torch.full_like(x, torch.nan))
+
+def test_a_rank_that_sends_nan_is_named_and_left_out(tmp_path):
+    def work(i, *_):
+        os.environ['GLOO_SOCKET_IFNAME'] = 'lo'
+        dist.init_process_group('gloo', init_method=f'file://{tmp_path}/store', rank=i, world_size=N)
+        m = monna((LyingLink if i==3 else ClusterLink)()).fit(20, rate)
+        dist.destroy_process_group()
+        return m.workers.xs[0],m.peers.schedule,m.peers.link.faults
+    with peers(N, work) as ps: xs,schedules,faults = zip(*[ps.result(i) for i in range(N)])
+    for said,schedule in zip(faults[:3], schedules):
+        assert [(o.round, o.peer, o.kind) for o in said]==[(t, 3, 'nonfinite') for t in range(3, 20)]
+        assert [sorted(o['heard']) for o in schedule]==[[*range(4)]]*3 + [[*range(3)]]*17
+    assert (torch.stack(xs)-monna().replay(schedules, rate).workers.xs).abs().max()<1e-9
+
 # ---- faults, with five processes
 
 M,BAD = 5,4
