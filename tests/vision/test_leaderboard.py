@@ -290,7 +290,7 @@ def test_export(board, capsys):
     assert not re.search(r'src=|href="[^#]|url\((?!#)|@import|fetch\(', text) # The page loads nothing else
     assert B.html_page(board)==B.html_page(board)
     lb('export', 'readme', '--url', 'https://x.org')
-    assert '## imagenette\n\n|Size' in (out := capsys.readouterr().out)
+    assert '## imagenette\n\n| Size' in (out := capsys.readouterr().out)
     assert '| 128 | 5 | [name of bbbb](https://x.org) | 87.52% | 5, mean |' in out and 'dddd' not in out
 
 CHROMIUM = next(filter(None, map(shutil.which, ('chromium','chromium-browser','google-chrome'))), None)
