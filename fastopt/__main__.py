@@ -30,8 +30,9 @@ def environment()->dict: # From a name to its value
     "Versions, devices, compilers and folders, as a bug report needs them"
     from fastopt.core.backends.cache import cache_dir
     from fastopt.core.backends.cpp import compiler
+    devices = _devices() # With this, PyTorch is imported and names its build
     rows = {o: package_version(o) for o in PACKAGES}
-    rows |= dict(python=f'{platform.python_version()} ({platform.system()} {platform.release()})', devices=_devices(),
+    rows |= dict(python=f'{platform.python_version()} ({platform.system()} {platform.release()})', devices=devices,
         compiler=compiler() or '-', kernels=cache_dir())
     rows['settings'] = ', '.join(f'{k}={v}' for k,v in sorted(os.environ.items()) if k.startswith('FASTOPT_')) or '-'
     return {k: str(v).replace(str(Path.home()), '~') for k,v in rows.items()}

@@ -8,6 +8,7 @@ Docs: https://fastopt.github.io/fastopt/names.html.md"""
 __all__ = ['unknown_name', 'InputError', 'check_choice', 'print_json', 'markdown_table', 'package_version']
 
 # %% ../nbs/names.ipynb #bde5c099
+import sys
 from argparse import ArgumentTypeError
 from difflib import get_close_matches
 from fastcore.script import CliError
@@ -56,6 +57,6 @@ def markdown_table(
 def package_version(
     name # Name of a distribution on PyPI
 ):
-    "The installed version of `name`, or a dash if it is not installed; the package is not imported"
-    try: return version(name)
+    "The version of `name`, as the package itself says if it is imported, or a dash if it is not installed"
+    try: return str(getattr(sys.modules.get(name), '__version__', '') or version(name))
     except PackageNotFoundError: return '-'

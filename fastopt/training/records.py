@@ -12,6 +12,7 @@ __all__ = ['check_numbers', 'abbreviate', 'exclusive_lock', 'jsonable', 'save_re
 # %% ../../nbs/training/10_records.ipynb #73ce9d37
 import fastopt, json, math, os, platform, shlex, signal, sys, threading, time, torch
 from contextlib import contextmanager, suppress
+from importlib import import_module
 from itertools import count
 from pathlib import Path
 from warnings import warn
@@ -192,7 +193,9 @@ def package_versions(
     *others # Names on PyPI of further packages
 ):
     "The versions of Python and of the packages that affect the results"
-    return dict(python=platform.python_version(), **{o:package_version(o) for o in ('fastopt','fastai','torch','torchvision',*others)})
+    names = 'fastopt','fastai','torch','torchvision'
+    for o in names: import_module(o) # PyTorch's packages then also name their build
+    return dict(python=platform.python_version(), **{o:package_version(o) for o in (*names,*others)})
 
 # %% ../../nbs/training/10_records.ipynb #6cb8ce7f
 @contextmanager
