@@ -6,11 +6,11 @@ Docs: https://fastopt.github.io/fastopt/docs.html.md"""
 
 # %% auto #0
 __all__ = ['NOT_SHOWN', 'LEFT_ALONE', 'SERVED', 'REPOSITORY', 'SITE', 'SITE_NEEDS', 'library_modules', 'public_objects',
-           'kind_of', 'signature_text', 'table', 'parameter_table', 'entry', 'patched', 'method_entry',
-           'sharding_needs', 'state_bytes', 'card', 'hyper_table', 'class_of', 'rule_page', 'best_path', 'draw_path',
-           'link_names', 'meanings', 'only_checks', 'page_cells', 'resolve_links', 'default_exp', 'notebook_page',
-           'same_source', 'with_outputs', 'execute_notebooks', 'gallery_page', 'api_page', 'to_mathml', 'setup',
-           'settings', 'find_root', 'Sources', 'write_sources', 'build_site', 'docs_command']
+           'kind_of', 'signature_text', 'parameter_table', 'entry', 'patched', 'method_entry', 'sharding_needs',
+           'state_bytes', 'card', 'hyper_table', 'class_of', 'rule_page', 'best_path', 'draw_path', 'link_names',
+           'meanings', 'only_checks', 'page_cells', 'resolve_links', 'default_exp', 'notebook_page', 'same_source',
+           'with_outputs', 'execute_notebooks', 'gallery_page', 'api_page', 'to_mathml', 'setup', 'settings',
+           'find_root', 'Sources', 'write_sources', 'build_site', 'docs_command']
 
 # %% ../nbs/docs.ipynb #dfa38535
 import ast, inspect, json, os, re, shutil, subprocess, sys, textwrap
@@ -26,7 +26,8 @@ from posixpath import normpath, relpath
 from urllib.parse import urlsplit
 import fastopt
 from . import cli
-from .names import InputError
+from .files import atomic_write
+from .names import InputError, markdown_table
 
 # %% ../nbs/docs.ipynb #8a48d5c0
 NOT_SHOWN = ('_modidx', '_types', 'all')
@@ -92,17 +93,7 @@ def _annotation(a):
     return '' if '<' in said else f'`{said}`'
 
 # %% ../nbs/docs.ipynb #bb38959e
-def _cell(text): return ' '.join(str(text).split()).replace('|', '\\|')
-
-def table(
-    rows, # Rows of cells in Markdown; the first row is the header
-    cls='' # CSS class of the table
-):
-    "A table in Markdown"
-    rows = [[_cell(o) for o in r] for r in rows]
-    lines = [f"| {' | '.join(r)} |" for r in rows]
-    lines.insert(1, f"|{' --- |'*len(rows[0])}")
-    return (f'{{.{cls}}}\n' if cls else '') + '\n'.join(lines)
+def _table(rows, cls): return f'{{.{cls}}}\n{markdown_table(rows)}'
 
 # %% ../nbs/docs.ipynb #c5743906
 def parameter_table(
@@ -117,7 +108,7 @@ def parameter_table(
     rows = [r for r in rows if r[1] or r[3]]
     if not rows: return ''
     kept = [i for i in range(4) if i in (0, 3) or any(r[i] for r in rows)]
-    return table([[r[i] for i in kept] for r in (('parameter', 'type or range', 'default', 'meaning'), *rows)], 'params')
+    return _table([[r[i] for i in kept] for r in (('parameter', 'type or range', 'default', 'meaning'), *rows)], 'params')
 
 # %% ../nbs/docs.ipynb #d8045e8b
 def _text(doc):
@@ -203,7 +194,7 @@ def card(
         ('**Compared with**', _source_link(code) if code else 'no other code'),
         ('**Recorded runs replayed**', f'{good} of {total}' if total else 'none recorded')]
     if name in OVERFLOWS: rows.insert(6, ('**Gradient too large**', '{:.2g} in float32: {}'.format(*OVERFLOWS[name])))
-    return table([('', ''), *rows], 'card')
+    return _table([('', ''), *rows], 'card')
 
 def _source_link(code):
     "The source `code`, with a link if it is a repository"
@@ -219,7 +210,7 @@ def hyper_table(
     theirs = getattr(cls, 'called', {})
     rows = [(f'`{k}`', f'`{theirs.get(k, k)}`' if cls else '', f'`{_default(v)}`', _annotation(rule.ranges[k]), rule.docs.get(k) or '')
         for k,v in rule.knobs.items()]
-    return table([('hyper', 'in the PyTorch class', 'default', 'range', 'meaning'), *rows], 'params')
+    return _table([('hyper', 'in the PyTorch class', 'default', 'range', 'meaning'), *rows], 'params')
 
 # %% ../nbs/docs.ipynb #243a804a
 _FASTAI = """from fastai.vision.all import *
@@ -332,9 +323,7 @@ def draw_path(
         if d is None: ax.text(.5, .5, 'needs more than two weights', ha='center', transform=ax.transAxes)
         else: ax.plot(*cut_path(d, p.domain).T, '.-', color='#D55E00', ms=4, lw=1)
         ax.set(xlim=p.domain[0], ylim=p.domain[1], xticks=[], yticks=[], title='' if d is None else f'{p.name}, lr={d.lr:.2g}')
-    part = file.with_suffix('.part')
-    fig.savefig(part, format='png')
-    part.replace(file)
+    with atomic_write(file) as part: fig.savefig(part, format='png')
     plt.close(fig)
 
 # %% ../nbs/docs.ipynb #8869f016

@@ -10,12 +10,14 @@ __all__ = ['TEMPLATE', 'CASES', 'class_name', 'check_new_name', 'cells_of', 'new
 
 # %% ../nbs/new.ipynb #60679e26
 import keyword, os, re, subprocess, sys
+from contextlib import ExitStack
 from fastcore.nbio import mk_cell, new_nb, read_nb, write_nb
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from textwrap import fill
 from . import cli
+from .files import atomic_write
 from .names import InputError
 
 # %% ../nbs/new.ipynb #8514f03f
@@ -246,13 +248,11 @@ def new_files(
     counted, = [c for c in index.cells if 'fastopt has ' in c.source and ' optimizers' in c.source]
     counted.source = _one_more(counted.source, r'(?<=fastopt has )\d+(?= optimizers)', 'nbs/index.ipynb')
     page,styles = nbs/'site'/'index.md',nbs/'evidence'/'00_landscapes.ipynb'
-    return {nbs/'optim'/f'{at}_{name}.ipynb': new_nb(cells_of(own(TEMPLATE))),
-        root/'tests'/'cases'/f'{name}.py': own(CASES), nbs/'index.ipynb': index,
-        nbs/'cli.ipynb': _in_notebook(nbs/'cli.ipynb', ["OPTS = '''"], lambda s,w: _opts(s, name, w)),
+    return {nbs/'optim'/f'{at}_{name}.ipynb': new_nb(cells_of(own(TEMPLATE))), root/'tests'/'cases'/f'{name}.py': own(CASES),
+        nbs/'index.ipynb': index, nbs/'cli.ipynb': _in_notebook(nbs/'cli.ipynb', ["OPTS = '''"], lambda s,w: _opts(s, name, w)),
         styles: _in_notebook(styles, ["STYLED = '''"], lambda s,w: _styled(s, name, w)),
         page: _one_more(page.read_text(encoding='utf-8'), r'(?<=\n)\d+(?= optimizers for )', page),
-        fast/'all.py': _imported((fast/'all.py').read_text(encoding='utf-8'), name),
-        fast/'optim'/'all.py': (fast/'optim'/'all.py').read_text(encoding='utf-8')+f'from fastopt.optim.{name} import *\n'}
+        fast/'all.py': _imported((fast/'all.py').read_text(encoding='utf-8'), name)}
 
 # %% ../nbs/new.ipynb #ce8994dd
 def find_clone():
@@ -265,15 +265,10 @@ def write_files(
     files:dict # From a path to its text, or its notebook
 ):
     "Write all `files`, or none"
-    parts = {o: o.with_name(f'{o.name}.part') for o in files}
-    try:
+    with ExitStack() as stack: # They are moved to their places when all are written
         for o,content in files.items():
-            if isinstance(content, str): parts[o].write_text(content, encoding='utf-8')
-            else: write_nb(content, parts[o])
-        for o,part in parts.items(): os.replace(part, o)
-    except OSError as e: raise InputError(f'{e.filename} cannot be written: {e.strerror}. Make room, or change its permissions') from e
-    finally:
-        for o in parts.values(): o.unlink(missing_ok=True)
+            part = stack.enter_context(atomic_write(o))
+            part.write_text(content, encoding='utf-8') if isinstance(content, str) else write_nb(content, part)
 
 def make_generated(
     root:Path # Of the repository

@@ -1,14 +1,33 @@
 "A process that is a copy of the test process, which has already loaded everything"
-import os, signal
+import os, signal, sys, time, traceback
 
 class Forked:
     "A process that calls `f`; starting Python and loading fastai again would take longer than most of the calls"
-    def __init__(self, f):
-        self.pid = os.fork()
+    def __init__(self, f,
+        out=None # Open file that takes its output and errors
+    ):
+        for o in (sys.stdout, sys.stderr): o.flush() # Otherwise both processes would print what is still in the buffer
+        self.pid,status = os.fork(),1
         if self.pid: return
         try:
+            if out:
+                for o in (1, 2): os.dup2(out.fileno(), o)
+                sys.stdout = sys.stderr = out
             f()
-            os._exit(0)
-        finally: os._exit(1)
+            status = 0
+        except BaseException: traceback.print_exc()
+        finally:
+            sys.stdout.flush()
+            os._exit(status)
     def kill(self): os.kill(self.pid, signal.SIGKILL)
-    def wait(self): return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+    def ended(self):
+        "The exit code, negative if a signal ended it, or `None` while it runs"
+        pid,status = os.waitpid(self.pid, os.WNOHANG)
+        return os.waitstatus_to_exitcode(status) if pid else None
+    def wait(self, seconds=600):
+        "The exit code, at the latest after `seconds`, when it is killed"
+        until = time.monotonic()+seconds
+        while (code := self.ended()) is None:
+            if time.monotonic()>until: self.kill()
+            time.sleep(.002)
+        return code

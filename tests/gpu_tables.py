@@ -1,5 +1,6 @@
 "Write the records of `gpu.py` into the notebooks: python tests/gpu.py --tables FOLDER. Missing results are \"not measured\""
 import json, subprocess, sys
+from fastopt.names import markdown_table
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -15,14 +16,12 @@ def read(folder):
     return {o['part']: o for o in found if o.get('part') in PARTS and not o.get('tiny')}
 
 def cells(row):
-    "The texts of a result"
+    "The cells of a result"
     v = row['value']
-    shown = f'{v:.4g}' if isinstance(v, float) else '' if v is None else str(v).replace('|', r'\|')
-    return row['what'].replace('|', r'\|'),shown,row['bar'] or '',REACHED[row['reached']]
+    shown = f'{v:.4g}' if isinstance(v, float) else '' if v is None else v
+    return row['what'],shown,row['bar'] or '',REACHED[row['reached']]
 
-def table(rows):
-    head = ['| what | measured | should be | reached |', '| --- | --- | --- | --- |']
-    return '\n'.join([*head, *('| ' + ' | '.join(' '.join(o.split()) for o in cells(r)) + ' |' for r in rows)])
+def table(rows): return markdown_table([('what', 'measured', 'should be', 'reached'), *map(cells, rows)])
 
 def where(record):
     "Device, versions and time of a record"

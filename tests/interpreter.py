@@ -2,8 +2,9 @@
 
 The interpreter must be selected before Triton is imported, so it needs a process of its own. One process is started at the first call;
 it loads everything once, and runs each piece of code in a forked child."""
-import atexit, json, os, subprocess, sys, tempfile, traceback
-from functools import lru_cache
+import atexit, json, math, os, subprocess, sys, tempfile
+from forked import Forked
+from functools import lru_cache, partial
 
 def interpreted(code, *args):
     "What `code` prints if run with `args` where Triton interprets its kernels and `fused` uses them on the CPU"
@@ -32,23 +33,14 @@ def serve():
     begin()
     for line in sys.stdin:
         with tempfile.TemporaryFile('w+') as f:
-            if not (pid := os.fork()): run(f.fileno(), *json.loads(line))
-            status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+            status = Forked(partial(run, *json.loads(line)), f).wait(math.inf)
             f.seek(0)
             print(json.dumps([status, f.read()]), flush=True)
 
-def run(file, code, *args):
-    "Run `code`, print into `file`, and end this process"
-    for o in (1, 2): os.dup2(file, o)
-    status,sys.argv = 1,['-c', *args]
-    try:
-        exec(compile(code, '<interpreted>', 'exec'), dict(__name__='__main__'))
-        status = 0
-    except BaseException: traceback.print_exc()
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(status)
+def run(code, *args):
+    "Run `code` as a program with `args`"
+    sys.argv = ['-c', *args]
+    exec(compile(code, '<interpreted>', 'exec'), dict(__name__='__main__'))
 
 def begin():
     import rules_under_test # chkstyle: ignore - loads the rules for all children

@@ -39,7 +39,7 @@ def run(path, keep=None, slow=False):
         def _write(nb, _):
             to = keep/path.relative_to(ROOT)
             to.parent.mkdir(parents=True, exist_ok=True)
-            from fastopt.training.records import atomic_write # Not before: a notebook is to start without any of fastopt
+            from fastopt.files import atomic_write # Not before: a notebook is to start without any of fastopt
             with atomic_write(to) as part: write_nb(nb, part) # One that was cut off would be no notebook
         test.write_nb = _write # nbdev would write over the notebook
     limits = dict(skip_flags=[], cell_timeout=None) if slow else dict(skip_flags=['slow'])

@@ -2,8 +2,9 @@
 
 They are forked from this process, which has loaded everything; new processes would import PyTorch and fastai for some five seconds each.
 A GPU in use does not survive a fork, so new processes are started there."""
-import os, socket, subprocess, sys, tempfile, time, traceback
+import os, socket, subprocess, sys, tempfile, time
 import torch
+from forked import Forked
 
 def port():
     "A port at which no process listens"
@@ -18,17 +19,11 @@ def told(rank, world, at):
 
 def forked(main, args, env):
     "The process id and the output file of a fork that runs `main(*args)`"
-    out = tempfile.TemporaryFile('w+')
-    sys.stdout.flush()
-    if pid := os.fork(): return pid,out
-    for o in (1, 2): os.dup2(out.fileno(), o)
-    status = 1
-    try:
+    def run():
         os.environ.update(env)
         with torch.enable_grad(): main(*args)
-        status = 0
-    except BaseException: traceback.print_exc(file=os.fdopen(2, 'w'))
-    finally: os._exit(status)
+    out = tempfile.TemporaryFile('w+')
+    return Forked(run, out).pid,out
 
 def started(file, args, env):
     "The same with a new Python process, which runs the script `file`"

@@ -2,6 +2,7 @@
 import os, re, shutil, subprocess, sys
 from pathlib import Path
 import pytest
+from fastcore.script import CliError
 from fastopt import cli, new
 from fastopt.names import InputError
 
@@ -79,7 +80,7 @@ def test_a_list_of_another_form_stops_it_before_it_writes(tmp_path, monkeypatch)
 def test_files_are_written_all_or_none(tmp_path):
     a,b = tmp_path/'a',tmp_path/'nowhere'/'b'
     a.write_text('old')
-    with pytest.raises(InputError, match='cannot be written'): new.write_files({a:'new', b:'new'})
+    with pytest.raises(CliError, match='Cannot write .*/nowhere/b: '): new.write_files({a:'new', b:'new'})
     assert a.read_text()=='old' and [*tmp_path.iterdir()]==[a]
 
 @pytest.mark.parametrize('n', [1, 40])

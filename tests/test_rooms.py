@@ -3,11 +3,12 @@ import ast, pytest, re
 from pathlib import Path
 
 root = Path(__file__).parents[1]/'fastopt'
-BELOW = dict(names={'names'}, core={'names', 'core'}, cli={'names', 'cli'}, optim={'names', 'core', 'optim'},
-    training={'names', 'core', 'optim', 'training'})
+BELOW = dict(names={'names'}, files={'files'}, core={'names', 'files', 'core'}, cli={'names', 'cli'})
+BELOW['optim'] = {*BELOW['core'], 'optim'}
+BELOW['training'] = {*BELOW['optim'], 'training'}
 BELOW |= {room: {*BELOW['training'], 'cli', room} for room in ('evidence', 'vision', 'distributed')}
-BELOW['lists'] = {'names', 'core', 'cli', 'optim', 'lists'}
-BELOW['__main__'] = {'names', 'core', 'cli', 'lists', '__main__'}
+BELOW['lists'] = {*BELOW['optim'], 'cli', 'lists'}
+BELOW['__main__'] = {*BELOW['core'], 'cli', 'lists', '__main__'}
 BELOW['new'] = BELOW['docs'] = {*BELOW, 'new', 'docs', 'all'} # They describe everything
 ROOF = 'all' # It imports all layers, and no layer imports it
 
@@ -38,7 +39,7 @@ def test_a_module_imports_only_its_own_floor_and_those_below(name):
     assert above(path.read_text(encoding='utf-8'), name, path.name=='__init__.py')==[]
 
 FROM_ABOVE = [('core.a', 'from ..optim.adam import adam'), ('core.backends.a', 'from ...optim import adam'),
-    ('cli', 'from .optim.sgd import sgd'), ('names', 'from .core.rules import Rule'),
+    ('cli', 'from .optim.sgd import sgd'), ('names', 'from .core.rules import Rule'), ('files', 'from .names import InputError'),
     ('optim.a', 'def f():\n    import fastopt.training.resume'), ('training.a', 'from .. import evidence'),
     ('training.a', 'from .. import cli'), ('evidence.a', 'from fastopt.vision.train import device'),
     ('vision.a', "import_module('fastopt.evidence.landscapes')"), ('vision.a', 'from ..all import sgd'),

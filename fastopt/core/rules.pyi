@@ -272,7 +272,7 @@ def waits(device: Any) -> Any:
 def number_of(x: Any) -> Any:
     """The number in the tensor `x`: a plain number, or a float64 tensor on a device that `waits`; numbers become floats"""
 
-def each(f: Any = None, *, rows: Any = False, batched: Any = False) -> Any:
+def each(f: Any = None, *, rows: Any = False, narrow: Any = False, batched: Any = False) -> Any:
     """Mark `f` as needing whole tensors, or whole `rows`; tensor-like arguments decide by their method `each` how to run it"""
 
 def norm(x: Any) -> Any:

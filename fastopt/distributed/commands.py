@@ -30,9 +30,10 @@ from .monna import MoNNA
 from .peers import ClusterLink
 from .tables import fill_table, show_rows, show_table, time_by_workers
 from .transport import TCPLink
+from ..files import atomic_write
 from ..names import InputError, check_choice
-from ..training.records import (atomic_write, check_numbers, command_line, device_name, git_commit, make_run_folder,
-    package_versions, running_record, use_threads)
+from ..training.records import (check_numbers, command_line, device_name, git_commit, make_run_folder, package_versions,
+    running_record, use_threads)
 
 # %% ../../nbs/distributed/07_commands.ipynb #1edab8ad
 @contextmanager

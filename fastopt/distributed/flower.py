@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 from .aggregation import Window, check_update, delta
 from .federated import Federated
-from ..training.records import atomic_write
+from ..files import atomic_write
 
 # %% ../../nbs/distributed/10_flower.ipynb #538f3be9
 class Reply(NamedTuple):

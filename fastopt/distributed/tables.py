@@ -14,8 +14,9 @@ from statistics import quantiles
 from time import process_time
 from .attacks import ATTACKS
 from .mixing import MIXINGS
-from ..names import InputError
-from ..training.records import atomic_write, package_versions
+from ..files import atomic_write
+from ..names import InputError, markdown_table
+from ..training.records import package_versions
 
 # %% ../../nbs/distributed/12_tables.ipynb #c705452c
 def read_table(
@@ -56,8 +57,6 @@ def fill_table(
     return table
 
 # %% ../../nbs/distributed/12_tables.ipynb #b7dfaf72
-def _markdown(lines): return '\n'.join(f'| {" | ".join(o)} |' for o in lines)
-
 def show_table(
     table # Result of `fill_table`
 ):
@@ -65,8 +64,7 @@ def show_table(
     cells = {tuple(k.split()):v for k,v in table['cells'].items()}
     rows,cols = dict.fromkeys(m for m,_ in cells),dict.fromkeys(a for _,a in cells)
     def cell(o): return f'{100*o["accuracy"]:.1f}' if o and 'accuracy' in o else '-'
-    lines = [['rule', *cols], ['---', *('---:' for _ in cols)], *([m, *(cell(cells.get((m, a))) for a in cols)] for m in rows)]
-    return _markdown(lines)
+    return markdown_table([['rule', *cols], *([m, *(cell(cells.get((m, a))) for a in cols)] for m in rows)], 1)
 
 # %% ../../nbs/distributed/12_tables.ipynb #56afe892
 def time_by_workers(
@@ -93,5 +91,4 @@ def _row(n, f, ms):
 # %% ../../nbs/distributed/12_tables.ipynb #ea842431
 def show_rows(rows):
     "The dicts `rows` with the same keys as Markdown"
-    lines = [list(rows[0]), ['---:']*len(rows[0]), *(map(str, o.values()) for o in rows)]
-    return _markdown(lines)
+    return markdown_table([rows[0], *(o.values() for o in rows)], 0)

@@ -23,10 +23,11 @@ from .compare import (HEADINGS, QUESTIONS, Comparison, _band, _round, _table_of,
     expected_best, performance_profile)
 from .landscapes import optimizer_styles
 from .tasks import SOURCES, TASKS, TaskLearner, data_folder, task_data, task_parts, task_settings
+from ..files import atomic_write
 from ..names import InputError, check_choice
 from ..optim.schedulefree import _modes
 from ..training.pages import escape_unprintable, html_document, sortable_table, svg_text
-from ..training.records import atomic_write, check_numbers, command_line, jsonable, save_record
+from ..training.records import check_numbers, command_line, jsonable, save_record
 from ..training.schedules import Schedule
 
 # %% ../../nbs/evidence/13_benchmark.ipynb #cc540fe0

@@ -6,7 +6,7 @@ Docs: https://fastopt.github.io/fastopt/evidence/diagnostics.html.md"""
 
 # %% auto #0
 __all__ = ['layer_names', 'log_values', 'Watch', 'WatchUpdates', 'note_before', 'note_after', 'hand_ones', 'take_back',
-           'WatchTerm', 'WatchFriction', 'WatchBound', 'WatchClip', 'doubling', 'Sharpness']
+           'WatchTerm', 'WatchFriction', 'WatchBound', 'WatchClip', 'doubling', 'Sharpness', 'slopes_and_curvatures']
 
 # %% ../../nbs/evidence/09_diagnostics.ipynb #8935d2a6
 import matplotlib.pyplot as plt, pandas as pd, sys, time, torch
@@ -320,6 +320,17 @@ def _plain(o, dtype):
     return o.to(dtype) if o.is_floating_point() else o
 
 # %% ../../nbs/evidence/09_diagnostics.ipynb #e4ed91e3
+def slopes_and_curvatures(
+    loss, # Scalar with its graph
+    ws, # Weights
+    vs # Vectors [all weights]
+):
+    "The slope and the curvature vᵀHv of `loss` along each of `vs`, as a tensor [vectors, 2]"
+    def flat(gs): return torch.cat([o.flatten() for o in gs])
+    g = flat(torch.autograd.grad(loss, ws, create_graph=True))
+    def curvature(v): return flat(torch.autograd.grad(g@v, ws, retain_graph=True))@v if g.requires_grad else v.new_zeros(())
+    return torch.stack([torch.stack([g.detach()@v, curvature(v)]) for v in vs])
+
 @patch
 def along(self:Sharpness, updates):
     "Slope and curvature along each of the `updates`, a dict from rules to dicts from weights to updates"
@@ -332,14 +343,11 @@ def along(self:Sharpness, updates):
     with _twice_differentiable(model):
         for xb,yb in self.kept:
             loss = _loss_of(model, self.loss_func, *apply(partial(_plain, dtype=ws.dtype), (xb, yb)))(ws)
-            g, = torch.autograd.grad(loss, ws, create_graph=True)
-            for i,v in enumerate(vs):
-                Hv, = torch.autograd.grad(g@v, ws, retain_graph=True) if g.requires_grad else (torch.zeros_like(v),)
-                found[i] += torch.stack([-(g.detach()@v), v@Hv]).double()*(len(xb[0])/total)
+            found += slopes_and_curvatures(loss, [ws], vs).double()*(len(xb[0])/total)
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         torch.distributed.all_reduce(found)
         found /= torch.distributed.get_world_size()
-    return {k: dict(sharpness=c, correlation=s, gain=s*s/(2*c) if c>0 else nan) for k,(s,c) in zip(updates, found.tolist())}
+    return {k: dict(sharpness=c, correlation=-s, gain=s*s/(2*c) if c>0 else nan) for k,(s,c) in zip(updates, found.tolist())}
 
 @patch
 def looks(self:Sharpness, df):

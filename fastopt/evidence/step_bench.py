@@ -13,13 +13,12 @@ __all__ = ['nets', 'competitors', 'choice', 'homes', 'L2', 'peers', 'QH', 'late_
            'kernels', 'profile_gpu', 'bench_row', 'measure_family', 'first_steps', 'Face', 'overhead', 'overheads',
            'own_groups', 'OneMissing', 'NewEachStep', 'OneByOne', 'corner', 'find_value', 'ratio', 'bar', 'per_byte',
            'cpu_bars', 'phase_bars', 'hand_written_bars', 'gpu_bars', 'face_bars', 'corner_bars', 'bars', 'bench_table',
-           'chart', 'parse_names', 'check_file', 'all_versions', 'bench', 'bench_command']
+           'chart', 'parse_names', 'check_file', 'bench', 'bench_command']
 
 # %% ../../nbs/evidence/02_step_bench.ipynb #471a2dce
 import json, os, subprocess, sys, time, warnings
 from functools import partial
 from importlib import import_module
-from importlib.metadata import version
 from inspect import signature
 from itertools import count, cycle
 from operator import ge, le, lt
@@ -44,8 +43,9 @@ from ..core.program import record, split_phases
 from ..optim.muon import as_matrix
 from ..core.registry import named_rules
 from ..core.rules import Rule
+from ..files import atomic_write
 from ..names import InputError, check_choice
-from ..training.records import atomic_write, device_name, git_commit, package_versions, save_record
+from ..training.records import device_name, git_commit, package_versions, save_record
 
 # %% ../../nbs/evidence/02_step_bench.ipynb #7959d51c
 def period(rule):
@@ -429,6 +429,7 @@ class NewEachStep:
     def __init__(self, make, ps): self.make,self.ps = make,ps
     def step(self): self.make(self.ps).step()
 
+# %% ../../nbs/evidence/02_step_bench.ipynb #4ab83f6f
 class OneByOne:
     "Stand-in for the optimizer `opt` whose equal matrices are not stacked"
     def __init__(self, opt): self.opt = opt
@@ -610,11 +611,6 @@ def check_file(fname, what, kinds=None):
     return path
 
 # %% ../../nbs/evidence/02_step_bench.ipynb #ba9afbd4
-def all_versions():
-    "Versions of fastopt, its requirements, and the installed peers"
-    dists = dict(optimi='torch-optimi', pytorch_optimizer='pytorch_optimizer')
-    return package_versions() | {o: version(dist) for o,dist in dists.items() if not why_missing(o)}
-
 def bench(
     rules, # Names of rules in `competitors`
     models, # Names of models in `nets`
@@ -622,7 +618,7 @@ def bench(
     **kwargs # Arguments of `time_interleaved`
 ):
     "Measure the families of `rules` on the weights of `models`, print the results, and return the record"
-    info = dict(device=device_name(), versions=all_versions())
+    info = dict(device=device_name(), versions=package_versions('torch-optimi', 'pytorch_optimizer'))
     record = dict(info, commit=git_commit(), left_out={o: why for o in homes if (why := why_missing(o))}, first_step={}, rows=[],
         faces=[], corners=[], bars=[])
     for net in models:

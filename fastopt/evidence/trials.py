@@ -21,6 +21,7 @@ from scipy.stats import rankdata
 from torch import nn
 from ..core.rules import Rule
 from .compare import Entry, TUNING_SEED, _digest, _spec, default_lr, rule_source, tensors_digest
+from .diagnostics import slopes_and_curvatures
 from .landscapes import descent
 from .problems import PROBLEMS, descend_differences
 from ..names import InputError, check_choice
@@ -427,14 +428,8 @@ def directional_sharpness(
     us # Dict from names to updates [all weights]
 ):
     "For each update, scaled to length 1, its sharpness, and the largest decrease of the quadratic model along it"
-    g = torch.cat([o.flatten() for o in torch.autograd.grad(loss, ps, create_graph=True)])
-    found = {}
-    for k,u in us.items():
-        v = u/u.norm()
-        slope = g@v
-        h = torch.cat([o.flatten() for o in torch.autograd.grad(slope, ps, retain_graph=True)])@v
-        found[k] = h.item(),(slope.item()**2/(2*h.item()) if h>0 else math.inf)
-    return found
+    found = slopes_and_curvatures(loss, ps, [u/u.norm() for u in us.values()]).tolist()
+    return {k: (h, s*s/(2*h) if h>0 else math.inf) for k,(s,h) in zip(us, found)}
 
 # %% ../../nbs/evidence/15_trials.ipynb #4f848d39
 def _sharpness_of(text, seed, marks=(50, 200), bs=32, length=32):

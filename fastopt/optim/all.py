@@ -1,25 +1,12 @@
+"All rules, classes and terms, for layers below `fastopt.all`, which gives a notebook only what is typed there"
+from importlib import import_module
+from pkgutil import iter_modules
+from fastopt import optim
 from fastopt.core.rules import *
-from fastopt.optim.sgd import *
-from fastopt.optim.adam import *
-from fastopt.optim.adaptive import *
-from fastopt.optim.qhm import *
-from fastopt.optim.aggmo import *
-from fastopt.optim.demon import *
-from fastopt.optim.qhadam import *
-from fastopt.optim.diffgrad import *
-from fastopt.optim.adamod import *
-from fastopt.optim.adabelief import *
-from fastopt.optim.layerwise import *
-from fastopt.optim.lookahead import *
-from fastopt.optim.ranger21 import *
-from fastopt.optim.lion import *
-from fastopt.optim.adan import *
-from fastopt.optim.clipping import *
-from fastopt.optim.stableadamw import *
-from fastopt.optim.adam_mini import *
-from fastopt.optim.sophia import *
-from fastopt.optim.muon import *
-from fastopt.optim.shampoo import *
-from fastopt.optim.schedulefree import *
-from fastopt.optim.yellowfin import *
-from fastopt.optim.learning_rate_free import *
+
+for o in iter_modules(optim.__path__):
+    if o.name!='all':
+        module = import_module(f'{optim.__name__}.{o.name}')
+        globals().update({k: getattr(module, k) for k in module.__all__})
+
+del import_module, iter_modules, optim, o, module # A star import passes on rules, classes and terms only

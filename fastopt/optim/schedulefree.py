@@ -6,8 +6,8 @@ Docs: https://fastopt.github.io/fastopt/optim/schedulefree.html.md"""
 
 # %% auto #0
 __all__ = ['Blend', 'schedulefree_sgd', 'schedulefree_adamw', 'schedulefree_radam', 'ScheduleFreeSGD', 'ScheduleFreeAdamW',
-           'ScheduleFreeRAdam', 'schedulefree', 'over_rms', 'over_late_rms', 'schedulefree_late', 'averaged',
-           'averages']
+           'ScheduleFreeRAdam', 'after_create_opt', 'schedulefree', 'over_rms', 'over_late_rms', 'schedulefree_late',
+           'averaged', 'averages']
 
 # %% ../../nbs/optim/21_schedulefree.ipynb #382220aa
 import torch
@@ -161,13 +161,21 @@ def _modes(opt):
     opt = getattr(opt, 'opt', opt)
     return opt if isinstance(opt, (FastOptimizer, TorchOptimizer)) and averages(opt.rule) else None
 
-_create_opt = Learner.create_opt
+after_create_opt = {} # Functions of a `Learner` that has made an optimizer, by what they do
+
+_create_opt = Learner.create_opt # Somebody else may have patched it
 
 @patch
 def create_opt(self:Learner):
-    "Create the optimizer as fastai does; if it keeps an average, add its callback or warn that it is not imported"
+    "Create the optimizer as fastai does, then call the functions in `after_create_opt`"
     _create_opt(self)
-    if not (opt := _modes(self.opt)): return
-    if hasattr(self, 'add_schedule_free'): self.add_schedule_free()
+    for f in after_create_opt.values(): f(self)
+
+def _add_average(learn):
+    "If the optimizer of `learn` keeps an average, add its callback, or warn that it is not imported"
+    if not (opt := _modes(learn.opt)): return
+    if hasattr(learn, 'add_schedule_free'): learn.add_schedule_free()
     else: warn(f"{opt.rule.__name__}: validation would use the weights instead of their average; "
         "`import fastopt.training.schedule_free` to switch")
+
+after_create_opt['schedule-free callback'] = _add_average

@@ -8,7 +8,7 @@ from typing import Annotated, Any, TypeAlias
 import torch
 
 __all__ = ['Blend', 'schedulefree_sgd', 'schedulefree_adamw', 'schedulefree_radam', 'ScheduleFreeSGD', 'ScheduleFreeAdamW',
-    'ScheduleFreeRAdam', 'schedulefree', 'over_rms', 'over_late_rms', 'schedulefree_late', 'averaged', 'averages']
+    'ScheduleFreeRAdam', 'after_create_opt', 'schedulefree', 'over_rms', 'over_late_rms', 'schedulefree_late', 'averaged', 'averages']
 
 Blend: TypeAlias = float # in (0, 1]
 
@@ -291,6 +291,8 @@ class ScheduleFreeRAdam(TorchOptimizer):
         silent_sgd_phase: Do not move while the mean square cannot be trusted? (one of False, True)
         r: The weight of a step in the average grows with this power of the step (in [-inf, inf])
         weight_lr_power: The weight of a step in the average is this power of the largest rate so far (in [0, inf))"""
+
+after_create_opt: Any
 
 schedulefree: Term
 """Step the fast point z, and move the weights to y between z and its average x (schedule-free)"""

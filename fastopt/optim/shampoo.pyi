@@ -216,25 +216,25 @@ def squares(p: Any, *, merge_dims: Any = False, max_precond_dim: Any = 10000) ->
 def matrix_squares(p: Any, *, merge_dims: Any = False, max_precond_dim: Any = 10000, precondition_1d: Any = False) -> Any:
     """Return `squares`, or none for a vector if not `precondition_1d`"""
 
-def add_grams(packed: Any, x: Any, keep: Any, add: Any, sides: Any = (False, 10000)) -> Any:
+def add_grams(packed: Any, x: Any, keep: Any, add: Any, sides: Any = (False, 10000), lead: Any = 0) -> Any:
     """Return `keep` times the matrices `packed` plus `add` times the products of the slices of `x` along each dimension"""
 
-def multiply_along(x: Any, packed: Any, back: Any = False, sides: Any = (False, 10000)) -> Any:
+def multiply_along(x: Any, packed: Any, back: Any = False, sides: Any = (False, 10000), lead: Any = 0) -> Any:
     """Multiply `x` along each dimension by its matrix, which is transposed if not `back`"""
 
-def inverse_roots(packed: Any, p: Any, eps: Any) -> Any:
+def inverse_roots(packed: Any, p: Any, eps: Any, lead: Any = 0) -> Any:
     """Add `eps` to the diagonal of each matrix and raise it to the power of -1/2k, where k is the number of dimensions of `p`"""
 
 whiten: Term
 """Divide along each dimension by a root of the sum of the gradient's products (Shampoo)"""
 
-def eigenbases(packed: Any, p: Any, sides: Any = (False, 10000)) -> Any:
+def eigenbases(packed: Any, p: Any, sides: Any = (False, 10000), lead: Any = 0) -> Any:
     """Return the eigenvectors of all matrices, or the axes of `p` itself where sums of squares are too large for the dtype"""
 
-def power_turn(basis: Any, grams: Any, p: Any, sides: Any = (False, 10000)) -> Any:
+def power_turn(basis: Any, grams: Any, p: Any, sides: Any = (False, 10000), lead: Any = 0) -> Any:
     """Rotate the axes towards the eigenvectors of `grams`, or only sort them where `grams` are too large for the dtype"""
 
-def sort_along(v: Any, basis: Any, grams: Any, sides: Any = (False, 10000)) -> Any:
+def sort_along(v: Any, basis: Any, grams: Any, sides: Any = (False, 10000), lead: Any = 0) -> Any:
     """Sort `v` in the order in which `power_turn` puts the axes"""
 
 eigen_adam: Term

@@ -14,8 +14,8 @@ from inspect import signature
 from warnings import warn
 from fastai import optimizer
 from fastai.learner import Learner
-from fastcore.basics import patch
 from ..core.rules import Rule
+from ..optim.schedulefree import after_create_opt
 
 # %% ../../nbs/training/14_import_order.ipynb #37e37211
 _ours,_warned = {},[]
@@ -36,22 +36,17 @@ def shadowed_names(
     return clashes if starred and all(there.get(k) is getattr(optimizer, k) for k in clashes) else []
 
 # %% ../../nbs/training/14_import_order.ipynb #dc184ef2
-def _check_order(opt_func):
-    while isinstance(opt_func, partial): opt_func = opt_func.func
-    name = getattr(opt_func, '__name__', '')
-    if _warned or name not in _ours or getattr(optimizer, name, None) is not opt_func: return
+_default = signature(Learner.__init__).parameters['opt_func'].default
+
+def _check_order(learn):
+    if _warned or (f := learn.opt_func) is _default: return
+    while isinstance(f, partial): f = f.func
+    name = getattr(f, '__name__', '')
+    if name not in _ours or getattr(optimizer, name, None) is not f: return
     names = shadowed_names(vars(sys.modules['__main__']))
     if name not in names: return
     _warned.append(name)
     warn(f"{name} is fastai's and not fastopt's, because fastai was star-imported after fastopt.all and replaced {', '.join(names)}: "
         'import fastopt.all last', stacklevel=3)
 
-_default = signature(Learner.__init__).parameters['opt_func'].default
-
-_create_opt = Learner.create_opt # It may have been patched before
-
-@patch
-def create_opt(self:Learner):
-    "Create an optimizer with the default hypers"
-    if self.opt_func is not _default: _check_order(self.opt_func)
-    _create_opt(self)
+after_create_opt['import order'] = _check_order

@@ -8,15 +8,13 @@ Docs: https://fastopt.github.io/fastopt/training/resume.html.md"""
 __all__ = ['RESUME_FORMAT', 'SaveResume']
 
 # %% ../../nbs/training/02_resume.ipynb #c39ee135
-import hashlib, numpy as np, os, random, time, torch
+import hashlib, numpy as np, random, time, torch
 from collections import defaultdict
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import partial, wraps
-from glob import escape
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
-from uuid import uuid4
 from warnings import warn
 from zipfile import ZipFile
 from fastai.callback.core import Callback, CancelEpochException
@@ -28,6 +26,7 @@ from fastcore.basics import first, patch
 from fastcore.foundation import L
 from ..core.checkpoints import _version, label
 from ..core.fastai_face import FastOptimizer
+from ..files import atomic_write
 
 # %% ../../nbs/training/02_resume.ipynb #502577ec
 def _plain(o):
@@ -155,20 +154,7 @@ def _checksums():
 # %% ../../nbs/training/02_resume.ipynb #59473b22
 def _write(ck, path):
     "Write `ck` to `path` so that a complete file exists after a kill at any moment, at `path` or as `.prev`"
-    part = _beside(path, f'.{uuid4().hex[:8]}.tmp') # Another process may write to the same path
-    try:
-        with open(part, 'xb') as f, _checksums():
-            torch.save(ck, f)
-            f.flush()
-            os.fsync(f.fileno())
-        with suppress(FileNotFoundError): os.replace(path, _beside(path, '.prev'))
-        os.replace(part, path)
-    finally: part.unlink(missing_ok=True)
-
-def _sweep(path, age=3600):
-    "Remove what killed writers left beside `path`; a running writer has modified its file within `age` seconds"
-    for o in path.parent.glob(f'{escape(path.name)}.*.tmp'):
-        with suppress(OSError): time.time()-o.stat().st_mtime>=age and o.unlink()
+    with atomic_write(path, _beside(path, '.prev')) as part, open(part, 'xb') as f, _checksums(): torch.save(ck, f)
 
 # %% ../../nbs/training/02_resume.ipynb #e3578da5
 def _outline(o):
@@ -348,7 +334,6 @@ class SaveResume(Callback):
         self.origin,self.drawn,self.began,self.terms,self.number,self.done = None,None,_known(self.learn),_terms(self.learn),0,0
         self.learn.first_opt = getattr(self.learn, 'first_opt', None) or _maker(self.opt)
         _target(self.path).parent.mkdir(parents=True, exist_ok=True)
-        _sweep(_target(self.path))
     def before_epoch(self): self.seen = None
     def before_train(self):
         opt = {k:_plain(v) for k,v in self.opt.state_dict().items() if k!='state'}

@@ -18,8 +18,9 @@ from contextlib import suppress
 from functools import lru_cache
 from fastai.vision.all import *
 from sklearn.datasets import load_digits
+from ..files import sync_to_disk
 from ..names import InputError, check_choice
-from ..training.records import abbreviate, exclusive_lock, is_interactive, sync_to_disk
+from ..training.records import abbreviate, exclusive_lock, is_interactive
 
 # %% ../../nbs/vision/00_images.ipynb #38e197ec
 def find_splits(

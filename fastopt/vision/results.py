@@ -6,7 +6,7 @@ Docs: https://fastopt.github.io/fastopt/vision/results.html.md"""
 
 # %% auto #0
 __all__ = ['FIELDS', 'ARGS', 'EPOCHS', 'PUBLISHED', 'ENTITIES', 'DISCIPLINE', 'SHORT', 'HEADS', 'TEXTS', 'read_records',
-           'add_record', 'verdict', 'runs_frame', 'leaderboard_table', 'read_board', 'markdown_table', 'board_title',
+           'add_record', 'verdict', 'runs_frame', 'leaderboard_table', 'read_board', 'frame_as_markdown', 'board_title',
            'board_text', 'show_command', 'find_entry', 'comparison_table', 'compare_command', 'shorten_names',
            'score_figure', 'html_page', 'submission_table', 'export_command']
 
@@ -21,9 +21,10 @@ from textwrap import fill
 from fastcore.basics import first, groupby
 from matplotlib.figure import Figure
 from .. import cli
-from ..names import InputError, check_choice, print_json, unknown_name
+from ..files import atomic_write
+from ..names import InputError, check_choice, markdown_table, print_json, unknown_name
 from ..training.pages import COLOURS, escape_unprintable, html_document, label_scores, sortable_table, svg_text
-from ..training.records import append_json_line, atomic_write, read_json_lines
+from ..training.records import append_json_line, read_json_lines
 from ..training.statistics import compare_scores, holm_correction, mean_interval, welch_test
 
 # %% ../../nbs/vision/05_results.ipynb #f96f729f
@@ -178,11 +179,9 @@ def _cell_text(v):
 # %% ../../nbs/vision/05_results.ipynb #4730b476
 SHORT = ['entry','name','dataset','size','epochs','n','mean','sd','low','high','published','resolvable','verdict']
 
-def markdown_table(df):
+def frame_as_markdown(df):
     "Format `df` as a Markdown table"
-    rows = [[str(c) for c in df.columns], ['--']*len(df.columns),
-        *[[_cell_text(v).translate(ENTITIES) for v in r] for r in df.itertuples(index=False)]]
-    return '\n'.join(f"|{'|'.join(r)}|" for r in rows)
+    return markdown_table([df.columns, *([_cell_text(v).translate(ENTITIES) for v in r] for r in df.itertuples(index=False))])
 
 # %% ../../nbs/vision/05_results.ipynb #25d21924
 def board_title(
@@ -342,17 +341,17 @@ def submission_table(
     "A table of the official entries of each data set, in the format of Imagenette's README"
     df,parts = leaderboard_table([o for o in recs if not o['reasons']]),[]
     for (dataset,noise),part in df.groupby(['dataset','noise'], sort=False):
-        rows = [f"|{r.size}|{r.epochs}|[{r.name.translate(ENTITIES)}]({url})|{r.mean:.2f}%|{r.n}{', mean'*(r.n>1)}|"
+        rows = [(r.size, r.epochs, f'[{r.name.translate(ENTITIES)}]({url})', f'{r.mean:.2f}%', f"{r.n}{', mean'*(r.n>1)}")
             for r in part.itertuples()]
-        parts += [f"## {dataset.translate(ENTITIES)}{f' with {noise}% noise'*bool(noise)}", '', '|Size (px)|Epochs|URL|Accuracy|# Runs|',
-            '|--|--|--|--|--|', *rows, '']
+        parts += [f"## {dataset.translate(ENTITIES)}{f' with {noise}% noise'*bool(noise)}", '',
+            markdown_table([('Size (px)', 'Epochs', 'URL', 'Accuracy', '# Runs'), *rows]), '']
     return '\n'.join(parts or ['No run is official; `fastopt-leaderboard show` gives the reasons'])
 
 @cli.declared(cli.export)
 def export_command(path, url, out):
     recs,path = read_board(out),Path(path)
     if str(path)=='readme': return print(submission_table(recs, url))
-    makers = {'.md':lambda: markdown_table(leaderboard_table(recs)[SHORT])+'\n', '.csv':lambda: runs_frame(recs).to_csv(index=False),
+    makers = {'.md':lambda: frame_as_markdown(leaderboard_table(recs)[SHORT])+'\n', '.csv':lambda: runs_frame(recs).to_csv(index=False),
         '.html':lambda: html_page(recs)}
     maker = makers[check_choice(path.suffix, list(makers), f'The list of kinds of file ({path})')]
     with atomic_write(path) as p: p.write_text(maker())

@@ -17,10 +17,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 from inspect import signature
 from .. import cli
+from ..files import atomic_write
 from ..names import InputError, check_choice
 from ..training.flat_anneal import *
-from ..training.records import (abbreviate, atomic_write, check_numbers, command_line, device_name, exclusive_lock, git_commit,
-    interruptible, is_interactive, make_run_folder, package_versions, running_record, save_record, use_threads)
+from ..training.records import (abbreviate, check_numbers, command_line, device_name, exclusive_lock, git_commit, interruptible,
+    is_interactive, make_run_folder, package_versions, running_record, save_record, use_threads)
 from ..training.resume import *
 from .images import balanced_subset, image_source
 from .recipe import named_rules, small_convnet

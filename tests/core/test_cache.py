@@ -1,16 +1,17 @@
 "The cache of kernels: files are intact and one's own, or made again; a compiler that fails or hangs never stops training"
-import errno, multiprocessing, os, shutil, subprocess, sys, warnings
-from contextlib import suppress
+import errno, os, shutil, subprocess, sys, warnings
 from functools import partial
 from pathlib import Path
 import pytest, torch
 from fastcore.basics import first
 from hypothesis import given, settings, strategies as st
+from fastopt import files
 from fastopt.core import fused
 from fastopt.core.backends import cache as kernels, cpp, memory_reader
 from fastopt.optim.adam import adamw
 from fastopt.core.engine import Engine
 from fastopt.optim.lion import lion
+from forked import Forked
 
 if not hasattr(os, 'fork') or not cpp.compiler(): pytest.skip('needs a C++ compiler, and processes that fork', allow_module_level=True)
 
@@ -32,13 +33,9 @@ def fork(f, *args, **env):
         with warnings.catch_warnings():
             warnings.simplefilter('error')
             f(*args)
-    p = multiprocessing.get_context('fork').Process(target=run)
-    p.start()
-    return p
+    return Forked(run)
 
-def ended(p):
-    p.join(60)
-    return p.exitcode
+def ended(p): return p.wait(60)
 
 def trains(rule=adamw):
     "Does fused training equal eager training?"
@@ -175,13 +172,7 @@ def test_deleted_while_running(made, cache):
 def test_fork_after_loading(made, cache):
     def run():
         trains()
-        pid = os.fork()
-        if not pid:
-            with suppress(BaseException):
-                trains()
-                os._exit(0)
-            os._exit(1)
-        assert os.waitpid(pid, 0)[1]==0
+        assert Forked(trains).wait()==0
     assert go(made, cache, run)==0
 
 def test_many_compile_at_once(made, tmp_path):
@@ -286,8 +277,7 @@ def test_cache_that_cannot_be(made, tmp_path, kind):
 def _full(*args, **kwargs): raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 @pytest.mark.parametrize('at', ['fsync','replace','mkdir'])
 def test_full_disk_while_keeping(made, tmp_path, monkeypatch, at):
-    with_room = kernels.TemporaryDirectory
-    if at=='mkdir': monkeypatch.setattr(kernels, 'TemporaryDirectory', lambda dir=None, **kw: _full() if dir else with_room(**kw))
+    if at=='mkdir': monkeypatch.setattr(files, 'TemporaryDirectory', _full)
     else: monkeypatch.setattr(os, at, _full)
     assert go(made, tmp_path/'cache', told, 'No space left on device. Make room')==0 and not list((tmp_path/'cache').iterdir())
 

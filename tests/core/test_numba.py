@@ -1,7 +1,6 @@
 """Numba's kernels: every rule equals eager, conversions and functions are exact to the last bit; threads, forks, the cache, and when these
 kernels are chosen"""
-import multiprocessing, os, shutil, subprocess, sys, threading, warnings
-from contextlib import suppress
+import shutil, subprocess, sys, threading, warnings
 from pathlib import Path
 import numpy as np, pytest, torch
 from cover import fewest
@@ -11,6 +10,7 @@ from fastopt.core.backends import cpp, numba as backend
 from fastopt.core.backends.cache import kept_name
 from fastopt.core.backends.numba import _NUMBA_HALVES, _NUMBA_HEAD, _NUMBA_MATH, NumbaLauncher, numba_build
 from fastopt.core.engine import DROP, LOWP, Engine
+from forked import Forked
 from rules_under_test import RULES, far, trained
 from test_engines import with_states
 
@@ -180,16 +180,7 @@ def data(rule, how, steps=5):
 
 def child(f):
     "The exit code of a fork of this process that runs `f`"
-    def run():
-        with suppress(BaseException):
-            f()
-            os._exit(0)
-        os._exit(1)
-    p = multiprocessing.get_context('fork').Process(target=run)
-    p.start()
-    p.join(120)
-    if p.is_alive(): p.kill()
-    return p.exitcode
+    return Forked(f).wait(120)
 
 def test_a_fork_trains_on_after_threads_have(monkeypatch):
     many(monkeypatch)

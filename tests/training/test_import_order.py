@@ -3,6 +3,7 @@ import subprocess, sys, types, warnings
 import pytest, torch
 from fastai.data.core import DataLoaders
 from fastopt.training import import_order
+from itertools import permutations
 
 TRAIN = '''
 dls = DataLoaders.from_dsets([(torch.ones(2), torch.ones(1))]*4, [(torch.ones(2), torch.ones(1))]*2, bs=2, device='cpu')
@@ -51,3 +52,18 @@ def test_the_optimizer_is_as_without_the_check():
     a.create_opt()
     b._orig_create_opt()
     assert type(a.opt) is type(b.opt) and a.opt.hypers==b.opt.hypers
+
+@pytest.mark.parametrize('mods', permutations(('fastopt.optim.schedulefree', 'fastopt.training.import_order')), ids='-'.join)
+def test_in_any_order_of_imports_each_new_optimizer_is_seen_by_all(mods):
+    "The patch of one must not undo that of the other"
+    code = f'''import {', '.join(mods)}
+from fastai.learner import Learner
+from fastai.test_utils import synth_learner
+from fastopt.optim.schedulefree import after_create_opt
+seen = []
+for k in after_create_opt: after_create_opt[k] = lambda learn, k=k: seen.append(k)
+learn = synth_learner()
+learn.create_opt()
+print(sorted(seen), Learner._orig_create_opt.__module__)'''
+    res = subprocess.run([sys.executable, '-W', 'ignore', '-c', code], capture_output=True, text=True, check=True)
+    assert res.stdout=="['import order', 'schedule-free callback'] fastai.learner\n"

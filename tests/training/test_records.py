@@ -1,7 +1,10 @@
 "A record is complete, or the old one is kept, whatever happens during the write; and only one process holds a lock"
-import errno, json, multiprocessing, os, pytest, signal, time
+import errno, json, os, pytest, signal, time
 from fastcore.script import CliError
-from fastopt.training.records import atomic_write, exclusive_lock, save_record
+from fastopt.files import atomic_write
+from fastopt.training.records import exclusive_lock, save_record
+from forked import Forked
+from functools import partial
 from pathlib import Path
 
 def names(run): return sorted(o.name for o in run.iterdir())
@@ -64,22 +67,13 @@ def test_lock(tmp_path):
     def tries(wait):
         with exclusive_lock(lock, wait=wait) as ours: os._exit(ours)
     with exclusive_lock(lock) as ours:
-        assert ours is True and [_end(_start(tries, False)) for _ in range(2)]==[0,0]
-        waits = _start(tries, True)
+        assert ours is True and [Forked(partial(tries, False)).wait() for _ in range(2)]==[0,0]
+        waits = Forked(partial(tries, True))
         with exclusive_lock(lock, wait=False) as too: assert too is False
-        assert lock.exists() and waits.is_alive()
-    assert _end(waits)==1
+        assert lock.exists() and waits.ended() is None
+    assert waits.wait()==1
     with exclusive_lock(lock): pass
     assert not lock.exists()
-
-def _start(f, *args):
-    p = multiprocessing.get_context('fork').Process(target=f, args=args)
-    p.start()
-    return p
-
-def _end(p):
-    p.join(60)
-    return p.exitcode
 
 def test_lock_is_never_held_twice(tmp_path):
     "Although the file is created and removed again and again, none of many short tasks overlaps another"
@@ -88,22 +82,20 @@ def test_lock_is_never_held_twice(tmp_path):
             with exclusive_lock(tmp_path/'lock'):
                 (tmp_path/'busy').mkdir() # Refused, if it is there
                 (tmp_path/'busy').rmdir()
-    assert [_end(o) for o in [_start(work) for _ in range(4)]]==[0]*4 and not list(tmp_path.iterdir())
+    assert [o.wait() for o in [Forked(work) for _ in range(4)]]==[0]*4 and not list(tmp_path.iterdir())
 
 @pytest.mark.parametrize('child', [False, True], ids=['alone','with a process it started'])
 def test_lock_of_the_killed(tmp_path, child):
     "SIGKILL releases the lock, even if a child process lives on; so does an error"
     def hang():
         with exclusive_lock(tmp_path/'lock'):
-            if child: _start(time.sleep, 60)
-            (tmp_path/'in').write_text(str(multiprocessing.active_children()[0].pid) if child else '')
+            (tmp_path/'in').write_text(str(Forked(partial(time.sleep, 60)).pid) if child else '')
             time.sleep(60)
-    p = _start(hang)
+    p = Forked(hang)
     while not (tmp_path/'in').exists() or child and not (tmp_path/'in').read_text(): time.sleep(.01)
     with exclusive_lock(tmp_path/'lock', wait=False) as ours: assert not ours
     p.kill()
-    p.join() # With a limit it would wait for both
-    assert p.exitcode==-signal.SIGKILL
+    assert p.wait()==-signal.SIGKILL
     with exclusive_lock(tmp_path/'lock', wait=False) as ours: assert ours
     if child: os.kill(int((tmp_path/'in').read_text()), signal.SIGKILL)
     with pytest.raises(ZeroDivisionError), exclusive_lock(tmp_path/'lock'): 1/0

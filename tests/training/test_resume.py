@@ -13,6 +13,7 @@ from fastai.learner import Learner
 from fastai.losses import CrossEntropyLossFlat
 from fastai.optimizer import Adam, OptimWrapper, ranger as fastai_ranger
 from fastcore.foundation import L
+from fastcore.script import CliError
 from fastopt.optim.adamod import AdaMod
 from fastopt.training.sam import SAM
 from fastopt.training.resume import RESUME_FORMAT, SaveResume
@@ -20,6 +21,7 @@ from fastopt.training.resume import _beside as beside, _fits as fits, _plain as 
 from fastopt.training.flat_anneal import fit_fc # chkstyle: ignore - patches Learner
 from fastopt.training.schedules import SwitchOpt
 from fastopt.optim.yellowfin import YellowFin
+from forked import Forked
 from functools import partial
 from hypothesis import given, settings, strategies as st
 from rules_under_test import RULES
@@ -126,7 +128,7 @@ def differ(a, b, path=''):
     if isinstance(a, dict) and isinstance(b, dict) and a.keys()==b.keys(): return sum([differ(a[k], b[k], f'{path}.{k}') for k in a], [])
     return [] if bits(a)==bits(b) else [path]
 
-forked = hasattr(os, 'fork') and not torch.cuda.is_available() # Autograd's GPU threads do not survive a fork
+can_fork = hasattr(os, 'fork') and not torch.cuda.is_available() # Autograd's GPU threads do not survive a fork
 
 def together(runs):
     "Start each of `runs` where the one before is killed; where the last one is, kill them all"
@@ -136,15 +138,11 @@ def together(runs):
 def killed(*runs):
     """Run all of `runs` in one child that is killed, because forks are expensive; or here, one by one, with an exception. A run is a
     function of the call that kills it"""
-    if not forked:
+    if not can_fork:
         for run in runs:
             with pytest.raises(Killed): run(raised)
         return
-    pid = os.fork()
-    if not pid:
-        try: together(runs)
-        finally: os._exit(3)
-    assert os.WTERMSIG(os.waitpid(pid, 0)[1])==signal.SIGKILL
+    assert Forked(partial(together, runs)).wait()==-signal.SIGKILL
 
 def check(path, runs, chains):
     """Compare uninterrupted trainings `runs` (name to make, fit, cbs) with ones that are killed. Each of `chains` has for each run the
@@ -321,20 +319,17 @@ def test_stopped_early(tmp_path):
     for _ in range(2): assert not differ(state(script(tmp_path/'x', learner, plain_fit, stop)), whole)
     assert len(whole['values'])==2
 
-@pytest.mark.skipif(not forked, reason='forks')
+@pytest.mark.skipif(not can_fork, reason='forks')
 @pytest.mark.parametrize('name', ['adamw','ranger'])
 def test_killed_by_the_clock(tmp_path, name):
     "Killed from outside at any moment, writing or not, again and again until the training finishes"
     path,rnd,n = tmp_path/'x',random.Random(name),0
     run = partial(script, path, lambda: make(eager(RULES[name])), one_cycle)
     while n<100:
-        pid = os.fork()
-        if not pid:
-            try: run()
-            finally: os._exit(0)
+        p = Forked(run)
         time.sleep(rnd.uniform(.02, .3) if n else .03)
-        os.kill(pid, signal.SIGKILL)
-        if not os.WIFSIGNALED(os.waitpid(pid, 0)[1]): break
+        p.kill()
+        if p.wait()!=-signal.SIGKILL: break
         n += 1
     assert n
     assert not differ(state(run()), state(script(None, lambda: make(eager(RULES[name])), one_cycle)))
@@ -425,7 +420,7 @@ def test_other_data(tmp_path):
     learn.resume(tmp_path/'x')
     with pytest.raises(ValueError, match="'items' is 25 in the file and 26 here"): quiet(learn, one_cycle, [])
 
-def temporary(path): return [o.name for o in path.parent.iterdir() if o.name.endswith('.tmp')]
+def temporary(path): return [o.name for o in path.parent.iterdir() if o.name.startswith('part-')]
 
 @pytest.mark.parametrize('call', ['save','first replace','second replace'])
 def test_killed_writing(tmp_path, call, monkeypatch):
@@ -638,7 +633,7 @@ def test_nothing_half_written(tmp_path, where, error, monkeypatch):
         raise error
     with monkeypatch.context() as m:
         m.setattr(*((torch, 'save') if where=='save' else (os, where)), fail)
-        with pytest.raises(type(error)): write(dict(i=2), path)
+        with pytest.raises(KeyboardInterrupt if isinstance(error, KeyboardInterrupt) else CliError): write(dict(i=2), path)
     assert sorted(o.name for o in tmp_path.iterdir())==['x','x.prev'] and [torch.load(o)['i'] for o in (path, beside(path, '.prev'))]==[1,0]
 
 def test_full_disk_in_a_fit(tmp_path, monkeypatch):
@@ -648,7 +643,7 @@ def test_full_disk_in_a_fit(tmp_path, monkeypatch):
     def full(f): raise OSError(errno.ENOSPC, 'No space left on device')
     with monkeypatch.context() as m:
         m.setattr(os, 'fsync', full)
-        with pytest.raises(OSError): script(path, fresh, one_cycle)
+        with pytest.raises(CliError, match='x: .*No space left on device. The old file is unchanged'): script(path, fresh, one_cycle)
     assert not temporary(path) and not fits
     assert not differ(state(script(path, fresh, one_cycle)), whole)
 
@@ -665,11 +660,14 @@ def test_several_writers(tmp_path):
     assert all(o.result() is None for o in jobs) and sorted(o.name for o in tmp_path.iterdir())==['x','x.prev']
 
 def test_leftovers_are_swept(tmp_path):
-    "Files of killed writers are removed when a fit begins, an hour later; files of running writers stay"
+    "Files of killed writers are removed an hour later; files of running writers stay"
     path = tmp_path/'x[1]'
-    old,new,other = [tmp_path/o for o in ('x[1].12345678.tmp','x[1].abcdef12.tmp','x1.12345678.tmp')]
-    for o in (old, new, other): o.touch()
-    for o in (old, other): os.utime(o, (time.time()-4000,)*2)
+    old,new,other = [tmp_path/o for o in ('part-x[1]-12345678','part-x[1]-abcdef12','part-x1-12345678')]
+    for o in (old, new, other):
+        o.mkdir()
+        (o/'x').touch()
+        os.utime(o, (time.time()-4000,)*2)
+    for o in (old, other): os.utime(o/'x', (time.time()-4000,)*2)
     script(path, fresh, plain_fit)
     assert not old.exists() and new.exists() and other.exists()
 

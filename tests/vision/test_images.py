@@ -1,11 +1,13 @@
 "Archives are unpacked completely or rejected; decoded images are complete or absent"
-import errno, gzip, io, multiprocessing, os, pytest, random, shutil, signal, stat, tarfile, time, torch, warnings, zipfile
+import errno, gzip, io, os, pytest, random, shutil, signal, stat, tarfile, time, torch, warnings, zipfile
 import numpy as np
 from fastai.data.all import get_image_files
 from fastai.vision.core import PILImage
 from fastopt.names import InputError
 from fastopt.vision import images as I
 from fastopt.vision.images import extract_archive, fingerprint, folder_source, image_source, open_store, resolve_data
+from forked import Forked
+from functools import partial
 from hypothesis import given, settings, strategies as st
 from pathlib import Path
 from pictures import draw_edges, paint
@@ -241,10 +243,8 @@ def test_killed_while_unpacking(tree, tmp_path, monkeypatch):
     with monkeypatch.context() as m:
         m.setattr(I, '_safe_member', lambda member, *args, **kw: member if 'red' not in member.name
             else os.kill(os.getpid(), signal.SIGKILL))
-        p = multiprocessing.get_context('fork').Process(target=image_source, args=(str(fname),))
-        p.start()
-        p.join()
-    assert p.exitcode==-signal.SIGKILL and [o.name.split('-')[0] for o in Path('cache','data').ls()]==['part']
+        code = Forked(partial(image_source, str(fname))).wait()
+    assert code==-signal.SIGKILL and [o.name.split('-')[0] for o in Path('cache','data').ls()]==['part']
     assert len(image_source(str(fname)).train)==16
 
 @pytest.mark.parametrize('cut', ['noise','half','empty','flip'])
@@ -283,10 +283,8 @@ def _slow(monkeypatch, log, die=None, s=.005):
 def test_many_writers(fp, tmp_path, monkeypatch):
     "Four processes ask at once, and each image is decoded once"
     _slow(monkeypatch, tmp_path/'log')
-    jobs = [multiprocessing.get_context('fork').Process(target=open_store, args=(fp, 100, tmp_path)) for _ in range(4)]
-    for o in jobs: o.start()
-    for o in jobs: o.join()
-    assert [o.exitcode for o in jobs]==[0]*4 and (tmp_path/'log').stat().st_size==36
+    jobs = [Forked(partial(open_store, fp, 100, tmp_path)) for _ in range(4)]
+    assert [o.wait() for o in jobs]==[0]*4 and (tmp_path/'log').stat().st_size==36
     assert len(open_store(fp, 100, tmp_path))==36 and len(left(tmp_path))==1
 
 def test_writers_without_lock(fp, tmp_path, monkeypatch):
@@ -302,10 +300,8 @@ def test_killed(fp, tmp_path, monkeypatch, at):
     "SIGKILL while writing: nothing is taken for a store, and the next call makes one and cleans up"
     with monkeypatch.context() as m:
         _slow(m, tmp_path/'log', die=at)
-        job = multiprocessing.get_context('fork').Process(target=open_store, args=(fp, 100, tmp_path))
-        job.start()
-        job.join()
-    assert job.exitcode==-signal.SIGKILL and left(tmp_path)==['part']
+        code = Forked(partial(open_store, fp, 100, tmp_path)).wait()
+    assert code==-signal.SIGKILL and left(tmp_path)==['part']
     assert len(open_store(fp, 100, tmp_path))==36 and left(tmp_path)==[fp.mark]
 
 def test_ctrl_c(fp, tmp_path, monkeypatch):

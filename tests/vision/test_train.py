@@ -8,6 +8,7 @@ from fastcore.basics import first
 from PIL import Image
 from fastopt.cli import parser
 from fastopt.vision import images as I, train as T
+from forked import Forked
 from pictures import paint
 
 CMD = [sys.executable, '-m', 'fastopt.vision.train']
@@ -125,12 +126,10 @@ def test_a_killed_run_goes_on_to_the_same_end(tree, tmp_path, monkeypatch):
     fit,whole = T.fit_and_record,quick(tree, epochs=3, lr=1e-2)
     monkeypatch.setattr(T, 'fit_and_record', lambda *args: fit(*args, every=1))
     def stop(self): self.training and (self.epoch, self.iter)==(1, 1) and os.kill(os.getpid(), signal.SIGKILL)
-    pid = os.fork()
-    if not pid:
+    def run():
         T.KeepRecord.before_batch = stop
-        try: quick(tree, epochs=3, lr=1e-2, out='killed')
-        finally: os._exit(0)
-    assert os.waitpid(pid, 0)[1]==signal.SIGKILL
+        quick(tree, epochs=3, lr=1e-2, out='killed')
+    assert Forked(run).wait()==-signal.SIGKILL
     run = first(Path('killed').iterdir())
     assert record(run)['status']=='running' and len(record(run)['epochs'])==1
     assert T.train_command(resume=str(run))==run

@@ -12,8 +12,10 @@ import hashlib, os
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
-from tempfile import TemporaryDirectory, gettempdir
+from tempfile import gettempdir
 from warnings import warn
+from fastcore.script import CliError
+from ...files import atomic_write
 
 # %% ../../../nbs/core/backends/01_cache.ipynb #3ea9298d
 def cache_dir():
@@ -71,14 +73,13 @@ def keep(
     end='.so' # Ending of the kept file's name
 ):
     "Copy `path` to `folder` and return the copy, or `path` itself, with a warning, if that fails"
+    data = path.read_bytes()
+    kept = folder/kept_name(key, data, end)
     try:
-        with TemporaryDirectory(prefix='part-', dir=folder) as d:
-            part,data = Path(d)/'kernel',path.read_bytes()
-            with open(part, 'wb') as f:
-                f.write(data)
-                f.flush()
-                os.fsync(f.fileno())
+        with atomic_write(kept) as part:
+            part.write_bytes(data)
             part.chmod(0o644)
-            return part.replace(folder/kept_name(key, data, end))
-    except OSError as e: warn_once(f'A kernel cannot be kept in {folder}: {e}. Make room, or set FASTOPT_CACHE to another folder')
-    return path
+        return kept
+    except CliError as e:
+        warn_once(f'A kernel cannot be kept in {folder}: {e.__cause__}. Make room, or set FASTOPT_CACHE to another folder')
+        return path
