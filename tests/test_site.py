@@ -50,6 +50,18 @@ def test_ranges_are_formulas():
 def test_the_first_page_counts_the_rules():
     assert (root/'nbs'/'site'/'index.md').read_text(encoding='utf-8').count(f'\n{len(named_rules())} optimizers for ')==1
 
+COLUMN = 736 # Pixels of a page's column, to which wider pictures are reduced
+SMALL = {'6fb1928c':'numbers in the cells of a map', '16d53e93':'ten panels', '37d81980':'a picture for a wider page, where 9 pixels are ensured'}
+
+@pytest.mark.parametrize('nb', [o for o in BOOKS if 'fontsize=' in o.read_text(encoding='utf-8')], ids=lambda o: o.stem)
+def test_text_in_pictures_has_at_least_9_pixels(nb):
+    for c in json.loads(nb.read_text(encoding='utf-8'))['cells']:
+        source = ''.join(c['source'])
+        if c['id'] in SMALL or '#| slow' in source: continue # Slow cells change when they run next
+        dpi,width = (float(m[1]) if (m := re.search(o, source)) else d for o,d in ((r'dpi=(\d+)', 80), (r'figsize=\(([\d.]+),', 1)))
+        small = [o for o in re.findall(r'fontsize=([\d.]+)', source) if float(o)*min(dpi, COLUMN/width)/72 < 9]
+        assert not small, (c['id'], small)
+
 # ---- the built site
 
 GOOD = '''<html><body><h1 id="a">A</h1><a href="b.html#c">b</a><img src="p.png" alt="p"><link rel="stylesheet" href="s.css">
