@@ -58,7 +58,7 @@ svg { width: 100%; height: auto; background: #fff; border-radius: 6px }
 .wide { overflow-x: auto }
 .beside { display: flex; flex-wrap: wrap; gap: 1em; align-items: flex-start }
 .beside > * { flex: 1 1 370px; min-width: 0 }
-table { border-collapse: collapse; width: 100%; min-width: 55em; font-size: 13px }
+table { border-collapse: collapse; width: 100%; min-width: 68em; font-size: 13px }
 th, td { padding: .35em .6em }
 th { text-align: left; border-bottom: 2px solid #888; white-space: nowrap }
 th button { all: unset; cursor: pointer; font-weight: 600 }
