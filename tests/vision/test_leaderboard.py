@@ -364,6 +364,11 @@ def test_rows_are_named_by_what_differs_in_their_table(board):
     assert df[old]=='base-2020 opt=adamw lr=0.01' and df[recs[1]['name']]=='base-2020 opt=diffgrad lr=0.002'
     assert df[recs[2]['name']]=='base-2020 opt=ranger lr=0.008 hypers=k=3,alpha=0.4'
 
+def test_the_page_of_the_repository_is_made_from_its_records():
+    folder = Path(__file__).parents[2]/'nbs'/'board'
+    def plain(text): return re.sub('<svg.*?</svg>', '', text, flags=re.S) # Pictures depend on the version of matplotlib
+    assert plain(B.html_page(B.read_board(folder)))==plain((folder/'board.html').read_text(encoding='utf-8'))
+
 CHANGES = dict(opt=['adamw','ranger','diffgrad'], lr=[1e-3,8e-3], bs=[32,64], smoothing=[.1,.2], mixup=[0.,.4])
 
 @settings(max_examples=30, deadline=None, database=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
