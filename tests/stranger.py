@@ -97,9 +97,9 @@ def check_board(output, place):
     return '' if '<svg' in page and page.count('<tr>')>1 else 'board.html has no picture, or no row in its table'
 
 def all_passed(output, place):
-    "A check that a report on an optimizer has no failures"
-    found = re.search(r'(\d+) of (\d+) checks passed', output)
-    return '' if found and found[1]==found[2] else 'not all checks of the own rule passed'
+    "What is wrong with the reports on an optimizer in `output`"
+    found = re.findall(r'(\d+) of (\d+) checks passed', output)
+    return '' if found and all(a==b for a,b in found) else 'not all checks of the own rule passed'
 
 def plan(tree):
     "The steps after the clone, as a dict of name to `Step`, from the pages in the folder `tree`"
@@ -158,9 +158,9 @@ VERSIONS = 'import json; from fastopt.training.records import device_name, packa
 def first_hour(tree, place, python=None):
     "Do all steps in the folder `place`, with a line for each, and return the record"
     clone,seconds,processors = place/'fastopt',dict.fromkeys(STEPS),dict.fromkeys(STEPS)
-    bin = Path(python).absolute().parent if python else place/'env'/'bin'
+    programs = Path(python).absolute().parent if python else place/'env'/'bin'
     env = {k:v for k,v in os.environ.items() if k not in ('PYTHONPATH', 'PYTHONHOME')} # Not those of the caller
-    env |= dict(PATH=f"{bin}{os.pathsep}{env['PATH']}", VIRTUAL_ENV=str(bin.parent), MPLBACKEND='agg')
+    env |= dict(PATH=f"{programs}{os.pathsep}{env['PATH']}", VIRTUAL_ENV=str(programs.parent), MPLBACKEND='agg')
     own = env | {k:str(place/v) for k,v in dict(HOME='home', TMPDIR='tmp', FASTOPT_CACHE='kernels').items()} # With no warm caches
     if python: own['PYTHONPATH'] = str(clone)
     for o in ('home', 'tmp'): (place/o).mkdir()

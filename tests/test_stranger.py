@@ -2,7 +2,7 @@
 import json, os, re, shutil, signal, subprocess, sys, time
 import pytest
 from pathlib import Path
-from stranger import INSTALL, LIMIT, RECORD, ROOT, STEPS, Step, Stumble, compare_training, go, plan
+from stranger import INSTALL, LIMIT, RECORD, ROOT, STEPS, Step, Stumble, all_passed, compare_training, go, plan
 
 PAGES = ['README.md', 'nbs/docs.ipynb', *(f'nbs/{o}.ipynb' for o in ('tutorials/own_folder', 'tutorials/write_your_own_rule',
     'guides/check_your_optimizer', 'guides/leaderboard_row'))]
@@ -43,6 +43,10 @@ def test_a_page_that_lacks_a_step_is_named(page, old, tree):
 def test_an_output_is_compared_as_far_as_the_page_claims(says, text):
     fault = compare_training('epoch a loss\n1 1 .61\n')(text, None)
     assert says in fault and bool(says)==bool(fault)
+
+@pytest.mark.parametrize('text', ['', '9 of 9 checks passed\n8 of 9 checks passed', 'no report'])
+def test_a_failed_check_of_the_own_rule_is_a_fault(text):
+    assert all_passed(text, None) and not all_passed('9 of 9 checks passed, 1 do not apply', None)
 
 def test_a_failure_names_step_command_and_output(tmp_path):
     with pytest.raises(Stumble) as e: go('board', Step(['echo first', 'echo second; exit 3']), None, tmp_path)
