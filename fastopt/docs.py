@@ -672,13 +672,15 @@ class Sources:
 # %% ../nbs/docs.ipynb #cbf05aff
 def _draw_paths(names, kept, to, code):
     "Write pictures of paths `to` the sources, reusing those in the folder `kept` if its mark is the hash `code`"
+    import torch
     from multiprocessing import get_context
     mark = kept/'mark'
     if not mark.exists() or mark.read_text()!=code: shutil.rmtree(kept, ignore_errors=True)
     kept.mkdir(parents=True, exist_ok=True)
     mark.write_text(code)
     todo = [o for o in names if not (kept/f'{o}.png').exists()]
-    with get_context('fork').Pool(2) as pool: pool.starmap(draw_path, [(o, kept/f'{o}.png') for o in todo])
+    with get_context('fork').Pool(2, torch.set_num_threads, (1,)) as pool: # A fork hangs if its parent's threads are to work
+        pool.starmap(draw_path, [(o, kept/f'{o}.png') for o in todo])
     for o in names: to(f'optimizers/paths/{o}.png', (kept/f'{o}.png').read_bytes())
 
 def _fingerprint(paths):

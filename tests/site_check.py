@@ -1,7 +1,7 @@
 """Checks the built documentation: python tests/site_check.py [_docs] [--pages FILE …] [--shots DIR]
 
 The files are checked first: no page, style or script may request anything from another host, all links within the site must work, every
-picture needs its file and an alternative text, and no directive may be left as text. If Chromium is installed, each page is then checked
+picture needs its file and an alternative text, no directive may be left as text, and the page of a notebook must show all its pictures. If Chromium is installed, each page is then checked
 in a browser at two widths: there must be no error messages, nothing broken or without a size, and nothing wider than the window, and the
 search must find what it should. Without Chromium, a line says that this is skipped."""
 from argparse import ArgumentParser
@@ -22,9 +22,12 @@ class Page(HTMLParser):
     def __init__(self, text):
         super().__init__(convert_charrefs=True)
         self.loads,self.links,self.ids,self.silent,self.words,self.inside = [],[],set(),[],[],[]
+        self.boxes,self.outputs = [],0 # Open `div`s, and pictures within the outputs of a notebook
         self.feed(text)
     def handle_starttag(self, tag, attrs):
         a = dict(attrs)
+        if tag=='div': self.boxes.append('cell_output' in (a.get('class') or '').split())
+        self.outputs += tag=='img' and any(self.boxes)
         if tag in ('pre', 'code', 'script', 'style', 'title'): self.inside.append(tag)
         for k in ('id', 'name'):
             if a.get(k): self.ids.add(a[k])
@@ -34,20 +37,35 @@ class Page(HTMLParser):
         if tag=='a' and a.get('href'): self.links.append(a['href'])
         if tag=='img' and not (a.get('alt') or '').strip(): self.silent.append(a.get('src'))
     def handle_endtag(self, tag):
+        if tag=='div' and self.boxes: self.boxes.pop()
         if tag in self.inside: self.inside = self.inside[:len(self.inside)-1-self.inside[::-1].index(tag)]
     def handle_data(self, data):
         if not self.inside: self.words.append(data)
 
 def is_elsewhere(url): return bool(urlsplit(url).netloc) and urlsplit(url).scheme in ('', 'http', 'https', 'ws', 'wss')
 
-def scan(out):
-    "Faults of the files in the folder `out`, as a list of lines"
+def count_pictures(nb):
+    "How many pictures the page of the notebook `nb` must show"
+    shown = [c for c in nb.cells if c.cell_type=='code' and not {'hide', 'export', 'exports', 'exporti'} & c.directives.keys()]
+    datas = [o.get('data', {}) for c in shown for o in c.get('outputs', ())]
+    return sum(1 if any(k.startswith('image/') for k in o) else ''.join(o.get('text/html', '')).count('<img') for o in datas)
+
+def notebook_pictures(root):
+    "The pictures of all notebooks in `root`, executed or as committed, as a dict of page to number"
+    from fastopt.docs import with_outputs
+    nbs = root/'nbs'
+    files = [o.relative_to(nbs) for o in nbs.rglob('*.ipynb') if not any(p[0] in '._' for p in o.relative_to(nbs).parts)]
+    return {str(o.with_suffix('.html')): count_pictures(with_outputs(nbs/o, root/'_proc'/'executed'/o)[0]) for o in files}
+
+def scan(out, pictures=None):
+    "Faults of the files in the folder `out`, as a list of lines; `pictures` is a dict of page to its number of pictures in outputs"
     pages = {o: Page(o.read_text(encoding='utf-8')) for o in sorted(out.rglob('*.html'))}
     faults = []
     for path,page in pages.items():
         at = path.relative_to(out)
         faults += [f'{at}: asks for {o}' for o in page.loads if is_elsewhere(o)]
         faults += [f'{at}: a picture without a text: {str(o)[:80]}' for o in page.silent]
+        if (n := (pictures or {}).get(str(at), page.outputs))!=page.outputs: faults.append(f'{at}: shows {page.outputs} of {n} pictures')
         if m := RAW.search('\n'.join(page.words)): faults.append(f'{at}: a directive is left as text: {m[0].strip()[:60]!r}')
         for url in [*page.loads, *page.links]:
             parts = urlsplit(url)
@@ -193,7 +211,7 @@ if __name__=='__main__':
     args = p.parse_args()
     n = len(list(args.out.rglob('*.html')))
     if not n: sys.exit(f'{args.out} has no pages; fastopt-docs makes them')
-    faults = scan(args.out.resolve())
+    faults = scan(args.out.resolve(), notebook_pictures(Path(__file__).resolve().parents[1]))
     if args.shots: Path(args.shots).mkdir(parents=True, exist_ok=True)
     if find_chromium(): faults += look(args.out, only=args.pages, shots=args.shots)
     else: print('No Chromium is installed, so the look into a browser is skipped: apt-get install chromium')

@@ -1,12 +1,13 @@
 "The pages of the documentation: their contents, and that the check of the built site detects each kind of fault"
 import ast, fastopt.all, inspect, json, os, pytest, re, subprocess, sys
+from fastcore.nbio import mk_cell, new_nb, read_nb, write_nb
 from fastopt import docs
 from fastopt.core.engine import engines
 from fastopt.core.registry import named_rules
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from site_check import scan
+from site_check import count_pictures, notebook_pictures, scan
 
 root = Path(__file__).parents[1]
 BOOKS = sorted((root/'nbs').rglob('*.ipynb'))
@@ -49,6 +50,18 @@ def test_ranges_are_formulas():
 def test_the_first_page_counts_the_rules():
     assert (root/'nbs'/'site'/'index.md').read_text(encoding='utf-8').count(f'\n{len(named_rules())} optimizers for ')==1
 
+COLUMN = 736 # Pixels of a page's column, to which wider pictures are reduced
+SMALL = {'6fb1928c':'numbers in the cells of a map', '16d53e93':'ten panels', '37d81980':'a picture for a wider page, where 9 pixels are ensured'}
+
+@pytest.mark.parametrize('nb', [o for o in BOOKS if 'fontsize=' in o.read_text(encoding='utf-8')], ids=lambda o: o.stem)
+def test_text_in_pictures_has_at_least_9_pixels(nb):
+    for c in json.loads(nb.read_text(encoding='utf-8'))['cells']:
+        source = ''.join(c['source'])
+        if c['id'] in SMALL or '#| slow' in source: continue # Slow cells change when they run next
+        dpi,width = (float(m[1]) if (m := re.search(o, source)) else d for o,d in ((r'dpi=(\d+)', 80), (r'figsize=\(([\d.]+),', 1)))
+        small = [o for o in re.findall(r'fontsize=([\d.]+)', source) if float(o)*min(dpi, COLUMN/width)/72 < 9]
+        assert not small, (c['id'], small)
+
 # ---- the built site
 
 GOOD = '''<html><body><h1 id="a">A</h1><a href="b.html#c">b</a><img src="p.png" alt="p"><link rel="stylesheet" href="s.css">
@@ -75,6 +88,62 @@ def test_the_check_sees_what_a_style_asks_for(tmp_path):
     site(tmp_path)
     (tmp_path/'s.css').write_text('@import "https://x.org/f.css"; a{src:url(https://x.org/f.woff)}')
     assert len(scan(tmp_path))==2
+
+PICTURE = '<div class="cell_output docutils"><div><img src="p.png" alt="p"></div></div>'
+
+@pytest.mark.parametrize('shown', range(4))
+def test_the_page_of_a_notebook_shows_all_its_pictures(shown, tmp_path):
+    site(tmp_path, PICTURE*shown) # The page has another picture, in its prose
+    faults = [] if shown==2 else [f'a.html: shows {shown} of 2 pictures']
+    assert scan(tmp_path, {'a.html':2, 'b.html':0})==faults and scan(tmp_path)==[]
+
+def png(): return dict(output_type='display_data', metadata={}, data={'image/png':'iVBORw0KGgo=', 'text/plain':'<Figure>'})
+
+def html_output(text): return dict(output_type='display_data', metadata={}, data={'text/html':text, 'text/plain':'x'})
+
+def notebook(at):
+    "A notebook with three pictures on its page: two of one cell, and one in HTML; those of hidden and exported cells are not on it"
+    cells = [mk_cell('# A\n\n> b', 'markdown'), mk_cell('draw()', outputs=[png(), png()]), mk_cell('1', outputs=[html_output('<b>1</b>')]),
+        mk_cell('#| hide\ndraw()', outputs=[png()]), mk_cell('#| export\nx = 1', outputs=[png()]),
+        mk_cell('show()', outputs=[html_output('<p><img alt="a" src="data:image/png;base64,iVBORw0KGgo="></p>')])]
+    at.parent.mkdir(parents=True, exist_ok=True)
+    write_nb(new_nb(cells), at)
+    return read_nb(at)
+
+def test_pictures_of_a_notebook_are_counted(tmp_path):
+    assert count_pictures(notebook(tmp_path/'nbs'/'evidence'/'a.ipynb'))==3
+    assert notebook_pictures(tmp_path)=={'evidence/a.html':3}
+    found = notebook_pictures(root)
+    assert found.keys()>={'optim/07_diffgrad.html', 'vision/05_results.html'} and found['optim/07_diffgrad.html']>1
+
+@pytest.mark.skipif(not all(map(find_spec, docs.SITE_NEEDS)), reason='what fastopt-docs needs is not installed')
+@pytest.mark.parametrize('lost', [0, 1])
+def test_a_built_page_shows_the_pictures_of_its_notebook(lost, tmp_path):
+    "Or the check says how many are missing"
+    from sphinx.application import Sphinx
+    src,nb = tmp_path/'src',notebook(tmp_path/'nbs'/'index.ipynb')
+    want,page = count_pictures(nb),docs.notebook_page(nb, 'index.ipynb', {}, {})
+    for c in page['cells']:
+        if c['cell_type']=='code': c['outputs'] = c['outputs'][lost:]
+    (src/'_static').mkdir(parents=True)
+    (src/'_extra').mkdir()
+    (src/'index.ipynb').write_text(json.dumps(page))
+    Sphinx(src, None, tmp_path/'out', tmp_path/'trees', 'html', confoverrides=docs.settings(), status=None, warning=None).build()
+    faults = [o for o in scan(tmp_path/'out', {'index.html':want}) if 'pictures' in o]
+    assert faults==([f'index.html: shows 1 of {want} pictures'] if lost else [])
+
+DRAW = """import torch
+from fastopt import docs
+from pathlib import Path
+torch.set_num_threads(2)
+(torch.randn(600, 600) @ torch.randn(600, 600)).exp()
+docs._draw_paths(['sgd', 'adam'], Path('kept'), lambda name, content: print(name, content[1:4]), 'x')"""
+
+def test_paths_are_drawn_after_work_on_several_threads(tmp_path):
+    "A fork of such a process hangs if it starts threads"
+    res = subprocess.run([sys.executable, '-W', 'ignore', '-c', DRAW], cwd=tmp_path, capture_output=True, text=True, timeout=240,
+        env={**os.environ, 'OMP_NUM_THREADS':'2'})
+    assert res.stdout.splitlines()==[f"optimizers/paths/{o}.png b'PNG'" for o in ('sgd', 'adam')], res.stderr
 
 CHECK = root/'tests'/'site_check.py'
 

@@ -54,6 +54,6 @@ def plot_rates(
         ax.set(yscale='log', title=k, xlabel='step')
     used = (torch.cat([*shares.values()], 1).amax(1)>1e-3).nonzero().flatten() # Bins that ever hold one weight in a thousand
     axs[0].set(ylabel='adaptive rate', ylim=(edges[used[0]], edges[used[-1]+1]))
-    axs[0].legend(fontsize=8, loc='lower right')
+    axs[0].legend(fontsize=9, loc='lower right')
     axs[-1].figure.colorbar(im, ax=list(axs), label='fraction of the weights (square root)')
     return axs

@@ -42,7 +42,7 @@ def _stage(problem, ways, n):
     limits = dict(xlim=problem.domain[0], ylim=problem.domain[1] if problem.dims==2 else ax.get_ylim())
     for m in problem.minima: ax.plot(m[0], m[1] if problem.dims==2 else problem(*m), 'k*', ms=12, mfc='w')
     for text,_,style in ways: ax.plot([], [], **style, ms=5, lw=1.5, label=text)
-    ax.legend(fontsize=8, loc='upper right', framealpha=0.85)
+    ax.legend(fontsize=9, loc='upper right', framealpha=0.85)
     ax.set(title=f'{problem.name}, {n} steps', xlabel='$x$', ylabel='$y$' if problem.dims==2 else '$f(x)$', **limits)
     fig.canvas.draw()
     fig.set_layout_engine('none') # The layout is computed only once

@@ -346,11 +346,11 @@ def _sections(self:Benchmark, o):
     heads = {k:v for k,v in HEADINGS.items() if not tiny or k in TINY_COLUMNS} | dict(mean=res.metric)
     yield _h(o.task)
     yield from _p(f'{t.about}. A constant prediction has a {t.loss} of {_round(o.constant)}.', *([] if tiny else [res.verdict]))
-    yield from [svg_text(self.plot_curves(o.task)), _table_of(res.table.assign(role='') if tiny else res.table, heads)]
+    yield from [svg_text(self.plot_curves(o.task), f'{o.task}: curves of all metrics'), _table_of(res.table.assign(role='') if tiny else res.table, heads)]
     if tiny: return
-    yield svg_text(res.plot())
+    yield svg_text(res.plot(), f'{o.task}: {res.metric} after the last epoch, and by epoch')
     if len(res.comparisons): yield from [*_p('Questions, and what could have been found:'), _table_of(res.comparisons, QUESTIONS)]
-    if res.tuned is not None: yield from [*_p('Expected best of k trials:'), svg_text(self.plot_best_of_k(o.task))]
+    if res.tuned is not None: yield from [*_p('Expected best of k trials:'), svg_text(self.plot_best_of_k(o.task), f'{o.task}: best of k trials')]
     how = ('set beforehand by other runs of the baseline' if o.ahead else
         'the worst final value of the baseline in these runs, so that the table is only descriptive')
     yield from [*_p(f'Steps until {res.metric} is at {_round(o.target)}, {how}:'), _plain_table(o.steps, STEPS, ('name','claim'))]
@@ -371,7 +371,7 @@ def save_html(self:Benchmark,
         which = ('Targets were set beforehand.' if ahead else
             'The target is the worst final value of the baseline in the same runs, so this is a description and not a test.')
         said = f'The fraction of tasks on which each optimizer reaches the target within τ times the steps of the fastest. {which}'
-        parts += [_h('Performance profile'), *_p(said), svg_text(self.plot_profile())]
+        parts += [_h('Performance profile'), *_p(said), svg_text(self.plot_profile(), 'Performance profile')]
     if not tiny: parts += self._skeptical()
     for o in self.reported: parts += self._sections(o)
     lost = {**self.missing, **self.failed, **{o.task:'ran on generated data, which is not a result' for o in self.results if o.synthetic}}

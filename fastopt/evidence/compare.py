@@ -32,7 +32,7 @@ from ..core.registry import named_rules
 from ..core.rules import Rule
 from ..names import InputError, check_choice
 from ..training.flat_anneal import fit_fc # chkstyle: ignore - the default schedule
-from ..training.pages import COLOURS, escape_unprintable, html_document, label_scores, sortable_table, svg_text
+from ..training.pages import escape_unprintable, html_document, item_style, label_scores, sortable_table, svg_text
 from ..training.records import (append_json_line, device_name, exclusive_lock, git_commit, interruptible,
     package_versions, read_json_lines)
 from ..training.resume import SaveResume, _own
@@ -723,14 +723,15 @@ def plot(self:Comparison):
     left,right = fig.subplots(1, 2, width_ratios=(3,4))
     names = self.table.name.tolist()
     for i,name in reversed([*enumerate(names)]):
-        c,xs = COLOURS[i] if i<len(COLOURS) else '#bbb',self.scores(name)
+        style,xs = item_style(i),self.scores(name)
+        c = style['c']
         xs = xs[np.isfinite(xs)]
         if len(xs):
             mean,_,half = mean_interval(xs)
             left.plot(xs, [i+.22]*len(xs), 'o', c=c, ms=4, alpha=.5, mew=0)
-            left.errorbar(mean, i, xerr=None if math.isnan(half) else half, fmt='o', c=c, capsize=3)
+            left.errorbar(mean, i, xerr=None if math.isnan(half) else half, fmt=style['marker'], c=c, capsize=3)
         steps,mean,half = _band([o['epochs'] for o in self._runs(name) if not o['diverged']], self.metric)
-        right.plot(steps, mean, 'o-', c=c, ms=3, label=name)
+        right.plot(steps, mean, ms=4, label=name, **style)
         right.fill_between(steps, mean-half, mean+half, color=c, alpha=.15, lw=0)
     label_scores(left, right, [*map(escape_unprintable, names)], f'{self.metric} after the last epoch', self.metric)
     return fig
@@ -765,7 +766,7 @@ def save_html(self:Comparison,
     who = sorted({(o['device'], o['versions']['torch'], str(o['commit'])) for o in self.records})
     made = '; '.join(f'on {d} with PyTorch {v}, fastopt at {c}' for d,v,c in who)
     lr = 'without tuning' if self.tuned is None else f'tuned with {self.tuned.groupby("name").size().max()} trials each on a hold-out'
-    parts = [*p(self.verdict), svg_text(self.plot()), _table_of(self.table, HEADINGS), '<h2>Questions</h2>',
+    parts = [*p(self.verdict), svg_text(self.plot(), f'{title}: {self.metric} after the last epoch, and by epoch'), _table_of(self.table, HEADINGS), '<h2>Questions</h2>',
         *p('Difference: the optimizer minus the other, for each seed. '
             'Detectable: the true difference that would have been found in 4 of 5 such experiments.'),
         _table_of(self.comparisons, QUESTIONS) if len(self.comparisons) else '', *p(f'{len(self.records)} runs {lr}, {made}.')]

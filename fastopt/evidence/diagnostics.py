@@ -136,7 +136,7 @@ def plot(self:Watch,
             d = df[df[self.by]==k]
             ax.plot(d.step, d[col], **{'marker':'o' if few else None, 'ms':3.5, **look})
         ax.set(xlabel='step', ylabel=says, title=type(self).__name__, yscale=scale)
-    axs[0].legend(fontsize=7.5, framealpha=0.85, title=self.by, title_fontsize=7.5)
+    axs[0].legend(fontsize=9, framealpha=0.85, title=self.by, title_fontsize=9)
     return axs
 
 # %% ../../nbs/evidence/09_diagnostics.ipynb #d87ae724

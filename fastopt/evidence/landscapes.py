@@ -336,5 +336,5 @@ def plot_paths(
     for i,(p,spec) in enumerate(zip(ps, fig.add_gridspec(1, len(ps)))):
         runs = [descent(o[i] if isinstance(o, tuple) else o, p, n=n, lr=r) for _,o,r in opts]
         axs.append((_plain_paths if p.dims==2 else _curve_paths)(fig, spec, p, runs, styles, names, n))
-        axs[-1].legend(fontsize=7, loc='best', framealpha=0.85)
+        axs[-1].legend(fontsize=9, loc='best', framealpha=0.85)
     return axs if isinstance(problems, (list, tuple)) else axs[0]

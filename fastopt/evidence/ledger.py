@@ -121,7 +121,8 @@ def ledger_table(
     return pd.DataFrame([*map(row, recs)])
 
 # %% ../../nbs/evidence/16_ledger.ipynb #37d81980
-_MARKS = {VERDICTS[k]:c for k,c in zip(('reproduced','explained','missed','open'), (COLOURS[3], COLOURS[2], COLOURS[1], '#888888'))}
+_MARKS = {VERDICTS[k]:look for k,look in dict(reproduced=(COLOURS[3], 'o'), explained=(COLOURS[2], 's'), missed=(COLOURS[1], 'X'),
+    open=('#888888', '^')).items()}
 
 def _scaled(claim, recs_of, questions):
     "Text, mean and interval of each answer, in units of the margin, with the sign chosen so that positive values support the claim"
@@ -145,23 +146,23 @@ def plot_ledger(
     fig = Figure(figsize=(11.5, 1.2+.2*len(rows)), layout='constrained')
     ax = fig.subplots()
     for i,(o,head,control,(text,mean,low,high)) in enumerate(rows):
-        c = _MARKS[o['verdict']]
+        c,marker = _MARKS[o['verdict']]
         if head and i: ax.axhline(i-.5, color='.85', lw=.6)
-        look = dict(fmt='D', mfc='w') if control else dict(fmt='o', mfc=c)
+        look = dict(fmt='D', mfc='w') if control else dict(fmt=marker, mfc=c)
         ax.errorbar(mean, i, xerr=[[mean-low],[high-mean]], c=c, ms=4.5, capsize=2.5, lw=1.3, **look)
-        ax.text(1.01, i, f"{'control: ' if control else ''}{text}", va='center', fontsize=6.5, transform=ax.get_yaxis_transform())
+        ax.text(1.01, i, f"{'control: ' if control else ''}{text}", va='center', fontsize=8, transform=ax.get_yaxis_transform())
     ax.axvspan(-1, 1, color='.93', zorder=0)
     ax.axvline(0, color='.4', lw=.8, zorder=1)
     ax.set_xscale('symlog', linthresh=2)
     ax.set(ylim=(len(rows)-.5, -.5),
         xlabel='difference in margins; right: supports the claim (or exceeds the control); grey: less than a margin')
-    ax.set_yticks([i for i,r in enumerate(rows) if r[1]], [r[0]['claim'] for r in rows if r[1]], fontsize=7.5)
+    ax.set_yticks([i for i,r in enumerate(rows) if r[1]], [r[0]['claim'] for r in rows if r[1]], fontsize=8.5)
     ax.xaxis.set_major_formatter('{x:g}')
     for s in ('top','right','left'): ax.spines[s].set_visible(False)
     ax.tick_params(axis='y', length=0)
     said = [*dict.fromkeys(r[0]['verdict'] for r in rows)]
-    marks = [Line2D([], [], marker='o', c=_MARKS[k], label=k) for k in _MARKS if k in said]
-    fig.legend(handles=marks, loc='outside upper center', ncols=4, fontsize=8, frameon=False)
+    marks = [Line2D([], [], marker=marker, c=c, label=k) for k,(c,marker) in _MARKS.items() if k in said]
+    fig.legend(handles=marks, loc='outside upper center', ncols=4, fontsize=9, frameon=False)
     return fig
 
 # %% ../../nbs/evidence/16_ledger.ipynb #fc811399
@@ -182,6 +183,6 @@ def save_ledger(
     rows = [{k: cell(k, r[k]) for k in _HEADS} for r in df.to_dict('records')]
     parts = [p(f"{len(recs)} claims: {', '.join(f'{count[v]} {v}' for v in VERDICTS.values() if v in count)}. "
         f"Run on {'; '.join(where)}; networks and data are small, and the verdicts apply only to them."),
-        p('Differences are paired by seed, with 95% intervals; dots are the questions of a claim, open diamonds are its controls.'),
-        svg_text(plot_ledger(recs)), sortable_table(_HEADS, rows, tuple(_HEADS))]
+        p('Differences are paired by seed, with 95% intervals; filled marks are the questions of a claim, open diamonds are its controls.'),
+        svg_text(plot_ledger(recs), 'Paired differences behind each verdict, with 95% intervals'), sortable_table(_HEADS, rows, tuple(_HEADS))]
     Path(path).write_text(html_document('Claims about optimizers', parts), encoding='utf-8')

@@ -215,11 +215,11 @@ def plot_loss_plane(
     if plane.path is not None:
         x,y = plane.path.T
         ax.plot(x, y, 'o-', color='#D55E00', ms=3, lw=1.2, label=f'training: {100*plane.held:.2g}% of its path lies in the plane')
-        ax.legend(fontsize=8, loc='upper right')
+        ax.legend(fontsize=9, loc='upper right')
     if plane.three is None: ax.plot(0, 0, 'k*', ms=12, mfc='w')
     else:
         for i,(x,y) in enumerate(plane.three.tolist(), 1):
-            ax.text(x, y, f'{i}', ha='center', va='center', fontsize=8, zorder=6, bbox=dict(boxstyle='circle', fc='w', ec='k'))
+            ax.text(x, y, f'{i}', ha='center', va='center', fontsize=9, zorder=6, bbox=dict(boxstyle='circle', fc='w', ec='k'))
     if isinstance(directions, str) and directions=='random':
         ax.set(xlabel='first direction, filters as long as the weights\'', ylabel='second direction')
     else: ax.set(xlabel='first direction', ylabel='second direction, orthogonal')

@@ -582,7 +582,7 @@ def _panel(ax, df, net):
     ys,names = range(len(df)),df.name + ' · ' + df.library + ' ' + df.engine
     ax.barh(ys, df.median_ms, color=df.library.map(colours))
     ax.scatter(df.median_ms/df.vs_floor, ys, marker='|', c='k', s=40, zorder=3)
-    ax.set_yticks(ys, names, fontsize=7)
+    ax.set_yticks(ys, names, fontsize=9)
     ax.set(title=net, xlabel='milliseconds a step', ylim=(-1, len(df)))
     ax.spines[['top', 'right']].set_visible(False)
 

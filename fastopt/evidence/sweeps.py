@@ -109,7 +109,7 @@ def plot(self:Sweep, ax=None):
     ax.set(xscale='log', xlabel='learning rate', title=p.name,
         ylabel='ends at $x$' if flat else 'height above the lowest', **({} if flat else dict(yscale='log')))
     if flat: ax.set_ylim(*p.domain[0])
-    ax.legend(fontsize=8, title=f'arrived within {self.within:g}', title_fontsize=8)
+    ax.legend(fontsize=9, title=f'arrived within {self.within:g}', title_fontsize=9)
     return ax
 
 # %% ../../nbs/evidence/05_sweeps.ipynb #630473b2

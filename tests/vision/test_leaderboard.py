@@ -11,6 +11,7 @@ from fastopt.training.statistics import welch_test
 from fastopt.vision import leaderboard as B
 from forked import Forked
 from hypothesis import HealthCheck, given, settings, strategies as st
+from site_check import Browser, find_chromium
 
 CMD = [sys.executable, '-c', 'from fastopt.vision.leaderboard import leaderboard_command; leaderboard_command()']
 TINY = '--size 16 --epochs 3 --bs 8 --arch small --lr 3e-3 --every 2'.split()
@@ -244,7 +245,7 @@ def test_compare(board, capsys):
 def test_show(board, capsys):
     lb('show')
     out = capsys.readouterr().out
-    assert 'name of aaaa' in out and '87.43' in out and 'Unofficial: 64 pixels' in out
+    assert 'aaaa' in out and 'All with name of' in out and '87.43' in out and 'Unofficial: 64 pixels' in out
     lb('show', 'bbbb', '--full')
     assert 'aaaa' not in capsys.readouterr().out
 
@@ -286,7 +287,7 @@ def test_export(board, capsys):
     for o in ('b.md','b.csv','b.html'): lb('export', o)
     assert Path('b.md').read_text().count('\n')==6 and len(pd.read_csv('b.csv'))==20
     text = Path('b.html').read_text()
-    assert text.count('<svg')==2 and '>nan<' not in text and text.count('<tr>')==6 and 'published 87.43' in text
+    assert text.count('<svg')==4 and '>nan<' not in text and text.count('<tr>')==6 and 'published 87.43' in text
     assert not re.search(r'src=|href="[^#]|url\((?!#)|@import|fetch\(', text) # The page loads nothing else
     assert B.html_page(board)==B.html_page(board)
     lb('export', 'readme', '--url', 'https://x.org')
@@ -307,11 +308,12 @@ def browse(tmp_path, page, *args):
 def test_page_in_a_browser(board, tmp_path):
     "A click on a heading sorts its table, and a second click reverses the order; the page is not empty"
     page,order = B.html_page(board),"[...document.querySelector('tbody').rows].map(r=>r.cells[0].textContent).join('|')"
-    found = f"const b=[...document.querySelectorAll('th button')].find(o=>o.textContent=='mean'),seen=[{order}]"
-    clicks = f"<script>{found};for(let i=0;i<2;i++){{b.click();seen.push({order})}};document.title=seen.join('//')</script></html>"
-    title = re.search('<title>([^<]*)</title>', browse(tmp_path, page.replace('</html>', clicks), '--dump-dom'))[1]
-    high = 'name of bbbb|name of aaaa|name of cccc'.replace('name of ', '') # Words that all names share are left out
-    assert title=='//'.join([high, '|'.join(high.split('|')[::-1]), high])
+    see = f"seen.push({order}+getComputedStyle(b,'::after').content)"
+    found = f"const b=[...document.querySelectorAll('th button')].find(o=>o.textContent=='mean'),seen=[];{see}"
+    clicks = f"<script>{found};for(let i=0;i<2;i++){{b.click();{see}}};document.title=seen.join('//')</script></html>"
+    title = html.unescape(re.search('<title>([^<]*)</title>', browse(tmp_path, page.replace('</html>', clicks), '--dump-dom'))[1])
+    high,low = 'bbbb|aaaa|cccc','cccc|aaaa|bbbb' # Words that all names share, such as `name`, are left out
+    assert title==f'{high}" ⇅"//{low}" ▲"//{high}" ▼"'
     browse(tmp_path, page, f'--screenshot={tmp_path/"page.png"}')
     pixels = np.array(Image.open(tmp_path/'page.png').convert('RGB'))
     assert pixels.shape==(1000,1280,3)
@@ -321,8 +323,85 @@ def test_page_in_a_browser(board, tmp_path):
 def test_colours(board):
     "The best entries have the colours, in order and on top, and those after them are grey"
     n,recs = len(COLOURS),board[:1]
-    means = [o.get_color() for o in B.score_figure({f'name {i}': recs for i in range(n+2)}).axes[1].lines if o.get_marker()=='o']
-    assert means[::-1]==[*COLOURS, '#bbb', '#bbb']
+    fig = B.score_figure({f'name {i}': recs for i in range(n+2)})
+    means = [o for o in fig.axes[1].lines if o.get_gid()=='mean'][::-1]
+    assert [o.get_color() for o in means]==[*COLOURS, '#bbb', '#bbb']
+    assert len({o.get_marker() for o in means})==n+1 and len({o.get_linestyle() for o in means})==4 # Colour is never the only sign
+    assert [o.get_text() for o in fig.legends[0].get_texts()]==[*map(str, range(n)), 'others']
+
+def entry(board, name=None, **given):
+    "A record of a recipe, as `fastopt-leaderboard run` names it"
+    args = B.recipe_settings('base-2020', **given)
+    name = name or B.entry_name('base-2020', args)
+    return board[0]|dict(entry=str(given), preset='base-2020', args=args, name=name)
+
+def test_rows_are_named_by_what_differs_in_their_table(board):
+    "A recipe that keeps a setting of the preset gives it, too, where others change it"
+    old = 'base-2020 lr=0.01 opt=adamw' # An older record, whose name has another order
+    recs = [entry(board, **o) for o in (dict(), dict(opt='diffgrad', lr=2e-3), dict(opt='ranger', hypers=dict(k=3, alpha=.4)))]
+    recs += [entry(board, old, opt='adamw', lr=.01), entry(board, 'mine', opt='sgd', lr=.1)]
+    df = B.leaderboard_table(recs).set_index('name').recipe
+    assert df['base-2020']=='base-2020 opt=ranger19 lr=0.008' and df['mine']=='mine'
+    assert df[old]=='base-2020 opt=adamw lr=0.01' and df[recs[1]['name']]=='base-2020 opt=diffgrad lr=0.002'
+    assert df[recs[2]['name']]=='base-2020 opt=ranger lr=0.008 hypers=k=3,alpha=0.4'
+
+def test_the_page_of_the_repository_is_made_from_its_records():
+    folder = Path(__file__).parents[2]/'nbs'/'board'
+    def plain(text): return re.sub('<svg.*?</svg>', '', text, flags=re.S) # Pictures depend on the version of matplotlib
+    assert plain(B.html_page(B.read_board(folder)))==plain((folder/'board.html').read_text(encoding='utf-8'))
+
+CHANGES = dict(opt=['adamw','ranger','diffgrad'], lr=[1e-3,8e-3], bs=[32,64], smoothing=[.1,.2], mixup=[0.,.4])
+
+@settings(max_examples=30, deadline=None, database=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.fixed_dictionaries({}, optional={k:st.sampled_from(v) for k,v in CHANGES.items()}), min_size=2, max_size=5, unique_by=str))
+def test_recipes_of_a_table_give_the_same_settings_in_the_same_order(board, changes):
+    recs = [entry(board, **o) for o in changes]
+    said = [dict(w.split('=') for w in o.split()[1:]) for o in B.recipe_names(recs)]
+    order = [k for k in recs[0]['args'] if any(k in o for o in said)]
+    assert {*order}=={w.partition('=')[0] for o in recs for w in o['name'].split()[1:]}
+    for o,r in zip(said, recs): assert [*o.items()]==[(k, str(r['args'][k])) for k in order if r['args'][k] is not None]
+
+def test_networks_have_tables_of_their_own(board, capsys):
+    same = dict(size=64, epochs=3)
+    for o in (dict(arch='xresnet18', sa=False), dict(arch='xresnet18', sa=True), dict(arch='small'), dict(arch='small', lr=2e-3)):
+        B.add_record(entry(board, **same, **o), Path('runs/leaderboard.jsonl'))
+    lb('show', 'base-2020')
+    heads = [f'imagenette, 64 pixels, 3 epochs: {o}' for o in ('small', 'xresnet18, Mish, MaxPool', 'xresnet18, Mish, MaxPool, self-attention')]
+    assert [o for o in capsys.readouterr().out.splitlines() if 'pixels' in o]==heads
+    page = B.html_page([o for o in B.read_board('runs') if 'base' in o['name']])
+    assert re.findall('<h2>(.*?)</h2>', page)==heads and '<td class="" data-v="lr=0.002">' in page
+
+def test_pictures_have_titles_and_a_legend(board):
+    page = B.html_page(board)
+    assert page.count('<svg')==page.count(' role="img"')==4 and '95% confidence interval of the mean' in page.partition('<svg')[0]
+    for svg in re.findall('<svg.*?</svg>', page, re.S):
+        title = re.search('^<svg[^>]*><title>([^<]+)</title>', svg)[1]
+        assert title.startswith(('imagenette, 128 pixels', 'imagenette, 64 pixels'))
+        if 'accuracy by epoch' in title: assert 'legend' in svg and svg.count('>bbbb</text>')==('128' in title)
+        else: assert '>with the 95% confidence interval of the mean</text>' in svg
+
+PAGE = """(() => { const box = e => e.getBoundingClientRect(), svgs = [...document.querySelectorAll('svg')]
+return { wide: document.documentElement.scrollWidth-innerWidth, pairs: [...document.querySelectorAll('.beside')].map(o => {
+    const [a, b] = [...o.children].map(box); return b.top>=a.bottom ? 'stacked' : 'beside' }),
+  least: Math.min(...svgs.map(o => box(o).width/o.viewBox.baseVal.width*Math.min(...[...o.querySelectorAll('text, tspan')].map(
+    t => parseFloat(getComputedStyle(t).fontSize))))), hidden: svgs.filter(o => box(o).width-box(o.parentNode).width>1).length } })()"""
+
+@pytest.mark.skipif(not find_chromium(), reason='no Chromium here to open the page with')
+@pytest.mark.parametrize('width,layout', [(390,'stacked'), (1280,'beside')])
+def test_page_fits_a_phone(board, tmp_path, width, layout):
+    "Panels are stacked where the page is narrow, nothing is wider than the page, and text in pictures has at least 9 pixels"
+    pages = dict(board=B.html_page(board), many=B.html_page([o|dict(entry=f'{i}', name=f'name {i}') for i in range(12) for o in board[:1]]))
+    pages |= {o.stem:o.read_text(encoding='utf-8') for o in (Path(__file__).parents[2]/'nbs'/'board').glob('*.html')}
+    browser = Browser(find_chromium(), tmp_path/'profile')
+    try:
+        browser.open()
+        for k,o in pages.items():
+            (tmp_path/f'{k}.html').write_text(o, encoding='utf-8')
+            assert not browser.visit((tmp_path/f'{k}.html').as_uri(), width)
+            seen = browser.value(PAGE)
+            assert seen['wide']<=0 and seen['least']>=9 and {*seen['pairs']}<={layout}, (k, seen)
+            if k!='ledger': assert seen['pairs'] and not seen['hidden'], (k, seen) # The ledger's picture is scrolled on a phone
+    finally: browser.close()
 
 def test_page_escapes(board):
     for o in board: o['name'] = o['name'].replace('name', '<script>alert(1)</script>')
