@@ -1,9 +1,9 @@
 """Checks the built documentation: python tests/site_check.py [_docs] [--pages FILE …] [--shots DIR]
 
 The files are checked first: no page, style or script may request anything from another host, all links within the site must work, every
-picture needs its file and an alternative text, no directive may be left as text, and the page of a notebook must show all its pictures. If Chromium is installed, each page is then checked
-in a browser at two widths: there must be no error messages, nothing broken or without a size, and nothing wider than the window, and the
-search must find what it should. Without Chromium, a line says that this is skipped."""
+picture needs its file and an alternative text, no directive may be left as text, and the page of a notebook must show all its pictures.
+If Chromium is installed, each page is then checked in a browser at two widths: there must be no error messages, nothing broken or without
+a size, and nothing wider than the window, and the search must find what it should. Without Chromium, a line says that this is skipped."""
 from argparse import ArgumentParser
 from base64 import b64decode
 from html.parser import HTMLParser

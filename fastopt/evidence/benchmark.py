@@ -346,11 +346,13 @@ def _sections(self:Benchmark, o):
     heads = {k:v for k,v in HEADINGS.items() if not tiny or k in TINY_COLUMNS} | dict(mean=res.metric)
     yield _h(o.task)
     yield from _p(f'{t.about}. A constant prediction has a {t.loss} of {_round(o.constant)}.', *([] if tiny else [res.verdict]))
-    yield from [svg_text(self.plot_curves(o.task), f'{o.task}: curves of all metrics'), _table_of(res.table.assign(role='') if tiny else res.table, heads)]
+    table = res.table.assign(role='') if tiny else res.table
+    yield from [svg_text(self.plot_curves(o.task), f'{o.task}: curves of all metrics'), _table_of(table, heads)]
     if tiny: return
     yield svg_text(res.plot(), f'{o.task}: {res.metric} after the last epoch, and by epoch')
     if len(res.comparisons): yield from [*_p('Questions, and what could have been found:'), _table_of(res.comparisons, QUESTIONS)]
-    if res.tuned is not None: yield from [*_p('Expected best of k trials:'), svg_text(self.plot_best_of_k(o.task), f'{o.task}: best of k trials')]
+    if res.tuned is not None:
+        yield from [*_p('Expected best of k trials:'), svg_text(self.plot_best_of_k(o.task), f'{o.task}: best of k trials')]
     how = ('set beforehand by other runs of the baseline' if o.ahead else
         'the worst final value of the baseline in these runs, so that the table is only descriptive')
     yield from [*_p(f'Steps until {res.metric} is at {_round(o.target)}, {how}:'), _plain_table(o.steps, STEPS, ('name','claim'))]

@@ -184,5 +184,6 @@ def save_ledger(
     parts = [p(f"{len(recs)} claims: {', '.join(f'{count[v]} {v}' for v in VERDICTS.values() if v in count)}. "
         f"Run on {'; '.join(where)}; networks and data are small, and the verdicts apply only to them."),
         p('Differences are paired by seed, with 95% intervals; filled marks are the questions of a claim, open diamonds are its controls.'),
-        svg_text(plot_ledger(recs), 'Paired differences behind each verdict, with 95% intervals'), sortable_table(_HEADS, rows, tuple(_HEADS))]
+        svg_text(plot_ledger(recs), 'Paired differences behind each verdict, with 95% intervals'),
+        sortable_table(_HEADS, rows, tuple(_HEADS))]
     Path(path).write_text(html_document('Claims about optimizers', parts), encoding='utf-8')

@@ -176,8 +176,8 @@ def _entry_row(entry, runs):
     a,facts,accs = runs[0]['args'],runs[0]['data'],[100*o['accuracy'] for o in runs]
     (mean,sd,half),n = mean_interval(accs),len(accs)
     known = PUBLISHED[(PUBLISHED[DISCIPLINE]==[a[k] for k in DISCIPLINE]).all(axis=1)]
-    row = {k:a[k] for k in DISCIPLINE}|dict(entry=entry, name=runs[0]['name'], network=network_text(a), n=n, mean=mean, sd=sd, low=mean-half, high=mean+half,
-        dataset=facts.get('official') or facts.get('folder') or a['dataset'], device=', '.join(sorted({o['device'] for o in runs})),
+    row = {k:a[k] for k in DISCIPLINE}|dict(entry=entry, name=runs[0]['name'], network=network_text(a), n=n, mean=mean, sd=sd,
+        low=mean-half, high=mean+half, dataset=facts.get('official') or facts.get('folder') or a['dataset'], device=', '.join(sorted({o['device'] for o in runs})),
         seconds=np.mean([o['seconds'] for o in runs]), images_s=np.median([o['images_s'] for o in runs]),
         note='; '.join(sorted({k:0 for o in runs for k in o['reasons']})))
     if not len(known) or row['note']: return row|dict(verdict='unofficial' if row['note'] else '')
@@ -195,8 +195,8 @@ def leaderboard_table(
     rows = [_entry_row(k, v) for k,v in runs.items()]
     for part in groupby(rows, itemgetter(*SECTION)).values():
         for row,name in zip(part, recipe_names([runs[o['entry']][0] for o in part])): row['recipe'] = name
-    cols = ['entry','name',*SECTION,'recipe','n','mean','sd','low','high','published','above','difference','resolvable','p','verdict','seconds',
-        'images_s','device','note']
+    cols = ['entry','name',*SECTION,'recipe','n','mean','sd','low','high','published','above','difference','resolvable','p','verdict',
+        'seconds','images_s','device','note']
     return pd.DataFrame(rows, columns=cols).sort_values([*SECTION,'mean'], ascending=[True]*5+[False], ignore_index=True)
 
 def read_board(out):

@@ -579,7 +579,7 @@ TAG = re.compile(r'<(/?[^\s>/]+)')
 def test_any_text(board, capsys, monkeypatch):
     "Texts are shown as text: no control characters, no markup, no formula, no additional column"
     few = [o for o in board if o['seed']<2 and o['entry']!='cccc']
-    monkeypatch.setattr('fastopt.vision.results.svg_text', lambda fig: '<svg></svg>')
+    monkeypatch.setattr('fastopt.vision.results.svg_text', lambda fig, title: '<svg></svg>')
     monkeypatch.setattr('fastopt.vision.results.score_figure', lambda *args: None)
     known = {*TAG.findall(B.html_page(few))}
     @settings(max_examples=25, deadline=None, database=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
