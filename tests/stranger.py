@@ -171,7 +171,9 @@ def first_hour(tree, place, python=None):
     _do('clone', Step([shlex.join([*readme[:-1], str(tree), str(clone)])]))
     for name,step in plan(clone).items():
         if name=='install' and python: print(f'{name:<18} left out: the environment of {python}', flush=True)
-        elif name=='install': _do(name, step._replace(commands=[shlex.join([sys.executable, '-m', 'venv', str(place/'env')]), *step.commands]))
+        elif name=='install':
+            made = shlex.join([sys.executable, '-m', 'venv', str(place/'env')])
+            _do(name, step._replace(commands=[made, *step.commands]))
         else: _do(name, step)
     whole,total = (round(sum(v for k,v in o.items() if k not in INSTALL), 1) for o in (seconds, processors))
     print(f'beyond the install{whole:6.1f} s, {total:6.1f} s of the processors')

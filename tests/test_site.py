@@ -51,7 +51,8 @@ def test_the_first_page_counts_the_rules():
     assert (root/'nbs'/'site'/'index.md').read_text(encoding='utf-8').count(f'\n{len(named_rules())} optimizers for ')==1
 
 COLUMN = 736 # Pixels of a page's column, to which wider pictures are reduced
-SMALL = {'6fb1928c':'numbers in the cells of a map', '16d53e93':'ten panels', '37d81980':'a picture for a wider page, where 9 pixels are ensured'}
+SMALL = {'6fb1928c':'numbers in the cells of a map', '16d53e93':'ten panels',
+    '37d81980':'a picture for a wider page, where 9 pixels are ensured'}
 
 @pytest.mark.parametrize('nb', [o for o in BOOKS if 'fontsize=' in o.read_text(encoding='utf-8')], ids=lambda o: o.stem)
 def test_text_in_pictures_has_at_least_9_pixels(nb):

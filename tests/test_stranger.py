@@ -30,8 +30,8 @@ def test_every_command_is_on_a_page():
             assert stem in said or o.removeprefix('python ') in step.files, o
 
 @pytest.mark.parametrize('page,old', [('README.md','pip install git+'), ('README.md','```python\nfrom fastai'), ('README.md','```\nepoch'),
-    ('README.md','`fastopt-docs'), ('nbs/docs.ipynb',"pip install 'fastopt[docs]'"), ('nbs/tutorials/own_folder.ipynb','fastopt-train --data'),
-    ('nbs/tutorials/write_your_own_rule.ipynb','@term'), ('nbs/guides/check_your_optimizer.ipynb','check_optimizer(diffgrad)'),
+    ('README.md','`fastopt-docs'), ('nbs/docs.ipynb',"pip install 'fastopt[docs]'"),
+    ('nbs/tutorials/own_folder.ipynb','fastopt-train --data'), ('nbs/tutorials/write_your_own_rule.ipynb','@term'), ('nbs/guides/check_your_optimizer.ipynb','check_optimizer(diffgrad)'),
     ('nbs/guides/check_your_optimizer.ipynb','fastopt-check my_package'), ('nbs/guides/leaderboard_row.ipynb','fastopt-leaderboard export')])
 def test_a_page_that_lacks_a_step_is_named(page, old, tree):
     plan(tree)
@@ -58,7 +58,8 @@ def start(tree, tmp_path, code):
     "The script in a process of its own, where the example of the README starts with `code`"
     (tmp_path/'tmp').mkdir()
     change(tree, 'README.md', '```python\nfrom fastai', f'```python\n{code}\nfrom fastai')
-    for o in ('init -q', 'add -A', '-c user.name=x -c user.email=x@x.org commit -qm x'): subprocess.run(['git', *o.split()], cwd=tree, check=True)
+    commands = 'init -q', 'add -A', '-c user.name=x -c user.email=x@x.org commit -qm x'
+    for o in commands: subprocess.run(['git', *o.split()], cwd=tree, check=True)
     return subprocess.Popen([sys.executable, ROOT/'tests'/'stranger.py', tree, '--python', sys.executable], stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT, text=True, env={**os.environ, 'TMPDIR':str(tmp_path/'tmp')})
 
@@ -84,6 +85,7 @@ def test_ctrl_c_ends_everything_and_leaves_nothing(tree, tmp_path):
 def test_the_last_run_took_less_than_ten_minutes():
     run = json.loads(RECORD.read_text(encoding='utf-8'))
     beyond = {k:v for k,v in run['processors'].items() if k not in INSTALL}
-    assert [*run['seconds']]==[*run['processors']]==STEPS and min(beyond.values())>0, 'the steps have changed: run python tests/stranger.py --record'
+    said = 'the steps have changed: run python tests/stranger.py --record'
+    assert [*run['seconds']]==[*run['processors']]==STEPS and min(beyond.values())>0, said
     assert run['total']==pytest.approx(sum(beyond.values())) and run['total']<LIMIT==600
     assert re.fullmatch('[0-9a-f]{40}', run['commit']) and {'python','torch','fastai','fastopt'}<=run['versions'].keys()

@@ -181,9 +181,9 @@ def save_ledger(
     def p(o): return f'<p>{html.escape(o)}</p>'
     def cell(k, v): return str(v),str(v),(kinds.get(v, '') if k=='verdict' else '')
     rows = [{k: cell(k, r[k]) for k in _HEADS} for r in df.to_dict('records')]
+    picture = svg_text(plot_ledger(recs), 'Paired differences behind each verdict, with 95% intervals')
     parts = [p(f"{len(recs)} claims: {', '.join(f'{count[v]} {v}' for v in VERDICTS.values() if v in count)}. "
         f"Run on {'; '.join(where)}; networks and data are small, and the verdicts apply only to them."),
         p('Differences are paired by seed, with 95% intervals; filled marks are the questions of a claim, open diamonds are its controls.'),
-        svg_text(plot_ledger(recs), 'Paired differences behind each verdict, with 95% intervals'),
-        sortable_table(_HEADS, rows, tuple(_HEADS))]
+        picture, sortable_table(_HEADS, rows, tuple(_HEADS))]
     Path(path).write_text(html_document('Claims about optimizers', parts), encoding='utf-8')

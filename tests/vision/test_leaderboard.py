@@ -352,8 +352,11 @@ def test_the_page_of_the_repository_is_made_from_its_records():
 
 CHANGES = dict(opt=['adamw','ranger','diffgrad'], lr=[1e-3,8e-3], bs=[32,64], smoothing=[.1,.2], mixup=[0.,.4])
 
+ENTRIES = st.lists(st.fixed_dictionaries({}, optional={k:st.sampled_from(v) for k,v in CHANGES.items()}),
+    min_size=2, max_size=5, unique_by=str)
+
 @settings(max_examples=30, deadline=None, database=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(st.fixed_dictionaries({}, optional={k:st.sampled_from(v) for k,v in CHANGES.items()}), min_size=2, max_size=5, unique_by=str))
+@given(ENTRIES)
 def test_recipes_of_a_table_give_the_same_settings_in_the_same_order(board, changes):
     recs = [entry(board, **o) for o in changes]
     said = [dict(w.split('=') for w in o.split()[1:]) for o in B.recipe_names(recs)]
@@ -366,7 +369,8 @@ def test_networks_have_tables_of_their_own(board, capsys):
     for o in (dict(arch='xresnet18', sa=False), dict(arch='xresnet18', sa=True), dict(arch='small'), dict(arch='small', lr=2e-3)):
         B.add_record(entry(board, **same, **o), Path('runs/leaderboard.jsonl'))
     lb('show', 'base-2020')
-    heads = [f'imagenette, 64 pixels, 3 epochs: {o}' for o in ('small', 'xresnet18, Mish, MaxPool', 'xresnet18, Mish, MaxPool, self-attention')]
+    networks = 'small', 'xresnet18, Mish, MaxPool', 'xresnet18, Mish, MaxPool, self-attention'
+    heads = [f'imagenette, 64 pixels, 3 epochs: {o}' for o in networks]
     assert [o for o in capsys.readouterr().out.splitlines() if 'pixels' in o]==heads
     page = B.html_page([o for o in B.read_board('runs') if 'base' in o['name']])
     assert re.findall('<h2>(.*?)</h2>', page)==heads and '<td class="" data-v="lr=0.002">' in page
