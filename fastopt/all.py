@@ -2,8 +2,9 @@
 from fastopt.core.fastai_face import stepper
 from fastopt.core.registry import opts
 from fastopt.core.rules import (
-    Finite, NonNeg, Pos, Unit, Share, Count, Steps, Flag, Range, OneOf, Whole, zeros, Borrowed, Memo, Across, term, decay, shrink,
-    descend, maximize, Rule, Route, matrices, route, ema_, ema_sqr_, unbias, unbias_root, at_least, each, norm, mean, row_mean)
+    Finite, NonNeg, Pos, Unit, Share, Count, Steps, Flag, Range, OneOf, Whole, zeros, clone, Borrowed, Memo, Across, term, decay, shrink,
+    descend, maximize, Rule, Route, matrices, route, ema_, ema_sqr_, unbias, unbias_root, at_least, root, cond, larger, smaller, each,
+    norm, mean, row_mean)
 from fastopt.optim.adabelief import adabelief, adabelief_plain, adabelief_ams, AdaBelief, yogi, Yogi, laprop, LaProp
 from fastopt.optim.adam import adamw, adam, Adam, AdamW, amsgrad, AMSGrad, radam, radam_hold, RAdam
 from fastopt.optim.adam_mini import adam_mini, AdamMini

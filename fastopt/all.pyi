@@ -2,10 +2,11 @@
 from fastopt.core.fastai_face import (stepper as stepper)
 from fastopt.core.registry import (opts as opts)
 from fastopt.core.rules import (Finite as Finite, NonNeg as NonNeg, Pos as Pos, Unit as Unit, Share as Share, Count as Count, Steps as
-    Steps, Flag as Flag, Range as Range, OneOf as OneOf, Whole as Whole, zeros as zeros, Borrowed as Borrowed, Memo as Memo, Across as
-    Across, term as term, decay as decay, shrink as shrink, descend as descend, maximize as maximize, Rule as Rule, Route as Route, matrices
-    as matrices, route as route, ema_ as ema_, ema_sqr_ as ema_sqr_, unbias as unbias, unbias_root as unbias_root, at_least as at_least,
-    each as each, norm as norm, mean as mean, row_mean as row_mean)
+    Steps, Flag as Flag, Range as Range, OneOf as OneOf, Whole as Whole, zeros as zeros, clone as clone, Borrowed as Borrowed, Memo as Memo,
+    Across as Across, term as term, decay as decay, shrink as shrink, descend as descend, maximize as maximize, Rule as Rule, Route as
+    Route, matrices as matrices, route as route, ema_ as ema_, ema_sqr_ as ema_sqr_, unbias as unbias, unbias_root as unbias_root, at_least
+    as at_least, root as root, cond as cond, larger as larger, smaller as smaller, each as each, norm as norm, mean as mean, row_mean as
+    row_mean)
 from fastopt.optim.adabelief import (adabelief as adabelief, adabelief_plain as adabelief_plain, adabelief_ams as adabelief_ams, AdaBelief
     as AdaBelief, yogi as yogi, Yogi as Yogi, laprop as laprop, LaProp as LaProp)
 from fastopt.optim.adam import (adamw as adamw, adam as adam, Adam as Adam, AdamW as AdamW, amsgrad as amsgrad, AMSGrad as AMSGrad, radam as

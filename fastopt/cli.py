@@ -24,15 +24,15 @@ from importlib import import_module
 from inspect import signature
 from typing import Annotated
 from . import __version__
-from .names import check_choice
+from .names import RuleNames, check_choice
 
 # %% ../nbs/cli.ipynb #c6a53877
-OPTS = '''adabelief adabelief_ams adabelief_plain adadelta adafactor adagrad adam adam_clip adam_mini adamax adamod adamw adan
+OPTS = RuleNames('''adabelief adabelief_ams adabelief_plain adadelta adafactor adagrad adam adam_clip adam_mini adamax adamod adamw adan
     adan_no_prox adopt adoptw aggmo amsgrad asgd cautious_adamw cautious_lion dadapt_adam dadapt_adamw dadapt_sgd deepmemory
     demon_adam demon_adam_damped demon_adam_wolfe demon_sgdm diffgrad diffmod diffrgrad diffrgrad_hold lamb lamb_debiased laprop
     lars lion mars mars_adamw mars_lion momentum muon nadam nadamw nesterov prodigy prodigy_l2 qhadam qhadamw qhm radam radam_hold
     ranger ranger19 ranger20 ranger21 rangerqh rmsprop rmsprop_centered rprop schedulefree_adamw schedulefree_radam
-    schedulefree_sgd sgd sgd_clip sgdm_clip shampoo soap sophia stableadamw yellowfin yogi'''.split()
+    schedulefree_sgd sgd sgd_clip sgdm_clip shampoo soap sophia stableadamw yellowfin yogi'''.split())
 ARCHS,ENGINES = ['small','xresnet18','xresnet34','xresnet50'],['auto','eager','foreach','fused']
 RECIPES,DATASETS = ['script','base-2020','blur-2020','record-128-5'],['imagenette','imagewoof','imagewang']
 PIPELINES = ['fast','classic']
@@ -137,7 +137,7 @@ def run(
     noise:Annotated[int, dict(choices=[0,1,5,25,50])]=None, # Percentage of wrong training labels
     size:int=None, # Height and width of the images in pixels: 128, 192 or 256 on the board
     epochs:int=None, # Epochs: 5, 20, 80 or 200 on the board
-    opt:listed(FASTAI_OPTS+OPTS, 'The list of optimizers')=None, # Rule, or fastai.adam, fastai.rms, fastai.sgd, fastai.ranger
+    opt:listed(RuleNames(FASTAI_OPTS+OPTS), 'The list of optimizers')=None, # Rule, or fastai.adam, fastai.rms, fastai.sgd, fastai.ranger
     hypers:str='', # More hypers of the optimizer, such as k=5,alpha=.5
     lr:float=None, # Maximum learning rate
     wd:float=None, # Weight decay
@@ -387,7 +387,7 @@ def _polish(a):
     "Give action `a` a placeholder, and a help text with its choices and default"
     text,_,default = a.help.partition(' (default: ')
     if a.choices and len(','.join(map(str, a.choices)))>30:
-        names = 'names: fastopt-opts' if {*OPTS}<={*a.choices} else 'one of '+', '.join(a.choices)
+        names = 'names: fastopt-opts; or your own, module:name' if {*OPTS}<={*a.choices} else 'one of '+', '.join(a.choices)
         text,a.metavar = f'{text} ({names})',a.metavar or (METAVARS.get(a.dest, 'NAME') if a.option_strings else a.dest)
     elif not a.choices and a.option_strings and a.nargs!=0:
         if not a.metavar or a.metavar[0]=='(': a.metavar = METAVARS.get(a.dest) or BY_TYPE.get(a.type) or a.dest.upper()

@@ -31,8 +31,10 @@ def test_every_command_is_on_a_page():
 
 @pytest.mark.parametrize('page,old', [('README.md','pip install git+'), ('README.md','```python\nfrom fastai'), ('README.md','```\nepoch'),
     ('README.md','`fastopt-docs'), ('nbs/docs.ipynb',"pip install 'fastopt[docs]'"),
-    ('nbs/tutorials/own_folder.ipynb','fastopt-train --data'), ('nbs/tutorials/write_your_own_rule.ipynb','@term'), ('nbs/guides/check_your_optimizer.ipynb','check_optimizer(diffgrad)'),
-    ('nbs/guides/check_your_optimizer.ipynb','fastopt-check my_package'), ('nbs/guides/leaderboard_row.ipynb','fastopt-leaderboard export')])
+    ('nbs/tutorials/own_folder.ipynb','fastopt-train --data'),
+    ('nbs/tutorials/write_your_own_rule.ipynb','@term'), ('nbs/guides/check_your_optimizer.ipynb','check_optimizer(diffgrad)'),
+    ('nbs/guides/check_your_optimizer.ipynb','fastopt-check my_package'),
+    ('nbs/guides/leaderboard_row.ipynb','fastopt-leaderboard export')])
 def test_a_page_that_lacks_a_step_is_named(page, old, tree):
     plan(tree)
     change(tree, page, old, '…')

@@ -106,7 +106,7 @@ def load_state(engine, p, st, labelled=True):
     st,needs = unflatten_memos(own, st),['step', *own.state, *own.memos]
     if (lack := first(k for k in needs if k not in st)) and any(k in st for k in needs): raise ValueError(
         f"{name}: the state saved for a weight of shape {tuple(p.shape)} has no {lack!r}, "
-        f"only {', '.join(map(str, st))}; load a complete state_dict")
+        f"only {', '.join(map(str, st))}; load a complete state_dict, or rename the keys of another optimizer's")
     if not labelled and (alien := first(k for k in st if k not in (*needs, 'do_wd', 'force_train', 'comp', 'y', 'y_mom'))):
         raise foreign_state_error(rule, st)
     return {k: _entry(engine, p, k, v) for k,v in st.items()}

@@ -119,7 +119,8 @@ class Term:
         except (OSError, SyntaxError, TokenError): self.docs = {} # A function from a prompt, or a lambda, may have no readable source
         for o in (*self.state, *self.memos):
             if o in RESERVED or fullmatch('[crt][0-9]+', o):
-                raise ValueError(f"Term {self.__name__}: no state can be called {o!r}, which engines reserve; rename that parameter")
+                say = 'put it after the `*`, to be given the number of the step' if o in HOST else 'rename that parameter'
+                raise ValueError(f"Term {self.__name__}: no state can be called {o!r}, which engines reserve; {say}")
     def _check(self, ps):
         "Raise unless each of the parameters `ps` can be read as a tensor, a hyper or an option"
         for o in ps:
@@ -131,7 +132,8 @@ class Term:
                 f"put hypers after `*`: def {self.__name__}(u, *, {o.name}={o.default!r})")
             given = o.name in HOST or isinstance(o.annotation, Memo)
             if o.kind==o.KEYWORD_ONLY and o.default is o.empty and not given:
-                raise TypeError(f"{what} is a hyper without a default; give it one: {o.name}=0.9")
+                raise TypeError(f"{what} is a hyper without a default; give it one: {o.name}=0.9. "
+                    "The number of the step is called `step`")
     def __call__(self, *args, **kwargs): return self.f(*args, **kwargs)
     def __repr__(self): return self.__name__
     def __reduce__(self): return _find_term, (self.__module__, self.__qualname__)

@@ -120,7 +120,7 @@ def _kept(v):
 @patch
 def _placed(self:TorchOptimizer, args, hypers):
     "`hypers` together with the positional arguments `args`"
-    name = self.rule.__name__
+    name = type(self).__name__
     if len(args)>len(self.order):
         raise TypeError(f"{name} takes params, lr{''.join(f', {k}' for k in self.order)} as positional arguments; pass the rest by name")
     if both := first(k for k in self.order[:len(args)] if k in hypers):

@@ -18,7 +18,7 @@ from fastcore.basics import first, patch
 from fastcore.script import CliError
 from matplotlib.figure import Figure
 from .. import cli
-from ..core.registry import named_rules
+from ..core.registry import find_rule
 from .compare import (HEADINGS, QUESTIONS, Comparison, _band, _round, _table_of, compare, entries_of,
     expected_best, performance_profile)
 from .landscapes import optimizer_styles
@@ -153,7 +153,7 @@ def run_benchmark(
     def split(o): return [*filter(None, (o.split(',') if isinstance(o, str) else o))]
     names,opts = ([*TASKS] if tasks=='all' else split(tasks)),split(opts)
     for o in names: check_choice(o, list(TASKS), 'The list of tasks')
-    for o in opts: check_choice(o, list(named_rules()), 'The list of optimizers')
+    for o in opts: find_rule(o)
     check_choice(track, list(TRACKS), 'The list of tracks')
     check_choice(sched, list(SHAPES), 'The list of schedules')
     seeds = seeds if seeds is not None else 2 if tiny else 10

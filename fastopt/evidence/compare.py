@@ -28,7 +28,7 @@ from fastcore.basics import first, groupby, patch
 from fastcore.foundation import L
 from matplotlib.figure import Figure
 from scipy import optimize, stats
-from ..core.registry import named_rules
+from ..core.registry import find_rule, named_rules
 from ..core.rules import Rule
 from ..names import InputError, check_choice
 from ..training.flat_anneal import fit_fc # chkstyle: ignore - the default schedule
@@ -51,11 +51,11 @@ class Entry(NamedTuple):
     why:str = '' # What it controls for
 
 def as_entry(
-    o # A `Rule`, its name, a partial of one, any other opt_func, or an `Entry`
+    o # A `Rule`, its name (`module:name` for your own), a partial of one, any other opt_func, or an `Entry`
 ):
     "Convert `o` to an `Entry`"
     if isinstance(o, Entry): return o
-    if isinstance(o, str): return Entry(o, named_rules()[check_choice(o, list(named_rules()), 'The list of optimizers')])
+    if isinstance(o, str): return Entry(o, find_rule(o))
     if not callable(o): raise InputError(f'{o!r} does not make an optimizer; give a rule, its name, or a function of weights')
     f,kw = (o.func,o.keywords) if isinstance(o, partial) else (o,{})
     name = getattr(f, '__name__', type(f).__name__)
@@ -768,9 +768,8 @@ def save_html(self:Comparison,
     lr = 'without tuning' if self.tuned is None else f'tuned with {self.tuned.groupby("name").size().max()} trials each on a hold-out'
     picture = svg_text(self.plot(), f'{title}: {self.metric} after the last epoch, and by epoch')
     parts = [*p(self.verdict), picture, _table_of(self.table, HEADINGS), '<h2>Questions</h2>',
-        *p('Difference: the optimizer minus the other, for each seed. '
-            'Detectable: the true difference that would have been found in 4 of 5 such experiments.'),
-        _table_of(self.comparisons, QUESTIONS) if len(self.comparisons) else '', *p(f'{len(self.records)} runs {lr}, {made}.')]
+        *p('Difference: the optimizer minus the other, for each seed. Detectable: the true difference that would have been found in '
+            '4 of 5 such experiments.'), _table_of(self.comparisons, QUESTIONS) if len(self.comparisons) else '', *p(f'{len(self.records)} runs {lr}, {made}.')]
     Path(path).write_text(html_document(title, parts), encoding='utf-8')
 
 # %% ../../nbs/evidence/08_compare.ipynb #db012f2b

@@ -7,18 +7,15 @@ Docs: https://fastopt.github.io/fastopt/evidence/conformance.html.md"""
 # %% auto #0
 __all__ = ['checks', 'marks', 'Batches', 'body_and_head', 'flatten_weights', 'max_difference', 'wrap_opt_func', 'CheckFixture',
            'random_steps', 'set_known_hypers', 'format_numbers', 'SkipCheck', 'register_check', 'one_line_error',
-           'raised_by', 'suggest_fix', 'is_number', 'run_check', 'Report', 'check_optimizer', 'did_you_mean',
-           'nearby_value', 'fit_runs', 'step_one_weight', 'decayed_names', 'StepRecorder', 'CpuScaler', 'OverflowAt',
-           'raise_load_error', 'state_dtypes', 'copy_continues', 'wd_report', 'import_spec', 'check_from_spec',
-           'check_command']
+           'raised_by', 'suggest_fix', 'is_number', 'run_check', 'Report', 'check_optimizer', 'nearby_value',
+           'fit_runs', 'step_one_weight', 'decayed_names', 'StepRecorder', 'CpuScaler', 'OverflowAt',
+           'raise_load_error', 'state_dtypes', 'copy_continues', 'wd_report', 'check_from_spec', 'check_command']
 
 # %% ../../nbs/evidence/01_conformance.ipynb #23ec6e1d
-import io, pickle, pkgutil, random, sys, textwrap, warnings
+import io, pickle, random, sys, textwrap, warnings
 from contextlib import redirect_stdout
 from copy import deepcopy
-from difflib import get_close_matches
 from functools import partial
-from importlib import import_module
 from math import isfinite
 from numbers import Real
 from pathlib import Path
@@ -39,7 +36,7 @@ from fastcore.basics import first, patch
 from fastcore.script import CliError
 from .. import cli
 from ..core.fastai_face import FastOptimizer
-from ..names import print_json
+from ..names import did_you_mean, import_spec, print_json
 import fastopt.training.schedule_free # chkstyle: ignore - registers the callback of schedule-free rules
 from torch import nn
 from torch.amp import GradScaler
@@ -164,6 +161,7 @@ def suggest_fix(e, lab):
     if 'train mode' in text: return "Call the optimizer's `train()` and `eval()` in a callback, because a `Learner` calls neither."
     if 'Weights only load failed' in text:
         return "Put only tensors, numbers, strings, lists and dicts into `state_dict`, and no instances of your own classes."
+    if isinstance(e, NameError): return f"Correct the name {e.name!r} in the code of the optimizer, or import it."
     if raised_by(lambda: random_steps(*lab.bare(), n=1)):
         return "First make `step()` work on two matrices with dense float32 gradients; it already fails there."
     if raised_by(lab.learner().create_opt):
@@ -230,16 +228,15 @@ def check_optimizer(
     with TemporaryDirectory() as path:
         lab,rows = CheckFixture(opt_func, lr, path),{}
         rows[made] = run_check(lab, made)
+        wrong = rows[made][0] and raised_by(lambda: random_steps(*lab.bare(), n=1))
         for o in names:
-            if o!=made: rows[o] = run_check(lab, o) if rows[made][0] else (None, f'not tried: {made!r} failed', '')
+            if not rows[made][0] and o!=made: rows[o] = None,f'not tried: {made!r} failed',''
+            elif isinstance(wrong, (NameError, AttributeError)) and any(r[0] is False for r in rows.values()):
+                rows[o] = None,'not tried: the code of a step is wrong',''
+            elif o!=made: rows[o] = run_check(lab, o)
     if made not in names and rows[made][0]: del rows[made]
     df = Report([(k, *v) for k,v in rows.items()], columns=['check', 'passed', 'what happened', 'how to fix'])
     return df.astype({'passed': 'boolean'})
-
-def did_you_mean(name, names):
-    "`; did you mean …?` if one of `names` is similar, otherwise a full stop"
-    near = get_close_matches(name, list(names), 1, 0.5)
-    return f'; did you mean {near[0]!r}?' if near else '.'
 
 # %% ../../nbs/evidence/01_conformance.ipynb #ee4f98dd
 @register_check('made with groups', "Accept `opt_func(params, lr=…)` with `params` a list of lists of weights, one group each.")
@@ -656,27 +653,6 @@ def wd_report(
             decayed,why = _decayed(p, wd, marked, isinstance(opt, OptimWrapper), p in norms_and_biases)
             rows.append((names.get(p, '?'), i, tuple(p.shape), float(wd) if decayed else 0., decayed, why))
     return Report(rows, columns=['weight', 'group', 'shape', 'wd', 'decayed', 'why'])
-
-# %% ../../nbs/evidence/01_conformance.ipynb #15cf4b76
-def _names(mod): return [o.name for o in pkgutil.iter_modules(mod and getattr(mod, '__path__', []))]
-
-def import_spec(
-    spec # Of the form `module:attribute`
-):
-    "Import the object that `spec` names"
-    name,_,attr = spec.partition(':')
-    if not name or not attr: raise CliError(f"{spec!r} is not of the form module:attribute, as in torch.optim:Adagrad")
-    mod = None
-    for i,part in enumerate(name.split('.')):
-        here = '.'.join(name.split('.')[:i+1])
-        try: mod,parent = import_module(here),mod
-        except ModuleNotFoundError as e:
-            if e.name!=here: raise CliError(f"{here} needs the module {e.name!r}, which is not installed") from None
-            within = f"{mod.__name__} has no module" if mod else "There is no module"
-            raise CliError(f"{within} {part!r}{did_you_mean(part, _names(mod))}") from None
-        except Exception as e: raise CliError(f"{here} cannot be imported: {type(e).__name__}: {e}") from None
-    if not hasattr(mod, attr): raise CliError(f"{name} has no {attr!r}{did_you_mean(attr, [o for o in dir(mod) if not o.startswith('_')])}")
-    return getattr(mod, attr)
 
 # %% ../../nbs/evidence/01_conformance.ipynb #c7f8dfa2
 @cli.declared(cli.check)

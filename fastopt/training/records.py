@@ -74,7 +74,7 @@ def make_run_folder(
     name:str # Name of the run, which follows the time
 ):
     "Make a new folder for a run in `out`, and return its path"
-    stem = Path(out)/f'{time.strftime("%Y%m%d-%H%M%S")}-{name}'
+    stem = Path(out)/f'{time.strftime("%Y%m%d-%H%M%S")}-{name.replace(":", ".")}' # Windows has no files with a colon
     try:
         stem.parent.mkdir(parents=True, exist_ok=True)
         for i in count(1):

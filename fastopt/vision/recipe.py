@@ -18,9 +18,9 @@ from fastai.learner import AvgSmoothLoss
 from fastai.vision.all import *
 from fastai.vision.models import xresnet
 from torch.amp import GradScaler, autocast
-from ..names import InputError, check_choice, unknown_name
+from ..names import InputError, RuleNames, check_choice, unknown_name
 import fastopt.optim.all # chkstyle: ignore - registers the rules for `named_rules`
-from ..core.registry import named_rules
+from ..core.registry import find_rule, named_rules
 from ..training.flat_anneal import *
 import fastopt.training.schedule_free # chkstyle: ignore - registers the callback of schedule-free rules
 from ..training.records import check_numbers
@@ -69,9 +69,9 @@ def parse_hypers(text):
 # %% ../../nbs/vision/02_recipe.ipynb #7c9877de
 def _check_settings(cfg):
     "Return `cfg` if its settings are valid"
-    for k,names in (('dataset',DATASETS), ('opt',[*FASTAI_OPTS, *named_rules()]), ('sched',SCHEDS), ('arch',ARCHS), ('act',ACTS),
+    for k,names in (('dataset',DATASETS), ('opt',RuleNames([*FASTAI_OPTS, *named_rules()])), ('sched',SCHEDS), ('arch',ARCHS), ('act',ACTS),
         ('pool',POOLS), ('crop',('random','resize')), ('precision',('fp32','fp16','bf16')), ('pipeline',PIPELINES)):
-        check_choice(cfg[k], list(names), f'--{k}')
+        check_choice(cfg[k], names, f'--{k}')
     check_numbers(cfg, size=1, epochs=1, bs=2, lr=0, holdout=0, limit=cfg['bs'], pct_start=0, mixup=0, sh=0, smoothing=0)
     for k,hi in dict(holdout=.9, pct_start=1, sh=1, smoothing=1).items():
         if cfg[k] is not None and cfg[k]>hi: raise InputError(f'--{k} {cfg[k]} is too large; give {hi} or less')
@@ -144,7 +144,7 @@ def recipe_optimizer(
     how:str='auto' # Engine of fastopt
 ):
     "The `opt_func` that `cfg` names, with its hypers"
-    f = FASTAI_OPTS.get(cfg['opt']) or named_rules()[cfg['opt']]
+    f = FASTAI_OPTS.get(cfg['opt']) or find_rule(cfg['opt'])
     given = {k:cfg[k] for k in HYPERS if cfg[k] is not None and (k!='beta' or cfg[k])}|cfg['hypers']
     if cfg['opt'] in FASTAI_OPTS: return partial(f, **given)
     known = [*f.hypers, *f.options]

@@ -18,13 +18,14 @@ from matplotlib.ticker import PercentFormatter
 from inspect import signature
 from .. import cli
 from ..files import atomic_write
+from ..core.registry import find_rule
 from ..names import InputError, check_choice
 from ..training.flat_anneal import *
 from ..training.records import (abbreviate, check_numbers, command_line, device_name, exclusive_lock, git_commit, interruptible,
     is_interactive, make_run_folder, package_versions, running_record, save_record, use_threads)
 from ..training.resume import *
 from .images import balanced_subset, image_source
-from .recipe import named_rules, small_convnet
+from .recipe import small_convnet
 
 # %% ../../nbs/vision/03_train.ipynb #19f24c92
 def source_loaders(
@@ -56,8 +57,7 @@ def make_opt_func(
 ):
     "The rule called `opt` with its hypers, as an `opt_func` for fastai's `Learner`"
     hypers = dict(lr=default_lrs.get(opt, 8e-3) if lr is None else lr, wd=wd)
-    return partial(named_rules()[check_choice(opt, list(named_rules()), '--opt')], how=how,
-        **{k:v for k,v in hypers.items() if v is not None})
+    return partial(find_rule(opt, '--opt'), how=how, **{k:v for k,v in hypers.items() if v is not None})
 
 # %% ../../nbs/vision/03_train.ipynb #07ee983d
 def make_learner(
@@ -154,7 +154,7 @@ def describe_run(
     name = f'{args["opt"]}-{Path(args["data"]).resolve().name.split(".")[0]}'
     return dict(name=name, command=command_line('fastopt-train', args), args=args, seed=args['seed'],
         started=time.strftime('%Y-%m-%d %H:%M:%S %z'), device=device_name(), versions=package_versions(), commit=git_commit(), data=info,
-        rule=repr(named_rules()[args['opt']]), hypers=dict(learn.opt.hypers[0]), weights=sum(p.numel() for p in learn.model.parameters()))
+        rule=repr(find_rule(args['opt'])), hypers=dict(learn.opt.hypers[0]), weights=sum(p.numel() for p in learn.model.parameters()))
 
 # %% ../../nbs/vision/03_train.ipynb #489d5bd4
 def fit_and_record(
