@@ -767,9 +767,10 @@ def save_html(self:Comparison,
     made = '; '.join(f'on {d} with PyTorch {v}, fastopt at {c}' for d,v,c in who)
     lr = 'without tuning' if self.tuned is None else f'tuned with {self.tuned.groupby("name").size().max()} trials each on a hold-out'
     picture = svg_text(self.plot(), f'{title}: {self.metric} after the last epoch, and by epoch')
+    questions = _table_of(self.comparisons, QUESTIONS) if len(self.comparisons) else ''
     parts = [*p(self.verdict), picture, _table_of(self.table, HEADINGS), '<h2>Questions</h2>',
         *p('Difference: the optimizer minus the other, for each seed. Detectable: the true difference that would have been found in '
-            '4 of 5 such experiments.'), _table_of(self.comparisons, QUESTIONS) if len(self.comparisons) else '', *p(f'{len(self.records)} runs {lr}, {made}.')]
+            '4 of 5 such experiments.'), questions, *p(f'{len(self.records)} runs {lr}, {made}.')]
     Path(path).write_text(html_document(title, parts), encoding='utf-8')
 
 # %% ../../nbs/evidence/08_compare.ipynb #db012f2b

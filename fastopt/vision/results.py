@@ -178,8 +178,8 @@ def _entry_row(entry, runs):
     known = PUBLISHED[(PUBLISHED[DISCIPLINE]==[a[k] for k in DISCIPLINE]).all(axis=1)]
     row = {k:a[k] for k in DISCIPLINE}|dict(entry=entry, name=runs[0]['name'], network=network_text(a), n=n, mean=mean, sd=sd,
         low=mean-half, high=mean+half, dataset=facts.get('official') or facts.get('folder') or a['dataset'],
-        device=', '.join(sorted({o['device'] for o in runs})), seconds=np.mean([o['seconds'] for o in runs]), images_s=np.median([o['images_s'] for o in runs]),
-        note='; '.join(sorted({k:0 for o in runs for k in o['reasons']})))
+        device=', '.join(sorted({o['device'] for o in runs})), seconds=np.mean([o['seconds'] for o in runs]),
+        images_s=np.median([o['images_s'] for o in runs]), note='; '.join(sorted({k:0 for o in runs for k in o['reasons']})))
     if not len(known) or row['note']: return row|dict(verdict='unofficial' if row['note'] else '')
     o = known.iloc[0]
     diff,least,p = welch_test(mean, sd, n, o.published, o.sd, 1 if math.isnan(o.runs) else int(o.runs))
