@@ -123,7 +123,8 @@ def test_help_names_where_optimizers_are_listed(prog, capsys, monkeypatch):
 def test_defaults_are_shown(capsys, monkeypatch):
     out = ' '.join(help_of('fastopt-federate', capsys, monkeypatch).split())
     assert '(default: False)' not in out
-    assert all(f'{o})' in out for o in ('(default: 0', '(default: 1.0', '(names: fastopt-opts; or your own, module:name; default: momentum'))
+    shown = '(default: 0', '(default: 1.0', '(names: fastopt-opts; or your own, module:name; default: momentum'
+    assert all(f'{o})' in out for o in shown)
 
 # ---- lists of commands and optimizers
 
