@@ -22,7 +22,7 @@ from hypothesis import HealthCheck, settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 from memory import DTYPES, FINE, HARM, LAYOUTS, RULES, SHAPES, Wrapped
 
-SEQUENCES = int(os.environ.get('FASTOPT_SEQUENCES', 240))
+SEQUENCES = int(os.environ.get('FASTOPT_SEQUENCES', 80))
 HOWS,SEEN = ('eager', 'foreach', 'fused', 'auto'),Counter()
 SUBJECTS = *HOWS,'numba' # What a test can train with: an engine, or `fused` with kernels of Numba
 

@@ -89,6 +89,7 @@ def test_model_of_a_tree_predicts(tree):
     with warnings.catch_warnings(record=True): learn = load_learner(quick(tree, epochs=4, lr=1e-2)/'model.pkl')
     with learn.no_bar(): assert [learn.predict(tree/'val'/c/'3.png')[0] for c in ('blue','red')]==['blue','red']
 
+@pytest.mark.usefixtures('usual_kernels')
 @pytest.mark.parametrize('opt', T.named_rules())
 def test_every_rule_trains(tree, opt):
     rec = record(quick(tree, opt=opt, how='auto'))
