@@ -4,14 +4,13 @@ from functools import partial
 import pandas as pd, pytest, torch
 from cover import met
 from fastai.optimizer import Adam, Optimizer, OptimWrapper, l2_reg, ranger, sgd_step
-from fastcore.basics import groupby
 from fastcore.script import CliError
 from fastopt.optim.adam import adamw
 from fastopt.evidence.conformance import CheckFixture, check_from_spec, check_optimizer, checks
 from fastopt.evidence.conformance import import_spec, run_check, wd_report, wrap_opt_func
 from fastopt.core.fastai_face import FastOptimizer
 from fastopt.core.rules import matrices, route
-from rules_under_test import RULES, TORCH
+from rules_under_test import KINDS, kind, RULES, TORCH
 from torch import nn
 
 pytestmark = pytest.mark.filterwarnings('ignore:load_learner')
@@ -23,13 +22,6 @@ TORCHS = {'only numbers in hypers', 'frozen weights rest'} # PyTorch's own optim
 NO_MOM = {'fit_one_cycle', 'fine_tune'} # They schedule `mom`, and OptimWrapper raises KeyError if an optimizer has none
 
 CLASSES = {o.rule.named: o for o in TORCH.values()} | {f'torch.optim.{o.__name__}': o for o in (torch.optim.AdamW, torch.optim.Adagrad)}
-
-def kind(rule):
-    "What a check could notice of a rule, apart from its numbers"
-    return ('mom' in rule.hypers, 'wd' in rule.hypers, rule.elementwise, any(t.across for t in rule.terms), 'slow' in rule.state,
-        any(t.__name__.startswith('schedulefree') for t in rule.terms))
-
-KINDS = groupby(RULES, lambda o: kind(RULES[o]))
 
 def by_default(o, name, way):
     """Every kind of rule is tested with every check, which its rules share, each with at least a quarter: as opt_funcs or, a third of them,
