@@ -82,7 +82,6 @@ DEFAULT_COMPILED = COMPILED[0], COMPILED[3], COMPILED[4]
 @pytest.mark.parametrize('name,dtype', covering(COMPILED, DEFAULT_COMPILED), ids=str)
 def test_torch_compile_backend(name, dtype, monkeypatch):
     monkeypatch.setitem(fused.backends, 'cpu', TorchLauncher)
-    monkeypatch.setattr('torch._inductor.config.cpp_cache_precompile_headers', False) # That takes longer than a few kernels save
     def run(how): return trained(RULES[name], how, dtype, shapes=SOME, **STRONG)
     assert far(run('fused'), run('eager')) < TOLERANCE[dtype]
 
