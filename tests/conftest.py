@@ -36,7 +36,7 @@ def pytest_collection_modifyitems(config, items):
     config.whole_files = {o.path.name for o in items} if not any('::' in o for o in config.args) else set()
 
 def pytest_terminal_summary(terminalreporter, exitstatus, config):
-    """Print the properties that tests count, and what ran in full: `checks` is how many of all rules x checks passed, and `changes` is how
+    """Print the properties that tests count, and what ran in full: `checks` is how many rules x checks ran and passed, and `changes` is how
     many changes x engines occurred and how often"""
     passed = terminalreporter.getreports('passed')
     properties = [o for r in passed+terminalreporter.getreports('failed') for o in r.user_properties]

@@ -1,10 +1,18 @@
 "Shared by tests: every named rule, weights of awkward shapes, a short training run"
 import fastopt.all as fastopt_all, torch
+from fastcore.basics import groupby
 from fastopt.core.engine import Engine
 from fastopt.core.rules import Rule
 
 RULES = {n:o for n,o in vars(fastopt_all).items() if isinstance(o, Rule)}
 TORCH = {n:o for n,o in vars(fastopt_all).items() if isinstance(o, type) and issubclass(o, torch.optim.Optimizer) and o.rule}
+
+def kind(rule):
+    "What a training could notice of a rule, apart from its numbers"
+    return ('mom' in rule.hypers, 'wd' in rule.hypers, rule.elementwise, any(t.across for t in rule.terms), 'slow' in rule.state,
+        any(t.__name__.startswith('schedulefree') for t in rule.terms))
+
+KINDS = groupby(RULES, lambda o: kind(RULES[o])) # Kind -> names
 
 SOME = (7,), (6, 5), (3, 2, 3, 3) # Enough if the memory layout of weights does not matter
 

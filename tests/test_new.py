@@ -21,7 +21,7 @@ def copy_tree(to):
 
 def python(tree, *args, cwd=None):
     "Run Python with the modules of `tree`, in its root or in the folder `cwd`"
-    env = os.environ | dict(PYTHONPATH=os.pathsep.join([str(tree), str(tree/'tests')]), PYTHONDONTWRITEBYTECODE='1')
+    env = os.environ | dict(PYTHONPATH=os.pathsep.join([str(tree), str(tree/'tests')]))
     return subprocess.run([sys.executable, '-W', 'ignore', *args], cwd=cwd or tree, env=env, capture_output=True, text=True)
 
 COMMAND = '-c', 'from fastopt.cli import fastopt_new; fastopt_new()'

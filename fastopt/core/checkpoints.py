@@ -10,6 +10,7 @@ __all__ = ['FORMAT', 'label', 'check_label', 'foreign_state_error', 'on_host', '
 # %% ../../nbs/core/06_checkpoints.ipynb #d08aa2c3
 import torch
 from copy import deepcopy
+from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from math import isnan
 from fastcore.basics import first
@@ -19,6 +20,7 @@ from .rules import as_number, zeros
 # %% ../../nbs/core/06_checkpoints.ipynb #9e073d86
 FORMAT = 1 # Version of the checkpoint format; increases when an older fastopt could no longer read it
 
+@lru_cache
 def _version():
     try: return version('fastopt')
     except PackageNotFoundError: return 'unknown'

@@ -80,10 +80,9 @@ def unmodified(rule):
 
 CASES = [(m, r, how) for m,r in PAIRS for how in ('foreach', 'fused')]
 def by_default(name, rule, how):
-    "Each pair gets one engine; kernels are expensive, so every fourth pair of a rule gets one, or the one with fewer kernels"
+    "Each pair gets one engine; kernels are expensive, so one modifier of each rule gets them, and the next rule the next modifier"
     mine = [m for m,r in PAIRS if r==rule]
-    every = min(4, len(mine))
-    return (how=='fused')==((mine.index(name) + list(RULES).index(rule))%every==0)
+    return (how=='fused')==(mine.index(name)==list(RULES).index(rule)%len(mine))
 DEFAULT = {o for o in CASES if by_default(*o)}
 
 def with_kernel(o): return after(MODIFIERS[o[0]](RULES[o[1]]), 'fused')

@@ -10,7 +10,7 @@ from fastopt.evidence.conformance import CheckFixture, check_from_spec, check_op
 from fastopt.evidence.conformance import import_spec, run_check, wd_report, wrap_opt_func
 from fastopt.core.fastai_face import FastOptimizer
 from fastopt.core.rules import matrices, route
-from rules_under_test import RULES, TORCH
+from rules_under_test import KINDS, kind, RULES, TORCH
 from torch import nn
 
 pytestmark = pytest.mark.filterwarnings('ignore:load_learner')
@@ -23,19 +23,23 @@ NO_MOM = {'fit_one_cycle', 'fine_tune'} # They schedule `mom`, and OptimWrapper 
 
 CLASSES = {o.rule.named: o for o in TORCH.values()} | {f'torch.optim.{o.__name__}': o for o in (torch.optim.AdamW, torch.optim.Adagrad)}
 
+def by_default(o, name, way):
+    """Every kind of rule is tested with every check, which its rules share, each with at least a quarter: as opt_funcs or, a third of them,
+    as classes; both ways for checks that OptimWrapper fails, which say nothing about a rule"""
+    if o not in RULES: return True
+    alike,i = KINDS[kind(RULES[o])],list(checks).index(name)
+    n = min(4, len(alike))
+    if (alike.index(o)+i)%n: return False
+    third = o in CLASSES and (alike.index(o)//n+i)%3==0
+    return third if way=='class' else not third or name in WRAPPED|NO_MOM
+
 def engine_of(o, name):
-    """The properties of a face hold for every engine: an eighth of the checks use the engine that it chooses, the others the one with the
+    """The properties of a face hold for every engine: some of the checks use the engine that it chooses, the others the one with the
     shortest steps"""
-    return 'auto' if o not in RULES or (list(RULES).index(o) + list(checks).index(name))%8==0 else 'eager'
+    return 'auto' if o not in RULES or (list(RULES).index(o) + list(checks).index(name))%7==0 else 'eager'
 
 ALL = [(o, name, way, how) for way,os in (('rule', RULES), ('class', CLASSES)) for o in os for name in checks
     for how in (('auto', 'eager') if o in RULES else ('auto',))]
-
-def by_default(o, name, way):
-    """Every rule is tested with every check, as an opt_func or, a third of them, as a class; both ways for checks that OptimWrapper fails,
-    which say nothing about a rule"""
-    third = o in CLASSES and (list(CLASSES).index(o) + list(checks).index(name))%3==0
-    return o not in RULES or third if way=='class' else not third or name in WRAPPED|NO_MOM
 
 FULL = pytest.mark.parametrize('full', [False, pytest.param(True, marks=pytest.mark.full)], ids=['default', 'full'])
 
@@ -75,8 +79,10 @@ def test_torch_classes_do_what_optim_wrapper_lets_them(name, full, record_proper
     for o in NO_MOM & {*failed.index}:
         assert failed['what happened'][o].endswith('`before_batch`: mom (raised by `_set_hyper` in optimizer.py)')
 
-def test_every_two_of_rule_check_way_and_engine_meet_by_default():
-    assert met([o for o in ALL if by_default(*o[:3]) and engine_of(*o[:2])==o[3]])==met(ALL)
+def test_every_two_of_kind_check_way_and_engine_meet_by_default():
+    def of_kinds(cases): return [(kind(RULES[o]) if o in RULES else o, *rest) for o,*rest in cases]
+    default = [o for o in ALL if by_default(*o[:3]) and engine_of(*o[:2])==o[3]]
+    assert {o for o,*_ in default}=={o for o,*_ in ALL} and met(of_kinds(default))==met(of_kinds(ALL))
 
 # ---- every check finds its fault
 

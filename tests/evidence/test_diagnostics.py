@@ -1,6 +1,6 @@
 """Callbacks of `evidence.diagnostics`: training with them equals training without them, and what they measure does not depend on how the
-training runs: in 16 bits, in parts of a batch, in two processes. This file is also the script that `accelerate launch` runs"""
-import os, re, socket, subprocess, sys
+training runs: in 16 bits, in parts of a batch, in two processes. This file is also the script of those two"""
+import os, re, sys
 from functools import partial
 from pathlib import Path
 import numpy as np, pytest, torch
@@ -22,6 +22,7 @@ from fastopt.evidence.loss_plane import flat_weights
 from fastopt.optim.adamod import deepmemory
 from fastopt.optim.diffgrad import friction
 from fastopt.training.gradient_release import ReleaseGrads
+from ranks import ranks
 from torch import nn
 from torch.amp import GradScaler, autocast
 
@@ -148,31 +149,20 @@ def main(path):
     torch.distributed.barrier()
     os._exit(0) # Without destructors, because gloo's threads sometimes abort a process that exits normally
 
-def port():
-    with socket.socket() as s:
-        s.bind(('127.0.0.1', 0))
-        return s.getsockname()[1]
-
 @pytest.fixture(scope='module')
-def ranks(tmp_path_factory):
-    "What each of two processes measured, from one launch"
+def two(tmp_path_factory):
+    "What each of two processes measured"
     path = tmp_path_factory.mktemp('ranks')
-    cmd = [sys.executable, '-m', 'accelerate.commands.launch', '--multi_gpu', '--num_processes', f'{WORLD}', '--num_machines', '1',
-        '--mixed_precision', 'no', '--dynamo_backend', 'no', '--main_process_ip', '127.0.0.1', '--main_process_port', f'{port()}', __file__,
-        path]
-    env = {**os.environ, 'ACCELERATE_USE_CPU':'true', 'CUDA_VISIBLE_DEVICES':'', 'GLOO_SOCKET_IFNAME':'lo'}
-    res = subprocess.run(list(map(str, cmd)), env=env, capture_output=True, text=True, timeout=300)
-    assert not res.returncode, res.stdout[-2000:] + res.stderr[-6000:]
+    ranks(__file__, main, path, world=WORLD)
     return [torch.load(path/f'{i}.pth') for i in range(WORLD)]
 
-@pytest.mark.long
 @pytest.mark.parametrize('name', CASES)
-def test_two_processes_as_one(ranks, name):
+def test_two_processes_as_one(two, name):
     one = measured(name)
-    for rows in ranks:
-        two = CASES[name][1]()
-        two.rows = rows[name]
-        alike(two, one, 1e-9)
+    for rows in two:
+        its = CASES[name][1]()
+        its.rows = rows[name]
+        alike(its, one, 1e-9)
 
 # ---- measurements
 

@@ -5,7 +5,7 @@ from fastopt.core.engine import DROP, Engine, compute_dtype
 from fastopt.optim.lookahead import centralize
 from fastopt.all import opts
 from fastopt.core.registry import state_floats
-from cover import in_turn
+from cover import covering, in_turn
 from kernels import BUILT
 from rules_under_test import RULES, SOME, far, weights
 
@@ -87,13 +87,19 @@ def remains(f, slope, rule, start, lr, steps, hypers):
         engine.step([([p], {**hypers, 'lr':lr*(1-t/steps)})], state)
     return (f(p.detach())/f(start)).item()
 
-@pytest.mark.parametrize('name', RULES)
-def test_solves_a_parabola_and_rosenbrocks_valley(name):
+# By default a rule descends into the valley if that is not slow, and otherwise on the parabola
+PROBLEMS = [(name, where) for name in RULES for where in ('parabola', 'valley')]
+DEFAULT_PROBLEMS = {(name, 'parabola' if name in SLOW_IN_VALLEY else 'valley') for name in RULES}
+
+@pytest.mark.parametrize('name,where', covering(PROBLEMS, DEFAULT_PROBLEMS))
+def test_solves_a_parabola_and_rosenbrocks_valley(name, where):
     rule,(a,b),few = RULES[name],LR.get(name, (0.3, 0.3)),FEW.get(name, {})
-    start = torch.ones(12 if centralize in rule.terms else (4, 3), dtype=torch.float64) # Centralization keeps the mean of a row
-    assert remains(parabola, parabola_slope, rule, start, a, 500 if name in SLOW else 250, few) <= 1e-5
-    start = torch.tensor([-1.2, 1.], dtype=torch.float64)
-    assert remains(valley, valley_slope, rule, start, b, 2500 if name in SLOW_IN_VALLEY else 1000, few) <= 1e-3
+    if where=='parabola':
+        start = torch.ones(12 if centralize in rule.terms else (4, 3), dtype=torch.float64) # Centralization keeps the mean of a row
+        assert remains(parabola, parabola_slope, rule, start, a, 500 if name in SLOW else 250, few) <= 1e-5
+    else:
+        start = torch.tensor([-1.2, 1.], dtype=torch.float64)
+        assert remains(valley, valley_slope, rule, start, b, 2500 if name in SLOW_IN_VALLEY else 1000, few) <= 1e-3
 
 @pytest.mark.parametrize('name', RULES)
 def test_zero_gradients_leave_weights_alone(name):
@@ -105,15 +111,14 @@ def test_zero_gradients_leave_weights_alone(name):
         assert all(torch.isfinite(t).all() for st in state for t in st.values() if isinstance(t, torch.Tensor)), how
     if name in RESTLESS: assert far(joined(move(rule, ps, zeros, **{RESTLESS[name]: 0.1})[0]), joined(ps))
 
-@pytest.mark.parametrize('name', RULES)
-def test_permuted_weights_make_permuted_steps(name):
+@pytest.mark.parametrize('name,how', in_turn(RULES, ENGINES))
+def test_permuted_weights_make_permuted_steps(name, how):
     rule,p = RULES[name],torch.randn(6, 6, dtype=torch.float64) # Square; elsewhere some of SOAP's directions are arbitrary
     grads,entries,rows = noise([p], 12),torch.randperm(36),torch.randperm(6)
     def permuted(t): return t.flatten()[entries].view_as(t) if rule.elementwise else t[rows]
-    for how in ENGINES:
-        (a,),_ = move(rule, [p], grads, how)
-        (b,),_ = move(rule, [permuted(p)], [[permuted(g)] for g, in grads], how)
-        assert far(b, permuted(a)) < 1e-12, how
+    (a,),_ = move(rule, [p], grads, how)
+    (b,),_ = move(rule, [permuted(p)], [[permuted(g)] for g, in grads], how)
+    assert far(b, permuted(a)) < 1e-12
 
 @pytest.mark.parametrize('name', RULES)
 def test_scaled_gradients(name):
@@ -127,34 +132,32 @@ def test_scaled_gradients(name):
 @pytest.fixture
 def threads():
     before = torch.get_num_threads()
-    yield dict(eager=1, foreach=1, fused=2)
+    yield torch.set_num_threads
     torch.set_num_threads(before)
 
-@pytest.mark.parametrize('name', RULES)
-def test_steps_are_the_same_to_the_bit(name, threads):
-    for how,n in threads.items():
-        torch.set_num_threads(n)
-        ps = [torch.randn(s) for s in ((40, 25, 40) if n>1 else (8, 5, 8), (7,), (3, 5))] # Large enough for two threads
-        grads = noise(ps, 7)
-        a,b = (move(RULES[name], ps, grads, how) for _ in range(2))
-        assert all(map(torch.equal, a[0], b[0])), how
-        for st,other in zip(a[1], b[1]):
-            assert all(torch.equal(v, other[k]) if isinstance(v, torch.Tensor) else v==other[k] for k,v in st.items()), how
+@pytest.mark.parametrize('name,how', in_turn(RULES, ENGINES))
+def test_steps_are_the_same_to_the_bit(name, how, threads):
+    if how=='fused': threads(2)
+    ps = [torch.randn(s) for s in ((40, 25, 40) if how=='fused' else (8, 5, 8), (7,), (3, 5))] # Large enough for two threads
+    grads = noise(ps, 7)
+    a,b = (move(RULES[name], ps, grads, how) for _ in range(2))
+    assert all(map(torch.equal, a[0], b[0]))
+    for st,other in zip(a[1], b[1]):
+        assert all(torch.equal(v, other[k]) if isinstance(v, torch.Tensor) else v==other[k] for k,v in st.items())
 
-@pytest.mark.parametrize('name', RULES)
-def test_state_keeps_its_dtype_shape_and_device(name):
+@pytest.mark.parametrize('name,how', in_turn(RULES, ENGINES))
+def test_state_keeps_its_dtype_shape_and_device(name, how):
     rule = RULES[name]
     for dtype in (torch.float64, torch.float32, torch.bfloat16):
         ps = [p.detach() for p in weights(dtype, shapes=None if dtype==torch.float32 else [*SOME, (), (0,)])]
-        for how in ENGINES:
-            after,state = move(rule, ps, noise(ps, 6), how, 'kahan')
-            for p,a,st in zip(ps, after, state):
-                its,ct = rule.rule_of(p),compute_dtype(dtype)
-                assert (a.dtype, a.shape, a.device)==(p.dtype, p.shape, p.device)
-                want = {k:(f(p.to(ct)).shape, ct) for k,f in its.state.items()} | (dict(comp=(p.shape, dtype)) if dtype in DROP else {})
-                got = {k:(v.shape, v.dtype) for k,v in st.items() if isinstance(v, torch.Tensor)}
-                assert got==want and all(st[k].device==p.device and not st[k].requires_grad for k in got), (dtype, how)
-                assert st.keys()=={*want, *its.memos, 'step'}
+        after,state = move(rule, ps, noise(ps, 6), how, 'kahan')
+        for p,a,st in zip(ps, after, state):
+            its,ct = rule.rule_of(p),compute_dtype(dtype)
+            assert (a.dtype, a.shape, a.device)==(p.dtype, p.shape, p.device)
+            want = {k:(f(p.to(ct)).shape, ct) for k,f in its.state.items()} | (dict(comp=(p.shape, dtype)) if dtype in DROP else {})
+            got = {k:(v.shape, v.dtype) for k,v in st.items() if isinstance(v, torch.Tensor)}
+            assert got==want and all(st[k].device==p.device and not st[k].requires_grad for k in got), dtype
+            assert st.keys()=={*want, *its.memos, 'step'}
 
 @pytest.fixture(scope='module')
 def table(): return opts()

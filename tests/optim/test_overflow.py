@@ -9,6 +9,7 @@ from fastopt.core.program import record
 from fastopt.core.registry import OVERFLOWS
 from fastopt.core.rules import Rule, descend, each, ema_, ema_sqr_, term
 from fastopt.optim.lookahead import centralize
+from cover import in_turn
 from rules_under_test import RULES, far
 
 pytestmark = pytest.mark.usefixtures('usual_kernels')
@@ -47,8 +48,13 @@ def burst(size, at):
         return g
     return f
 
+BURSTS = list(product((1e19, 1e20, 1e30, 3e38), (0, 6)))
+# Every two of size, step and engine meet
+IN_TURN = {o: ('foreach', 'fused')[(i//2+i)%2] for i,o in enumerate(BURSTS)}
+
+@pytest.mark.parametrize('full', [False, pytest.param(True, marks=pytest.mark.full)], ids=['default', 'full'])
 @pytest.mark.parametrize('name', RULES)
-def test_weights_stay_finite_after_huge_gradients_unless_the_registry_names_the_rule(name):
+def test_weights_stay_finite_after_huge_gradients_unless_the_registry_names_the_rule(name, full):
     """Bursts of 1e19 to 3e38 before and after the state has been filled, in 12 steps because SOAP rotates its axes after every tenth
 
     The same bursts were given to PyTorch 2.14's Adafactor and SGD, and to code of the authors or of earlier ports: lessw2020's
@@ -58,12 +64,13 @@ def test_weights_stay_finite_after_huge_gradients_unless_the_registry_names_the_
     sums for the next, tolerates 1e19. SOAP and MARS stay finite here where they do not there: SOAP from 1e20 on, once its axes have
     been rotated, and MARS from 2.5e38 on."""
     limit,survived = OVERFLOWS.get(name, (math.inf, ''))[0],True
-    for size,at in product((*[1e19]*(limit<1e20), 1e20, 1e30, 3e38), (0, 6)):
+    for size,at in BURSTS[0 if limit<1e20 else 2:]:
         shapes = FEW if name in OVERFLOWS and size<limit else FEW+LONG # Sums over rows are larger than an entry
-        ok = [after(RULES[name], how, burst(size, at), 12, shapes)[0].isfinite() for how in ENGINES]
-        if size<limit: assert ok[0].all(), (size, at)
-        assert torch.equal(ok[1], ok[0]) and torch.equal(ok[2], ok[0]), (size, at)
-        survived &= bool(ok[0].all())
+        other = [o for o in ENGINES[1:] if (o==IN_TURN[size, at])!=full]
+        ok,*others = [after(RULES[name], how, burst(size, at), 12, shapes)[0].isfinite() for how in ('eager', *other)]
+        if size<limit: assert ok.all(), (size, at)
+        assert all(torch.equal(o, ok) for o in others), (size, at, other)
+        survived &= bool(ok.all())
     assert survived==(name not in OVERFLOWS)
 
 @pytest.mark.parametrize('lowp', ['plain', 'kahan', 'stochastic'])
@@ -187,28 +194,27 @@ def nothing(t, p): return torch.zeros(p.shape)
 def denormal(t, p): return noise(t, p)*1e-40
 def half(t, p): return noise(t, p) * (torch.arange(p.numel()).view(p.shape)%2)
 
-@pytest.mark.parametrize('name', RULES)
-def test_zeros_and_denormals(name):
+@pytest.mark.parametrize('name,how', in_turn(RULES, ENGINES))
+def test_zeros_and_denormals(name, how):
     rule = RULES[name]
-    for how in ENGINES:
-        for g,start in ((nothing, torch.zeros), (denormal, torch.randn), (half, torch.zeros), (noise, lambda s: torch.randn(s)*1e-40)):
-            ps,state = after(rule, how, g, 7, start=start)
-            assert ps.isfinite().all(), (how, g.__name__)
-            assert tensors_of(state).isfinite().all(), (how, g.__name__)
-    if 'eps' not in rule.hypers or 0. not in rule.ranges['eps']: return
-    nans = [after(rule, how, half, 7, eps=0.)[0].isnan() for how in ENGINES] # Some rules compute 0/0
-    assert torch.equal(nans[1], nans[0]) and torch.equal(nans[2], nans[0])
+    for g,start in ((nothing, torch.zeros), (denormal, torch.randn), (half, torch.zeros), (noise, lambda s: torch.randn(s)*1e-40)):
+        ps,state = after(rule, how, g, 7, start=start)
+        assert ps.isfinite().all(), g.__name__
+        assert tensors_of(state).isfinite().all(), g.__name__
+
+@pytest.mark.parametrize('name,how', in_turn([k for k,o in RULES.items() if 0. in o.ranges.get('eps', ())], ENGINES[1:]))
+def test_without_eps_the_same_numbers_are_0_by_0(name, how):
+    want,got = (after(RULES[name], o, half, 7, eps=0.)[0].isnan() for o in ('eager', how))
+    assert torch.equal(got, want)
 
 # ---- weights without entries
 
-@pytest.mark.parametrize('name', RULES)
-def test_weights_without_entries(name):
+@pytest.mark.parametrize('name,how', in_turn(RULES, ENGINES))
+def test_weights_without_entries(name, how):
     empty = [(0,), (0, 3), (3, 0), (0, 3, 3, 3), (4, 0, 2)]
-    for how in ENGINES:
-        alone = [after(RULES[name], how, noise, 2, [o])[1] for o in empty]
-        together,state = after(RULES[name], how, noise, 7, [*empty, *FEW])
-        assert torch.isfinite(together).all(), how
-        assert all(tensors_of(o).isfinite().all() for o in (*alone, state)), how
+    alone = [after(RULES[name], how, noise, 2, [o])[1] for o in empty]
+    together,state = after(RULES[name], how, noise, 7, [*empty, *FEW])
+    assert torch.isfinite(together).all() and all(tensors_of(o).isfinite().all() for o in (*alone, state))
     assert far(after(RULES[name], 'eager', noise, 7)[0], together)<1e-5 or name in ('sgd_clip', 'sgdm_clip', 'adam_clip')
 
 # ---- clips of few weights

@@ -1,26 +1,44 @@
 "Replays every recorded trajectory of each rule, from the whole collection if it is next to the project and otherwise from the subset here"
 import json, numpy as np
 from collections import Counter
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 import pytest
 from cases import RULES
+from fastcore.basics import groupby
 from fastopt.core.registry import replayed_cases
 from kernels import Ahead
-from replay import UNKNOWN, find, main, owner, replay
+from replay import UNKNOWN, WAYS, arrays, dtypes_of, find, judge, main, owner, replay
 
 TESTS = Path(__file__).parents[1]
 NEWER = TESTS.parents[1]/'shared'/'reference2026'
 ROOTS = [o for o in (TESTS/'reference', TESTS.parents[1]/'shared'/'reference') if (o/'index.json').exists()]
 
-def replayed(name, engine=None): return list(replay(ROOTS[-1], [name], engine, ('primary', 'port')))
+def by_default(i, engine):
+    "The first case of each optimizer is replayed on every engine, the others on eager and, in turn, on one of the other two"
+    return not i or engine in ('eager', ('foreach', 'fused')[i%2])
 
-AHEAD = Ahead(partial(replayed, engine='fused'), RULES, size=1) # Most cases have hypers that need a kernel of their own
+@lru_cache
+def collection():
+    "The index of the recordings, the gradients, and for each optimizer its cases"
+    index = json.loads((ROOTS[-1]/'index.json').read_text())
+    trusted = [k for k,v in sorted(index['cases'].items()) if v['trust'] in ('primary', 'port')]
+    return index,arrays(ROOTS[-1]/'gradients.npz'),groupby(trusted, lambda k: index['cases'][k]['optimizer'])
 
+def replayed(name, engines=tuple(WAYS), full=False):
+    "Error over tolerance, or what is wrong, for each case, engine and dtype of those that run by default or, in `full`, of the others"
+    index,grads,cases = collection()
+    return {(case, o, dtype): judge(ROOTS[-1], index, grads, case, o, dtype) for i,case in enumerate(cases[name]) for o in engines
+        if by_default(i, o)!=full for dtype in dtypes_of(index['cases'][case], o) if dtype in index['cases'][case]['dtypes']}
+
+# Most cases have hypers that need a kernel of their own
+AHEAD = {full: Ahead(partial(replayed, engines=['fused'], full=full), RULES, size=1) for full in (False, True)}
+
+@pytest.mark.parametrize('full', [False, pytest.param(True, marks=pytest.mark.full)], ids=['default', 'full'])
 @pytest.mark.parametrize('name', RULES)
-def test_replay(name):
-    with AHEAD(name): errors = {(case, engine, dtype): err for _,case,engine,dtype,err in replayed(name)}
-    assert errors, f'no case of {name} was replayed'
+def test_replay(name, full):
+    with AHEAD[full](name): errors = replayed(name, full=full)
+    assert errors or full, f'no case of {name} was replayed'
     assert all(not isinstance(o, str) and o<=1 for o in errors.values()), {k:v for k,v in errors.items() if isinstance(v, str) or not v<=1}
 
 beside = pytest.mark.skipif(len(ROOTS)<2, reason='the whole collection is not next to the project')

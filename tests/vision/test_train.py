@@ -8,8 +8,10 @@ from fastcore.basics import first
 from PIL import Image
 from fastopt.cli import parser
 from fastopt.vision import images as I, train as T
+from cover import covering
 from forked import Forked
 from pictures import paint
+from rules_under_test import KINDS, RULES
 
 CMD = [sys.executable, '-m', 'fastopt.vision.train']
 
@@ -90,7 +92,12 @@ def test_model_of_a_tree_predicts(tree):
     with warnings.catch_warnings(record=True): learn = load_learner(quick(tree, epochs=4, lr=1e-2)/'model.pkl')
     with learn.no_bar(): assert [learn.predict(tree/'val'/c/'3.png')[0] for c in ('blue','red')]==['blue','red']
 
-@pytest.mark.parametrize('opt', T.named_rules())
+# By default every kind of rule, and of those with many rules every third
+OPTS = [(o,) for o in T.named_rules()]
+DEFAULT_OPTS = {(o,) for names in KINDS.values() for o in names[::3]} | {(o,) for o in T.named_rules().keys()-RULES.keys()}
+
+@pytest.mark.usefixtures('usual_kernels')
+@pytest.mark.parametrize(['opt'], covering(OPTS, DEFAULT_OPTS))
 def test_every_rule_trains(tree, opt):
     rec = record(quick(tree, opt=opt, how='auto'))
     assert rec['status']=='done' and rec['epochs'][0]['valid_loss']<10 and rec['rule']==repr(T.named_rules()[opt])
