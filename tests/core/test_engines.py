@@ -234,6 +234,17 @@ def test_nan_in_one_of_a_stack_stays_there(name, options):
         good,bad = stacked_run(name, options, how),stacked_run(name, options, how, bad=1)
         for i,(p,q) in enumerate(zip(good, bad)): assert q.isnan().all() if i%3==1 else far(q, p) <= TOLERANCE[torch.float64], (how, i)
 
+@pytest.mark.parametrize('dtype', [torch.bfloat16, torch.float16])
+def test_rounding_piece_by_piece_is_rounding_at_once(dtype, monkeypatch):
+    "For every layout, with NaN and infinities"
+    monkeypatch.setattr(engine, 'DITHERED', 7)
+    x = torch.randn(2, 3, 5, 4)*torch.logspace(-3, 3, 4)
+    x[0,0,0] = torch.tensor([torch.nan, torch.inf, -torch.inf, 0.])
+    for y in (x, x.to(memory_format=torch.channels_last), x.permute(3, 1, 0, 2), x[:,:,::2], x[:0]):
+        got,dense = engine.dither(y, dtype, 12345),y if engine.is_dense(y) else y.contiguous()
+        want = engine.dither_flat(engine.flat_view(dense), dtype, 12345).as_strided(dense.shape, dense.stride())
+        assert torch.equal(got.nan_to_num(7., 8., 9.), want.nan_to_num(7., 8., 9.)) and torch.equal(got.to(dtype).to(got.dtype).isnan(), y.isnan())
+
 SMOOTH = dict(exp=torch.exp, log=torch.log, sqrt=torch.sqrt, sigmoid=torch.sigmoid, softplus=torch.nn.functional.softplus)
 
 @pytest.mark.parametrize('backend', ['foreach', CppLauncher, NumbaLauncher], ids=lambda o: getattr(o, '__name__', o))

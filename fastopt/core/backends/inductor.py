@@ -11,7 +11,7 @@ __all__ = ['SPELLING', 'torch_source', 'torch_build', 'TorchLauncher']
 import hashlib, torch
 from functools import lru_cache
 from .base import ARITHMETIC, Launcher, formulas
-from ..engine import dither
+from ..engine import dither_flat
 from ..memory import flat_view
 
 # %% ../../../nbs/core/backends/04_inductor.ipynb #03aaf7ad
@@ -32,7 +32,7 @@ def torch_source(k):
 @lru_cache(maxsize=None)
 def torch_build(source, dtype, wdtype):
     "Compile the PyTorch `source` for state of `dtype` and weights of `wdtype`, and return its function `kernel`"
-    ns = dict(torch=torch, F=dtype, W=wdtype, dither=dither)
+    ns = dict(torch=torch, F=dtype, W=wdtype, dither=dither_flat)
     exec(compile(source, f'<fastopt {hashlib.sha256(source.encode()).hexdigest()[:12]}>', 'exec'), ns)
     return torch.compile(ns['kernel'], dynamic=True, fullgraph=True)
 
