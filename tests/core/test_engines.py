@@ -231,8 +231,7 @@ def test_equal_matrices_in_a_stack_are_treated_as_alone(name, options):
 def test_nan_in_one_of_a_stack_stays_there(name, options):
     for how in ('foreach', 'fused'):
         good,bad = stacked_run(name, options, how),stacked_run(name, options, how, bad=1)
-        for i,(p,q) in enumerate(zip(good, bad)):
-            assert q.isnan().all() if i%3==1 else far(q, p) <= TOLERANCE[torch.float64], (how, i)
+        for i,(p,q) in enumerate(zip(good, bad)): assert q.isnan().all() if i%3==1 else far(q, p) <= TOLERANCE[torch.float64], (how, i)
 
 @pytest.mark.parametrize('dtype', [torch.float32, torch.float64, torch.bfloat16])
 def test_foreach_cuts_between_rows_and_into_flat_pieces(dtype, monkeypatch):
