@@ -31,7 +31,7 @@ def wanted(name, dtype, lowp): return trained(RULES[name], 'eager', dtype, lowp,
 @lru_cache(maxsize=None)
 def got(*case):
     *which,how = case
-    compiled = USUAL_KERNELS if case in DEFAULT else OTHER_KERNELS
+    compiled = USUAL_KERNELS if tuple(which) in usual else OTHER_KERNELS
     with compiled(tuple(which)) if how=='fused' else nullcontext(): return trained(RULES[which[0]], how, *which[1:], **STRONG)
 
 @pytest.mark.parametrize('name,dtype,lowp,how', covering(ALL, DEFAULT), ids=str)
