@@ -584,7 +584,7 @@ def api_page(
         if kind_of(o)=='rule': return o.info['doc']
         if kind_of(o)=='optimizer': return f'`{o.rule.__name__}` for PyTorch'
         return _text(o.__doc__).split('\n\n')[0] if kind_of(o)!='class' or '__doc__' in vars(o) else ''
-    def _rows(os): return table([('name', 'kind', 'description'), *((_role(k), kind_of(o), _said(o)) for k,o in os)], 'api')
+    def _rows(os): return _table([('name', 'kind', 'description'), *((_role(k), kind_of(o), _said(o)) for k,o in os)], 'api')
     every = {id(o) for o in vars(import_module('fastopt.all')).values()}
     typed = {id(o):(k, o) for k,o in objects.items() if id(o) in every}.values()
     lines = ['# Reference', '> All public names, what they do and where they are explained',
