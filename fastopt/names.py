@@ -22,7 +22,10 @@ def unknown_name(
 ):
     "The message for a `name` that `what` does not have, with the nearest of `valid`"
     near = get_close_matches(name, valid, 1, 0.5)
-    return f"{what} has no {name!r}{f'; did you mean {near[0]!r}?' if near else '.'} It has: {', '.join(valid)}"
+    said = f"{what} has no {name!r}{f'; did you mean {near[0]!r}?' if near else '.'}"
+    if len(valid)<=20: return f"{said} It has: {', '.join(valid)}"
+    if what.endswith(('optimizers', '--opt', 'list of rules')): return f'{said} (all: fastopt-opts)'
+    return f"{said} It has: {', '.join(valid[:20])} … and {len(valid)-20} more"
 
 # %% ../nbs/names.ipynb #f1446bea
 class InputError(CliError, ArgumentTypeError): "What was asked for cannot be done; the message says why, and what can"
