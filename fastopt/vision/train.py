@@ -185,7 +185,8 @@ def few_batches(
     "Advice if `asked` leaves fewer than 4 batches in an epoch and a smaller number leaves more, otherwise `None`"
     n,better = dls.train.n,default_bs(dls.train.n)
     if asked is None or len(dls.train)>=4 or better>=asked: return
-    rest = f', and {n%dls.bs} are left out' if n%dls.bs else ''
+    left = n%dls.bs
+    rest = f', and {left} {"is" if left==1 else "are"} left out' if left else ''
     return f'{n} training images give {_batches(dls)}{rest}; try --bs {better}'
 
 # %% ../../nbs/vision/03_train.ipynb #489d5bd4
