@@ -248,8 +248,8 @@ def learnt_nothing(record, src):
     shares = counts/counts.sum()
     loss,lr,usual = last['valid_loss'],record['args']['lr'],default_lrs.get(record['args']['opt'], 8e-3)
     finite = loss is not None and math.isfinite(loss)
-    guess = -(shares*np.log(shares)).sum()*(1-1e-5) # The loss has the rounding errors of 32 bits
-    if finite and (loss<guess or round(last['accuracy']*counts.sum())>counts.max()): return
+    guess = -(shares*np.log(shares)).sum()*(1-1e-5) # Loss and accuracy have the rounding errors of 32 bits
+    if finite and (loss<guess or last['accuracy']*counts.sum()>counts.max() + .1): return
     what = f'is {loss:.3g}, and {last["accuracy"]:.1%} of the validation images are classified correctly' if finite else 'is not finite'
     way = f'A lower --lr may help: {lr:g} was used, and {usual:g} is the default' if lr>usual else 'More --epochs, a smaller --bs or another --lr may help'
     if not finite: return f'The training diverged: its loss {what}. {way}'
@@ -264,7 +264,7 @@ def run_training(
     if began: args = AttrDict(args, **began['args'], resume=args.resume)
     check_numbers(args, epochs=1, size=1, bs=2, limit=1)
     opt,src = make_opt_func(args.opt, args.lr, args.wd, args.how),image_source(args.data, args.strict, args.valid_pct, args.seed)
-    if src.skipped: print(f'Left out {len(src.skipped)} images that cannot be decoded: {abbreviate(src.skipped)}')
+    if src.skipped: print(f'Left out {len(src.skipped)} image{"s"*(len(src.skipped)>1)} that cannot be decoded: {abbreviate(src.skipped)}')
     if began and src.fingerprint!=began['data']['fingerprint']:
         raise InputError(f'--resume {path}: the images in {args.data} have changed since; restore them, or start a new run')
     known = dict(size=args.size or src.size, arch=args.arch or src.arch, lr=opt.keywords['lr'])
