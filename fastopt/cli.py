@@ -347,8 +347,9 @@ def worker(
 METAVARS = dict(hypers='K=V,...', lrs='LR,...', url='URL', path='FILE', peers='HOST:PORT,...', tasks='NAME,...', opts='NAME,...',
     only='NAME,...', shapes='NAME,...', scale='N,...', arch='NAME', name='NAME') # Placeholders in help; others come from the type
 BY_TYPE = {int:'N', float:'X', bool_arg:'true|false'}
-EXAMPLES = dict(train='--data FOLDER --valid-pct 0.2 --opt ranger', bench='--tasks digits --opts lion --tiny', bench_step='--only adamw --quick',
-    check='torch.optim:Adagrad', run='base-2020 --opt diffgrad --runs 5', tune='base-2020 --lrs 1e-3,4e-3', speed='base-2020 --data digits',
+EXAMPLES = dict(train='--data FOLDER --valid-pct 0.2 --opt ranger', bench='--tasks digits --opts lion --tiny',
+    bench_step='--only adamw --quick', check='torch.optim:Adagrad', run='base-2020 --opt diffgrad --runs 5',
+    tune='base-2020 --lrs 1e-3,4e-3', speed='base-2020 --data digits',
     show='imagenette', compare='4f1c 9ab2', export='board.html', presets='--json', federate='--strategy fedfix --clients 20 --opt adamw',
     collaborate='--mixing nna --attack alie', docs='--out _docs', new='mymomentum', commands='train', opts="'ada*'")
 

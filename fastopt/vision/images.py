@@ -276,10 +276,10 @@ def image_source(
     if data=='digits':
         if valid_pct is not None: raise InputError('the digits have their own split; leave out --valid-pct')
         return digits_source()
-    path = Path(data).expanduser()
+    path,lacks = Path(data).expanduser(),'There is no such file or folder, and the list of data sets'
     try:
         if data in archives_160: path = untar_data(archives_160[data])
-        elif not path.exists(): check_choice(str(data), ['digits', *archives_160], 'There is no such file or folder, and the list of data sets')
+        elif not path.exists(): check_choice(str(data), ['digits', *archives_160], lacks)
         return folder_source(extract_archive(path) if path.is_file() else path, strict, valid_pct, seed)
     except OSError as e: raise InputError(f'Cannot read --data {data}: {e}') from e
 

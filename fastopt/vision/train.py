@@ -127,7 +127,8 @@ def plot_curves(
     acc.yaxis.set_major_formatter(PercentFormatter(1))
     rate.plot(steps, rec.lrs, c='#30638e')
     final = f': {vals[-1][2]:.2%}' if vals else ''
-    for ax,name,ys in ((loss,'Loss',() if log else [*losses, *vals.itemgot(1)]), (acc,f'Validation accuracy{final}',()), (rate,'Learning rate',rec.lrs)): _axes(ax, name, ys)
+    both = () if log else [*losses, *vals.itemgot(1)]
+    for ax,name,ys in ((loss,'Loss',both), (acc,f'Validation accuracy{final}',()), (rate,'Learning rate',rec.lrs)): _axes(ax, name, ys)
     return fig
 
 # %% ../../nbs/vision/03_train.ipynb #5a080459
@@ -251,7 +252,8 @@ def learnt_nothing(record, src):
     guess = -(shares*np.log(shares)).sum()*(1-1e-5) # Loss and accuracy have the rounding errors of 32 bits
     if finite and (loss<guess or last['accuracy']*counts.sum()>counts.max() + .1): return
     what = f'is {loss:.3g}, and {last["accuracy"]:.1%} of the validation images are classified correctly' if finite else 'is not finite'
-    way = f'A lower --lr may help: {lr:g} was used, and {usual:g} is the default' if lr>usual else 'More --epochs, a smaller --bs or another --lr may help'
+    way = (f'A lower --lr may help: {lr:g} was used, and {usual:g} is the default' if lr>usual else
+        'More --epochs, a smaller --bs or another --lr may help')
     if not finite: return f'The training diverged: its loss {what}. {way}'
     return f'The network has learnt nothing: its loss {what}, no better than guessing. {way}'
 

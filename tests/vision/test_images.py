@@ -31,13 +31,12 @@ def fp(images): return fingerprint(images)
 
 # ---- paths
 
-TAKE_PATHS = dict(find_splits=lambda o: o, folder_source=lambda o: o, fingerprint=lambda o: o, image_source=lambda o: o, resolve_data=lambda o: o,
-    extract_archive=lambda o: pack(o, o.with_suffix('.tgz')), noisy_labels=lambda o: o)
+TAKE_PATHS = ['find_splits', 'folder_source', 'fingerprint', 'image_source', 'resolve_data', 'extract_archive', 'noisy_labels']
 
 @pytest.mark.parametrize('name', TAKE_PATHS)
 def test_a_path_may_be_a_string(name, tree):
     "And one that does not exist raises an error of one line that names it"
-    f,path = getattr(I, name),TAKE_PATHS[name](tree)
+    f,path = getattr(I, name),pack(tree, tree.with_suffix('.tgz')) if name=='extract_archive' else tree
     if name=='noisy_labels':
         f = partial(f, noise=5)
         (tree/'noisy_set.csv').write_text('path,noisy_labels_5\ntrain/red/0.png,blue\n')
@@ -53,8 +52,7 @@ def test_all_functions_that_take_a_path_are_tried():
     takes = {k for k,o in first_.items() if o and o.name in ('path', 'fname', 'data', 'dest') and isinstance(getattr(I, k), FunctionType)}
     assert takes=={*TAKE_PATHS, 'digits_folder', 'image_digest'}
 
-def test_a_folder_to_create_may_be_a_string(tmp_path):
-    assert (I.digits_folder(str(tmp_path/'new'/'digits'))/'train').is_dir()
+def test_a_folder_to_create_may_be_a_string(tmp_path): assert (I.digits_folder(str(tmp_path/'new'/'digits'))/'train').is_dir()
 
 @pytest.mark.parametrize('pct', [None, .2])
 def test_a_folder_that_is_not_there(pct, tree):
