@@ -73,12 +73,14 @@ FILE,DIR = Annotated[str, dict(metavar='FILE')],Annotated[str, dict(metavar='DIR
 
 # %% ../nbs/cli.ipynb #a6233255
 def train(
-    data:str='digits', # `digits`, `imagenette`, `imagewoof`, a folder with `train` and `val` in it, or an archive of one
+    # `digits`, `imagenette`, `imagewoof`, or a folder or archive of images: a folder for each class, with --valid-pct, or the same
+    # in `train` and in `val`
+    data:str='digits',
     opt:listed(OPTS, 'The list of optimizers')='diffgrad', # Optimizer
     lr:float=None, # Learning rate of the flat phase; by default one that suits `opt`
     epochs:int=5, # Passes over the training images
     size:int=None, # Height and width of the images in pixels; by default 8 for the digits, otherwise 64
-    bs:int=64, # Images per batch
+    bs:int=None, # Images per batch; by default 64, or fewer if there would be less than 10 batches in an epoch
     arch:listed(ARCHS, 'The list of networks')=None, # Network; by default small for the digits, otherwise xresnet18
     wd:float=None, # Weight decay; by default that of `opt`
     seed:int=42, # Seed of everything random
@@ -86,7 +88,7 @@ def train(
     limit:int=None, # Train on this many images only
     out:DIR='runs', # Create the folder of this run in it
     strict:bool=False, # Fail if an image cannot be decoded; by default such images are left out
-    valid_pct:float=None, # Fraction of the images to validate on, for a folder of classes without `train` and `val`
+    valid_pct:float=None, # Fraction of the images to validate on, such as 0.2, for a folder of classes without `train` and `val`
     resume:DIR=None # Continue the interrupted run in this folder; all settings come from its record
 ):
     "Train a network on images and keep its record and curves. The folder of the run also gets the model"
@@ -345,8 +347,9 @@ def worker(
 METAVARS = dict(hypers='K=V,...', lrs='LR,...', url='URL', path='FILE', peers='HOST:PORT,...', tasks='NAME,...', opts='NAME,...',
     only='NAME,...', shapes='NAME,...', scale='N,...', arch='NAME', name='NAME') # Placeholders in help; others come from the type
 BY_TYPE = {int:'N', float:'X', bool_arg:'true|false'}
-EXAMPLES = dict(train='--data FOLDER --opt ranger --epochs 5', bench='--tasks digits --opts lion --tiny', bench_step='--only adamw --quick',
-    check='torch.optim:Adagrad', run='base-2020 --opt diffgrad --runs 5', tune='base-2020 --lrs 1e-3,4e-3', speed='base-2020 --data digits',
+EXAMPLES = dict(train='--data FOLDER --valid-pct 0.2 --opt ranger', bench='--tasks digits --opts lion --tiny',
+    bench_step='--only adamw --quick', check='torch.optim:Adagrad', run='base-2020 --opt diffgrad --runs 5',
+    tune='base-2020 --lrs 1e-3,4e-3', speed='base-2020 --data digits',
     show='imagenette', compare='4f1c 9ab2', export='board.html', presets='--json', federate='--strategy fedfix --clients 20 --opt adamw',
     collaborate='--mixing nna --attack alie', docs='--out _docs', new='mymomentum', commands='train', opts="'ada*'")
 

@@ -32,19 +32,22 @@ def unknown_name(
     valid:list # The names that there are
 ):
     "The message for a `name` that `what` does not have, with the nearest of `valid`"
-    return f"{what} has no {name!r}{did_you_mean(name, valid)} It has: {', '.join(valid)}"
+    said = f"{what} has no {name!r}{did_you_mean(name, valid)}"
+    if len(valid)<=20: return f"{said} It has: {', '.join(valid)}"
+    return f"{said} It has: {', '.join(valid[:20])} … and {len(valid)-20} more"
 
 # %% ../nbs/names.ipynb #f1446bea
 class InputError(CliError, ArgumentTypeError): "What was asked for cannot be done; the message says why, and what can"
 
 def check_choice(
     name:str, # What the user typed
-    names:list, # What there is; its attribute `also`, if any, ends the message
+    names:list, # What there is; if it has an attribute `also`, that stands for the list in the message
     what:str # What `names` are
 ):
     "`name`, if it is one of `names`"
-    if name not in names: raise InputError(unknown_name(what, name, sorted(names)) + getattr(names, 'also', ''))
-    return name
+    if name in names: return name
+    also = getattr(names, 'also', '')
+    raise InputError(f'{what} has no {name!r}{did_you_mean(name, names)}{also}' if also else unknown_name(what, name, sorted(names)))
 
 # %% ../nbs/names.ipynb #5be1d002
 def _names(mod): return [o.name for o in iter_modules(mod and getattr(mod, '__path__', []))]
@@ -70,7 +73,7 @@ def import_spec(
 # %% ../nbs/names.ipynb #5be1d005
 class RuleNames(list):
     "Names of rules; `module:name`, a rule of your own, counts as one of them"
-    also = '; a rule of your own is given as module:name'
+    also = ' (all: fastopt-opts; a rule of your own: module:name)'
     def __contains__(self, name): return ':' in name or super().__contains__(name)
 
 # %% ../nbs/names.ipynb #468cfa4b

@@ -168,6 +168,7 @@ _create_opt = Learner.create_opt # Somebody else may have patched it
 @patch
 def create_opt(self:Learner):
     "Create the optimizer as fastai does, then call the functions in `after_create_opt`"
+    if isinstance(f := self.opt_func, str): raise TypeError(f"opt_func={f!r} is a name; give the optimizer itself: opt_func={f}")
     _create_opt(self)
     for f in after_create_opt.values(): f(self)
 

@@ -23,10 +23,18 @@ from ..names import InputError, check_choice
 from ..training.records import abbreviate, exclusive_lock, is_interactive
 
 # %% ../../nbs/vision/00_images.ipynb #38e197ec
+def _as_folder(path):
+    "`path`, which may be a string, as a `Path`; an error if it is not a folder that can be read"
+    path = Path(path).expanduser()
+    try: next(path.iterdir(), None)
+    except OSError as e: raise InputError(f'Cannot read --data {path}: {e.strerror}; give an existing folder of images') from e
+    return path
+
 def find_splits(
     path:Path # Folder of a data set, or the folder around it
 ):
     "The training folder and the validation folder at `path`, or one level below"
+    path = _as_folder(path)
     roots = [path, *sorted(o for o in path.iterdir() if o.is_dir())]
     root = first(o for o in roots if (o/'train').is_dir())
     if not root: raise InputError(f'{path} has no folder `train`; put images in {path}/train/CLASS/ and {path}/val/CLASS/')
@@ -136,7 +144,8 @@ def extract_archive(
     cache:Path=None # Where to unpack; fastai's data folder if `None`
 ):
     "Return the folder with the content of archive `fname`, unpacked if necessary"
-    cache = Path(cache or fastai_path('data'))
+    fname,cache = Path(fname),Path(cache or fastai_path('data'))
+    if not fname.is_file(): raise InputError(f'There is no archive {fname}; give an existing tar or zip archive')
     dest = cache/f'{fname.name.split(".")[0]}-{_digest(fname)}'
     if dest.exists(): return dest
     cache.mkdir(parents=True, exist_ok=True)
@@ -236,6 +245,7 @@ def folder_source(
     seed:int=42 # Seed of the selection by `valid_pct`
 ):
     "The source of the image files in `path`"
+    path = _as_folder(path)
     if valid_pct is None:
         try: dirs = find_splits(path)
         except InputError as e:
@@ -266,10 +276,10 @@ def image_source(
     if data=='digits':
         if valid_pct is not None: raise InputError('the digits have their own split; leave out --valid-pct')
         return digits_source()
-    path = Path(data).expanduser()
+    path,lacks = Path(data).expanduser(),'There is no such file or folder, and the list of data sets'
     try:
         if data in archives_160: path = untar_data(archives_160[data])
-        elif not path.exists(): check_choice(data, ['digits', *archives_160], 'There is no such file or folder, and the list of data sets')
+        elif not path.exists(): check_choice(str(data), ['digits', *archives_160], lacks)
         return folder_source(extract_archive(path) if path.is_file() else path, strict, valid_pct, seed)
     except OSError as e: raise InputError(f'Cannot read --data {data}: {e}') from e
 
@@ -291,7 +301,9 @@ def digits_folder(
     dest:Path # Folder to create, if it does not exist
 ):
     "Write scikit-learn's digits as files of 32×32 pixels, 1,438 for training and 359 for validation"
+    dest = Path(dest)
     if dest.exists(): return dest
+    dest.parent.mkdir(parents=True, exist_ok=True)
     part,src = Path(tempfile.mkdtemp(dir=dest.parent)),digits_source()
     try:
         for split in ('train','valid'):
@@ -353,7 +365,7 @@ def noisy_labels(
     noise:int # Percentage of wrong labels, one of those in the file
 ):
     "Map 'split/class/name' to labels, as in the official file"
-    file = first(sorted(path.glob('noisy_*.csv')))
+    file = first(sorted(Path(path).glob('noisy_*.csv')))
     if not file:
         raise InputError(f'{path} has no noisy_*.csv, with the labels for {noise}% noise; use the archive of the official data set')
     with file.open(newline='') as f: rows = list(csv.DictReader(f))
@@ -403,6 +415,7 @@ def write_store(
     chunk=64 # Number of images in flight
 ):
     "Decode `files` into the new folder `dest`"
+    dest = Path(dest)
     part,rows = Path(tempfile.mkdtemp(prefix=f'part-{dest.name}-', dir=dest.parent)),[]
     try:
         with open(part/'pixels', 'wb') as f, ThreadPoolExecutor(defaults.cpus) as ex:

@@ -33,6 +33,9 @@ def test_the_class_in_place_of_the_rule():
     assert not hasattr(DiffGrad(weights()), 'no_such_thing')
     says("'DiffGrad' object has no attribute 'no_such_thing'", getattr, DiffGrad(weights()), 'no_such_thing', error=AttributeError)
 
+@pytest.mark.parametrize('name', ['ranger', 'diffgrad', 'Adam'])
+def test_the_name_in_place_of_the_rule(name): says(f"opt_func='{name}' is a name; give the optimizer itself: opt_func={name}", fit, name)
+
 @pytest.mark.parametrize('make', [diffgrad, DiffGrad])
 def test_something_else_than_weights(make):
     says('diffgrad: Linear is a model; pass its weights, `model.parameters()`', make, nn.Linear(4, 2))

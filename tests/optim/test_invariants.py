@@ -198,7 +198,10 @@ def test_nothing_grows_in_hundreds_of_steps(name, how, few_objects):
             engine.step([([p], hypers)], state)
         gc.collect()
         return sys.getallocatedblocks(),held([dict(state), vars(engine)], {}),len(BUILT)
-    # By then Python and PyTorch have made everything that they keep after a first use
-    (blocks,size,built),(blocks_then,size_then,built_then) = grown(300),grown(450)
-    assert blocks_then-blocks < 225 # Less than one object in two steps
+    # By then Python and PyTorch have made nearly everything that they keep after a first use. A leak shows again in the next steps
+    blocks,size,built = grown(300)
+    for _ in range(2):
+        before,(blocks,size_then,built_then) = blocks,grown(450)
+        if blocks-before < 225: break # Less than one object in two steps
+    assert blocks-before < 225
     assert (size_then<=size).all() and built_then==built

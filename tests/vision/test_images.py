@@ -8,9 +8,11 @@ from fastopt.vision import images as I
 from fastopt.vision.images import extract_archive, fingerprint, folder_source, image_source, open_store, resolve_data
 from forked import Forked
 from functools import partial
+from inspect import signature
 from hypothesis import given, settings, strategies as st
 from pathlib import Path
 from pictures import draw_edges, paint
+from types import FunctionType
 
 @pytest.fixture(autouse=True)
 def here(tmp_path, monkeypatch):
@@ -26,6 +28,37 @@ def images(tmp_path_factory): return draw_edges(tmp_path_factory.mktemp('images'
 
 @pytest.fixture
 def fp(images): return fingerprint(images)
+
+# ---- paths
+
+TAKE_PATHS = ['find_splits', 'folder_source', 'fingerprint', 'image_source', 'resolve_data', 'extract_archive', 'noisy_labels']
+
+@pytest.mark.parametrize('name', TAKE_PATHS)
+def test_a_path_may_be_a_string(name, tree):
+    "And one that does not exist raises an error of one line that names it"
+    f,path = getattr(I, name),pack(tree, tree.with_suffix('.tgz')) if name=='extract_archive' else tree
+    if name=='noisy_labels':
+        f = partial(f, noise=5)
+        (tree/'noisy_set.csv').write_text('path,noisy_labels_5\ntrain/red/0.png,blue\n')
+    def plain(o): return {k:v for k,v in o.items() if not callable(v)} if isinstance(o, dict) else o
+    assert plain(f(str(path)))==plain(f(path))
+    for o in (str(tree/'none'), tree/'none'):
+        with pytest.raises(InputError, match='none') as e: f(o)
+        assert '\n' not in str(e.value)
+
+def test_all_functions_that_take_a_path_are_tried():
+    "Those with a path that they create are not in the list"
+    first_ = {k:next(iter(signature(getattr(I, k)).parameters.values()), None) for k in I.__all__ if callable(getattr(I, k))}
+    takes = {k for k,o in first_.items() if o and o.name in ('path', 'fname', 'data', 'dest') and isinstance(getattr(I, k), FunctionType)}
+    assert takes=={*TAKE_PATHS, 'digits_folder', 'image_digest'}
+
+def test_a_folder_to_create_may_be_a_string(tmp_path): assert (I.digits_folder(str(tmp_path/'new'/'digits'))/'train').is_dir()
+
+@pytest.mark.parametrize('pct', [None, .2])
+def test_a_folder_that_is_not_there(pct, tree):
+    with pytest.raises(InputError, match='^Cannot read --data nowhere: No such file or directory; give an existing folder of images$'):
+        folder_source('nowhere', valid_pct=pct)
+    with pytest.raises(InputError, match='Not a directory'): folder_source(tree/'val'/'red'/'0.png', valid_pct=pct)
 
 # ---- archives
 

@@ -1,10 +1,17 @@
 "`fastopt-train` from end to end: what it writes, what it survives, and what it rejects"
-import errno, json, os, pytest, re, runpy, shutil, signal, subprocess, sys, tarfile, torch, warnings
+import ast, errno, json, math, os, pytest, re, runpy, shlex, shutil, signal, subprocess, sys, tarfile, torch, warnings
+import numpy as np
 from pathlib import Path
+from types import SimpleNamespace
 from urllib.error import URLError
 from fastai.data.all import get_image_files
-from fastai.learner import Learner, load_learner
+from fastai.learner import AvgMetric, Learner, load_learner
+from fastai.metrics import accuracy
+from fastai.torch_core import to_detach
 from fastcore.basics import first
+from fastcore.foundation import L
+from hypothesis import given, settings, strategies as st
+from inspect import signature
 from PIL import Image
 from fastopt.cli import parser
 from fastopt.vision import images as I, train as T
@@ -12,6 +19,7 @@ from cover import covering
 from forked import Forked
 from pictures import paint
 from rules_under_test import KINDS, RULES
+from stranger import ROOT, SHAPES, Page
 
 CMD = [sys.executable, '-m', 'fastopt.vision.train']
 
@@ -124,7 +132,91 @@ def test_what_is_better_than_guessing_is_not_called_nothing():
     src = T.AttrDict(valid=['a']*3 + ['b'], label=lambda o: o) # Guessing is right in three of four cases, at a loss of 0.562
     def why(loss, acc): return T.learnt_nothing(dict(args=dict(lr=1e-3, opt='adamw'), epochs=[dict(valid_loss=loss, accuracy=acc)]), src)
     assert why(.5, .7) is None and why(5., .8) is None # An overconfident network, and one that is right for most
-    assert 'More --epochs or another --lr' in why(.6, .75) and 'diverged' in why(float('nan'), .75) and 'diverged' in why(None, .75)
+    assert 'More --epochs, a smaller --bs or another --lr' in why(.6, .75)
+    assert 'diverged' in why(float('nan'), .75) and 'diverged' in why(None, .75)
+
+def recorded(right, n, bs):
+    "The accuracy that a record has for `right` of `n` images correct, in batches of `bs`, computed by fastai"
+    metric,ys = AvgMetric(accuracy),torch.zeros(n, dtype=torch.long)
+    pred = torch.stack([torch.zeros(n), (torch.arange(n)>=right)*2. - 1], 1)
+    metric.reset()
+    for x,y in zip(pred.split(bs), ys.split(bs)): metric.accumulate(SimpleNamespace(pred=x, yb=(y,), to_detach=to_detach))
+    return float(metric.value)
+
+@settings(deadline=None, derandomize=True)
+@given(st.lists(st.integers(1, 150), min_size=2, max_size=12), st.sampled_from([7,64]))
+def test_one_image_more_is_better_than_guessing(counts, bs):
+    "The most frequent class for each image is guessing for any counts of the classes, and so are the frequencies of the classes"
+    labels = [i for i,c in enumerate(counts) for _ in range(c)]
+    n,usual = len(labels),max(counts)
+    def why(loss, right):
+        row = dict(valid_loss=loss, accuracy=recorded(right, n, bs))
+        return T.learnt_nothing(dict(args=dict(lr=1e-3, opt='adamw'), epochs=[row]), T.AttrDict(valid=labels, label=lambda o: o))
+    logits = (torch.tensor(counts)/n).log().expand(n, -1) # In float32, as a network would have them
+    guess = float(torch.nn.functional.cross_entropy(logits, torch.tensor(labels)))
+    assert why(9., usual) and why(guess, usual) and why(9., usual-1)
+    assert why(9., usual+1) is None and why(guess*.999, usual) is None
+
+# ---- batches
+
+@settings(deadline=None, derandomize=True)
+@given(st.integers(2, 5000))
+def test_by_default_an_epoch_has_ten_batches_if_it_can(n):
+    bs = T.default_bs(n)
+    assert bs<=n and (bs in (4,8,16,32,64) or bs==n<4)
+    assert n//bs>=10 or bs==min(4, n) # No smaller number of images may be chosen
+    assert bs==64 or n//(2*bs)<10 # The largest that does
+
+def test_default_batches_are_recorded_and_printed(tree, capsys):
+    run = quick(tree, bs=None, limit=12)
+    says = '12 training images, 3 batches of 4 an epoch, 16 validation images; diffgrad, learning rate 0.008\n'
+    assert capsys.readouterr().out.startswith(says)
+    assert record(run)['args']['bs']==4 and '--bs 4' in record(run)['command']
+
+def test_a_resumed_run_keeps_its_batches(tree, monkeypatch, capsys):
+    "Even if another version of fastopt would choose another number"
+    run = killed(tree, bs=None)
+    monkeypatch.setattr(T, 'default_bs', lambda n: 8)
+    T.train_command(resume=str(run))
+    assert record(run)['args']['bs']==4 and '4 batches of 4 an epoch' in capsys.readouterr().out
+
+@pytest.mark.parametrize('bs,says', [(16, '16 training images give 1 batch of 16 an epoch; try --bs 4'),
+    (5, '16 training images give 3 batches of 5 an epoch, and 1 is left out; try --bs 4'),
+    (6, '16 training images give 2 batches of 6 an epoch, and 4 are left out; try --bs 4'), (4, None), (2, None), (None, None)])
+def test_few_batches_are_told(tree, bs, says, capsys):
+    quick(tree, bs=bs)
+    said = [o for o in capsys.readouterr().out.splitlines() if 'try --bs' in o]
+    assert said==([says] if says else [])
+
+def test_the_command_of_the_tutorial_is_its_python_and_learns():
+    "On 120 pictures, which were too few for batches of 64"
+    page,declared = Page(ROOT/'nbs'/'tutorials'/'own_folder.ipynb'),signature(T.train_command).parameters
+    command = vars(parser('fastopt-train').parse_args(shlex.split(page.command('fastopt-train --data'))[1:]))
+    command = {k:command[k] for k in declared}
+    call, = [o for o in ast.walk(ast.parse('\n'.join(page.code))) if isinstance(o, ast.Call) and getattr(o.func, 'id', '')=='train_command']
+    given_ = {o.arg:ast.literal_eval(o.value) for o in call.keywords if o.arg not in ('data', 'out')} # The page has folders of its own
+    assert {k:o.default for k,o in declared.items()} | dict(data='photos') | given_ == command
+    exec(SHAPES, {})
+    rec = record(T.train_command(**command))
+    assert rec['data']['train']==96 and rec['args']['bs']==8 and rec['epochs'][-1]['accuracy']>.6
+    assert parser('fastopt-train').parse_args(shlex.split(page.command('fastopt-train --resume'))[1:]).resume
+
+# ---- curves
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(st.lists(st.floats(1e-3, 1e6), min_size=4, max_size=40), st.lists(st.floats(1e-3, 1e6), min_size=1, max_size=4), st.booleans())
+def test_both_losses_are_inside_the_axes(losses, valid, diverged):
+    iters = [round(len(losses)*(i + 1)/len(valid)) for i in range(len(valid))]
+    if diverged: losses,valid = [*losses[:-1], math.nan],[*valid[:-1], math.inf]
+    rec = SimpleNamespace(dls=SimpleNamespace(train=range(10)), iters=iters, losses=[torch.tensor(o) for o in losses], lrs=[.1]*len(losses),
+        values=L([1., o, .5] for o in valid))
+    ax = T.plot_curves(rec).axes[0]
+    low,high = ax.get_ylim()
+    for curve in ax.lines:
+        ys = np.array(curve.get_ydata(), dtype=float)
+        ys = ys[np.isfinite(ys)]
+        assert (low<=ys).all() and (ys<=high).all()
+        assert ax.get_yscale()=='log' or not len(ys) or max(ys)>high/6 # It is not flat at the bottom
 
 # ---- resuming
 
