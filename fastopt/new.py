@@ -196,7 +196,7 @@ def _words(names):
     return text.lstrip()
 
 def _opts(text, name, where):
-    return _replaced(text, r"(?<=OPTS = ''')(.*?)(?='''\.split)", lambda m: _words(sorted([*m[1].split(), name])), where)
+    return _replaced(text, r"(?<=OPTS = RuleNames\(''')(.*?)(?='''\.split)", lambda m: _words(sorted([*m[1].split(), name])), where)
 
 def _styled(text, name, where):
     def new(m):
@@ -249,7 +249,7 @@ def new_files(
     counted.source = _one_more(counted.source, r'(?<=fastopt has )\d+(?= optimizers)', 'nbs/index.ipynb')
     page,styles = nbs/'site'/'index.md',nbs/'evidence'/'00_landscapes.ipynb'
     return {nbs/'optim'/f'{at}_{name}.ipynb': new_nb(cells_of(own(TEMPLATE))), root/'tests'/'cases'/f'{name}.py': own(CASES),
-        nbs/'index.ipynb': index, nbs/'cli.ipynb': _in_notebook(nbs/'cli.ipynb', ["OPTS = '''"], lambda s,w: _opts(s, name, w)),
+        nbs/'index.ipynb': index, nbs/'cli.ipynb': _in_notebook(nbs/'cli.ipynb', ["OPTS = RuleNames('''"], lambda s,w: _opts(s, name, w)),
         styles: _in_notebook(styles, ["STYLED = '''"], lambda s,w: _styled(s, name, w)),
         page: _one_more(page.read_text(encoding='utf-8'), r'(?<=\n)\d+(?= optimizers for )', page),
         fast/'all.py': _imported((fast/'all.py').read_text(encoding='utf-8'), name)}

@@ -59,7 +59,7 @@ print(w.tolist(), opts('my_momentum').index.tolist())'''
     ('a__b', 'cannot name a rule'), ('class', 'cannot name a rule'), ('', 'cannot name a rule'), ('adamw', 'a rule adamw already'),
     ('shampoo', 'a rule shampoo already'), ('lookahead', 'exists already'), ('layerwise', 'exists already'),
     ('friction', 'all has friction'), ('accuracy', 'vision.all has accuracy'), ('learner', 'vision.all has Learner'),
-    ('clone', 'core.rules has clone')])
+    ('number_of', 'core.rules has number_of')])
 def test_names_that_are_refused(name, says):
     with pytest.raises(InputError, match=says): new.check_new_name(name, root)
 

@@ -63,7 +63,8 @@ def start(tree, tmp_path, code):
     commands = 'init -q', 'add -A', '-c user.name=x -c user.email=x@x.org commit -qm x'
     for o in commands: subprocess.run(['git', *o.split()], cwd=tree, check=True)
     return subprocess.Popen([sys.executable, ROOT/'tests'/'stranger.py', tree, '--python', sys.executable], stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT, text=True, env={**os.environ, 'TMPDIR':str(tmp_path/'tmp')})
+        stderr=subprocess.STDOUT, text=True, env={**os.environ, 'TMPDIR':str(tmp_path/'tmp')},
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)) # A job in the background of a shell ignores it
 
 def test_the_script_ends_with_the_first_failure(tree, tmp_path):
     job = start(tree, tmp_path, "raise SystemExit('the example is wrong')")

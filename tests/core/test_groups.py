@@ -393,9 +393,9 @@ def test_what_comes_by_place():
     assert DiffGrad([p], 1e-2, (0.8, 0.99)).param_groups[0]['betas']==(0.8, 0.99)
     assert SGD([p], 0.1, 0.9, 0., 0.1).param_groups[0]['momentum']==0.9
     assert RMSprop([p], 0.1, 0.95).param_groups[0]['alpha']==0.95
-    with pytest.raises(TypeError, match='diffgrad takes params, lr, betas as positional arguments; pass the rest by name'):
+    with pytest.raises(TypeError, match='DiffGrad takes params, lr, betas as positional arguments; pass the rest by name'):
         DiffGrad([p], 1e-2, (0.8, 0.99), 1e-6)
-    with pytest.raises(TypeError, match="adam: 'betas' is given twice"): TORCH['Adam']([p], 1e-2, (0.8, 0.99), betas=(0.9, 0.99))
+    with pytest.raises(TypeError, match="Adam: 'betas' is given twice"): TORCH['Adam']([p], 1e-2, (0.8, 0.99), betas=(0.9, 0.99))
 
 @pytest.mark.parametrize('name', TORCH)
 def test_signature_and_groups_agree(name):

@@ -45,7 +45,7 @@ FULL = pytest.mark.parametrize('full', [False, pytest.param(True, marks=pytest.m
 
 def checked(name, make, way, full):
     "Results of the checks that run by default or, in `full`, of the others, as one table"
-    found = []
+    found = [pd.DataFrame(columns=['check', 'passed', 'what happened', 'how to fix']).astype({'passed': 'boolean'})]
     for how in ('auto', 'eager'):
         def default(o): return by_default(name, o, way) and engine_of(name, o)==how
         if asked := [o for o in checks if default(o)!=full and (not full or how=='auto')]:

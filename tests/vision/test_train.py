@@ -14,6 +14,7 @@ from hypothesis import given, settings, strategies as st
 from inspect import signature
 from PIL import Image
 from fastopt.cli import parser
+from fastopt.core.registry import named_rules
 from fastopt.vision import images as I, train as T
 from cover import covering
 from forked import Forked
@@ -101,19 +102,19 @@ def test_model_of_a_tree_predicts(tree):
     with learn.no_bar(): assert [learn.predict(tree/'val'/c/'3.png')[0] for c in ('blue','red')]==['blue','red']
 
 # By default every kind of rule, and of those with many rules every third
-OPTS = [(o,) for o in T.named_rules()]
-DEFAULT_OPTS = {(o,) for names in KINDS.values() for o in names[::3]} | {(o,) for o in T.named_rules().keys()-RULES.keys()}
+OPTS = [(o,) for o in named_rules()]
+DEFAULT_OPTS = {(o,) for names in KINDS.values() for o in names[::3]} | {(o,) for o in named_rules().keys()-RULES.keys()}
 
 @pytest.mark.usefixtures('usual_kernels')
 @pytest.mark.parametrize(['opt'], covering(OPTS, DEFAULT_OPTS))
 def test_every_rule_trains(tree, opt):
     rec = record(quick(tree, opt=opt, how='auto'))
-    assert rec['status']=='done' and rec['epochs'][0]['valid_loss']<10 and rec['rule']==repr(T.named_rules()[opt])
+    assert rec['status']=='done' and rec['epochs'][0]['valid_loss']<10 and rec['rule']==repr(named_rules()[opt])
 
 def test_every_rule_can_be_asked_for():
     "Help names the networks, and fastopt-opts the rules"
     choices = {a.dest:a.choices for a in parser('fastopt-train')._actions}
-    assert choices['opt']==sorted(T.named_rules()) and choices['arch']==[*T.archs]
+    assert choices['opt']==sorted(named_rules()) and choices['arch']==[*T.archs]
 
 def test_diverged_run_is_valid_json(tree):
     rec = record(quick(tree, lr=1e30, epochs=2))
