@@ -55,7 +55,8 @@ def _names(mod): return [o.name for o in iter_modules(mod and getattr(mod, '__pa
 def import_spec(
     spec:str # Of the form `module:attribute`
 ):
-    "Import the object that `spec` names"
+    "Import the object that `spec` names; modules of the current folder are found, too"
+    if '' not in sys.path: sys.path.insert(0, '')
     name,_,attr = spec.partition(':')
     if not name or not attr: raise CliError(f"{spec!r} is not of the form module:attribute, as in torch.optim:Adagrad")
     mod = None

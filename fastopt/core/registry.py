@@ -102,9 +102,8 @@ def find_rule(
     name:str, # Name of a rule of fastopt, or `module:name` of one of your own
     what='The list of optimizers' # What has no such name, for the error message
 )->Rule:
-    "Find the rule called `name`; modules of the current folder are found, too"
+    "Find the rule called `name`"
     if ':' not in name: return named_rules()[check_choice(name, RuleNames(named_rules()), what)]
-    if '' not in sys.path: sys.path.insert(0, '')
     if not isinstance(rule := import_spec(name), Rule): raise InputError(
         f'{name} is a {type(rule).__name__}; give a rule, such as {name.partition(":")[0]}:my_rule with my_rule = Rule(…)')
     return rule

@@ -12,7 +12,7 @@ __all__ = ['checks', 'marks', 'Batches', 'body_and_head', 'flatten_weights', 'ma
            'raise_load_error', 'state_dtypes', 'copy_continues', 'wd_report', 'check_from_spec', 'check_command']
 
 # %% ../../nbs/evidence/01_conformance.ipynb #23ec6e1d
-import io, pickle, random, sys, textwrap, warnings
+import io, pickle, random, textwrap, warnings
 from contextlib import redirect_stdout
 from copy import deepcopy
 from functools import partial
@@ -663,6 +663,5 @@ def check_from_spec(spec, lr, json):
     return df
 
 def check_command(**args):
-    "Implement `fastopt-check`: search modules in the current folder too, and exit with 1 if a check fails"
-    sys.path.insert(0, '')
+    "Implement `fastopt-check`: exit with 1 if a check fails"
     if not check_from_spec(**args).passed.all(): raise SystemExit(1)
