@@ -99,6 +99,7 @@ def bench_step(
     shapes:str='xresnet50,small', # Weights, separated by commas: xresnet50, small, many, thousands, huge (needs 16 GB), giant (needs a GPU)
     out:FILE='', # Write the record as JSON
     plot:FILE='', # Draw a bar chart
+    seconds:float=20., # Time for the rounds of each rule on each model
     quick:bool=False # Time few rounds, and only adamw and diffgrad unless `only` is given; takes less than a minute
 ):
     "Time one step of fastopt's and other optimizers. fastopt-bench compares what they learn"

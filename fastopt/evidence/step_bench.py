@@ -6,14 +6,14 @@ Docs: https://fastopt.github.io/fastopt/evidence/step_bench.html.md"""
 
 # %% auto #0
 __all__ = ['nets', 'competitors', 'choice', 'homes', 'L2', 'peers', 'QH', 'late_decay', 'COPY', 'TORCH', 'PRODUCTS', 'FIRST_STEP',
-           'faced', 'groups', 'corners', 'columns', 'colours', 'period', 'program', 'settled_steps', 'TrafficPlan',
-           'state_numbers', 'bytes_moved', 'phases', 'steps_to_settle', 'xresnet50_shapes', 'why_missing',
-           'peer_engines', 'peer', 'Copy', 'family_makers', 'Products', 'BenchWeights', 'synchronized_time',
-           'time_steps', 'make_and_warm', 'time_interleaved', 'table_bytes', 'peak_temporaries', 'extra_memory',
-           'kernels', 'profile_gpu', 'bench_row', 'measure_family', 'first_steps', 'Face', 'overhead', 'overheads',
-           'own_groups', 'OneMissing', 'NewEachStep', 'OneByOne', 'corner', 'find_value', 'ratio', 'bar', 'per_byte',
-           'cpu_bars', 'phase_bars', 'hand_written_bars', 'gpu_bars', 'face_bars', 'corner_bars', 'bars', 'bench_table',
-           'chart', 'parse_names', 'check_file', 'bench', 'bench_command']
+           'faced', 'groups', 'corners', 'columns', 'colours', 'QUIET', 'period', 'program', 'settled_steps',
+           'TrafficPlan', 'state_numbers', 'bytes_moved', 'phases', 'steps_to_settle', 'xresnet50_shapes',
+           'why_missing', 'peer_engines', 'peer', 'Copy', 'family_makers', 'Products', 'BenchWeights',
+           'synchronized_time', 'time_steps', 'make_and_warm', 'time_interleaved', 'table_bytes', 'peak_temporaries',
+           'extra_memory', 'kernels', 'profile_gpu', 'bench_row', 'measure_family', 'first_steps', 'Face', 'overhead',
+           'overheads', 'own_groups', 'OneMissing', 'NewEachStep', 'OneByOne', 'corner', 'find_value', 'ratio', 'bar',
+           'per_byte', 'cpu_bars', 'phase_bars', 'hand_written_bars', 'gpu_bars', 'face_bars', 'corner_bars', 'bars',
+           'bench_table', 'result_row', 'result_table', 'chart', 'parse_names', 'check_file', 'bench', 'bench_command']
 
 # %% ../../nbs/evidence/02_step_bench.ipynb #471a2dce
 import json, os, subprocess, sys, time, warnings
@@ -44,7 +44,7 @@ from ..optim.muon import as_matrix
 from ..core.registry import named_rules
 from ..core.rules import Rule
 from ..files import atomic_write
-from ..names import InputError, check_choice
+from ..names import InputError, check_choice, markdown_table
 from ..training.records import device_name, git_commit, package_versions, save_record
 
 # %% ../../nbs/evidence/02_step_bench.ipynb #7959d51c
@@ -137,7 +137,8 @@ competitors |= dict(sgd=Rule(*every.sgd, mom=0.9), lookahead=Rule(*every.sgd, ev
 choice = 'sgd adam adamw radam diffgrad diffrgrad adamod diffmod deepmemory ranger lookahead lamb lars stableadamw cautious_adamw'.split()
 
 # %% ../../nbs/evidence/02_step_bench.ipynb #b4480917
-homes = dict(torch='torch.optim', fastai='fastai.optimizer', optimi='optimi', pytorch_optimizer='pytorch_optimizer')
+homes = dict(torch='torch.optim', fastai='fastai.optimizer', timm='timm.optim', schedulefree='schedulefree', optimi='optimi',
+    pytorch_optimizer='pytorch_optimizer', heavyball='heavyball')
 L2 = dict(decouple_wd=False)
 _torch = dict(sgd=dict(cls='SGD', momentum=0.9), nesterov=dict(cls='SGD', momentum=0.9, nesterov=True), adam=dict(cls='Adam'),
     adamw=dict(cls='AdamW'), radam=dict(cls='RAdam', decoupled_weight_decay=True), amsgrad=dict(cls='Adam', amsgrad=True),
@@ -168,6 +169,19 @@ peers['pytorch_optimizer'] = dict(radam=dict(cls='RAdam'), diffgrad=dict(cls='Di
     schedulefree_radam=dict(cls='ScheduleFreeRAdam'), mars_adamw=dict(cls='MARS', optimize_1d=True), mars_lion=dict(cls='MARS',
         mars_type='lion', optimize_1d=True), shampoo=dict(cls='Shampoo', matrix_eps=1e-4), soap=dict(cls='SOAP'))
 
+# %% ../../nbs/evidence/02_step_bench.ipynb #5f1c07ab
+_timm = dict(adamw=dict(cls='AdamWLegacy'), cautious_adamw=dict(cls='AdamWLegacy', caution=True), radam=dict(cls='RAdamLegacy'),
+    lookahead=dict(cls='SGD', momentum=0.9, around='Lookahead'), adabelief=dict(cls='AdaBelief'),
+    adabelief_plain=dict(cls='AdaBelief', rectify=False), adan=dict(cls='Adan'), adan_no_prox=dict(cls='Adan', no_prox=True),
+    adopt=dict(cls='Adopt'), adoptw=dict(cls='Adopt', decoupled=True), laprop=dict(cls='LaProp'), lion=dict(cls='Lion'),
+    cautious_lion=dict(cls='Lion', caution=True), lamb_debiased=dict(cls='Lamb', max_grad_norm=None), lars=dict(cls='Lars', momentum=0.9),
+    mars_lion=dict(cls='Mars', mars_type='lion', optimize_1d=True), muon=dict(cls='Muon', adjust_lr_fn='original', nesterov=True))
+_schedulefree = dict(schedulefree_adamw=dict(cls='AdamWScheduleFree'), schedulefree_radam=dict(cls='RAdamScheduleFree'),
+    schedulefree_sgd=dict(cls='SGDScheduleFree'))
+_heavyball = dict(adamw=dict(cls='AdamW'), cautious_adamw=dict(cls='AdamW', caution=True), laprop=dict(cls='LaProp'), muon=dict(cls='Muon'),
+    schedulefree_adamw=dict(cls='SFAdamW'))
+peers |= dict(timm=_timm, schedulefree=_schedulefree, heavyball=_heavyball)
+
 # %% ../../nbs/evidence/02_step_bench.ipynb #3d00ff92
 def why_missing(home):
     "Reason why the library `home` cannot be used, or `None`"
@@ -178,6 +192,7 @@ def peer_engines(home, cls, gpu=False):
     "List the engines that a peer has; Triton needs a GPU"
     known = getattr(import_module(homes[home]), cls, None)
     names = signature(known).parameters if known else ()
+    if home=='heavyball': return ['compiled']
     return ['eager', *(o for o in ('foreach', 'fused', 'triton') if o in names and (gpu or o!='triton'))]
 
 def peer(ps, home, how, cls, around=None, **kwargs):
@@ -185,6 +200,7 @@ def peer(ps, home, how, cls, around=None, **kwargs):
     lib,wd = import_module(homes[home]),'wd' if home=='fastai' else 'weight_decay'
     given = {wd: 1e-2} if wd in signature(getattr(lib, cls)).parameters else {}
     opt = getattr(lib, cls)(ps, lr=1e-3, **given, **kwargs, **{o: o==how for o in peer_engines(home, cls, True)[1:]})
+    if home=='schedulefree': opt.train() # It refuses to step before
     return getattr(lib, around)(opt, k=5, alpha=0.8) if around else opt
 
 # %% ../../nbs/evidence/02_step_bench.ipynb #4030e308
@@ -324,7 +340,8 @@ def _enter_all(family, field, warm, left_out, patience=30):
     "Optimizers of `family` that run, and the times of their first steps; the others are added to `left_out` with the reason"
     opts,firsts = {},{}
     for key,make in family.items():
-        try: opts[key],firsts[key] = make_and_warm(make, field, warm, patience)
+        wait = patience*(10 if key[2]=='compiled' else 1) # For the compiler
+        try: opts[key],firsts[key] = make_and_warm(make, field, warm, wait)
         except Exception as e: left_out[' '.join(key)] = f'{type(e).__name__}: {str(e)[:300]}'
     return opts,firsts
 
@@ -461,7 +478,7 @@ def corner(name, device='cpu', n=20):
 
 # %% ../../nbs/evidence/02_step_bench.ipynb #95f8f961
 columns = ['shapes', 'name', 'library', 'engine', 'median_ms', 'spread', 'n', 'bytes', 'moved', 'vs_torch_fused', 'vs_floor', 'first_ms',
-    'launches', 'kernel_ms', 'extra', 'copy_gbs', 'device', 'versions']
+    'launches', 'kernel_ms', 'extra', 'copy_gbs', 'device']
 
 def find_value(rows, col, agg='min', **which):
     "The least (or another `agg`) in column `col` of `rows` where other columns are as in `which`; `None` if no row matches"
@@ -568,13 +585,54 @@ def bars(
 # %% ../../nbs/evidence/02_step_bench.ipynb #84ab230d
 def bench_table(rows):
     "The `rows` as a readable table"
-    df = pd.DataFrame(rows, columns=columns).drop(columns=['device', 'versions', 'shapes', 'moved', 'copy_gbs'])
+    df = pd.DataFrame(rows, columns=columns).drop(columns=['device', 'shapes', 'moved', 'copy_gbs'])
     df['spread'] = [f'{a:.3g}–{b:.3g}' for a,b in df.spread]
     df['bytes'] = [f'{o/1e6:.4g}M' for o in df.bytes]
     return df.dropna(axis=1, how='all').sort_values('median_ms').to_string(index=False, na_rep='', float_format='{:.3g}'.format)
 
+# %% ../../nbs/evidence/02_step_bench.ipynb #b7d20c4e
+def _times(rows): return rows.assign(who=rows.library + ' ' + rows.engine).sort_values('median_ms')
+
+def result_row(name, rows):
+    "The cells of the rule `name` in `result_table`, from its `rows`"
+    ours,theirs = _times(rows[rows.library=='fastopt']).set_index('engine'),_times(rows[rows.library.isin(homes)])
+    if 'fused' not in ours.index: return [name, *['']*8]
+    f = ours.loc['fused']
+    low,high = f.spread
+    other = [theirs.iloc[0].who, f'{f.median_ms/theirs.iloc[0].median_ms:.2f}'] if len(theirs) else ['', '']
+    slower = [f'{ours.median_ms[o]/f.median_ms:.1f}' if o in ours.index else '' for o in ('foreach', 'eager')]
+    return [name, f'{f.median_ms:.3g} ({low:.3g}–{high:.3g})', f.n, f'{f.vs_torch_fused:.2f}', f'{f.vs_floor:.2f}', *other, *slower]
+
+def result_table(record, net):
+    "Markdown: the fused step of each rule on the model `net`, from a `record` of `bench`"
+    df = pd.DataFrame(record['rows'], columns=columns)
+    head = ['rule', 'fused: ms (quartiles)', 'n', "÷ torch's fused AdamW", '÷ byte floor', 'fastest peer', '÷ fastest peer', 'foreach ÷ fused',
+        'eager ÷ fused']
+    return markdown_table([head, *(result_row(*o) for o in df[df.shapes==net].groupby('name', sort=False))], 2)
+
+# %% ../../nbs/evidence/02_step_bench.ipynb #b7d20c4e
+def _times(rows): return rows.assign(who=rows.library + ' ' + rows.engine).sort_values('median_ms')
+
+def result_row(name, rows):
+    "The cells of the rule `name` in `result_table`, from its `rows`"
+    ours,theirs = _times(rows[rows.library=='fastopt']).set_index('engine'),_times(rows[rows.library.isin(homes)])
+    if 'fused' not in ours.index: return [name, *['']*8]
+    f = ours.loc['fused']
+    low,high = f.spread
+    other = [theirs.iloc[0].who, f'{f.median_ms/theirs.iloc[0].median_ms:.2f}'] if len(theirs) else ['', '']
+    slower = [f'{ours.median_ms[o]/f.median_ms:.1f}' if o in ours.index else '' for o in ('foreach', 'eager')]
+    return [name, f'{f.median_ms:.3g} ({low:.3g}–{high:.3g})', f.n, f'{f.vs_torch_fused:.2f}', f'{f.vs_floor:.2f}', *other, *slower]
+
+def result_table(record, net):
+    "Markdown: the fused step of each rule on the model `net`, from a `record` of `bench`"
+    df = pd.DataFrame(record['rows'], columns=columns)
+    head = ['rule', 'fused: ms (quartiles)', 'n', "÷ torch's fused AdamW", '÷ byte floor', 'fastest peer', '÷ fastest peer', 'foreach ÷ fused',
+        'eager ÷ fused']
+    return markdown_table([head, *(result_row(*o) for o in df[df.shapes==net].groupby('name', sort=False))], 2)
+
 # %% ../../nbs/evidence/02_step_bench.ipynb #2d3fda67
-colours = dict(zip(['fastopt', *homes, 'products'], ('#d1495b', '#30638e', '#00798c', '#edae49', '#8d99ae', '#2b2d42')))
+colours = dict(zip(['fastopt', *homes, 'products'], ('#d1495b', '#30638e', '#00798c', '#8f5ea2', '#6a994e', '#edae49',
+    '#8d99ae', '#bc6c25', '#2b2d42')))
 
 def _panel(ax, df, net):
     "Draw the rows `df` of one model"
@@ -611,6 +669,8 @@ def check_file(fname, what, kinds=None):
     return path
 
 # %% ../../nbs/evidence/02_step_bench.ipynb #ba9afbd4
+QUIET = 0.5 # Results of a machine whose load was higher at the start are not quoted
+
 def bench(
     rules, # Names of rules in `competitors`
     models, # Names of models in `nets`
@@ -618,12 +678,14 @@ def bench(
     **kwargs # Arguments of `time_interleaved`
 ):
     "Measure the families of `rules` on the weights of `models`, print the results, and return the record"
-    info = dict(device=device_name(), versions=package_versions('torch-optimi', 'pytorch_optimizer'))
-    record = dict(info, commit=git_commit(), left_out={o: why for o in homes if (why := why_missing(o))}, first_step={}, rows=[],
-        faces=[], corners=[], bars=[])
+    load = os.getloadavg()[0] if hasattr(os, 'getloadavg') else None
+    if load and load>QUIET: print(f'The load of this machine is {load:.1f}. Ratios stay fair, but do not quote these results.')
+    others = 'timm', 'schedulefree', 'torch-optimi', 'pytorch_optimizer', 'heavyball'
+    record = dict(device=device_name(), versions=package_versions(*others), commit=git_commit(), load=load,
+        left_out={o: why for o in homes if (why := why_missing(o))}, first_step={}, rows=[], faces=[], corners=[], bars=[])
     for net in models:
         for name in rules:
-            new = [dict(o, **info) for o in measure_family(name, net, default_device(), record['left_out'], **kwargs)]
+            new = [dict(o, device=record['device']) for o in measure_family(name, net, default_device(), record['left_out'], **kwargs)]
             record['rows'] += new
             if new: print(f"\n{net}, {name}: a copy moves {new[0]['copy_gbs']:.3g} GB/s\n{bench_table(new)}", flush=True)
             save(record)
@@ -635,7 +697,7 @@ def bench(
 
 # %% ../../nbs/evidence/02_step_bench.ipynb #8ed70556
 @cli.declared(cli.bench_step)
-def bench_command(only, shapes, out, plot, quick):
+def bench_command(only, shapes, out, plot, seconds, quick):
     os.environ.setdefault('KINETO_LOG_LEVEL', '9') # Otherwise the profiler prints to the terminal
     rules = list(competitors) if only=='all' else parse_names(only or ','.join(['adamw', 'diffgrad'] if quick else choice),
         competitors, 'The list of rules')
@@ -643,7 +705,7 @@ def bench_command(only, shapes, out, plot, quick):
     if 'giant' in models and default_device().type=='cpu': raise InputError('--shapes giant needs a GPU with 80 GB; use huge instead')
     out,plot = check_file(out, '--out'),check_file(plot, '--plot', Figure().canvas.get_supported_filetypes())
     save = partial(save_record, path=out) if out else lambda o: None
-    record = bench(rules, models, save, **(dict(n=50, budget=2., least=3) if quick else {}))
+    record = bench(rules, models, save, **(dict(n=50, budget=2., least=3) if quick else dict(budget=seconds)))
     if plot:
         with atomic_write(plot) as p: chart(record['rows']).savefig(p, dpi=110)
     print(f"\nOn {record['device']}:\n{pd.DataFrame(record['bars']).to_string(index=False, na_rep='', float_format='{:.3g}'.format)}")

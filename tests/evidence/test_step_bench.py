@@ -17,6 +17,7 @@ def tiny(monkeypatch, tmp_path):
         lambda *args, **kwargs: [dict(face='fastopt', groups=n, median_us=99., spread=[98., 100.], n=3) for n in B.groups])
     monkeypatch.setattr(B, 'corners', {k: (lambda: [(3,4), (5,), ()], *o[1:]) for k,o in B.corners.items()})
     monkeypatch.setattr(B, 'default_device', lambda: torch.device('cpu'))
+    monkeypatch.setitem(B.homes, 'heavyball', 'no_such_library') # If it is installed, it compiles for half a minute
 
 @pytest.fixture
 def uncompiled(monkeypatch):
@@ -84,7 +85,7 @@ def test_reference_in_every_family(uncompiled):
 
 # ---- rules and peers
 
-homes = {'muon': {'products'}} # PyTorch's Muon accepts only matrices
+homes = {'muon': {'products', *(['timm'] if not B.why_missing('timm') else [])}} # PyTorch's Muon accepts only matrices
 
 @pytest.mark.parametrize('name', B.competitors)
 def test_every_family_runs(name, uncompiled):
@@ -103,6 +104,9 @@ same = dict(sgd='torch fastai optimi', adam='torch fastai optimi', adamw='torch 
 same |= dict.fromkeys('nesterov amsgrad adagrad rmsprop_centered rprop nadam nadamw asgd adafactor'.split(), 'torch')
 same |= dict.fromkeys("""adabelief adabelief_plain adabelief_ams qhm aggmo laprop lars prodigy dadapt_adam dadapt_adamw
     schedulefree_adamw schedulefree_sgd mars_adamw mars_lion soap""".split(), 'pytorch_optimizer')
+same |= {o: f'{same.get(o, "")} timm' for o in '''adamw radam lookahead adabelief adabelief_plain adan adan_no_prox adoptw laprop lion
+    cautious_adamw cautious_lion lamb_debiased lars mars_lion'''.split()}
+for o in ('schedulefree_adamw', 'schedulefree_sgd'): same[o] += ' schedulefree'
 
 @pytest.mark.parametrize('name,home', [(o,h) for o,hs in same.items() for h in hs.split()])
 def test_peers_are_the_same_optimizer(name, home):
@@ -166,7 +170,7 @@ def test_record(capsys, uncompiled):
     B.bench_command(only='adamw', shapes='small,xresnet50', out='a.json', plot='a.svg', quick=True)
     rec = json.load(open('a.json'), parse_constant=pytest.fail) # JSON has no NaN
     assert {'device','versions','commit','left_out','first_step','rows','faces','bars'}<=set(rec)
-    need = 'device versions shapes name library engine median_ms spread n bytes vs_torch_fused vs_floor first_ms'.split()
+    need = 'device shapes name library engine median_ms spread n bytes vs_torch_fused vs_floor first_ms'.split()
     for o in rec['rows']: assert set(need)<=set(o)<=set(B.columns)
     assert {o['shapes'] for o in rec['rows']}=={'small','xresnet50'} and {o['name'] for o in rec['rows']}=={'adamw'}
     assert '<svg' in open('a.svg').read()
