@@ -7,7 +7,7 @@ Docs: https://fastopt.github.io/fastopt/cli.html.md"""
 # %% auto #0
 __all__ = ['OPTS', 'ARCHS', 'ENGINES', 'RECIPES', 'DATASETS', 'PIPELINES', 'SCHEDS', 'ACTS', 'POOLS', 'FASTAI_OPTS',
            'STRATEGIES_BY_NAME', 'MIXINGS_BY_NAME', 'ATTACKS_BY_NAME', 'IMAGES_BY_NAME', 'TASKS_BY_NAME',
-           'TRACKS_BY_NAME', 'SHAPES_BY_NAME', 'FILE', 'DIR', 'SCRIPTS', 'WORK', 'KINDS', 'ABOUT', 'METAVARS',
+           'TRACKS_BY_NAME', 'SHAPES_BY_NAME', 'LOAD', 'FILE', 'DIR', 'SCRIPTS', 'WORK', 'KINDS', 'ABOUT', 'METAVARS',
            'BY_TYPE', 'EXAMPLES', 'GROUPS', 'ENDS', 'fastopt_train', 'fastopt_bench', 'fastopt_bench_step',
            'fastopt_check', 'fastopt_leaderboard', 'fastopt_federate', 'fastopt_collaborate', 'fastopt_docs',
            'fastopt_new', 'fastopt_help', 'fastopt_opts', 'listed', 'several', 'train', 'bench_step', 'bench', 'check',
@@ -45,6 +45,8 @@ IMAGES_BY_NAME = ['digits','mnist','cifar10']
 TASKS_BY_NAME = '''cifar10-resnet18 cifar100-vgg16 stl10-wrn16-8 fmnist-capsnet ptb-lstm mnist-vae mnist-gan ptb-transformer
     digits'''.split()
 TRACKS_BY_NAME,SHAPES_BY_NAME = ['default','tuned','target'],['constant','flat_cos','one_cycle','cosine','warmup_cosine']
+# Load of the machine in the last minute, read before a command imports anything that takes long
+LOAD = os.getloadavg()[0] if hasattr(os, 'getloadavg') else 0.
 
 # %% ../nbs/cli.ipynb #f17fd374
 def listed(

@@ -610,7 +610,7 @@ def result_table(record, net):
         'eager ÷ fused']
     return markdown_table([head, *(result_row(*o) for o in df[df.shapes==net].groupby('name', sort=False))], 2)
 
-# %% ../../nbs/evidence/02_step_bench.ipynb #b7d20c4e
+# %% ../../nbs/evidence/02_step_bench.ipynb #be447758
 def _times(rows): return rows.assign(who=rows.library + ' ' + rows.engine).sort_values('median_ms')
 
 def result_row(name, rows):
@@ -678,10 +678,9 @@ def bench(
     **kwargs # Arguments of `time_interleaved`
 ):
     "Measure the families of `rules` on the weights of `models`, print the results, and return the record"
-    load = os.getloadavg()[0] if hasattr(os, 'getloadavg') else None
-    if load and load>QUIET: print(f'The load of this machine is {load:.1f}. Ratios stay fair, but do not quote these results.')
+    if cli.LOAD>QUIET: print(f'The load of this machine was {cli.LOAD:.1f}. Ratios stay fair, but do not quote these results.')
     others = 'timm', 'schedulefree', 'torch-optimi', 'pytorch_optimizer', 'heavyball'
-    record = dict(device=device_name(), versions=package_versions(*others), commit=git_commit(), load=load,
+    record = dict(device=device_name(), versions=package_versions(*others), commit=git_commit(), load=cli.LOAD,
         left_out={o: why for o in homes if (why := why_missing(o))}, first_step={}, rows=[], faces=[], corners=[], bars=[])
     for net in models:
         for name in rules:
