@@ -287,7 +287,10 @@ def collaborate(
     peers:str=None, # Addresses of all workers, this one included, separated by commas
     key_file:FILE=None, # Secret that all peers share; required beyond this machine
     deadline:float=30., # Maximum seconds that a round waits for real peers
-    table:FILE=None, # Train with all mixing rules and attacks, and write their table to this file; a table that exists is continued
+    table:FILE=None, # Train with several mixing rules and attacks, and write their table to this file; a table that exists is continued
+    mixings:several(MIXINGS_BY_NAME, 'The list of mixing rules')='', # Mixing rules of the table, separated by commas; by default all
+    attacks:several(['none', *ATTACKS_BY_NAME], 'The list of attacks')='', # Attacks of the table, separated by commas; by default all
+    seeds:int=1, # Trainings of each pair in the table; they use the seeds from `seed` on
     scale:str=None, # Time the steps of these numbers of workers, such as 8,32,128, instead of training
     out:DIR='runs' # Create the folder of this run in it
 ):
@@ -361,7 +364,7 @@ _model = dict(network='arch act sa sym pool blur', optimizer='opt hypers lr lrs 
 _federate = {'server and clients':'strategy dt c clients percent sample', 'images':'data data_path alpha limit',
     'training':'opt lr time every steps bs seed', 'Flower':'engine windows deadline resume', 'record':'out'}
 _collaborate = {'workers':'mixing attack n f', 'images':'data data_path alpha limit', 'training':'opt lr mom steps bs every seed',
-    'real peers':'engine rank peers key_file deadline', 'measurements':'table scale', 'record':'out'}
+    'real peers':'engine rank peers key_file deadline', 'measurements':'table mixings attacks seeds scale', 'record':'out'}
 _run = {'images':'dataset data noise size bs crop normalize sh mixup holdout limit', **_model,
     'training':'epochs smoothing precision how channels_last compiled pipeline workers', 'measurement':'rounds batches json',
     'runs':'runs seed every name out dump'}

@@ -29,6 +29,8 @@ def _sweep(path, age=3600):
         with suppress(OSError): # Another process may remove it at the same time
             if time.time()-max(f.stat().st_mtime for f in (o, *o.iterdir()))>=age: shutil.rmtree(o)
 
+_WRITER = 'PytorchStreamWriter', 'inline_container', 'basic_ios' # Words of PyTorch's `RuntimeError`s about files
+
 @contextmanager
 def atomic_write(
     path:Path, # File to write; a link is replaced, not followed
@@ -43,5 +45,6 @@ def atomic_write(
             if old:
                 with suppress(FileNotFoundError): os.replace(path, old)
             os.replace(part, path)
-    except (OSError, RuntimeError) as e: # PyTorch's are of the second kind
+    except (OSError, RuntimeError) as e:
+        if isinstance(e, RuntimeError) and not any(o in str(e) for o in _WRITER): raise # Such as too little memory on a GPU
         raise CliError(f'Cannot write {path}: {e}. The old file is unchanged. Free space, or choose another folder') from e

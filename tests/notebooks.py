@@ -8,7 +8,7 @@ slow_notebooks.json that the present cells ran; tests/test_slow_notebooks.py rea
 
 Each notebook runs in a process of its own, because what one defines or patches must not be there for the next.
 `nbdev-test` runs several in one process. Here each is a fork of one that has imported fastai, which takes no longer."""
-import json, sys
+import json, os, sys
 from argparse import ArgumentParser
 from datetime import date
 from fastcore.nbio import read_nb, write_nb
@@ -59,6 +59,7 @@ if __name__=='__main__':
     p.add_argument('--keep', type=Path, help='folder for executed copies')
     p.add_argument('--slow', action='store_true', help='run only notebooks with slow cells, and these cells, too')
     args = p.parse_args()
+    os.environ.setdefault('MATPLOTLIBRC', str(ROOT)) # Our colours
     import fastai.vision.all # chkstyle: ignore - once for all
     keep = args.keep and args.keep.resolve()
     files = [o.resolve() for o in args.files] or find_notebooks()

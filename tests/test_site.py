@@ -6,6 +6,7 @@ from fastopt.core.engine import engines
 from fastopt.core.registry import named_rules
 from importlib import import_module
 from importlib.util import find_spec
+from itertools import combinations
 from pathlib import Path
 from site_check import count_pictures, notebook_pictures, scan
 
@@ -62,6 +63,21 @@ def test_text_in_pictures_has_at_least_9_pixels(nb):
         dpi,width = (float(m[1]) if (m := re.search(o, source)) else d for o,d in ((r'dpi=(\d+)', 80), (r'figsize=\(([\d.]+),', 1)))
         small = [o for o in re.findall(r'fontsize=([\d.]+)', source) if float(o)*min(dpi, COLUMN/width)/72 < 9]
         assert not small, (c['id'], small)
+
+def brightness_and_blue(colour):
+    "What readers who do not tell red from green see of an RRGGBB `colour`, from 0 to 1"
+    r,g,b = (int(colour[i:i+2], 16)/255 for i in (0, 2, 4))
+    return .3*r + .6*g + .1*b,b
+
+def test_colours_of_lines_differ_in_more_than_red_and_green():
+    def differ(a, b): return max(abs(x-y) for x,y in zip(brightness_and_blue(a), brightness_and_blue(b))) > .15
+    colours = re.findall("'([0-9A-F]{6})'", (root/'nbs'/'matplotlibrc').read_text(encoding='utf-8'))
+    assert len(colours)==10 and all(differ(*o) for o in combinations(colours, 2))
+    assert not differ('2CA02C', 'D62728') # The green and the red that Matplotlib takes by default
+
+@pytest.mark.parametrize('nb', BOOKS, ids=lambda o: o.stem)
+def test_no_picture_names_red_and_green(nb):
+    for c in cells(nb): assert not ({'red', 'green'} <= {*re.findall(r"'(?:tab:)?(red|green)'", c)}), c
 
 # ---- the built site
 

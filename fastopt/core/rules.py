@@ -7,13 +7,13 @@ Docs: https://fastopt.github.io/fastopt/core/rules.html.md"""
 # %% auto #0
 __all__ = ['Finite', 'NonNeg', 'Pos', 'Unit', 'Share', 'Count', 'Steps', 'Flag', 'TERM_ARGS', 'HOST', 'RESERVED', 'THEIRS',
            'as_number', 'Range', 'OneOf', 'Whole', 'zeros', 'clone', 'Borrowed', 'Memo', 'Across', 'Term', 'term',
-           'decay', 'shrink', 'descend', 'maximize', 'Rule', 'Question', 'Route', 'matrices', 'route', 'ema_',
-           'ema_sqr_', 'unbias', 'unbias_root', 'at_least', 'root', 'cond', 'larger', 'smaller', 'waits', 'number_of',
-           'each', 'norm', 'mean', 'row_mean']
+           'decay', 'shrink', 'descend', 'maximize', 'LazyDoc', 'Rule', 'Question', 'Route', 'matrices', 'route',
+           'ema_', 'ema_sqr_', 'unbias', 'unbias_root', 'at_least', 'root', 'cond', 'larger', 'smaller', 'waits',
+           'number_of', 'each', 'norm', 'mean', 'row_mean']
 
 # %% ../../nbs/core/00_rules.ipynb #0ad06cd8
 import inspect, sys
-from functools import partial, update_wrapper, wraps
+from functools import cached_property, partial, update_wrapper, wraps
 from math import inf, isfinite, isnan, nan, sqrt
 from numbers import Real as AnyReal
 from re import fullmatch
@@ -115,12 +115,16 @@ class Term:
         self.hypers  = {o.name: o.default for o in knobs if not isinstance(o.annotation, OneOf)}
         self.options = {o.name: o.default for o in knobs if isinstance(o.annotation, OneOf)}
         self.ranges = {o.name: Finite if o.annotation is o.empty else o.annotation for o in knobs}
-        try: self.docs = {k:v or '' for h in (f, *(a.f for a in self.across.values())) for k,v in docments(h).items() if k in self.ranges}
-        except (OSError, SyntaxError, TokenError): self.docs = {} # A function from a prompt, or a lambda, may have no readable source
         for o in (*self.state, *self.memos):
             if o in RESERVED or fullmatch('[crt][0-9]+', o):
                 say = 'put it after the `*`, to be given the number of the step' if o in HOST else 'rename that parameter'
                 raise ValueError(f"Term {self.__name__}: no state can be called {o!r}, which engines reserve; {say}")
+    @cached_property
+    def docs(self):
+        "The comments on hypers and options, by name; finding them takes a millisecond, so they are read when somebody asks"
+        fs = self.f,*(a.f for a in self.across.values())
+        try: return {k:v or '' for f in fs for k,v in docments(f).items() if k in self.ranges}
+        except (OSError, SyntaxError, TokenError): return {} # A function from a prompt, or a lambda, may have no readable source
     def _check(self, ps):
         "Raise unless each of the parameters `ps` can be read as a tensor, a hyper or an option"
         for o in ps:
@@ -177,6 +181,12 @@ def maximize(u):
     "Maximize the loss by flipping the sign of the gradient"
     return -u
 
+# %% ../../nbs/core/00_rules.ipynb #0b5e93fa
+class LazyDoc:
+    "A `__doc__` that the function `f` of the instance, or of `None` for the class itself, writes when somebody reads it"
+    def __init__(self, f): self.f = f
+    def __get__(self, o, cls=None): return self.f(o)
+
 # %% ../../nbs/core/00_rules.ipynb #68c774d0
 def _agree(kind, name, a, b, over):
     if a==b or name in over: return
@@ -196,11 +206,18 @@ class Rule:
         if not terms and type(self) is Rule:
             raise TypeError("A Rule needs at least one term, and none was given; for example Rule(adam, decay, descend)")
         self.terms = [t for o in terms for t in (o.core if isinstance(o, Rule) else [o])]
-        self.state,self.memos,self.hypers,self.options,self.ranges,self.docs,self.defaults = {},{},{},{},{},{},defaults
+        self.state,self.memos,self.hypers,self.options,self.ranges,self.defaults = {},{},{},{},{},defaults
         self.__module__,self.info = sys._getframe(1).f_globals.get('__name__', '__main__'),dict(doc=doc, paper=paper, code=code)
         self.learnt,self.across_names = set(),set() # Memos that an `Across` function writes to, and the names of numbers about all weights
         for t in self.terms: self._collect(t)
         self._override(defaults)
+    def __init_subclass__(cls):
+        doc = cls.__doc__
+        cls.__doc__ = LazyDoc(lambda o: doc if o is None else o.about())
+    @cached_property
+    def docs(self):
+        "The meaning of each hyper and option"
+        return {k:v for t in self.terms for k,v in t.docs.items()}
     def _override(self, defaults):
         if bad := first(k for k in defaults if k not in self.ranges):
             raise TypeError(unknown_name(f'Rule({self.chain})', bad, list(self.ranges)))
@@ -209,7 +226,7 @@ class Rule:
         kinds,knobs = inspect.Parameter,{**self.knobs, **self.manner}
         placed = dict(params=kinds.empty, **{k:knobs.pop(k) for k in ('lr',) if k in knobs})
         def __call__(*args, **kwargs): return type(self).__call__(self, *args, **kwargs)
-        self.__doc__,self.__call__ = self.about(),__call__ # IPython also reads the docstring of `diffgrad.__call__`
+        self.__call__ = __call__ # IPython also reads the docstring of `diffgrad.__call__`
         self.__signature__ = __call__.__signature__ = inspect.Signature([*(kinds(k, kinds.POSITIONAL_OR_KEYWORD, default=v)
             for k,v in placed.items()), *(kinds(k, kinds.KEYWORD_ONLY, default=v) for k,v in knobs.items())])
     @property
@@ -217,19 +234,6 @@ class Rule:
         "All hypers and options with their defaults, `lr` first"
         knobs = {**self.hypers, **self.options}
         return {k:knobs[k] for k in sorted(self.ranges, key='lr'.__ne__)}
-    def about(self,
-        called={} # Names that the user knows hypers by, if they differ: dict of our name to theirs
-    ):
-        "The help text: the idea, a table of hypers and options, and the sources"
-        doc,paper,code = self.info.values()
-        # Why an option has no other choices is said only in the error message
-        rows = [('hyper', 'default', 'range', 'meaning'), *((called.get(k, k), f'{v:g}' if type(v) is float else repr(v),
-            repr(self.ranges[k]).partition(';')[0], self.docs.get(k) or k) for k,v in self.knobs.items())]
-        widths = [max(map(len, o)) for o in zip(*rows)]
-        table = [f"| {' | '.join(map(str.ljust, r, [*widths[:3], 0]))} |" for r in rows]
-        table.insert(1, f"|{'|'.join('-'*(n+2) for n in [*widths[:3], 7])}|")
-        told = [f"Paper: {'{} ({}), {}'.format(*paper)}" if paper else '', f'Faithful to: {code}' if code else '']
-        return '\n'.join([doc, '', *table, '', *filter(None, told)]).strip()
     @property
     def __name__(self): return self.named or f'Rule({self.chain})'
     def _collect(self, t):
@@ -246,7 +250,25 @@ class Rule:
             f"{t} reads the memo {both!r}, which a function across all weights writes to; let that function return what {t} needs")
         for k,v in t.hypers.items():  _agree('hyper',  k, self.hypers.get(k, v), v, self.defaults)
         for k,v in t.options.items(): _agree('option', k, self.options.get(k, v), v, self.defaults)
-        for o in ('state', 'memos', 'hypers', 'options', 'ranges', 'docs'): getattr(self, o).update(getattr(t, o))
+        for o in ('state', 'memos', 'hypers', 'options', 'ranges'): getattr(self, o).update(getattr(t, o))
+
+Rule.__init_subclass__()
+
+# %% ../../nbs/core/00_rules.ipynb #f02c7d58
+@patch
+def about(self:Rule,
+    called={} # Names that the user knows hypers by, if they differ: dict of our name to theirs
+):
+    "The help text: the idea, a table of hypers and options, and the sources"
+    doc,paper,code = self.info.values()
+    # Why an option has no other choices is said only in the error message
+    rows = [('hyper', 'default', 'range', 'meaning'), *((called.get(k, k), f'{v:g}' if type(v) is float else repr(v),
+        repr(self.ranges[k]).partition(';')[0], self.docs.get(k) or k) for k,v in self.knobs.items())]
+    widths = [max(map(len, o)) for o in zip(*rows)]
+    table = [f"| {' | '.join(map(str.ljust, r, [*widths[:3], 0]))} |" for r in rows]
+    table.insert(1, f"|{'|'.join('-'*(n+2) for n in [*widths[:3], 7])}|")
+    told = [f"Paper: {'{} ({}), {}'.format(*paper)}" if paper else '', f'Faithful to: {code}' if code else '']
+    return '\n'.join([doc, '', *table, '', *filter(None, told)]).strip()
 
 # %% ../../nbs/core/00_rules.ipynb #c84477b5
 @patch(as_prop=True)
@@ -416,12 +438,16 @@ class Route(Rule):
         self.learnt = one.learnt | other.learnt
         mine,its = {**one.hypers, **one.options},{**other.hypers, **other.options}
         self.names = {k: f'other_{k}' if k!='lr' and k in mine and mine[k]!=v else k for k,v in its.items()}
-        for o in ('state', 'memos', 'hypers', 'options', 'ranges', 'docs'):
+        for o in ('state', 'memos', 'hypers', 'options', 'ranges'):
             new = {self.names.get(k, k):v for k,v in getattr(other, o).items()}
             getattr(self, o).update(getattr(one, o) | {k:v for k,v in new.items() if k not in getattr(one, o)})
-        (self.hypers['lr_ratio'], self.ranges['lr_ratio'],
-            self.docs['lr_ratio']) = its['lr']/mine['lr'],NonNeg,'Factor on `lr` for the other rule'
+        self.hypers['lr_ratio'],self.ranges['lr_ratio'] = its['lr']/mine['lr'],NonNeg
         self._override(defaults)
+    @cached_property
+    def docs(self):
+        "The meaning of each hyper and option"
+        its = {self.names.get(k, k):v for k,v in self.other.docs.items()}
+        return {**its, **self.one.docs, 'lr_ratio': 'Factor on `lr` for the other rule'}
 
 # %% ../../nbs/core/00_rules.ipynb #f3ec67b9
 @patch(as_prop=True)

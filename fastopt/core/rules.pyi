@@ -5,8 +5,8 @@ import fastopt.core.torch_face
 
 __all__ = ['Finite', 'NonNeg', 'Pos', 'Unit', 'Share', 'Count', 'Steps', 'Flag', 'TERM_ARGS', 'HOST', 'RESERVED', 'THEIRS', 'as_number',
     'Range', 'OneOf', 'Whole', 'zeros', 'clone', 'Borrowed', 'Memo', 'Across', 'Term', 'term', 'decay', 'shrink', 'descend', 'maximize',
-    'Rule', 'Question', 'Route', 'matrices', 'route', 'ema_', 'ema_sqr_', 'unbias', 'unbias_root', 'at_least', 'root', 'cond', 'larger',
-    'smaller', 'waits', 'number_of', 'each', 'norm', 'mean', 'row_mean']
+    'LazyDoc', 'Rule', 'Question', 'Route', 'matrices', 'route', 'ema_', 'ema_sqr_', 'unbias', 'unbias_root', 'at_least', 'root', 'cond',
+    'larger', 'smaller', 'waits', 'number_of', 'each', 'norm', 'mean', 'row_mean']
 
 Finite: TypeAlias = float # in [-inf, inf]
 
@@ -109,6 +109,11 @@ descend: Term
 
 maximize: Term
 """Maximize the loss by flipping the sign of the gradient"""
+
+class LazyDoc:
+    """A `__doc__` that the function `f` of the instance, or of `None` for the class itself, writes when somebody reads it"""
+    def __init__(self, f: Any) -> None: ...
+    f: Any
 
 class Rule(Any):
     """An optimizer as a chain of `terms`: `u` starts as the gradient, and what the last term returns is subtracted from the weights"""
@@ -215,6 +220,7 @@ class Route(Rule):
     @property
     def core(self) -> Any: ...
     defaults: Any
+    docs: Any
     def hyper_of(self, p: Any, hyper: Any) -> Any: ...
     learnt: Any
     names: Any

@@ -17,7 +17,7 @@ from .engine import Engine
 from .fastai_face import scaler_says
 from .groups import (FOREIGN, torch_names, check_foreign, check_params, check_weights, from_torch,
     warn_frozen_gradient, to_torch, torch_keys)
-from .rules import Route, Rule, as_number, maximize, unknown_name
+from .rules import LazyDoc, Route, Rule, as_number, maximize, unknown_name
 
 # %% ../../nbs/core/08_torch_face.ipynb #517b5adf
 def _told(rule, hypers):
@@ -277,5 +277,5 @@ def torch(self:Rule, name, **keys)->type[TorchOptimizer]:
     ps = [kinds('params', kinds.POSITIONAL_OR_KEYWORD), *(kinds(k, kinds.POSITIONAL_OR_KEYWORD, default=knobs.pop(k)) for k in placed)]
     ps += [kinds(k, kinds.KEYWORD_ONLY, default=v) for k,v in {**knobs, **self.manner}.items()]
     own = dict(rule=self, keys=keys, order=order, called=torch_names(keys), __module__=module,
-        __doc__=self.about(torch_names(keys)), __signature__=inspect.Signature(ps))
+        __doc__=LazyDoc(lambda o: self.about(torch_names(keys))), __signature__=inspect.Signature(ps))
     return type(name, (TorchOptimizer,), own)

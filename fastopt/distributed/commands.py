@@ -28,10 +28,12 @@ from .federated import Federated
 from .flower import FederatedServer, free_ports, import_flower, local_flower, write_app
 from .monna import MoNNA
 from .peers import ClusterLink
-from .tables import fill_table, show_rows, show_table, time_by_workers
+from .attacks import ATTACKS
+from .mixing import MIXINGS
+from .tables import fill_table, plot_table, show_rows, show_table, time_by_workers
 from .transport import TCPLink
 from ..files import atomic_write
-from ..names import InputError
+from ..names import InputError, check_choice
 from ..training.records import (check_numbers, command_line, device_name, git_commit, make_run_folder, package_versions,
     running_record, use_threads)
 
@@ -201,6 +203,8 @@ def check_real(args):
         '--attack works only with simulated workers: remove it, or use --engine simulated')
     if (args.peers or args.engine!='simulated') and (args.table or args.scale): raise InputError(
         '--table and --scale work only with simulated workers: remove them, or use --engine simulated')
+    if not args.table and (args.mixings or args.attacks or args.seeds!=1): raise InputError(
+        '--mixings, --attacks and --seeds describe a table: add --table FILE, or use --mixing, --attack and --seed')
     if args.table and args.scale: raise InputError('--table and --scale are two commands: give one of them')
     if args.key_file and not args.peers and args.engine!='processes': raise InputError('--key-file is for --peers: remove it')
     _check_positive(args, 'deadline')
@@ -265,21 +269,28 @@ def start_peer(args, i, at, path):
     with open(path/f'peer{i}.log', 'wb') as f: return subprocess.Popen([sys.executable, '-c', code, *words], stdout=f, stderr=f, env=env)
 
 # %% ../../nbs/distributed/07_commands.ipynb #b9a93a85
-TABLED = 'n f data opt lr mom steps bs alpha limit seed'.split() # Settings that all trainings of a table have in common
+TABLED = 'n f data opt lr mom steps bs alpha limit every'.split() # Settings that all trainings of a table have in common
 
 def run_table(args, opt, lr):
-    "Train every mixing rule against every attack, and return the file of the table"
-    def made(mixing, attack):
-        return MoNNA(simulated_learner(args, opt), args.n, args.f, mixing, attack, args.alpha, bs=args.bs, seed=args.seed)
-    def train(mixing, attack):
-        end = made(mixing, attack).fit(args.steps, lr).history[-1]
-        return {k: end[k] for k in ('accuracy', 'worst')}
+    "Train the mixing rules against the attacks, draw them beside the table, and return the file of the table"
+    def made(mixing, attack, seed=args.seed):
+        own = AttrDict(args, seed=seed)
+        return MoNNA(simulated_learner(own, opt), args.n, args.f, mixing, attack, args.alpha, bs=args.bs, seed=seed)
+    def train(mixing, attack, seed):
+        start,monna = time.time(),made(mixing, attack, seed).fit(args.steps, lr, args.every)
+        steps = [{k: o[k] for k in ('step', 'accuracy', 'worst')} for o in monna.history]
+        return dict(steps[-1], seconds=round(time.time()-start, 1), history=steps)
+    mixings = [check_choice(o, list(MIXINGS), 'The list of mixing rules') for o in args.mixings.split(',') if o]
+    attacks = [check_choice(o, ['none', *ATTACKS], 'The list of attacks') for o in args.attacks.split(',') if o]
     path = Path(args.table)
     if not path.parent.is_dir(): raise InputError(f'--table {path}: there is no folder {path.parent}')
     with use_threads(1 if args.data=='digits' else None):
         _made(made, 'mean', None)
-        table = fill_table(train, path, {k: args[k] for k in TABLED})
-    print(show_table(table))
+        table = fill_table(train, path, {k: args[k] for k in TABLED}, mixings or list(MIXINGS),
+            [None if o=='none' else o for o in attacks or ['none', *ATTACKS]], range(args.seed, args.seed+args.seeds))
+    print(f'Mean of the honest workers:\n{show_table(table)}\n\nThe worst of them:\n{show_table(table, "worst")}')
+    if args.every:
+        with atomic_write(path.with_suffix('.png')) as p: plot_table(table).savefig(p, format='png')
     return path
 
 # %% ../../nbs/distributed/07_commands.ipynb #65934daa
@@ -308,7 +319,7 @@ def run_collaborative(
     "Train as `args` describe, and return the folder of the run"
     setting,n,f,steps = SETTINGS[args.data],args.n,args.f,args.steps
     args = AttrDict(args, **{k: setting[k] for k in ('n', 'f', 'steps', 'bs', 'alpha', 'mom') if args[k] is None})
-    check_numbers(args, n=1, f=0, steps=1, bs=1, limit=1, every=1)
+    check_numbers(args, n=1, f=0, steps=1, bs=1, limit=1, every=1, seeds=1)
     check_real(args)
     opt = polyak(args.mom, setting['wd']) if args.opt is None else find_rule(args.opt, '--opt')
     lr = setting['lr'] if args.lr is None else args.lr

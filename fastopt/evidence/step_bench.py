@@ -606,8 +606,8 @@ def result_row(name, rows):
 def result_table(record, net):
     "Markdown: the fused step of each rule on the model `net`, from a `record` of `bench`"
     df = pd.DataFrame(record['rows'], columns=columns)
-    head = ['rule', 'fused: ms (quartiles)', 'n', "÷ torch's fused AdamW", '÷ byte floor', 'fastest peer', '÷ fastest peer', 'foreach ÷ fused',
-        'eager ÷ fused']
+    head = ['rule', 'fused: ms (quartiles)', 'n', "÷ torch's fused AdamW", '÷ byte floor', 'fastest peer', '÷ fastest peer',
+        'foreach ÷ fused', 'eager ÷ fused']
     return markdown_table([head, *(result_row(*o) for o in df[df.shapes==net].groupby('name', sort=False))], 2)
 
 # %% ../../nbs/evidence/02_step_bench.ipynb #be447758
@@ -684,7 +684,8 @@ def bench(
         left_out={o: why for o in homes if (why := why_missing(o))}, first_step={}, rows=[], faces=[], corners=[], bars=[])
     for net in models:
         for name in rules:
-            new = [dict(o, device=record['device']) for o in measure_family(name, net, default_device(), record['left_out'], **kwargs)]
+            rows = measure_family(name, net, default_device(), record['left_out'], **kwargs)
+            new = [dict(o, device=record['device']) for o in rows]
             record['rows'] += new
             if new: print(f"\n{net}, {name}: a copy moves {new[0]['copy_gbs']:.3g} GB/s\n{bench_table(new)}", flush=True)
             save(record)

@@ -55,7 +55,7 @@ def add_grams(packed, x, keep, add, sides=SIDES, lead=0):
     x = _merge(x, sides, lead)
     def gram(d, M):
         X = x.movedim(d, lead).flatten(lead+1) if x.ndim>lead+1 else x.unsqueeze(-1)
-        return keep*M + add*X @ X.mT
+        return (torch.baddbmm if lead else torch.addmm)(M, X, X.mT, beta=keep, alpha=add)
     return _pack(gram, x, sides, lead, packed)
 
 @each(batched=True)

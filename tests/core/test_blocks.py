@@ -75,7 +75,8 @@ def calls(f, *state):
     return [o.f for o in CallList(record(Rule(term(space['asks']), descend), dict(lr=0.1, step=1))).calls]
 
 def test_sums_take_over_factors_products_and_quotients():
-    assert calls(lambda u, p: u*2. + p*3.)==['mul', 'add', 'add']
+    assert calls(lambda u, p: u*2. + p*3.)==['mul', 'add'] # p - (2u + 3p) is a multiple of each
+    assert calls(lambda u, p: u.abs() + p*3.)==['abs', 'add', 'add'] # Nothing would be saved
     assert calls(lambda u, p: u + 3.*(p*u))==['addcmul', 'add']
     assert calls(lambda u, p: p - u*2./p.abs())==['abs', 'addcdiv', 'add']
     assert calls(lambda u, p: 1. - u*2.)==['add', 'add']

@@ -1,34 +1,48 @@
 "A table of rules and attacks continues where it was interrupted, refuses other settings, and steps of several numbers of workers are timed"
 import json, pytest
 from fastcore.script import CliError
-from fastopt.distributed import tables
 from fastopt.distributed.commands import collaborate_command
 from fastopt.distributed.monna import MoNNA
 
 SMALL = dict(n=5, f=1, steps=2, limit=200, bs=5, alpha=100.)
 
+SOME = dict(mixings='nna,mean,krum', attacks='none,alie,silent')
+
 def test_a_table_is_continued(tmp_path, monkeypatch, capsys):
     "Interrupted in its sixth training; the continued table is the same as one that was not interrupted"
-    monkeypatch.setattr(tables.fill_table, '__defaults__', (('nna', 'mean', 'krum'), (None, 'alie', 'silent'), print))
     fit,count = MoNNA.fit,[]
     def stopped(self, *args):
         count.append(self)
         if len(count)==6: raise KeyboardInterrupt
         return fit(self, *args)
     monkeypatch.setattr(MoNNA, 'fit', stopped)
-    def run(name): return json.loads(collaborate_command(table=tmp_path/name, **SMALL).read_text())
+    def run(name, **kw): return json.loads(collaborate_command(table=tmp_path/name, **SMALL, **SOME, **kw).read_text())
     with pytest.raises(KeyboardInterrupt): run('a.json')
     assert len(json.loads((tmp_path/'a.json').read_text())['cells'])==5
     a = run('a.json')
-    assert len(count)==10 and list(a['cells'])==[f'{m} {o}' for m in ('nna', 'mean', 'krum') for o in ('none', 'alie', 'silent')]
+    assert len(count)==10 and list(a['cells'])==[f'{m} {o} 0' for m in ('nna', 'mean', 'krum') for o in ('none', 'alie', 'silent')]
     assert run('a.json')==a and len(count)==10, 'A complete table trains nothing'
-    assert run('b.json')['cells']==a['cells']
+    def results(table): return {k: {**o, 'seconds': 0} for k,o in table['cells'].items()}
+    assert results(run('b.json'))==results(a)
+    assert [o['step'] for o in a['cells']['nna none 0']['history']]==[2]
     out = capsys.readouterr().out
-    assert '| rule | none | alie | silent |' in out and 'needs' in a['cells']['krum none']['error'] and '| krum | - | - | - |' in out
+    assert '| rule | none | alie | silent |' in out and 'needs' in a['cells']['krum none 0']['error'] and '| krum | - | - | - |' in out
     with pytest.raises(CliError, match='was made with steps 2, not 3'):
-        collaborate_command(table=tmp_path/'a.json', **{**SMALL, 'steps': 3})
+        collaborate_command(table=tmp_path/'a.json', **{**SMALL, **SOME, 'steps': 3})
     (tmp_path/'a.json').write_text('[]')
     with pytest.raises(CliError, match='is not a table'): run('a.json')
+
+def test_more_seeds_are_added_to_a_table_and_drawn(tmp_path, capsys):
+    one = dict(SMALL, table=tmp_path/'a.json', mixings='nna', attacks='none', every=1)
+    a = json.loads(collaborate_command(**one).read_text())
+    b = json.loads(collaborate_command(**one, seeds=2).read_text())
+    assert list(b['cells'])==['nna none 0', 'nna none 1'] and b['cells']['nna none 0']==a['cells']['nna none 0']!=b['cells']['nna none 1']
+    assert [o['step'] for o in b['cells']['nna none 1']['history']]==[1, 2]
+    low,high = (f'{100*o:.1f}' for o in sorted(o['worst'] for o in b['cells'].values()))
+    assert f'({low}–{high}) |' in capsys.readouterr().out.split('The worst of them:')[-1]
+    assert (tmp_path/'a.png').stat().st_size>5000
+    with pytest.raises(CliError, match='describe a table: add --table'): collaborate_command(**SMALL, seeds=2)
+    with pytest.raises(CliError, match="has no 'nna2'"): collaborate_command(**{**one, 'mixings': 'nna2'})
 
 def test_steps_of_more_workers_are_timed(tmp_path):
     path = collaborate_command(scale='4,10', steps=3, limit=200, bs=5, out=tmp_path)

@@ -124,15 +124,26 @@ def choose(self:CallList, i):
 
 # %% ../../../nbs/core/backends/07_blocks.ipynb #b4103700
 @patch
+def folded(self:CallList, one, two):
+    "Other summands with the sum of `one` and `two`, if `two` is a sum in which the node of `one` occurs and this saves a call"
+    i = two.nodes[0]
+    if not one.kind==two.kind=='node' or one.factor or self.used[i]>1 or self.op(i) not in SUMMED: return None
+    for a,b in (both := self.summands(*self.nodes[i])), both[::-1]:
+        if (a.kind, a.nodes)!=(one.kind, one.nodes) or not (a.calls and b.calls): continue
+        factor = f"(1+{'*'.join([*two.factor, *a.factor])})"
+        return one._replace(factor=[factor], taken=[*two.taken, i, *a.taken]),b._replace(factor=[*two.factor, *b.factor])
+
+@patch
 def choose_sum(self:CallList, i, op, args):
     "The calls that compute the sum `i`: first one summand, and then a call that adds the other"
     one,two = self.summands(op, *args)
+    if fold := self.folded(one, two): one,two = fold
     if one.kind==two.kind=='number': raise NotImplementedError('a sum has only numbers')
     swap = two.kind=='number' or (one.kind!='number' and two.calls<one.calls)
     base,more = (two, one) if swap else (one, two)
     self.taken |= set(more.taken)
     if base.kind=='number': x,calls = self.tensor([base.nodes[0], *base.factor]),[]
-    elif not swap: x,calls = args[0],[] # This node has its own calls
+    elif not swap and not fold: x,calls = args[0],[] # This node has its own calls
     elif not base.calls: x,calls = base.nodes[0],[]
     else: x,calls = self.alone(base)
     f = dict(node='add', mul='addcmul', div='addcdiv')[more.kind]
