@@ -4,7 +4,7 @@ import os
 os.environ['OMP_NUM_THREADS'] = '1' # PyTorch reads it on import. After work on several threads, a fork hangs at its first such work
 # Starting the processes in which `torch.compile` would compile takes longer than compiling the kernels here
 os.environ.setdefault('TORCHINDUCTOR_COMPILE_THREADS', '1')
-import json, matplotlib, pytest
+import gc, json, matplotlib, pytest
 from collections import Counter
 from datetime import date
 from pathlib import Path
@@ -34,6 +34,11 @@ def pytest_collection_modifyitems(config, items):
     "Count the cases marked `full` before any are deselected"
     config.full_cases = Counter(test_of(o.nodeid) for o in items if o.get_closest_marker('full'))
     config.whole_files = {o.path.name for o in items} if not any('::' in o for o in config.args) else set()
+
+def pytest_collection_finish():
+    "What is loaded by now stays: no garbage collection visits it again, and a collection in a child copies none of it"
+    gc.collect()
+    gc.freeze()
 
 def pytest_terminal_summary(terminalreporter, exitstatus, config):
     """Print the properties that tests count, and what ran in full: `checks` is how many rules x checks ran and passed, and `changes` is how

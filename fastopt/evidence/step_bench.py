@@ -610,26 +610,6 @@ def result_table(record, net):
         'foreach ÷ fused', 'eager ÷ fused']
     return markdown_table([head, *(result_row(*o) for o in df[df.shapes==net].groupby('name', sort=False))], 2)
 
-# %% ../../nbs/evidence/02_step_bench.ipynb #be447758
-def _times(rows): return rows.assign(who=rows.library + ' ' + rows.engine).sort_values('median_ms')
-
-def result_row(name, rows):
-    "The cells of the rule `name` in `result_table`, from its `rows`"
-    ours,theirs = _times(rows[rows.library=='fastopt']).set_index('engine'),_times(rows[rows.library.isin(homes)])
-    if 'fused' not in ours.index: return [name, *['']*8]
-    f = ours.loc['fused']
-    low,high = f.spread
-    other = [theirs.iloc[0].who, f'{f.median_ms/theirs.iloc[0].median_ms:.2f}'] if len(theirs) else ['', '']
-    slower = [f'{ours.median_ms[o]/f.median_ms:.1f}' if o in ours.index else '' for o in ('foreach', 'eager')]
-    return [name, f'{f.median_ms:.3g} ({low:.3g}–{high:.3g})', f.n, f'{f.vs_torch_fused:.2f}', f'{f.vs_floor:.2f}', *other, *slower]
-
-def result_table(record, net):
-    "Markdown: the fused step of each rule on the model `net`, from a `record` of `bench`"
-    df = pd.DataFrame(record['rows'], columns=columns)
-    head = ['rule', 'fused: ms (quartiles)', 'n', "÷ torch's fused AdamW", '÷ byte floor', 'fastest peer', '÷ fastest peer', 'foreach ÷ fused',
-        'eager ÷ fused']
-    return markdown_table([head, *(result_row(*o) for o in df[df.shapes==net].groupby('name', sort=False))], 2)
-
 # %% ../../nbs/evidence/02_step_bench.ipynb #2d3fda67
 colours = dict(zip(['fastopt', *homes, 'products'], ('#d1495b', '#30638e', '#00798c', '#8f5ea2', '#6a994e', '#edae49',
     '#8d99ae', '#bc6c25', '#2b2d42')))
