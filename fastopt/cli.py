@@ -102,6 +102,7 @@ def bench_step(
     out:FILE='', # Write the record as JSON
     plot:FILE='', # Draw a bar chart
     seconds:float=20., # Time for the rounds of each rule on each model
+    resume:bool=False, # Keep what the record in `out` has, and measure the rest
     quick:bool=False # Time few rounds, and only adamw and diffgrad unless `only` is given; takes less than a minute
 ):
     "Time one step of fastopt's and other optimizers. fastopt-bench compares what they learn"

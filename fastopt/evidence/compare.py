@@ -35,7 +35,7 @@ from ..training.flat_anneal import fit_fc # chkstyle: ignore - the default sched
 from ..training.pages import escape_unprintable, html_document, item_style, label_scores, sortable_table, svg_text
 from ..training.records import (append_json_line, device_name, exclusive_lock, git_commit, interruptible,
     package_versions, read_json_lines)
-from ..training.resume import SaveResume, _own
+from ..training.resume import SaveResume, _own, _remove_checkpoint
 from ..training.statistics import holm_correction, mean_interval
 import fastopt.training.schedule_free # chkstyle: ignore - registers the callback of schedule-free rules
 
@@ -191,8 +191,6 @@ def _state_mb(opt):
     "Size of the optimizer's state, in MB"
     states = getattr(opt, 'opt', opt).state.values()
     return round(sum(t.numel()*t.element_size() for st in states for t in _flat_tensors(st))/2**20, 3)
-
-def _remove_checkpoint(ckpt): [o.unlink(missing_ok=True) for o in ckpt.parent.glob(f'{ckpt.name}*')] # And the previous one
 
 def _go_on_from(learn, ckpt):
     "Resume from `ckpt`, if it exists and fits"

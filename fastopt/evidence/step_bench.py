@@ -13,14 +13,15 @@ __all__ = ['nets', 'competitors', 'choice', 'homes', 'L2', 'peers', 'QH', 'late_
            'extra_memory', 'kernels', 'profile_gpu', 'bench_row', 'measure_family', 'first_steps', 'Face', 'overhead',
            'overheads', 'own_groups', 'OneMissing', 'NewEachStep', 'OneByOne', 'corner', 'find_value', 'ratio', 'bar',
            'per_byte', 'cpu_bars', 'phase_bars', 'hand_written_bars', 'gpu_bars', 'face_bars', 'corner_bars', 'bars',
-           'bench_table', 'result_row', 'result_table', 'chart', 'parse_names', 'check_file', 'bench', 'bench_command']
+           'bench_table', 'result_row', 'result_table', 'chart', 'parse_names', 'check_file', 'start_record', 'bench',
+           'bench_command']
 
 # %% ../../nbs/evidence/02_step_bench.ipynb #471a2dce
 import json, os, subprocess, sys, time, warnings
 from functools import partial
 from importlib import import_module
 from inspect import signature
-from itertools import count, cycle
+from itertools import count, cycle, product
 from operator import ge, le, lt
 from pathlib import Path
 from random import Random
@@ -655,24 +656,35 @@ def check_file(fname, what, kinds=None):
 # %% ../../nbs/evidence/02_step_bench.ipynb #ba9afbd4
 QUIET = 0.5 # Results of a machine whose load was higher at the start are not quoted
 
+def start_record(old=None):
+    "A new record, or the record `old` of the same machine and versions, with one entry in `runs` for each run of the command"
+    others = 'timm', 'schedulefree', 'torch-optimi', 'pytorch_optimizer', 'heavyball'
+    where = dict(device=device_name(), versions=package_versions(*others))
+    if old and (was := {k: old.get(k) for k in where})!=where: raise InputError(f'--resume: the record in --out is from {was}, '
+        f'and this is {where}: give another --out')
+    if cli.LOAD>QUIET: print(f'The load of this machine was {cli.LOAD:.1f}. Ratios stay fair, but do not quote these results.')
+    record = old or dict(where, runs=[], left_out={}, first_step={}, rows=[], faces=[], corners=[], bars=[])
+    record['runs'].append(dict(commit=git_commit(), load=cli.LOAD, time=time.strftime('%Y-%m-%d %H:%M')))
+    record['left_out'] |= {o: why for o in homes if (why := why_missing(o))}
+    return record
+
 def bench(
     rules, # Names of rules in `competitors`
     models, # Names of models in `nets`
     save, # Called with the record after each family
+    old=None, # Record whose families are not measured again
     **kwargs # Arguments of `time_interleaved`
 ):
     "Measure the families of `rules` on the weights of `models`, print the results, and return the record"
-    if cli.LOAD>QUIET: print(f'The load of this machine was {cli.LOAD:.1f}. Ratios stay fair, but do not quote these results.')
-    others = 'timm', 'schedulefree', 'torch-optimi', 'pytorch_optimizer', 'heavyball'
-    record = dict(device=device_name(), versions=package_versions(*others), commit=git_commit(), load=cli.LOAD,
-        left_out={o: why for o in homes if (why := why_missing(o))}, first_step={}, rows=[], faces=[], corners=[], bars=[])
-    for net in models:
-        for name in rules:
-            rows = measure_family(name, net, default_device(), record['left_out'], **kwargs)
-            new = [dict(o, device=record['device']) for o in rows]
-            record['rows'] += new
-            if new: print(f"\n{net}, {name}: a copy moves {new[0]['copy_gbs']:.3g} GB/s\n{bench_table(new)}", flush=True)
-            save(record)
+    record = start_record(old)
+    known = {(o['shapes'], o['name']) for o in record['rows']}
+    for net,name in product(models, rules):
+        if (net, name) in known: continue
+        rows = measure_family(name, net, default_device(), record['left_out'], **kwargs)
+        new = [dict(o, device=record['device']) for o in rows]
+        record['rows'] += new
+        if new: print(f"\n{net}, {name}: a copy moves {new[0]['copy_gbs']:.3g} GB/s\n{bench_table(new)}", flush=True)
+        save(record)
     record['first_step'],record['faces'] = first_steps(),overheads(default_device(), **kwargs)
     record['corners'] = [corner(o, default_device(), n=kwargs.get('least', 20)) for o in corners]
     record['bars'] = bars(record['rows'], record['first_step'], record['faces'], record['corners']).to_dict('records')
@@ -681,7 +693,7 @@ def bench(
 
 # %% ../../nbs/evidence/02_step_bench.ipynb #8ed70556
 @cli.declared(cli.bench_step)
-def bench_command(only, shapes, out, plot, seconds, quick):
+def bench_command(only, shapes, out, plot, seconds, resume, quick):
     os.environ.setdefault('KINETO_LOG_LEVEL', '9') # Otherwise the profiler prints to the terminal
     rules = list(competitors) if only=='all' else parse_names(only or ','.join(['adamw', 'diffgrad'] if quick else choice),
         competitors, 'The list of rules')
@@ -689,7 +701,9 @@ def bench_command(only, shapes, out, plot, seconds, quick):
     if 'giant' in models and default_device().type=='cpu': raise InputError('--shapes giant needs a GPU with 80 GB; use huge instead')
     out,plot = check_file(out, '--out'),check_file(plot, '--plot', Figure().canvas.get_supported_filetypes())
     save = partial(save_record, path=out) if out else lambda o: None
-    record = bench(rules, models, save, **(dict(n=50, budget=2., least=3) if quick else dict(budget=seconds)))
+    if resume and not out: raise InputError('--resume continues the record in --out: give that file')
+    old = json.loads(out.read_text()) if resume and out.exists() else None
+    record = bench(rules, models, save, old, **(dict(n=50, budget=2., least=3) if quick else dict(budget=seconds)))
     if plot:
         with atomic_write(plot) as p: chart(record['rows']).savefig(p, dpi=110)
     print(f"\nOn {record['device']}:\n{pd.DataFrame(record['bars']).to_string(index=False, na_rep='', float_format='{:.3g}'.format)}")

@@ -26,7 +26,7 @@ from fastcore.basics import first, patch
 from fastcore.foundation import L
 from ..core.checkpoints import _version, label
 from ..core.fastai_face import FastOptimizer
-from ..files import atomic_write
+from ..files import atomic_write, sweep_parts
 
 # %% ../../nbs/training/02_resume.ipynb #502577ec
 def _plain(o):
@@ -150,6 +150,12 @@ def _checksums():
     torch.serialization.set_crc32_options(True)
     try: yield
     finally: torch.serialization.set_crc32_options(chosen)
+
+# %% ../../nbs/training/02_resume.ipynb #c6e8f24b
+def _remove_checkpoint(path):
+    "Remove the checkpoint `path`, the previous one, and what killed writers of it left; no other process may write it"
+    for o in (path, _beside(path, '.prev')): o.unlink(missing_ok=True)
+    sweep_parts(path, 0)
 
 # %% ../../nbs/training/02_resume.ipynb #59473b22
 def _write(ck, path):

@@ -21,6 +21,7 @@ from .. import cli
 from ..names import InputError, print_json
 from ..training.records import check_numbers, device_name, exclusive_lock, git_commit, interruptible, is_interactive, package_versions
 from ..training.resume import *
+from ..training.resume import _remove_checkpoint
 from .images import fingerprint, resolve_data
 from .recipe import *
 from .results import *
@@ -220,8 +221,6 @@ def run_seeds(
                 torch.cuda.empty_cache()
             if ours: _remove_checkpoint(ckpt)
     return board
-
-def _remove_checkpoint(ckpt): [o.unlink(missing_ok=True) for o in (ckpt, *ckpt.parent.glob(f'{ckpt.name}.*')) if o.suffix!='.lock']
 
 # %% ../../nbs/vision/04_leaderboard.ipynb #073b08d6
 def parse_settings(preset, hypers='', **given):

@@ -24,6 +24,7 @@ from ..training.flat_anneal import *
 from ..training.records import (abbreviate, check_numbers, command_line, device_name, exclusive_lock, git_commit, interruptible,
     is_interactive, make_run_folder, package_versions, running_record, save_record, use_threads)
 from ..training.resume import *
+from ..training.resume import _remove_checkpoint
 from .images import balanced_subset, image_source
 from .recipe import small_convnet
 
@@ -207,7 +208,7 @@ def fit_and_record(
     except KeyboardInterrupt:
         print(f'\nInterrupted. The results so far are in {path}\nTo continue: {shlex.join(["fastopt-train", "--resume", str(path)])}')
         raise
-    for o in path.glob('checkpoint.pth*'): o.unlink()
+    _remove_checkpoint(path/'checkpoint.pth')
 
 # %% ../../nbs/vision/03_train.ipynb #0ad20e47
 def read_run(

@@ -11,6 +11,7 @@ from fastai.metrics import accuracy
 from fastai.optimizer import Adam
 from fastcore.script import CliError
 from fasttransform import Transform
+from pathlib import Path
 from sklearn.datasets import load_digits
 from torch import nn
 from fastopt.evidence import compare as C
@@ -99,6 +100,16 @@ def test_kill_at_a_random_moment(seed):
     pd.testing.assert_frame_equal(table(res), table(whole))
     pd.testing.assert_frame_equal(res.comparisons, whole.comparisons)
     assert len(lines())==len({o['key'] for o in lines()})==6 and done<=6 and res.verdict==whole.verdict
+    assert not os.listdir('out/unfinished')
+
+@pytest.mark.parametrize('recorded', [False, True])
+def test_what_was_left_by_a_kill_in_the_middle_of_a_write_is_removed(recorded):
+    go(epochs=2)
+    for o in lines():
+        (half := Path('out/unfinished')/f'part-{o["key"]}-killed').mkdir()
+        (half/o['key']).write_text('half')
+    if not recorded: os.remove('out/runs.jsonl')
+    go(epochs=2)
     assert not os.listdir('out/unfinished')
 
 def test_a_kill_just_after_the_record_leaves_no_checkpoint(monkeypatch):

@@ -127,6 +127,17 @@ def test_library_missing(monkeypatch, uncompiled):
     assert 'no_such_library' in rec['left_out']['optimi']
     assert not any(o['library']=='optimi' for o in rec['rows']) and 'optimi' not in rec['versions']
 
+def test_a_record_is_continued(uncompiled, monkeypatch):
+    saved,measured,real = [],[],B.measure_family
+    monkeypatch.setattr(B, 'measure_family', lambda name, *args, **kwargs: measured.append(name) or real(name, *args, **kwargs))
+    def save(o): saved.append(json.loads(json.dumps(o, default=str)))
+    old = B.bench(['adamw'], ['small'], save, n=1)
+    new = B.bench(['adamw','sgd'], ['small'], save, saved[-1], n=1)
+    assert measured==['adamw','sgd'] and {o['name'] for o in new['rows']}=={'adamw','sgd'} and len(new['runs'])==2
+    assert all(o['commit'] and o['load']>=0 for o in new['runs'])
+    with pytest.raises(B.InputError, match='give another --out'): B.bench(['sgd'], ['small'], save, {**old, 'device': 'another'}, n=1)
+    with pytest.raises(B.InputError, match='continues the record in --out'): B.bench_command(resume=True, quick=True)
+
 def test_class_missing(monkeypatch, uncompiled):
     monkeypatch.setattr(B, 'peers', dict(torch=dict(radam=dict(cls='RAdamm'))))
     left_out = {}
@@ -169,7 +180,7 @@ def test_gradients_change():
 def test_record(capsys, uncompiled):
     B.bench_command(only='adamw', shapes='small,xresnet50', out='a.json', plot='a.svg', quick=True)
     rec = json.load(open('a.json'), parse_constant=pytest.fail) # JSON has no NaN
-    assert {'device','versions','commit','left_out','first_step','rows','faces','bars'}<=set(rec)
+    assert {'device','versions','runs','left_out','first_step','rows','faces','bars'}<=set(rec)
     need = 'device shapes name library engine median_ms spread n bytes vs_torch_fused vs_floor first_ms'.split()
     for o in rec['rows']: assert set(need)<=set(o)<=set(B.columns)
     assert {o['shapes'] for o in rec['rows']}=={'small','xresnet50'} and {o['name'] for o in rec['rows']}=={'adamw'}
@@ -179,7 +190,7 @@ def test_record(capsys, uncompiled):
 
 def test_only(monkeypatch):
     seen = []
-    def bench(rules, models, save, **kw):
+    def bench(rules, models, save, old, **kw):
         seen.append((rules, models))
         return dict(rows=[], bars=[], device='cpu', left_out={})
     monkeypatch.setattr(B, 'bench', bench)

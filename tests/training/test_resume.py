@@ -17,7 +17,7 @@ from fastcore.script import CliError
 from fastopt.optim.adamod import AdaMod
 from fastopt.training.sam import SAM
 from fastopt.training.resume import RESUME_FORMAT, SaveResume
-from fastopt.training.resume import _beside as beside, _fits as fits, _plain as plain, _read as read, _write as write
+from fastopt.training.resume import _remove_checkpoint, _beside as beside, _fits as fits, _plain as plain, _read as read, _write as write
 from fastopt.training.flat_anneal import fit_fc # chkstyle: ignore - patches Learner
 from fastopt.training.schedules import SwitchOpt
 from fastopt.optim.yellowfin import YellowFin
@@ -41,9 +41,10 @@ def when(point):
     return epoch,(0 if IN_EPOCH.index(event)<2 else 99),IN_EPOCH.index(event)
 
 @pytest.fixture(autouse=True)
-def _quick(monkeypatch):
+def _quick(monkeypatch, tmp_path):
     "Do not wait for the disk: a signal loses nothing that the system has accepted"
     monkeypatch.setattr(os, 'fsync', lambda f: None)
+    monkeypatch.chdir(tmp_path) # `lr_find` saves the model in a folder `models`
 
 class Noisy:
     "Items with noise from all three generators"
@@ -500,6 +501,13 @@ def test_arguments_stay(tmp_path):
     new = Count(100)
     script(tmp_path/'x', fresh, one_cycle, lambda: [new])
     assert new.n==BATCHES+2 + 100*(BATCHES-2 + BATCHES)
+
+def test_a_removed_checkpoint_leaves_nothing_and_its_neighbours_stay(tmp_path):
+    for o in ('x', 'x.prev', 'x.lock', 'x2', 'part-x2-running'): (tmp_path/o).write_text('')
+    (tmp_path/'part-x-killed').mkdir()
+    (tmp_path/'part-x-killed'/'x').write_text('half')
+    _remove_checkpoint(tmp_path/'x')
+    assert {o.name for o in tmp_path.iterdir()}=={'x.lock', 'x2', 'part-x2-running'}
 
 @pytest.mark.parametrize('every', [0, -1])
 def test_every(tmp_path, every):
