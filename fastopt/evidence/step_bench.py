@@ -17,7 +17,7 @@ __all__ = ['nets', 'competitors', 'choice', 'homes', 'L2', 'peers', 'QH', 'late_
            'bench_command']
 
 # %% ../../nbs/evidence/02_step_bench.ipynb #471a2dce
-import json, os, subprocess, sys, time, warnings
+import gc, json, os, subprocess, sys, time, warnings
 from functools import partial
 from importlib import import_module
 from inspect import signature
@@ -365,7 +365,8 @@ def measure_family(
     times = time_interleaved(opts, field, k, **kwargs)
     rows = [dict(bench_row(key, times, bytes_moved(rule, shapes), weights), first_ms=firsts[key], shapes=net,
         **profile_gpu(opts[key], field, k)) for key in opts if key[0]==name]
-    opts.clear() # Free its memory
+    opts.clear()
+    gc.collect() # Many optimizers refer to themselves, and would keep their memory
     for o in rows:
         if (o['library'], o['engine'])!=('fastopt', 'fused'): continue
         o['extra'] = extra_memory(family[name, 'fastopt', 'fused'], field, steps_to_settle(rule)+k)
@@ -478,6 +479,8 @@ def corner(name, device='cpu', n=20):
     field = BenchWeights(shapes(), device)
     opts = {k: make_and_warm(make, field, 3)[0] for k,make in dict(mine=mine, other=other).items()}
     ms = time_interleaved(opts, field, n=n, least=n)
+    opts.clear()
+    gc.collect()
     ratios = ms.mine/ms.other
     return dict(corner=name, median_ms=ms.mine.median(), ratio=ratios.median(), spread=ratios.quantile([0.25, 0.75]).tolist(), n=len(ms))
 
