@@ -40,6 +40,7 @@ def atomic_write(
     old:Path=None # New place of the file that is replaced; without it that file is lost
 ):
     "Yield a path to write to; it becomes `path` if all goes well, and is removed otherwise"
+    path = Path(path)
     try:
         sweep_parts(path)
         with TemporaryDirectory(prefix=f'part-{path.name}-', dir=path.parent) as d: # New, so no other process or link uses it
