@@ -45,7 +45,7 @@ from ..optim.muon import as_matrix
 from ..core.registry import named_rules
 from ..core.rules import Rule
 from ..files import atomic_write
-from ..names import InputError, check_choice, markdown_table
+from ..names import InputError, check_choice
 from ..training.records import device_name, git_commit, package_versions, save_record
 
 # %% ../../nbs/evidence/02_step_bench.ipynb #7959d51c
@@ -612,11 +612,11 @@ def result_row(name, rows):
     return [name, f'{f.median_ms:.3g} ({low:.3g}–{high:.3g})', f.n, f'{f.vs_torch_fused:.2f}', f'{f.vs_floor:.2f}', *other, *slower]
 
 def result_table(record, net):
-    "Markdown: the fused step of each rule on the model `net`, from a `record` of `bench`"
+    "The fused step of each rule on the model `net`, from a `record` of `bench`"
     df = pd.DataFrame(record['rows'], columns=columns)
     head = ['rule', 'fused: ms (quartiles)', 'n', "÷ torch's fused AdamW", '÷ byte floor', 'fastest peer', '÷ fastest peer',
         'foreach ÷ fused', 'eager ÷ fused']
-    return markdown_table([head, *(result_row(*o) for o in df[df.shapes==net].groupby('name', sort=False))], 2)
+    return pd.DataFrame([result_row(*o) for o in df[df.shapes==net].groupby('name', sort=False)], columns=head).set_index('rule')
 
 # %% ../../nbs/evidence/02_step_bench.ipynb #2d3fda67
 colours = dict(zip(['fastopt', *homes, 'products'], ('#d1495b', '#30638e', '#00798c', '#8f5ea2', '#6a994e', '#edae49',
