@@ -599,15 +599,14 @@ def bench_table(rows):
     return df.dropna(axis=1, how='all').sort_values('median_ms').to_string(index=False, na_rep='', float_format='{:.3g}'.format)
 
 # %% ../../nbs/evidence/02_step_bench.ipynb #b7d20c4e
-def _times(rows): return rows.assign(who=rows.library + ' ' + rows.engine).sort_values('median_ms')
-
 def result_row(name, rows):
     "The cells of the rule `name` in `result_table`, from its `rows`"
-    ours,theirs = _times(rows[rows.library=='fastopt']).set_index('engine'),_times(rows[rows.library.isin(homes)])
+    ours,theirs = rows[rows.library=='fastopt'].set_index('engine'),rows[rows.library.isin(homes)]
     if 'fused' not in ours.index: return [name, *['']*8]
     f = ours.loc['fused']
     low,high = f.spread
-    other = [theirs.iloc[0].who, f'{f.median_ms/theirs.iloc[0].median_ms:.2f}'] if len(theirs) else ['', '']
+    peer = theirs.loc[theirs.median_ms.idxmin()] if len(theirs) else None
+    other = ['', ''] if peer is None else [f'{peer.library} {peer.engine}', f'{f.median_ms/peer.median_ms:.2f}']
     slower = [f'{ours.median_ms[o]/f.median_ms:.1f}' if o in ours.index else '' for o in ('foreach', 'eager')]
     return [name, f'{f.median_ms:.3g} ({low:.3g}–{high:.3g})', f.n, f'{f.vs_torch_fused:.2f}', f'{f.vs_floor:.2f}', *other, *slower]
 
