@@ -13,7 +13,7 @@ import torch
 from dataclasses import dataclass
 from inspect import signature
 from math import inf
-from .mixing import COLUMNS, find_mixing, squared_distances
+from .mixing import COLUMNS, find_mixing, sort_rows, squared_distances
 from ..names import unknown_name
 
 # %% ../../nbs/distributed/01_attacks.ipynb #fdee5659
@@ -52,6 +52,16 @@ def _by_distances(xs, mu, v, f, weigh, kwargs):
         return (c@k@c + 2*lie*z*(c@p) + (lie*z)**2*vv).item()
     return moved
 
+def _by_order(xs, mu, v, f, trim):
+    "The same for a rule that averages the middle numbers of each coordinate: `f` equal numbers move each only between two others"
+    h,t = len(xs),trim(len(xs)+f, f)
+    def pieces(o): return o.split(COLUMNS, -1)
+    order = [sort_rows(o) for o in pieces(xs)]
+    def moved(z):
+        return sum(((m+z*o).clamp(a[t-f:h-t], a[t:h+f-t]).mean(0) - m).double().square().sum()
+            for a,m,o in zip(order, pieces(mu), pieces(v))).item()
+    return moved
+
 def displacement(
     xs, # Honest vectors [h, d]
     mu, # Starting point of the lie [d]: the mean of `xs`
@@ -63,6 +73,7 @@ def displacement(
     mixing = find_mixing(mixing)
     rule = getattr(mixing, 'func', mixing)
     if weigh := getattr(rule, 'weigh', None): return _by_distances(xs, mu, v, f, weigh, dict(getattr(mixing, 'keywords', {})))
+    if trim := getattr(rule, 'trim', None): return _by_order(xs, mu, v, f, trim)
     heard = torch.ones(len(xs), len(xs)+f, dtype=torch.bool, device=xs.device)
     def moved(z): return (mixing(torch.cat([xs, (mu+z*v).expand(f, -1)]), f, heard).mean(0)-mu).double().square().sum().item()
     return moved

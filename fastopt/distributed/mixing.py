@@ -7,11 +7,11 @@ Docs: https://fastopt.github.io/fastopt/distributed/mixing.html.md"""
 # %% auto #0
 __all__ = ['COLUMNS', 'CLOSE', 'FAR', 'MIXINGS', 'finite_rows', 'squared_distances', 'check_heard', 'check_enough',
            'average_rows', 'by_distances', 'mean_mixing', 'nna', 'krum', 'multikrum', 'in_sight', 'gm', 'gm3', 'scc',
-           'cwtm', 'median', 'find_mixing', 'variance_of', 'reduction', 'nna_bound']
+           'sort_rows', 'by_order', 'cwtm', 'median', 'find_mixing', 'variance_of', 'reduction', 'nna_bound']
 
 # %% ../../nbs/distributed/00_mixing.ipynb #1a2b1e5c
 import inspect, torch
-from functools import wraps
+from functools import lru_cache, wraps
 from ..names import unknown_name
 
 # %% ../../nbs/distributed/00_mixing.ipynb #8e3a2b2a
@@ -94,6 +94,11 @@ def average_rows(weights, xs):
     used = used.nonzero()[:,0] # Infinity times a weight of 0 is not 0
     return average_rows(weights[:,used], xs[used])
 
+def _mixing_signature(kws=()):
+    own = inspect.Parameter
+    each = dict(xs=own.empty, f=0, heard=None)
+    return inspect.Signature([*(own(k, own.POSITIONAL_OR_KEYWORD, default=v) for k,v in each.items()), *kws])
+
 def by_distances(weigh):
     "Make a mixing rule from the function `weigh(d, heard, f, …)` of its weights [w, n]; a parameter `norms` gets the squared lengths"
     @wraps(weigh)
@@ -103,11 +108,9 @@ def by_distances(weigh):
         heard = check_heard(xs, f, heard, finite)
         if wants_norms: kwargs['norms'] = sum((_compute(o).double()**2).sum(1) for o in xs.split(COLUMNS, 1)).nan_to_num(torch.inf)
         return average_rows(weigh(d.where(finite[:,None] & finite, 0), heard, f, **kwargs), xs)
-    given,own = inspect.signature(weigh).parameters,inspect.Parameter
+    given = inspect.signature(weigh).parameters
     wants_norms = 'norms' in given
-    kws = [o for o in given.values() if o.kind==own.KEYWORD_ONLY and o.name!='norms']
-    mix.__signature__ = inspect.Signature([own('xs', own.POSITIONAL_OR_KEYWORD), own('f', own.POSITIONAL_OR_KEYWORD, default=0),
-        own('heard', own.POSITIONAL_OR_KEYWORD, default=None), *kws])
+    mix.__signature__ = _mixing_signature(o for o in given.values() if o.kind==o.KEYWORD_ONLY and o.name!='norms')
     mix.weigh = weigh
     return mix
 
@@ -222,41 +225,52 @@ def scc(d, heard, f, *,
     return c
 
 # %% ../../nbs/distributed/00_mixing.ipynb #3dc2fa6f
-def _middle(xs, heard, trim):
-    "For each worker and coordinate, the mean of the received numbers without the `trim` [w] smallest and largest"
-    heard,res = heard[:1] if (same := bool((heard==heard[0]).all())) else heard,[]
-    m = heard.sum(1)
-    for o in xs.split(COLUMNS, 1):
-        o = o.where(heard.any(0)[:,None], torch.inf)
-        val,at = _compute(o).sort(0)
-        keep = [h[at] for h in heard]
-        count = [k.cumsum(0, dtype=torch.int16) for k in keep]
-        keep = [k & (c>t) & (c<=n-t) for k,c,t,n in zip(keep, count, trim, m)]
-        res.append(torch.stack([val.where(k, 0).sum(0)/(n-2*t) for k,t,n in zip(keep, trim, m)]).to(xs.dtype))
-    return torch.cat(res, 1), same
+@lru_cache(maxsize=None)
+def _network(n):
+    "Pairs of rows that sort `n` rows if each is put in order, one pair after the other"
+    pairs,half = [],1<<max(n-1, 0).bit_length()>>1
+    p = half
+    while p:
+        q,r,d = half,0,p
+        while True:
+            pairs += [(i, i+d) for i in range(n-d) if i&p==r]
+            if q==p: break
+            q,r,d = q//2,p,q-p
+        p //= 2
+    return pairs
 
-def _coordinate_mixing(xs, f, heard, trim, name):
-    heard = check_heard(xs, f, heard)
-    check_enough(name, heard, 2*f+1, f)
-    y,same = _middle(xs, heard, trim(heard.sum(1)))
-    return y.repeat(len(heard), 1) if same else y
+def sort_rows(
+    xs # Finite numbers [n, d]
+):
+    "The numbers of each column of `xs` in ascending order [n, d]"
+    rows = list(xs)
+    for i,j in _network(len(rows)): rows[i],rows[j] = torch.minimum(rows[i], rows[j]),torch.maximum(rows[i], rows[j])
+    return torch.stack(rows)
+
+def by_order(trim):
+    "Make a mixing rule from the function `trim(m, f)`: how many of m numbers to leave out at each end of a coordinate"
+    @wraps(trim)
+    def mix(xs, f=0, heard=None):
+        heard = check_heard(xs, f, heard)
+        check_enough(trim.__name__, heard, 2*f+1, f)
+        sets,which = heard.unique(dim=0, return_inverse=True)
+        trims = [(s, trim(int(s.sum()), f)) for s in sets]
+        def middle(x, t): return sort_rows(x)[t:len(x)-t].mean(0)
+        return torch.cat([torch.stack([middle(_compute(o[s]), t) for s,t in trims]) for o in xs.split(COLUMNS, 1)], 1).to(xs.dtype)[which]
+    mix.__signature__ = _mixing_signature()
+    mix.trim = trim
+    return mix
 
 # %% ../../nbs/distributed/00_mixing.ipynb #1cc5a389
-def cwtm(
-    xs, # Vectors [n, d]
-    f=0, # Number of faulty vectors to withstand
-    heard=None # Bool [w, n]: has worker i received vector j?
-):
+@by_order
+def cwtm(m, f):
     "The coordinate-wise trimmed mean of BRIDGE: the mean without the `f` largest and the `f` smallest numbers of each coordinate"
-    return _coordinate_mixing(xs, f, heard, lambda m: m*0+f, 'cwtm')
+    return f
 
-def median(
-    xs, # Vectors [n, d]
-    f=0, # Number of faulty vectors to withstand
-    heard=None # Bool [w, n]: has worker i received vector j?
-):
+@by_order
+def median(m, f):
     "The coordinate-wise median; of an even number of vectors, the mean of the two in the middle"
-    return _coordinate_mixing(xs, f, heard, lambda m: (m-1)//2, 'median')
+    return (m-1)//2
 
 # %% ../../nbs/distributed/00_mixing.ipynb #f59b4192
 MIXINGS = dict(mean=mean_mixing, nna=nna, cwtm=cwtm, median=median, gm=gm, gm3=gm3, scc=scc, krum=krum, multikrum=multikrum)

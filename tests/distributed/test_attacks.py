@@ -57,6 +57,15 @@ def test_displacement_is_what_the_rule_does(name):
         ys = MIXINGS[name](torch.cat([xs, (mu+z*v).expand(f, -1)]), f, heard)
         torch.testing.assert_close(torch.tensor(moved(z)), (ys.mean(0)-mu).square().sum(), rtol=1e-6, atol=1e-9, check_dtype=False)
 
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 4), st.integers(1, 8), st.floats(0, 20), st.sampled_from(['cwtm', 'median']), st.integers(0, 99))
+def test_a_lie_among_sorted_numbers(f, more, z, name, seed):
+    "For any numbers of honest workers and liars, and with many equal numbers"
+    xs = torch.randint(-3, 4, (f+more, 30), generator=torch.Generator().manual_seed(seed)).double()
+    mu,v = xs.mean(0),xs.std(0, correction=0).round()
+    ys = MIXINGS[name](torch.cat([xs, (mu+z*v).expand(f, -1)]), f)[0]
+    torch.testing.assert_close(displacement(xs, mu, v, f, name)(z), (ys-mu).square().sum().item(), rtol=1e-9, atol=1e-12)
+
 def test_a_partial_rule_keeps_its_settings():
     rule = partial(MIXINGS['scc'], tau=0.1)
     a,b = (displacement(XS, XS.mean(0), XS.std(0), 2, o)(5.) for o in (rule, 'scc'))
