@@ -98,7 +98,9 @@ def plot_table(
     attacks = list({a: 0 for _,a in pairs})
     rows = -(-len(attacks)//3)
     fig = Figure(figsize=(9, 2.6*rows), dpi=80, layout='constrained')
-    for ax,a in zip(fig.subplots(rows, min(3, len(attacks)), squeeze=False, sharey=True).flat, attacks):
+    axes = fig.subplots(rows, min(3, len(attacks)), squeeze=False, sharey=True).flatten()
+    for ax in axes[len(attacks):]: ax.remove()
+    for ax,a in zip(axes, attacks):
         for (m,b),runs in pairs.items():
             if b==a: _curve(ax, m, runs)
         ax.set(title=a, xlabel='step', ylim=(0, 1.02))
