@@ -19,20 +19,25 @@ from ..engine import DROP
 from ..memory import addresses
 
 # %% ../../../nbs/core/backends/02_cpp.ipynb #86ba1bef
-SPELLING = ARITHMETIC | dict(lerp='lerp<F>({0}, {1}, {2})', full='{1}', abs='std::abs({0})', sqrt='std::sqrt({0})', exp='exp_({0})',
-    log='log_({0})', log1pexp='largest<F>({0}, 0) + log1p_(exp_(-std::abs({0})))', sigmoid='1 / (1 + exp_(-{0}))', sign='sign<F>({0})',
+SPELLING = ARITHMETIC | dict(lerp='lerp<F>({0}, {1}, {2})', full='{1}', abs='abs_({0})', sqrt='sqrt_({0})', exp='exp_({0})',
+    log='log_({0})', log1pexp='largest<F>({0}, 0) + log1p_(exp_(-abs_({0})))', sigmoid='1 / (1 + exp_(-{0}))', sign='sign<F>({0})',
     maximum='largest<F>({0}, {1})', minimum='least<F>({0}, {1})', where='({0} ? F({1}) : F({2}))', round='F(W({0}))',
     dither='dither<DROP>({0}, i, {1})', dither_bf16='dither<16>({0}, i, {1})')
 
 # %% ../../../nbs/core/backends/02_cpp.ipynb #0bdbf195
 _CPP_HEAD = r"""
-#include <cmath>
 #include <cstdint>
 #include <cstring>
+static const float INF = __builtin_inff();
 struct bf16 { uint16_t b; bf16() = default;
     bf16(float x) { uint32_t u; memcpy(&u, &x, 4); b = x != x ? 0x7FC0 : (u + 0x7FFF + ((u >> 16) & 1)) >> 16; }
     operator float() const { uint32_t u = (uint32_t)b << 16; float x; memcpy(&x, &u, 4); return x; } };
-static inline double exp_(double x) { return std::exp(x); }
+// Without <cmath>, whose text takes a compiler as long as a kernel
+static inline double abs_(double x) { return __builtin_fabs(x); }
+static inline float abs_(float x) { return __builtin_fabsf(x); }
+static inline double sqrt_(double x) { return __builtin_sqrt(x); }
+static inline float sqrt_(float x) { return __builtin_sqrtf(x); }
+static inline double exp_(double x) { return __builtin_exp(x); }
 static inline float exp_(float x) {
     float y = x > 88.3762626f ? 88.3762626f : x < -87.3365447f ? -87.3365447f : x;
     float n = __builtin_rintf(y * 1.44269504f), r = y - n * 0.693359375f + n * 2.12194440e-4f;
@@ -40,7 +45,7 @@ static inline float exp_(float x) {
         + 5.0000001201e-1f;
     int32_t bits = ((int32_t)n + 127) << 23; float two_n; memcpy(&two_n, &bits, 4);
     return (e*r*r + r + 1) * two_n; }
-static inline double log_(double x) { return std::log(x); }
+static inline double log_(double x) { return __builtin_log(x); }
 static inline float log_(float x) {
     float s = x < 1.17549435e-38f ? x * 8388608.f : x, y; int32_t i; memcpy(&i, &s, 4);
     int32_t e = (i - 0x3F3504F3) >> 23; i -= e << 23; memcpy(&y, &i, 4);
@@ -48,9 +53,9 @@ static inline float log_(float x) {
     float r = ((((((((7.0376836292e-2f*f - 1.1514610310e-1f)*f + 1.1676998740e-1f)*f - 1.2420140846e-1f)*f + 1.4249322787e-1f)*f
         - 1.6668057665e-1f)*f + 2.0000714765e-1f)*f - 2.4999993993e-1f)*f + 3.3333331174e-1f)*f*z - 2.12194440e-4f*n - 0.5f*z;
     r = f + r + 0.693359375f*n;
-    r = x < INFINITY ? r : x; r = x == 0 ? -INFINITY : r; return x < 0 ? NAN : r; }
+    r = x < INF ? r : x; r = x == 0 ? -INF : r; return x < 0 ? __builtin_nanf("") : r; }
 // log(1 + t) for 0 <= t <= 1. No squares of t, which may be subnormal numbers, with which processors are slow
-static inline double log1p_(double t) { return std::log1p(t); }
+static inline double log1p_(double t) { return __builtin_log1p(t); }
 static inline float log1p_(float t) {
     return ((((((((5.23269409e-3f*t - 2.95052398e-2f)*t + 7.82259554e-2f)*t - 1.36632472e-1f)*t + 1.91060081e-1f)*t - 2.4842982e-1f)*t
         + 3.33190978e-1f)*t - 4.99994934e-1f)*t + 1)*t; }
@@ -75,13 +80,13 @@ template <typename F> static void join(const int64_t *sizes, const int32_t *tid,
             part = edges[(b*ns + j)*2 + 1]; } } }
 // No `||` here: a branch would stop vectorization
 template <typename F> static inline F largest(F a, F b) { const F m = a > b ? a : b; return a != a ? a : m; }
-template <typename F> static inline F lerp(F a, F b, F w) { return std::abs(w) < F(0.5) ? a + (b - a) * w : b - (b - a) * (1 - w); }
+template <typename F> static inline F lerp(F a, F b, F w) { return abs_(w) < F(0.5) ? a + (b - a) * w : b - (b - a) * (1 - w); }
 template <typename F> static inline F sign(F a) { return a > 0 ? F(1) : a < 0 ? F(-1) : a * 0; }
 template <typename F> static inline F least(F a, F b) { const F m = a < b ? a : b; return a != a ? a : m; }
 template <int DROP> static inline float dither(float x, int64_t i, float seed) {
     uint32_t h = (uint32_t)i * 0x9E3779B1u + (uint32_t)seed * 0x85EBCA77u, u; memcpy(&u, &x, 4);
     h = (h ^ (h >> 16)) * 0x7FEB352Du; h = (h ^ (h >> 15)) * 0x846CA68Bu; h = (h ^ (h >> 16)) & ((1u << DROP) - 1);
-    uint32_t v = ((u + h) >> DROP) << DROP; float y; memcpy(&y, &v, 4); return std::abs(x) < INFINITY ? y : x; }
+    uint32_t v = ((u + h) >> DROP) << DROP; float y; memcpy(&y, &v, 4); return abs_(x) < INF ? y : x; }
 """
 _CT = {torch.float32: 'float', torch.float64: 'double', torch.bfloat16: 'bf16', torch.float16: '_Float16'}
 
