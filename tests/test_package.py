@@ -7,7 +7,7 @@ from packaging.requirements import Requirement
 from pathlib import Path
 from importlib import import_module
 from inspect import ismodule
-import fastai.vision.all, fastopt.all, json, pkgutil, pytest, re, runpy, torch
+import ast, fastai.vision.all, fastopt.all, json, pkgutil, pytest, re, runpy, subprocess, sys, torch
 from readme import FILES, PICTURES, render
 
 root = Path(__file__).parents[1]
@@ -36,6 +36,41 @@ def test_requirements():
     want = cfg['requirements'].split() + [of_extra(o, k) for k,v in extras.items() for o in v]
     assert reqs(dist.requires) == reqs(want)
     assert set(dist.metadata.get_all('Provides-Extra')) == set(extras)
+
+def code_of(path):
+    "The Python code of a module or notebook"
+    text = path.read_text(encoding='utf-8')
+    if path.suffix=='.py': return text
+    cells = [''.join(o['source']) for o in json.loads(text)['cells'] if o['cell_type']=='code']
+    return '\n'.join(re.sub('^[ ]*[%!].*', '', o, flags=re.M) for o in cells if not o.startswith('%%'))
+
+def too_new(code, oldest):
+    "What in `code` the grammar of the Python `oldest` lacks, or `None`; `ast` accepts a star in an index whatever the version"
+    try: tree = ast.parse(code, feature_version=oldest)
+    except SyntaxError as e: return f'line {e.lineno}: {e.msg}'
+    stars = [o.lineno for o in ast.walk(tree) if isinstance(o, ast.Subscript) and isinstance(o.slice, ast.Tuple)
+        and any(isinstance(i, ast.Starred) for i in o.slice.elts)]
+    return f'line {stars[0]}: a star in an index' if stars else None
+
+OLDEST = tuple(map(int, cfg['min_python'].split('.')))
+
+def test_the_grammar_is_that_of_the_oldest_python():
+    found = {o.relative_to(root): too_new(code_of(o), OLDEST) for folder in ('fastopt', 'tests', 'nbs') for o in (root/folder).rglob('*')
+        if o.suffix in ('.py', '.ipynb') and '.ipynb_checkpoints' not in o.parts}
+    assert len(found)>300 and not {k:v for k,v in found.items() if v}
+
+@pytest.mark.parametrize('code', ['d[1, *x]', 'try: pass\nexcept* ValueError: pass'])
+def test_newer_grammar_is_found(code): assert too_new(code, OLDEST) and not too_new('d[(1,)+x]', OLDEST)
+
+def test_the_standard_library_is_that_of_the_oldest_python(tmp_path):
+    pytest.importorskip('vermin')
+    (tmp_path/'new.py').write_text('from contextlib import chdir')
+    def vermin(*paths):
+        args = f'-t={cfg["min_python"]}-','--violations','--no-tips',*map(str, paths)
+        return subprocess.run([sys.executable, '-c', 'import vermin; vermin.main()', *args], capture_output=True, text=True)
+    new,ours = vermin(tmp_path),vermin(root/'fastopt', root/'tests')
+    assert new.returncode and "'contextlib.chdir' member requires" in new.stdout
+    assert not ours.returncode, ours.stdout
 
 def test_scripts(): assert {f'{o.name}={o.value}' for o in scripts} == set(cfg['console_scripts'].split())
 

@@ -24,6 +24,7 @@ def test_no_other_stubs():
     made = {ROOT/'all.pyi', ROOT/'__init__.pyi', *(path_of(import_module(f'fastopt.{o}')) for o in MODULES)}
     assert {o for o in ROOT.rglob('*.pyi')} == made | {ROOT/'core'/'_types.pyi'}
 
+@pytest.mark.long
 def test_pyright(tmp_path):
     pytest.importorskip('pyright')
     pyright,env = [sys.executable, '-m', 'pyright'],dict(os.environ, PYRIGHT_PYTHON_IGNORE_WARNINGS='1')

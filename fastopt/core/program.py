@@ -100,12 +100,13 @@ class Program:
         self.sets,self.go = (0,),None # Its sets of numbers; the name of the number that is 0 if the step is to be skipped
     def add(self, op, *args):
         "Append a node and return its index; `phase_of` has the first phase that can compute it, which each barrier delays by one"
-        if (op, *args) in self.known: return self.known[op, *args]
+        node = (op, *args)
+        if node in self.known: return self.known[node]
         at = max([self.phase_of[a] for a in args if type(a) is int], default=0)
         if op=='across': at = max([at, *(self.phase_of[i]-1 for i in self.questions)]) # All programs ask in the same order
-        self.nodes.append((op, *args))
+        self.nodes.append(node)
         self.phase_of.append(at + (op in BARRIERS))
-        if op!='across': self.known[op, *args] = len(self.nodes)-1 # The same operation again is the same node
+        if op!='across': self.known[node] = len(self.nodes)-1 # The same operation again is the same node
         return len(self.nodes)-1
     def arg(self, o):
         "An argument as it is recorded: the index of a node, or the name of a constant"

@@ -106,6 +106,7 @@ def test_a_state_may_have_names_that_kernels_know():
 def test_a_state_cannot_have_names_that_kernels_give(name):
     with pytest.raises(ValueError, match=f"no state can be called '{name}', which engines reserve"): with_states(name)
 
+@pytest.mark.long
 def test_300_million_weights_in_one_tensor():
     n,rule = 300_000_000,Rule(decay, descend, lr=0.5)
     for how in ('fused', 'foreach'):

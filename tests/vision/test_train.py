@@ -56,6 +56,7 @@ def cli(monkeypatch, *args):
 
 # ---- what it does
 
+@pytest.mark.long
 def test_default(tmp_path):
     res = subprocess.run(CMD, capture_output=True, text=True, cwd=tmp_path)
     assert res.returncode==0, res.stderr
