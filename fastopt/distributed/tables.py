@@ -40,17 +40,17 @@ def read_table(
 
 # %% ../../nbs/distributed/12_tables.ipynb #416c958e
 def fill_table(
-    train, # Function of (mixing, attack, seed) that returns a dict, the result of one training; attack may be `None`
+    train, # Function of (row, column, seed) that returns a dict, the result of one training, with its 'accuracy'
     path, # File of the table
     settings, # Dict of the settings of all trainings
-    mixings=tuple(MIXINGS), # Names of mixing rules
-    attacks=(None, *ATTACKS), # Names of attacks; `None` for no faulty workers
+    rows=tuple(MIXINGS), # Names of mixing rules, or of other rows
+    columns=(None, *ATTACKS), # Names of attacks, or of other columns; `None` for no faulty workers
     seeds=(0,), # Seeds of the trainings of each pair
     log=print # Function that is called with a line for each training
 ):
     "Do the trainings that the table in `path` lacks, and return the table"
     table = read_table(path, settings)
-    for seed,m,a in product(seeds, mixings, attacks):
+    for seed,m,a in product(seeds, rows, columns):
         if (k := f'{m} {a or "none"} {seed}') in table['cells']: continue
         try: res = train(m, a, seed)
         except (ValueError, RuntimeError) as e: res = dict(error=str(e).partition('\n')[0])
@@ -61,7 +61,7 @@ def fill_table(
 
 # %% ../../nbs/distributed/12_tables.ipynb #b7dfaf72
 def _by_pair(table):
-    "Lists of results, one for each seed, by (mixing, attack)"
+    "Lists of results, one for each seed, by (row, column)"
     cells = {tuple(k.split()): o for k,o in table['cells'].items()}
     return groupby(cells, lambda k: k[:2], lambda k: cells[k])
 
@@ -72,38 +72,40 @@ def _percent(xs):
 
 def show_table(
     table, # Result of `fill_table`
-    what='accuracy' # Over the honest workers: their mean ('accuracy'), or the 'worst' of them
+    what='accuracy', # Over the honest workers: their mean ('accuracy'), or the 'worst' of them; of a server: 'accuracy' or 'tail'
+    corner='rule' # Heading of the names of the rows
 ):
     "The accuracies of `table` in percent, as Markdown"
     pairs = _by_pair(table)
     rows,cols = ({k[i]: 0 for k in pairs} for i in (0, 1))
     def cell(m, a): return _percent([o[what] for o in pairs.get((m, a), []) if what in o])
-    return markdown_table([['rule', *cols], *([m, *(cell(m, a) for a in cols)] for m in rows)], 1)
+    return markdown_table([[corner, *cols], *([m, *(cell(m, a) for a in cols)] for m in rows)], 1)
 
 # %% ../../nbs/distributed/12_tables.ipynb #e5a9174d
-def _curve(ax, m, runs):
-    "Draw the mean accuracy of the trainings `runs` with the mixing rule `m`"
+def _curve(ax, name, runs, style):
+    "Draw the mean accuracy of the trainings `runs`"
     if not (runs := [o['history'] for o in runs if len(o.get('history', []))>1]): return
-    steps,lines = [o['step'] for o in runs[0]],list(zip(*[[o['accuracy'] for o in r] for r in runs]))
-    p, = ax.plot(steps, [sum(o)/len(o) for o in lines], label=m, ls=STYLES[list(MIXINGS).index(m)%len(STYLES)])
-    if len(runs)>1: ax.fill_between(steps, *([f(o) for o in lines] for f in (min, max)), color=p.get_color(), alpha=0.15, lw=0)
+    x = 'step' if 'step' in runs[0][0] else 'time'
+    at,lines = [o[x] for o in runs[0]],list(zip(*[[o['accuracy'] for o in r] for r in runs]))
+    p, = ax.plot(at, [sum(o)/len(o) for o in lines], label=name, **style)
+    if len(runs)>1: ax.fill_between(at, *([f(o) for o in lines] for f in (min, max)), color=p.get_color(), alpha=0.15, lw=0)
+    ax.set_xlabel(x)
 
 STYLES = '-','--','-.',':'
 
 def plot_table(
     table # Result of `fill_table`
 ):
-    "A panel for each attack: the accuracy of each mixing rule over the steps"
+    "A panel for each column: the accuracy of each row over the steps or over time"
     pairs = _by_pair(table)
-    attacks = list({a: 0 for _,a in pairs})
-    rows = -(-len(attacks)//3)
-    fig = Figure(figsize=(9, 2.6*rows), dpi=80, layout='constrained')
-    axes = fig.subplots(rows, min(3, len(attacks)), squeeze=False, sharey=True).flatten()
-    for ax in axes[len(attacks):]: ax.remove()
-    for ax,a in zip(axes, attacks):
-        for (m,b),runs in pairs.items():
-            if b==a: _curve(ax, m, runs)
-        ax.set(title=a, xlabel='step', ylim=(0, 1.02))
+    names,columns = ({k[i]: 0 for k in pairs} for i in (0, 1))
+    lines = -(-len(columns)//3)
+    fig = Figure(figsize=(9, 2.6*lines), dpi=80, layout='constrained')
+    axes = fig.subplots(lines, min(3, len(columns)), squeeze=False, sharey=True).flatten()
+    for ax in axes[len(columns):]: ax.remove()
+    for ax,b in zip(axes, columns):
+        for i,a in enumerate(names): _curve(ax, a, pairs.get((a, b), []), dict(ls=STYLES[i%len(STYLES)], c=f'C{i}'))
+        ax.set(title=b, ylim=(0, 1.02))
     fig.axes[0].set_ylabel('accuracy')
     fig.axes[0].legend(fontsize=9)
     return fig

@@ -1,7 +1,8 @@
 "A table of rules and attacks continues where it was interrupted, refuses other settings, and steps of several numbers of workers are timed"
 import json, pytest
 from fastcore.script import CliError
-from fastopt.distributed.commands import collaborate_command
+from fastopt.distributed.commands import collaborate_command, federate_command, parse_strategy
+from fastopt.distributed.federated import Federated
 from fastopt.distributed.monna import MoNNA
 
 SMALL = dict(n=5, f=1, steps=2, limit=200, bs=5, alpha=100.)
@@ -43,6 +44,51 @@ def test_more_seeds_are_added_to_a_table_and_drawn(tmp_path, capsys):
     assert (tmp_path/'a.png').stat().st_size>5000
     with pytest.raises(CliError, match='describe a table: add --table'): collaborate_command(**SMALL, seeds=2)
     with pytest.raises(CliError, match="has no 'nna2'"): collaborate_command(**{**one, 'mixings': 'nna2'})
+
+FED = dict(clients=4, time=3., steps=2, bs=8, limit=400, strategies='fedavg,fedbuff:2,fedfix:.5', percents='0,80')
+
+def test_strategies_are_compared_and_continued(tmp_path, monkeypatch, capsys):
+    fit,count = Federated.fit,[]
+    def stopped(self, *args):
+        count.append(self)
+        if len(count)==4: raise KeyboardInterrupt
+        return fit(self, *args)
+    monkeypatch.setattr(Federated, 'fit', stopped)
+    def run(**kw): return json.loads(federate_command(table=tmp_path/'f.json', **FED, **kw).read_text())
+    with pytest.raises(KeyboardInterrupt): run()
+    table = run()
+    assert len(count)==7 and list(table['cells'])==[f'{s} {f} 0' for s in ('fedavg', 'fedbuff:2', 'fedfix:.5') for f in ('F-0', 'F-80')]
+    for k,o in table['cells'].items():
+        accs = [h['accuracy'] for h in o['history']]
+        assert o['accuracy']==accs[-1] and o['tail']==0 and [h['time'] for h in o['history']]==[1, 2, 3], k
+    same = [[table['cells'][f'{s} {f} 0']['deliveries'] for s in ('fedavg', 'fedfix:.5')] for f in ('F-0', 'F-80')]
+    assert same[0][0]==same[0][1]<same[1][1], 'Fast clients deliver more if nobody waits for the slowest'
+    assert [type(o.strategy).__name__ for o in count[-2:]]==['FedFix']*2 and [o.strategy.dt for o in count[-2:]]==[.5]*2
+    both = run(seeds=2)
+    assert len(both['cells'])==12 and {k: both['cells'][k] for k in table['cells']}==table['cells']
+    out = capsys.readouterr().out
+    assert '| strategy | F-0 | F-80 |' in out and 'Standard deviation there:' in out and (tmp_path/'f.png').stat().st_size>5000
+    with pytest.raises(CliError, match='was made with steps 2, not 3'): federate_command(table=tmp_path/'f.json', **{**FED, 'steps': 3})
+
+def test_the_tail_is_the_last_third(tmp_path):
+    args = dict(FED, strategies='fedasync', percents='80', time=6.)
+    o, = json.loads(federate_command(table=tmp_path/'f.json', **args).read_text())['cells'].values()
+    a,b = (h['accuracy'] for h in o['history'][-2:])
+    assert o['accuracy']==pytest.approx((a+b)/2) and o['tail']==pytest.approx(abs(a-b)/2)
+
+@pytest.mark.parametrize('kw,says', [(dict(strategies='fedavg:2'), 'fedavg has no number'), (dict(strategies='fedbuff:x'), 'not a value of --c'),
+    (dict(strategies='fedbuff:0'), '1 or more'), (dict(strategies='fedfix:0'), 'greater than 0'), (dict(strategies='fedfx'), "did you mean 'fedfix'"),
+    (dict(percents='0,x'), "'x' is not a number"), (dict(percents='100'), 'must be in'), (dict(table='nowhere/f.json'), 'there is no folder'),
+    (dict(engine='flower'), 'only with simulated clients'), (dict(resume='runs'), 'no state.pt'), (dict(seeds=0), 'seeds'),
+    (dict(table=None), 'describes a table')])
+def test_a_table_of_strategies_refuses(tmp_path, kw, says, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(CliError, match=says): federate_command(**{**FED, 'table': 'f.json', **kw})
+    assert not (tmp_path/'f.json').exists()
+
+def test_a_strategy_with_a_number():
+    assert [parse_strategy(o) for o in ('fedavg', 'fedbuff:5', 'fedfix:.25')]==[dict(strategy='fedavg'), dict(strategy='fedbuff', c=5),
+        dict(strategy='fedfix', dt=.25)]
 
 def test_steps_of_more_workers_are_timed(tmp_path):
     path = collaborate_command(scale='4,10', steps=3, limit=200, bs=5, out=tmp_path)
