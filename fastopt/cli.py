@@ -261,7 +261,7 @@ def federate(
     windows:int=10, # Aggregations of Flower's server in all, whose dt is in seconds
     deadline:float=300., # Seconds that Flower's server waits for a client
     resume:DIR=None, # Continue the Flower run in this folder, with its settings
-    table:FILE=None, # Train with several strategies and speeds of clients, and write their table to this file; a table that exists is continued
+    table:FILE=None, # Train with several strategies and speeds of clients, and write their table to this file, or continue it
     strategies:str='fedavg,fedasync,fedbuff:5,fedbuff:10,fedfix:.2,fedfix:.5,fedfix:.8', # Strategies of the table; a number is c or dt
     percents:str='0,80', # Values of percent in the table
     seeds:int=1, # Trainings of each pair in the table; they use the seeds from `seed` on
@@ -367,7 +367,8 @@ EXAMPLES = dict(train='--data FOLDER --valid-pct 0.2 --opt ranger', bench='--tas
 # %% ../nbs/cli.ipynb #1343fa5b
 _model = dict(network='arch act sa sym pool blur', optimizer='opt hypers lr lrs wd mom sqr_mom eps beta', schedule='sched pct_start warmup')
 _federate = {'server and clients':'strategy dt c clients percent sample', 'images':'data data_path alpha limit',
-    'training':'opt lr time every steps bs seed', 'Flower':'engine windows deadline resume', 'measurements':'table strategies percents seeds', 'record':'out'}
+    'training':'opt lr time every steps bs seed', 'Flower':'engine windows deadline resume',
+    'measurements':'table strategies percents seeds', 'record':'out'}
 _collaborate = {'workers':'mixing attack n f', 'images':'data data_path alpha limit', 'training':'opt lr mom steps bs every seed',
     'real peers':'engine rank peers key_file deadline', 'measurements':'table mixings attacks seeds scale', 'record':'out'}
 _run = {'images':'dataset data noise size bs crop normalize sh mixup holdout limit', **_model,

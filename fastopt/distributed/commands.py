@@ -81,14 +81,15 @@ def _one_line(e):
     "The first line of the message of `e`, without the number of an `OSError`"
     return str(e if getattr(e, 'filename', None) else getattr(e, 'strerror', None) or e).partition('\n')[0]
 
+def _check_positive(args, *names):
+    for k in names:
+        if not args[k]>0: raise InputError(f'--{k} {args[k]:g} must be more than 0')
+
+# %% ../../nbs/distributed/07_commands.ipynb #4c1e07d5
 def check_table_file(path):
     "The `Path` of the table `path`, whose folder exists"
     if not (path := Path(path)).parent.is_dir(): raise InputError(f'--table {path}: there is no folder {path.parent}')
     return path
-
-def _check_positive(args, *names):
-    for k in names:
-        if not args[k]>0: raise InputError(f'--{k} {args[k]:g} must be more than 0')
 
 # %% ../../nbs/distributed/07_commands.ipynb #bcb7ea8f
 def federated_of(
@@ -180,7 +181,8 @@ SHARED = 'clients data opt lr time every steps bs sample alpha limit'.split() # 
 
 def run_federated_table(args):
     "Train the strategies with each hardware, draw them beside the table, and return the file of the table"
-    if args.engine!='simulated' or args.resume: raise InputError('--table works only with simulated clients: leave out --engine and --resume')
+    if args.engine!='simulated' or args.resume: raise InputError(
+        '--table works only with simulated clients: leave out --engine and --resume')
     check_numbers(args, seeds=1)
     kws,columns = {o: parse_strategy(o) for o in args.strategies.split(',') if o},{}
     for o in filter(None, args.percents.split(',')):

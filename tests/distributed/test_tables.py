@@ -76,11 +76,12 @@ def test_the_tail_is_the_last_third(tmp_path):
     a,b = (h['accuracy'] for h in o['history'][-2:])
     assert o['accuracy']==pytest.approx((a+b)/2) and o['tail']==pytest.approx(abs(a-b)/2)
 
-@pytest.mark.parametrize('kw,says', [(dict(strategies='fedavg:2'), 'fedavg has no number'), (dict(strategies='fedbuff:x'), 'not a value of --c'),
-    (dict(strategies='fedbuff:0'), '1 or more'), (dict(strategies='fedfix:0'), 'greater than 0'), (dict(strategies='fedfx'), "did you mean 'fedfix'"),
-    (dict(percents='0,x'), "'x' is not a number"), (dict(percents='100'), 'must be in'), (dict(table='nowhere/f.json'), 'there is no folder'),
-    (dict(engine='flower'), 'only with simulated clients'), (dict(resume='runs'), 'no state.pt'), (dict(seeds=0), 'seeds'),
-    (dict(table=None), 'describes a table')])
+@pytest.mark.parametrize('kw,says', [(dict(strategies='fedavg:2'), 'fedavg has no number'),
+    (dict(strategies='fedbuff:x'), 'not a value of --c'), (dict(strategies='fedbuff:0'), '1 or more'),
+    (dict(strategies='fedfix:0'), 'greater than 0'), (dict(strategies='fedfx'), "did you mean 'fedfix'"),
+    (dict(percents='0,x'), "'x' is not a number"), (dict(percents='100'), 'must be in'),
+    (dict(table='nowhere/f.json'), 'there is no folder'), (dict(engine='flower'), 'only with simulated clients'),
+    (dict(resume='runs'), 'no state.pt'), (dict(seeds=0), 'seeds'), (dict(table=None), 'describes a table')])
 def test_a_table_of_strategies_refuses(tmp_path, kw, says, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(CliError, match=says): federate_command(**{**FED, 'table': 'f.json', **kw})
