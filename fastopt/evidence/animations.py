@@ -36,7 +36,7 @@ def walks(
 # %% ../../nbs/evidence/04_animations.ipynb #c635cebc
 def _stage(problem, ways, n):
     "A figure with the landscape and the legend but no paths"
-    fig,ax = plt.subplots(figsize=(6, 4.6), dpi=100, layout='constrained')
+    fig,ax = plt.subplots(figsize=(6, 4.5), dpi=100, layout='constrained')
     if problem.dims==2: draw_contour(problem, ax, quiet=True)
     else: draw_curve(problem, ax)
     limits = dict(xlim=problem.domain[0], ylim=problem.domain[1] if problem.dims==2 else ax.get_ylim())

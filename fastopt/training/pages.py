@@ -112,7 +112,9 @@ def sortable_table(
 ):
     "An HTML table that sorts by a click on a heading"
     head = ''.join(f'<th class="{"" if k in texts else "n"}"><button>{o}</button></th>' for k,o in heads.items())
-    def td(text, v, kind): return f'<td class="{kind}" data-v="{html.escape(str(v) if text else "")}">{html.escape(text)}</td>'
+    def td(text, v, kind):
+        v = f'{v:.10g}' if isinstance(v, float) else str(v) # Libraries round the last digits differently
+        return f'<td class="{kind}" data-v="{html.escape(v if text else "")}">{html.escape(text)}</td>'
     body = ''.join(f'<tr>{"".join(td(*r[k]) for k in heads)}</tr>' for r in rows)
     return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
 

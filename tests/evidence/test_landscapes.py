@@ -279,7 +279,7 @@ def test_a_page_with_an_animation_is_whole(tmp_path):
     text = f.read_text(encoding='utf-8')
     assert not LOADS.search(text) and not re.search('TITLE|DATA', re.sub(r'"data:[^"]*"', '', text)) and list(tmp_path.iterdir())==[f]
     land = Image.open(io.BytesIO(base64.b64decode(re.search(r'base64,([^"]+)"', text)[1])))
-    assert land.size==(600, 460)
+    assert land.size==(600, 450)
 
 def test_an_animation_as_a_gif(tmp_path):
     im = Image.open(A.animate_paths('F1', ['adam', 'diffgrad'], lr=0.1, n=20, frames=4, fps=2, file=tmp_path/'a.gif'))
