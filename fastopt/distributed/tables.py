@@ -19,7 +19,7 @@ from .attacks import ATTACKS
 from .mixing import MIXINGS
 from ..files import atomic_write
 from ..names import InputError, markdown_table
-from ..training.records import package_versions
+from ..training.records import device_name, package_versions
 
 # %% ../../nbs/distributed/12_tables.ipynb #c705452c
 def read_table(
@@ -28,7 +28,7 @@ def read_table(
 ):
     "The table in the file `path`, or an empty one; raises `InputError` if it was made with other settings"
     path = Path(path)
-    if not path.exists(): return dict(settings=settings, versions=package_versions(), cells={})
+    if not path.exists(): return dict(settings=settings, device=device_name(), versions=package_versions(), cells={})
     try:
         table = json.loads(path.read_text())
         said,_ = table['settings'],table['cells']
