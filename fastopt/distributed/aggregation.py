@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from math import ceil
 from typing import NamedTuple
 from fastcore.basics import first, patch
-from .clock import VirtualClock, to_ticks
+from .clock import FOREVER, VirtualClock, to_ticks
 from ..names import unknown_name
 
 # %% ../../nbs/distributed/03_aggregation.ipynb #2208584a
@@ -94,7 +94,7 @@ class FedFix:
     "Collect deliveries every `dt` units of time"
     dt:float=0.5 # Length of a window, in units of time
     def __post_init__(self):
-        if not self.dt>=1e-6: raise ValueError(f"FedFix: dt={self.dt!r} must be a length of time greater than 0")
+        if not 1e-6<=self.dt<FOREVER: raise ValueError(f"FedFix: dt={self.dt!r} must be a length of time greater than 0 and finite")
     def ends(self, delivered, working): return False
     def weights(self, p, taus): return [pi*ceil(to_ticks(t)/to_ticks(self.dt)) for pi,t in zip(p, taus)]
 
@@ -130,8 +130,8 @@ class Timeline:
     ):
         m = len(taus)
         if not m: raise ValueError('There are no clients: give a time for each in taus')
-        if (bad := first(i for i,t in enumerate(taus) if not t>=1e-6)) is not None: raise ValueError(
-            f"Client {bad} needs tau={taus[bad]} units of time: give more than 0")
+        if (bad := first(i for i,t in enumerate(taus) if not 1e-6<=t<FOREVER)) is not None: raise ValueError(
+            f"Client {bad} needs tau={taus[bad]} units of time: give more than 0, and a finite time")
         if sample is not None and not 1<=sample<=m: raise ValueError(f"sample={sample} of {m} clients is impossible: give 1 to {m}")
         self.strategy,self.taus,self.sample,self.rng = strategy,[to_ticks(t) for t in taus],sample or m,random.Random(seed)
         self.clock,self.number,self.working,self.absent,self.turn = VirtualClock(),0,{},set(),[0]*m
@@ -163,6 +163,8 @@ def next_window(self:Timeline):
     while not self.strategy.ends(len(got), len(self.working)):
         if not (self.working or got or any(e.kind=='back' for e in self.clock.queue)): raise RuntimeError(
             f"No client is left at time {self.clock.time:g}, and none will return, so training cannot continue: change `away`")
+        if not self.clock.queue: raise RuntimeError(
+            f"At time {self.clock.time:g} the strategy still waits, but nobody will deliver any more: change its `ends`")
         e = self.clock.next()
         if e.kind=='end': break
         elif e.kind=='leave':

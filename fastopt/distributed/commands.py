@@ -25,6 +25,7 @@ import fastopt.optim.all # chkstyle: ignore - `find_rule` knows what is imported
 from .. import cli
 from ..core.registry import find_rule
 from .aggregation import STRATEGIES, find_strategy
+from .clock import FOREVER
 from .data import NETWORKS, SETTINGS, image_tensors, polyak, tensor_dls
 from .federated import Federated, hardware
 from .flower import FederatedServer, free_ports, import_flower, local_flower, write_app
@@ -177,6 +178,12 @@ def parse_strategy(
     _made(find_strategy, **kws)
     return kws
 
+def _percent(text, clients):
+    try: p = float(text)
+    except ValueError as e: raise InputError(f'--percents: {text!r} is not a number') from e
+    _made(hardware, clients, p)
+    return p
+
 SHARED = 'clients data opt lr time every steps bs sample alpha limit'.split() # Settings that all trainings of a table have in common
 
 def run_federated_table(args):
@@ -184,11 +191,10 @@ def run_federated_table(args):
     if args.engine!='simulated' or args.resume: raise InputError(
         '--table works only with simulated clients: leave out --engine and --resume')
     check_numbers(args, seeds=1)
-    kws,columns = {o: parse_strategy(o) for o in args.strategies.split(',') if o},{}
-    for o in filter(None, args.percents.split(',')):
-        try: columns[f'F-{o}'] = float(o)
-        except ValueError as e: raise InputError(f'--percents: {o!r} is not a number') from e
-        _made(hardware, args.clients, columns[f'F-{o}'])
+    kws,columns = ({o.strip(): None for o in args[k].split(',') if o.strip()} for k in ('strategies', 'percents'))
+    for k,os in dict(strategies=kws, percents=columns).items():
+        if not os: raise InputError(f'--{k} is empty: name at least one')
+    kws,columns = {o: parse_strategy(o) for o in kws},{f'F-{o}': _percent(o, args.clients) for o in columns}
     def train(strategy, column, seed):
         start = time.time()
         fed = federated_of(AttrDict(args, **kws[strategy], percent=columns[column], seed=seed)).fit(args.time, args.every)
@@ -213,6 +219,7 @@ def run_federated(
     if args.resume: args = resumed(args)
     check_numbers(args, clients=1, steps=1, bs=1, limit=1, c=1)
     _check_positive(args, 'time', 'every')
+    if not args.time<FOREVER: raise InputError(f'--time {args.time:g} would never end: give a number of units')
     if args.table: return run_federated_table(args)
     plain = {k: o.default for k,o in signature(cli.federate).parameters.items()}
     if given := [f'--{k}' for k in ('strategies', 'percents', 'seeds') if args[k]!=plain[k]]: raise InputError(

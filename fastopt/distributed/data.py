@@ -12,6 +12,7 @@ __all__ = ['READERS', 'NETWORKS', 'SETTINGS', 'split_dirichlet', 'digits_tensors
 # %% ../../nbs/distributed/04_data.ipynb #aaa613c4
 import numpy as np, torch
 from functools import partial
+from math import inf
 from pathlib import Path
 from fastai.data.core import DataLoaders
 from torch import nn
@@ -29,7 +30,7 @@ def split_dirichlet(
 ):
     "The indices of each machine's examples, as a list of index tensors"
     y,rng = np.asarray(y),np.random.default_rng(seed)
-    if not alpha>0: raise ValueError(f"alpha={alpha} must be more than 0; 0.1 is very unequal, 100 nearly equal")
+    if not 0<alpha<inf: raise ValueError(f"alpha={alpha} must be more than 0 and finite; 0.1 is very unequal, 100 nearly equal")
     if not n>=1: raise ValueError(f"n={n} must be a number of machines, 1 or more")
     if n*least>len(y): raise ValueError(f"{len(y)} examples cannot give {n} machines {least} each; use fewer machines")
     for _ in range(100):

@@ -4,6 +4,7 @@ from fastopt.distributed.aggregation import (STRATEGIES, FedAsync, FedAvg, FedBu
     find_strategy, participation, surrogate)
 from fastopt.distributed.clock import hardware
 from hypothesis import given, settings, strategies as st
+from math import inf
 
 P = [.1, .3, .2, .25, .15]
 TAUS = hardware(5, 80)
@@ -78,6 +79,21 @@ def test_work_that_is_left_behind_is_lost():
     (lambda: FedFix(float('nan')), 'greater than 0'), (lambda: find_strategy('fedbuf'), "did you mean 'fedbuff'")])
 def test_errors(make, says):
     with pytest.raises(ValueError, match=says): make()
+
+@settings(max_examples=100, deadline=None)
+@given(st.sampled_from([FedAvg, FedAsync, lambda: FedBuff(5), lambda: FedFix(0.3), None]), st.floats(),
+    st.lists(st.floats(), min_size=1, max_size=3))
+def test_every_time_gives_windows_or_is_refused(make, dt, taus):
+    "Times that never come, too: nothing may wait for them"
+    try: line = Timeline(make() if make else FedFix(dt), taus)
+    except ValueError: return
+    for _ in range(5): assert line.next_window().time<inf
+
+def test_a_strategy_that_never_ends_is_told():
+    class Patient:
+        dt = None
+        def ends(self, delivered, working): return False
+    with pytest.raises(RuntimeError, match='nobody will deliver any more'): Timeline(Patient(), [1., 2.]).next_window()
 
 def test_nobody_left_is_said():
     line = Timeline(FedAvg(), [1., 1.], away={i: [(.5, float('inf'))] for i in range(2)})

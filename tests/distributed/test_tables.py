@@ -45,7 +45,7 @@ def test_more_seeds_are_added_to_a_table_and_drawn(tmp_path, capsys):
     with pytest.raises(CliError, match='describe a table: add --table'): collaborate_command(**SMALL, seeds=2)
     with pytest.raises(CliError, match="has no 'nna2'"): collaborate_command(**{**one, 'mixings': 'nna2'})
 
-FED = dict(clients=4, time=3., steps=2, bs=8, limit=400, strategies='fedavg,fedbuff:2,fedfix:.5', percents='0,80')
+FED = dict(clients=4, time=3., steps=2, bs=8, limit=400, strategies='fedavg, fedbuff:2,fedfix:.5', percents='0,80')
 
 def test_strategies_are_compared_and_continued(tmp_path, monkeypatch, capsys):
     fit,count = Federated.fit,[]
@@ -81,7 +81,10 @@ def test_the_tail_is_the_last_third(tmp_path):
     (dict(strategies='fedfix:0'), 'greater than 0'), (dict(strategies='fedfx'), "did you mean 'fedfix'"),
     (dict(percents='0,x'), "'x' is not a number"), (dict(percents='100'), 'must be in'),
     (dict(table='nowhere/f.json'), 'there is no folder'), (dict(engine='flower'), 'only with simulated clients'),
-    (dict(resume='runs'), 'no state.pt'), (dict(seeds=0), 'seeds'), (dict(table=None), 'describes a table')])
+    (dict(resume='runs'), 'no state.pt'), (dict(seeds=0), 'seeds'), (dict(table=None), 'describes a table'),
+    (dict(strategies=' , '), 'strategies is empty'), (dict(percents=''), 'percents is empty'),
+    (dict(strategies='fedfix:inf'), 'and finite'),
+    (dict(time=float('inf')), 'would never end'), (dict(alpha=float('inf')), 'and finite')])
 def test_a_table_of_strategies_refuses(tmp_path, kw, says, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(CliError, match=says): federate_command(**{**FED, 'table': 'f.json', **kw})
