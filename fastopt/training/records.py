@@ -27,9 +27,11 @@ from ..names import InputError, package_version
 
 # %% ../../nbs/training/10_records.ipynb #2f5029ca
 def check_numbers(args, **least):
-    "Raise an `InputError` for an argument below its `least`"
+    "Raise an `InputError` for an argument that is below its `least`, or not finite; `None` is left alone"
     for k,lo in least.items():
-        if args[k] is not None and args[k]<lo: raise InputError(f'--{k} {args[k]} is too small: give {lo} or more')
+        if args[k] is None: continue
+        if not math.isfinite(args[k]): raise InputError(f'--{k} {args[k]} is not a finite number: give {lo} or more')
+        if args[k]<lo: raise InputError(f'--{k} {args[k]} is too small: give {lo} or more')
 
 def abbreviate(files, n=3):
     "The names of the first `n` of `files`, and how many more there are"

@@ -72,9 +72,12 @@ def _check_settings(cfg):
     for k,names in (('dataset',DATASETS), ('opt',RuleNames([*FASTAI_OPTS, *named_rules()])), ('sched',SCHEDS), ('arch',ARCHS), ('act',ACTS),
         ('pool',POOLS), ('crop',('random','resize')), ('precision',('fp32','fp16','bf16')), ('pipeline',PIPELINES)):
         check_choice(cfg[k], names, f'--{k}')
-    check_numbers(cfg, size=1, epochs=1, bs=2, lr=0, holdout=0, limit=cfg['bs'], pct_start=0, mixup=0, sh=0, smoothing=0)
+    check_numbers(cfg, size=1, epochs=1, bs=2, limit=cfg['bs'])
+    check_numbers(cfg, **dict.fromkeys(('lr','holdout','pct_start','mixup','sh','smoothing', *HYPERS), 0))
     for k,hi in dict(holdout=.9, pct_start=1, sh=1, smoothing=1).items():
         if cfg[k] is not None and cfg[k]>hi: raise InputError(f'--{k} {cfg[k]} is too large; give {hi} or less')
+    for k in ('mom','sqr_mom'): # fastai's optimizers accept any
+        if cfg[k] is not None and cfg[k]>=1: raise InputError(f'--{k} {cfg[k]} is too large; give less than 1')
     if bad := first(k for k in cfg['hypers'] if k in ('lr', *HYPERS)): raise InputError(f'{bad} has its own option; give --{bad}')
     if cfg['blur'] and cfg['size']%32: raise InputError(f"--size {cfg['size']} does not work with blur; give a multiple of 32")
     return cfg

@@ -1,5 +1,5 @@
 "The recipe's parts: what they are equal to, and what they reject"
-import shutil, sys
+import math, shutil, sys
 from functools import partial
 import fastai.optimizer as native, pytest, torch
 from fastai.callback.fp16 import MixedPrecision
@@ -205,3 +205,14 @@ def test_speed(digits):
     assert len(df)==2 and (df>0).all().all() and list(df.columns)==['fast','classic','network','training']
     res = R.throughput_ratios(df)
     assert res.loc['fast / classic loader','median']==pytest.approx((df.fast/df.classic).median())
+
+@pytest.mark.parametrize('value', [math.nan, math.inf, -math.inf, -1.])
+@pytest.mark.parametrize('k', ['lr', 'holdout', 'pct_start', 'mixup', 'sh', 'smoothing', *R.HYPERS])
+def test_no_number_of_a_recipe_is_negative_or_not_finite(k, value):
+    "fastai's optimizers would accept it, and divide by zero or train to nothing"
+    with pytest.raises(InputError, match=f'--{k} {value} is '): R.recipe_settings('script', **{k:value})
+
+@pytest.mark.parametrize('k', ['mom', 'sqr_mom'])
+def test_a_mean_forgets_something(k):
+    with pytest.raises(InputError, match=f'--{k} 1.0 is too large; give less than 1'): R.recipe_settings('script', **{k:1.})
+    assert R.recipe_settings('script', **{k:0.})[k]==0
