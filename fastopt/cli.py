@@ -262,7 +262,7 @@ def federate(
     deadline:float=300., # Seconds that Flower's server waits for a client
     resume:DIR=None, # Continue the Flower run in this folder, with its settings
     table:FILE=None, # Train with several strategies and speeds of clients, and write their table to this file, or continue it
-    strategies:str='fedavg,fedasync,fedbuff:5,fedbuff:10,fedfix:.2,fedfix:.5,fedfix:.8', # Strategies of the table; a number is c or dt
+    strategies:str='fedavg,fedasync,fedbuff:5,fedbuff:10,fedfix:.2,fedfix:.5,fedfix:.8', # Rows of the table; c or dt after :, rate after @
     percents:str='0,80', # Values of percent in the table
     seeds:int=1, # Trainings of each pair in the table; they use the seeds from `seed` on
     out:DIR='runs' # Create the folder of this run in it

@@ -165,9 +165,10 @@ def run_flower(args):
 _SETTING = dict(fedbuff=('c', int), fedfix=('dt', float)) # What a number after the name of a strategy means
 
 def parse_strategy(
-    text # Name of a strategy, or one with a number, such as 'fedbuff:5' and 'fedfix:.2'
+    text # Name of a strategy, with its number after a colon and the clients' rate after an @, such as 'fedfix:.2@.01'
 ):
-    "The arguments of `Federated` for the strategy `text`"
+    "The settings of the command for the strategy `text`"
+    text,_,rate = text.partition('@')
     name,_,number = text.partition(':')
     kws = dict(strategy=check_choice(name, list(STRATEGIES), 'The list of strategies'))
     if number:
@@ -176,14 +177,16 @@ def parse_strategy(
         try: kws[k] = kind(number)
         except ValueError as e: raise InputError(f'--strategies: {number!r} in {text} is not a value of --{k}') from e
     _made(find_strategy, **kws)
+    if rate:
+        kws['lr'] = _number('strategies', rate)
+        check_numbers(kws, lr=0)
     return kws
 
-def _percent(text, clients):
-    try: p = float(text)
-    except ValueError as e: raise InputError(f'--percents: {text!r} is not a number') from e
-    _made(hardware, clients, p)
-    return p
+def _number(option, text):
+    try: return float(text)
+    except ValueError as e: raise InputError(f'--{option}: {text!r} is not a number') from e
 
+# %% ../../nbs/distributed/07_commands.ipynb #5e9f03c8
 SHARED = 'clients data opt lr time every steps bs sample alpha limit'.split() # Settings that all trainings of a table have in common
 
 def run_federated_table(args):
@@ -194,7 +197,8 @@ def run_federated_table(args):
     kws,columns = ({o.strip(): None for o in args[k].split(',') if o.strip()} for k in ('strategies', 'percents'))
     for k,os in dict(strategies=kws, percents=columns).items():
         if not os: raise InputError(f'--{k} is empty: name at least one')
-    kws,columns = {o: parse_strategy(o) for o in kws},{f'F-{o}': _percent(o, args.clients) for o in columns}
+    kws,columns = {o: parse_strategy(o) for o in kws},{f'F-{o}': _number('percents', o) for o in columns}
+    for o in columns.values(): _made(hardware, args.clients, o)
     def train(strategy, column, seed):
         start = time.time()
         fed = federated_of(AttrDict(args, **kws[strategy], percent=columns[column], seed=seed)).fit(args.time, args.every)

@@ -45,7 +45,7 @@ def test_more_seeds_are_added_to_a_table_and_drawn(tmp_path, capsys):
     with pytest.raises(CliError, match='describe a table: add --table'): collaborate_command(**SMALL, seeds=2)
     with pytest.raises(CliError, match="has no 'nna2'"): collaborate_command(**{**one, 'mixings': 'nna2'})
 
-FED = dict(clients=4, time=3., steps=2, bs=8, limit=400, strategies='fedavg, fedbuff:2,fedfix:.5', percents='0,80')
+FED = dict(clients=4, time=3., steps=2, bs=8, limit=400, strategies='fedavg, fedbuff:2,fedfix:.5@.02', percents='0,80')
 
 def test_strategies_are_compared_and_continued(tmp_path, monkeypatch, capsys):
     fit,count = Federated.fit,[]
@@ -57,13 +57,13 @@ def test_strategies_are_compared_and_continued(tmp_path, monkeypatch, capsys):
     def run(**kw): return json.loads(federate_command(table=tmp_path/'f.json', **FED, **kw).read_text())
     with pytest.raises(KeyboardInterrupt): run()
     table = run()
-    assert len(count)==7 and list(table['cells'])==[f'{s} {f} 0' for s in ('fedavg', 'fedbuff:2', 'fedfix:.5') for f in ('F-0', 'F-80')]
+    assert len(count)==7 and list(table['cells'])==[f'{s} {f} 0' for s in ('fedavg', 'fedbuff:2', 'fedfix:.5@.02') for f in ('F-0', 'F-80')]
     for k,o in table['cells'].items():
         accs = [h['accuracy'] for h in o['history']]
         assert o['accuracy']==accs[-1] and o['tail']==0 and [h['time'] for h in o['history']]==[1, 2, 3], k
-    same = [[table['cells'][f'{s} {f} 0']['deliveries'] for s in ('fedavg', 'fedfix:.5')] for f in ('F-0', 'F-80')]
+    same = [[table['cells'][f'{s} {f} 0']['deliveries'] for s in ('fedavg', 'fedfix:.5@.02')] for f in ('F-0', 'F-80')]
     assert same[0][0]==same[0][1]<same[1][1], 'Fast clients deliver more if nobody waits for the slowest'
-    assert [type(o.strategy).__name__ for o in count[-2:]]==['FedFix']*2 and [o.strategy.dt for o in count[-2:]]==[.5]*2
+    assert [type(o.strategy).__name__ for o in count[-2:]]==['FedFix']*2 and [(o.strategy.dt, o.lr) for o in count[-2:]]==[(.5, .02)]*2
     both = run(seeds=2)
     assert len(both['cells'])==12 and {k: both['cells'][k] for k in table['cells']}==table['cells']
     out = capsys.readouterr().out
@@ -83,7 +83,8 @@ def test_the_tail_is_the_last_third(tmp_path):
     (dict(table='nowhere/f.json'), 'there is no folder'), (dict(engine='flower'), 'only with simulated clients'),
     (dict(resume='runs'), 'no state.pt'), (dict(seeds=0), 'seeds'), (dict(table=None), 'describes a table'),
     (dict(strategies=' , '), 'strategies is empty'), (dict(percents=''), 'percents is empty'),
-    (dict(strategies='fedfix:inf'), 'and finite'),
+    (dict(strategies='fedfix:inf'), 'and finite'), (dict(strategies='fedavg@x'), 'not a number'),
+    (dict(strategies='fedavg@nan'), 'not a finite number'),
     (dict(time=float('inf')), 'would never end'), (dict(alpha=float('inf')), 'and finite')])
 def test_a_table_of_strategies_refuses(tmp_path, kw, says, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -91,8 +92,8 @@ def test_a_table_of_strategies_refuses(tmp_path, kw, says, monkeypatch):
     assert not (tmp_path/'f.json').exists()
 
 def test_a_strategy_with_a_number():
-    assert [parse_strategy(o) for o in ('fedavg', 'fedbuff:5', 'fedfix:.25')]==[dict(strategy='fedavg'), dict(strategy='fedbuff', c=5),
-        dict(strategy='fedfix', dt=.25)]
+    assert parse_strategy('fedavg@.1')==dict(strategy='fedavg', lr=.1) and parse_strategy('fedbuff:5')==dict(strategy='fedbuff', c=5)
+    assert parse_strategy('fedfix:.25@1e-2')==dict(strategy='fedfix', dt=.25, lr=.01)
 
 def test_steps_of_more_workers_are_timed(tmp_path):
     path = collaborate_command(scale='4,10', steps=3, limit=200, bs=5, out=tmp_path)
