@@ -76,7 +76,7 @@ def _check_settings(cfg):
     check_numbers(cfg, **dict.fromkeys(('lr','holdout','pct_start','mixup','sh','smoothing', *HYPERS), 0))
     for k,hi in dict(holdout=.9, pct_start=1, sh=1, smoothing=1).items():
         if cfg[k] is not None and cfg[k]>hi: raise InputError(f'--{k} {cfg[k]} is too large; give {hi} or less')
-    for k in ('mom','sqr_mom'): # fastai's optimizers accept any
+    for k in ('mom','sqr_mom') if cfg['opt'] in FASTAI_OPTS else (): # They accept any, and rules say themselves what they accept
         if cfg[k] is not None and cfg[k]>=1: raise InputError(f'--{k} {cfg[k]} is too large; give less than 1')
     if bad := first(k for k in cfg['hypers'] if k in ('lr', *HYPERS)): raise InputError(f'{bad} has its own option; give --{bad}')
     if cfg['blur'] and cfg['size']%32: raise InputError(f"--size {cfg['size']} does not work with blur; give a multiple of 32")
