@@ -187,7 +187,7 @@ def _number(option, text):
     except ValueError as e: raise InputError(f'--{option}: {text!r} is not a number') from e
 
 # %% ../../nbs/distributed/07_commands.ipynb #5e9f03c8
-SHARED = 'clients data opt lr time every steps bs sample alpha limit'.split() # Settings that all trainings of a table have in common
+SHARED = 'clients dt c data opt lr time every steps bs sample alpha limit'.split() # Settings that all trainings of a table have in common
 
 def run_federated_table(args):
     "Train the strategies with each hardware, draw them beside the table, and return the file of the table"

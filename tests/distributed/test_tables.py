@@ -69,6 +69,7 @@ def test_strategies_are_compared_and_continued(tmp_path, monkeypatch, capsys):
     out = capsys.readouterr().out
     assert '| strategy | F-0 | F-80 |' in out and 'Standard deviation there:' in out and (tmp_path/'f.png').stat().st_size>5000
     with pytest.raises(CliError, match='was made with steps 2, not 3'): federate_command(table=tmp_path/'f.json', **{**FED, 'steps': 3})
+    with pytest.raises(CliError, match='was made with dt 0.5, not 0.2'): federate_command(table=tmp_path/'f.json', **FED, dt=.2)
 
 def test_the_tail_is_the_last_third(tmp_path):
     args = dict(FED, strategies='fedasync', percents='80', time=6.)
