@@ -93,11 +93,13 @@ def check_table_file(path):
     return path
 
 # %% ../../nbs/distributed/07_commands.ipynb #bcb7ea8f
+_SETTING = dict(fedbuff=('c', int), fedfix=('dt', float)) # The option of a strategy, and the type of its value
+
 def federated_of(
     args # Arguments of the command, or Flower's configuration
 )->Federated:
     "The federated training that `args` describe"
-    own = dict(fedbuff=dict(c=args.c), fedfix=dict(dt=args.dt)).get(args.strategy, {})
+    own = {k: args[k] for name,(k,_) in _SETTING.items() if name==args.strategy}
     learn = simulated_learner(args, partial(find_rule(args.opt, '--opt'), lr=args.lr))
     shared = {k:args[k] for k in ('percent', 'sample', 'alpha', 'seed')}
     return _made(Federated, learn, args.clients, args.strategy, args.steps, args.lr, **shared, **own)
@@ -162,8 +164,6 @@ def run_flower(args):
     return path
 
 # %% ../../nbs/distributed/07_commands.ipynb #70b4e9a2
-_SETTING = dict(fedbuff=('c', int), fedfix=('dt', float)) # What a number after the name of a strategy means
-
 def parse_strategy(
     text # Name of a strategy, with its number after a colon and the clients' rate after an @, such as 'fedfix:.2@.01'
 ):
