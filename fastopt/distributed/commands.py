@@ -70,7 +70,8 @@ def simulated_learner(
     x,y,xv,yv = image_tensors(args.data, args.data_path)
     set_seed(args.seed)
     dls = tensor_dls(x[:args.limit], y[:args.limit], xv, yv, args.bs)
-    return Learner(dls, NETWORKS[args.data](), loss_func=CrossEntropyLossFlat(), opt_func=opt_func, metrics=accuracy)
+    model = NETWORKS[args.data]().to(memory_format=torch.channels_last) # A CPU's convolutions are faster in this layout
+    return Learner(dls, model, loss_func=CrossEntropyLossFlat(), opt_func=opt_func, metrics=accuracy)
 
 # %% ../../nbs/distributed/07_commands.ipynb #0e95d0cb
 def _made(make, *args, **kwargs):
