@@ -179,13 +179,14 @@ def call_each(
             any(o.device.type=='cpu' for o in calls[i] if isinstance(o, Tensor)))
         return 1 if not n or (on_cpu and (n>LARGEST_STACKED or f.batched=='gpu')) else max(1, LARGEST_STACK//n)
     if not f.batched: return [f(*args, **kws) for args,kws in zip(calls, kwargs)]
-    res = {}
-    for alike in groupby(range(len(calls)), form).values():
-        for some in chunked(alike, most(alike[0])):
-            i,kws = some[0],kwargs[some[0]]
-            if len(some)==1: res[i] = f(*calls[i], **kws)
-            else: res |= zip(some, f(*[torch.stack(os) if isinstance(os[0], Tensor) else os[0]
-                for os in zip(*[calls[i] for i in some])], lead=1, **kws))
+    res,limits = {},list(map(most, range(len(calls))))
+    alike = groupby([i for i,n in enumerate(limits) if n>1], form).values() # Forms are not compared where nothing would be stacked
+    stacks = [o for same in alike for o in chunked(same, limits[same[0]])]
+    for some in [*stacks, *([i] for i,n in enumerate(limits) if n==1)]:
+        i,kws = some[0],kwargs[some[0]]
+        if len(some)==1: res[i] = f(*calls[i], **kws)
+        else: res |= zip(some, f(*[torch.stack(os) if isinstance(os[0], Tensor) else os[0]
+            for os in zip(*[calls[i] for i in some])], lead=1, **kws))
     return [res[i] for i in range(len(calls))]
 
 # %% ../../nbs/core/02_engine.ipynb #fed13bea

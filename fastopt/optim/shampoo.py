@@ -40,13 +40,15 @@ def _merge(x, sides, lead): return x.reshape([*x.shape[:lead], *merged(x.shape[l
 
 def _unpack(x, sides, lead, *packs):
     "Return, for each dimension of `x` after the first `lead` that has matrices, its index and its matrices in each of the `packs`"
-    ds = [d for d in range(lead, x.ndim) if x.shape[d]<=sides[1]] if packs[0].shape[-1] else []
-    each_pack = [o.split([x.shape[d]**2 for d in ds], dim=-1) for o in packs]
+    if not packs[0].shape[-1]: return []
+    ds = [d for d in range(lead, x.ndim) if x.shape[d]<=sides[1]]
+    each_pack = [torch.split_with_sizes(o, [x.shape[d]**2 for d in ds], -1) for o in packs] # `split` takes longer in Python
     return [(d, *[o.unflatten(-1, (x.shape[d], x.shape[d])) for o in ms]) for d,*ms in zip(ds, *each_pack)]
 
 def _pack(f, x, sides, lead, *packs):
     "Return the matrices `f(d, *matrices)` of each dimension `d` of `x` after the first `lead` in one vector"
-    return torch.cat([packs[0][...,:0], *[f(*o).flatten(-2) for o in _unpack(x, sides, lead, *packs)]], -1)
+    ms = [f(*o).flatten(-2) for o in _unpack(x, sides, lead, *packs)]
+    return torch.cat(ms, -1) if ms else packs[0]
 
 # %% ../../nbs/optim/20_shampoo.ipynb #940647ee
 @each(batched='gpu')
