@@ -80,7 +80,7 @@ class Federated:
         self.timeline = Timeline(self.strategy, self.taus, sample, away, seed)
         self.weights = dict(enumerate(self.strategy.weights(self.p, self.taus)))
         self.versions,self.pending,self.time,self.history = {0:self.x},None,0.,[]
-        self.counts,self.excluded,self.losses = [0]*m,[],[]
+        self.counts,self.excluded,self.losses,self.failures = [0]*m,[],[],0
 
 # %% ../../nbs/distributed/06_federated.ipynb #01928d50
 def _copy(sd): return {k:v.detach().clone() for k,v in sd.items()}
@@ -132,10 +132,21 @@ def train_client(self:Federated, i, sent):
 @patch
 def apply(self:Federated, w:Window):
     "The server's step at the end of a window"
-    deltas = {}
-    for i,v in zip(w.clients, w.versions):
-        deltas[i] = _copy(delta(self.train_client(i, self.versions[v]), self.versions[v]))
-        self.counts[i] += 1
+    deltas,failed,known = {},{},len(self.losses)
+    try:
+        for i,v in zip(w.clients, w.versions):
+            try: deltas[i] = _copy(delta(self.train_client(i, self.versions[v]), self.versions[v]))
+            except Exception as e: failed[i] = e
+    except BaseException:
+        del self.losses[known:]
+        raise
+    self.failures = 0 if deltas else self.failures+len(failed)
+    for i,e in failed.items():
+        text = f'Client {i} failed in window {w.number}: {" ".join(f"{type(e).__name__}: {e}".split())}'
+        if self.failures>=len(self.clients): raise RuntimeError(f'{text}; no client has succeeded since {self.failures} attempts') from e
+        warn(f'{text}; its change is left out')
+        self.excluded.append((w.number, i))
+    for i in w.clients: self.counts[i] += 1
     self.take(w, deltas, self.weights, {w.number, *self.timeline.working.values()})
 
 @patch
@@ -179,15 +190,19 @@ def fit(self:Federated,
     "Train, and leave the server's model in `learn`"
     start,marks = self.time_now(),max(1, round(time/every))
     for k in (progress_bar(range(1, marks+1)) if is_interactive() else range(1, marks+1)):
-        until = start + time*k/marks
-        while True:
-            w = self.pending or self.timeline.next_window()
-            self.pending = w if w.time>until+1e-9 else None
-            if self.pending: break
-            self.apply(w)
-        self.history.append(self.validate(until))
-    self.to_learner()
+        try: self.run_until(start + time*k/marks)
+        finally: self.to_learner()
+        self.history.append(self.validate(start + time*k/marks))
     return self
+
+@patch
+def run_until(self:Federated, time):
+    "Apply the windows up to `time`"
+    while True:
+        self.pending = self.pending or self.timeline.next_window()
+        if self.pending.time>time+1e-9: return
+        self.apply(self.pending)
+        self.pending = None
 
 # %% ../../nbs/distributed/06_federated.ipynb #362edf51
 @patch
@@ -216,7 +231,7 @@ def time_now(self:Federated): return self.history[-1]['time'] if self.history el
 @patch
 def state_dict(self:Federated):
     "Everything that a training needs to continue"
-    return deepcopy({**{k:getattr(self, k) for k in ('x', 'versions', 'time', 'history', 'counts', 'excluded', 'losses')},
+    return deepcopy({**{k:getattr(self, k) for k in ('x', 'versions', 'time', 'history', 'counts', 'excluded', 'losses', 'failures')},
         'pending':self.pending and tuple(self.pending), 'timeline':self.timeline.state_dict()})
 
 @patch
@@ -247,11 +262,10 @@ def plot(self:Federated):
 @patch
 def fairness_report(self:Federated):
     "Examples, time, deliveries, and actual and intended weight of each client; a ratio over 1 is over-represented"
-    p = [o/sum(self.p) for o in self.p]
-    e = [self.weights[i]*n for i,n in enumerate(self.counts)]
+    p,left_out = [o/sum(self.p) for o in self.p],[sum(i==o for _,o in self.excluded) for i in range(len(self.p))]
+    e = [self.weights[i]*(n-left_out[i]) for i,n in enumerate(self.counts)]
     got = [o/sum(e) if sum(e) else float('nan') for o in e]
     df = pd.DataFrame(dict(examples=self.sizes, time=self.taus, deliveries=self.counts,
         weight=[self.weights[i] for i in range(len(p))], wanted=p, had=got))
     df['ratio'] = df.had/df.wanted
-    left_out = [sum(i==o for _,o in self.excluded) for i in range(len(p))]
     return df.assign(left_out=left_out).rename_axis('client')

@@ -131,6 +131,14 @@ def flat_gradients(self:Workers, k):
         for ps in self.params[:k]])
 
 @patch
+@contextmanager
+def kept_buffers(self:Workers):
+    "Restore buffers, such as batch norm's statistics, at the end of the block"
+    kept = [(o, o.clone()) for m in self.models for o in m.buffers()]
+    yield
+    for o,old in kept: o.copy_(old)
+
+@patch
 def step(self:Workers, lr=None):
     "Step every worker that has a gradient"
     for opt in self.opts:
@@ -239,7 +247,7 @@ def one_step(self:MoNNA, lr=None):
     torch.manual_seed(self.seed*1_000_003 + self.t)
     known = dict(mixing=self.mixing, step=self.t, lr=self.learn.lr if lr is None else lr)
     if callable(self.attack) and 'flipped' in signature(self.attack).parameters:
-        ws.gradients(xb, [flip_labels(o, int(self.y.max())+1) for o in yb])
+        with ws.kept_buffers(): ws.gradients(xb, [flip_labels(o, int(self.y.max())+1) for o in yb])
         known['flipped'] = ws.flat_gradients(h)
     losses = ws.gradients(xb, yb)
     ws.step(lr)
@@ -340,19 +348,20 @@ def with_averages(self:Workers):
 @patch
 @torch.no_grad()
 def validate(self:MoNNA):
-    "Validation loss, mean and worst accuracy of the honest workers, and their spread, as a dict"
+    """Validation loss of the honest workers and their spread, as a dict, with the mean and the worst accuracy if the targets are classes,
+    otherwise with the largest loss"""
     right,losses = [],[]
     with self.workers.with_averages():
         for m in self.workers.models[:self.honest]:
             m.eval()
             pred = torch.cat([m(o) for o in self.xv.split(250)]) # Their activations fit into a CPU's cache
             m.train()
-            right.append((pred.argmax(1)==self.yv).float().mean().item())
             losses.append(self.learn.loss_func(pred, self.yv).item())
+            if pred.ndim==self.yv.ndim+1 and not self.yv.is_floating_point(): right.append((pred.argmax(1)==self.yv).float().mean().item())
     recent = self.losses[-25:]
+    ends = dict(accuracy=sum(right)/len(right), worst=min(right)) if right else dict(worst_loss=max(losses))
     return dict(step=self.t, time=self.times[:self.honest].max().item()/UNIT, train_loss=sum(recent)/max(len(recent), 1),
-        valid_loss=sum(losses)/len(losses), accuracy=sum(right)/len(right), worst=min(right),
-        spread=variance_of(self.workers.xs[:self.honest])**0.5)
+        valid_loss=sum(losses)/len(losses), **ends, spread=variance_of(self.workers.xs[:self.honest])**0.5)
 
 # %% ../../nbs/distributed/05_monna.ipynb #cb3405a5
 @patch
@@ -388,14 +397,14 @@ def load_state_dict(self:MoNNA, sd):
 # %% ../../nbs/distributed/05_monna.ipynb #1dcf0bc2
 @patch
 def plot(self:MoNNA):
-    "Plot the training loss, and the accuracy of the mean and the worst honest worker, over the steps"
+    "Plot the training loss, and the accuracy (or validation loss) of the mean and the worst honest worker, over the steps"
     fig = Figure(figsize=(9, 3), dpi=80, layout='constrained')
     a,b = fig.subplots(1, 2)
     a.plot(range(1, len(self.losses)+1), self.losses, c='C7', lw=0.8)
     a.set(xlabel='step', ylabel='training loss', title='mean of the honest workers')
-    at = [o['step'] for o in self.history]
-    b.plot(at, [o['accuracy'] for o in self.history], 'o-', label='mean')
-    b.plot(at, [o['worst'] for o in self.history], 'o-', label='worst')
-    b.set(xlabel='step', ylabel='accuracy', ylim=(0, 1.02), title='validation')
+    at,classes = [o['step'] for o in self.history],any('accuracy' in o for o in self.history)
+    mean,worst = ('accuracy', 'worst') if classes else ('valid_loss', 'worst_loss')
+    for k,label in ((mean, 'mean'), (worst, 'worst')): b.plot(at, [o[k] for o in self.history], 'o-', label=label)
+    b.set(xlabel='step', ylabel=mean.replace('_', ' '), title='validation', **(dict(ylim=(0, 1.02)) if classes else {}))
     b.legend()
     return fig

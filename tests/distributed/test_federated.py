@@ -1,5 +1,7 @@
 "Clients and their failures, a server that is resumed or restarted, and a real training that the simulation replays"
 import pytest, torch
+from contextlib import nullcontext
+from fastai.callback.core import Callback
 from fastai.learner import Learner
 from fastai.losses import CrossEntropyLossFlat
 from fastai.metrics import accuracy
@@ -7,8 +9,10 @@ from fastopt.distributed.aggregation import FedAvg
 from fastopt.distributed.data import tensor_dls
 from fastopt.distributed.federated import Federated, StepsOf
 from fastopt.distributed.flower import FederatedServer, Reply, client_answer
+from fastopt.distributed.monna import MoNNA
 from fastopt.optim.adam import adamw
 from fastopt.optim.sgd import momentum
+from functools import partial
 from torch import nn
 
 torch.manual_seed(0)
@@ -55,6 +59,42 @@ def test_a_client_that_is_not_finite_is_left_out_and_its_window_counts():
     want = Federated(learner(), [learner(), learner()], FedAvg(), steps=2, lr=0.1, p=[.5, 0.]).fit(1)
     assert torch.equal(flat(f), flat(want)) and f.excluded==[(1, 1)]
 
+class Failing(Callback):
+    "Raises `error` in the trainings that `when` (a function of their number, from 1) chooses"
+    def __init__(self, when, error): self.when,self.error,self.n = when,error,0
+    def before_batch(self):
+        self.n += not self.iter
+        if self.iter==1 and self.when(self.n): raise self.error
+
+def with_failing(when, error=KeyError('of this\nclient'), **kwargs):
+    return Federated(learner(), [learner(), learner(cbs=Failing(when, error))], steps=2, lr=0.1, **kwargs)
+
+def test_a_client_that_fails_is_named_and_left_out():
+    f = with_failing(lambda n: True)
+    with pytest.warns(UserWarning, match='Client 1 failed in window 1: KeyError: .*its change is left out') as said: f.fit(1)
+    want = Federated(learner(), [learner(), learner()], FedAvg(), steps=2, lr=0.1, p=[.5, 0.]).fit(1)
+    assert torch.equal(flat(f), flat(want)) and f.excluded==[(1, 1)] and all('\n' not in str(o.message) for o in said)
+    report = f.fairness_report()
+    assert report.left_out.tolist()==[0, 1] and report.had.tolist()==[1, 0] # It was due, but nothing of it was used
+
+@pytest.mark.parametrize('strategy', ['fedavg', 'fedasync'])
+def test_when_every_client_fails_the_training_ends(strategy):
+    f = Federated(learner(), [learner(cbs=Failing(lambda n: True, KeyError('x'))) for _ in range(3)], strategy, steps=2, lr=0.1)
+    with pytest.warns(UserWarning) if strategy=='fedasync' else nullcontext():
+        with pytest.raises(RuntimeError, match='no client has succeeded since 3 attempts'): f.fit(2)
+    good = with_failing(lambda n: n%2, strategy=strategy, taus=[100, 1]) # A failure now and then does not end it
+    with pytest.warns(UserWarning): good.fit(100 if strategy=='fedavg' else 6)
+
+@pytest.mark.parametrize('strategy,kwargs', [('fedavg', {}), ('fedasync', {}), ('fedbuff', dict(c=2)), ('fedfix', dict(dt=.6))])
+@pytest.mark.parametrize('when', [1, 2, 3])
+def test_an_interrupted_window_is_repeated(strategy, kwargs, when):
+    "After Ctrl-C `learn` has the server's weights, and the training goes on as if there had been none"
+    f = with_failing(lambda n: n==when, KeyboardInterrupt(), strategy=strategy, **kwargs)
+    want = Federated(learner(), [learner(), learner()], strategy, steps=2, lr=0.1, **kwargs).fit(4)
+    with pytest.raises(KeyboardInterrupt): f.fit(4, every=4)
+    assert all(torch.equal(v, f.x[k]) for k,v in f.learn.model.state_dict().items())
+    assert torch.equal(flat(f.fit(4)), flat(want)) and f.losses==want.losses and f.counts==want.counts
+
 def test_shares_of_importance():
     f = fed(n=3, p='size')
     assert abs(sum(f.p)-1)<1e-12 and f.p==[n/sum(f.sizes) for n in f.sizes] and sum(f.sizes)==100
@@ -70,6 +110,13 @@ def test_shares_of_importance():
     (lambda: fed(sample=9), 'give 1 to 4')])
 def test_errors(make, says):
     with pytest.raises(ValueError, match=says): make()
+
+@pytest.mark.parametrize('y', [torch.rand(40), torch.randint(3, (40, 1)), torch.zeros(40, 4, 4, dtype=torch.int64)])
+def test_targets_that_are_no_classes_are_not_split(y):
+    dls = tensor_dls(torch.randn(40, 4), y, torch.randn(40, 4), y, bs=8)
+    learn = Learner(dls, nn.Linear(4, 3), loss_func=CrossEntropyLossFlat(), opt_func=adamw, lr=.1)
+    for make in (Federated, partial(MoNNA, f=0)):
+        with pytest.raises(ValueError, match='not one class for each example, so alpha cannot distribute them'): make(learn, 3)
 
 def test_a_state_of_others_is_refused():
     sd = fed(n=3).fit(1).state_dict()

@@ -6,6 +6,7 @@ from fastopt.distributed.attacks import TimingFault
 from fastopt.distributed.data import polyak, tensor_dls
 from fastopt.distributed.mixing import MIXINGS, nna
 from fastopt.distributed.monna import MoNNA, Workers
+from fastopt.optim.adam import adamw
 from functools import partial
 from rules_under_test import RULES
 from torch import nn
@@ -111,6 +112,28 @@ def test_the_learner_has_the_result(tmp_path):
     (dict(parts=[[0]]*7), 'Worker 0 has 1 images'), (dict(alpha=0), 'alpha=0')])
 def test_errors(kwargs, says):
     with pytest.raises(ValueError, match=says): MoNNA(learner(), **{**dict(n=7, f=1, alpha=100., bs=5), **kwargs})
+
+def test_targets_need_not_be_classes():
+    "Of a regression the losses are reported, and of a segmentation the accuracy of pixels"
+    x = torch.randn(60, 3, 4, 4)
+    def fit(y, loss_func):
+        dls = tensor_dls(x, y, x, y, bs=5)
+        learn = Learner(dls, nn.Conv2d(3, 2, 1), loss_func=loss_func, opt_func=partial(adamw, lr=.01))
+        m = MoNNA(learn, n=4, f=1, parts=torch.arange(60).chunk(4)).fit(2, every=1)
+        assert len(m.plot().axes)==2
+        return m,m.history[-1]
+    m,end = fit(x[:,:2].clone(), nn.MSELoss())
+    losses = [m.to_learner(i).loss_func(m.workers.models[i](x), x[:,:2]).item() for i in range(4)]
+    assert not {'accuracy', 'worst'} & end.keys() and end['worst_loss']==pytest.approx(max(losses))
+    assert end['valid_loss']==pytest.approx(sum(losses)/4)
+    _,end = fit((x[:,0]>0).long(), CrossEntropyLossFlat(axis=1))
+    assert 0<end['worst']<=end['accuracy']<1
+
+def test_flipped_labels_leave_the_statistics_of_batch_norm_alone():
+    def stats(attack):
+        m = MoNNA(learner(model=normed), n=5, f=1, attack=attack, alpha=100., bs=5).fit(1, 0.1)
+        return [o.clone() for m in m.workers.models for o in m.buffers()]
+    assert all(map(torch.equal, stats('lf'), stats('sf')))
 
 def test_a_diverged_worker_is_named():
     m = MoNNA(learner(), n=3, f=0, alpha=100., bs=5)
