@@ -14,7 +14,7 @@ from fastai.callback.core import TrainEvalCallback
 from fastai.callback.progress import ProgressCallback
 from fastai.learner import CastToTensor, Learner, Recorder
 from fastai.torch_core import norm_bias_params
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from fastcore.basics import first, patch
 from fastcore.foundation import L
 from fastprogress.fastprogress import progress_bar
@@ -30,7 +30,7 @@ from .data import split_dirichlet
 from .mixing import find_mixing, variance_of
 from .peers import PeerMixing, describe_model, fewest_heard, refuse_wrapped, rule_name
 from ..optim.schedulefree import _modes
-from ..training.records import is_interactive
+from ..training.records import delay_interrupt, is_interactive
 
 # %% ../../nbs/distributed/05_monna.ipynb #d2a6a861
 def _stackable(model):
@@ -327,7 +327,8 @@ def fit(self:MoNNA,
     if self.peers: self.open_link()
     with torch.random.fork_rng(devices=[]):
         for k in bar:
-            self.losses.append(self.one_step(lr(self.t) if callable(lr) else lr))
+            with nullcontext() if self.peers else delay_interrupt(): # A wait for peers may be long, and they go on without this one
+                self.losses.append(self.one_step(lr(self.t) if callable(lr) else lr))
             last = self.t>=end or bool(self.peers and self.peers.over)
             if last or (every and self.t%every==0): self.history.append(self.validate())
             if last: break

@@ -7,7 +7,7 @@ Docs: https://fastopt.github.io/fastopt/training/records.html.md"""
 # %% auto #0
 __all__ = ['check_numbers', 'abbreviate', 'exclusive_lock', 'jsonable', 'save_record', 'make_run_folder', 'running_record',
            'parse_json_line', 'read_json_lines', 'repair_json_lines', 'append_json_line', 'command_line', 'git_commit',
-           'device_name', 'package_versions', 'interruptible', 'use_threads', 'is_interactive']
+           'device_name', 'package_versions', 'interruptible', 'delay_interrupt', 'use_threads', 'is_interactive']
 
 # %% ../../nbs/training/10_records.ipynb #73ce9d37
 import fastopt, json, math, os, platform, shlex, signal, sys, threading, time, torch
@@ -201,6 +201,15 @@ def package_versions(
 
 # %% ../../nbs/training/10_records.ipynb #6cb8ce7f
 @contextmanager
+def _on_interrupt(press):
+    "Inside the block a Ctrl-C calls `press`, unless somebody else handles it already"
+    ours = threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if ours: signal.signal(signal.SIGINT, press)
+    try: yield
+    finally:
+        if ours: signal.signal(signal.SIGINT, signal.default_int_handler)
+
+@contextmanager
 def interruptible():
     "Yield a callback for a training inside the block that stops it at the next batch if a Ctrl-C was lost"
     pressed = []
@@ -209,11 +218,14 @@ def interruptible():
         raise KeyboardInterrupt
     def check(cb):
         if pressed: raise KeyboardInterrupt
-    ours = threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    if ours: signal.signal(signal.SIGINT, press)
-    try: yield Callback(before_batch=check)
-    finally:
-        if ours: signal.signal(signal.SIGINT, signal.default_int_handler)
+    with _on_interrupt(press): yield Callback(before_batch=check)
+
+@contextmanager
+def delay_interrupt():
+    "Raise a Ctrl-C that comes inside the block at its end, so that a step is made completely or not at all"
+    pressed = []
+    with _on_interrupt(lambda *args: pressed.append(args)): yield
+    if pressed: raise KeyboardInterrupt
 
 # %% ../../nbs/training/10_records.ipynb #000b14d8
 @contextmanager

@@ -1,5 +1,5 @@
 "Workers in one matrix step as if each were alone, under every rule; the simulation mixes correctly and continues where it stopped"
-import pytest, torch
+import pytest, signal, torch
 from fastai.learner import Learner
 from fastai.losses import CrossEntropyLossFlat
 from fastopt.distributed.attacks import TimingFault
@@ -112,6 +112,20 @@ def test_the_learner_has_the_result(tmp_path):
     (dict(parts=[[0]]*7), 'Worker 0 has 1 images'), (dict(alpha=0), 'alpha=0')])
 def test_errors(kwargs, says):
     with pytest.raises(ValueError, match=says): MoNNA(learner(), **{**dict(n=7, f=1, alpha=100., bs=5), **kwargs})
+
+@pytest.mark.parametrize('k', [1, 4, 6])
+def test_an_interrupted_step_is_made_to_the_end(k):
+    "Ctrl-C in the gradients of the k-th worker; the training continues as if there had been none"
+    def sim(): return MoNNA(learner(), n=3, f=1, attack='sf', alpha=100., bs=5, how='loop')
+    m,want,calls = sim(),sim().fit(5, 0.1),[]
+    def press(pred, y, loss=m.learn.loss_func):
+        calls.append(len(y))
+        if len(calls)==k: signal.raise_signal(signal.SIGINT)
+        return loss(pred, y)
+    m.learn.loss_func = press
+    with pytest.raises(KeyboardInterrupt): m.fit(5, 0.1)
+    assert m.t==len(m.losses)==-(-k//2)
+    assert torch.equal(m.fit(5-m.t, 0.1).workers.xs, want.workers.xs) and m.losses==want.losses
 
 def test_targets_need_not_be_classes():
     "Of a regression the losses are reported, and of a segmentation the accuracy of pixels"
