@@ -14,7 +14,6 @@ from fastcore.basics import patch
 from functools import partial
 from torch import distributed as dist
 from torch.nn.parallel import DataParallel, DistributedDataParallel
-from torch.nn.utils import parameters_to_vector, vector_to_parameters
 from .mixing import find_mixing
 from .transport import FAULTS, Fault, Heard, digest
 
@@ -151,8 +150,12 @@ class MixWithPeers(Callback):
         if len({(p.dtype, p.device) for _,p in named})!=1: raise ValueError(
             'All trainable weights must have the same dtype and device: convert or move the model')
         self.ps = [p for _,p in named]
-        self.peers.open(parameters_to_vector(self.ps), describe_model(named), rule_name(self.learn.opt_func))
+        self.peers.open(self.vector(), describe_model(named), rule_name(self.learn.opt_func))
+
+    def vector(self): return torch.cat([p.detach().flatten() for p in self.ps])
 
     def after_step(self):
-        with torch.no_grad(): vector_to_parameters(self.peers.mix(parameters_to_vector(self.ps)), self.ps)
+        mixed = self.peers.mix(self.vector()).split([p.numel() for p in self.ps])
+        with torch.no_grad():
+            for p,o in zip(self.ps, mixed): p.copy_(o.view(p.shape)) # PyTorch's `vector_to_parameters` would move `p` and lose its layout
         if self.peers.over: raise CancelFitException

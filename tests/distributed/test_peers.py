@@ -5,7 +5,7 @@ from fastai.losses import CrossEntropyLossFlat
 from fastopt.distributed.data import polyak, tensor_dls
 from fastopt.distributed.monna import MoNNA
 from fastopt.distributed.peers import ClusterLink, MixWithPeers
-from fastopt.distributed.transport import TCPLink
+from fastopt.distributed.transport import Heard, TCPLink
 from fastopt.optim.adam import adamw
 from multiprocessing import get_context
 from peer_processes import peers
@@ -103,6 +103,26 @@ def test_a_learner_trains_with_peers_and_keeps_its_own_momentum():
     xs = torch.stack(xs)
     assert (xs-xs.mean(0)).norm(dim=1).max()<0.5*xs.mean(0).norm() and all(states)
     assert all(len(s)>=10 and len(s[5]['heard'])==N-F for s in schedules)
+
+class EchoLink:
+    "A peer that sends zeros, so that the plain mean halves the weights"
+    rank,n,faults = 0,2,[]
+    def open(self, *args): pass
+    def exchange(self, t, x): return Heard(t, [0, 1], {1: torch.zeros_like(x)}, t+1)
+
+def test_weights_keep_their_place_and_layout():
+    "Kernels know the addresses of weights, and convolutions their layout"
+    def conv(): return nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), nn.Linear(16, 2)).to(memory_format=torch.channels_last)
+    x,y = torch.randn(8, 3, 4, 4),torch.randint(2, (8,))
+    def fit(**kwargs):
+        torch.manual_seed(0)
+        learn = Learner(tensor_dls(x, y, x, y, bs=8), conv(), loss_func=CrossEntropyLossFlat(), opt_func=polyak(0.9), lr=.1, **kwargs)
+        ps = [*learn.model.parameters()]
+        at = [p.data_ptr() for p in ps]
+        with learn.no_bar(), learn.no_logging(): learn.fit(1)
+        assert [p.data_ptr() for p in ps]==at and ps[0].is_contiguous(memory_format=torch.channels_last)
+        return ps
+    for a,b in zip(fit(cbs=MixWithPeers(EchoLink(), mixing='mean')), fit()): torch.testing.assert_close(a, b/2)
 
 def test_a_model_that_is_wrapped_is_refused(tmp_path):
     "Runs in a separate process because gloo leaves threads behind, after which no fork is safe"
