@@ -35,27 +35,30 @@ def check_update(
 
 def delta(
     new, # Dict of tensors after the client's training
-    sent # Dict of tensors that it started from
+    sent, # Dict of tensors that it started from
+    buffers=() # Names of the tensors that are not weights
 ):
-    "The change that a client has made; counters are sent as they are"
-    return {k: new[k]-t if t.is_floating_point() else new[k] for k,t in sent.items()}
+    "The change that a client has made; buffers and counters are sent as they are"
+    return {k: new[k]-t if t.is_floating_point() and k not in buffers else new[k] for k,t in sent.items()}
 
 def aggregate(
     x, # Dict of the server's tensors
     deltas, # Dict of client to the result of `delta`
     weights, # Dict of client to its weight
-    server_lr=1. # η_g, the server's learning rate
+    server_lr=1., # η_g, the server's learning rate
+    buffers=() # Names of the tensors that are not weights, as for `delta`
 ):
     """The server's next tensors, and the clients that were skipped because their changes are not finite.
-    Counters become the largest value, because a mean of them makes no sense"""
+    Buffers become a mean of old and new values; counters become the largest value, because a mean of them makes no sense"""
     bad = [i for i,o in deltas.items() if not check_update(x, o, f'Client {i}')]
     good = {i:o for i,o in deltas.items() if i not in bad}
-    new = {}
+    new,total = {},sum(server_lr*weights[i] for i in good)
     for k,t in x.items():
         if not t.is_floating_point(): new[k] = torch.stack([t, *(o[k] for o in good.values())]).amax(0) if t.numel() and good else t
         else:
-            new[k] = t.clone()
-            for i,o in good.items(): new[k].add_(o[k], alpha=server_lr*weights[i])
+            keep,share = (max(0., 1-total), 1/max(1., total)) if k in buffers else (1., 1.)
+            new[k] = t*keep
+            for i,o in good.items(): new[k].add_(o[k], alpha=server_lr*weights[i]*share)
     return new,bad
 
 # %% ../../nbs/distributed/03_aggregation.ipynb #bd5110fd

@@ -73,7 +73,7 @@ class Federated:
         m = len(self.clients)
         self.taus = list(taus) if taus is not None else hardware(m, percent)
         if len(self.taus)!=m: raise ValueError(f'taus has {len(self.taus)} times for {m} clients: give one each')
-        self.x = _copy(learn.model.state_dict())
+        self.x,self.buffers = _copy(learn.model.state_dict()),{k for k,_ in learn.model.named_buffers()}
         self.sizes = [self.check_client(i) for i in range(m)]
         self.p = [n/sum(self.sizes) for n in self.sizes] if isinstance(p, str) and p=='size' else list(p) if p is not None else [1/m]*m
         if len(self.p)!=m or min(self.p)<0: raise ValueError(f"p must be {m} numbers, 0 or more, one for each client, or 'size'")
@@ -130,12 +130,17 @@ def train_client(self:Federated, i, sent):
 
 # %% ../../nbs/distributed/06_federated.ipynb #8271a588
 @patch
+def change(self:Federated, i, sent):
+    "The change of client `i` after K steps from the tensors `sent` to it"
+    return _copy(delta(self.train_client(i, sent), sent, self.buffers))
+
+@patch
 def apply(self:Federated, w:Window):
     "The server's step at the end of a window"
     deltas,failed,known = {},{},len(self.losses)
     try:
         for i,v in zip(w.clients, w.versions):
-            try: deltas[i] = _copy(delta(self.train_client(i, self.versions[v]), self.versions[v]))
+            try: deltas[i] = self.change(i, self.versions[v])
             except Exception as e: failed[i] = e
     except BaseException:
         del self.losses[known:]
@@ -157,7 +162,7 @@ def take(self:Federated,
     kept # Versions that somebody works on, now or later
 ):
     "The server's step with the changes of one window"
-    self.x,bad = aggregate(self.x, deltas, weights, self.server_lr)
+    self.x,bad = aggregate(self.x, deltas, weights, self.server_lr, self.buffers)
     for i in bad:
         self.excluded.append((w.number, i))
         warn(f'The change of client {i} in window {w.number} is not finite and was skipped; '
@@ -165,6 +170,7 @@ def take(self:Federated,
     self.versions[w.number],self.time = self.x,w.time
     self.versions = {k:o for k,o in self.versions.items() if k in kept}
 
+# %% ../../nbs/distributed/06_federated.ipynb #d2f84c36
 @patch
 def validate(self:Federated, time=None):
     "The server's loss and metrics on the validation images of `learn`"
@@ -215,7 +221,7 @@ def replay(self:Federated,
         for i,v in zip(o['clients'], o['versions']):
             if v not in self.versions: raise ValueError(f"Window {o['number']} uses version {v}, which no earlier window has made: "
                 'give the whole schedule, from the first window on')
-            deltas[i] = _copy(delta(self.train_client(i, self.versions[v]), self.versions[v]))
+            deltas[i] = self.change(i, self.versions[v])
             self.counts[i] += 1
         later = {v for p in schedule[k+1:] for v in p['versions']}
         self.take(Window(o['number'], o['time'], o['clients'], o['versions']), deltas, dict(zip(o['clients'], o['weights'])),

@@ -117,7 +117,7 @@ def check(self:FederatedServer, r, o):
     try: finite = check_update(sent, r.tensors, f"Client {o['client']}")
     except ValueError as e: return None,str(e)
     if not finite: return None,'its change is not finite and was skipped'
-    return delta({k: v.to(sent[k]) for k,v in r.tensors.items()}, sent),''
+    return delta({k: v.to(sent[k]) for k,v in r.tensors.items()}, sent, self.fed.buffers),''
 
 # %% ../../nbs/distributed/10_flower.ipynb #d4ddfe6c
 @patch

@@ -118,6 +118,22 @@ def test_the_sum_is_that_of_the_paper(ws, server_lr):
     torch.testing.assert_close(new['w'], want)
     assert not bad and new['n']==len(ws) and new['n'].dtype==torch.int64 and x['n']==0
 
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.tuples(st.floats(0, 3), st.integers(1, 9)), max_size=5), st.floats(0.1, 2))
+def test_buffers_stay_between_old_and_delivered_values(clients, server_lr):
+    "However old the versions are and however large the weights; the result is the sum of the paper if the weights sum to one"
+    x,ys,sents = model(0),[model(10+i) for i in range(len(clients))],[model(seed) for _,seed in clients]
+    ds,ws = {i: delta(y, sent, ['w']) for i,(y,sent) in enumerate(zip(ys, sents))},{i: w for i,(w,_) in enumerate(clients)}
+    new,_ = aggregate(x, ds, ws, server_lr, ['w'])
+    all_ws = torch.stack([x['w'], *(y['w'] for y in ys)])
+    assert ((all_ws.amin(0)-1e-12<=new['w']) & (new['w']<=all_ws.amax(0)+1e-12)).all()
+    plain,_ = aggregate(x, {i: delta(y, sent) for i,(y,sent) in enumerate(zip(ys, sents))}, ws, server_lr)
+    assert torch.equal(new['b'], plain['b']) # What is not a buffer is moved as before
+    if total := sum(ws.values()):
+        ws = {i: w/total for i,w in ws.items()}
+        new,want = (aggregate(x, {i: delta(y, x, o) for i,y in enumerate(ys)}, ws, buffers=o)[0]['w'] for o in (['w'], []))
+        torch.testing.assert_close(new, want)
+
 def test_changes_count_from_the_version_that_was_sent():
     "An idle client moves nothing, however old its version"
     x,old = model(0),model(7)

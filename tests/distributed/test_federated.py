@@ -59,6 +59,14 @@ def test_a_client_that_is_not_finite_is_left_out_and_its_window_counts():
     want = Federated(learner(), [learner(), learner()], FedAvg(), steps=2, lr=0.1, p=[.5, 0.]).fit(1)
     assert torch.equal(flat(f), flat(want)) and f.excluded==[(1, 1)]
 
+@pytest.mark.parametrize('strategy,kwargs', [('fedavg', {}), ('fedasync', {}), ('fedbuff', dict(c=2)), ('fedfix', dict(dt=.3))])
+def test_variances_stay_positive(strategy, kwargs):
+    "Changes of batch norm's statistics from versions of different age would make them negative, and the server's model would give NaN"
+    f = fed(strategy, n=6, steps=5, percent=80, model=normed, **kwargs)
+    for _ in range(8):
+        end = f.fit(.5).history[-1]
+        assert f.x['1.running_var'].min()>0 and end['valid_loss']<10
+
 class Failing(Callback):
     "Raises `error` in the trainings that `when` (a function of their number, from 1) chooses"
     def __init__(self, when, error): self.when,self.error,self.n = when,error,0
