@@ -17,6 +17,7 @@ from fastai.torch_core import norm_bias_params
 from contextlib import contextmanager, nullcontext
 from fastcore.basics import first, patch
 from fastcore.foundation import L
+from functools import partial
 from fastprogress.fastprogress import progress_bar
 from inspect import signature
 from matplotlib.figure import Figure
@@ -78,6 +79,10 @@ def make_opts(self:Workers):
     "One optimizer for all workers, or one for each if the rule has numbers over all weights"
     learn = self.learn
     groups = [[list(g) if isinstance(g, (list, L)) else [g] for g in _as_groups(learn.splitter(m))] for m in self.models]
+    kind = learn.opt_func
+    while isinstance(kind, partial): kind = kind.func
+    if isinstance(kind, type) and issubclass(kind, torch.optim.Optimizer): raise TypeError(f'{kind.__name__} is a class for PyTorch: '
+        f'give the Learner a rule, such as opt_func=adamw, or opt_func=partial(OptimWrapper, opt={kind.__name__})')
     one = learn.opt_func(groups[0], lr=learn.lr)
     rule = getattr(one, 'rule', None)
     alone = rule is None or any(t.across for t in rule.terms) or one.engine.skip_nonfinite
@@ -120,7 +125,7 @@ def gradients(self:Workers, xb, yb, who=None, seeds=None):
     def loss(ps, x, y): return lf(functional_call(model, ps, (x,)), y)
     grads,losses = vmap(grad_and_value(loss), randomness='different')(self.views(self.xs[list(who)]), torch.stack(xb), torch.stack(yb))
     for k,i in enumerate(who):
-        for p,name in zip(self.params[i], self.names): p.grad = grads[name][k]
+        for p,name in zip(self.params[i], self.names): p.grad = grads[name][k].detach() # fastai's `zero_grad` detaches in place: no views
     return losses.detach()
 
 # %% ../../nbs/distributed/05_monna.ipynb #b097cc47
@@ -152,7 +157,8 @@ def all_examples(
 ):
     "All examples of `dl`, in order, as two tensors; on a CPU images have the layout in which its convolutions are fastest"
     bs = [b for b in dl.new(shuffle=False, drop_last=False)]
-    if not bs or len(bs[0])!=2: raise ValueError('Each batch must consist of an input and a target')
+    if not bs or len(bs[0])!=2: raise ValueError('Each batch must consist of an input and a target, but those of this loader have '
+        f'{len(bs[0]) if bs else 0} parts; only a list of Learners, as the clients of Federated, may have others')
     x,y = [torch.cat([o.as_subclass(torch.Tensor) for o in os]) for os in zip(*bs)]
     return x.to(memory_format=torch.channels_last) if x.ndim==4 and x.device.type=='cpu' else x,y
 

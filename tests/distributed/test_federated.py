@@ -2,6 +2,9 @@
 import pytest, torch
 from contextlib import nullcontext
 from fastai.callback.core import Callback
+from fastai.callback.progress import CSVLogger
+from fastai.callback.tracker import EarlyStoppingCallback, SaveModelCallback
+from fastai.callback.training import GradientAccumulation
 from fastai.learner import Learner
 from fastai.losses import CrossEntropyLossFlat
 from fastai.metrics import accuracy
@@ -66,6 +69,21 @@ def test_variances_stay_positive(strategy, kwargs):
     for _ in range(8):
         end = f.fit(.5).history[-1]
         assert f.x['1.running_var'].min()>0 and end['valid_loss']<10
+
+@pytest.mark.parametrize('cb', [EarlyStoppingCallback, SaveModelCallback, CSVLogger])
+def test_callbacks_that_watch_the_validation_have_no_effect_on_clients(cb, tmp_path):
+    make = lambda **kwargs: Federated(learner(path=tmp_path), [learner(path=tmp_path, **kwargs) for _ in range(2)], steps=2, lr=.1)
+    with pytest.warns(UserWarning, match=f'{cb.__name__.removesuffix("Callback")}.* has no effect on client 1'): f = make(cbs=cb())
+    assert torch.equal(flat(f.fit(2)), flat(make().fit(2))) and not [*tmp_path.iterdir()]
+
+def test_no_gradient_of_another_client_is_left():
+    "Three batches of which two make a step leave the gradient of the third"
+    f = fed(n=3, steps=3)
+    f.learn.add_cb(GradientAccumulation(16))
+    sent = f.x
+    new = {k: v.clone() for k,v in f.train_client(0, sent).items()}
+    f.train_client(1, sent)
+    assert all(torch.equal(v, new[k]) for k,v in f.train_client(0, sent).items())
 
 class Failing(Callback):
     "Raises `error` in the trainings that `when` (a function of their number, from 1) chooses"

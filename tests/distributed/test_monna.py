@@ -1,12 +1,13 @@
 "Workers in one matrix step as if each were alone, under every rule; the simulation mixes correctly and continues where it stopped"
 import pytest, signal, torch
+from fastai import optimizer
 from fastai.learner import Learner
 from fastai.losses import CrossEntropyLossFlat
 from fastopt.distributed.attacks import TimingFault
 from fastopt.distributed.data import polyak, tensor_dls
 from fastopt.distributed.mixing import MIXINGS, nna
 from fastopt.distributed.monna import MoNNA, Workers
-from fastopt.optim.adam import adamw
+from fastopt.optim.adam import AdamW, adamw
 from functools import partial
 from rules_under_test import RULES
 from torch import nn
@@ -67,6 +68,17 @@ def test_marks_of_fastai_are_kept():
     learn.model[0].requires_grad_(False)
     ws = Workers(learn, 2)
     assert ws.xs.shape==(2, 5+5+18) and ws.names[0]=='2.weight'
+
+@pytest.mark.parametrize('rule', [optimizer.Adam, optimizer.ranger, partial(optimizer.SGD, mom=.9),
+    partial(optimizer.OptimWrapper, opt=torch.optim.AdamW)], ids=['adam', 'ranger', 'sgd', 'wrapper'])
+def test_optimizers_of_others_train_stacked_as_alone(rule):
+    "fastai's `zero_grad` detaches gradients in place, which PyTorch refuses for views"
+    xs = together(rule, how='stacked')
+    for i in range(3): torch.testing.assert_close(xs[i], alone(rule, i), rtol=1e-3, atol=1e-4)
+
+@pytest.mark.parametrize('rule', [AdamW, partial(torch.optim.SGD, momentum=.9)])
+def test_a_class_for_pytorch_is_refused_by_name(rule):
+    with pytest.raises(TypeError, match=r'(AdamW|SGD) is a class for PyTorch: .* opt=(AdamW|SGD)\)'): Workers(learner(rule), 2)
 
 def test_a_round_is_step_exchange_mixture():
     m = MoNNA(learner(), n=7, f=2, attack='sf', alpha=100., bs=5)
