@@ -57,7 +57,7 @@ class Workers:
         self.xs = torch.cat([p.detach().flatten() for _,p in named]).repeat(n, 1)
         self.models = [deepcopy(learn.model).train() for _ in range(n)]
         self.place()
-        self.opts = self.make_opts()
+        self.how,self.unused,self.opts = how,None,self.make_opts() # Names of unused parameters, `None` before the first gradients
 
 # %% ../../nbs/distributed/05_monna.ipynb #6bb78816
 @patch
@@ -104,29 +104,70 @@ def _make_opt(learn, groups, models):
 
 # %% ../../nbs/distributed/05_monna.ipynb #86200cfd
 @patch
+def one_gradient(self:Workers, i, x, y):
+    "The loss of worker `i` on a batch, and its gradients, which are `None` for unused parameters"
+    loss = self.learn.loss_func(self.models[i](x), y).as_subclass(torch.Tensor) # fastai's class fails for sparse gradients
+    return loss.detach(),torch.autograd.grad(loss, self.params[i], allow_unused=True)
+
+@patch
+def stacked_gradients(self:Workers, who, xb, yb):
+    "The losses of the workers `who` on a batch each [n], and their gradients as a dict of name to [n, ...]"
+    lf,model = self.learn.loss_func,self.models[0]
+    lf = getattr(lf, 'func', lf) if hasattr(lf, 'flatten') else lf # fastai's losses that flatten predictions
+    def loss(ps, x, y): return lf(functional_call(model, ps, (x,)), y)
+    grads,losses = vmap(grad_and_value(loss), randomness='different')(self.views(self.xs[who]), torch.stack(xb), torch.stack(yb))
+    return losses.detach(),{k: o.detach() for k,o in grads.items()}
+
+# %% ../../nbs/distributed/05_monna.ipynb #5be0d7a4
+@patch
+def check_stacked(self:Workers, who, xb, yb):
+    "Compare stacked gradients of one or two workers with those of a loop; from now on those that are right are used"
+    kept,why = self.xs[who].clone(),None
+    for i in who: self.models[i].eval()
+    try:
+        want = [self.one_gradient(i, x, y)[1] for i,x,y in zip(who, xb, yb)]
+        self.unused = {k for k,o in zip(self.names, want[0]) if o is None}
+        if not torch.equal(self.xs[who], kept): why = 'its forward writes into weights'
+        try: got = self.stacked_gradients(who, xb, yb)[1]
+        except (RuntimeError, NotImplementedError) as e: why = str(e).partition('\n')[0]
+        else:
+            bad = [k for k,*os in zip(self.names, *want) if k not in self.unused and not _nearly(got[k], torch.stack(os))]
+            if bad: why = f'the gradient of {bad[0]} is wrong'
+    finally:
+        self.xs[who] = kept
+        for i in who: self.models[i].train()
+    if why and self.how=='stacked': raise ValueError(f"how='stacked' does not suit this model ({why}): use 'auto' or 'loop'")
+    self.stacked = not why
+
+def _nearly(a, b):
+    "Is the difference of `a` and `b` no larger than rounding may make it? fastai's losses round to float32 at best"
+    a,b = (o.to_dense() if o.is_sparse else o for o in (a, b))
+    eps = max(torch.finfo(o).eps for o in (b.dtype, torch.float32))
+    return bool((a-b).abs().max() <= eps**0.5*b.abs().max()) or not b.isfinite().all()
+
+# %% ../../nbs/distributed/05_monna.ipynb #7c94be03
+@patch
 def gradients(self:Workers, xb, yb, who=None, seeds=None):
     """Put the gradients of the batches `xb` and `yb` into the parameters, for each worker or those of `who`; returns the losses [n].
     In a loop each worker may have a seed"""
-    lf,who = self.learn.loss_func,range(len(xb)) if who is None else who
+    who = list(range(len(xb)) if who is None else who)
     for i in range(self.n):
         if i not in who:
             for p in self.params[i]: p.grad = None
-    if not self.stacked:
-        losses = []
-        for k,(i,x,y) in enumerate(zip(who, xb, yb)):
-            ps = self.params[i]
-            if seeds: torch.manual_seed(seeds[k])
-            loss = lf(self.models[i](x), y)
-            for p,g in zip(ps, torch.autograd.grad(loss, ps, allow_unused=True)): p.grad = g
-            losses.append(loss.detach())
-        return torch.stack(losses)
-    lf = getattr(lf, 'func', lf) if hasattr(lf, 'flatten') else lf # fastai's losses that flatten predictions
-    model = self.models[0]
-    def loss(ps, x, y): return lf(functional_call(model, ps, (x,)), y)
-    grads,losses = vmap(grad_and_value(loss), randomness='different')(self.views(self.xs[list(who)]), torch.stack(xb), torch.stack(yb))
-    for k,i in enumerate(who):
-        for p,name in zip(self.params[i], self.names): p.grad = grads[name][k].detach() # fastai's `zero_grad` detaches in place: no views
-    return losses.detach()
+    if self.stacked and self.unused is None: self.check_stacked(who[:2], xb[:2], yb[:2])
+    if self.stacked:
+        losses,grads = self.stacked_gradients(who, xb, yb)
+        for k,i in enumerate(who):
+            for p,name in zip(self.params[i], self.names):
+                p.grad = None if name in self.unused else grads[name][k].detach() # fastai detaches in place, so they cannot be views
+        return losses
+    losses = []
+    for k,(i,x,y) in enumerate(zip(who, xb, yb)):
+        if seeds: torch.manual_seed(seeds[k])
+        loss,grads = self.one_gradient(i, x, y)
+        for p,g in zip(self.params[i], grads): p.grad = g
+        losses.append(loss)
+    return torch.stack(losses)
 
 # %% ../../nbs/distributed/05_monna.ipynb #b097cc47
 @patch

@@ -80,6 +80,33 @@ def test_optimizers_of_others_train_stacked_as_alone(rule):
 def test_a_class_for_pytorch_is_refused_by_name(rule):
     with pytest.raises(TypeError, match=r'(AdamW|SGD) is a class for PyTorch: .* opt=(AdamW|SGD)\)'): Workers(learner(rule), 2)
 
+class Reads(nn.Module):
+    "A model that stacking cannot run, or runs wrongly"
+    def __init__(self, kind):
+        super().__init__()
+        self.kind,self.a,self.b = kind,nn.Linear(6, 3),nn.Embedding(4, 6, max_norm=.5 if kind=='writes' else None)
+        self.c = nn.Linear(2, 2) # Not used
+    def forward(self, x):
+        if self.kind=='if' and x.sum()>0: x = 2*x
+        if self.kind=='item': x = x*x.abs().max().item()
+        if self.kind=='mask':
+            x = x*1
+            x[x<0] = 0
+        return self.a(x*self.b((x[:,0]>0).long()))
+
+@pytest.mark.parametrize('kind', ['plain', 'if', 'item', 'mask', 'writes'])
+def test_a_model_that_cannot_be_stacked_takes_the_loop(kind):
+    def fit(how):
+        torch.manual_seed(0)
+        return MoNNA(learner(partial(adamw, wd=.5), partial(Reads, kind)), n=4, f=1, attack='sf', alpha=100., bs=5, how=how).fit(3, .1)
+    a,b = fit('auto'),fit('loop')
+    assert a.workers.stacked==(kind=='plain')
+    torch.testing.assert_close(a.workers.xs, b.workers.xs, rtol=1e-4, atol=1e-5)
+    unused = a.workers.params[0][a.workers.names.index('c.weight')]
+    assert unused.grad is None and torch.equal(unused, learner(model=partial(Reads, kind)).model.c.weight) # It is not decayed, either
+    if kind!='plain':
+        with pytest.raises(ValueError, match="how='stacked' does not suit this model .*use 'auto' or 'loop'"): fit('stacked')
+
 def test_a_round_is_step_exchange_mixture():
     m = MoNNA(learner(), n=7, f=2, attack='sf', alpha=100., bs=5)
     ws = Workers(learner(), 5)
