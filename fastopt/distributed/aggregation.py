@@ -10,7 +10,7 @@ __all__ = ['STRATEGIES', 'check_update', 'delta', 'aggregate', 'FedAvg', 'FedAsy
 
 # %% ../../nbs/distributed/03_aggregation.ipynb #9888ab19
 import random, torch
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from math import ceil
 from typing import NamedTuple
 from fastcore.basics import first, patch
@@ -109,9 +109,12 @@ def find_strategy(
     **kwargs # Arguments of the strategy, if it is a name
 ):
     "The strategy called `strategy`, or `strategy` itself if it is not a name"
-    if not isinstance(strategy, str): return strategy
+    if all(hasattr(strategy, o) for o in ('dt', 'ends', 'weights')) and not kwargs: return strategy
     if strategy not in STRATEGIES: raise ValueError(unknown_name('The list of strategies', strategy, list(STRATEGIES)))
-    return STRATEGIES[strategy](**kwargs)
+    kind = STRATEGIES[strategy]
+    if extra := first(kwargs.keys() - (names := {o.name for o in fields(kind)})): raise ValueError(
+        f'{strategy} has no argument {extra!r}; it has {", ".join(sorted(names)) or "none"}')
+    return kind(**kwargs)
 
 # %% ../../nbs/distributed/03_aggregation.ipynb #852dc668
 class Window(NamedTuple):

@@ -32,8 +32,9 @@ def split_dirichlet(
     y,rng = np.asarray(y),np.random.default_rng(seed)
     if not 0<alpha<inf: raise ValueError(f"alpha={alpha} must be more than 0 and finite; 0.1 is very unequal, 100 nearly equal")
     if not n>=1: raise ValueError(f"n={n} must be a number of machines, 1 or more")
-    if y.ndim!=1 or (y.dtype.kind=='f' and (y!=y.round()).any()): raise ValueError(f"Targets of shape {y.shape} and dtype {y.dtype} are not one class for each "
-        "example, so alpha cannot distribute them: give each machine its own examples (`parts` of MoNNA, a list of clients of Federated)")
+    if y.ndim!=1 or (y.dtype.kind=='f' and (y!=y.round()).any()): raise ValueError(
+        f"Targets of shape {y.shape} and dtype {y.dtype} are not one class for each example, so alpha cannot distribute them: "
+        "give each machine its own examples (`parts` of MoNNA, a list of clients of Federated)")
     if n*least>len(y): raise ValueError(f"{len(y)} examples cannot give {n} machines {least} each; use fewer machines")
     for _ in range(100):
         parts = [[] for _ in range(n)]

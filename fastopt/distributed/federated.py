@@ -18,13 +18,16 @@ from fastai.learner import Learner, Recorder
 from fastai.torch_core import no_random
 from fastcore.basics import patch
 from fastprogress.fastprogress import progress_bar
+from math import inf
 from matplotlib.figure import Figure
+from numbers import Number
 from warnings import warn
 from .aggregation import Timeline, Window, aggregate, check_update, delta, find_strategy
 from .clock import hardware
 from .data import Examples, split_dirichlet
 from .monna import all_examples
 from .peers import rule_name
+from ..names import check_positive, check_whole
 from ..training.records import is_interactive
 
 # %% ../../nbs/distributed/06_federated.ipynb #775dc444
@@ -70,17 +73,21 @@ class Federated:
         seed:int=0, # Seed of all random numbers
         **kwargs # Arguments of the strategy, such as `dt` of 'fedfix' and `c` of 'fedbuff'
     ):
-        if steps<1: raise ValueError(f'steps={steps} trains nothing: give 1 or more')
+        check_whole(1, steps=steps, sample=sample, **(dict(clients=clients) if isinstance(clients, Number) else {}))
+        check_whole(0, seed=seed)
+        check_positive(server_lr=server_lr)
         self.learn,self.steps,self.lr,self.server_lr,self.seed = learn,steps,lr,server_lr,seed
         self.dls,self.strategy = learn.dls,find_strategy(strategy, **kwargs)
-        self.clients = share_out(learn, clients, alpha, seed) if isinstance(clients, int) else list(clients)
+        self.clients = share_out(learn, clients, alpha, seed) if isinstance(clients, Number) else list(clients)
         m = len(self.clients)
+        if not m: raise ValueError('clients is an empty list: give at least one `DataLoaders` or `Learner`')
         self.taus = list(taus) if taus is not None else hardware(m, percent)
         if len(self.taus)!=m: raise ValueError(f'taus has {len(self.taus)} times for {m} clients: give one each')
         self.x,self.buffers = _copy(learn.model.state_dict()),{k for k,_ in learn.model.named_buffers()}
         self.sizes = [self.check_client(i) for i in range(m)]
         self.p = [n/sum(self.sizes) for n in self.sizes] if isinstance(p, str) and p=='size' else list(p) if p is not None else [1/m]*m
-        if len(self.p)!=m or min(self.p)<0: raise ValueError(f"p must be {m} numbers, 0 or more, one for each client, or 'size'")
+        if len(self.p)!=m or not all(0<=o<inf for o in self.p) or not sum(self.p): raise ValueError(
+            f"p must be {m} numbers, 0 or more but not all 0, one for each client, or 'size'")
         self.timeline = Timeline(self.strategy, self.taus, sample, away, seed)
         self.weights = dict(enumerate(self.strategy.weights(self.p, self.taus)))
         self.versions,self.pending,self.time,self.history = {0:self.x},None,0.,[]
@@ -111,6 +118,7 @@ def check_client(self:Federated, i):
         if (a := rule_name(o.opt_func))!=(b := rule_name(self.learn.opt_func)): raise ValueError(
             f"Client {i} trains with {a}, but the server's learner with {b}: give all the same rule, so that differences are comparable")
     learn,dl = (o, o.dls.train) if isinstance(o, Learner) else (self.learn, getattr(o, 'train', o))
+    if not hasattr(dl, 'dataset'): raise ValueError(f"Client {i} is a {type(o).__name__}: give a `Learner`, `DataLoaders` or `DataLoader`")
     if watchers := learn._grab_cbs(WATCHERS): warn(f'Clients validate nothing, so {watchers[0]} has no effect on client {i}')
     if not len(dl): raise ValueError(f"Client {i} has no batch to train on: remove it, or give it data (or drop_last=False)")
     return getattr(dl, 'n', None) or len(dl)
@@ -201,6 +209,7 @@ def fit(self:Federated,
     every:float=1. # Units of time between two validations
 ):
     "Train, and leave the server's model in `learn`"
+    check_positive(time=time, every=every)
     start,marks = self.time_now(),max(1, round(time/every))
     for k in (progress_bar(range(1, marks+1)) if is_interactive() else range(1, marks+1)):
         try: self.run_until(start + time*k/marks)

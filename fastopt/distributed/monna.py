@@ -30,6 +30,7 @@ from .clock import NEVER, UNIT, first_heard, to_ticks
 from .data import split_dirichlet
 from .mixing import find_mixing, variance_of
 from .peers import PeerMixing, describe_model, fewest_heard, refuse_wrapped, rule_name
+from ..names import check_whole
 from ..optim.schedulefree import _modes
 from ..training.records import delay_interrupt, is_interactive
 
@@ -227,7 +228,9 @@ class MoNNA:
             n = link.n
             if attack is not None: raise ValueError('attack is for simulated workers; leave it out with a link to real peers')
             refuse_wrapped(learn.model)
-        if not 0<=2*f<n: raise ValueError(f"f={f} faulty of n={n} workers are not a minority, "
+        check_whole(1, n=n, bs=bs)
+        check_whole(0, f=f, seed=seed)
+        if not 2*f<n: raise ValueError(f"f={f} faulty of n={n} workers are not a minority, "
             f"so no rule can tell who is right; give f <= {(n-1)//2}")
         self.learn,self.n,self.f,self.seed,self.delay = learn,n,f,seed,to_ticks(delay)
         self.mixing,self.attack = find_mixing(mixing),find_attack(attack)
@@ -251,6 +254,8 @@ def share(self:MoNNA, alpha, parts, bs):
     self.bs = bs
     self.parts = (split_dirichlet(self.y, self.computing, alpha, self.seed, least=bs) if parts is None
         else [torch.as_tensor(o) for o in parts])
+    wrong = first(i for i,o in enumerate(self.parts) if o.is_floating_point() or ((o<0) | (o>=len(self.y))).any())
+    if wrong is not None: raise ValueError(f"The part of worker {wrong} has indices that are not whole numbers from 0 to {len(self.y)-1}")
     if len(self.parts)!=self.computing: raise ValueError(f"parts has {len(self.parts)} lists for {self.computing} computing workers")
     if (few := first(i for i,o in enumerate(self.parts) if len(o)<bs)) is not None: raise ValueError(
         f"Worker {few} has {len(self.parts[few])} images, fewer than a batch of {bs}: give a smaller bs, or other parts")
@@ -370,6 +375,7 @@ def fit(self:MoNNA,
     every:int=None # Number of steps between two validations; by default only at the end
 ):
     "Train, and leave the weights of worker 0 in `learn`"
+    check_whole(1, steps=steps, every=every)
     bar,end = progress_bar(range(steps)) if is_interactive() else range(steps),self.t+steps
     if self.peers: self.open_link()
     with torch.random.fork_rng(devices=[]):

@@ -16,6 +16,7 @@ from fastopt.distributed.monna import MoNNA
 from fastopt.optim.adam import adamw
 from fastopt.optim.sgd import momentum
 from functools import partial
+from math import inf, nan
 from torch import nn
 
 torch.manual_seed(0)
@@ -133,7 +134,18 @@ def test_shares_of_importance():
     (lambda: Federated(learner(), [tensor_dls(X[:0], Y[:0], X, Y)]), 'Client 0 has no batch'), (lambda: fed(steps=0), 'give 1 or more'),
     (lambda: fed(p=[1]), '4 numbers'), (lambda: fed(p=[1, 1, 1, -1]), '4 numbers'), (lambda: fed(taus=[1]), '1 times for 4 clients'),
     (lambda: fed('fedfx'), "did you mean 'fedfix'"), (lambda: fed(n=200), 'cannot give 200 machines'),
-    (lambda: fed(sample=9), 'give 1 to 4')])
+    (lambda: fed(sample=9), 'give 1 to 4'), (lambda: fed(sample=1.5), 'sample=1.5 must be a whole number'),
+    (lambda: fed(steps=2.5), 'steps=2.5 must be a whole number'),
+    (lambda: Federated(learner(), 4, seed=-1), 'seed=-1 must be a whole number'),
+    (lambda: fed(n=0), 'clients=0 must be a whole number'), (lambda: fed(n=2.5), 'clients=2.5 must be a whole number'),
+    (lambda: fed(n=True), 'clients=True must be a whole number'), (lambda: fed(n=[]), 'clients is an empty list'),
+    (lambda: fed(n='ab'), 'Client 0 is a str: give a'),
+    *((lambda v=v: fed(server_lr=v), 'server_lr=.* greater than 0') for v in (0, -1, nan, inf)),
+    *((lambda v=v: fed(p=[1, 1, 1, v]), '4 numbers') for v in (nan, inf)), (lambda: fed(p=[0]*4), 'not all 0'),
+    *((lambda v=v: fed().fit(v), 'time=.* must be a finite number greater than 0') for v in (0, -1, nan, inf)),
+    *((lambda v=v: fed().fit(1, v), 'every=.* must be a finite number greater than 0') for v in (0, -1, nan, inf)),
+    (lambda: fed(dt=1), "fedavg has no argument 'dt'; it has none"), (lambda: fed('fedfix', c=1), "fedfix has no argument 'c'; it has dt"),
+    (lambda: fed(None), 'The list of strategies has no None')])
 def test_errors(make, says):
     with pytest.raises(ValueError, match=says): make()
 

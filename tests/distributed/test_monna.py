@@ -9,6 +9,7 @@ from fastopt.distributed.mixing import MIXINGS, nna
 from fastopt.distributed.monna import MoNNA, Workers
 from fastopt.optim.adam import AdamW, adamw
 from functools import partial
+from math import nan
 from rules_under_test import RULES
 from torch import nn
 
@@ -187,6 +188,23 @@ def test_flipped_labels_leave_the_statistics_of_batch_norm_alone():
         m = MoNNA(learner(model=normed), n=5, f=1, attack=attack, alpha=100., bs=5).fit(1, 0.1)
         return [o.clone() for m in m.workers.models for o in m.buffers()]
     assert all(map(torch.equal, stats('lf'), stats('sf')))
+
+@pytest.mark.parametrize('name,least', [('n', 1), ('f', 0), ('bs', 1), ('seed', 0)])
+@pytest.mark.parametrize('value', [-1, 1.5, nan, 'a', True])
+def test_numbers_are_checked(name, least, value):
+    with pytest.raises(ValueError, match=f'{name}={value!r} must be a whole number: give {least} or more'):
+        MoNNA(learner(), **{**dict(n=7, f=1, alpha=100.), name: value})
+
+@pytest.mark.parametrize('kwargs', [dict(steps=0), dict(steps=-1), dict(steps=1.5), dict(steps=2, every=0), dict(steps=2, every=-1)])
+def test_a_fit_of_nothing_is_refused(kwargs):
+    with pytest.raises(ValueError, match='must be a whole number: give 1 or more'):
+        MoNNA(learner(), n=3, f=0, alpha=100., bs=5).fit(**{'lr': .1, **kwargs})
+
+@pytest.mark.parametrize('at', [-1, 90, .5])
+def test_parts_have_indices_of_images(at):
+    "A negative index would be an image of the end"
+    with pytest.raises(ValueError, match='The part of worker 1 has indices that are not whole numbers from 0 to 89'):
+        MoNNA(learner(), n=2, f=0, parts=[range(9), [at]*9], bs=5)
 
 def test_a_diverged_worker_is_named():
     m = MoNNA(learner(), n=3, f=0, alpha=100., bs=5)
