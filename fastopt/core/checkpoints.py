@@ -85,7 +85,7 @@ def flatten_memos(st):
     st = on_host(st) if isinstance(st, dict) else st
     memos = {k:v for k,v in st.items() if isinstance(v, dict)} if isinstance(st, dict) else {}
     if not memos: return st # As PyTorch does
-    flat = {f'{k}.{o}': torch.tensor(v, dtype=torch.float64) if isinstance(v, list) else v
+    flat = {f'{k}.{o}': torch.tensor(v, dtype=torch.float64, device='cpu') if isinstance(v, list) else v
         for k,memo in memos.items() for o,v in memo.items()}
     return {**{k:v for k,v in st.items() if k not in memos}, **flat}
 

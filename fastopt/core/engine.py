@@ -69,11 +69,11 @@ StandIn.__hash__ = object.__hash__ # Defining `__eq__` removes it
 class Pool:
     "Reusable memory for temporary tensors of `dtype` on a CPU, each of at most `n` numbers"
     def __init__(self, n, dtype): self.n,self.dtype,self.free,self.numbers = n,dtype,[],{}
-    def take(self): return self.free.pop() if self.free else torch.empty(self.n, dtype=self.dtype)
+    def take(self): return self.free.pop() if self.free else torch.empty(self.n, dtype=self.dtype, device='cpu')
     def number(self, x):
         "The number `x` as a cached tensor, which PyTorch would make for each operation; 0 is returned as it is, since 0 and -0 are one key"
         if not isinstance(x, (int, float)) or not x: return x
-        if x not in self.numbers: self.numbers[x] = torch.tensor(x, dtype=self.dtype)
+        if x not in self.numbers: self.numbers[x] = torch.tensor(x, dtype=self.dtype, device='cpu')
         return self.numbers[x]
 
 class TensorList(StandIn):
@@ -161,7 +161,7 @@ def _shared(nm, args):
     "`args` with numbers as tensors: on a CPU, PyTorch would make one for each tensor of the list, which takes longer than a small step"
     t = args[0].ts[0]
     if nm.rstrip('_') not in ('add', 'mul', 'div') or t.device.type!='cpu' or not t.is_floating_point(): return args
-    return [torch.tensor(o, dtype=t.dtype) if isinstance(o, (int, float)) else o for o in args]
+    return [torch.tensor(o, dtype=t.dtype, device='cpu') if isinstance(o, (int, float)) else o for o in args]
 
 # %% ../../nbs/core/02_engine.ipynb #c4be1a07
 LARGEST_STACKED = 64*64 # Most numbers in a tensor for which a stack is faster on a CPU
