@@ -9,6 +9,7 @@ from fastai.learner import Learner
 from fastai.optimizer import OptimWrapper
 from fastai.test_utils import synth_learner
 from fastopt.all import AdamW, DiffGrad, NAdam, RMSprop, SGD, adamod, adamw, mars, nadam
+from fastopt.core.engine import TRAINED
 from fastopt.core.groups import FOREIGN, edit_distance
 from hypothesis import HealthCheck, given, settings, strategies as st
 from torch import nn
@@ -79,6 +80,27 @@ def test_tied_weights_of_a_splitter():
 def test_what_is_no_weight_is_said(bad, text):
     for make in (adamw, AdamW):
         with pytest.raises(TypeError, match=text): make([weight(), bad])
+
+DTYPES = sorted({o for o in vars(torch).values() if isinstance(o, torch.dtype)}, key=str)
+
+@pytest.mark.parametrize('dtype', DTYPES, ids=str)
+@pytest.mark.parametrize('face', FACES)
+def test_a_weight_of_any_dtype_is_trained_or_refused_at_once(face, dtype):
+    p = torch.empty(4, dtype=dtype, device='meta' if 'bits' in str(dtype) or 'q' in str(dtype) else None)
+    if dtype not in TRAINED:
+        with pytest.raises(TypeError, match='of shape .4,. (has dtype|is complex)'): FACES[face][0]([p])
+        return
+    p = nn.Parameter(p.zero_())
+    step(FACES[face][0]([p]), [p])
+    assert p.all()
+
+@pytest.mark.parametrize('face', FACES)
+def test_the_result_of_a_computation_is_no_weight(face):
+    p = nn.Parameter(torch.ones(3))
+    with pytest.raises(ValueError, match='of shape .3,. is a non-leaf tensor.*train the tensors'): FACES[face][0]([p*2])
+    kept = p*2
+    kept.retain_grad()
+    assert FACES[face][0]([kept, (p*2).detach().requires_grad_()])
 
 def test_a_set_has_no_order():
     for params in ({weight(), weight()}, [dict(params={weight()})]):
