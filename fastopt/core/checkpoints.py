@@ -48,7 +48,8 @@ def check_label(rule, sd):
 
 def foreign_state_error(rule, has):
     "The error for a state dict with the keys `has` that no optimizer of fastopt saved"
-    return ValueError(f"{rule.__name__}: this state_dict was not saved by a fastopt optimizer; it has {', '.join(map(str, has))}")
+    return ValueError(f"{rule.__name__}: this state_dict was not saved by a fastopt optimizer; it has {', '.join(map(str, has))}. "
+        "Load only the weights, and start with a new optimizer")
 
 # %% ../../nbs/core/06_checkpoints.ipynb #2ee384d3
 def _like(engine, p, k, v):
@@ -58,7 +59,8 @@ def _like(engine, p, k, v):
     if not isinstance(v, torch.Tensor):
         raise ValueError(f"{name}: saved {k!r} is a {type(v).__name__}, not a tensor; load a complete state_dict")
     if own.shape!=v.shape:
-        raise ValueError(f"{name}: saved {k!r} has shape {tuple(v.shape)}, the weight {tuple(p.shape)}; load it into the same model")
+        raise ValueError(f"{name}: saved {k!r} has shape {tuple(v.shape)}, the weight {tuple(p.shape)}; "
+        "load it into the same model, with the same options")
     if v.layout!=torch.strided or v.is_floating_point()!=own.is_floating_point() or v.is_complex(): raise ValueError(
         f"{name}: saved {k!r} is {v.dtype}, {v.layout}, but {own.dtype} is needed; load the state_dict as it was saved")
     return v.detach().clone().to(p.device, v.dtype if f is zeros and v.dtype==torch.bfloat16 and own.dtype==torch.float32 else own.dtype)
@@ -85,7 +87,7 @@ def flatten_memos(st):
     st = on_host(st) if isinstance(st, dict) else st
     memos = {k:v for k,v in st.items() if isinstance(v, dict)} if isinstance(st, dict) else {}
     if not memos: return st # As PyTorch does
-    flat = {f'{k}.{o}': torch.tensor(v, dtype=torch.float64) if isinstance(v, list) else v
+    flat = {f'{k}.{o}': torch.tensor(v, dtype=torch.float64, device='cpu') if isinstance(v, list) else v
         for k,memo in memos.items() for o,v in memo.items()}
     return {**{k:v for k,v in st.items() if k not in memos}, **flat}
 

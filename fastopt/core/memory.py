@@ -64,7 +64,7 @@ def _guarded(ts):
 @torch.no_grad()
 def layout_check():
     "PyTorch's layout check in C++ if it exists and passes the test, otherwise `python_layout_check`"
-    a = torch.zeros(2, 3)
+    a = torch.zeros(2, 3, device='cpu')
     others = (a.t(), a.view(3, 2), a[:1], a.double(), a.bfloat16(), torch._neg_view(a), a[:,:1].expand(2, 3), a.to_sparse(),
         torch.nn.Parameter(a), a.to('meta'))
     try:

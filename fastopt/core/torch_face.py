@@ -14,7 +14,7 @@ from fastai.optimizer import OptimWrapper
 from fastcore.basics import first, patch, risinstance
 from .checkpoints import check_label, label, load_state, foreign_state_error, flatten_memos
 from .engine import Engine
-from .fastai_face import scaler_says
+from .fastai_face import scaler_says, untraced
 from .groups import (FOREIGN, torch_names, check_foreign, check_params, check_weights, from_torch,
     warn_frozen_gradient, to_torch, torch_keys)
 from .rules import LazyDoc, Route, Rule, as_number, maximize, unknown_name
@@ -98,6 +98,7 @@ class TorchOptimizer(torch.optim.Optimizer):
     def skipped(self): return self.engine.skipped
     def __getstate__(self):
         return {**super().__getstate__(), **{k:vars(self)[k] for k in ('engine', 'manner', 'rule', 'keys', 'called') if k in vars(self)}}
+    @untraced
     @torch.no_grad()
     def step(self, closure=None):
         loss = closure and torch.enable_grad()(closure)()

@@ -19,7 +19,7 @@ from fastcore.basics import patch
 from .adam import rectification
 from ..core.fastai_face import FastOptimizer
 from ..core.torch_face import TorchOptimizer
-from ..core.rules import Flag, Memo, NonNeg, Range, Finite, Rule, Steps, Unit, clone, unbias_root, decay, ema_sqr_, term
+from ..core.rules import Flag, Memo, NonNeg, Range, Finite, Rule, Steps, Term, Unit, clone, unbias_root, decay, ema_sqr_, term
 
 # %% ../../nbs/optim/21_schedulefree.ipynb #bcc7c6ba
 Blend = Range(0, 1, '(]') # At 0 the average could not be recovered
@@ -169,6 +169,8 @@ _create_opt = Learner.create_opt # Somebody else may have patched it
 def create_opt(self:Learner):
     "Create the optimizer as fastai does, then call the functions in `after_create_opt`"
     if isinstance(f := self.opt_func, str): raise TypeError(f"opt_func={f!r} is a name; give the optimizer itself: opt_func={f}")
+    if isinstance(f, Term): raise TypeError(
+        f"opt_func={f} is a term, which is one part of a rule; give a whole rule, such as adamw, or combine terms into one with `Rule`")
     _create_opt(self)
     for f in after_create_opt.values(): f(self)
 

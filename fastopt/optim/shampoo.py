@@ -112,7 +112,7 @@ def eigenbases(packed, p, sides=SIDES, lead=0):
     "Return the eigenvectors of all matrices, or the axes of `p` itself where sums of squares are too large for the dtype"
     def axes(d, M):
         huge = M.diagonal(dim1=-2, dim2=-1).isinf().any(-1)[...,None,None]
-        return torch.eye(M.shape[-1]).to(M).where(huge, _eigen(M)[1])
+        return torch.eye(M.shape[-1], dtype=M.dtype, device=M.device).where(huge, _eigen(M)[1])
     return _pack(axes, _merge(p, sides, lead), sides, lead, packed)
 
 @each(batched='gpu')

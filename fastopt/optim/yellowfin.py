@@ -36,7 +36,7 @@ def _of(pick, xs):
     "Return the smallest or the largest of the numbers `xs`, where `pick` is `min` or `max`"
     there = first(o for o in xs if isinstance(o, torch.Tensor))
     if there is None: return pick(xs)
-    return {min: torch.amin, max: torch.amax}[pick](torch.stack([torch.as_tensor(o).to(there) for o in xs]))
+    return {min: torch.amin, max: torch.amax}[pick](torch.stack([torch.as_tensor(o, dtype=there.dtype, device=there.device) for o in xs]))
 
 # %% ../../nbs/optim/22_yellowfin.ipynb #3b0788b0
 def _curvature(tuned, β, debias, log_min, log_max):

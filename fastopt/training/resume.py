@@ -75,7 +75,7 @@ def _get(o):
     "The state of the generator `o`, as a tensor where it has 625 numbers, because a tensor is written faster"
     if isinstance(o, torch.Generator): return o.get_state()
     version,state,gauss = o.getstate()
-    return version,torch.tensor(state),gauss
+    return version,torch.tensor(state, device='cpu'),gauss
 
 def _set(o, st):
     if isinstance(o, torch.Generator): return o.set_state(st)
@@ -85,7 +85,7 @@ def _set(o, st):
 def _rngs(dls):
     "The state of every random number generator that a training on `dls` draws from"
     name,keys,*rest = np.random.get_state()
-    return dict(python=_get(random), numpy=(name, torch.tensor(keys.astype(int)), *rest), torch=torch.get_rng_state(),
+    return dict(python=_get(random), numpy=(name, torch.from_numpy(keys.astype(int)), *rest), torch=torch.get_rng_state(),
         cuda=torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
         loaders=[[_get(o) for o in _own(dl)] for dl in dls.loaders])
 

@@ -7,8 +7,10 @@ from fastopt.core import engine, fused
 from fastopt.core.backends import cpp
 from fastopt.core.backends.cpp import CppLauncher, cpp_build
 from fastopt.core.backends.inductor import TorchLauncher
+from fastopt.core.backends.memory_reader import memory_reader
 from fastopt.core.backends.numba import NumbaLauncher
 from fastopt.core.engine import Engine
+from fastopt.core.memory import layout_check
 from fastopt.core.rules import Across, Rule, decay, descend, each, ema_, row_mean, term
 from kernels import Ahead, BUILT, EVERY, OTHER_KERNELS, STRONG, USUAL_KERNELS, usual
 from rules_under_test import RULES, SOME, far, trained, weights
@@ -318,16 +320,24 @@ def test_functions_across_all_weights_are_given_them_in_one_order(how):
         return list(dict.fromkeys(seen))
     assert order(how)==order('eager')==[float(i) for i in range(8)]
 
+AROUND = dict(autocast=lambda: torch.autocast('cpu', dtype=torch.bfloat16), # It would compute matrix products in 16 bits
+    device=lambda: torch.device('meta')) # As if the default device were another one than that of the weights
+
+@pytest.mark.parametrize('around', AROUND)
 @pytest.mark.parametrize('how', ['eager', 'foreach', 'fused'])
-@pytest.mark.parametrize('name', ['adamw', 'muon', 'shampoo', 'soap', 'lamb'])
-def test_autocast_around_a_step_changes_nothing(name, how):
-    "Not even the matrix products, which it would compute in 16 bits"
-    def after(on):
+@pytest.mark.parametrize('name', ['adamw', 'muon', 'shampoo', 'soap', 'lamb', 'yellowfin'])
+def test_what_is_set_around_a_step_changes_nothing(name, how, around):
+    def after(setting):
         torch.manual_seed(0)
         ps,state,engine = [torch.randn(s).requires_grad_() for s in ((8, 6), (8, 6), (5,))],{},Engine(RULES[name], how=how)
         for t in range(4):
             gen = torch.Generator().manual_seed(t)
             for p in ps: p.grad = torch.randn(p.shape, generator=gen)
-            with torch.autocast('cpu', dtype=torch.bfloat16) if on else nullcontext(): engine.step([(ps, RULES[name].hypers)], state)
+            with setting(): engine.step([(ps, RULES[name].hypers)], state)
         return ps
-    assert all(torch.equal(p, q) for p,q in zip(after(True), after(False)))
+    assert all(torch.equal(p, q) for p,q in zip(after(AROUND[around]), after(nullcontext)))
+
+def test_checks_of_memory_are_made_on_the_cpu():
+    with torch.device('meta'):
+        assert layout_check.__wrapped__() is layout_check()
+        assert type(memory_reader.__wrapped__()) is type(memory_reader())

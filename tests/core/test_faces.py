@@ -244,3 +244,19 @@ def test_len_memory_is_a_spelling_of_mom3():
     opt = adamod([p])
     opt.set_hyper('len_memory', 10)
     assert opt.hypers[0]['mom3']==0.9
+
+@pytest.mark.parametrize('make,what', [(RULES['adamw'], 'loop'), (TORCH['Muon'], 'step'), (TORCH['ScheduleFreeAdamW'], 'loop')])
+def test_compiled_code_makes_the_same_steps(make, what):
+    def trained(compiled):
+        torch.manual_seed(0)
+        model,xs = nn.Linear(3, 2),torch.randn(4, 5, 3)
+        opt = make(model.parameters())
+        step = torch.compile(opt.step, backend='eager') if compiled=='step' else opt.step
+        def loop(x):
+            opt.zero_grad()
+            model(x).square().mean().backward()
+            step()
+        if compiled=='loop': loop = torch.compile(loop, backend='eager')
+        for x in xs: loop(x)
+        return model.weight
+    assert torch.equal(trained(what), trained(None))

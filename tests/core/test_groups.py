@@ -8,7 +8,8 @@ import torch.distributed.checkpoint.state_dict as dcp
 from fastai.learner import Learner
 from fastai.optimizer import OptimWrapper
 from fastai.test_utils import synth_learner
-from fastopt.all import AdamW, DiffGrad, NAdam, RMSprop, SGD, adamod, adamw, mars, nadam
+from fastopt.all import AdamW, DiffGrad, NAdam, RMSprop, SGD, adamod, adamw, mars, nadam, soap
+from fastopt.core.engine import TRAINED
 from fastopt.core.groups import FOREIGN, edit_distance
 from hypothesis import HealthCheck, given, settings, strategies as st
 from torch import nn
@@ -79,6 +80,27 @@ def test_tied_weights_of_a_splitter():
 def test_what_is_no_weight_is_said(bad, text):
     for make in (adamw, AdamW):
         with pytest.raises(TypeError, match=text): make([weight(), bad])
+
+DTYPES = sorted({o for o in vars(torch).values() if isinstance(o, torch.dtype)}, key=str)
+
+@pytest.mark.parametrize('dtype', DTYPES, ids=str)
+@pytest.mark.parametrize('face', FACES)
+def test_a_weight_of_any_dtype_is_trained_or_refused_at_once(face, dtype):
+    p = torch.empty(4, dtype=dtype, device='meta' if 'bits' in str(dtype) or 'q' in str(dtype) else None)
+    if dtype not in TRAINED:
+        with pytest.raises(TypeError, match='of shape .4,. (has dtype|is complex)'): FACES[face][0]([p])
+        return
+    p = nn.Parameter(p.zero_())
+    step(FACES[face][0]([p]), [p])
+    assert p.all()
+
+@pytest.mark.parametrize('face', FACES)
+def test_the_result_of_a_computation_is_no_weight(face):
+    p = nn.Parameter(torch.ones(3))
+    with pytest.raises(ValueError, match='of shape .3,. is a non-leaf tensor.*train the tensors'): FACES[face][0]([p*2])
+    kept = p*2
+    kept.retain_grad()
+    assert FACES[face][0]([kept, (p*2).detach().requires_grad_()])
 
 def test_a_set_has_no_order():
     for params in ({weight(), weight()}, [dict(params={weight()})]):
@@ -601,7 +623,7 @@ def test_without_a_label_names_and_shapes_decide():
         other = theirs([dict(params=[q]) for q in qs])
         for n in (0, 1):
             step(other, qs, n)
-            with pytest.raises(ValueError, match='adamw: this state_dict was not saved by a fastopt optimizer; it has'):
+            with pytest.raises(ValueError, match='adamw: this state_dict was not saved by a fastopt optimizer; it has .*Load only the weights'):
                 again.load_state_dict(other.state_dict())
     alien = {**bare, 'state': {0: dict(step=1, m=ps[0], v=ps[0], prev=ps[0])}} # This one belongs to DiffGrad
     with pytest.raises(ValueError, match='not saved by a fastopt optimizer'): again.load_state_dict(alien)
@@ -709,6 +731,13 @@ def test_what_was_found_in_checkpoints(face):
         assert everything(opt, ps)==before
     opt.load_state_dict({k:v for k,v in sd.items() if k!='frozen_idx'}) # As in fastai, missing entries stay as they are
     assert everything(opt, ps)==before
+
+@pytest.mark.parametrize('face', ['fastai', 'torch'])
+def test_a_checkpoint_with_other_options_is_refused(face):
+    p,make = weight(3),dict(fastai=soap, torch=TORCH['SOAP'])[face]
+    step(opt := make([p], precondition_1d=True), [p])
+    with pytest.raises(ValueError, match="soap: saved '.*' has shape .9,., the weight .3,.; load it .*with the same options"):
+        make([p]).load_state_dict(opt.state_dict())
 
 def test_a_checkpoint_with_other_groups_is_refused():
     opt,ps = two('torch')

@@ -36,6 +36,9 @@ def test_the_class_in_place_of_the_rule():
 @pytest.mark.parametrize('name', ['ranger', 'diffgrad', 'Adam'])
 def test_the_name_in_place_of_the_rule(name): says(f"opt_func='{name}' is a name; give the optimizer itself: opt_func={name}", fit, name)
 
+def test_a_term_in_place_of_the_rule():
+    says('opt_func=lookahead is a term, which is one part of a rule; give a whole rule, such as adamw, or combine', fit, every.lookahead)
+
 @pytest.mark.parametrize('make', [diffgrad, DiffGrad])
 def test_something_else_than_weights(make):
     says('diffgrad: Linear is a model; pass its weights, `model.parameters()`', make, nn.Linear(4, 2))

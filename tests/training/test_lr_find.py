@@ -111,3 +111,9 @@ def test_untouched_is_for_any_block(tmp_path):
     before = everything(learn)
     with untouched(learn): quiet(learn, 'fit', 1, cbs=OverflowAt(2))
     assert changed(before, everything(learn))==[] and learn.opt.skipped==0
+
+def test_untouched_with_another_default_device(tmp_path):
+    learn = trained(RULES['adamw'], tmp_path)
+    before = everything(learn)
+    with torch.device('meta'), untouched(learn): learn.model[0].weight.data += 1
+    assert changed(before, everything(learn))==[]

@@ -234,7 +234,7 @@ class Room:
     def __call__(self, p, n):
         "Memory for `n` temporaries with the shape and strides of the block `p`"
         key = p.shape,p.stride()
-        self.base += [torch.empty(self.n, dtype=self.dtype) for _ in range(n-len(self.base))]
+        self.base += [torch.empty(self.n, dtype=self.dtype, device='cpu') for _ in range(n-len(self.base))]
         views = self.views.setdefault(key, [])
         views += [o.as_strided(*key) for o in self.base[len(views):n]]
         return views[:n]
@@ -264,7 +264,7 @@ def _on_blocks(rule, part, prog, k, step):
     "Make the step of the weights of `part` with the `k`th set of numbers of `prog`"
     if not (blocks := cut_blocks(rule, part)): return
     top = torch.finfo(part.dtype).max
-    def as_tensors(xs): return torch.tensor(xs, dtype=part.dtype).unbind()
+    def as_tensors(xs): return torch.tensor(xs, dtype=part.dtype, device='cpu').unbind()
     def as_scalars(xs): return [x if not abs(x)>top else copysign(inf, x) for x in xs] # PyTorch rejects larger ones
     n = max(o[0].numel() for o in blocks)
     if 'room' not in part.cache or part.cache['room'].n<n: part.cache['room'] = Room(n, part.dtype)

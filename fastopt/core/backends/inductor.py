@@ -42,7 +42,7 @@ class TorchLauncher(Launcher):
     @staticmethod
     def build(k): return torch_build(torch_source(k), k.dtype, k.wdtype)
     def __call__(self, b, numbers, columns):
-        sets = [[torch.tensor(c, dtype=self.k.dtype) for c in row] for row in numbers.tolist()]
+        sets = [[torch.tensor(c, dtype=self.k.dtype, device='cpu') for c in row] for row in numbers.tolist()]
         for t,p in enumerate(b.ps):
             ts = {c: columns[c][t].detach() for c in self.k.columns}
             if p.numel(): self.f(*[o.expand_as(p).reshape(-1) if c in self.k.rows else flat_view(o) for c,o in ts.items()], *sets[b.own[t]])

@@ -135,8 +135,7 @@ def _agrees(reader):
 def memory_reader():
     "The `Reader`, made once, or `None` if it cannot be made or fails the trial"
     try:
-        reader = Reader()
-        return reader if _agrees(reader) else None
+        with torch.device('cpu'): return reader if _agrees(reader := Reader()) else None
     except Exception: return None # Private interfaces may fail in any way
 
 # %% ../../../nbs/core/backends/06_memory_reader.ipynb #e57dfa5c
