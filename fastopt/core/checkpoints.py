@@ -58,8 +58,7 @@ def _like(engine, p, k, v):
     own,name = f(p.detach().to(compute_dtype(p.dtype))),engine.rule.__name__
     if not isinstance(v, torch.Tensor):
         raise ValueError(f"{name}: saved {k!r} is a {type(v).__name__}, not a tensor; load a complete state_dict")
-    if own.shape!=v.shape:
-        raise ValueError(f"{name}: saved {k!r} has shape {tuple(v.shape)}, the weight {tuple(p.shape)}; "
+    if own.shape!=v.shape: raise ValueError(f"{name}: saved {k!r} has shape {tuple(v.shape)}, the weight {tuple(p.shape)}; "
         "load it into the same model, with the same options")
     if v.layout!=torch.strided or v.is_floating_point()!=own.is_floating_point() or v.is_complex(): raise ValueError(
         f"{name}: saved {k!r} is {v.dtype}, {v.layout}, but {own.dtype} is needed; load the state_dict as it was saved")

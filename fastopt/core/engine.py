@@ -557,7 +557,8 @@ def refuse_weight(rule, p):
     frozen = isinstance(p, torch.nn.Parameter) and not p.requires_grad
     if p.dtype not in TRAINED and not frozen:
         raise TypeError(f"{what} has dtype {p.dtype}; only weights in float64, float32, bfloat16 or float16 can be trained")
-    if not (p.is_leaf or p.retains_grad): raise ValueError(f"{what} is a non-leaf tensor, the result of a computation, and gets no gradient; "
+    if not (p.is_leaf or p.retains_grad): raise ValueError(
+        f"{what} is a non-leaf tensor, the result of a computation, and gets no gradient; "
         "train the tensors that it was computed from, or its `.detach().requires_grad_()`")
     if p.grad is not None and p.grad.layout!=torch.strided: raise TypeError(
         f"{what} has a sparse gradient, which would need a sparse state; make the layer with `sparse=False`")

@@ -623,7 +623,7 @@ def test_without_a_label_names_and_shapes_decide():
         other = theirs([dict(params=[q]) for q in qs])
         for n in (0, 1):
             step(other, qs, n)
-            with pytest.raises(ValueError, match='adamw: this state_dict was not saved by a fastopt optimizer; it has .*Load only the weights'):
+            with pytest.raises(ValueError, match='adamw: this state_dict was not saved by a fastopt optimizer; .*Load only the weights'):
                 again.load_state_dict(other.state_dict())
     alien = {**bare, 'state': {0: dict(step=1, m=ps[0], v=ps[0], prev=ps[0])}} # This one belongs to DiffGrad
     with pytest.raises(ValueError, match='not saved by a fastopt optimizer'): again.load_state_dict(alien)

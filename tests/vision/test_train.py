@@ -115,7 +115,7 @@ def test_every_rule_trains(tree, opt):
 def test_the_default_rate_is_not_below_the_rules_own():
     "A rule that estimates its rate has a factor of 1 in its place"
     for opt,rule in named_rules().items(): assert T.make_opt_func(opt).keywords['lr']>=rule.hypers['lr'] or opt in T.default_lrs
-    assert [T.default_lr(o) for o in ('prodigy', 'dadapt_sgd', 'adamw', 'radam')]==[1., 1., 8e-3, 3e-2]
+    assert [T.suitable_lr(o) for o in ('prodigy', 'dadapt_sgd', 'adamw', 'radam')]==[1., 1., 8e-3, 3e-2]
 
 def test_every_rule_can_be_asked_for():
     "Help names the networks, and fastopt-opts the rules"
