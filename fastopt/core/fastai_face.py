@@ -244,6 +244,7 @@ def stepper(
     **hypers # Hypers and options of the rule
 ):
     "Make a callback for fastai's `Optimizer` that runs `rule`"
+    if not isinstance(rule, Rule): raise TypeError(f'{rule!r} is not a rule; give one, such as adamw')
     rule,hypers = rule.select_variant(hypers)
     if alone := first(t for t in rule.terms if t.across): raise ValueError(
         f"{rule.__name__}: {alone} needs all weights at once, but a callback sees only one; use {rule.__name__} itself as opt_func")

@@ -36,7 +36,7 @@ from fastcore.basics import first, patch
 from fastcore.script import CliError
 from .. import cli
 from ..core.fastai_face import FastOptimizer
-from ..names import did_you_mean, import_spec, print_json
+from ..names import check_positive, did_you_mean, import_spec, print_json
 import fastopt.training.schedule_free # chkstyle: ignore - registers the callback of schedule-free rules
 from torch import nn
 from torch.amp import GradScaler
@@ -221,6 +221,7 @@ def check_optimizer(
     lr=1e-2 # Learning rate
 )->Report: # Columns: check, passed (or NA), what happened, how to fix
     "Check whether `opt_func` behaves as fastai expects of an optimizer"
+    check_positive(lr=lr)
     opt_func,names,made = (wrap_opt_func(opt_func),
         list(checks) if only is None else [only] if isinstance(only, str) else list(only), first(checks))
     if bad := first(o for o in names if o not in checks):

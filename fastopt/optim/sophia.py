@@ -13,6 +13,7 @@ import fastopt.core.torch_face # chkstyle: ignore - importing it lets a rule be 
 from fastai.callback.core import Callback
 from ..core.engine import compute_dtype
 from ..core.rules import Pos, Rule, Unit, decay, descend, ema_, term
+from ..names import check_whole
 
 # %% ../../nbs/optim/18_sophia.ipynb #b01ca5d2
 @term
@@ -42,9 +43,11 @@ class SophiaHessian(Callback):
     "Update the curvature of `sophia` every `k` steps with labels sampled from the model's predictions (logits of classes)"
     order = 50 # After callbacks that change predictions or labels
     def __init__(self,
-        k=10, # Number of steps between two updates
+        k=10, # Number of steps between two updates, 1 or more
         sqr_mom=0.99 # β₂: decay rate of the curvature estimate
-    ): self.k,self.sqr_mom = k,sqr_mom
+    ):
+        check_whole(1, k=k)
+        self.k,self.sqr_mom = k,sqr_mom
     def after_pred(self):
         if not self.training or self.train_iter%self.k: return
         axis,ps = getattr(self.loss_func, 'axis', 1),[p for p,*_ in self.opt.all_params() if p.requires_grad]

@@ -16,6 +16,7 @@ from fastai.callback.schedule import ParamScheduler
 from fastai.learner import Learner
 from fastcore.basics import patch
 from fastcore.foundation import L
+from ..names import check_whole
 
 # %% ../../nbs/training/00_flat_anneal.ipynb #11f489f1
 def flat_cos(
@@ -44,8 +45,8 @@ def fc_scheds(
 # %% ../../nbs/training/00_flat_anneal.ipynb #22c1de05
 def _check_fc(n_epoch, pct_start, div_final, moms, start_epoch=0):
     "Raise a `ValueError` for arguments that make no schedule"
+    check_whole(1, n_epoch=n_epoch)
     for ok,why in (
-        (n_epoch>=1, f'n_epoch={n_epoch} trains nothing: give the number of epochs of the whole training, 1 or more'),
         (0<=pct_start<=1, f'pct_start={pct_start} is not a share of the training: give 0 (anneal at once) to 1 (never anneal)'),
         (div_final>0, f'div_final={div_final} gives no final rate lr/div_final: give a number above 0, or inf to anneal to 0'),
         (moms is None or len(L(moms))==2, f'moms={moms} is not a pair: give (flat, end), or None to leave `mom` unchanged'),

@@ -27,6 +27,7 @@ from fastcore.foundation import L
 from ..core.checkpoints import _version, label
 from ..core.fastai_face import FastOptimizer
 from ..files import atomic_write, sweep_parts
+from ..names import check_whole
 
 # %% ../../nbs/training/02_resume.ipynb #502577ec
 def _plain(o):
@@ -329,7 +330,7 @@ class SaveResume(Callback):
         path, # File, or a link to it; the previous file is kept beside it with the ending `.prev`
         every:int=100 # Number of batches between two checkpoints, 1 or more
     ):
-        if not every>=1: raise ValueError(f'SaveResume: every={every} is not a number of batches: give 1 or more')
+        check_whole(1, every=every)
         self.path,self.every,self.origin,self.drawn,self.began,self.late = Path(path),every,None,None,{},False
         self.number,self.seen,self.done = 0,None,0 # Number of the epoch, of its last training batch, and of batches so far
     def __call__(self, event_name):

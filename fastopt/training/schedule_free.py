@@ -18,6 +18,7 @@ from fastai.callback.schedule import LRFinder, ParamScheduler
 from fastai.learner import Learner
 from fastcore.basics import patch
 from fastcore.foundation import L
+from ..names import check_whole
 from ..optim.schedulefree import _modes
 from .resume import _attrs, _changed, _rngs, _set_attrs, _set_rngs
 
@@ -106,7 +107,7 @@ class ScheduleFree(Callback):
     def __init__(self,
         recalibrate:int=50 # Number of training batches on which batch norm's statistics are measured at x; 0 keeps those of y
     ):
-        if not recalibrate>=0: raise ValueError(f'ScheduleFree: recalibrate={recalibrate} is not a number of batches: give 0 or more')
+        check_whole(0, recalibrate=recalibrate)
         self.recalibrate,self.stale,self.stays = recalibrate,[],False
     def __call__(self, event_name):
         if event_name=='after_create' or (self.learn and self.leads()): return super().__call__(event_name)

@@ -23,6 +23,7 @@ from warnings import warn
 from ..core.fastai_face import FastOptimizer
 from ..core.rules import unknown_name
 from .flat_anneal import _check_fc, _kept, flat_cos
+from ..names import check_whole
 from ..optim.sgd import sgd
 
 # %% ../../nbs/training/01_schedules.ipynb #ca29edf6
@@ -175,7 +176,7 @@ def plateau(
 ):
     "Rise for `warmup` batches, stay at 1 until `pct_start`, then fall"
     _check_fc(1, pct_start, div_final, None)
-    if not 1<=warmup: raise ValueError(f'warmup={warmup} is not a number of batches: give 1 (no warm-up) or more')
+    check_whole(1, warmup=warmup, n_batch=n_batch)
     climb = (warmup-1)/n_batch
     if climb>pct_start: raise ValueError(f'warmup={warmup} does not fit before pct_start={pct_start} of {n_batch} batches: '
         f'give warmup={int(pct_start*n_batch)+1} or less, or train longer')

@@ -145,3 +145,18 @@ def test_a_lambda_within_an_expression_can_be_a_term():
     fs = [(lambda u, *, scale=2.: u*scale), (lambda u, *, scale=2., other_hyper_that_takes_place=1.: u*scale*other_hyper_that_takes_place),
         lambda u, *, scale=2.: u*scale]
     for f in fs: assert (Rule(term(f), descend).hypers['scale'], term(f).docs.get('scale', ''))==(2., '')
+
+@pytest.mark.parametrize('make', [lambda v: every.SaveResume('r.pt', every=v), lambda v: every.SophiaHessian(k=v), every.WatchUpdates,
+    every.RateHistogram, every.WeightPath], ids=['SaveResume', 'SophiaHessian', 'WatchUpdates', 'RateHistogram', 'WeightPath'])
+@pytest.mark.parametrize('value', [0, -1, 1.5, float('nan'), 'a'])
+def test_an_interval_is_a_whole_number(make, value):
+    "Python's `%` takes negative numbers and fractions, too, and does something else"
+    with pytest.raises(ValueError, match='must be a whole number'): make(value)
+
+@pytest.mark.parametrize('rule', ['adamw', every.AdamW, every.lookahead])
+def test_what_is_no_rule_makes_no_callback(rule):
+    with pytest.raises(TypeError, match='is not a rule; give one, such as adamw'): every.stepper(rule)
+
+@pytest.mark.parametrize('lr', [0, -1, float('nan'), 'a'])
+def test_a_check_needs_a_rate(lr):
+    with pytest.raises(ValueError, match='lr=.* must be a finite number greater than 0'): every.check_optimizer(adamw, lr=lr)
