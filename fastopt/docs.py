@@ -89,6 +89,10 @@ def _annotation(a):
     if a is Borrowed: return 'state of an earlier term'
     if isinstance(a, Memo): return 'numbers that are remembered'
     if isinstance(a, Across): return 'a number about all weights'
+    if hasattr(a, '__metadata__'): # `Annotated`, for a command
+        names = a.__metadata__[0].get('choices')
+        if names and len(names)<10: return f"one of {', '.join(map(repr, names))}"
+        a = a.__origin__
     said = a.__name__ if isinstance(a, type) else str(a).replace('typing.', '')
     return '' if '<' in said else f'`{said}`'
 
@@ -281,7 +285,7 @@ def rule_page(
         '## Card', card(name, rule), '## Hypers', hyper_table(rule, cls), '## The maths, as it is run', *code, '## Names', *names]
     return '\n\n'.join(parts) + '\n'
 
-_PATHS = ('Each path uses the learning rate with the lowest end, of 25 rates from 0.001 to 1. A star marks the minimum. '
+_PATHS = ('Of 25 learning rates from 0.001 to 1, each picture shows the one whose path ends lowest. A star marks the minimum. '
     'How an optimizer behaves on two weights says little about networks.')
 
 def _role(full, text=''):
@@ -414,6 +418,7 @@ def page_cells(
         if {'export', 'exports', 'exporti'} & d.keys(): res += _exported(c, d, module, mod, full, objects)
         else:
             if only_checks(c.source) and not c.outputs: _fold(c, 'A check')
+            elif 'code-fold' in d: _fold(c, 'Code')
             if any('image/' in k for o in c.outputs for k in o.get('data', {})):
                 c.metadata['mystnb'] = dict(image=dict(alt=_describe(c, heading, before)))
             for o in c.outputs:
@@ -570,8 +575,9 @@ def gallery_page(
     names = [full.rpartition('.')[2] for *_,o in families for full in o]
     return '\n\n'.join(lines) + '\n\n' + '\n'.join(['```{toctree}', ':hidden:', '', *names, '```']) + '\n'
 
-_GALLERY = ('Each path uses the one of 25 learning rates with the lowest end on that problem. The number below a card is the state per '
-    'float32 weight; `state_dtype=torch.bfloat16` halves most of them. '
+_GALLERY = ('Of 25 learning rates, each picture shows the one whose path ends lowest on that problem. The number below a card is the '
+    'state per float32 weight; `state_dtype=torch.bfloat16` halves most of them. The page of each optimizer has the paths in full '
+    'size, with their learning rates. '
     '[Choose an optimizer](../guides/choose_a_rule.ipynb) says which one to try first.')
 
 def api_page(
