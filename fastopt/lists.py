@@ -9,7 +9,7 @@ __all__ = ['commands_text', 'completion_code', 'commands_command', 'opts_text', 
 
 # %% ../nbs/lists.ipynb #658d8228
 from . import __version__, cli
-from .names import CliError, check_choice, print_json
+from .names import CliError, check_choice, did_you_mean, print_json
 from importlib import import_module
 from shutil import get_terminal_size
 from textwrap import wrap
@@ -69,9 +69,11 @@ def rule_text(
 
 @cli.declared(cli.opts)
 def opts_command(like, json):
+    if not {*'*?['} & {*like} and like not in cli.OPTS:
+        raise CliError(f"The list of optimizers has no {like!r}{did_you_mean(like, cli.OPTS)} "
+            "fastopt-opts lists all, and fastopt-opts 'ada*' those that begin with 'ada'")
     import_module('fastopt.optim.all')
-    try: df = import_module('fastopt.core.registry').opts(like)
-    except ValueError as e: raise CliError(str(e)) from None
+    df = import_module('fastopt.core.registry').opts(like)
     if json: return print_json(df.reset_index())
     width = get_terminal_size().columns
     print(rule_text(df, width) if len(df)==1 and like==df.index[0] else opts_text(df, width))
