@@ -441,7 +441,7 @@ def _several(declarations, prog):
     "The parser of commands"
     p = ArgumentParser(prog, description=f'{ABOUT[prog]}.', formatter_class=LineFormatter,
         epilog=f'{prog} COMMAND --help explains a command.\nexample: {prog} {(k := declarations[0].__name__)} {EXAMPLES[k]}\n'
-            'exit status: 0 done, 1 failed, 2 wrong usage, 130 Ctrl-C')
+        'exit status: 0 done, 1 failed, 2 wrong usage, 130 Ctrl-C')
     p.add_argument('--version', action='version', version=f'fastopt {__version__}')
     sub = p.add_subparsers(title='commands', dest='command', metavar='COMMAND', required=True)
     for f in declarations:
