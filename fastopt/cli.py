@@ -102,7 +102,7 @@ def bench_step(
     out:FILE='', # Write the record as JSON
     plot:FILE='', # Draw a bar chart
     seconds:float=20., # Time for the rounds of each rule on each model
-    resume:bool=False, # Keep what the record in `out` has, and measure the rest
+    resume:bool=False, # Keep the results in the record `out`, and measure the rest
     quick:bool=False # Time few rounds, and only adamw and diffgrad unless `only` is given; takes less than a minute
 ):
     "Time one step of fastopt's and other optimizers. fastopt-bench compares what they learn"
@@ -303,7 +303,7 @@ def collaborate(
 
 # %% ../nbs/cli.ipynb #e7cedf49
 def docs(
-    out:DIR='_docs', # Folder of the pages
+    out:DIR='_docs', # Folder of the pages, relative to the clone; it must be new, empty or contain earlier pages
     run:Annotated[str, dict(choices=['missing','all','none'])]='missing' # Notebooks to execute first
 ):
     "Build the documentation as pages that need no network"
@@ -317,7 +317,7 @@ def new(
 def commands(
     topic:str='', # Command to explain, such as train
     json:bool=False, # Print JSON instead of a table
-    # Print the code that turns on completion in this shell; needs pip install fastopt[complete]
+    # Print the code that turns on completion in this shell; needs pip install 'fastopt[complete]'
     completion:Annotated[str, dict(choices=['bash','zsh','fish'])]=None
 ):
     "List all commands, or show the help of one"

@@ -52,8 +52,10 @@ def opts_text(
     lines = [f"{'name':{left}}  year  state  idea"]
     for r in df.fillna(dict(year=0)).itertuples():
         head = f"{r.Index:{left}}  {r.year or '':4}  {r.state:5g}  "
-        lines += wrap(r.idea, max(width, len(head)+20), initial_indent=head, subsequent_indent=' '*len(head)) or [head]
-    return '\n'.join([*lines, f'{len(df)} optimizers. State counts numbers kept for each weight.', 'fastopt-opts NAME describes one.'])
+        if width>=len(head)+20: lines += wrap(r.idea, width, initial_indent=head, subsequent_indent=' '*len(head)) or [head]
+        else: lines += [head, *wrap(r.idea, max(width, 20), initial_indent='  ', subsequent_indent='  ')] # A narrow terminal
+    lines += wrap(f'{len(df)} optimizers. State counts numbers kept for each weight.', max(width, 20))
+    return '\n'.join([*lines, 'fastopt-opts NAME describes one.'])
 
 def rule_text(
     df, # From `opts`, with one row

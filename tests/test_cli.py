@@ -166,6 +166,10 @@ def test_optimizers_are_listed(capsys, monkeypatch):
     cli.start('fastopt-opts', [])
     lines = capsys.readouterr().out.splitlines()
     assert max(map(len, lines))<=80 and {*cli.OPTS}<={o.split()[0] for o in lines}
+    monkeypatch.setenv('COLUMNS', '40')
+    cli.start('fastopt-opts', [])
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines))<=40 and {*cli.OPTS}<={o.split()[0] for o in lines}
     cli.start('fastopt-opts', ['adamw'])
     assert 'https://arxiv.org/abs/1711.05101' in capsys.readouterr().out
     with pytest.raises(SystemExit): cli.start('fastopt-opts', ['lionn'])
