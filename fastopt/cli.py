@@ -102,7 +102,7 @@ def bench_step(
     out:FILE='', # Write the record as JSON
     plot:FILE='', # Draw a bar chart
     seconds:float=20., # Time for the rounds of each rule on each model
-    resume:bool=False, # Keep what the record in `out` has, and measure the rest
+    resume:bool=False, # Keep the results in the record `out`, and measure the rest
     quick:bool=False # Time few rounds, and only adamw and diffgrad unless `only` is given; takes less than a minute
 ):
     "Time one step of fastopt's and other optimizers. fastopt-bench compares what they learn"
@@ -129,11 +129,11 @@ def bench(
 
 # %% ../nbs/cli.ipynb #e6a16a3b
 def check(
-    spec:str, # What creates the optimizer, as module:attribute, such as torch.optim:Adagrad
+    spec:str, # Class or function that creates the optimizer, as module:attribute, such as torch.optim:Adagrad
     lr:float=1e-2, # Learning rate
     json:bool=False # Print JSON instead of a table
 ):
-    "Check an optimizer against what fastai expects of it"
+    "Check whether an optimizer works correctly with fastai"
 
 # %% ../nbs/cli.ipynb #1cfb10f6
 def run(
@@ -258,13 +258,13 @@ def federate(
     limit:int=None, # Train on this many images only
     seed:int=0, # Seed of everything random
     engine:Annotated[str, dict(choices=['simulated','flower'])]='simulated', # Simulate clients, or run them as processes with Flower
-    windows:int=10, # Aggregations of Flower's server in all, whose dt is in seconds
+    windows:int=10, # Total number of aggregations of Flower's server; its dt is in seconds
     deadline:float=300., # Seconds that Flower's server waits for a client
     resume:DIR=None, # Continue the Flower run in this folder, with its settings
     table:FILE=None, # Train with several strategies and speeds of clients, and write their table to this file, or continue it
-    strategies:str='fedavg,fedasync,fedbuff:5,fedbuff:10,fedfix:.2,fedfix:.5,fedfix:.8', # Rows of the table; c or dt after :, rate after @
-    percents:str='0,80', # Values of percent in the table
-    seeds:int=1, # Trainings of each pair in the table; they use the seeds from `seed` on
+    strategies:str='fedavg,fedasync,fedbuff:5,fedbuff:10,fedfix:.2,fedfix:.5,fedfix:.8', # Rows of the table: c or dt after :, rate after @
+    percents:str='0,80', # Columns of the table: values of `percent`, separated by commas
+    seeds:int=1, # Number of trainings of each pair in the table; their seeds are consecutive, from `seed` on
     out:DIR='runs' # Create the folder of this run in it
 ):
     "Train on images that clients keep to themselves. A server averages their models; record, curves and model are kept"
@@ -295,7 +295,7 @@ def collaborate(
     table:FILE=None, # Train with several mixing rules and attacks, and write their table to this file; a table that exists is continued
     mixings:several(MIXINGS_BY_NAME, 'The list of mixing rules')='', # Mixing rules of the table, separated by commas; by default all
     attacks:several(['none', *ATTACKS_BY_NAME], 'The list of attacks')='', # Attacks of the table, separated by commas; by default all
-    seeds:int=1, # Trainings of each pair in the table; they use the seeds from `seed` on
+    seeds:int=1, # Number of trainings of each pair in the table; their seeds are consecutive, from `seed` on
     scale:str=None, # Time the steps of these numbers of workers, such as 8,32,128, instead of training
     out:DIR='runs' # Create the folder of this run in it
 ):
@@ -303,7 +303,7 @@ def collaborate(
 
 # %% ../nbs/cli.ipynb #e7cedf49
 def docs(
-    out:DIR='_docs', # Folder of the pages
+    out:DIR='_docs', # Folder of the pages, relative to the clone; it must be new, empty or contain earlier pages
     run:Annotated[str, dict(choices=['missing','all','none'])]='missing' # Notebooks to execute first
 ):
     "Build the documentation as pages that need no network"
@@ -317,7 +317,7 @@ def new(
 def commands(
     topic:str='', # Command to explain, such as train
     json:bool=False, # Print JSON instead of a table
-    # Print the code that turns on completion in this shell; needs pip install fastopt[complete]
+    # Print the code that turns on completion in this shell; needs pip install 'fastopt[complete]'
     completion:Annotated[str, dict(choices=['bash','zsh','fish'])]=None
 ):
     "List all commands, or show the help of one"
@@ -356,7 +356,8 @@ def worker(
 
 # %% ../nbs/cli.ipynb #2302825d
 METAVARS = dict(hypers='K=V,...', lrs='LR,...', url='URL', path='FILE', peers='HOST:PORT,...', tasks='NAME,...', opts='NAME,...',
-    only='NAME,...', shapes='NAME,...', scale='N,...', arch='NAME', name='NAME') # Placeholders in help; others come from the type
+    only='NAME,...', shapes='NAME,...', scale='N,...', arch='NAME', name='NAME', mixings='NAME,...', attacks='NAME,...',
+    strategies='NAME,...', percents='X,...') # Placeholders in help; others come from the type
 BY_TYPE = {int:'N', float:'X', bool_arg:'true|false'}
 EXAMPLES = dict(train='--data FOLDER --valid-pct 0.2 --opt ranger', bench='--tasks digits --opts lion --tiny',
     bench_step='--only adamw --quick', check='torch.optim:Adagrad', run='base-2020 --opt diffgrad --runs 5',
@@ -439,7 +440,8 @@ def _one(declaration, prog):
 def _several(declarations, prog):
     "The parser of commands"
     p = ArgumentParser(prog, description=f'{ABOUT[prog]}.', formatter_class=LineFormatter,
-        epilog=f'{prog} COMMAND --help explains a command.\nexample: {prog} {(k := declarations[0].__name__)} {EXAMPLES[k]}')
+        epilog=f'{prog} COMMAND --help explains a command.\nexample: {prog} {(k := declarations[0].__name__)} {EXAMPLES[k]}\n'
+        'exit status: 0 done, 1 failed, 2 wrong usage, 130 Ctrl-C')
     p.add_argument('--version', action='version', version=f'fastopt {__version__}')
     sub = p.add_subparsers(title='commands', dest='command', metavar='COMMAND', required=True)
     for f in declarations:

@@ -10,7 +10,7 @@ __all__ = ['NOT_SHOWN', 'LEFT_ALONE', 'SERVED', 'REPOSITORY', 'SITE', 'SITE_NEED
            'state_bytes', 'card', 'hyper_table', 'class_of', 'rule_page', 'best_path', 'draw_path', 'link_names',
            'meanings', 'only_checks', 'page_cells', 'resolve_links', 'default_exp', 'notebook_page', 'same_source',
            'with_outputs', 'execute_notebooks', 'gallery_page', 'api_page', 'to_mathml', 'setup', 'settings',
-           'find_root', 'Sources', 'write_sources', 'build_site', 'docs_command']
+           'find_root', 'Sources', 'write_sources', 'check_out', 'build_site', 'docs_command']
 
 # %% ../nbs/docs.ipynb #dfa38535
 import ast, inspect, json, os, re, shutil, subprocess, sys, textwrap
@@ -89,6 +89,10 @@ def _annotation(a):
     if a is Borrowed: return 'state of an earlier term'
     if isinstance(a, Memo): return 'numbers that are remembered'
     if isinstance(a, Across): return 'a number about all weights'
+    if hasattr(a, '__metadata__'): # `Annotated`, for a command
+        names = a.__metadata__[0].get('choices')
+        if names and len(names)<10: return f"one of {', '.join(map(repr, names))}"
+        a = a.__origin__
     said = a.__name__ if isinstance(a, type) else str(a).replace('typing.', '')
     return '' if '<' in said else f'`{said}`'
 
@@ -281,7 +285,7 @@ def rule_page(
         '## Card', card(name, rule), '## Hypers', hyper_table(rule, cls), '## The maths, as it is run', *code, '## Names', *names]
     return '\n\n'.join(parts) + '\n'
 
-_PATHS = ('Each path uses the learning rate with the lowest end, of 25 rates from 0.001 to 1. A star marks the minimum. '
+_PATHS = ('Of 25 learning rates from 0.001 to 1, each picture shows the one whose path ends lowest. A star marks the minimum. '
     'How an optimizer behaves on two weights says little about networks.')
 
 def _role(full, text=''):
@@ -414,6 +418,7 @@ def page_cells(
         if {'export', 'exports', 'exporti'} & d.keys(): res += _exported(c, d, module, mod, full, objects)
         else:
             if only_checks(c.source) and not c.outputs: _fold(c, 'A check')
+            elif 'code-fold' in d: _fold(c, 'Code')
             if any('image/' in k for o in c.outputs for k in o.get('data', {})):
                 c.metadata['mystnb'] = dict(image=dict(alt=_describe(c, heading, before)))
             for o in c.outputs:
@@ -570,8 +575,9 @@ def gallery_page(
     names = [full.rpartition('.')[2] for *_,o in families for full in o]
     return '\n\n'.join(lines) + '\n\n' + '\n'.join(['```{toctree}', ':hidden:', '', *names, '```']) + '\n'
 
-_GALLERY = ('Each path uses the one of 25 learning rates with the lowest end on that problem. The number below a card is the state per '
-    'float32 weight; `state_dtype=torch.bfloat16` halves most of them. '
+_GALLERY = ('Of 25 learning rates, each picture shows the one whose path ends lowest on that problem. The number below a card is the '
+    'state per float32 weight; `state_dtype=torch.bfloat16` halves most of them. The page of each optimizer has the paths in full '
+    'size, with their learning rates. '
     '[Choose an optimizer](../guides/choose_a_rule.ipynb) says which one to try first.')
 
 def api_page(
@@ -758,6 +764,16 @@ def _copy_rest(root, to, docs, objects):
         text = o.read_text(encoding='utf-8')
         to(at, resolve_links(link_names(text, words) if o.parent!=root else text, at, docs))
 
+# %% ../nbs/docs.ipynb #5d0e51a2
+def check_out(
+    out:Path # Folder for the pages
+):
+    "Make the folder `out`, or raise `InputError` if it cannot be made or contains anything but the pages of an earlier build"
+    try: out.mkdir(parents=True, exist_ok=True)
+    except OSError as e: raise InputError(f'--out {out} cannot be made: {e.strerror}; give another folder') from None
+    if any(out.iterdir()) and not (out/'searchindex.js').is_file():
+        raise InputError(f'--out {out} contains other files, which the pages would replace; give a new or an empty folder')
+
 # %% ../nbs/docs.ipynb #904c1960
 def build_site(
     out='_docs', # Folder for the pages
@@ -769,14 +785,18 @@ def build_site(
         raise InputError(f"fastopt-docs needs {', '.join(lack)}: with Python 3.11 or newer, pip install 'fastopt[docs]'")
     from sphinx.application import Sphinx
     root = find_root()
-    work,out = root/'_proc',Path(out) if Path(out).is_absolute() else root/out
+    work,out = root/'_proc',(root/out).resolve()
+    check_out(out)
     write_sources(root, Sources(work/'site'), work, run)
     # MyST-NB writes notebooks beside its output folder
     app = Sphinx(work/'site', None, work/'html', work/'doctrees', 'html', confoverrides=settings(), status=None, parallel=2)
     app.build()
     if app.statuscode or strict and app._warncount: raise InputError(f'Sphinx gave {app._warncount} warnings; correct these pages')
+    part = out.with_name(f'{out.name}.part')
+    shutil.rmtree(part, ignore_errors=True)
+    shutil.copytree(work/'html', part, ignore=shutil.ignore_patterns('.buildinfo*'))
     shutil.rmtree(out, ignore_errors=True)
-    shutil.copytree(work/'html', out, ignore=shutil.ignore_patterns('.buildinfo*'))
+    part.rename(out)
     return out/'index.html'
 
 @cli.declared(cli.docs)

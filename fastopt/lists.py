@@ -9,7 +9,7 @@ __all__ = ['commands_text', 'completion_code', 'commands_command', 'opts_text', 
 
 # %% ../nbs/lists.ipynb #658d8228
 from . import __version__, cli
-from .names import CliError, check_choice, print_json
+from .names import CliError, check_choice, did_you_mean, print_json
 from importlib import import_module
 from shutil import get_terminal_size
 from textwrap import wrap
@@ -52,8 +52,10 @@ def opts_text(
     lines = [f"{'name':{left}}  year  state  idea"]
     for r in df.fillna(dict(year=0)).itertuples():
         head = f"{r.Index:{left}}  {r.year or '':4}  {r.state:5g}  "
-        lines += wrap(r.idea, max(width, len(head)+20), initial_indent=head, subsequent_indent=' '*len(head)) or [head]
-    return '\n'.join([*lines, f'{len(df)} optimizers. State counts numbers kept for each weight.', 'fastopt-opts NAME describes one.'])
+        if width>=len(head)+20: lines += wrap(r.idea, width, initial_indent=head, subsequent_indent=' '*len(head)) or [head]
+        else: lines += [head, *wrap(r.idea, max(width, 20), initial_indent='  ', subsequent_indent='  ')] # A narrow terminal
+    lines += wrap(f'{len(df)} optimizers. State counts numbers kept for each weight.', max(width, 20))
+    return '\n'.join([*lines, 'fastopt-opts NAME describes one.'])
 
 def rule_text(
     df, # From `opts`, with one row
@@ -69,9 +71,11 @@ def rule_text(
 
 @cli.declared(cli.opts)
 def opts_command(like, json):
+    if not {*'*?['} & {*like} and like not in cli.OPTS:
+        raise CliError(f"The list of optimizers has no {like!r}{did_you_mean(like, cli.OPTS)} "
+            "fastopt-opts lists all, and fastopt-opts 'ada*' those that begin with 'ada'")
     import_module('fastopt.optim.all')
-    try: df = import_module('fastopt.core.registry').opts(like)
-    except ValueError as e: raise CliError(str(e)) from None
+    df = import_module('fastopt.core.registry').opts(like)
     if json: return print_json(df.reset_index())
     width = get_terminal_size().columns
     print(rule_text(df, width) if len(df)==1 and like==df.index[0] else opts_text(df, width))

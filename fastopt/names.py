@@ -1,4 +1,4 @@
-"""What to say when somebody asks for something by a name that does not exist, and how versions and tables are written
+"""Messages for names that do not exist, and the text of versions and tables
 
 Docs: https://fastopt.github.io/fastopt/names.html.md"""
 
@@ -22,14 +22,15 @@ from pkgutil import iter_modules
 # %% ../nbs/names.ipynb #b0c11fde
 def did_you_mean(
     name:str, # What the user typed
-    names # The names that there are
+    names, # The names that there are
+    least=.5 # Similarity that a name must have, at most 1
 ):
     "`; did you mean …?` if one of `names` is similar, otherwise a full stop"
-    near = get_close_matches(str(name), list(names), 1, 0.5)
+    near = get_close_matches(str(name), list(names), 1, least)
     return f'; did you mean {near[0]!r}?' if near else '.'
 
 def unknown_name(
-    what:str, # What was asked for the name
+    what:str, # The list in which the name was looked up
     name:str, # What the user typed
     valid:list # The names that there are
 ):
@@ -39,7 +40,7 @@ def unknown_name(
     return f"{said} It has: {', '.join(valid[:20])} … and {len(valid)-20} more"
 
 # %% ../nbs/names.ipynb #f1446bea
-class InputError(CliError, ArgumentTypeError): "What was asked for cannot be done; the message says why, and what can"
+class InputError(CliError, ArgumentTypeError): "An input that cannot be used; the message gives the reason and the way out"
 
 def check_choice(
     name:str, # What the user typed
@@ -84,8 +85,8 @@ def import_spec(
         try: mod,parent = import_module(here),mod
         except ModuleNotFoundError as e:
             if e.name!=here: raise CliError(f"{here} needs the module {e.name!r}, which is not installed") from None
-            within = f"{mod.__name__} has no module" if mod else "There is no module"
-            raise CliError(f"{within} {part!r}{did_you_mean(part, _names(mod))}") from None
+            within,least = (f'{mod.__name__} has', .5) if mod else ('The current folder and the installed packages have', .7)
+            raise CliError(f'{within} no module {part!r}{did_you_mean(part, _names(mod), least)}') from None
         except Exception as e: raise CliError(f"{here} cannot be imported: {type(e).__name__}: {e}") from None
     if not hasattr(mod, attr): raise CliError(f"{name} has no {attr!r}{did_you_mean(attr, [o for o in dir(mod) if not o.startswith('_')])}")
     return getattr(mod, attr)

@@ -166,10 +166,15 @@ def test_optimizers_are_listed(capsys, monkeypatch):
     cli.start('fastopt-opts', [])
     lines = capsys.readouterr().out.splitlines()
     assert max(map(len, lines))<=80 and {*cli.OPTS}<={o.split()[0] for o in lines}
+    monkeypatch.setenv('COLUMNS', '40')
+    cli.start('fastopt-opts', [])
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines))<=40 and {*cli.OPTS}<={o.split()[0] for o in lines}
     cli.start('fastopt-opts', ['adamw'])
     assert 'https://arxiv.org/abs/1711.05101' in capsys.readouterr().out
     with pytest.raises(SystemExit): cli.start('fastopt-opts', ['lionn'])
-    assert "did you mean 'lion'" in capsys.readouterr().err
+    err = capsys.readouterr().err
+    assert "did you mean 'lion'" in err and "fastopt-opts 'ada*'" in err and 'opts()' not in err
 
 def test_json_of_recipes(capsys): assert [o['preset'] for o in said_json(capsys, 'fastopt-leaderboard', ['presets','--json'])]==cli.RECIPES
 

@@ -190,6 +190,17 @@ def test_a_chromium_that_breaks_off_is_a_fault(tmp_path):
 
 def test_no_pages_are_a_fault(tmp_path): assert check(tmp_path, tmp_path)[0]==1
 
+# ---- the folder of the pages
+
+@pytest.mark.parametrize('out', ['.', 'nbs', 'settings.ini', '/', '..'])
+def test_the_pages_replace_nothing_but_pages(out, monkeypatch):
+    "The folder is refused before any work begins, and nothing is deleted"
+    def fail(*args, **kwargs): raise AssertionError('The work has begun')
+    for k in ('write_sources', 'execute_notebooks'): monkeypatch.setattr(docs, k, fail)
+    monkeypatch.setattr(docs.shutil, 'rmtree', fail)
+    monkeypatch.chdir(root)
+    with pytest.raises(docs.InputError, match='--out .*(contains other files|cannot be made)'): docs.build_site(out, 'none')
+
 # ---- formulas
 
 @pytest.mark.skipif(not find_spec('latex2mathml'), reason='latex2mathml is not installed')

@@ -632,7 +632,7 @@ class Engine:
         for name,value,valid in (('how', how, engines), ('lowp', lowp, LOWP)):
             if value not in valid: raise ValueError(unknown_name(f'{rule.__name__}: {name}', value, list(valid)))
         if state_dtype not in (None, torch.bfloat16): raise ValueError(
-            f"{rule.__name__}: state_dtype={state_dtype} must be None or torch.bfloat16; other dtypes lose small mean squares")
+            f"{rule.__name__}: state_dtype={state_dtype!r} must be None or torch.bfloat16; other dtypes lose small mean squares")
         if 'lr' not in rule.hypers: raise ValueError(f"{rule.__name__} never multiplies by `lr`; end its chain with `descend`")
         if capturable and how not in ('auto', 'fused'): raise ValueError(
             f"{rule.__name__}: capturable=True needs compiled kernels; use how='auto' or 'fused', not {how!r}")

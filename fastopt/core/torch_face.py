@@ -163,7 +163,8 @@ def add_param_group(self:TorchOptimizer, param_group):
     "Check the dict `param_group` and add it to the groups; hypers that it lacks are the defaults"
     name = self.rule.__name__
     if not isinstance(param_group, dict) or 'params' not in param_group:
-        raise TypeError(f"{name}: a group must be a dict with `params`, not {param_group!r:.60}")
+        given = f'one with the keys {[*param_group]}' if isinstance(param_group, dict) else f'a {type(param_group).__name__}'
+        raise TypeError(f"{name}: a group must be a dict with `params`, not {given}")
     ps = param_group['params']
     if isinstance(ps, set):
         raise TypeError(f"{name}: the params of a group need an order, because checkpoints number them; pass a list, not a set")

@@ -72,7 +72,7 @@ class FedAvg:
 @dataclass(frozen=True)
 class FedAsync:
     "Use each delivery at once"
-    identical:bool=False # Do all deliveries count 1, whoever sends them?
+    identical:bool=False # Do all deliveries count 1, regardless of the sender?
     dt = None
     def ends(self, delivered, working): return delivered>0
     def weights(self, p, taus): return [1.]*len(p) if self.identical else [pi*t*sum(1/o for o in taus) for pi,t in zip(p, taus)]
@@ -82,7 +82,7 @@ class FedAsync:
 class FedBuff:
     "Wait for `c` deliveries"
     c:int=10 # Size of the buffer
-    identical:bool=True # Do all deliveries count 1/c, whoever sends them?
+    identical:bool=True # Do all deliveries count 1/c, regardless of the sender?
     dt = None
     def __post_init__(self):
         if not (isinstance(self.c, int) and self.c>=1): raise ValueError(

@@ -1,4 +1,4 @@
-"""A lie does more harm the less it stands out
+"""The attacks that mixing rules have to withstand, from noise to lies that do not stand out
 
 Docs: https://fastopt.github.io/fastopt/distributed/attacks.html.md"""
 

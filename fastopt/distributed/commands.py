@@ -159,7 +159,7 @@ def run_flower(args):
     except (RuntimeError, ValueError, OSError) as e: raise InputError(_one_line(e)) from e
     fed.to_learner().export((path/'model.pkl').absolute())
     with atomic_write(path/'curves.png') as p: fed.plot().savefig(p, dpi=110)
-    print(f'{fed.history[-1]["accuracy"]:.2%} of {fed.learn.dls.valid.n} validation images right after {args.windows} windows and '
+    print(f'{fed.history[-1]["accuracy"]:.2%} of {fed.learn.dls.valid.n} validation images correct after {args.windows} windows and '
         f'{sum(fed.counts)} deliveries; {len(server.faults)} faults. In {path}:')
     print('  record.json  curves.png  model.pkl  state.pt  flower')
     return path
@@ -237,8 +237,8 @@ def run_federated(
             fed.fit(args.time, args.every)
             record['clients'] = fed.fairness_report().reset_index().to_dict('records')
             learn.export((path/'model.pkl').absolute())
-    print(f'{fed.history[-1]["accuracy"]:.2%} of {learn.dls.valid.n} validation images right '
-        f'after {args.time:g} units of time and {sum(fed.counts)} deliveries. In {path}:')
+    print(f'{fed.history[-1]["accuracy"]:.2%} of {learn.dls.valid.n} validation images correct '
+        f'after {args.time:g} unit{"s"*(args.time!=1)} of time and {sum(fed.counts)} deliveries. In {path}:')
     print('  record.json  curves.png  model.pkl')
     return path
 
@@ -324,7 +324,7 @@ def run_processes(args):
         good = [o['history'][-1]['accuracy'] for o in ends if o['status']=='done']
         if not good: raise InputError(
             f'No worker has finished, the first with "{_last_line(path/"peer0.log")}": look at the logs in {path}')
-    print(f'{sum(good)/len(good):.2%} of the validation images right, {min(good):.2%} by the worst of {len(good)} of {args.n} workers, '
+    print(f'{sum(good)/len(good):.2%} of the validation images correct, {min(good):.2%} by the worst of {len(good)} of {args.n} workers, '
         f'with {sum(len(o["faults"]) for o in ends)} faults. In {path}: record.json and a folder for each worker')
     return path
 
@@ -409,7 +409,7 @@ def run_collaborative(
     heard = sum(len(o['heard'])>1 for o in monna.peers.schedule) if link else 0
     who = (f'by worker {link.rank} of {link.n}, which heard others in {heard} of {args.steps} rounds, '
         f'with {len(link.faults)} faults of others' if link else f'{end["worst"]:.2%} by the worst of {monna.honest} honest workers')
-    print(f'{end["accuracy"]:.2%} of {len(monna.yv)} validation images right{"" if link else ","} {who}. In {path}:')
+    print(f'{end["accuracy"]:.2%} of {len(monna.yv)} validation images correct{"" if link else ","} {who}. In {path}:')
     print('  record.json  curves.png  model.pkl')
     return path
 

@@ -1,4 +1,4 @@
-"""Three tables from one command each; the first two continue where they were interrupted
+"""Rules against attacks, strategies of servers, and the cost of more workers; an interrupted table of the first two can be continued
 
 Docs: https://fastopt.github.io/fastopt/distributed/tables.html.md"""
 

@@ -175,7 +175,7 @@ def run_benchmark(
             failed[task] = f'{type(e).__name__}: {str(e).splitlines()[0] if str(e) else "no reason given"}'
             note = Path(out)/f"{task}-{'tiny' if tiny else 'full'}"/'error.txt'
             if note.parent.exists(): note.write_text(traceback.format_exc(), encoding='utf-8')
-        if show and task in {**missing, **failed}: print(f'{task}: not done. {missing.get(task) or failed[task]}', flush=True)
+        if show and (why := missing.get(task) or failed.get(task)): print(f"{task}: not done. {why.removeprefix(f'{task}: ')}", flush=True)
     return Benchmark(results, missing, failed, args)
 
 # %% ../../nbs/evidence/13_benchmark.ipynb #2ab7393b

@@ -1,4 +1,4 @@
-"""Walk downhill, or roll
+"""Gradient descent, with and without momentum
 
 Docs: https://fastopt.github.io/fastopt/optim/sgd.html.md"""
 

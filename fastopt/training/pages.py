@@ -59,7 +59,7 @@ svg { width: 100%; height: auto; background: #fff; border-radius: 6px }
 .beside { display: flex; flex-wrap: wrap; gap: 1em; align-items: flex-start }
 .beside > * { flex: 1 1 370px; min-width: 0 }
 table { border-collapse: collapse; width: 100%; min-width: 68em; font-size: 13px }
-th, td { padding: .35em .6em }
+th, td { padding: .35em .6em; vertical-align: top }
 th { text-align: left; border-bottom: 2px solid #888; white-space: nowrap }
 th button { all: unset; cursor: pointer; font-weight: 600 }
 th button:focus-visible { outline: 2px solid }

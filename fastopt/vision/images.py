@@ -159,7 +159,8 @@ def extract_archive(
         raise InputError(f'{fname} is not safe to unpack: {e.tarinfo.name!r} raises {type(e).__name__}. Nothing was kept; '
             'pack it again without such members, or give the folder itself') from e
     except (*_DAMAGE_ERRORS, OSError) as e:
-        why = first(str(e).splitlines()) or type(e).__name__ # The other lines of tarfile's message are about each compression format
+        # The first line of tarfile's message; the others are about each compression format
+        why = (first(str(e).splitlines()) or type(e).__name__).rstrip(':')
         if isinstance(e, OSError) and e.errno not in _NAME_ERRNOS:
             raise InputError(f'{fname} cannot be unpacked in {cache}: {why}. Make room there, '
                 'or unpack it elsewhere and give the folder') from e
@@ -191,10 +192,14 @@ def check_images(
 def check_classes(trn, val, train, valid):
     "Raise an error if no classifier can learn from the images"
     for files,folder in ((trn,train),(val,valid)):
-        if not files: raise InputError(f'{folder} contains no readable image; put images in {folder}/CLASS/')
+        if not files and (train!=valid or not val):
+            raise InputError(f'{folder} contains no readable image in a class folder; put images in {folder}/CLASS/')
     known,asked = ({parent_label(o) for o in files} for files in (trn,val))
+    new = sorted(asked-known)
+    if new and train==valid:
+        raise InputError(f'{train} has only one readable image of {abbreviate(new)}; --valid-pct needs two or more of each class')
     if len(known)<2: raise InputError(f'{train} has only one class ({first(known)}); add a folder for each further class')
-    if new := sorted(asked-known): raise InputError(f'{valid} has classes that {train} lacks: {abbreviate(new)}; add training images')
+    if new: raise InputError(f'{valid} has classes that {train} lacks: {abbreviate(new)}; add training images')
 
 # %% ../../nbs/vision/00_images.ipynb #5ce063c1
 def grey_block(size):

@@ -126,7 +126,7 @@ def recipe_loaders(
 def _add_blur(model):
     "Replace every max pooling of `model` with one followed by a blur"
     try: pool = import_module('kornia.filters').MaxBlurPool2D
-    except ImportError as e: raise InputError(f'blur needs kornia ({e}); run pip install fastopt[blur]') from e
+    except ImportError as e: raise InputError(f"blur needs kornia ({e}); run pip install 'fastopt[blur]'") from e
     for m in model.modules():
         for k,o in m.named_children():
             if isinstance(o, nn.MaxPool2d): setattr(m, k, pool(3))

@@ -65,6 +65,10 @@ def test_names_of_other_libraries():
 def test_betas_of_another_length():
     for bad in ((.9,), (.9, .9, .9), .9): says('must be 2 numbers, for mom and sqr_mom', DiffGrad, weights(), betas=bad, error=ValueError)
 
+def test_a_dtype_as_text():
+    "The quotes in the message show the mistake"
+    says("state_dtype='bfloat16' must be None or torch.bfloat16", DiffGrad, weights(), state_dtype='bfloat16', error=ValueError)
+
 def test_a_table_of_a_rule_that_is_not_there():
     says("opts() has no 'diffgrd'; did you mean 'diffgrad' or", opts, 'diffgrd', error=ValueError)
     says("opts() has no 'zzzzzz'. opts() lists all", opts, 'zzzzzz', error=ValueError)

@@ -272,7 +272,8 @@ def test_defaults_and_later_groups(name):
     go(opt, ps, 2)
     assert len(opt.state)==3
     with pytest.raises(ValueError, match='listed twice'): opt.add_param_group(dict(params=ps[1]))
-    with pytest.raises(TypeError, match='a group must be a dict with `params`'): opt.add_param_group(ps)
+    for given,says in ((ps, 'a list'), (dict(param=ps[1]), r"one with the keys \['param'\]")): # No tensor is printed
+        with pytest.raises(TypeError, match=f'a group must be a dict with `params`, not {says}$'): opt.add_param_group(given)
 
 @pytest.mark.parametrize('name', TORCH)
 def test_names_of_weights_stay(name):

@@ -286,7 +286,8 @@ def test_damaged_archive(cut, tree, tmp_path):
     flip = good[:len(good)//2]+bytes(200)+good[len(good)//2+200:]
     data = dict(noise=random.Random(0).randbytes(5000), half=good[:len(good)//2], empty=b'', flip=flip)[cut]
     (tmp_path/'c.tgz').write_bytes(data)
-    with pytest.raises(InputError, match='c.tgz is damaged, or is not a tar'): image_source(str(tmp_path/'c.tgz'))
+    says = r'c.tgz is damaged, or is not a tar or zip archive \(.*[^:]\)\. '
+    with pytest.raises(InputError, match=says): image_source(str(tmp_path/'c.tgz'))
     assert not (tmp_path/'cache'/'data').ls()
 
 # ---- decoded images

@@ -301,6 +301,20 @@ def test_where_class_folders_may_be(classes, tmp_path, where):
 def test_shares_that_are_none(classes, pct, says):
     with pytest.raises(T.InputError, match=says): quick(classes, valid_pct=pct)
 
+@pytest.mark.parametrize('names', [('red',), ('blue','red')])
+def test_valid_pct_needs_two_images_of_each_class(names, classes):
+    "The message does not say that there is no image"
+    for k in names:
+        for o in sorted((classes/k).iterdir())[1:]: o.unlink()
+    says = f"only one readable image of {', '.join(names)}; --valid-pct needs two"
+    with pytest.raises(T.InputError, match=says): quick(classes, valid_pct=.2)
+
+def test_images_outside_class_folders_do_not_count(classes):
+    for o in (classes/'red').iterdir(): o.rename(classes/o.name)
+    shutil.rmtree(classes/'blue')
+    says = 'contains no readable image in a class folder; put images in .*/CLASS/'
+    with pytest.raises(T.InputError, match=says): quick(classes, valid_pct=.2)
+
 def test_a_split_is_not_split_again(tree):
     with pytest.raises(T.InputError, match='already has the folders train and val; leave out --valid-pct'): quick(tree, valid_pct=.2)
     with pytest.raises(T.InputError, match='digits have their own split'): T.train_command(valid_pct=.2)
