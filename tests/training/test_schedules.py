@@ -221,8 +221,7 @@ def test_no_pieces(pieces):
     with pytest.raises(ValueError, match='share above 0: give Schedule'): Schedule(*pieces)
 
 bad = [('fit_explore', dict(n_epoch=0), '^n_epoch=0.*1 or more'), ('fit_wsd', dict(n_epoch=-1), '^n_epoch=-1'),
-    ('fit_explore', dict(n_epoch=1.5), '^n_epoch=1.5 must be a whole number'),
-    ('fit_warmup_fc', dict(warmup=1.5), '^warmup=1.5 must be a whole number'),
+    ('fit_explore', dict(n_epoch=1.5), '^n_epoch=1.5 must'), ('fit_warmup_fc', dict(warmup=1.5), '^warmup=1.5 must'),
     ('fit_explore', dict(pct_start=1.1), '^pct_start=1.1'), ('fit_warmup_fc', dict(pct_start=nan), '^pct_start=nan'),
     ('fit_wsd', dict(pct_decay=1.5), '^pct_decay=1.5.*never decay'), ('fit_wsd', dict(pct_decay=-1), '^pct_decay=-1'),
     ('fit_warmup_fc', dict(warmup=0), '^warmup=0'), ('fit_wsd', dict(warmup=100), '^warmup=100 does not fit.*warmup=14 or less'),
