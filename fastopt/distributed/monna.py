@@ -155,7 +155,8 @@ def gradients(self:Workers, xb, yb, who=None, seeds=None):
     for i in range(self.n):
         if i not in who:
             for p in self.params[i]: p.grad = None
-    if self.stacked and self.unused is None: self.check_stacked(who[:2], xb[:2], yb[:2])
+    if self.stacked and self.unused is None:
+        with torch.random.fork_rng([self.xs.device] if self.xs.is_cuda else []): self.check_stacked(who[:2], xb[:2], yb[:2])
     if self.stacked:
         losses,grads = self.stacked_gradients(who, xb, yb)
         for k,i in enumerate(who):
