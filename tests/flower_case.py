@@ -15,7 +15,7 @@ def federated(cfg):
     x = torch.randn(140, 6, generator=gen, dtype=torch.float64)
     y = (x@torch.randn(6, 3, generator=gen, dtype=torch.float64)).argmax(1)
     torch.manual_seed(1)
-    model = nn.Sequential(nn.Linear(6, 8), nn.Tanh(), nn.Linear(8, 3)).double()
+    model = nn.Sequential(nn.Linear(6, 8), nn.BatchNorm1d(8), nn.Tanh(), nn.Linear(8, 3)).double()
     learn = Learner(tensor_dls(x[:100], y[:100], x[100:], y[100:], bs=8), model, loss_func=CrossEntropyLossFlat(), opt_func=momentum,
         metrics=accuracy)
     kw = dict(dt=cfg['dt']) if cfg['strategy']=='fedfix' else dict(c=2) if cfg['strategy']=='fedbuff' else {}

@@ -105,7 +105,8 @@ def share_out(
     "`DataLoaders` for `n` clients, each with a part of the training images"
     dl = learn.dls.train
     y = all_examples(dl)[1]
-    def part(at): return dl.new(Examples(dl.dataset, at.tolist()), shuffle=True, drop_last=False, bs=min(dl.bs, len(at)))
+    # Whole batches, as fastai trains on: batch norm refuses a batch of one example
+    def part(at): return dl.new(Examples(dl.dataset, at.tolist()), shuffle=True, drop_last=True, bs=min(dl.bs, len(at)))
     return [DataLoaders(part(o), learn.dls.valid, device=learn.dls.device) for o in split_dirichlet(y, n, alpha, seed)]
 
 # %% ../../nbs/distributed/06_federated.ipynb #3eaa327f

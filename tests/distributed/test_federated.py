@@ -63,6 +63,12 @@ def test_a_client_that_is_not_finite_is_left_out_and_its_window_counts():
     want = Federated(learner(), [learner(), learner()], FedAvg(), steps=2, lr=0.1, p=[.5, 0.]).fit(1)
     assert torch.equal(flat(f), flat(want)) and f.excluded==[(1, 1)]
 
+def test_no_client_gets_a_batch_of_one_example():
+    "Batch norm refuses it; a client with fewer images than a batch has one batch of all of them"
+    f = Federated(learner(model=normed), 6, steps=10, lr=.1, alpha=1., seed=0).fit(1)
+    assert not f.excluded and any(n%8==1 for n in f.sizes), f.sizes
+    for dls,n in zip(f.clients, f.sizes): assert {len(o[0]) for o in dls.train}=={min(8, n)}
+
 @pytest.mark.parametrize('strategy,kwargs', [('fedavg', {}), ('fedasync', {}), ('fedbuff', dict(c=2)), ('fedfix', dict(dt=.3))])
 def test_variances_stay_positive(strategy, kwargs):
     "Changes of batch norm's statistics from versions of different age would make them negative, and the server's model would give NaN"
