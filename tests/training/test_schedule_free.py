@@ -238,7 +238,7 @@ def test_an_optimizer_without_its_callback_says_what_to_import(monkeypatch):
     assert not learn._grab_cbs(ScheduleFree)
 
 def test_words():
-    with pytest.raises(ValueError, match='recalibrate=-1 is not a number'): ScheduleFree(-1)
+    with pytest.raises(ValueError, match='recalibrate=-1 must be a whole number: give 0 or more'): ScheduleFree(-1)
     with pytest.warns(UserWarning, match='has no effect: adamw.*opt_func=schedulefree_adamw'):
         fit(make(eager(RULES['adamw']), cbs=ScheduleFree()))
     before = (idle := make(eager(RULES['adamw']), cbs=ScheduleFree())),make(eager(RULES['adamw']))

@@ -169,7 +169,7 @@ def test_blur():
 
 def test_blur_without_kornia(monkeypatch):
     monkeypatch.setitem(sys.modules, 'kornia.filters', None)
-    with pytest.raises(InputError, match=r'pip install fastopt\[blur\]'):
+    with pytest.raises(InputError, match=r"pip install 'fastopt\[blur\]'"):
         R.recipe_network(R.recipe_settings('blur-2020', arch='xresnet18'), 10)
 
 @pytest.mark.parametrize('name', [k for k in R.ARCHS if k!='small'])
