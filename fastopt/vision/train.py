@@ -54,8 +54,9 @@ def source_loaders(
 archs = dict(small=small_convnet, xresnet18=xresnet18, xresnet34=xresnet34, xresnet50=xresnet50)
 
 # %% ../../nbs/vision/03_train.ipynb #428c1d96
-default_lrs = dict(sgd=.3, radam=3e-2, radam_hold=3e-2, diffrgrad=3e-2, diffrgrad_hold=3e-2, adamod=3e-2, diffmod=3e-2, ranger=3e-2,
-    ranger19=3e-2, ranger20=3e-2) # For rules that need another rate than `suitable_lr` would choose
+# Rules that need another rate than `suitable_lr` would choose
+default_lrs = {k:v for v,ks in {1.: 'qhm', .3: 'sgd asgd', .1: 'momentum nesterov aggmo demon_sgdm',
+    3e-2: 'radam radam_hold diffrgrad diffrgrad_hold adamod diffmod ranger ranger19 ranger20'}.items() for k in ks.split()}
 
 def suitable_lr(
     opt:str # Name of a rule
