@@ -61,7 +61,9 @@ def _default(v):
 
 def _parameters(o):
     "The parameters of `o` without `self`, as a list that is empty if `o` has no signature"
+    from fastai.callback.core import Callback
     from fastopt.core.rules import Term
+    if isinstance(o, type) and o.__init__ is Callback.__init__: return [] # It takes a function for each of fastai's events
     try: ps = list(inspect.signature(o.f if isinstance(o, Term) else o).parameters.values())
     except (TypeError, ValueError): return []
     return ps[1:] if ps and ps[0].name=='self' else ps
