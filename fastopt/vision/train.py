@@ -55,7 +55,7 @@ archs = dict(small=small_convnet, xresnet18=xresnet18, xresnet34=xresnet34, xres
 
 # %% ../../nbs/vision/03_train.ipynb #428c1d96
 # Rules that need another rate than `suitable_lr` would choose
-default_lrs = {k:v for v,ks in {1.: 'qhm', .3: 'sgd asgd', .1: 'momentum nesterov aggmo demon_sgdm',
+default_lrs = {k:v for v,ks in {1.: 'qhm', .3: 'sgd asgd sgd_clip', .1: 'momentum nesterov aggmo demon_sgdm',
     3e-2: 'radam radam_hold diffrgrad diffrgrad_hold adamod diffmod ranger ranger19 ranger20'}.items() for k in ks.split()}
 
 def suitable_lr(

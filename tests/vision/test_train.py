@@ -117,6 +117,12 @@ def test_the_default_rate_is_not_below_the_rules_own():
     for opt,rule in named_rules().items(): assert T.make_opt_func(opt).keywords['lr']>=rule.hypers['lr'] or opt in T.default_lrs
     assert [T.suitable_lr(o) for o in ('prodigy', 'dadapt_sgd', 'adamw', 'radam')]==[1., 1., 8e-3, 3e-2]
 
+@pytest.mark.full
+@pytest.mark.parametrize('opt', named_rules())
+def test_every_rule_learns_the_digits_at_its_default_rate(opt):
+    "Three epochs; a rule whose steps are proportional to the gradient needs a larger rate than one that divides by its size"
+    assert record(T.train_command(opt=opt, epochs=3))['epochs'][-1]['accuracy']>.8
+
 def test_every_rule_can_be_asked_for():
     "Help names the networks, and fastopt-opts the rules"
     choices = {a.dest:a.choices for a in parser('fastopt-train')._actions}
