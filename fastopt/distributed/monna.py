@@ -17,7 +17,6 @@ from fastai.torch_core import norm_bias_params
 from contextlib import contextmanager, nullcontext
 from fastcore.basics import first, patch
 from fastcore.foundation import L
-from functools import partial
 from fastprogress.fastprogress import progress_bar
 from inspect import signature
 from matplotlib.figure import Figure
@@ -30,7 +29,7 @@ from .clock import NEVER, UNIT, first_heard, to_ticks
 from .data import split_dirichlet
 from .mixing import find_mixing, variance_of
 from .peers import PeerMixing, describe_model, fewest_heard, refuse_wrapped, rule_name
-from ..names import check_whole
+from ..names import check_whole, unwrap_partial
 from ..optim.schedulefree import _modes
 from ..training.records import delay_interrupt, is_interactive
 
@@ -80,8 +79,7 @@ def make_opts(self:Workers):
     "One optimizer for all workers, or one for each if the rule has numbers over all weights"
     learn = self.learn
     groups = [[list(g) if isinstance(g, (list, L)) else [g] for g in _as_groups(learn.splitter(m))] for m in self.models]
-    kind = learn.opt_func
-    while isinstance(kind, partial): kind = kind.func
+    kind = unwrap_partial(learn.opt_func)
     if isinstance(kind, type) and issubclass(kind, torch.optim.Optimizer): raise TypeError(f'{kind.__name__} is a class for PyTorch: '
         f'give the Learner a rule, such as opt_func=adamw, or opt_func=partial(OptimWrapper, opt={kind.__name__})')
     one = learn.opt_func(groups[0], lr=learn.lr)
@@ -117,7 +115,7 @@ def stacked_gradients(self:Workers, who, xb, yb):
     lf = getattr(lf, 'func', lf) if hasattr(lf, 'flatten') else lf # fastai's losses that flatten predictions
     def loss(ps, x, y): return lf(functional_call(model, ps, (x,)), y)
     grads,losses = vmap(grad_and_value(loss), randomness='different')(self.views(self.xs[who]), torch.stack(xb), torch.stack(yb))
-    return losses.detach(),{k: o.detach() for k,o in grads.items()}
+    return losses.detach(),grads
 
 # %% ../../nbs/distributed/05_monna.ipynb #5be0d7a4
 @patch

@@ -11,11 +11,11 @@ __all__ = ['ClusterLink', 'PeerMixing', 'fewest_heard', 'rule_name', 'describe_m
 import time, torch
 from fastai.callback.core import Callback, CancelFitException
 from fastcore.basics import patch
-from functools import partial
 from torch import distributed as dist
 from torch.nn.parallel import DataParallel, DistributedDataParallel
 from .mixing import find_mixing
 from .transport import FAULTS, Fault, Heard, digest
+from ..names import unwrap_partial
 
 # %% ../../nbs/distributed/09_peers.ipynb #134ccf61
 class ClusterLink:
@@ -117,8 +117,8 @@ def rule_name(
     opt_func # The `opt_func` of a `Learner`
 ):
     "The name of the optimizer"
-    while isinstance(opt_func, partial): opt_func = opt_func.func
-    return getattr(opt_func, '__name__', repr(opt_func))
+    f = unwrap_partial(opt_func)
+    return getattr(f, '__name__', repr(f))
 
 # %% ../../nbs/distributed/09_peers.ipynb #007c88f5
 def describe_model(named):

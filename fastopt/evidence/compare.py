@@ -30,7 +30,7 @@ from matplotlib.figure import Figure
 from scipy import optimize, stats
 from ..core.registry import find_rule, named_rules
 from ..core.rules import Rule
-from ..names import InputError, check_choice
+from ..names import InputError, check_choice, unwrap_partial
 from ..training.flat_anneal import fit_fc # chkstyle: ignore - the default schedule
 from ..training.pages import escape_unprintable, html_document, item_style, label_scores, sortable_table, svg_text
 from ..training.records import (append_json_line, device_name, exclusive_lock, git_commit, interruptible,
@@ -272,7 +272,7 @@ def code_digest(
     f # A function
 ):
     "16 hex digits that identify the code of `f` and of functions inside it, but not comments or variables outside it"
-    while isinstance(f, partial): f = f.func
+    f = unwrap_partial(f)
     def told(c): return [c.co_code.hex(), c.co_names, [told(o) if inspect.iscode(o) else repr(o) for o in c.co_consts]]
     code = getattr(f, '__code__', None) or getattr(type(f).__call__, '__code__', None)
     return _digest(told(code) if code else type(f).__qualname__)

@@ -9,12 +9,12 @@ __all__ = ['watch_names', 'shadowed_names']
 
 # %% ../../nbs/training/14_import_order.ipynb #830dd2b4
 import sys
-from functools import partial
 from inspect import signature
 from warnings import warn
 from fastai import optimizer
 from fastai.learner import Learner
 from ..core.rules import Rule
+from ..names import unwrap_partial
 from ..optim.schedulefree import after_create_opt
 
 # %% ../../nbs/training/14_import_order.ipynb #37e37211
@@ -40,7 +40,7 @@ _default = signature(Learner.__init__).parameters['opt_func'].default
 
 def _check_order(learn):
     if _warned or (f := learn.opt_func) is _default: return
-    while isinstance(f, partial): f = f.func
+    f = unwrap_partial(f)
     name = getattr(f, '__name__', '')
     if name not in _ours or getattr(optimizer, name, None) is not f: return
     names = shadowed_names(vars(sys.modules['__main__']))
