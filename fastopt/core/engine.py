@@ -175,15 +175,13 @@ def call_each(
 ):
     "The results of all calls of `f`; tensors of one shape are stacked into one call if `f` accepts that and it is faster"
     def form(i): return *((o.shape, o.dtype) if isinstance(o, Tensor) else repr(o) for o in calls[i]),repr(kwargs[i])
-    def most(i):
-        n,on_cpu = (max(o.numel() for o in calls[i] if isinstance(o, Tensor)),
-            any(o.device.type=='cpu' for o in calls[i] if isinstance(o, Tensor)))
-        return 1 if not n or (on_cpu and (n>LARGEST_STACKED or f.batched=='gpu')) else max(1, LARGEST_STACK//n)
-    if not f.batched: return [f(*args, **kws) for args,kws in zip(calls, kwargs)]
-    res,limits = {},list(map(most, range(len(calls))))
-    alike = groupby([i for i,n in enumerate(limits) if n>1], form).values() # Forms are not compared where nothing would be stacked
-    stacks = [o for same in alike for o in chunked(same, limits[same[0]])]
-    for some in [*stacks, *([i] for i,n in enumerate(limits) if n==1)]:
+    on_cpu = first(calls[0], risinstance(Tensor)).device.type=='cpu'
+    if not f.batched or (on_cpu and f.batched=='gpu'): return [f(*args, **kws) for args,kws in zip(calls, kwargs)]
+    res,sizes = {},[max(o.numel() for o in args if isinstance(o, Tensor)) for args in calls]
+    small = [0<n<=(LARGEST_STACKED if on_cpu else LARGEST_STACK) for n in sizes]
+    alike = groupby([i for i,o in enumerate(small) if o], form).values() # Forms are not compared where nothing would be stacked
+    stacks = [o for same in alike for o in chunked(same, LARGEST_STACK//sizes[same[0]])]
+    for some in [*stacks, *([i] for i,o in enumerate(small) if not o)]:
         i,kws = some[0],kwargs[some[0]]
         if len(some)==1: res[i] = f(*calls[i], **kws)
         else: res |= zip(some, f(*[torch.stack(os) if isinstance(os[0], Tensor) else os[0]

@@ -36,14 +36,14 @@ def matrix_squares(p, *, merge_dims=False, max_precond_dim=LONGEST, precondition
     return squares(p, merge_dims=merge_dims, max_precond_dim=max_precond_dim) if p.ndim>1 or precondition_1d else p.new_zeros(0)
 
 # %% ../../nbs/optim/20_shampoo.ipynb #0191f017
-def _merge(x, sides, lead): return x.reshape([*x.shape[:lead], *merged(x.shape[lead:], sides)])
+def _merge(x, sides, lead): return x.reshape([*x.shape[:lead], *merged(x.shape[lead:], sides)]) if sides[0] else x
 
 def _unpack(x, sides, lead, *packs):
     "Return, for each dimension of `x` after the first `lead` that has matrices, its index and its matrices in each of the `packs`"
     if not packs[0].shape[-1]: return []
     ds = [d for d in range(lead, x.ndim) if x.shape[d]<=sides[1]]
     each_pack = [torch.split_with_sizes(o, [x.shape[d]**2 for d in ds], -1) for o in packs] # `split` takes longer in Python
-    return [(d, *[o.unflatten(-1, (x.shape[d], x.shape[d])) for o in ms]) for d,*ms in zip(ds, *each_pack)]
+    return [(d, *[o.view(*o.shape[:-1], x.shape[d], x.shape[d]) for o in ms]) for d,*ms in zip(ds, *each_pack)]
 
 def _pack(f, x, sides, lead, *packs):
     "Return the matrices `f(d, *matrices)` of each dimension `d` of `x` after the first `lead` in one vector"
@@ -51,14 +51,20 @@ def _pack(f, x, sides, lead, *packs):
     return torch.cat(ms, -1) if ms else packs[0]
 
 # %% ../../nbs/optim/20_shampoo.ipynb #940647ee
+def _rows(x, d, lead):
+    "Return the slices of `x` along `d` as the rows of a matrix"
+    if x.ndim==lead+1: return x.unsqueeze(-1)
+    if x.ndim==lead+2: return x if d==lead else x.mT # The usual case, with fewer calls
+    return x.movedim(d, lead).flatten(lead+1)
+
 @each(batched='gpu')
 def add_grams(packed, x, keep, add, sides=SIDES, lead=0):
     "Return `keep` times the matrices `packed` plus `add` times the products of the slices of `x` along each dimension"
-    x = _merge(x, sides, lead)
-    def gram(d, M):
-        X = x.movedim(d, lead).flatten(lead+1) if x.ndim>lead+1 else x.unsqueeze(-1)
-        return (torch.baddbmm if lead else torch.addmm)(M, X, X.mT, beta=keep, alpha=add)
-    return _pack(gram, x, sides, lead, packed)
+    x,new = _merge(x, sides, lead),packed*keep
+    for d,M in _unpack(x, sides, lead, new):
+        X = _rows(x, d, lead)
+        (M.baddbmm_ if lead else M.addmm_)(X, X.mT, alpha=add)
+    return new
 
 @each(batched=True)
 def multiply_along(x, packed, back=False, sides=SIDES, lead=0):
