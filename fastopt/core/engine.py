@@ -13,7 +13,7 @@ __all__ = ['LARGEST_STACKED', 'LARGEST_STACK', 'LOWP', 'DROP', 'TRAINED', 'DITHE
            'makes_step']
 
 # %% ../../nbs/core/02_engine.ipynb #81d899f6
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from copy import deepcopy
 from functools import lru_cache, partial, wraps
 from operator import is_, itemgetter
@@ -44,6 +44,8 @@ class StandIn:
     def __getattr__(self, nm):
         if _callable(nm): return partial(self.do, nm, self)
         raise unavailable(f'`{nm}`')
+    def where(self, condition, other): return self.do('where', condition, self, other) # The function has another order than the method
+    def __pos__(self): return self
     def __neg__(self): return self.do('neg', self)
     def __abs__(self): return self.do('abs', self)
     def __invert__(self): return self.do('bitwise_not', self)
@@ -83,6 +85,11 @@ class TensorList(StandIn):
     def __init__(self, ts, pool=None, own=True): self.ts,self.pool,self.own = list(ts),pool,own
     def __del__(self):
         if self.memory is not None: self.pool.free.append(self.memory)
+    def lent(self):
+        "The same tensors, to which nobody may write"
+        res = TensorList(self.ts, self.pool, False)
+        res.keep = [self]
+        return res
     def each(self, f, args, kwargs):
         n = len(self.ts)
         return _result(call_each(f, [[_nth(o, i) for o in args] for i in range(n)], [kwargs]*n), self.pool, args)
@@ -103,15 +110,29 @@ def _result(ts, pool, args):
 
 # %% ../../nbs/core/02_engine.ipynb #39735d26
 @lru_cache
-def _op(nm):
-    f = first((getattr(o, nm, None) for o in (torch, Tensor, torch.nn.functional)), callable)
-    if f is None: raise unavailable(f'`{nm}`')
-    return f
+def _ops(nm):
+    fs = [f for o in (torch, Tensor, torch.nn.functional) if callable(f := getattr(o, nm, None))]
+    if not fs: raise unavailable(f'`{nm}`')
+    return fs
+
+def _call(nm, *args, **kwargs):
+    "Run the operation `nm` of the first of PyTorch's namespaces in which it has such arguments: `flip(0)` is only a method"
+    why = None
+    for f in _ops(nm):
+        try: return f(*args, **kwargs)
+        except TypeError as e: why = why or e
+    raise why
+
+# %% ../../nbs/core/02_engine.ipynb #39735d27
+def _same_memory(xs, ys):
+    "Are tensors of the list `xs` views of those of `ys`, as after `detach`?"
+    return any(x.data_ptr()==y.data_ptr() and x.numel() for x,y in zip(xs.ts, ys.ts))
 
 def _on_lists(nm, *args, **kwargs):
     "Run the operation `nm` on lists, with `torch._foreach_{nm}` if that accepts the arguments, otherwise tensor by tensor"
     writes = nm.endswith('_') and not nm.endswith('__')
-    if writes and args and not getattr(args[0], 'own', True):
+    target = kwargs.get('out', args[0] if args and (writes or kwargs.get('inplace')) else None)
+    if not getattr(target, 'own', True):
         raise TypeError(f'{nm} would write into a tensor that a term may only read; a term may write only to its own state')
     lone = args and isinstance(args[0], TensorList) and args[0].pool and len(args[0].ts)==1
     if lone and (res := _on_one(nm, *args, **kwargs)) is not None: return res
@@ -119,13 +140,17 @@ def _on_lists(nm, *args, **kwargs):
     if not lists: raise unavailable(f'`{nm}`') # The stand-ins were in a list, as for `torch.stack`
     if writes and not isinstance(args[0], TensorList): raise TypeError(
         f'{nm} would write into a {type(args[0]).__name__}; a term may write only to its own state')
-    fast = getattr(torch, f'_foreach_{nm}', None) if nm not in ('norm', 'max') else None # These two reduce whole tensors
+    done,fast = False,getattr(torch, f'_foreach_{nm}', None) if nm not in ('norm', 'max') else None # These two reduce whole tensors
     if fast and isinstance(args[0], TensorList) and _alike(args, kwargs):
-        res = fast(*[getattr(o, 'ts', o) for o in _shared(nm, args)], **kwargs)
-    else:
-        res = [_op(nm)(*[_nth(o, i) for o in args], **{k: _nth(o, i) for k,o in kwargs.items()}) for i in range(len(lists[0].ts))]
+        with suppress(TypeError): # It has fewer arguments, such as no `decimals` of `round`
+            res,done = fast(*[getattr(o, 'ts', o) for o in _shared(nm, args)], **kwargs),True
+    if not done:
+        res = [_call(nm, *[_nth(o, i) for o in args], **{k: _nth(o, i) for k,o in kwargs.items()}) for i in range(len(lists[0].ts))]
         if any(not isinstance(o, Tensor) or 0<o.numel()<t.numel() for o,t in zip(res, lists[0].ts)): raise unavailable(f'`{nm}`')
-    return args[0] if writes else _result(res, lists[0].pool, lists)
+    if writes: return args[0]
+    res = _result(res, lists[0].pool, lists)
+    res.own = done or all(o.own or not _same_memory(res, o) for o in lists)
+    return res
 TensorList.do = staticmethod(_on_lists)
 
 # %% ../../nbs/core/02_engine.ipynb #8d52e6b1
@@ -149,7 +174,7 @@ def _on_one(nm, a, *args, **kwargs):
     memory = pool.take()
     res = TensorList([memory if t.shape==memory.shape else memory.as_strided(t.shape, t.stride())], pool)
     res.memory = memory
-    _op(nm)(a.ts[0], *given, **kwargs, out=res.ts[0])
+    getattr(torch, nm)(a.ts[0], *given, **kwargs, out=res.ts[0])
     return res
 
 def _alike(args, kwargs):
@@ -175,7 +200,7 @@ def call_each(
 ):
     "The results of all calls of `f`; tensors of one shape are stacked into one call if `f` accepts that and it is faster"
     def form(i): return *((o.shape, o.dtype) if isinstance(o, Tensor) else repr(o) for o in calls[i]),repr(kwargs[i])
-    on_cpu = first(calls[0], risinstance(Tensor)).device.type=='cpu'
+    on_cpu = f.batched and first(calls[0], risinstance(Tensor)).device.type=='cpu'
     if not f.batched or (on_cpu and f.batched=='gpu'): return [f(*args, **kws) for args,kws in zip(calls, kwargs)]
     res,sizes = {},[max(o.numel() for o in args if isinstance(o, Tensor)) for args in calls]
     small = [0<n<=(LARGEST_STACKED if on_cpu else LARGEST_STACK) for n in sizes]

@@ -14,6 +14,7 @@ import numpy as np, operator, torch
 from copy import copy, deepcopy
 from dis import get_instructions
 from functools import cached_property, lru_cache, partial
+from inspect import signature
 from math import inf, isfinite, sqrt
 from types import CodeType, FunctionType, ModuleType
 from fastcore.basics import AttrDict, first, groupby, patch
@@ -143,12 +144,14 @@ class Program:
 _structures = {}
 
 # %% ../../nbs/core/03_program.ipynb #ea7afffb
-OPS = ('add sub mul div neg gt lt ge le eq ne madd lerp full '
-    'abs sqrt exp log log1pexp sigmoid sign maximum minimum where round dither dither_bf16').split()
+_BY_ARGUMENTS = {1: 'neg abs sqrt exp log log1pexp sigmoid sign land', # `land` rounds to the weights' dtype
+    2: 'add sub mul div gt lt ge le eq ne full maximum minimum dither dither_bf16', 3: 'madd lerp where'}
+OPS = {o:n for n,os in _BY_ARGUMENTS.items() for o in os.split()} # Name -> number of arguments
 
 # %% ../../nbs/core/03_program.ipynb #d7a16d0d
 ALIAS = dict(truediv='div', true_divide='div', multiply='mul', subtract='sub', negative='neg', absolute='abs')
-COMPOSED = dict(square=lambda x: x*x, rsqrt=lambda x: 1/x.sqrt(), reciprocal=lambda x: 1/x, clone=lambda x: x, detach=lambda x: x,
+COMPOSED = dict(square=lambda x: x*x, rsqrt=lambda x: 1/x.sqrt(), reciprocal=lambda x: 1/x, detach=lambda x: x,
+    clone=lambda x: SymbolicTensor(x.prog, x.i, True), # Later writes to `x` do not change it
     addcmul=lambda x, a, b, value=1: _record('madd', x, a*value, b), addcdiv=lambda x, a, b, value=1: x + a*value/b,
     zeros_like=lambda x: _record('full', x, 0.), ones_like=lambda x: _record('full', x, 1.), tanh=lambda x: 2*(2*x).sigmoid() - 1,
     softplus=lambda x, beta=1., threshold=20.: torch.where(x*beta>threshold, x, _record('log1pexp', x*beta)/beta),
@@ -157,35 +160,46 @@ COMPOSED = dict(square=lambda x: x*x, rsqrt=lambda x: 1/x.sqrt(), reciprocal=lam
 POWERS = {2: lambda x: x*x, 3: lambda x: x*x*x, -1: lambda x: 1/x, -2: lambda x: 1/(x*x),
     0.5: lambda x: x.sqrt(), -0.5: lambda x: 1/x.sqrt()}
 
-def _record(nm, *args, **kwargs):
+def _fits(f, args, kwargs):
+    try: return bool(signature(f).bind(*args, **kwargs))
+    except TypeError: return False
+
+def _compose(s, op, args, kwargs):
+    "Record the operation `op`, of which `s` is an argument, and return the symbol of its result; `None` if there are no such operations"
+    pair = len(args)==2 and not kwargs
+    if op in ('add', 'sub') and len(args)==2 and kwargs.keys()=={'alpha'}:
+        return _record('madd', *args, kwargs['alpha']*(1 if op=='add' else -1))
+    if op=='copy' and pair: return args[1] if isinstance(args[1], SymbolicTensor) else _record('full', s, args[1])
+    if op in COMPOSED: return COMPOSED[op](*args, **kwargs) if _fits(COMPOSED[op], args, kwargs) else None
+    if op=='pow' and pair and args[1] in POWERS: return POWERS[args[1]](args[0])
+    if op=='div' and pair and not isinstance(args[1], SymbolicTensor): # Multiplying is cheaper
+        return args[0]*cond(args[1]!=0, lambda: 1/args[1], inf)
+    if OPS.get(op)==len(args) and not kwargs: return SymbolicTensor(s.prog, s.prog.add(op, *map(s.prog.arg, args)), True)
+
+def _record(nm, *args, out=None, **kwargs):
     "Record the operation `nm` and return the symbol of its result"
     s = (args[0] if args and isinstance(args[0], SymbolicTensor)
         else first([o for o in (*args, *kwargs.values()) if isinstance(o, SymbolicTensor)]))
     if s is None: raise unavailable(f'`{nm}`') # The symbols were in a list, as for `torch.stack`
     name = nm[:-1] if nm.endswith('_') and not nm.endswith('__') else nm
     op = ALIAS.get(name, name)
-    if op in ('add', 'sub') and 'alpha' in kwargs: op,args = 'madd',(*args, kwargs.pop('alpha')*(1 if op=='add' else -1))
-    if op=='copy': new = args[1] if isinstance(args[1], SymbolicTensor) else _record('full', s, args[1])
-    elif op in COMPOSED: new = COMPOSED[op](*args, **kwargs)
-    elif op=='pow' and args[1] in POWERS: new = POWERS[args[1]](args[0])
-    elif op=='div' and not isinstance(args[1], SymbolicTensor): # Multiplying is cheaper
-        new = args[0]*cond(args[1]!=0, lambda: 1/args[1], inf)
-    elif op not in OPS or kwargs:
-        raise NotImplementedError(f"No kernel for {nm!r}({', '.join(kwargs)}); use how='foreach', or an operation among {', '.join(OPS)}")
-    else: new = SymbolicTensor(s.prog, s.prog.add(op, *map(s.prog.arg, args)))
-    if name==nm: return new
-    if not getattr(args[0], 'own', False):
+    if (new := _compose(s, op, args, kwargs)) is None: raise NotImplementedError(
+        f"No kernel for {nm!r}({', '.join(kwargs)}) of {len(args)} arguments; use how='foreach', or an operation among {', '.join(OPS)}")
+    target = out if name==nm else args[0]
+    if target is None: return new
+    if not getattr(target, 'own', False):
         raise TypeError(f"{nm} would write into a tensor that a term may only read; a term may write only to its own state")
-    args[0].i = new.i
-    return args[0]
+    target.i = new.i
+    return target
 
 # %% ../../nbs/core/03_program.ipynb #12add612
 class SymbolicTensor(StandIn):
-    "A symbol that stands for a tensor: node `i` of `prog`; terms may write to it if it is `own`, which means state"
+    "A symbol that stands for a tensor: node `i` of `prog`; terms may write to it if it is `own`: state or a result of their own"
     def __init__(self, prog, i, own=False): self.prog,self.i,self.own = prog,i,own
     do = staticmethod(_record)
     @property
     def weight(self): return SymbolicTensor(self.prog, 0) # The weight is loaded first
+    def lent(self): return SymbolicTensor(self.prog, self.i)
     def each(self, f, args, kwargs):
         "Record a call of the whole-tensor function `f`, or a sum if kernels can compute it"
         if self.prog.sums and f in SUMMED_IN_KERNELS: return SUMMED_IN_KERNELS[f](*args, **kwargs)
@@ -198,10 +212,10 @@ class SymbolicTensor(StandIn):
             name = f'.{len(self.prog.extras)-1}' # No state can have such a name
             if type(o) is bool: self.prog.flags[o] = name
             return name
-        return SymbolicTensor(self.prog, self.prog.add('each', f, *map(arg, args), *[(k, arg(v)) for k,v in kwargs.items()]))
+        return SymbolicTensor(self.prog, self.prog.add('each', f, *map(arg, args), *[(k, arg(v)) for k,v in kwargs.items()]), True)
 
 # %% ../../nbs/core/03_program.ipynb #def6a756
-def _sum(op, x, *args): return SymbolicTensor(x.prog, x.prog.add(op, x.i, *args))
+def _sum(op, x, *args): return SymbolicTensor(x.prog, x.prog.add(op, x.i, *args), True)
 SUMMED_IN_KERNELS = {norm.__wrapped__: lambda x: _sum('sum', x*x).sqrt(), mean.__wrapped__: lambda x: _sum('mean', x),
     row_mean.__wrapped__: lambda x, above=1: _sum('row_mean', x, str(above))}
 
@@ -237,7 +251,7 @@ def record(
         for n in ('p', 'g', *rule.state, *(['comp'] if how=='kahan' else []))}
     start,prog.states = {n:s.i for n,s in env.items()},[s for s in env.values() if s.own]
     u = _follow(prog, rule.run(env['p'], prog.gradient(env['g']), env, hyper))
-    land = dict(plain=lambda x: x, kahan=partial(_record, 'round'),
+    land = dict(plain=lambda x: x, kahan=partial(_record, 'land'),
         stochastic=lambda x: _record('dither', x, dither_seed(hyper['step'])))[how]
     new,comp = write_back(env['p'], u, env.get('comp'), land, how)
     if comp is not None: env['comp'].copy_(comp)
@@ -250,6 +264,8 @@ def record(
 _TRUSTED = ('fastopt', 'torch', 'numpy', 'math', 'operator', 'functools', 'itertools', 'fastcore', 'builtins')
 _UNSEEN = {'IMPORT_NAME', 'STORE_GLOBAL', 'STORE_DEREF', 'STORE_ATTR', 'STORE_SUBSCR', 'DELETE_SUBSCR'} # What a function does elsewhere
 _EFFECTS = {'print', 'input', 'open', 'eval', 'exec', 'globals', 'vars', 'next', 'setattr', '__import__'}
+_TYPES = {'isinstance', 'issubclass', 'type', '__class__', 'isscalar'} # They would see that a traced number is no float
+
 
 def _package(o): return (getattr(o, '__module__', None) or '').partition('.')[0]
 
@@ -275,8 +291,8 @@ def _follow_code(f, seen):
     seen.add(f)
     codes,space = _code_of(f),f.__globals__
     names = {n for c in codes for n in c.co_names}
-    if names & _EFFECTS or any(n.startswith('rand') or n=='item' for n in names): raise Untraceable
-    if any(o.opname in _UNSEEN for c in codes for o in get_instructions(c)): raise Untraceable
+    if names & (_EFFECTS|_TYPES) or any(n.startswith('rand') or n=='item' for n in names): raise Untraceable
+    if any(o.opname in _UNSEEN or o.opname.startswith('MATCH') for c in codes for o in get_instructions(c)): raise Untraceable
     found = [(partial(space.get, n), space[n]) for n in names if n in space]
     found += [(partial(getattr, c, 'cell_contents', None), c.cell_contents) for c in f.__closure__ or ()]
     return found + [r for _,v in found for r in _follow_value(v, seen)]

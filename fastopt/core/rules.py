@@ -368,16 +368,19 @@ def select_variant(self:Rule, given):
     return (self.variants[k](given[k]),{o:v for o,v in given.items() if o!=k}) if k else (self,given)
 
 # %% ../../nbs/core/00_rules.ipynb #284d77d8
-def _writes(t):
-    "How often the tensor `t` has been written to, or `None` if PyTorch does not count"
-    try: return t._version
-    except RuntimeError: return None # In inference mode
-
 class Question(NamedTuple):
     "A number about all weights that a rule needs; its generator yields this and is sent the answer"
     across: Across # The function that computes the answer
     tensors: list # Its arguments for this weight; after runs have been joined, a list over all weights for each argument
     knobs: dict # Hypers, and memos that the function writes to; after runs have been joined, a list with those of each run
+
+# %% ../../nbs/core/00_rules.ipynb #284d77d9
+def _writes(t):
+    "How often the tensor `t` has been written to, or `None` if PyTorch does not count"
+    try: return t._version
+    except RuntimeError: return None # In inference mode
+
+def _lend(o): return o.lent() if hasattr(o, 'lent') else o # Stand-ins for tensors refuse writes at once
 
 @patch
 def run(self:Rule,
@@ -392,7 +395,8 @@ def run(self:Rule,
         fresh = fresh and not t.state
         for k,a in t.across.items(): env[k] = yield Question(a, [env[o] for o in a.given], {o.name:hyper[o.name] for o in a.knobs})
         lent = [(k, env[k], _writes(env[k])) for k in TERM_ARGS if isinstance(env[k], torch.Tensor)]
-        try: env['u'] = t(*[env[o] for o in t.given], **{k:hyper[k] for k in t.knobs})
+        given = [_lend(env[o]) if o in TERM_ARGS else env[o] for o in t.given]
+        try: env['u'] = t(*given, **{k:hyper[k] for k in t.knobs})
         except NotImplementedError as e: raise NotImplementedError(f'{t}: {e}') from e
         if env['u'] is None: raise TypeError(f"Term {t} returned nothing; end it with `return u`, or return the new update")
         if k := first(k for k,o,n in lent if _writes(o)!=n):
@@ -552,6 +556,17 @@ def number_of(x):
     return x.double() if waits(x.device) else x.item()
 
 # %% ../../nbs/core/00_rules.ipynb #9ded28c8
+def _is_list(o): return hasattr(type(o), 'each')
+
+def _by_position(f, args, kwargs):
+    "`args` and `kwargs` of `f`, with all tensors in `args`, which are all that an engine looks at"
+    ps = [*inspect.signature(f).parameters.values()]
+    inspect.signature(f).bind(*args, **kwargs) # It raises an error for arguments that `f` does not have
+    named = [i for i,o in enumerate(ps) if o.kind==o.POSITIONAL_OR_KEYWORD and _is_list(kwargs.get(o.name))]
+    if len(named)<sum(map(_is_list, kwargs.values())): raise TypeError(
+        f'{f.__name__} is marked `each`, so its tensors must be parameters that it takes by position, before any `*`')
+    return (*args, *[kwargs.pop(o.name, o.default) for o in ps[len(args):named[-1]+1]]),kwargs
+
 def each(
     f=None, # A function of tensors and of numbers
     *, rows=False, # Does it treat each entry of the first dimension (of two or more) by itself?
@@ -563,7 +578,8 @@ def each(
     f.narrow,f.batched = narrow,batched
     @wraps(f)
     def _f(*args, **kwargs):
-        x = first(o for o in args if hasattr(type(o), 'each'))
+        if any(map(_is_list, kwargs.values())): args,kwargs = _by_position(f, args, kwargs)
+        x = first(args, _is_list)
         return f(*args, **kwargs) if x is None else x.each(f, args, kwargs)
     _f.whole = 'row' if rows else 'tensor'
     return _f
@@ -596,7 +612,7 @@ def _whole(f):
     "What the function `f`, and the functions that it names, need whole: a set of 'row' and 'tensor'"
     f = getattr(f, 'f', f)
     if known := getattr(f, 'whole', None): return {known}
-    if not hasattr(f, '__code__') or f.__module__.split('.')[0] in ('torch', 'fastcore'): return set()
+    if not hasattr(f, '__code__') or (f.__module__ or '').split('.')[0] in ('torch', 'fastcore'): return set()
     return set().union(*[_whole(o) for o in map(f.__globals__.get, _names(f.__code__)) if callable(o) and o is not f])
 
 # %% ../../nbs/core/00_rules.ipynb #3ff29877

@@ -102,9 +102,9 @@ def test_model_of_a_tree_predicts(tree):
     with warnings.catch_warnings(record=True): learn = load_learner(quick(tree, epochs=4, lr=1e-2)/'model.pkl')
     with learn.no_bar(): assert [learn.predict(tree/'val'/c/'3.png')[0] for c in ('blue','red')]==['blue','red']
 
-# By default every kind of rule, and of those with many rules every third
+# By default every kind of rule, and of those with many rules every sixth
 OPTS = [(o,) for o in named_rules()]
-DEFAULT_OPTS = {(o,) for names in KINDS.values() for o in names[::3]} | {(o,) for o in named_rules().keys()-RULES.keys()}
+DEFAULT_OPTS = {(o,) for names in KINDS.values() for o in names[::6]} | {(o,) for o in named_rules().keys()-RULES.keys()}
 
 @pytest.mark.usefixtures('usual_kernels')
 @pytest.mark.parametrize(['opt'], covering(OPTS, DEFAULT_OPTS))

@@ -54,7 +54,7 @@ def formulas(
         op,*args = prog.nodes[i]
         exprs[i] = _write(op, [exprs.get(a, Expr(a)) for a in args], spelling) # An argument that is not a node is the name of a constant
         stored = i in phase.stores.values() and i!=prog.out['p']
-        if used.count(i)>1 or stored or i in named or op in ('round', 'dither', 'dither_bf16'): # Otherwise it is written where it is used
+        if used.count(i)>1 or stored or i in named or op in ('land', 'dither', 'dither_bf16'): # Otherwise it is written where it is used
             name = names.get(i, f't{i}')
             lines.append(f'{name} = {exprs[i].text}')
             exprs[i] = Expr(name)

@@ -21,7 +21,7 @@ from ..memory import addresses
 # %% ../../../nbs/core/backends/02_cpp.ipynb #86ba1bef
 SPELLING = ARITHMETIC | dict(lerp='lerp<F>({0}, {1}, {2})', full='{1}', abs='abs_({0})', sqrt='sqrt_({0})', exp='exp_({0})',
     log='log_({0})', log1pexp='largest<F>({0}, 0) + log1p_(exp_(-abs_({0})))', sigmoid='1 / (1 + exp_(-{0}))', sign='sign<F>({0})',
-    maximum='largest<F>({0}, {1})', minimum='least<F>({0}, {1})', where='({0} ? F({1}) : F({2}))', round='F(W({0}))',
+    maximum='largest<F>({0}, {1})', minimum='least<F>({0}, {1})', where='({0} ? F({1}) : F({2}))', land='F(W({0}))',
     dither='dither<DROP>({0}, i, {1})', dither_bf16='dither<16>({0}, i, {1})')
 
 # %% ../../../nbs/core/backends/02_cpp.ipynb #0bdbf195

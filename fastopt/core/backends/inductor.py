@@ -16,7 +16,7 @@ from ..memory import flat_view
 
 # %% ../../../nbs/core/backends/04_inductor.ipynb #03aaf7ad
 _CALLS = dict(lerp='torch.lerp({0}, {1}, {2})', full='torch.full_like({0}, {1})', maximum='torch.maximum({0}, {1})',
-    minimum='torch.minimum({0}, {1})', where='torch.where({0}, {1}, {2})', sigmoid='1 / (1 + (-{0}).exp())', round='{0}.to(W).to(F)',
+    minimum='torch.minimum({0}, {1})', where='torch.where({0}, {1}, {2})', sigmoid='1 / (1 + (-{0}).exp())', land='{0}.to(W).to(F)',
     log1pexp='torch.nn.functional.softplus({0})', dither='dither({0}, W, {1})', dither_bf16='dither({0}, torch.bfloat16, {1})')
 SPELLING = ARITHMETIC | _CALLS | {o: f'{{0}}.{o}()' for o in ('abs', 'sqrt', 'exp', 'log', 'sign')}
 

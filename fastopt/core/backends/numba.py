@@ -24,7 +24,7 @@ SPELLING = ARITHMETIC | {op: f'F({ARITHMETIC[op]})' for op in ('gt', 'lt', 'ge',
     lerp='nb_lerp({0}, {1}, {2})', full='{1}', abs='nb_abs({0})', sqrt='nb_sqrt({0})', exp='nb_exp({0})', log='nb_log({0})',
     log1pexp='nb_largest({0}, F(0)) + nb_log1p(nb_exp(-nb_abs({0})))', sigmoid='F(1) / (F(1) + nb_exp(-{0}))', sign='nb_sign({0})',
     maximum='nb_largest({0}, {1})', minimum='nb_least({0}, {1})', where='nb_where({0} != F(0), F({1}), F({2}))',
-    round='nb_round({0})', dither='nb_dither({0}, _i, {1}, DROP)', dither_bf16='nb_dither({0}, _i, {1}, 16)')
+    land='nb_round({0})', dither='nb_dither({0}, _i, {1}, DROP)', dither_bf16='nb_dither({0}, _i, {1}, 16)')
 
 # %% ../../../nbs/core/backends/05_numba.ipynb #113fefbd
 _NUMBA_HEAD = '''

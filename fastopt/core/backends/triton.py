@@ -21,7 +21,7 @@ from ..memory import addresses
 # %% ../../../nbs/core/backends/03_triton.ipynb #1c8bb00c
 SPELLING = ARITHMETIC | dict(lerp='lerp({0}, {1}, {2})', full='tl.zeros_like({0}) + {1}', abs='tl.abs({0})', sqrt='tl.sqrt({0})',
     exp='tl.exp({0})', log='tl.log({0})', log1pexp='largest({0}, 0.) + tl.log(1 + tl.exp(-tl.abs({0})))', sigmoid='1 / (1 + tl.exp(-{0}))',
-    sign='sign({0})', maximum='largest({0}, {1})', minimum='least({0}, {1})', where='tl.where({0}, {1}, {2})', round='{0}.to(W).to(F)',
+    sign='sign({0})', maximum='largest({0}, {1})', minimum='least({0}, {1})', where='tl.where({0}, {1}, {2})', land='{0}.to(W).to(F)',
     dither='dither({0}, _i, {1}, DROP)', dither_bf16='dither({0}, _i, {1}, 16)')
 
 # %% ../../../nbs/core/backends/03_triton.ipynb #aaca1471

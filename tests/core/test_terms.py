@@ -1,0 +1,144 @@
+"Whatever a term does with its tensors, every engine does the same or refuses"
+import fastopt.all, math, numpy as np, pytest, torch # chkstyle: ignore - importing all makes `fused` available
+import torch.nn.functional as F
+from fastopt.core.engine import Engine
+from fastopt.core.program import OPS
+from fastopt.core.rules import Rule, cond, descend, each, ema_, larger, term
+from kernels import Ahead
+from rules_under_test import SOME, far, trained
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+SHAPES = (3,), (4, 5), (4, 5), (2, 3, 2), ()
+
+def written(body):
+    "A function of an update and of states `m` and `w` with the `body`"
+    space = dict(torch=torch, F=F, ema_=ema_, weighed=weighed, total=total, __name__='of_a_user')
+    exec(f'def f(u, m, w):\n    ema_(m, u, 0.9)\n    {body}\n', space)
+    return space['f']
+
+def moved(*fs, how='eager', steps=2):
+    "All weights after some steps of a rule whose terms are the functions `fs`"
+    rule,gen = Rule(*map(term, fs), descend, lr=0.1),torch.Generator().manual_seed(0)
+    ps = [torch.randn(s, generator=gen).requires_grad_() for s in SHAPES]
+    engine,state = Engine(rule, how=how),{}
+    for _ in range(steps):
+        for p in ps: p.grad = torch.rand(p.shape, generator=gen) + 0.1
+        engine.step([(ps, rule.hypers)], state)
+    return torch.cat([p.detach().flatten() for p in ps])
+
+@each
+def weighed(x, y, k=1.): return x.flatten().cumsum(0).view(x.shape)*y*k
+@each
+def total(x): return x.sum()
+
+# An operation with more arguments than those of a kernel, arguments by name, `out`, views, copies, and writes to results of one's own
+ALLOWED = '''u.round(); torch.round(u*7)/7; u.round(decimals=1); torch.round(u, decimals=1); u.trunc(); u.floor(); u.flip(0); F.relu(u - 0.3)
+    F.softmax(u, -1) if u is None else F.celu(u); torch.div(u, 0.3, rounding_mode="floor"); u.div(0.3, rounding_mode="trunc")
+    u.pow(exponent=2); u.div(other=2.); torch.sub(u, m, alpha=2); u.add(m, alpha=0.5); torch.add(u, other=m); u.where(u > m, m)
+    u.where(u > m, 0.); torch.where(u > m, u, m); torch.where(condition=u > m, input=u, other=m); u.clamp(max=0.3); u.clamp(None, 0.3)
+    torch.clamp(u, min=m); u.masked_fill(u > m, 0.); +u; -u; abs(u - m); 2**u; u//0.3; u%0.3; ~(u > m)*u; (u > m)*u; u.lerp(m, m)
+    torch.lerp(u, m, weight=0.3); weighed(u, y=m); weighed(x=u, y=m); weighed(y=m, x=u, k=2.); weighed(m, k=u, y=2.); u/total(x=m)'''
+WRITES = '''torch.div(u, 0.5, out=m); torch.pow(u, 0.5, out=m); torch.square(u, out=m); torch.clamp(u, 0.2, 0.5, out=m); torch.add(u, m, out=m)
+    m.add_(u); m.mul_(u).sub_(w); m.copy_(u); m.fill_(0.5); m.zero_(); m.clamp_(0.2, 0.5); m.round_(decimals=1); m.lerp_(u, 0.3); m.abs_()
+    m.where(u > w, u); m.pow_(2); m.div_(2.); m.div_(0.3, rounding_mode="floor"); F.relu(m, inplace=True); m.masked_fill_(u > m, 0.1)'''
+STATEMENTS = ['v = m.clone(); m.add_(u); return u*v', 'v = m.detach(); m.add_(u); return u*v', 'v = +m; m.add_(u); return u*v',
+    'v = m*1; m.add_(u); return u*v', 'v = m; v.add_(u); return m*u', 'v = m.abs(); m.neg_(); return u*v*m', 'm += u; m *= 0.5; return m',
+    'v = u*2; v.add_(m); return v', 'v = u*2; v *= m; return v', 'v = u.clone(); v.mul_(m); return v', 'return u.mul(2).add_(m)',
+    'v = torch.zeros_like(u); v.add_(m); return v', 'v = torch.abs(u); w = v; w.add_(1); v.mul_(2); return w - v + u',
+    'v = m.view_as(m); v.add_(u); return m*u', 'v = m.float(); v.add_(u); return m*u', 'v = (u+0).contiguous(); v.add_(u); return v',
+    'v = weighed(u, m); v.add_(1); return v']
+BODIES = [*(f'return {o.strip()}' for o in ALLOWED.replace('\n', ';').split(';')),
+    *(f'{o.strip()}; return u + m + 0.5*w' for o in WRITES.replace('\n', ';').split(';')), *STATEMENTS]
+AHEAD = Ahead(lambda body: moved(written(body), how='fused'), BODIES)
+
+@pytest.mark.parametrize('body', BODIES)
+def test_every_engine_does_what_eager_does(body):
+    want = moved(written(body))
+    assert want.isfinite().all() and torch.allclose(moved(written(body), how='foreach'), want, rtol=1e-5, atol=1e-6)
+    with AHEAD(body): assert torch.allclose(moved(written(body), how='fused'), want, rtol=1e-5, atol=1e-6)
+
+READ_ONLY = ['u.mul_(2); return u', 'torch.mul(u, 2., out=u); return u', 'F.relu(u, inplace=True); return u',
+    'v = u.detach(); v.mul_(2); return v', 'v = u.view_as(u); v.mul_(2); return v', 'v = u.contiguous(); v.mul_(2); return v',
+    'v = u.float(); v.mul_(2); return v', 'w.copy_(u); u.add_(1); return w']
+BEFORE = dict(gradient=[], state=[lambda u, m: ema_(m, u, 0.9)], result=[lambda u: u*2])
+
+@pytest.mark.parametrize('how', ['eager', 'foreach', 'fused'])
+@pytest.mark.parametrize('before', BEFORE)
+@pytest.mark.parametrize('body', READ_ONLY)
+def test_no_engine_writes_to_the_update(body, before, how):
+    "Whether it is the gradient, the state of another term or a result"
+    space = dict(torch=torch, F=F)
+    exec(f'def f(u, w):\n    {body}\n', space)
+    with pytest.raises(TypeError, match='may only read|unexpected keyword'): moved(*BEFORE[before], space['f'], how=how)
+
+@pytest.mark.parametrize('how', ['foreach', 'fused'])
+def test_a_tensor_that_a_marked_function_takes_only_by_name_is_refused(how):
+    @each
+    def scaled(x, *, y): return x*y.mean()
+    def f(u, m): return scaled(u, y=ema_(m, u, 0.9))
+    with pytest.raises(TypeError, match='scaled is marked `each`, so its tensors must be parameters that it takes by position'):
+        moved(f, how=how)
+
+def test_wrong_arguments_are_refused_as_by_pytorch():
+    for body in ('u.exp(2)', 'm.abs_(u)', 'torch.sub(u, m, 2.)', 'u.div(m, m)', 'u.sqrt(out=3)', 'm.copy_(u, m)'):
+        for how in ('eager', 'foreach', 'fused'):
+            with pytest.raises(TypeError): moved(written(f'return {body}'), how=how)
+
+def test_names_of_operations_mean_what_they_mean_in_pytorch():
+    "Operations that PyTorch does not have cannot be asked for by a term"
+    own = {o for o in OPS if not any(hasattr(k, o) for k in (torch, torch.Tensor, F))}
+    assert own=={'land', 'madd', 'log1pexp', 'dither', 'dither_bf16'}
+    with pytest.raises(AttributeError, match="no attribute 'land'"): moved(written('return u.land()'), how='fused')
+
+# Hypers and the step as a term may use them, with branches, conversions and tables
+NUMBERS = """math.sqrt(step); step**0.5; max(a, 0.3); min(1., step/4); a if step>5 else 2*a; a if a>0.3 else b; 1 if step%3==0 else 2
+    1/(1-a**step); int(step/2); step//2; round(a, 1); math.floor(a*10); np.sqrt(step); np.float64(a); bool(step>3); not step>3
+    step>3 and a>0.3; step>3 or a>0.3; a<b<1; [1., 2., 3.][step%3]; {0: 1., 1: 0.5}[step%2]; len(range(step)); sum(range(step))
+    pow(2, -step); divmod(step, 3)[1]; torch.tensor(a); step in (2, 5, 7); math.cos(math.pi*min(step, 10)/10); (int(a*10) & 3)
+    float(f"{a:.2f}"); np.clip(a, 0.2, 0.4); np.array([a, b]).mean(); min([a, b]); sorted([a, b])[0]; a if isinstance(a, float) else 99.
+    1. if type(step) is int else 99.; a if a.__class__ is float else 99.; a if np.isscalar(a) else 99.; cond(a>0.3, a, b); larger(a, b)
+    1/(step-5) if step!=5 else 0.; -step%3; 7//step; next(i for i in range(100) if i>=step); sum(a**i for i in range(step))
+    u.clamp(-a, a); torch.where(u > a, a, b); torch.lerp(u, m, a); u.add(m, alpha=a); u**step; a**u; step.bit_length()"""
+
+@pytest.mark.parametrize('text', [o.strip() for o in NUMBERS.replace('\n', ';').split(';')])
+def test_numbers_that_move_are_those_of_the_step(text):
+    "Twelve steps, with other hypers at each: recordings of a term are used again only where they hold"
+    space = dict(torch=torch, np=np, math=math, ema_=ema_, cond=cond, larger=larger, __name__='of_a_user')
+    exec(f'def f(u, m, *, a=0.5, b=0.3, step):\n    ema_(m, u, 0.9)\n    return u*({text})\n', space)
+    def schedule(t): return dict(lr=0.1/(t+1), a=(0.5, 0.2, 0.7, 0.31)[t%4], b=(0.3, 0.9, 0.1)[t%3])
+    def after(how): return trained(Rule(term(space['f']), descend, lr=0.1), how, steps=12, schedule=schedule, shapes=SOME)
+    want = after('eager')
+    for how in ('foreach', 'fused'): assert far(after(how), want)<1e-5, how
+
+def test_a_type_that_is_matched_is_that_of_the_number():
+    space = {}
+    exec('def f(u, *, a=0.5):\n    match a:\n        case float(): return u\n        case _: return u*99.\n', space)
+    rule = Rule(term(space['f']), descend, lr=0.1)
+    assert far(trained(rule, 'fused', shapes=SOME), trained(rule, 'eager', shapes=SOME))<1e-6
+
+# Numbers at random or from memory that nobody has written to, and functions that change more than a tensor
+OTHER = ('rand normal dropout binomial bernoulli poisson multinomial exponential cauchy geometric empty resize set_ dlpack storage share pin_memory '
+    'hook backward seed rrelu gumbel fractional compile record wait fork import typename').split()
+HOMES = {'u.{}({})': torch.Tensor, 'torch.{}(u, {})': torch, 'F.{}(u, {})': F}
+
+@pytest.mark.long
+@pytest.mark.parametrize('form', HOMES)
+def test_whatever_pytorch_can_do_is_done_alike_or_refused(form):
+    wrong,n = {},0
+    names = [o for o in dir(HOMES[form]) if o[0].islower() and callable(getattr(HOMES[form], o)) and not any(w in o for w in OTHER)]
+    for call in [form.format(o, a) for o in names for a in ('', 'm', '0.5', '2', '-1', 'm > 0.2, m')]:
+        plain = torch.rand(4, 5) + 0.1
+        try: res = eval(call, dict(torch=torch, F=F, u=plain.clone(), m=plain*0.5))
+        except Exception: continue
+        if not isinstance(res, torch.Tensor) or res.shape!=plain.shape or not res.is_floating_point(): continue
+        try: want = moved(written(f'return {call}'), steps=1)
+        except Exception: continue
+        n += 1
+        for how in ('foreach', 'fused'):
+            try: got = moved(written(f'return {call}'), how=how, steps=1)
+            except (NotImplementedError, TypeError): continue
+            except Exception as e: wrong[call,how] = repr(e)
+            else:
+                tol = 2**-7 if any(o in call for o in ('half', 'bfloat16')) else 1e-5
+                if not torch.allclose(got, want, rtol=tol, atol=tol, equal_nan=True): wrong[call,how] = (got-want).abs().max().item()
+    assert n>20 and not wrong
