@@ -109,6 +109,17 @@ def _result(ts, pool, args):
     return res
 
 # %% ../../nbs/core/02_engine.ipynb #39735d26
+_ALSO = frozenset("""absolute arccos arccosh arcsin arcsinh arctan arctan2 arctanh bfloat16 bool clone contiguous copy detach divide double
+    expand_as fill fix float floor_divide full_like greater greater_equal half hardswish int isclose less less_equal logsigmoid long multiply
+    negative not_equal ones_like real reshape_as softsign subtract tanhshrink to type type_as view_as zero zeros_like""".split())
+
+@lru_cache
+def _is_pointwise(nm):
+    "Is each number of the result computed from the numbers at its place? PyTorch marks such operations, except names like those in `_ALSO`"
+    name = nm[:-1] if nm.endswith('_') and not nm.endswith('__') else nm
+    found = getattr(torch.ops.aten, name, None)
+    return name in _ALSO or (found is not None and any(torch.Tag.pointwise in getattr(found, o).tags for o in found.overloads()))
+
 @lru_cache
 def _ops(nm):
     fs = [f for o in (torch, Tensor, torch.nn.functional) if callable(f := getattr(o, nm, None))]
@@ -145,6 +156,7 @@ def _on_lists(nm, *args, **kwargs):
         with suppress(TypeError): # It has fewer arguments, such as no `decimals` of `round`
             res,done = fast(*[getattr(o, 'ts', o) for o in _shared(nm, args)], **kwargs),True
     if not done:
+        if not _is_pointwise(nm): raise unavailable(f'`{nm}`') # Large tensors are processed in pieces
         res = [_call(nm, *[_nth(o, i) for o in args], **{k: _nth(o, i) for k,o in kwargs.items()}) for i in range(len(lists[0].ts))]
         if any(not isinstance(o, Tensor) or 0<o.numel()<t.numel() for o,t in zip(res, lists[0].ts)): raise unavailable(f'`{nm}`')
     if writes: return args[0]
@@ -189,6 +201,17 @@ def _shared(nm, args):
     if nm.rstrip('_') not in ('add', 'mul', 'div') or t.device.type!='cpu' or not t.is_floating_point(): return args
     return [torch.tensor(o, dtype=t.dtype, device='cpu') if isinstance(o, (int, float)) else o for o in args]
 
+# %% ../../nbs/core/02_engine.ipynb #c4be1a06
+def _versions(args): return [o._version for o in args if isinstance(o, Tensor) and not o.is_inference()]
+
+def _run_each(f, args, kwargs):
+    "The result of `f`, where a number is a tensor of the dtype of the first of `args`"
+    before,res = _versions(args),f(*args, **kwargs)
+    if _versions(args)!=before: raise TypeError(f'{f.__name__} is marked `each` and wrote into an argument; it must return a new tensor')
+    if isinstance(res, Tensor): return res
+    if isinstance(res, (int, float, np.number)): return first(args, risinstance(Tensor)).new_tensor(res)
+    raise TypeError(f'{f.__name__} is marked `each` and returned {type(res).__name__}; it must return a tensor or a number')
+
 # %% ../../nbs/core/02_engine.ipynb #c4be1a07
 LARGEST_STACKED = 64*64 # Most numbers in a tensor for which a stack is faster on a CPU
 LARGEST_STACK = 2**24 # Most numbers in a stack
@@ -201,16 +224,16 @@ def call_each(
     "The results of all calls of `f`; tensors of one shape are stacked into one call if `f` accepts that and it is faster"
     def form(i): return *((o.shape, o.dtype) if isinstance(o, Tensor) else repr(o) for o in calls[i]),repr(kwargs[i])
     on_cpu = f.batched and first(calls[0], risinstance(Tensor)).device.type=='cpu'
-    if not f.batched or (on_cpu and f.batched=='gpu'): return [f(*args, **kws) for args,kws in zip(calls, kwargs)]
+    if not f.batched or (on_cpu and f.batched=='gpu'): return [_run_each(f, *o) for o in zip(calls, kwargs)]
     res,sizes = {},[max(o.numel() for o in args if isinstance(o, Tensor)) for args in calls]
     small = [0<n<=(LARGEST_STACKED if on_cpu else LARGEST_STACK) for n in sizes]
     alike = groupby([i for i,o in enumerate(small) if o], form).values() # Forms are not compared where nothing would be stacked
     stacks = [o for same in alike for o in chunked(same, LARGEST_STACK//sizes[same[0]])]
     for some in [*stacks, *([i] for i,o in enumerate(small) if not o)]:
         i,kws = some[0],kwargs[some[0]]
-        if len(some)==1: res[i] = f(*calls[i], **kws)
-        else: res |= zip(some, f(*[torch.stack(os) if isinstance(os[0], Tensor) else os[0]
-            for os in zip(*[calls[i] for i in some])], lead=1, **kws))
+        if len(some)==1: res[i] = _run_each(f, calls[i], kws)
+        else: res |= zip(some, _run_each(f, [torch.stack(os) if isinstance(os[0], Tensor) else os[0]
+            for os in zip(*[calls[i] for i in some])], dict(kws, lead=1)))
     return [res[i] for i in range(len(calls))]
 
 # %% ../../nbs/core/02_engine.ipynb #fed13bea

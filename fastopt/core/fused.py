@@ -62,13 +62,13 @@ def launcher_for(device):
 # %% ../../nbs/core/04_fused.ipynb #fe36bc75
 def is_per_row(r, p):
     "Can the tensor `r` be read by row of the weight `p`, because it has one number or one number per row?"
-    return r.numel()<=1 or r.shape==p.shape[:1]+(1,)*(p.ndim-1)
+    return r.numel()==1 or r.shape==p.shape[:1]+(1,)*(p.ndim-1)
 
 def as_kernel_column(ts, b, dtype):
     "Function results or state `ts` as kernels read them: (True, as they are) if by row, otherwise (False, expanded to the weights' shapes)"
     smaller = any(t.numel()<p.numel() for t,p in zip(ts, b.ps)) # Otherwise each row has one number, and reading by row is slower
-    if smaller and all(map(is_per_row, ts, b.ps)): return True,[t.to(dtype).contiguous() for t in ts]
-    def fits(t, p): return t.dtype==dtype and t.shape==p.shape and t.stride()==p.stride()
+    if smaller and all(map(is_per_row, ts, b.ps)): return True,[t.to(p.device, dtype).contiguous() for t,p in zip(ts, b.ps)]
+    def fits(t, p): return (t.dtype, t.device, t.layout, t.shape)==(dtype, p.device, torch.strided, p.shape) and t.stride()==p.stride()
     return False,[t if fits(t, p) else torch.empty_like(p, dtype=dtype).copy_(t) for t,p in zip(ts, b.ps)]
 
 # %% ../../nbs/core/04_fused.ipynb #646973e9

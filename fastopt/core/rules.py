@@ -18,12 +18,12 @@ from math import inf, isfinite, isnan, nan, sqrt
 from numbers import Real as AnyReal
 from re import fullmatch
 from tokenize import TokenError
-from types import CodeType
+from types import CellType, CodeType, FunctionType
 from typing import NamedTuple
 import torch
 from fastcore.basics import first, patch
 from fastcore.docments import docments
-from ..names import unknown_name
+from ..names import unknown_name, unwrap_partial
 
 # %% ../../nbs/core/00_rules.ipynb #cde6e3a2
 def as_number(x):
@@ -608,12 +608,23 @@ def _names(code):
     "The names used in the code object `code` and in the functions that it defines"
     return {*code.co_names}.union(*[_names(o) for o in code.co_consts if isinstance(o, CodeType)])
 
-def _whole(f):
-    "What the function `f`, and the functions that it names, need whole: a set of 'row' and 'tensor'"
-    f = getattr(f, 'f', f)
+_THEIRS = 'torch', 'fastcore', 'fastai', 'numpy', 'scipy' # Libraries whose functions call none that are marked
+
+def _reached(f):
+    "What the function `f` may call: what its names mean globally and in modules and objects, its closure and its default values"
+    names,space = {*_names(f.__code__), '__call__'},f.__globals__
+    found = [space[o] for o in names if o in space] + [o.cell_contents for o in f.__closure__ or () if o!=CellType()]
+    found += [*(f.__defaults__ or ()), *(f.__kwdefaults__ or {}).values()]
+    inside = [inspect.getattr_static(o, k, None) for o in found if not isinstance(o, FunctionType) for k in names]
+    return [getattr(o, '__func__', o) for o in (*found, *inside)] # Without the object of a method
+
+def _whole(f, seen=None):
+    "What the function `f`, and the functions that it reaches, need whole: a set of 'row' and 'tensor'"
+    f,seen = unwrap_partial(getattr(f, 'f', f)),set() if seen is None else seen
     if known := getattr(f, 'whole', None): return {known}
-    if not hasattr(f, '__code__') or (f.__module__ or '').split('.')[0] in ('torch', 'fastcore'): return set()
-    return set().union(*[_whole(o) for o in map(f.__globals__.get, _names(f.__code__)) if callable(o) and o is not f])
+    if not isinstance(f, FunctionType) or f in seen or (f.__module__ or '').split('.')[0] in _THEIRS: return set()
+    seen.add(f)
+    return set().union(*[_whole(o, seen) for o in _reached(f) if callable(o)])
 
 # %% ../../nbs/core/00_rules.ipynb #3ff29877
 @patch(as_prop=True)
