@@ -110,8 +110,8 @@ def _result(ts, pool, args):
 
 # %% ../../nbs/core/02_engine.ipynb #39735d26
 _ALSO = frozenset("""absolute arccos arccosh arcsin arcsinh arctan arctan2 arctanh bfloat16 bool clone contiguous copy detach divide double
-    expand_as fill fix float floor_divide full_like greater greater_equal half hardswish int isclose less less_equal logsigmoid long multiply
-    negative not_equal ones_like real reshape_as softsign subtract tanhshrink to type type_as view_as zero zeros_like""".split())
+    expand_as fill fix float floor_divide full_like greater greater_equal half hardswish int isclose less less_equal logsigmoid long
+    multiply negative not_equal ones_like real reshape_as softsign subtract tanhshrink to type type_as view_as zero zeros_like""".split())
 
 @lru_cache
 def _is_pointwise(nm):

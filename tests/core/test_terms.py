@@ -34,14 +34,15 @@ def weighed(x, y, k=1.): return x.flatten().cumsum(0).view(x.shape)*y*k
 def total(x): return x.sum()
 
 # An operation with more arguments than those of a kernel, arguments by name, `out`, views, copies, and writes to results of one's own
-ALLOWED = '''u.round(); torch.round(u*7)/7; u.round(decimals=1); torch.round(u, decimals=1); u.trunc(); u.floor(); F.celu(u); F.relu(u - 0.3)
-    torch.div(u, 0.3, rounding_mode="floor"); u.div(0.3, rounding_mode="trunc")
+ALLOWED = '''u.round(); torch.round(u*7)/7; u.round(decimals=1); torch.round(u, decimals=1); u.trunc(); u.floor(); F.celu(u)
+    F.relu(u - 0.3); torch.div(u, 0.3, rounding_mode="floor"); u.div(0.3, rounding_mode="trunc")
     u.pow(exponent=2); u.div(other=2.); torch.sub(u, m, alpha=2); u.add(m, alpha=0.5); torch.add(u, other=m); u.where(u > m, m)
     u.where(u > m, 0.); torch.where(u > m, u, m); torch.where(condition=u > m, input=u, other=m); u.clamp(max=0.3); u.clamp(None, 0.3)
     torch.clamp(u, min=m); u.masked_fill(u > m, 0.); +u; -u; abs(u - m); 2**u; u//0.3; u%0.3; ~(u > m)*u; (u > m)*u; u.lerp(m, m)
     torch.lerp(u, m, weight=0.3); weighed(u, y=m); weighed(x=u, y=m); weighed(y=m, x=u, k=2.); weighed(m, k=u, y=2.); u/total(x=m)'''
-WRITES = '''torch.div(u, 0.5, out=m); torch.pow(u, 0.5, out=m); torch.square(u, out=m); torch.clamp(u, 0.2, 0.5, out=m); torch.add(u, m, out=m)
-    m.add_(u); m.mul_(u).sub_(w); m.copy_(u); m.fill_(0.5); m.zero_(); m.clamp_(0.2, 0.5); m.round_(decimals=1); m.lerp_(u, 0.3); m.abs_()
+WRITES = '''torch.div(u, 0.5, out=m); torch.pow(u, 0.5, out=m); torch.square(u, out=m); torch.clamp(u, 0.2, 0.5, out=m)
+    torch.add(u, m, out=m); m.add_(u); m.mul_(u).sub_(w); m.copy_(u); m.fill_(0.5); m.zero_(); m.clamp_(0.2, 0.5); m.round_(decimals=1)
+    m.lerp_(u, 0.3); m.abs_()
     m.where(u > w, u); m.pow_(2); m.div_(2.); m.div_(0.3, rounding_mode="floor"); F.relu(m, inplace=True); m.masked_fill_(u > m, 0.1)'''
 STATEMENTS = ['v = m.clone(); m.add_(u); return u*v', 'v = m.detach(); m.add_(u); return u*v', 'v = +m; m.add_(u); return u*v',
     'v = m*1; m.add_(u); return u*v', 'v = m; v.add_(u); return m*u', 'v = m.abs(); m.neg_(); return u*v*m', 'm += u; m *= 0.5; return m',
@@ -183,8 +184,8 @@ def test_operations_that_need_a_whole_tensor_must_be_marked(body, how):
         trained(Rule(term(written(f'return {body}')), descend, lr=0.1), how, shapes=[(4, 5)])
 
 # Numbers at random or from memory that nobody has written to, and functions that change more than a tensor
-OTHER = ('rand normal dropout binomial bernoulli poisson multinomial exponential cauchy geometric empty resize set_ dlpack storage share pin_memory '
-    'hook backward seed rrelu gumbel fractional compile record wait fork import typename').split()
+OTHER = ('rand normal dropout binomial bernoulli poisson multinomial exponential cauchy geometric empty resize set_ dlpack storage share '
+    'pin_memory hook backward seed rrelu gumbel fractional compile record wait fork import typename').split()
 HOMES = {'u.{}({})': torch.Tensor, 'torch.{}(u, {})': torch, 'F.{}(u, {})': F}
 
 @pytest.mark.long
