@@ -127,7 +127,7 @@ def _ops(nm):
     return fs
 
 def _call(nm, *args, **kwargs):
-    "Run the operation `nm` of the first of PyTorch's namespaces in which it has such arguments: `flip(0)` is only a method"
+    "Run the operation `nm` of the first of PyTorch's namespaces in which it has such arguments, as `relu` has `inplace` in one"
     why = None
     for f in _ops(nm):
         try: return f(*args, **kwargs)
