@@ -12,11 +12,14 @@ from rules_under_test import SOME, far, trained
 pytestmark = pytest.mark.filterwarnings("ignore")
 SHAPES = (3,), (4, 5), (4, 5), (2, 3, 2), ()
 
-def written(body):
-    "A function of an update and of states `m` and `w` with the `body`"
-    space = dict(torch=torch, F=F, ema_=ema_, weighed=weighed, total=total, __name__='of_a_user')
-    exec(f'def f(u, m, w):\n    ema_(m, u, 0.9)\n    {body}\n', space)
+def defined(parameters, body):
+    "The function `f` of `parameters` with the `body`, as a user would write it"
+    space = dict(torch=torch, np=np, math=math, F=F, ema_=ema_, cond=cond, larger=larger, weighed=weighed, total=total,
+        __name__='of_a_user')
+    exec(f'def f({parameters}):\n    {body}\n', space)
     return space['f']
+
+def written(body): return defined('u, m, w', f'ema_(m, u, 0.9)\n    {body}')
 
 def moved(*fs, how='eager', steps=2):
     "All weights after some steps of a rule whose terms are the functions `fs`"
@@ -70,9 +73,7 @@ BEFORE = dict(gradient=[], state=[lambda u, m: ema_(m, u, 0.9)], result=[lambda 
 @pytest.mark.parametrize('body', READ_ONLY)
 def test_no_engine_writes_to_the_update(body, before, how):
     "Whether it is the gradient, the state of another term or a result"
-    space = dict(torch=torch, F=F)
-    exec(f'def f(u, w):\n    {body}\n', space)
-    with pytest.raises(TypeError, match='may only read'): moved(*BEFORE[before], space['f'], how=how)
+    with pytest.raises(TypeError, match='may only read'): moved(*BEFORE[before], defined('u, w', body), how=how)
 
 @pytest.mark.parametrize('how', ['foreach', 'fused'])
 def test_a_tensor_that_a_marked_function_takes_only_by_name_is_refused(how):
@@ -87,16 +88,11 @@ RETURNED = dict(number='return x.sum().item()', whole_number='return x.numel()',
 REFUSED = dict(nothing='return None', two='return x.max(), x.min()', empty='return x.new_zeros(0)', written='x.mul_(2); return x',
     array='return x.numpy()', meta='return x.to("meta")', larger='return x.expand(2, *x.shape)', raised='raise ValueError("no")')
 
-def marked(body):
-    space = dict(torch=torch)
-    exec(f'def f(x):\n    {body}\n', space)
-    return each(space['f'])
-
 @pytest.mark.parametrize('kind', [*RETURNED, *REFUSED])
 @pytest.mark.parametrize('how', ['foreach', 'fused'])
 def test_what_a_marked_function_returns_is_used_as_by_eager_or_refused(kind, how):
     "In particular no kernel reads where there is nothing, or on another device"
-    f = marked({**RETURNED, **REFUSED}[kind])
+    f = each(defined('x', {**RETURNED, **REFUSED}[kind]))
     def use(u, m): return u*f(ema_(m, u, 0.9)) + f(u)
     def after(how): return trained(Rule(term(use), descend, lr=0.1), how, shapes=SOME)
     if kind in RETURNED: assert far(after(how), after('eager')) < 1e-5
@@ -127,17 +123,15 @@ NUMBERS = """math.sqrt(step); step**0.5; max(a, 0.3); min(1., step/4); a if step
 @pytest.mark.parametrize('text', [o.strip() for o in NUMBERS.replace('\n', ';').split(';')])
 def test_numbers_that_move_are_those_of_the_step(text):
     "Twelve steps, with other hypers at each: recordings of a term are used again only where they hold"
-    space = dict(torch=torch, np=np, math=math, ema_=ema_, cond=cond, larger=larger, __name__='of_a_user')
-    exec(f'def f(u, m, *, a=0.5, b=0.3, step):\n    ema_(m, u, 0.9)\n    return u*({text})\n', space)
+    f = defined('u, m, *, a=0.5, b=0.3, step', f'ema_(m, u, 0.9)\n    return u*({text})')
     def schedule(t): return dict(lr=0.1/(t+1), a=(0.5, 0.2, 0.7, 0.31)[t%4], b=(0.3, 0.9, 0.1)[t%3])
-    def after(how): return trained(Rule(term(space['f']), descend, lr=0.1), how, steps=12, schedule=schedule, shapes=SOME)
+    def after(how): return trained(Rule(term(f), descend, lr=0.1), how, steps=12, schedule=schedule, shapes=SOME)
     want = after('eager')
     for how in ('foreach', 'fused'): assert far(after(how), want)<1e-5, how
 
 def test_a_type_that_is_matched_is_that_of_the_number():
-    space = {}
-    exec('def f(u, *, a=0.5):\n    match a:\n        case float(): return u\n        case _: return u*99.\n', space)
-    rule = Rule(term(space['f']), descend, lr=0.1)
+    f = defined('u, *, a=0.5', 'match a:\n        case float(): return u\n        case _: return u*99.')
+    rule = Rule(term(f), descend, lr=0.1)
     assert far(trained(rule, 'fused', shapes=SOME), trained(rule, 'eager', shapes=SOME))<1e-6
 
 class Norms:
