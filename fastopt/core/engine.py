@@ -6,11 +6,11 @@ Docs: https://fastopt.github.io/fastopt/core/engine.html.md"""
 
 # %% auto #0
 __all__ = ['LARGEST_STACKED', 'LARGEST_STACK', 'LOWP', 'DROP', 'TRAINED', 'DITHERED', 'PIECE', 'engines', 'AUTOCAST',
-           'unavailable', 'StandIn', 'Pool', 'TensorList', 'call_each', 'compute_dtype', 'write_back', 'dither_seed',
-           'dither_flat', 'dither', 'state_seed', 'same_objects', 'Batch', 'copied', 'Part', 'run_together',
-           'cast_answers', 'run_to_end', 'by_set', 'eager', 'on_lists', 'describe_weight', 'refuse_weight',
-           'refuse_memory', 'refuse_sharded', 'is_counter', 'refuse_state', 'Engine', 'Sorting', 'capturing',
-           'makes_step']
+           'unavailable', 'StandIn', 'Pool', 'TensorList', 'plain_name', 'call_each', 'compute_dtype', 'write_back',
+           'dither_seed', 'dither_flat', 'dither', 'state_seed', 'same_objects', 'Batch', 'copied', 'Part',
+           'run_together', 'cast_answers', 'run_to_end', 'by_set', 'eager', 'on_lists', 'describe_weight',
+           'refuse_weight', 'refuse_memory', 'refuse_sharded', 'is_counter', 'refuse_state', 'Engine', 'Sorting',
+           'capturing', 'makes_step']
 
 # %% ../../nbs/core/02_engine.ipynb #81d899f6
 from contextlib import ExitStack, suppress
@@ -99,6 +99,10 @@ class TensorList(StandIn):
     def __rtruediv__(self, o): return _on_lists('reciprocal', self) * o
 
 # %% ../../nbs/core/02_engine.ipynb #c5528bee
+def plain_name(nm):
+    "The name of the operation `nm` without the `_` of an operation in place"
+    return nm[:-1] if nm.endswith('_') and not nm.endswith('__') else nm
+
 def _nth(o, i): return o.ts[i] if isinstance(o, TensorList) else o
 
 def _result(ts, pool, args):
@@ -116,7 +120,7 @@ _ALSO = frozenset("""absolute arccos arccosh arcsin arcsinh arctan arctan2 arcta
 @lru_cache
 def _is_pointwise(nm):
     "Is each number of the result computed from the numbers at its place? PyTorch marks such operations, except names like those in `_ALSO`"
-    name = nm[:-1] if nm.endswith('_') and not nm.endswith('__') else nm
+    name = plain_name(nm)
     found = getattr(torch.ops.aten, name, None)
     return name in _ALSO or (found is not None and any(torch.Tag.pointwise in getattr(found, o).tags for o in found.overloads()))
 
@@ -141,7 +145,7 @@ def _same_memory(xs, ys):
 
 def _on_lists(nm, *args, **kwargs):
     "Run the operation `nm` on lists, with `torch._foreach_{nm}` if that accepts the arguments, otherwise tensor by tensor"
-    writes = nm.endswith('_') and not nm.endswith('__')
+    writes = plain_name(nm)!=nm
     target = kwargs.get('out', args[0] if args and (writes or kwargs.get('inplace')) else None)
     if not getattr(target, 'own', True):
         raise TypeError(f'{nm} would write into a tensor that a term may only read; a term may write only to its own state')

@@ -18,7 +18,7 @@ from inspect import signature
 from math import inf, isfinite, sqrt
 from types import CodeType, FunctionType, ModuleType
 from fastcore.basics import AttrDict, first, groupby, patch
-from .engine import StandIn, dither_seed, write_back, state_seed, unavailable
+from .engine import StandIn, dither_seed, plain_name, state_seed, unavailable, write_back
 from .rules import Term, cond, mean, norm, row_mean
 
 # %% ../../nbs/core/03_program.ipynb #5b8e0c62
@@ -181,7 +181,7 @@ def _record(nm, *args, out=None, **kwargs):
     s = (args[0] if args and isinstance(args[0], SymbolicTensor)
         else first([o for o in (*args, *kwargs.values()) if isinstance(o, SymbolicTensor)]))
     if s is None: raise unavailable(f'`{nm}`') # The symbols were in a list, as for `torch.stack`
-    name = nm[:-1] if nm.endswith('_') and not nm.endswith('__') else nm
+    name = plain_name(nm)
     op = ALIAS.get(name, name)
     if (new := _compose(s, op, args, kwargs)) is None: raise NotImplementedError(
         f"No kernel for {nm!r}({', '.join(kwargs)}) of {len(args)} arguments; use how='foreach', or an operation among {', '.join(OPS)}")
