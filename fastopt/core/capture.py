@@ -16,12 +16,13 @@ from .backends.triton import on_device, put, send, triton_build
 from .engine import Engine, capturing, describe_weight, run_to_end, run_together
 from .fused import Plan, launcher_for
 from .memory import is_dense, is_plain
-from .program import COMPARED, POWERS, Program, SymbolicTensor, record
+from .program import COMPARED, POWERS, Program, SymbolicTensor, asks_for_types, record
+from .rules import reachable
 
 # %% ../../nbs/core/10_capture.ipynb #7deb8794
-def _unknown(self, *args): raise NotImplementedError(
-    "the value of a number is needed (by `if`, `min`, `int` or a function of `math`), but a replayed graph runs no Python; "
+_NEEDED = ("the value of a number is needed (by `if`, `min`, `int` or a function of `math`), but a replayed graph runs no Python; "
     "use `cond(…)` and `root(…)` of fastopt.core.rules, or leave `capturable` off")
+def _unknown(self, *args): raise NotImplementedError(_NEEDED)
 
 class SymbolicNumber:
     "A symbol for a number that the GPU computes: node `i` of the `numbers` of `prog`, of the `kind` 'float', 'whole' or 'truth'"
@@ -30,6 +31,10 @@ class SymbolicNumber:
     def __torch_function__(cls, f, types, args=(), kwargs=None): return NotImplemented # The symbol beside it records the operation
     def root(self): return self.prog.compute('root', self)
     sqrt = root
+    def __getattr__(self, nm):
+        if nm.startswith('__'): raise AttributeError(nm) # NumPy asks for these before it does arithmetic
+        _unknown(self)
+    def __pos__(self): return self
     def __neg__(self): return self.prog.compute('neg', self)
     def __abs__(self): return self.prog.compute('abs', self)
     def __pow__(self, o):
@@ -48,8 +53,8 @@ def _operator(nm, op):
 
 for _nm in [*COMPARED, *'add sub mul mod and or xor lshift rshift'.split()]: _operator(_nm, _nm)
 for _nm in dict(truediv='div', floordiv='floordiv').items(): _operator(*_nm)
-for _nm in 'bool float int index round trunc floor ceil len iter'.split(): setattr(SymbolicNumber, f'__{_nm}__', _unknown)
-SymbolicNumber.__hash__ = object.__hash__
+for _nm in 'bool float int index round trunc floor ceil len iter divmod rdivmod'.split(): setattr(SymbolicNumber, f'__{_nm}__', _unknown)
+for _nm in 'hash str format'.split(): setattr(SymbolicNumber, f'__{_nm}__', _unknown) # As a key or a text, a symbol would equal no number
 
 # %% ../../nbs/core/10_capture.ipynb #88c27749
 @patch
@@ -98,6 +103,8 @@ class CapturableProgram(Program):
         "Record the operation `op` on numbers, and return the symbol of its result"
         args = list(map(self.number, args))
         kinds = {o.kind for o in (args[1:] if op=='where' else args)}
+        if op in ('mod', 'floordiv') and 'float' in kinds: raise NotImplementedError(
+            "`%` and `//` of numbers that are not whole would be rounded otherwise than in Python; leave `capturable` off")
         kind = ('truth' if op in COMPARED or (op in ('and', 'or', 'xor') and kinds=={'truth'}) else
             'float' if op in ('div', 'pow', 'root') or 'float' in kinds else 'whole')
         return self._node(op, kind, *[(o.i, o.kind) for o in args])
@@ -134,7 +141,11 @@ def value(at, wide):
     return x + tl.load(a.to(tl.pointer_type(tl.float32)), w == 0, 0.).to(tl.float64)
 
 @triton.jit
-def power(x, y): return tl.where(y == 0, 1., tl.exp(y * tl.log(x)))
+def power(x, y):
+    res = tl.where(y == 0, 1., tl.exp(y * tl.log(tl.abs(x))))
+    half = y * 0.5
+    odd = tl.where(tl.floor(half) == half, res, -res)
+    return tl.where(x < 0, tl.where(tl.floor(y) == y, odd, float('nan')), res)
 
 @triton.jit
 def remainder(x, y): return (x % y + y) % y
@@ -143,12 +154,9 @@ _KINDS = dict(float='tl.float64', whole='tl.int64', truth='tl.int1')
 _SIGNS = dict(add='+', sub='-', mul='*', div='/', lt='<', le='<=', gt='>', ge='>=', eq='==', ne='!=', lshift='<<', rshift='>>',
     xor='^', **{'and':'&', 'or':'|'})
 
-def _spelt(op, kind, args):
-    "The Triton text of the operation `op` on `args`, texts of numbers of one kind; the result is of `kind`"
+def _spelt(op, args):
+    "The Triton text of the operation `op` on `args`, texts of numbers of one kind"
     if op in _SIGNS: return f'{args[0]} {_SIGNS[op]} {args[1]}'
-    if op in ('mod', 'floordiv') and kind=='float':
-        n = f'tl.floor({args[0]} / {args[1]})'
-        return n if op=='floordiv' else f'{args[0]} - {n}*{args[1]}'
     if op=='floordiv': return f'({args[0]} - remainder({args[0]}, {args[1]})) // {args[1]}'
     form = dict(mod='remainder({}, {})', pow='power({}, {})', root='tl.sqrt({})', neg='-{}', abs='tl.abs({})', where='tl.where({}, {}, {})')
     return form[op].format(*args)
@@ -173,8 +181,8 @@ def numbers_source(
         kinds = {kind, *(k for _,k in args)}
         of = 'float' if 'float' in kinds else 'truth' if kinds=={'truth'} else 'whole'
         def text(i, k, of): return f'n{i}' if k==of else f'n{i}.to({_KINDS[of]})'
-        if op=='where': return _spelt(op, kind, [f'n{args[0][0]} != 0', *(text(*o, kind) for o in args[1:])])
-        return _spelt(op, kind, [text(*o, of) for o in args])
+        if op=='where': return _spelt(op, [f'n{args[0][0]} != 0', *(text(*o, kind) for o in args[1:])])
+        return _spelt(op, [text(*o, of) for o in args])
     L += [f'    n{i} = {write(*o)}' for o,i in prog.numbers.items()]
     L += [f'    tl.store(numbers + s*{len(prog.consts)} + {c[1:]}, n{i}.to(tl.float64))' for i,c in prog.cells.items()]
     return '\n'.join([*L, ''])
@@ -271,9 +279,14 @@ def program(self:Engine, p, how='plain', low=(), scaled=False):
     hyper = {**self.rule.hyper_of(p, {**self.options, **stand_ins}), 'step': prog.given('step', True)}
     if 'wd' in hyper: hyper['wd'] = hyper['wd']*prog.given('do_wd')
     try:
+        if f := first(o for t in rule.terms for o in reachable(t) if asks_for_types(o)): raise NotImplementedError(
+            f"{f.__name__} asks for the type or the attributes of a value, but it is run on symbols for numbers; leave `capturable` off")
         record(rule, hyper, how, prog.sums, low, prog)
         for knobs in prog.questions.values(): list(map(prog.extra, knobs.values()))
-    except NotImplementedError as e: raise NotImplementedError(f'{self.rule.__name__}: capturable=True is not supported: {e}') from None
+    except Exception as e:
+        if 'SymbolicNumber' in str(e): e = NotImplementedError(_NEEDED) # A function of PyTorch or NumPy refused it
+        if not isinstance(e, NotImplementedError): raise
+        raise NotImplementedError(f'{self.rule.__name__}: capturable=True is not supported: {e}') from None
     self.programs[key] = prog
     return prog
 

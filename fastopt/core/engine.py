@@ -49,12 +49,14 @@ class StandIn:
     def __neg__(self): return self.do('neg', self)
     def __abs__(self): return self.do('abs', self)
     def __invert__(self): return self.do('bitwise_not', self)
-    def __rpow__(self, o): return self.do('pow', o, self)
 
 # %% ../../nbs/core/02_engine.ipynb #c0f3a9d2
+def _number(o): return o.item() if isinstance(o, np.ndarray) and not o.ndim else o # `np.where` of numbers returns an array
+
 def _operator(nm, op):
-    setattr(StandIn, f'__{nm}__', lambda self, o: self.do(op, self, o))
-    if hasattr(Tensor, f'__i{nm}__'): setattr(StandIn, f'__i{nm}__', lambda self, o: self.do(op + '_'*self.own, self, o))
+    setattr(StandIn, f'__{nm}__', lambda self, o: self.do(op, self, _number(o)))
+    if hasattr(Tensor, f'__r{nm}__'): setattr(StandIn, f'__r{nm}__', lambda self, o: self.do(op, _number(o), self))
+    if hasattr(Tensor, f'__i{nm}__'): setattr(StandIn, f'__i{nm}__', lambda self, o: self.do(op + '_'*self.own, self, _number(o)))
 
 def _refused(nm, what):
     def f(self, *args): raise unavailable(what)

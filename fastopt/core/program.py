@@ -6,8 +6,8 @@ Docs: https://fastopt.github.io/fastopt/core/program.html.md"""
 
 # %% auto #0
 __all__ = ['COMPARED', 'SUMS', 'BARRIERS', 'COLUMN_OPS', 'OPS', 'ALIAS', 'COMPOSED', 'POWERS', 'SUMMED_IN_KERNELS', 'Untraceable',
-           'Trace', 'TracedNumber', 'Program', 'SymbolicTensor', 'record', 'find_reads', 'Recorder', 'record_sets',
-           'step_programs', 'Phase', 'node_needs', 'split_phases']
+           'Trace', 'TracedNumber', 'Program', 'SymbolicTensor', 'record', 'asks_for_types', 'find_reads', 'Recorder',
+           'record_sets', 'step_programs', 'Phase', 'node_needs', 'split_phases']
 
 # %% ../../nbs/core/03_program.ipynb #b50177ef
 import numpy as np, operator, torch
@@ -39,7 +39,8 @@ class Trace:
         return name
     def text(self, o):
         "Return an expression for `o`, a traced or plain number, or another constant"
-        return o.name if isinstance(o, TracedNumber) else repr(o) if type(o) in (int, float) and isfinite(o) else self.constant(o)
+        if isinstance(o, TracedNumber): return o.name
+        return f'({o!r})' if type(o) in (int, float) and isfinite(o) else self.constant(o) # -1 ** x is -(1**x), and (-1)**x is not
     def guard(self, name, f, answer):
         "Add a line that stops with `None` unless the function `f` returns `answer` for the number `name`"
         if (name, f) in self.guarded: return
@@ -65,6 +66,7 @@ class TracedNumber:
         return res
     def __repr__(self): return self.answer()
     def root(self): return self.trace.number(sqrt(self.x), f'{self.trace.constant(sqrt)}({self.name})')
+    def __pos__(self): return self.trace.number(+self.x, f'+{self.name}')
     def __neg__(self): return self.trace.number(-self.x, f'-{self.name}')
     def __abs__(self): return self.trace.number(abs(self.x), f'abs({self.name})')
     def __round__(self, *digits):
@@ -264,8 +266,6 @@ def record(
 _TRUSTED = ('fastopt', 'torch', 'numpy', 'math', 'operator', 'functools', 'itertools', 'fastcore', 'builtins')
 _UNSEEN = {'IMPORT_NAME', 'STORE_GLOBAL', 'STORE_DEREF', 'STORE_ATTR', 'STORE_SUBSCR', 'DELETE_SUBSCR'} # What a function does elsewhere
 _EFFECTS = {'print', 'input', 'open', 'eval', 'exec', 'globals', 'vars', 'next', 'setattr', '__import__'}
-_TYPES = {'isinstance', 'issubclass', 'type', '__class__', 'isscalar'} # They would see that a traced number is no float
-
 
 def _package(o): return (getattr(o, '__module__', None) or '').partition('.')[0]
 
@@ -275,6 +275,14 @@ def _code_of(f):
     return codes
 
 def _is_constant(o): return o is None or type(o) in (int, float, bool, str, torch.dtype) or (type(o) is tuple and all(map(_is_constant, o)))
+
+# %% ../../nbs/core/03_program.ipynb #2c9d8e15
+_TYPES = {'isinstance', 'issubclass', 'type', '__class__', 'isscalar', 'hasattr', 'getattr'}
+
+def asks_for_types(f):
+    "Does the function `f` of a user ask for the type or the attributes of a value, or match it with a pattern?"
+    codes = [] if _package(f)=='fastopt' else _code_of(f)
+    return any(_TYPES.intersection(c.co_names) or any(o.opname.startswith('MATCH') for o in get_instructions(c)) for c in codes)
 
 # %% ../../nbs/core/03_program.ipynb #aef7c1c5
 def _follow_value(o, seen):
@@ -291,8 +299,8 @@ def _follow_code(f, seen):
     seen.add(f)
     codes,space = _code_of(f),f.__globals__
     names = {n for c in codes for n in c.co_names}
-    if names & (_EFFECTS|_TYPES) or any(n.startswith('rand') or n=='item' for n in names): raise Untraceable
-    if any(o.opname in _UNSEEN or o.opname.startswith('MATCH') for c in codes for o in get_instructions(c)): raise Untraceable
+    if names & _EFFECTS or any(n.startswith('rand') or n=='item' for n in names) or asks_for_types(f): raise Untraceable
+    if any(o.opname in _UNSEEN for c in codes for o in get_instructions(c)): raise Untraceable
     found = [(partial(space.get, n), space[n]) for n in names if n in space]
     found += [(partial(getattr, c, 'cell_contents', None), c.cell_contents) for c in f.__closure__ or ()]
     return found + [r for _,v in found for r in _follow_value(v, seen)]

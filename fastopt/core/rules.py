@@ -9,7 +9,7 @@ __all__ = ['Finite', 'NonNeg', 'Pos', 'Unit', 'Share', 'Count', 'Steps', 'Flag',
            'as_number', 'Range', 'OneOf', 'Whole', 'zeros', 'clone', 'Borrowed', 'Memo', 'Across', 'Term', 'term',
            'decay', 'shrink', 'descend', 'maximize', 'LazyDoc', 'Rule', 'Question', 'Route', 'matrices', 'route',
            'ema_', 'ema_sqr_', 'unbias', 'unbias_root', 'at_least', 'root', 'cond', 'larger', 'smaller', 'waits',
-           'number_of', 'each', 'norm', 'mean', 'row_mean']
+           'number_of', 'each', 'norm', 'mean', 'row_mean', 'reachable']
 
 # %% ../../nbs/core/00_rules.ipynb #0ad06cd8
 import inspect, sys
@@ -618,13 +618,19 @@ def _reached(f):
     inside = [inspect.getattr_static(o, k, None) for o in found if not isinstance(o, FunctionType) for k in names]
     return [getattr(o, '__func__', o) for o in (*found, *inside)] # Without the object of a method
 
-def _whole(f, seen=None):
-    "What the function `f`, and the functions that it reaches, need whole: a set of 'row' and 'tensor'"
+# %% ../../nbs/core/00_rules.ipynb #5a0cb6d3
+def reachable(f, seen=None):
+    "The set of the term or function `f` and what it may call, without what libraries and functions marked `each` call"
     f,seen = unwrap_partial(getattr(f, 'f', f)),set() if seen is None else seen
-    if known := getattr(f, 'whole', None): return {known}
-    if not isinstance(f, FunctionType) or f in seen or (f.__module__ or '').split('.')[0] in _THEIRS: return set()
+    marked = hasattr(f, 'whole')
+    if not isinstance(f, FunctionType) or f in seen or not marked and (f.__module__ or '').split('.')[0] in _THEIRS: return seen
     seen.add(f)
-    return set().union(*[_whole(o, seen) for o in _reached(f) if callable(o)])
+    for o in () if marked else filter(callable, _reached(f)): reachable(o, seen)
+    return seen
+
+def _whole(f):
+    "What the term `f`, and the functions that it reaches, need whole: a set of 'row' and 'tensor'"
+    return {o.whole for o in reachable(f) if hasattr(o, 'whole')}
 
 # %% ../../nbs/core/00_rules.ipynb #3ff29877
 @patch(as_prop=True)

@@ -6,7 +6,7 @@ import fastopt.core.torch_face
 __all__ = ['Finite', 'NonNeg', 'Pos', 'Unit', 'Share', 'Count', 'Steps', 'Flag', 'TERM_ARGS', 'HOST', 'RESERVED', 'THEIRS', 'as_number',
     'Range', 'OneOf', 'Whole', 'zeros', 'clone', 'Borrowed', 'Memo', 'Across', 'Term', 'term', 'decay', 'shrink', 'descend', 'maximize',
     'LazyDoc', 'Rule', 'Question', 'Route', 'matrices', 'route', 'ema_', 'ema_sqr_', 'unbias', 'unbias_root', 'at_least', 'root', 'cond',
-    'larger', 'smaller', 'waits', 'number_of', 'each', 'norm', 'mean', 'row_mean']
+    'larger', 'smaller', 'waits', 'number_of', 'each', 'norm', 'mean', 'row_mean', 'reachable']
 
 Finite: TypeAlias = float # in [-inf, inf]
 
@@ -289,3 +289,6 @@ def mean(x: Any) -> Any:
 
 def row_mean(x: Any, above: Any = 1) -> Any:
     """The mean over all dimensions but the first, with `keepdim`, if `x` has more than `above` dimensions; otherwise 0"""
+
+def reachable(f: Any, seen: Any = None) -> Any:
+    """The set of the term or function `f` and what it may call, without what libraries and functions marked `each` call"""

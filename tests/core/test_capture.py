@@ -223,6 +223,65 @@ print('corners')
 @pytest.mark.long
 def test_corners(): assert 'corners' in interpreted(CORNERS)
 
+NUMBERS = HEAD + '''
+import functools, itertools, numpy as np, warnings
+import torch.nn.functional as F
+from expressions import BY_HAND, VALUES, expressions, plain
+from fastopt.core.backends.triton import triton_build
+from fastopt.core.capture import CapturableProgram, numbers_source
+from fastopt.core.rules import Rule, cond, descend, each, ema_, larger, root, term
+warnings.simplefilter('ignore')
+
+# In terms: the step is that of eager, or the term is refused by name
+@each
+def weighed(x, y, k=1.): return x.flatten().cumsum(0).view(x.shape)*y*k
+space = dict(torch=torch, np=np, math=math, F=F, functools=functools, ema_=ema_, cond=cond, larger=larger, root=root, weighed=weighed,
+    __name__='of_a_user')
+refused = []
+for text in BY_HAND:
+    exec(f'def f(u, m, *, a=0.5, b=0.3, step): return u*(ema_(m, u, 0.9)*0 + ({text}))', space)
+    cls = Rule(term(space['f']), descend, lr=0.1).torch('Mine')
+    ps,qs = weights(),weights()
+    opt,ref = cls(ps, capturable=True, how='fused'),cls(qs, how='eager')
+    for t in range(4):
+        for o,ws in ((opt, ps), (ref, qs)):
+            give(o, ws, t)
+            o.param_groups[0].update(lr=0.1/(t+1), a=(0.5, 0.2, 0.7, 0.31)[t], b=(0.3, 0.9, 0.1)[t%3])
+        try: opt.step()
+        except NotImplementedError as e:
+            assert not t and 'f, descend): capturable=True is not supported: ' in str(e), e
+            assert 'leave `capturable` off' in str(e) or 'use how=' in str(e), e
+            refused.append(text)
+            break
+        ref.step()
+        # PyTorch's `where` of two numbers is in float32
+        assert torch.equal(ps[0].isnan(), qs[0].isnan()) and far([p.nan_to_num() for p in ps], [q.nan_to_num() for q in qs])<1e-7, text
+assert 60<len(refused)<len(BY_HAND)-80, len(refused)
+
+# Random ones, many in a kernel
+n,space = 0,dict(root=root)
+for k in range(0, 512, 64):
+    prog,cells = CapturableProgram(),{}
+    given = dict(a=prog.given('a'), b=prog.given('b'), step=prog.given('step', True))
+    for text in expressions(512)[k:k+64]:
+        try: res = eval(text, space, dict(given))
+        except (NotImplementedError, ArithmeticError, ValueError, TypeError): continue # In Python, too, or refused
+        if not isinstance(res, (bool, complex)): cells[text] = int(prog.arg(res)[1:])
+    values = torch.tensor([[o['a'], o['b']] for o in VALUES], dtype=torch.float64)
+    at = values.data_ptr() + 8*torch.arange(values.numel()).view(values.shape)
+    steps,out = torch.tensor([o['step']-1 for o in VALUES]),torch.zeros(len(VALUES), len(prog.consts), dtype=torch.float64)
+    triton_build(numbers_source(prog, ['a', 'b']))[(len(VALUES),)](at, torch.ones_like(at, dtype=torch.int8), steps, out, num_warps=1)
+    for (text,c),(j,o) in itertools.product(cells.items(), enumerate(VALUES)):
+        if (want := plain(text, space, o)) is None: continue
+        assert abs(out[j,c].item() - want)<=1e-12*max(1, abs(want)), (text, o, out[j,c].item(), want)
+        n += 1
+assert n>1000, n
+print('numbers')
+'''
+
+@pytest.mark.long
+def test_numbers_are_those_of_python_or_refused(): assert 'numbers' in interpreted(NUMBERS)
+
 def test_what_cannot_be_captured_is_refused_by_name(monkeypatch):
     from fastopt.core import fused
     from fastopt.core.backends.triton import TritonLauncher

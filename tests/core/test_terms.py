@@ -1,10 +1,11 @@
 "Whatever a term does with its tensors, every engine does the same or refuses"
-import fastopt.all, math, numpy as np, pytest, torch # chkstyle: ignore - importing all makes `fused` available
+import fastopt.all, functools, math, numpy as np, pytest, torch # chkstyle: ignore - importing all makes `fused` available
 import torch.nn.functional as F
 from fastopt.core import engine, rules
 from fastopt.core.engine import Engine
-from fastopt.core.program import OPS
-from fastopt.core.rules import Rule, cond, descend, each, ema_, larger, norm, term
+from fastopt.core.program import OPS, Trace
+from fastopt.core.rules import Rule, cond, descend, each, ema_, larger, norm, root, term
+from expressions import BY_HAND, VALUES, expressions, plain
 from functools import partial
 from kernels import Ahead
 from rules_under_test import SOME, far, trained
@@ -14,8 +15,8 @@ SHAPES = (3,), (4, 5), (4, 5), (2, 3, 2), ()
 
 def defined(parameters, body):
     "The function `f` of `parameters` with the `body`, as a user would write it"
-    space = dict(torch=torch, np=np, math=math, F=F, ema_=ema_, cond=cond, larger=larger, weighed=weighed, total=total,
-        __name__='of_a_user')
+    space = dict(torch=torch, np=np, math=math, functools=functools, F=F, ema_=ema_, cond=cond, larger=larger, root=root, weighed=weighed,
+        total=total, __name__='of_a_user')
     exec(f'def f({parameters}):\n    {body}\n', space)
     return space['f']
 
@@ -110,17 +111,7 @@ def test_names_of_operations_mean_what_they_mean_in_pytorch():
     assert own=={'land', 'madd', 'log1pexp', 'dither', 'dither_bf16'}
     with pytest.raises(AttributeError, match="no attribute 'land'"): moved(written('return u.land()'), how='fused')
 
-# Hypers and the step as a term may use them, with branches, conversions and tables
-NUMBERS = """math.sqrt(step); step**0.5; max(a, 0.3); min(1., step/4); a if step>5 else 2*a; a if a>0.3 else b; 1 if step%3==0 else 2
-    1/(1-a**step); int(step/2); step//2; round(a, 1); math.floor(a*10); np.sqrt(step); np.float64(a); bool(step>3); not step>3
-    step>3 and a>0.3; step>3 or a>0.3; a<b<1; [1., 2., 3.][step%3]; {0: 1., 1: 0.5}[step%2]; len(range(step)); sum(range(step))
-    pow(2, -step); divmod(step, 3)[1]; torch.tensor(a); step in (2, 5, 7); math.cos(math.pi*min(step, 10)/10); (int(a*10) & 3)
-    float(f"{a:.2f}"); np.clip(a, 0.2, 0.4); np.array([a, b]).mean(); min([a, b]); sorted([a, b])[0]; a if isinstance(a, float) else 99.
-    1. if type(step) is int else 99.; a if a.__class__ is float else 99.; a if np.isscalar(a) else 99.; cond(a>0.3, a, b); larger(a, b)
-    1/(step-5) if step!=5 else 0.; -step%3; 7//step; next(i for i in range(100) if i>=step); sum(a**i for i in range(step))
-    u.clamp(-a, a); torch.where(u > a, a, b); torch.lerp(u, m, a); u.add(m, alpha=a); u**step; a**u; step.bit_length()"""
-
-@pytest.mark.parametrize('text', [o.strip() for o in NUMBERS.replace('\n', ';').split(';')])
+@pytest.mark.parametrize('text', BY_HAND)
 def test_numbers_that_move_are_those_of_the_step(text):
     "Twelve steps, with other hypers at each: recordings of a term are used again only where they hold"
     f = defined('u, m, *, a=0.5, b=0.3, step', f'ema_(m, u, 0.9)\n    return u*({text})')
@@ -128,6 +119,21 @@ def test_numbers_that_move_are_those_of_the_step(text):
     def after(how): return trained(Rule(term(f), descend, lr=0.1), how, steps=12, schedule=schedule, shapes=SOME)
     want = after('eager')
     for how in ('foreach', 'fused'): assert far(after(how), want)<1e-5, how
+
+def test_traced_expressions_are_those_of_python():
+    "The same numbers of the same types, from the traces of random expressions with other values"
+    n,space = 0,dict(root=root)
+    for text in expressions(1000):
+        if plain(text, space, VALUES[0]) is None: continue
+        trace = Trace()
+        res = eval(text, space, {k: trace.number(v, f'h[{k!r}]') for k,v in VALUES[0].items()})
+        numbers = trace.compiled(trace.text(res))
+        for values in VALUES:
+            if (want := plain(text, space, values)) is None: continue
+            got = numbers(values)
+            if got is not None: assert (got, type(got))==(want, type(want)), (text, values)
+            n += got is not None
+    assert n>3000
 
 def test_a_type_that_is_matched_is_that_of_the_number():
     f = defined('u, *, a=0.5', 'match a:\n        case float(): return u\n        case _: return u*99.')

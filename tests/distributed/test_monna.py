@@ -1,5 +1,6 @@
 "Workers in one matrix step as if each were alone, under every rule; the simulation mixes correctly and continues where it stopped"
 import pytest, signal, torch
+import torch.nn.functional as F
 from fastai import optimizer
 from fastai.learner import Learner
 from fastai.losses import CrossEntropyLossFlat
@@ -8,6 +9,7 @@ from fastopt.distributed.data import polyak, tensor_dls
 from fastopt.distributed.mixing import MIXINGS, nna
 from fastopt.distributed.monna import MoNNA, Workers
 from fastopt.optim.adam import AdamW, adamw
+from fastcore.basics import first
 from functools import partial
 from math import nan
 from rules_under_test import RULES
@@ -20,9 +22,12 @@ DLS = tensor_dls(X[:90], Y[:90], X[90:], Y[90:], bs=5)
 def mlp(): return nn.Sequential(nn.Linear(6, 5), nn.Tanh(), nn.LayerNorm(5), nn.Linear(5, 3))
 def normed(): return nn.Sequential(nn.Linear(6, 5), nn.BatchNorm1d(5), nn.ReLU(), nn.Linear(5, 3))
 
-def learner(rule=polyak(0.9), model=mlp, **kwargs):
+def exact(): return mlp().double()
+def margins(pred, y): return F.multi_margin_loss(pred, y, p=2)
+
+def learner(rule=polyak(0.9), model=mlp, loss_func=CrossEntropyLossFlat(), **kwargs):
     torch.manual_seed(1)
-    return Learner(DLS, model(), loss_func=CrossEntropyLossFlat(), opt_func=rule, **kwargs)
+    return Learner(DLS, model(), loss_func=loss_func, opt_func=rule, **kwargs)
 
 def batches(t, n): return [torch.arange(5)+15*t+5*i for i in range(n)]
 
@@ -30,7 +35,7 @@ def together(rule, steps=4, n=3, how='loop', **kwargs):
     ws = Workers(learner(rule, **kwargs), n, how)
     for t in range(steps):
         at = batches(t, n)
-        ws.gradients([X[o] for o in at], [Y[o] for o in at])
+        ws.gradients([X[o].to(ws.xs.dtype) for o in at], [Y[o] for o in at])
         ws.step(0.05)
     return ws.xs
 
@@ -41,18 +46,19 @@ def alone(rule, i, steps=4, n=3, **kwargs):
     learn.opt.set_hypers(lr=0.05)
     for t in range(steps):
         at = batches(t, n)[i]
-        learn.loss_func(learn.model(X[at]), Y[at]).backward()
+        learn.loss_func(learn.model(X[at].to(first(learn.model.parameters()).dtype)), Y[at]).backward()
         learn.opt.step()
         learn.opt.zero_grad()
     return torch.cat([p.detach().flatten() for p in learn.model.parameters()])
 
 @pytest.mark.parametrize('name', RULES)
 def test_workers_do_not_meet(name):
-    "Norms, rows, routes and numbers over all weights are those of one worker"
+    """Norms, rows, routes and numbers over all weights are those of one worker. In float32, or with cross-entropy, whose gradients of the
+    last layer add up to 0, rounding decides some axes of SOAP"""
     rule = partial(RULES[name], how='foreach')
-    wd = 0.1 if 'wd' in RULES[name].hypers else None
-    xs = together(rule, n=2, wd=wd)
-    for i in range(2): torch.testing.assert_close(xs[i], alone(rule, i, n=2, wd=wd), rtol=1e-5, atol=1e-6)
+    setting = dict(n=2, wd=0.1 if 'wd' in RULES[name].hypers else None, model=exact, loss_func=margins)
+    xs = together(rule, **setting)
+    for i in range(2): torch.testing.assert_close(xs[i], alone(rule, i, **setting), rtol=1e-7, atol=1e-8)
     torch.testing.assert_close(together(rule, 1, 2, 'stacked'), together(rule, 1, 2), rtol=1e-3, atol=1e-4)
 
 def test_batch_norm_and_convolutions_take_the_loop():
