@@ -23,7 +23,7 @@ from torch import Tensor
 from fastcore.basics import AttrDict, chunked, first, groupby, listify, patch, risinstance
 from .memory import (MemoryCheck, MemorySpans, addresses, byte_span, flat_view, is_dense, is_plain, is_sharded, lacks_memory,
     overlaps_itself, place_like, same_order, share_memory)
-from .rules import Question, clone, unknown_name, zeros
+from .rules import Question, clone, count_writes, unknown_name, zeros
 
 # %% ../../nbs/core/02_engine.ipynb #5ea1d0b7
 def unavailable(what):
@@ -208,12 +208,11 @@ def _shared(nm, args):
     return [torch.tensor(o, dtype=t.dtype, device='cpu') if isinstance(o, (int, float)) else o for o in args]
 
 # %% ../../nbs/core/02_engine.ipynb #c4be1a06
-def _versions(args): return [o._version for o in args if isinstance(o, Tensor) and not o.is_inference()]
-
 def _run_each(f, args, kwargs):
     "The result of `f`, where a number is a tensor of the dtype of the first of `args`"
-    before,res = _versions(args),f(*args, **kwargs)
-    if _versions(args)!=before: raise TypeError(f'{f.__name__} is marked `each` and wrote into an argument; it must return a new tensor')
+    def written(): return [count_writes(o) for o in args if isinstance(o, Tensor)]
+    before,res = written(),f(*args, **kwargs)
+    if written()!=before: raise TypeError(f'{f.__name__} is marked `each` and wrote into an argument; it must return a new tensor')
     if isinstance(res, Tensor): return res
     if isinstance(res, (int, float, np.number)): return first(args, risinstance(Tensor)).new_tensor(res)
     raise TypeError(f'{f.__name__} is marked `each` and returned {type(res).__name__}; it must return a tensor or a number')
@@ -493,7 +492,7 @@ def cast_answers(run, dtype, device):
     while True:
         try: answer = yield run.send(answer)
         except StopIteration as e: return e.value
-        answer = tuple(map(cast, answer)) if isinstance(answer, tuple) else cast(answer)
+        answer = list(map(cast, answer)) if isinstance(answer, list) else cast(answer)
 
 # %% ../../nbs/core/02_engine.ipynb #ceabdc7f
 def run_to_end(run):
@@ -501,7 +500,7 @@ def run_to_end(run):
     asked = _next(run)
     while asked:
         across,tensors,knobs = asked
-        answer = across.f(*tensors, **knobs[0])
+        answer = across.answer(tensors, knobs[0])
         for o in across.memos:
             for k in knobs[1:]: k[o].update(knobs[0][o])
         asked = _next(run, answer)

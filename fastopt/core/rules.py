@@ -7,9 +7,9 @@ Docs: https://fastopt.github.io/fastopt/core/rules.html.md"""
 # %% auto #0
 __all__ = ['Finite', 'NonNeg', 'Pos', 'Unit', 'Share', 'Count', 'Steps', 'Flag', 'TERM_ARGS', 'HOST', 'RESERVED', 'THEIRS',
            'as_number', 'Range', 'OneOf', 'Whole', 'zeros', 'clone', 'Borrowed', 'Memo', 'Across', 'Term', 'term',
-           'decay', 'shrink', 'descend', 'maximize', 'LazyDoc', 'Rule', 'Question', 'Route', 'matrices', 'route',
-           'ema_', 'ema_sqr_', 'unbias', 'unbias_root', 'at_least', 'root', 'cond', 'larger', 'smaller', 'waits',
-           'number_of', 'each', 'norm', 'mean', 'row_mean', 'reachable']
+           'decay', 'shrink', 'descend', 'maximize', 'LazyDoc', 'Rule', 'Question', 'count_writes', 'Route', 'matrices',
+           'route', 'ema_', 'ema_sqr_', 'unbias', 'unbias_root', 'at_least', 'root', 'cond', 'larger', 'smaller',
+           'waits', 'number_of', 'each', 'norm', 'mean', 'row_mean', 'reachable']
 
 # %% ../../nbs/core/00_rules.ipynb #0ad06cd8
 import inspect, sys
@@ -17,10 +17,11 @@ from functools import cached_property, partial, update_wrapper, wraps
 from math import inf, isfinite, isnan, nan, sqrt
 from numbers import Real as AnyReal
 from re import fullmatch
+from textwrap import shorten
 from tokenize import TokenError
 from types import CellType, CodeType, FunctionType
 from typing import NamedTuple
-import torch
+import numpy as np, torch
 from fastcore.basics import first, patch
 from fastcore.docments import docments
 from ..names import unknown_name, unwrap_partial
@@ -374,13 +375,44 @@ class Question(NamedTuple):
     tensors: list # Its arguments for this weight; after runs have been joined, a list over all weights for each argument
     knobs: dict # Hypers, and memos that the function writes to; after runs have been joined, a list with those of each run
 
-# %% ../../nbs/core/00_rules.ipynb #284d77d9
-def _writes(t):
+# %% ../../nbs/core/00_rules.ipynb #41f7a2d6
+def count_writes(t):
     "How often the tensor `t` has been written to, or `None` if PyTorch does not count"
     try: return t._version
     except RuntimeError: return None # In inference mode
 
+def _one_number(f, o):
+    "The number `o` that the function `f` across all weights has returned, where a tensor has no dimensions"
+    if isinstance(o, (np.generic, np.ndarray)) and o.size==1: o = o.item()
+    if isinstance(o, torch.Tensor) and o.numel()==1 and not o.is_complex(): return o.reshape(())
+    if isinstance(o, (int, float)): return o
+    raise TypeError(f"{f.__name__} is a function across all weights and returned {shorten(repr(o), 60)}, which is not one real number")
+
+@patch
+def answer(self:Across,
+    tensors, # A list over all weights for each argument
+    knobs # Dict of hypers and memos
+):
+    "The number that the function returns, or a list of `n` numbers; a function that writes to one of `tensors` raises an error"
+    before,name = [count_writes(t) for ts in tensors for t in ts],self.f.__name__
+    res = self.f(*map(list, tensors), **knobs)
+    if [count_writes(t) for ts in tensors for t in ts]!=before: raise TypeError(
+        f"{name} is a function across all weights and wrote into one of its tensors, which it may only read")
+    if self.n==1: return _one_number(self.f, res)
+    if (got := len(res) if hasattr(res, '__len__') else 'one')!=self.n: raise TypeError(
+        f"{name} is a function across all weights with {self.n} numbers and returned {got}; return a tuple of {self.n}")
+    return [_one_number(self.f, o) for o in res]
+
+# %% ../../nbs/core/00_rules.ipynb #284d77d9
 def _lend(o): return o.lent() if hasattr(o, 'lent') else o # Stand-ins for tensors refuse writes at once
+
+def _check_update(t, u, p):
+    "Raise an error unless the term `t` has returned an update `u` of the kind of `p`, which is a tensor or stands for one, or a number"
+    if u is None: raise TypeError(f"Term {t} returned nothing; end it with `return u`, or return the new update")
+    if isinstance(u, (tuple, list, dict, set, str)):
+        raise TypeError(f"Term {t} returned an object of type {type(u).__name__}; return one tensor, the new update")
+    if isinstance(u, torch.Tensor) and not isinstance(p, torch.Tensor): raise NotImplementedError(
+        f"{t}: it returned a tensor that it did not compute from its arguments, which only how='eager' accepts")
 
 @patch
 def run(self:Rule,
@@ -394,12 +426,12 @@ def run(self:Rule,
     for t in self.terms:
         fresh = fresh and not t.state
         for k,a in t.across.items(): env[k] = yield Question(a, [env[o] for o in a.given], {o.name:hyper[o.name] for o in a.knobs})
-        lent = [(k, env[k], _writes(env[k])) for k in TERM_ARGS if isinstance(env[k], torch.Tensor)]
+        lent = [(k, env[k], count_writes(env[k])) for k in TERM_ARGS if isinstance(env[k], torch.Tensor)]
         given = [_lend(env[o]) if o in TERM_ARGS else env[o] for o in t.given]
         try: env['u'] = t(*given, **{k:hyper[k] for k in t.knobs})
         except NotImplementedError as e: raise NotImplementedError(f'{t}: {e}') from e
-        if env['u'] is None: raise TypeError(f"Term {t} returned nothing; end it with `return u`, or return the new update")
-        if k := first(k for k,o,n in lent if _writes(o)!=n):
+        _check_update(t, env['u'], p)
+        if k := first(k for k,o,n in lent if count_writes(o)!=n):
             raise TypeError(f"Term {t} wrote into {k!r}, which it may only read, by a method that ends in `_` "
                 f"or an assignment such as `{k} *= 2`; write `{k} = {k}*2`. A term may write only to its own state")
         if fresh: env['g'] = env['u']
@@ -413,7 +445,7 @@ def apply(self:Rule, p, g, state, hyper):
     try:
         while True:
             asked = run.send(answer)
-            answer = asked.across.f(*[[o] for o in asked.tensors], **asked.knobs)
+            answer = asked.across.answer([[o] for o in asked.tensors], asked.knobs)
     except StopIteration as e: return e.value
 
 # %% ../../nbs/core/00_rules.ipynb #b4e58c56

@@ -5,8 +5,8 @@ import fastopt.core.torch_face
 
 __all__ = ['Finite', 'NonNeg', 'Pos', 'Unit', 'Share', 'Count', 'Steps', 'Flag', 'TERM_ARGS', 'HOST', 'RESERVED', 'THEIRS', 'as_number',
     'Range', 'OneOf', 'Whole', 'zeros', 'clone', 'Borrowed', 'Memo', 'Across', 'Term', 'term', 'decay', 'shrink', 'descend', 'maximize',
-    'LazyDoc', 'Rule', 'Question', 'Route', 'matrices', 'route', 'ema_', 'ema_sqr_', 'unbias', 'unbias_root', 'at_least', 'root', 'cond',
-    'larger', 'smaller', 'waits', 'number_of', 'each', 'norm', 'mean', 'row_mean', 'reachable']
+    'LazyDoc', 'Rule', 'Question', 'count_writes', 'Route', 'matrices', 'route', 'ema_', 'ema_sqr_', 'unbias', 'unbias_root', 'at_least',
+    'root', 'cond', 'larger', 'smaller', 'waits', 'number_of', 'each', 'norm', 'mean', 'row_mean', 'reachable']
 
 Finite: TypeAlias = float # in [-inf, inf]
 
@@ -73,6 +73,8 @@ class Memo:
 class Across:
     """Annotates `n` numbers about all weights: `f` of the lists of tensors (split in any way), hypers and memos that it names"""
     def __init__(self, f: Any, n: Any = 1) -> None: ...
+    def answer(self, tensors: Any, knobs: Any) -> Any:
+        """The number that the function returns, or a list of `n` numbers; a function that writes to one of `tensors` raises an error"""
     f: Any
     given: Any
     knobs: Any
@@ -202,6 +204,9 @@ class Question(tuple):
     across: Any
     knobs: Any
     tensors: Any
+
+def count_writes(t: Any) -> Any:
+    """How often the tensor `t` has been written to, or `None` if PyTorch does not count"""
 
 class Route(Rule):
     """Weights for which `predicate` holds are trained by `one`, the rest by `other`"""

@@ -119,6 +119,18 @@ def test_a_term_that_returns_nothing(how):
     says('Term forgets returned nothing; end it with `return u`', fit, partial(Rule(term(forgets), descend), how=how))
 
 @pytest.mark.parametrize('how', ['eager', 'foreach', 'fused'])
+def test_a_term_that_returns_no_update(how):
+    def pair(u): return u, u
+    def text(u): return 'u'
+    for f,what in ((pair, 'tuple'), (text, 'str')):
+        says(f'Term {f.__name__} returned an object of type {what}; return one tensor', fit, partial(Rule(term(f), descend), how=how))
+    def constant(u): return torch.ones(())
+    rule = partial(Rule(term(constant), descend), how=how)
+    if how=='eager': fit(rule)
+    else:
+        with pytest.raises(NotImplementedError, match="it did not compute from its arguments, which only how='eager' accepts"): fit(rule)
+
+@pytest.mark.parametrize('how', ['eager', 'foreach', 'fused'])
 def test_a_term_may_return_its_own_state_and_write_to_it(how):
     p = torch.ones(3, requires_grad=True)
     rule,state = Rule(term(writes_own), descend, lr=1.),{}

@@ -4,7 +4,7 @@ import torch.nn.functional as F
 from fastopt.core import engine, rules
 from fastopt.core.engine import Engine
 from fastopt.core.program import OPS, Trace
-from fastopt.core.rules import Rule, cond, descend, each, ema_, larger, norm, root, term
+from fastopt.core.rules import Across, Rule, cond, descend, each, ema_, larger, norm, root, term
 from expressions import BY_HAND, VALUES, expressions, plain
 from functools import partial
 from kernels import Ahead
@@ -99,6 +99,32 @@ def test_what_a_marked_function_returns_is_used_as_by_eager_or_refused(kind, how
     if kind in RETURNED: assert far(after(how), after('eager')) < 1e-5
     else:
         with pytest.raises((TypeError, RuntimeError, NotImplementedError, ValueError)): after(how)
+
+ANSWERS = dict(number='c', tensor='sum(o.sum() for o in us)*c', row='torch.ones(1)*c', matrix='torch.full((1, 1), c)', whole='len(us)-3',
+    truth='c>0.3', array='np.array(c)', double='sum(o.double().sum() for o in us)', power='(-1)**step', nothing_real='math.nan',
+    lengths='sum(o.ndim for o in us)')
+NO_ANSWERS = dict(nothing='None', text='"2"', vector='torch.ones(2)', empty='torch.ones(0)', pair='(c, c)', complex='1j',
+    written='us[0].mul_(0)*0', all_written='torch._foreach_mul_(us, 0.) or c')
+
+@pytest.mark.parametrize('how', ['eager', 'foreach', 'fused'])
+@pytest.mark.parametrize('kind', [*ANSWERS, *NO_ANSWERS])
+def test_what_a_function_across_all_weights_returns_is_used_as_by_eager_or_refused(kind, how):
+    def across(n=1):
+        of_all = defined('us, *, c=0.5, step', f'return {(ANSWERS | NO_ANSWERS)[kind]}')
+        # A function names the tensors that it is given as terms do
+        def number(u, *, c=0.5, step): return of_all(u, c=c, step=step) if n==1 else [of_all(u, c=c, step=step)]*n
+        return Across(number, n)
+    def use(u, m, x:across(), xs:across(2)): return ema_(m, u, 0.9)*x + u*xs[0]*xs[1]
+    def after(how): return trained(Rule(term(use), descend, lr=0.1), how, shapes=SOME, schedule=lambda t: dict(lr=0.1, c=(0.2, 0.7)[t%2]))
+    if kind in ANSWERS: assert torch.allclose(after(how), after('eager'), rtol=1e-5, atol=1e-6, equal_nan=True)
+    else:
+        with pytest.raises(TypeError, match='number is a function across all weights and'): after(how)
+
+def test_as_many_numbers_are_returned_as_are_declared():
+    def pair(u): return 1.
+    def use(u, xs:Across(pair, 2)): return u*xs[0]
+    with pytest.raises(TypeError, match='pair is a function across all weights with 2 numbers and returned one; return a tuple of 2'):
+        trained(Rule(term(use), descend, lr=0.1), 'eager', shapes=SOME)
 
 def test_wrong_arguments_are_refused_as_by_pytorch():
     for body in ('u.exp(2)', 'm.abs_(u)', 'torch.sub(u, m, 2.)', 'u.div(m, m)', 'u.sqrt(out=3)', 'm.copy_(u, m)'):
