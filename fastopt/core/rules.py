@@ -91,7 +91,8 @@ class Memo:
     def __init__(self, **start): self.start = start
 
 class Across:
-    "Annotates `n` numbers about all weights: `f` of the lists of tensors (split in any way), hypers and memos that it names"
+    """Annotates `n` numbers about all weights: `f` of the lists of tensors (split in any way), hypers and memos that it names. Where hypers
+    differ between groups, they are those of the first group with a gradient"""
     def __init__(self, f, n=1):
         self.f,self.n,ps = f,n,inspect.signature(f).parameters.values()
         self.given,self.knobs = [o.name for o in ps if o.kind!=o.KEYWORD_ONLY],[o for o in ps if o.kind==o.KEYWORD_ONLY]

@@ -91,6 +91,8 @@ def test_a_huge_gradient_leaves_the_weights_that_pytorch_leaves(cls, size):
             g = torch.randn(p.shape, generator=torch.Generator().manual_seed(t))
             return g if t!=at else g.sign()*size if every_one else g.index_fill(0, torch.tensor([1]), size)
         want,got = both(cls, {**base, **kw}, torch.float32, gradients)
-        assert torch.equal(got.isfinite(), want.isfinite()), (kw, at, every_one)
-        got,want = got[ok := got.isfinite()],want[ok]
+        fine = want.isfinite()
+        # Without a fused multiply-add, PyTorch's own centered RMSprop has inf-inf where it has inf with one
+        assert torch.equal(got.isfinite() & (fine if 'centered' in kw else True), fine), (kw, at, every_one)
+        got,want = got[fine],want[fine]
         torch.testing.assert_close(got, want, rtol=1e-6, atol=1e-6, msg=lambda s: f'{kw} {at} {every_one}: {s}')
