@@ -105,15 +105,16 @@ def plot_table(
     "A panel for each column: the accuracy of each row over the steps or over time"
     pairs = _by_pair(table)
     names,columns = ({k[i]: 0 for k in pairs} for i in (0, 1))
-    lines = -(-len(columns)//3)
-    fig = Figure(figsize=(9, 2.6*lines), dpi=80, layout='constrained')
-    axes = fig.subplots(lines, min(3, len(columns)), squeeze=False, sharey=True).flatten()
+    high = -(-len(columns)//3)
+    fig = Figure(figsize=(9, max(2.6*high, 0.2*len(names))), dpi=80, layout='constrained')
+    axes = fig.subplots(high, min(3, len(columns)), squeeze=False, sharey=True).flatten()
     for ax in axes[len(columns):]: ax.remove()
     for ax,b in zip(axes, columns):
         for i,a in enumerate(names): _curve(ax, a, pairs.get((a, b), []), dict(ls=STYLES[i%len(STYLES)], c=f'C{i}'))
         ax.set(title=b, ylim=(0, 1.02))
     fig.axes[0].set_ylabel('accuracy')
-    fig.axes[0].legend(fontsize=9)
+    lines = {o.get_label(): o for ax in fig.axes for o in ax.lines} # A row may have no line in some panels
+    fig.legend([lines[o] for o in names if o in lines], [o for o in names if o in lines], loc='outside right upper', fontsize=9)
     return fig
 
 # %% ../../nbs/distributed/12_tables.ipynb #56afe892
