@@ -31,7 +31,9 @@ def check_update(
     for k,t in x.items():
         if update[k].shape!=t.shape: raise ValueError(f"{who} sent {k!r} of shape {tuple(update[k].shape)}, "
             f"but the server's has {tuple(t.shape)}; give all clients the same model")
-    return all(bool(update[k].isfinite().all()) for k,t in x.items() if t.is_floating_point())
+    return all(bool(update[k].isfinite().all()) for k,t in x.items() if _has_mean(t))
+
+def _has_mean(t): return t.is_floating_point() or t.is_complex()
 
 def delta(
     new, # Dict of tensors after the client's training
@@ -39,8 +41,9 @@ def delta(
     buffers=() # Names of the tensors that are not weights
 ):
     "The change that a client has made; buffers and counters are sent as they are"
-    return {k: new[k]-t if t.is_floating_point() and k not in buffers else new[k] for k,t in sent.items()}
+    return {k: new[k]-t if _has_mean(t) and k not in buffers else new[k] for k,t in sent.items()}
 
+# %% ../../nbs/distributed/03_aggregation.ipynb #5d0be7c1
 def aggregate(
     x, # Dict of the server's tensors
     deltas, # Dict of client to the result of `delta`
@@ -54,11 +57,12 @@ def aggregate(
     good = {i:o for i,o in deltas.items() if i not in bad}
     new,total = {},sum(server_lr*weights[i] for i in good)
     for k,t in x.items():
-        if not t.is_floating_point(): new[k] = torch.stack([t, *(o[k] for o in good.values())]).amax(0) if t.numel() and good else t
+        if not _has_mean(t): new[k] = torch.stack([t, *(o[k] for o in good.values())]).amax(0) if t.numel() and good else t
         else:
             keep,share = (max(0., 1-total), 1/max(1., total)) if k in buffers else (1., 1.)
-            new[k] = t*keep
+            new[k] = t.to(torch.promote_types(t.dtype, torch.float32))*keep # 16 bits would lose each small change, and so their sum
             for i,o in good.items(): new[k].add_(o[k], alpha=server_lr*weights[i]*share)
+            new[k] = new[k].to(t.dtype)
     return new,bad
 
 # %% ../../nbs/distributed/03_aggregation.ipynb #bd5110fd
@@ -89,7 +93,7 @@ class FedBuff:
             f"FedBuff: c={self.c!r} must be a whole number of deliveries, 1 or more")
     def ends(self, delivered, working): return delivered>=self.c or (delivered and not working)
     def weights(self, p, taus):
-        if self.identical: return [1/self.c]*len(p)
+        if self.identical: return [1/min(self.c, len(p))]*len(p) # A window has no more deliveries than there are clients
         return [pi/q if q else 0. for pi,q in zip(p, participation(self, taus))]
 
 @dataclass(frozen=True)
@@ -105,15 +109,17 @@ class FedFix:
 STRATEGIES = dict(fedavg=FedAvg, fedasync=FedAsync, fedbuff=FedBuff, fedfix=FedFix)
 
 def find_strategy(
-    strategy, # Name in `STRATEGIES`, or a strategy
-    **kwargs # Arguments of the strategy, if it is a name
+    strategy, # Name or class in `STRATEGIES`, or a strategy
+    **kwargs # Arguments of the strategy, if it is a name or a class
 ):
     "The strategy called `strategy`, or `strategy` itself if it is not a name"
-    if all(hasattr(strategy, o) for o in ('dt', 'ends', 'weights')) and not kwargs: return strategy
-    if strategy not in STRATEGIES: raise ValueError(unknown_name('The list of strategies', strategy, list(STRATEGIES)))
-    kind = STRATEGIES[strategy]
+    if not isinstance(strategy, (str, type)) and all(hasattr(strategy, o) for o in ('dt', 'ends', 'weights')):
+        if kwargs: raise ValueError(f'{strategy!r} is complete, so {first(kwargs)} has no effect: set it there, or give a name')
+        return strategy
+    kind = strategy if strategy in STRATEGIES.values() else STRATEGIES.get(strategy) if isinstance(strategy, str) else None
+    if kind is None: raise ValueError(unknown_name('The list of strategies', strategy, list(STRATEGIES)))
     if extra := first(kwargs.keys() - (names := {o.name for o in fields(kind)})): raise ValueError(
-        f'{strategy} has no argument {extra!r}; it has {", ".join(sorted(names)) or "none"}')
+        f'{kind.__name__.lower()} has no argument {extra!r}; it has {", ".join(sorted(names)) or "none"}')
     return kind(**kwargs)
 
 # %% ../../nbs/distributed/03_aggregation.ipynb #852dc668
@@ -125,6 +131,15 @@ class Window(NamedTuple):
     versions:list # Version from which each started: the number of the window after which it was sent
 
 # %% ../../nbs/distributed/03_aggregation.ipynb #04b1585d
+def _absences(i, spans):
+    "The absences of client i in ticks, in order"
+    for a,b in spans:
+        if not to_ticks(a)<to_ticks(b): raise ValueError(f"Client {i} is away from {a} to {b}: give the earlier time first")
+    spans = sorted(spans)
+    for (_,b),(c,_) in zip(spans, spans[1:]): # It would be back at the end of the first
+        if c<b: raise ValueError(f"Client {i} is away until {b} and again from {c}: make one absence of those that overlap")
+    return [(to_ticks(a), to_ticks(b)) for a,b in spans]
+
 class Timeline:
     "Clients that work, deliver, leave and return, on a virtual clock"
     def __init__(self,
@@ -143,10 +158,9 @@ class Timeline:
         self.clock,self.number,self.working,self.absent,self.turn = VirtualClock(),0,{},set(),[0]*m
         for i,spans in (away or {}).items():
             if not 0<=i<m: raise ValueError(f"away names client {i} of {m} clients: give 0 to {m-1}")
-            for a,b in spans:
-                if not a<b: raise ValueError(f"Client {i} is away from {a} to {b}: give the earlier time first")
-                self.clock.put(to_ticks(a), 'leave', i, rank=2 if a else -2)
-                self.clock.put(to_ticks(b), 'back', i, rank=0)
+            for a,b in _absences(i, spans):
+                self.clock.put(a, 'leave', i, rank=2 if a else -2)
+                self.clock.put(b, 'back', i, rank=0)
         while self.clock.queue and self.clock.queue[0].rank==-2: self.absent.add(self.clock.next().who)
         self.start()
 
@@ -217,6 +231,6 @@ def surrogate(
     **kwargs # Passed to `participation`
 ):
     "The weights p̃ of the loss that the strategy in effect minimizes"
-    p = p or [1/len(taus)]*len(taus)
+    p = [1/len(taus)]*len(taus) if p is None else p
     e = [d*q for d,q in zip(strategy.weights(p, taus), participation(strategy, taus, **kwargs))]
     return [o/sum(e) for o in e]

@@ -21,7 +21,8 @@ def to_ticks(
     t # Time in units, 0 or more; `inf` means never
 ):
     "The time `t` in whole ticks"
-    if isnan(t) or t<0: raise ValueError(f"{t} is not a time: give a number of units, 0 or more")
+    t = float(t) # Also a number of NumPy or PyTorch
+    if isnan(t) or t<0: raise ValueError(f"{t:g} is not a time: give a number of units, 0 or more")
     return NEVER if t==inf else round(t*UNIT)
 
 class Event(NamedTuple):

@@ -1,5 +1,5 @@
 "The four strategies are one sum: limits, unbiased weights, clients that are skipped or return, and a timeline that is saved"
-import json, pytest, torch
+import json, numpy as np, pytest, torch
 from fastopt.distributed.aggregation import (STRATEGIES, FedAsync, FedAvg, FedBuff, FedFix, Timeline, aggregate, check_update, delta,
     find_strategy, participation, surrogate)
 from fastopt.distributed.clock import hardware
@@ -23,7 +23,7 @@ def test_a_window_for_all_is_fedavg(dt): assert who(FedFix(dt))==who(FedAvg()) a
 
 def test_a_buffer_for_all_is_fedavg_and_for_one_asynchronous():
     assert who(FedBuff(5))==who(FedBuff(99))==who(FedAvg()) and who(FedBuff(1))==who(FedAsync())
-    assert FedBuff(5).weights(P, TAUS)==[.2]*5
+    assert FedBuff(5).weights(P, TAUS)==FedBuff(99).weights(P, TAUS)==[.2]*5
 
 def test_a_short_window_is_asynchronous_with_gaps():
     a = [(i, v) for o in windows(FedFix(.01), 400) for i,v in zip(o.clients, o.versions)]
@@ -75,6 +75,10 @@ def test_work_that_is_left_behind_is_lost():
     (lambda: Timeline(FedAvg(), [1, float('nan')]), 'Client 1 needs'), (lambda: Timeline(FedAvg(), [1], sample=0), 'give 1 to 1'),
     (lambda: Timeline(FedAvg(), [1], away={0: [(2, 1)]}), 'earlier time first'),
     (lambda: Timeline(FedAvg(), [1], away={1: []}), 'give 0 to 0'),
+    (lambda: Timeline(FedAvg(), [1], away={0: [(1, 1+1e-9)]}), 'earlier time first'),
+    (lambda: Timeline(FedAvg(), [1], away={0: [(2, 3), (.5, 2.1)]}), 'away until 2.1 and again from 2: make one absence'),
+    (lambda: find_strategy(FedFix(.3), dt=.5), r'FedFix\(dt=0.3\) is complete, so dt has no effect'),
+    (lambda: find_strategy(FedAvg, dt=.5), "fedavg has no argument 'dt'; it has none"), (lambda: find_strategy([]), r'has no \[\]'),
     (lambda: FedBuff(0), '1 or more'), (lambda: FedBuff(1.5), '1 or more'), (lambda: FedFix(0), 'greater than 0'),
     (lambda: FedFix(float('nan')), 'greater than 0'), (lambda: find_strategy('fedbuf'), "did you mean 'fedbuff'")])
 def test_errors(make, says):
@@ -98,6 +102,13 @@ def test_a_strategy_that_never_ends_is_told():
 def test_nobody_left_is_said():
     line = Timeline(FedAvg(), [1., 1.], away={i: [(.5, float('inf'))] for i in range(2)})
     with pytest.raises(RuntimeError, match='none will return'): line.next_window()
+
+def test_a_class_is_a_strategy_with_its_settings():
+    assert find_strategy(FedAvg)==FedAvg() and find_strategy(FedFix, dt=.2)==FedFix(.2)==find_strategy(FedFix(.2))
+
+def test_times_may_be_tensors():
+    taus = [.25, 1.]
+    for s in (FedFix(.4), FedAsync()): assert windows(s, 6, torch.tensor(taus))==windows(s, 6, np.float32(taus))==windows(s, 6, taus)
 
 def test_names(): assert [type(find_strategy(k)).__name__.lower() for k in STRATEGIES]==list(STRATEGIES)
 
@@ -161,3 +172,22 @@ def test_nothing_delivered_changes_nothing():
     x = model(0)
     new,bad = aggregate(x, {}, {})
     assert not bad and all(torch.equal(new[k], x[k]) for k in x)
+
+@pytest.mark.parametrize('dtype', [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize('buffers', [(), 'w'])
+def test_small_changes_of_many_clients_add_up_in_16_bits(dtype, buffers):
+    "Each of them is less than half of the distance to the next number"
+    x,n,tiny = dict(w=torch.ones(3, dtype=dtype)),64,2*torch.finfo(dtype).eps
+    new,_ = aggregate(x, {i: delta(dict(w=x['w']+tiny), x, buffers) for i in range(n)}, {i: 1/n for i in range(n)}, buffers=buffers)
+    assert torch.equal(new['w'], x['w']+tiny) and new['w'].dtype==dtype
+
+def test_complex_weights_and_buffers_are_moved():
+    "A table of rotations, for example"
+    def model(seed):
+        g = torch.Generator().manual_seed(seed)
+        return {k: torch.randn(3, generator=g, dtype=torch.complex64) for k in ('w', 'table')}
+    x,ys = model(0),[model(1), model(2)]
+    new,bad = aggregate(x, {i: delta(y, x, ['table']) for i,y in enumerate(ys)}, {0:.25, 1:.75}, buffers=['table'])
+    for k in x: torch.testing.assert_close(new[k], .25*ys[0][k]+.75*ys[1][k])
+    ys[0]['w'][0] = complex(0, float('nan'))
+    assert not bad and aggregate(x, {i: delta(y, x) for i,y in enumerate(ys)}, {0:.5, 1:.5})[1]==[0]
