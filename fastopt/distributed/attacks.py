@@ -126,6 +126,8 @@ def label_flip(
     lr # Learning rate
 ):
     "A step from the mean along the mean gradient of flipped labels"
+    if isinstance(lr, (slice, list, tuple)): raise ValueError(
+        f'Flipped labels make a step of one learning rate, but lr={lr} gives one to each group of parameters: give a number')
     return (xs.mean(0) - lr*flipped.mean(0)).expand(f, -1)
 
 # %% ../../nbs/distributed/01_attacks.ipynb #78f50761

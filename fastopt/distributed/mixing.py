@@ -12,7 +12,8 @@ __all__ = ['COLUMNS', 'CLOSE', 'FAR', 'MIXINGS', 'finite_rows', 'squared_distanc
 # %% ../../nbs/distributed/00_mixing.ipynb #1a2b1e5c
 import inspect, torch
 from functools import lru_cache, wraps
-from ..names import unknown_name
+from numbers import Integral
+from ..names import check_positive, check_whole, unknown_name
 
 # %% ../../nbs/distributed/00_mixing.ipynb #8e3a2b2a
 COLUMNS,CLOSE = 1<<15,1e-2 # Numbers of each vector per piece; squared distances below this share of those to the first row are recomputed
@@ -54,6 +55,10 @@ def squared_distances(
     return d
 
 # %% ../../nbs/distributed/00_mixing.ipynb #92de3761
+def _check_vectors(xs):
+    if xs.ndim!=2 or not len(xs) or not xs.is_floating_point(): raise ValueError("A rule mixes floating point vectors [n, d]; "
+        f"these have the shape {tuple(xs.shape)} and dtype {xs.dtype}")
+
 def check_heard(
     xs, # Vectors [n, d]
     f=0, # Number of faulty vectors to withstand
@@ -61,13 +66,13 @@ def check_heard(
     finite=None # Bool [n]: which vectors are finite? Computed by default
 ):
     "`heard` without vectors that are not finite; raises `ValueError` for input that no rule can mix"
-    if xs.ndim!=2 or not xs.is_floating_point(): raise ValueError("A rule mixes floating point vectors [n, d]; "
-        f"these have the shape {tuple(xs.shape)} and dtype {xs.dtype}")
+    _check_vectors(xs)
     n,w = len(xs),len(xs) if heard is None else len(heard)
-    if not (isinstance(f, int) and f>=0): raise ValueError(f"f={f!r} must be a whole number of faulty workers, 0 or more")
+    if not (isinstance(f, Integral) and not isinstance(f, bool) and f>=0): raise ValueError(
+        f"f={f!r} must be a whole number of faulty workers, 0 or more")
     if n<=2*f: raise ValueError(f"f={f} faulty of n={n} workers are not a minority, so no rule can tell who is right; give f <= {(n-1)//2}")
-    heard = torch.ones(w, n, dtype=torch.bool, device=xs.device) if heard is None else heard.to(xs.device, torch.bool)
-    if heard.shape[1]!=n or w>n: raise ValueError(f"heard has the shape {tuple(heard.shape)}; "
+    heard = torch.ones(w, n, dtype=torch.bool, device=xs.device) if heard is None else torch.as_tensor(heard).to(xs.device, torch.bool)
+    if heard.ndim!=2 or heard.shape[1]!=n or w>n: raise ValueError(f"heard has the shape {tuple(heard.shape)}; "
         f"{n} vectors need [workers, {n}], with {n} workers or fewer")
     heard = heard & (finite_rows(xs) if finite is None else finite)
     if deaf := (~heard.diagonal()).nonzero()[:,0].tolist(): raise ValueError(
@@ -103,6 +108,7 @@ def by_distances(weigh):
     "Make a mixing rule from the function `weigh(d, heard, f, …)` of its weights [w, n]; a parameter `norms` gets the squared lengths"
     @wraps(weigh)
     def mix(xs, f=0, heard=None, **kwargs):
+        _check_vectors(xs)
         d = squared_distances(xs)
         finite = d.diagonal()==0
         heard = check_heard(xs, f, heard, finite)
@@ -155,6 +161,9 @@ def multikrum(d, heard, f, *,
 ):
     "Multi-Krum: the mean of the `k` vectors with the best Krum scores"
     check_enough('multikrum', heard, 2*f+3, f)
+    check_whole(1, k=k)
+    if k is not None and (few := heard.sum(1).min())<k: raise ValueError(
+        f'multikrum: a worker has received only {few} finite vectors, fewer than k={k}: give a smaller k')
     return _chosen(_krum_scores(d, heard, f), heard.sum(1)-f-2 if k is None else torch.full_like(heard.sum(1), k))
 
 # %% ../../nbs/distributed/00_mixing.ipynb #7d49b710
@@ -186,6 +195,7 @@ def gm(d, heard, f, *,
     steps=10_000 # Largest number of steps
 ):
     "The geometric median: the point with the smallest sum of distances"
+    check_whole(1, steps=steps)
     heard = in_sight(d, heard)
     vertex,c = _median_vertex(d, heard),heard/heard.sum(1, True).double()
     tiny = 1e-12*d[:len(heard)].where(heard, 0).max().sqrt().clamp(min=torch.finfo(torch.float64).tiny)
@@ -204,6 +214,8 @@ def gm3(d, heard, f, *,
     steps=3 # Number of Weiszfeld steps
 ):
     "A geometric median in a few smoothed steps from the zero vector"
+    check_positive(nu=nu)
+    check_whole(1, steps=steps)
     heard,reach = in_sight(d, heard),norms.sqrt().expand(len(heard), -1)
     for _ in range(steps):
         w = heard/reach.clamp(min=nu)
@@ -218,6 +230,8 @@ def scc(d, heard, f, *,
     steps=3 # Number of clipping steps
 ):
     "Self-centred clipping: move from a worker's own vector towards all others, each of which pulls by at most `tau`"
+    check_whole(1, steps=steps)
+    if not tau>0: raise ValueError(f'tau={tau!r} must be a length greater than 0: give 2, for example')
     c,heard = torch.eye(*heard.shape, dtype=torch.float64, device=d.device),in_sight(d, heard)
     for _ in range(steps):
         pull = heard*(tau/_reach(c, d)).clamp(max=1)/heard.sum(1, True)
@@ -298,7 +312,8 @@ def reduction(
     ys,before = mixing(inputs),variance_of(inputs)
     if ys.shape!=inputs.shape: raise ValueError(f"mixing returned the shape {tuple(ys.shape)} for inputs of {tuple(inputs.shape)}: "
         "it must return the honest workers' vectors, and no others")
-    if before==0: raise ValueError("All inputs are the same, so there is no variance to reduce; give vectors that differ")
+    if before==0 or (inputs==inputs[:1]).all(): raise ValueError(
+        "All inputs are the same, so there is no variance to reduce; give vectors that differ")
     moved = (_compute(ys).double().mean(0) - _compute(inputs).double().mean(0)).square().sum().item()
     return variance_of(ys)/before,moved/before
 

@@ -79,7 +79,7 @@ def test_nna_bounds_what_the_mean_does_not():
     assert far[1]<XS.std(0).norm() and far[0]>1000*far[1]
 
 @pytest.mark.parametrize('make,says', [(lambda: alie(XS, 2), 'give mixing=…, or a fixed z'),
-    (lambda: find_attack('ali'), "did you mean 'alie'"),
+    (lambda: label_flip(XS, 1, XS, slice(.1, .2)), 'one learning rate, but lr=slice'), (lambda: find_attack('ali'), "did you mean 'alie'"),
     (lambda: lie(lambda xs, f: xs, XS, 2), r'must return \(2, 40\)')])
 def test_errors(make, says):
     with pytest.raises(ValueError, match=says): make()

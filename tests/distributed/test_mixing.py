@@ -1,5 +1,5 @@
 "Mixing rules agree with their definitions in float64, whatever liars send; NNA's bound; attacks that know the rule"
-import pytest, torch
+import numpy as np, pytest, torch
 from fastopt.distributed.attacks import ATTACKS, TimingFault, displacement, lie
 from fastopt.distributed.mixing import (COLUMNS, MIXINGS, cwtm, finite_rows, find_mixing, median, nna, nna_bound, reduction,
     squared_distances)
@@ -124,7 +124,25 @@ def test_too_many_faulty(name, n, f):
 
 def test_errors_name_the_way_out():
     with pytest.raises(ValueError, match="did you mean 'krum'"): find_mixing('krumm')
-    with pytest.raises(ValueError, match='floating point'): nna(torch.ones(4, 2).long(), 1)
+    for o in (torch.ones(4, 2).long(), torch.ones(4), torch.ones(0, 2), torch.ones(4, 2, dtype=torch.complex64)):
+        for name in MIXINGS:
+            with pytest.raises(ValueError, match='mixes floating point vectors'): MIXINGS[name](o, 1)
+    with pytest.raises(ValueError, match=r'heard has the shape \(4,\)'): nna(torch.ones(4, 2), 1, torch.ones(4))
+    with pytest.raises(ValueError, match='All inputs are the same'): reduction(lambda o: o, torch.randn(1, 4).repeat(7, 1)) # Up to rounding
     with pytest.raises(ValueError, match='it must return the honest'): reduction(lambda o: o[:2], torch.randn(3, 2))
     assert find_mixing(median) is median and find_mixing('cwtm') is cwtm
     assert [o.delay for o in ATTACKS.values() if isinstance(o, TimingFault)]==[float('inf'), float('inf'), 10.]
+
+@pytest.mark.parametrize('name,setting,says', [('multikrum', dict(k=0), 'k=0 must be'), ('multikrum', dict(k=8), 'only 7 finite .* k=8'),
+    ('scc', dict(tau=0.), 'tau=0.0 must be'), ('scc', dict(tau=float('nan')), 'tau=nan must be'), ('gm3', dict(nu=0.), 'nu=0.0 must be'),
+    *((o, dict(steps=0), 'steps=0 must be') for o in ('scc', 'gm', 'gm3'))])
+def test_settings_that_would_mix_what_was_not_received_are_refused(name, setting, says):
+    "Nobody has received the last vector"
+    xs,heard = torch.randn(8, 3),torch.ones(7, 8)
+    xs[7],heard[:,7] = 1e9,0
+    with pytest.raises(ValueError, match=says): MIXINGS[name](xs, 1, heard, **setting)
+
+def test_multikrum_of_all_that_were_received_is_their_mean():
+    xs,heard = torch.randn(8, 3),torch.ones(7, 8)
+    heard[:,7] = 0
+    torch.testing.assert_close(MIXINGS['multikrum'](xs, np.int64(1), heard.tolist(), k=7), xs[:7].mean(0).expand(7, -1))
