@@ -10,6 +10,7 @@ __all__ = ['ClusterLink', 'PeerMixing', 'fewest_heard', 'rule_name', 'describe_m
 # %% ../../nbs/distributed/09_peers.ipynb #f5a90ba3
 import time, torch
 from fastai.callback.core import Callback, CancelFitException
+from fastai.optimizer import OptimWrapper
 from fastcore.basics import patch
 from torch import distributed as dist
 from torch.nn.parallel import DataParallel, DistributedDataParallel
@@ -116,9 +117,11 @@ def fewest_heard(
 def rule_name(
     opt_func # The `opt_func` of a `Learner`
 ):
-    "The name of the optimizer"
-    f = unwrap_partial(opt_func)
-    return getattr(f, '__name__', repr(f))
+    "The name of the optimizer, and of that of PyTorch in an `OptimWrapper`"
+    f,inner = unwrap_partial(opt_func),getattr(opt_func, 'keywords', {}).get('opt')
+    if isinstance(f, OptimWrapper): f,inner = OptimWrapper,type(f.opt)
+    name = getattr(f, '__name__', repr(f))
+    return name if inner is None else f'{name} of {rule_name(inner)}'
 
 # %% ../../nbs/distributed/09_peers.ipynb #007c88f5
 def describe_model(named):
@@ -147,6 +150,7 @@ class MixWithPeers(Callback):
         if not self.run: return
         refuse_wrapped(self.learn.model)
         named = [(k, p) for k,p in self.learn.model.named_parameters() if p.requires_grad]
+        if not named: raise ValueError('The model has no trainable weights to mix: unfreeze it')
         if len({(p.dtype, p.device) for _,p in named})!=1: raise ValueError(
             'All trainable weights must have the same dtype and device: convert or move the model')
         self.ps = [p for _,p in named]

@@ -2,6 +2,8 @@
 import pytest, signal, torch
 import torch.nn.functional as F
 from fastai import optimizer
+from fastai.callback.data import WeightedDL
+from fastai.data.core import DataLoaders
 from fastai.learner import Learner
 from fastai.losses import CrossEntropyLossFlat
 from fastopt.distributed.attacks import TimingFault
@@ -9,6 +11,7 @@ from fastopt.distributed.data import polyak, tensor_dls
 from fastopt.distributed.mixing import MIXINGS, nna
 from fastopt.distributed.monna import MoNNA, Workers
 from fastopt.optim.adam import AdamW, adamw
+from fastopt.optim.sgd import momentum
 from fastcore.basics import first
 from functools import partial
 from math import nan
@@ -83,6 +86,15 @@ def test_optimizers_of_others_train_stacked_as_alone(rule):
     xs = together(rule, how='stacked')
     for i in range(3): torch.testing.assert_close(xs[i], alone(rule, i), rtol=1e-3, atol=1e-4)
 
+def test_the_rate_of_the_optimizer_is_that_of_workers():
+    "As in a `Learner`, whose own rate is 0.001"
+    a,b = (MoNNA(learner(rule), n=3, f=1, attack='lf', alpha=100., bs=5) for rule in (partial(momentum, lr=.5), momentum))
+    assert torch.equal(a.fit(2).workers.xs, b.fit(2, .5).workers.xs)
+
+def test_an_optimizer_of_one_model_is_refused():
+    own = optimizer.OptimWrapper(opt=torch.optim.SGD(mlp().parameters(), lr=.1))
+    with pytest.raises(TypeError, match=r'belongs to the weights of one model: .*opt=SGD\)'): Workers(learner(own), 2)
+
 @pytest.mark.parametrize('rule', [AdamW, partial(torch.optim.SGD, momentum=.9)])
 def test_a_class_for_pytorch_is_refused_by_name(rule):
     with pytest.raises(TypeError, match=r'(AdamW|SGD) is a class for PyTorch: .* opt=(AdamW|SGD)\)'): Workers(learner(rule), 2)
@@ -100,6 +112,15 @@ class Reads(nn.Module):
             x = x*1
             x[x<0] = 0
         return self.a(x*self.b((x[:,0]>0).long()))
+
+class Empty(nn.Module):
+    "A model with a weight without numbers"
+    def __init__(self):
+        super().__init__()
+        self.none,self.a = nn.Parameter(torch.zeros(0, 3)),nn.Linear(6, 3)
+    def forward(self, x): return self.a(x) + self.none.sum(0)
+
+def test_a_weight_may_be_empty(): assert MoNNA(learner(model=Empty), n=3, f=1, attack='foe', alpha=100., bs=5).fit(2, .1).workers.stacked
 
 @pytest.mark.parametrize('kind', ['plain', 'if', 'item', 'mask', 'writes'])
 def test_a_model_that_cannot_be_stacked_takes_the_loop(kind):
@@ -189,6 +210,33 @@ def test_targets_need_not_be_classes():
     _,end = fit((x[:,0]>0).long(), CrossEntropyLossFlat(axis=1))
     assert 0<end['worst']<=end['accuracy']<1
 
+@pytest.mark.parametrize('length', [4, 7])
+def test_the_accuracy_of_texts_is_that_of_their_tokens(length):
+    "Classes are on the last axis there; there may be as many of them as tokens in a text"
+    x = torch.randint(7, (40, length))
+    def tokens(): return nn.Sequential(nn.Embedding(7, 16), nn.Linear(16, 7))
+    learn = learner(model=tokens)
+    learn.dls = tensor_dls(x, x, x[:10], x[:10], bs=5)
+    end = MoNNA(learn, n=4, f=0, parts=torch.arange(40).chunk(4)).fit(60, 2.).history[-1]
+    assert end['valid_loss']<.1 and end['worst']==1
+
+def test_the_optimizer_of_the_learner_forgets_its_old_weights():
+    learn = learner(momentum)
+    with learn.no_bar(), learn.no_logging(): learn.fit(1, .1)
+    def kept(): return {k for o in learn.opt.state.values() for k in o} - {'do_wd', 'force_train'}
+    assert kept()
+    MoNNA(learn, n=3, f=1, alpha=100., bs=5).fit(1, .1)
+    assert not kept()
+
+@pytest.mark.parametrize('dls,says', [(lambda: DataLoaders(DLS.train), 'has no validation images'),
+    (lambda: tensor_dls(X, Y, X[:0], Y[:0]), 'has no validation images'),
+    (lambda: tensor_dls(X[:0], Y[:0], X, Y), 'no images: give some to train on'),
+    (lambda: tensor_dls(X, [(o, o) for o in Y], X, Y), r'2 parts \(Tensor, tuple\)')])
+def test_loaders_that_cannot_be_used(dls, says):
+    learn = learner()
+    learn.dls = dls()
+    with pytest.raises(ValueError, match=says): MoNNA(learn, n=3, f=0, alpha=100., bs=5)
+
 def test_flipped_labels_leave_the_statistics_of_batch_norm_alone():
     def stats(attack):
         m = MoNNA(learner(model=normed), n=5, f=1, attack=attack, alpha=100., bs=5).fit(1, 0.1)
@@ -219,3 +267,8 @@ def test_a_diverged_worker_is_named():
 def test_callbacks_are_not_dropped_in_silence():
     from fastai.callback.mixup import MixUp
     with pytest.warns(UserWarning, match='MixUp has no effect'): MoNNA(learner(cbs=MixUp()), n=3, f=0, alpha=100., bs=5)
+
+def test_weights_of_a_loader_are_not_dropped_in_silence():
+    learn = learner()
+    learn.dls = DataLoaders(WeightedDL(DLS.train.dataset, bs=5, shuffle=True), DLS.valid)
+    with pytest.warns(UserWarning, match="the loader's weights have no effect"): MoNNA(learn, n=3, f=0, alpha=100., bs=5)

@@ -2,11 +2,13 @@
 import fastai.callback.all, os, pytest, signal, time, torch # chkstyle: ignore - `fit_one_cycle`
 from fastai.learner import Learner
 from fastai.losses import CrossEntropyLossFlat
+from fastai.optimizer import OptimWrapper
 from fastopt.distributed.data import polyak, tensor_dls
 from fastopt.distributed.monna import MoNNA
-from fastopt.distributed.peers import ClusterLink, MixWithPeers
+from fastopt.distributed.peers import ClusterLink, MixWithPeers, rule_name
 from fastopt.distributed.transport import Heard, TCPLink
 from fastopt.optim.adam import adamw
+from functools import partial
 from multiprocessing import get_context
 from peer_processes import peers
 from torch import distributed as dist, nn
@@ -249,3 +251,10 @@ def test_a_real_fault_is_named_and_the_honest_go_on(kind): check_fault(kind)
 
 @pytest.mark.full
 def test_a_stall_of_half_a_minute(): check_fault('stalled', stall=30.)
+
+def test_the_name_of_a_rule_says_which_one_is_wrapped():
+    "Otherwise Adam and SGD of PyTorch would count as one rule"
+    wrap = partial(OptimWrapper, opt=torch.optim.SGD)
+    names = [rule_name(o) for o in (wrap, partial(OptimWrapper, opt=partial(torch.optim.SGD, momentum=.9)), partial(wrap, lr=.1),
+        OptimWrapper(opt=torch.optim.SGD(nn.Linear(1, 1).parameters(), lr=.1)))]
+    assert set(names)=={'OptimWrapper of SGD'} and rule_name(partial(wrap, opt=torch.optim.Adam))=='OptimWrapper of Adam'
