@@ -2,22 +2,27 @@
 import pytest, torch
 from contextlib import nullcontext
 from fastai.callback.core import Callback
+from fastai.callback.data import WeightedDL
 from fastai.callback.progress import CSVLogger
 from fastai.callback.tracker import EarlyStoppingCallback, SaveModelCallback
 from fastai.callback.training import GradientAccumulation
+from fastai.data.core import DataLoaders
 from fastai.learner import Learner
 from fastai.losses import CrossEntropyLossFlat
 from fastai.metrics import accuracy
-from fastopt.distributed.aggregation import FedAvg
-from fastopt.distributed.data import tensor_dls
-from fastopt.distributed.federated import Federated, StepsOf
+from fastai.text.data import SortedDL
+from fastopt.distributed.aggregation import FedAvg, FedFix
+from fastopt.distributed.data import split_dirichlet, tensor_dls
+from fastopt.distributed.federated import Federated, StepsOf, share_out
 from fastopt.distributed.flower import FederatedServer, Reply, client_answer
-from fastopt.distributed.monna import MoNNA
+from fastopt.distributed.monna import MoNNA, all_targets
 from fastopt.optim.adam import adamw
 from fastopt.optim.sgd import momentum
 from functools import partial
 from math import inf, nan
 from torch import nn
+from torch.utils.data import DataLoader, SubsetRandomSampler, TensorDataset
+from types import SimpleNamespace
 
 torch.manual_seed(0)
 X = torch.randn(130, 6, dtype=torch.float64)
@@ -26,6 +31,13 @@ DLS = tensor_dls(X[:100], Y[:100], X[100:], Y[100:], bs=8)
 
 def mlp(): return nn.Sequential(nn.Linear(6, 8), nn.Tanh(), nn.Linear(8, 3))
 def normed(): return nn.Sequential(nn.Linear(6, 8), nn.BatchNorm1d(8), nn.Tanh(), nn.Linear(8, 3))
+
+class Note(nn.Linear):
+    "A layer with a state that is not a tensor"
+    def get_extra_state(self): return 'a note'
+    def set_extra_state(self, state): pass
+
+def noted(): return nn.Sequential(Note(6, 3))
 
 def learner(rule=momentum, model=mlp, seed=1, **kwargs):
     torch.manual_seed(seed)
@@ -60,7 +72,7 @@ def test_a_client_that_is_not_finite_is_left_out_and_its_window_counts():
     ls[1].loss_func = lambda pred, y: pred.sum()*float('inf')
     f = Federated(learner(), ls, 'fedavg', steps=2, lr=0.1)
     with pytest.warns(UserWarning, match='client 1 in window 1 is not finite and was skipped'): f.fit(1)
-    want = Federated(learner(), [learner(), learner()], FedAvg(), steps=2, lr=0.1, p=[.5, 0.]).fit(1)
+    want = Federated(learner(), [learner(), learner()], FedAvg(), steps=2, lr=0.1, server_lr=.5, p=[1, 0]).fit(1)
     assert torch.equal(flat(f), flat(want)) and f.excluded==[(1, 1)]
 
 def test_no_client_gets_a_batch_of_one_example():
@@ -76,6 +88,72 @@ def test_variances_stay_positive(strategy, kwargs):
     for _ in range(8):
         end = f.fit(.5).history[-1]
         assert f.x['1.running_var'].min()>0 and end['valid_loss']<10
+
+class Twice(nn.Module):
+    "A module with two names; its buffers occur twice in the `state_dict`"
+    def __init__(self):
+        super().__init__()
+        self.a,self.norm,self.c = nn.Linear(6, 6),nn.BatchNorm1d(6),nn.Linear(6, 3)
+        self.again = self.norm
+    def forward(self, x): return self.c(self.again(torch.relu(self.norm(self.a(x)))))
+
+def test_buffers_with_two_names_are_buffers_under_both():
+    f = fed('fedasync', n=6, steps=5, percent=80, model=Twice).fit(4)
+    assert f.x['norm.running_var'].min()>0 and torch.equal(f.x['norm.running_var'], f.x['again.running_var'])
+
+class Rotated(nn.Linear):
+    "A layer with a table of complex numbers"
+    def __init__(self):
+        super().__init__(6, 3)
+        self.register_buffer('table', torch.ones(2, dtype=torch.complex64))
+
+def test_a_complex_buffer_is_kept():
+    def model(): return nn.Sequential(Rotated())
+    f = fed(model=model).fit(1)
+    assert f.x['0.table'].is_complex() and not f.excluded
+
+@pytest.mark.parametrize('scale', [1, 7, 1e-3])
+def test_importance_has_no_unit(scale):
+    p = [.5, .25, .25, 0]
+    for s in ('fedavg', 'fedasync'): assert torch.equal(flat(fed(s, p=[o*scale for o in p]).fit(1)), flat(fed(s, p=torch.tensor(p)).fit(1)))
+
+@pytest.mark.parametrize('sample', [1, 2, 4, None])
+def test_a_round_of_some_clients_is_a_mean_of_them(sample):
+    "Equal clients make it visible: the server then has the model of one of them"
+    whole = [tensor_dls(X[:8], Y[:8], X[100:], Y[100:], bs=8) for _ in range(4)]
+    f = Federated(learner(), whole, steps=1, lr=.1, sample=sample).fit(1)
+    one = Federated(learner(), whole[:1], steps=1, lr=.1).fit(1)
+    torch.testing.assert_close(flat(f), flat(one))
+    assert abs(f.fairness_report().wanted.sum()-1)<1e-9
+
+def test_sizes_count_images_of_every_loader():
+    data = TensorDataset(X, Y)
+    loaders = [DataLoader(data, 8, sampler=SubsetRandomSampler(range(30))), DataLoader(data, 8), DLS.train]
+    f = Federated(learner(), loaders, steps=2, lr=.1, p='size')
+    assert f.sizes==[30, 130, 100] and f.fit(1).p[0]==30/260
+
+def test_weights_of_images_go_with_them():
+    "A client draws none of weight 0"
+    dl = WeightedDL(DLS.train.dataset, bs=8, shuffle=True, wgts=(torch.arange(100)%2).numpy(), num_workers=0)
+    learn = learner()
+    learn.dls = DataLoaders(dl, DLS.valid)
+    for dls in Federated(learn, 3, alpha=10.).clients:
+        seen = torch.cat([o[0] for _ in range(5) for o in dls.train])
+        assert all((X[i]!=seen).any(1).all() for i in range(0, 100, 2))
+
+def padded(items):
+    xs,ys = zip(*items)
+    return nn.utils.rnn.pad_sequence(xs, True),torch.stack(ys)
+
+def test_a_loader_that_sorts_is_shared_out_by_its_classes():
+    "Texts of different lengths: inputs are not put into one tensor, and the classes are those of the right texts"
+    texts = [torch.randint(9, (1+i*i%13,)) for i in range(60)]
+    y = torch.arange(60)%3
+    dl = SortedDL([*zip(texts, y)], sort_func=lambda o: len(o[0]), bs=4, create_batch=padded, num_workers=0)
+    assert torch.equal(all_targets(dl), y)
+    parts = share_out(SimpleNamespace(dls=DataLoaders(dl, dl)), 3, .1, seed=1)
+    want = split_dirichlet(y, 3, .1, seed=1)
+    assert [o.train.dataset.at for o in parts]==[o.tolist() for o in want]
 
 @pytest.mark.parametrize('cb', [EarlyStoppingCallback, SaveModelCallback, CSVLogger])
 def test_callbacks_that_watch_the_validation_have_no_effect_on_clients(cb, tmp_path):
@@ -105,7 +183,7 @@ def with_failing(when, error=KeyError('of this\nclient'), **kwargs):
 def test_a_client_that_fails_is_named_and_left_out():
     f = with_failing(lambda n: True)
     with pytest.warns(UserWarning, match='Client 1 failed in window 1: KeyError: .*its change is left out') as said: f.fit(1)
-    want = Federated(learner(), [learner(), learner()], FedAvg(), steps=2, lr=0.1, p=[.5, 0.]).fit(1)
+    want = Federated(learner(), [learner(), learner()], FedAvg(), steps=2, lr=0.1, server_lr=.5, p=[1, 0]).fit(1)
     assert torch.equal(flat(f), flat(want)) and f.excluded==[(1, 1)] and all('\n' not in str(o.message) for o in said)
     report = f.fairness_report()
     assert report.left_out.tolist()==[0, 1] and report.had.tolist()==[1, 0] # It was due, but nothing of it was used
@@ -151,7 +229,11 @@ def test_shares_of_importance():
     *((lambda v=v: fed().fit(v), 'time=.* must be a finite number greater than 0') for v in (0, -1, nan, inf)),
     *((lambda v=v: fed().fit(1, v), 'every=.* must be a finite number greater than 0') for v in (0, -1, nan, inf)),
     (lambda: fed(dt=1), "fedavg has no argument 'dt'; it has none"), (lambda: fed('fedfix', c=1), "fedfix has no argument 'c'; it has dt"),
-    (lambda: fed(None), 'The list of strategies has no None')])
+    (lambda: fed(None), 'The list of strategies has no None'), (lambda: fed(n=DLS), 'clients is one DataLoaders: give the number'),
+    (lambda: fed(n=learner()), 'clients is one Learner: give the number'), (lambda: fed(FedFix(.3), dt=1), 'is complete, so dt has no'),
+    (lambda: Federated(learner(model=noted), 3), "'0._extra_state' in the state of the model is not a tensor"),
+    (lambda: Federated(learner(default_cbs=False), 3), 'no `Recorder`'),
+    (lambda: Federated(Learner(DataLoaders(DLS.train), mlp(), nn.MSELoss()), 3), 'has no validation images')])
 def test_errors(make, says):
     with pytest.raises(ValueError, match=says): make()
 
@@ -166,6 +248,16 @@ def test_a_state_of_others_is_refused():
     sd = fed(n=3).fit(1).state_dict()
     with pytest.raises(ValueError, match='has 3 clients, but this simulation has 4'): fed().load_state_dict(sd)
     with pytest.raises(ValueError, match='The state_dict sent'): fed(n=3, model=normed).load_state_dict(sd)
+
+def test_a_rate_for_each_group_is_named_too():
+    ls = [learner(), learner()]
+    ls[1].loss_func = lambda pred, y: pred.sum()*float('inf')
+    f = Federated(learner(), ls, steps=2, lr=slice(.01, .1))
+    with pytest.warns(UserWarning, match=r'smaller lr \(it is slice\(0.01, 0.1, None\)\)'): f.fit(1)
+
+def test_a_loader_of_one_pass_does_not_hang():
+    with pytest.raises(ValueError, match='gave no batch after 3 of 5 steps: give a loader that can start again'):
+        [*StepsOf(iter(range(3)), 5)]
 
 @pytest.mark.parametrize('n,k', [(3, 7), (5, 5), (4, 2), (1, 3)])
 def test_steps_of(n, k): assert [*StepsOf(range(n), k)]==[i%n for i in range(k)]
