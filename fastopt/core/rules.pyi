@@ -71,7 +71,8 @@ class Memo:
     start: Any
 
 class Across:
-    """Annotates `n` numbers about all weights: `f` of the lists of tensors (split in any way), hypers and memos that it names"""
+    """Annotates `n` numbers about all weights: `f` of the lists of tensors (split in any way), hypers and memos that it names. Where hypers
+    differ between groups, they are those of the first group with a gradient"""
     def __init__(self, f: Any, n: Any = 1) -> None: ...
     def answer(self, tensors: Any, knobs: Any) -> Any:
         """The number that the function returns, or a list of `n` numbers; a function that writes to one of `tensors` raises an error"""
