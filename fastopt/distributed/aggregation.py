@@ -12,10 +12,11 @@ __all__ = ['STRATEGIES', 'check_update', 'delta', 'aggregate', 'FedAvg', 'FedAsy
 import random, torch
 from dataclasses import dataclass, fields
 from math import ceil
+from numbers import Real
 from typing import NamedTuple
 from fastcore.basics import first, patch
 from .clock import FOREVER, VirtualClock, to_ticks
-from ..names import unknown_name
+from ..names import check_whole, unknown_name
 
 # %% ../../nbs/distributed/03_aggregation.ipynb #2208584a
 def check_update(
@@ -88,9 +89,7 @@ class FedBuff:
     c:int=10 # Size of the buffer
     identical:bool=True # Do all deliveries count 1/c, regardless of the sender?
     dt = None
-    def __post_init__(self):
-        if not (isinstance(self.c, int) and self.c>=1): raise ValueError(
-            f"FedBuff: c={self.c!r} must be a whole number of deliveries, 1 or more")
+    def __post_init__(self): check_whole(1, c=self.c)
     def ends(self, delivered, working): return delivered>=self.c or (delivered and not working)
     def weights(self, p, taus):
         if self.identical: return [1/min(self.c, len(p))]*len(p) # A window has no more deliveries than there are clients
@@ -101,7 +100,8 @@ class FedFix:
     "Collect deliveries every `dt` units of time"
     dt:float=0.5 # Length of a window, in units of time
     def __post_init__(self):
-        if not 1e-6<=self.dt<FOREVER: raise ValueError(f"FedFix: dt={self.dt!r} must be a length of time greater than 0 and finite")
+        if not (isinstance(self.dt, Real) and 1e-6<=self.dt<FOREVER): raise ValueError(
+            f"FedFix: dt={self.dt!r} must be a length of time greater than 0 and finite")
     def ends(self, delivered, working): return False
     def weights(self, p, taus): return [pi*ceil(to_ticks(t)/to_ticks(self.dt)) for pi,t in zip(p, taus)]
 

@@ -13,10 +13,11 @@ __all__ = ['READERS', 'NETWORKS', 'SETTINGS', 'split_dirichlet', 'digits_tensors
 import numpy as np, torch
 from functools import partial
 from math import inf
+from numbers import Real
 from pathlib import Path
 from fastai.data.core import DataLoaders
 from torch import nn
-from ..names import InputError, unknown_name
+from ..names import InputError, check_whole, unknown_name
 from ..optim.qhm import qhm
 from ..training.image_files import read_idx, read_image_archive
 
@@ -29,9 +30,11 @@ def split_dirichlet(
     least=1 # Smallest number of examples per machine
 ):
     "The indices of each machine's examples, as a list of index tensors"
+    check_whole(1, n=n)
+    check_whole(0, seed=seed)
     y,rng = np.asarray(y),np.random.default_rng(seed)
-    if not 0<alpha<inf: raise ValueError(f"alpha={alpha} must be more than 0 and finite; 0.1 is very unequal, 100 nearly equal")
-    if not n>=1: raise ValueError(f"n={n} must be a number of machines, 1 or more")
+    if not (isinstance(alpha, Real) and 0<alpha<inf): raise ValueError(
+        f"alpha={alpha!r} must be more than 0 and finite; 0.1 is very unequal, 100 nearly equal")
     if y.ndim!=1 or (y.dtype.kind=='f' and (y!=y.round()).any()): raise ValueError(
         f"Targets of shape {y.shape} and dtype {y.dtype} are not one class for each example, so alpha cannot distribute them: "
         "give each machine its own examples (`parts` of MoNNA, a list of clients of Federated)")

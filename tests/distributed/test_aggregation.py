@@ -79,7 +79,8 @@ def test_work_that_is_left_behind_is_lost():
     (lambda: Timeline(FedAvg(), [1], away={0: [(2, 3), (.5, 2.1)]}), 'away until 2.1 and again from 2: make one absence'),
     (lambda: find_strategy(FedFix(.3), dt=.5), r'FedFix\(dt=0.3\) is complete, so dt has no effect'),
     (lambda: find_strategy(FedAvg, dt=.5), "fedavg has no argument 'dt'; it has none"), (lambda: find_strategy([]), r'has no \[\]'),
-    (lambda: FedBuff(0), '1 or more'), (lambda: FedBuff(1.5), '1 or more'), (lambda: FedFix(0), 'greater than 0'),
+    (lambda: FedBuff(0), '1 or more'), (lambda: FedBuff(1.5), '1 or more'), (lambda: FedBuff(True), '1 or more'),
+    (lambda: FedFix('1'), 'greater than 0'), (lambda: FedFix(0), 'greater than 0'),
     (lambda: FedFix(float('nan')), 'greater than 0'), (lambda: find_strategy('fedbuf'), "did you mean 'fedbuff'")])
 def test_errors(make, says):
     with pytest.raises(ValueError, match=says): make()

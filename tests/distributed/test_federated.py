@@ -229,6 +229,8 @@ def test_shares_of_importance():
     *((lambda v=v: fed().fit(v), 'time=.* must be a finite number greater than 0') for v in (0, -1, nan, inf)),
     *((lambda v=v: fed().fit(1, v), 'every=.* must be a finite number greater than 0') for v in (0, -1, nan, inf)),
     (lambda: fed(dt=1), "fedavg has no argument 'dt'; it has none"), (lambda: fed('fedfix', c=1), "fedfix has no argument 'c'; it has dt"),
+    (lambda: Federated(learner(), 4, alpha='1'), "alpha='1' must be"), (lambda: split_dirichlet([0, 1, 1], 2.5), 'n=2.5 must be'),
+    (lambda: split_dirichlet([0, 1], 2, seed=-1), 'seed=-1 must be'),
     (lambda: fed(None), 'The list of strategies has no None'), (lambda: fed(n=DLS), 'clients is one DataLoaders: give the number'),
     (lambda: fed(n=learner()), 'clients is one Learner: give the number'), (lambda: fed(FedFix(.3), dt=1), 'is complete, so dt has no'),
     (lambda: Federated(learner(model=noted), 3), "'0._extra_state' in the state of the model is not a tensor"),
