@@ -153,6 +153,7 @@ def find_attack(
     attack # Name in `ATTACKS`, function of (xs, f, …), `TimingFault`, or `None` for no faulty workers
 ):
     "The attack called `attack`, or `attack` itself if it is not a name"
+    if attack is TimingFault: return TimingFault() # The class itself is callable, too
     if attack is None or callable(attack) or isinstance(attack, TimingFault): return attack
     if attack not in ATTACKS: raise ValueError(unknown_name('The list of attacks', attack, list(ATTACKS)))
     return ATTACKS[attack]
@@ -166,6 +167,7 @@ def lie(
     "The vectors that `f` liars send [f, d]"
     ps = signature(attack).parameters
     got = attack(xs, f, **{k:v for k,v in known.items() if k in ps})
-    if got.shape!=(f, xs.shape[1]): raise ValueError(f"The attack returned vectors of shape {tuple(got.shape)}: "
-        f"it must return ({f}, {xs.shape[1]}), one for each of the faulty workers")
+    said = f'vectors of shape {tuple(got.shape)}' if isinstance(got, torch.Tensor) else type(got).__name__
+    if getattr(got, 'shape', None)!=(f, xs.shape[1]): raise ValueError(f'The attack returned {said}: '
+        f'it must return ({f}, {xs.shape[1]}), one for each of the faulty workers')
     return got.to(xs.dtype)

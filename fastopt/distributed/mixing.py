@@ -7,7 +7,7 @@ Docs: https://fastopt.github.io/fastopt/distributed/mixing.html.md"""
 # %% auto #0
 __all__ = ['COLUMNS', 'CLOSE', 'FAR', 'MIXINGS', 'finite_rows', 'squared_distances', 'check_heard', 'check_enough',
            'average_rows', 'by_distances', 'mean_mixing', 'nna', 'krum', 'multikrum', 'in_sight', 'gm', 'gm3', 'scc',
-           'sort_rows', 'by_order', 'cwtm', 'median', 'find_mixing', 'variance_of', 'reduction', 'nna_bound']
+           'sort_rows', 'by_order', 'cwtm', 'median', 'find_mixing', 'mixed', 'variance_of', 'reduction', 'nna_bound']
 
 # %% ../../nbs/distributed/00_mixing.ipynb #1a2b1e5c
 import inspect, torch
@@ -296,6 +296,19 @@ def find_mixing(
     if callable(rule): return rule
     if rule not in MIXINGS: raise ValueError(unknown_name('The list of mixing rules', rule, list(MIXINGS)))
     return MIXINGS[rule]
+
+def mixed(
+    mixing, # Function of (xs, f, heard), of fastopt or your own
+    xs, # Vectors [n, d]
+    f, # Number of faulty vectors to withstand
+    heard # Bool [w, n]: has worker i received vector j?
+):
+    "The mixtures [w, d] of `mixing`; raises `ValueError` if it returns another shape, which PyTorch would spread over all workers"
+    ys = mixing(xs, f, heard)
+    want,got = (len(heard), xs.shape[1]),getattr(ys, 'shape', type(ys).__name__)
+    if got!=want: raise ValueError(f'The mixing rule returned {tuple(got) if isinstance(got, tuple) else got}: it must return {want}, '
+        'one mixture for each row of `heard`')
+    return ys
 
 # %% ../../nbs/distributed/00_mixing.ipynb #0f2f8b18
 def variance_of(xs):

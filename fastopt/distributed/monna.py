@@ -29,7 +29,7 @@ from warnings import warn
 from .attacks import TimingFault, find_attack, flip_labels, lie
 from .clock import NEVER, UNIT, first_heard, to_ticks
 from .data import split_dirichlet
-from .mixing import find_mixing, variance_of
+from .mixing import find_mixing, finite_rows, mixed, variance_of
 from .peers import PeerMixing, describe_model, fewest_heard, refuse_wrapped, rule_name
 from ..names import check_whole, unwrap_partial
 from ..optim.schedulefree import _modes
@@ -288,7 +288,8 @@ def share(self:MoNNA, alpha, parts, bs):
     self.bs = bs
     self.parts = (split_dirichlet(self.y, self.computing, alpha, self.seed, least=bs) if parts is None
         else [torch.as_tensor(o) for o in parts])
-    wrong = first(i for i,o in enumerate(self.parts) if o.is_floating_point() or ((o<0) | (o>=len(self.y))).any())
+    def bad(o): return len(o) and (o.is_floating_point() or o.dtype==torch.bool or ((o<0) | (o>=len(self.y))).any())
+    wrong = first(i for i,o in enumerate(self.parts) if bad(o))
     if wrong is not None: raise ValueError(f"The part of worker {wrong} has indices that are not whole numbers from 0 to {len(self.y)-1}")
     if len(self.parts)!=self.computing: raise ValueError(f"parts has {len(self.parts)} lists for {self.computing} computing workers")
     if (few := first(i for i,o in enumerate(self.parts) if len(o)<bs)) is not None: raise ValueError(
@@ -309,14 +310,15 @@ def batch(self:MoNNA, i):
 
 # %% ../../nbs/distributed/05_monna.ipynb #1c53ac15
 @patch
-def hear(self:MoNNA):
-    "Who receives from whom in this step, bool [workers, n]; advances the time"
+def hear(self:MoNNA, useless=None):
+    """Who receives from whom in this step, bool [workers, n]; advances the time. Nobody waits for liars whose vectors are `useless`,
+    because they are not finite"""
     n,w,gen = self.n,self.computing,_generator(self.seed, -7, self.t)
     delay = torch.randint(self.delay+1, (w, n), generator=gen)
     if self.timing and self.t>=self.attack.after:
         late = to_ticks(self.attack.delay)
         delay[:,self.honest:] = NEVER if late>=NEVER else delay[:,self.honest:]+late
-    elif not self.timing: delay[:,w:] = 0
+    elif not self.timing: delay[:,w:] = 0 if useless is None else useless.long()*NEVER
     sent = self.times + self.work
     if w<n: sent[w:] = sent[:w].min() # Liars answer at once
     heard,self.times[:w] = first_heard(sent, delay, n-self.f)
@@ -337,9 +339,9 @@ def one_step(self:MoNNA, lr=None):
         known['flipped'] = ws.flat_gradients(h)
     losses = ws.gradients(xb, yb)
     ws.step(lr)
-    heard,xs = self.hear(),ws.xs
-    if w<self.n: xs = torch.cat([xs, lie(self.attack, xs, self.n-w, **known)])
-    ws.xs.copy_(self.mixing(xs, self.f, heard))
+    xs = ws.xs if w==self.n else torch.cat([ws.xs, lie(self.attack, ws.xs, self.n-w, **known)])
+    heard = self.hear(~finite_rows(xs[w:]).cpu())
+    ws.xs.copy_(mixed(self.mixing, xs, self.f, heard))
     self.t += 1
     return losses[:h].mean().item()
 
@@ -399,7 +401,7 @@ def replay_round(self:MoNNA, heard, enough, lr):
     if not rows: return
     order = rows + [i for i in range(self.n) if i not in rows]
     mask = torch.tensor([[j in heard[i] for j in order] for i in rows])
-    ws.xs[rows] = self.mixing(ws.xs[order], self.f, mask)
+    ws.xs[rows] = mixed(self.mixing, ws.xs[order], self.f, mask)
 
 # %% ../../nbs/distributed/05_monna.ipynb #d819c2a7
 @patch

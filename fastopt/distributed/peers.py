@@ -14,7 +14,7 @@ from fastai.optimizer import OptimWrapper
 from fastcore.basics import patch
 from torch import distributed as dist
 from torch.nn.parallel import DataParallel, DistributedDataParallel
-from .mixing import find_mixing
+from .mixing import find_mixing, mixed
 from .transport import FAULTS, Fault, Heard, digest
 from ..names import unwrap_partial
 
@@ -87,7 +87,7 @@ class PeerMixing:
         self.alone,own = 0,x.detach()
         others = [h.vectors[j].to(x.device) if j in h.vectors else own for j in range(self.link.n) if j!=self.link.rank]
         heard = [True, *(j in h.vectors for j in range(self.link.n) if j!=self.link.rank)]
-        return self.mixing(torch.stack([own, *others]), self.f, torch.tensor([heard]))[0]
+        return mixed(self.mixing, torch.stack([own, *others]), self.f, torch.tensor([heard]))[0]
 
 # %% ../../nbs/distributed/09_peers.ipynb #f4a38a7c
 @patch

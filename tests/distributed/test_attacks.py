@@ -80,7 +80,8 @@ def test_nna_bounds_what_the_mean_does_not():
 
 @pytest.mark.parametrize('make,says', [(lambda: alie(XS, 2), 'give mixing=…, or a fixed z'),
     (lambda: label_flip(XS, 1, XS, slice(.1, .2)), 'one learning rate, but lr=slice'), (lambda: find_attack('ali'), "did you mean 'alie'"),
-    (lambda: lie(lambda xs, f: xs, XS, 2), r'must return \(2, 40\)')])
+    (lambda: lie(lambda xs, f: xs, XS, 2), r'must return \(2, 40\)'),
+    (lambda: lie(lambda xs, f: None, XS, 2), 'The attack returned NoneType: it must')])
 def test_errors(make, says):
     with pytest.raises(ValueError, match=says): make()
 

@@ -176,7 +176,7 @@ def test_the_learner_has_the_result(tmp_path):
 
 @pytest.mark.parametrize('kwargs,says', [(dict(n=4, f=2), 'f=2 faulty of n=4'), (dict(mixing='nan'), "did you mean"),
     (dict(attack='foo'), 'did you mean'), (dict(work=[1, 2]), 'work has 2 times for n=7'), (dict(how='warp'), "must be 'auto'"),
-    (dict(parts=[[0]]*7), 'Worker 0 has 1 images'), (dict(alpha=0), 'alpha=0')])
+    (dict(parts=[[0]]*7), 'Worker 0 has 1 images'), (dict(parts=[[]]*7), 'Worker 0 has 0 images'), (dict(alpha=0), 'alpha=0')])
 def test_errors(kwargs, says):
     with pytest.raises(ValueError, match=says): MoNNA(learner(), **{**dict(n=7, f=1, alpha=100., bs=5), **kwargs})
 
@@ -254,7 +254,26 @@ def test_a_fit_of_nothing_is_refused(kwargs):
     with pytest.raises(ValueError, match='must be a whole number: give 1 or more'):
         MoNNA(learner(), n=3, f=0, alpha=100., bs=5).fit(**{'lr': .1, **kwargs})
 
-@pytest.mark.parametrize('at', [-1, 90, .5])
+@pytest.mark.parametrize('value', [nan, float('inf')])
+@pytest.mark.parametrize('mixing', [o for o in MIXINGS if o!='mean'])
+def test_nobody_waits_for_vectors_that_are_not_finite(value, mixing):
+    "As on a real link, such a vector is not one of the n-f that each worker needs, so it stops nobody"
+    f = 1 if 'krum' in mixing else 2
+    a = MoNNA(learner(), n=7, f=f, mixing=mixing, attack=lambda xs, f: xs.new_full((f, xs.shape[1]), value), alpha=100., bs=5).fit(3, .1)
+    assert a.workers.xs.isfinite().all() and not a.hear(torch.ones(a.f, dtype=torch.bool))[:,a.honest:].any()
+
+@pytest.mark.parametrize('mixing,says', [(lambda xs, f, heard: xs[0], r'returned \(63,\): it must return \(4, 63\)'),
+    (lambda xs, f, heard: xs[:1], r'returned \(1, 63\)'), (lambda xs, f, heard: xs, r'returned \(5, 63\)'),
+    (lambda xs, f, heard: None, 'returned NoneType')])
+def test_a_rule_of_your_own_returns_one_mixture_for_each_worker(mixing, says):
+    "PyTorch would give all workers the one vector of a rule that returns one"
+    with pytest.raises(ValueError, match=says): MoNNA(learner(), n=5, f=1, mixing=mixing, attack='sf', alpha=100., bs=5).fit(1, .1)
+
+def test_an_attack_may_be_a_class():
+    a,b = (MoNNA(learner(), n=5, f=1, attack=o, alpha=100., bs=5).fit(2, .1).workers.xs for o in (TimingFault, TimingFault()))
+    assert torch.equal(a, b)
+
+@pytest.mark.parametrize('at', [-1, 90, .5, True])
 def test_parts_have_indices_of_images(at):
     "A negative index would be an image of the end"
     with pytest.raises(ValueError, match='The part of worker 1 has indices that are not whole numbers from 0 to 89'):

@@ -5,7 +5,7 @@ from fastai.losses import CrossEntropyLossFlat
 from fastai.optimizer import OptimWrapper
 from fastopt.distributed.data import polyak, tensor_dls
 from fastopt.distributed.monna import MoNNA
-from fastopt.distributed.peers import ClusterLink, MixWithPeers, rule_name
+from fastopt.distributed.peers import ClusterLink, MixWithPeers, PeerMixing, rule_name
 from fastopt.distributed.transport import Heard, TCPLink
 from fastopt.optim.adam import adamw
 from functools import partial
@@ -258,3 +258,11 @@ def test_the_name_of_a_rule_says_which_one_is_wrapped():
     names = [rule_name(o) for o in (wrap, partial(OptimWrapper, opt=partial(torch.optim.SGD, momentum=.9)), partial(wrap, lr=.1),
         OptimWrapper(opt=torch.optim.SGD(nn.Linear(1, 1).parameters(), lr=.1)))]
     assert set(names)=={'OptimWrapper of SGD'} and rule_name(partial(wrap, opt=torch.optim.Adam))=='OptimWrapper of Adam'
+
+def test_a_rule_that_returns_one_vector_is_refused():
+    "The first number of it would become all weights of the peer"
+    class Link:
+        n,rank = 3,0
+        def exchange(self, t, x): return Heard(t, [0, 1, 2], {1: x, 2: x}, t+1)
+    with pytest.raises(ValueError, match=r'returned \(5,\): it must return \(1, 5\)'):
+        PeerMixing(Link(), mixing=lambda xs, f, heard: xs.mean(0)).mix(torch.ones(5))
