@@ -77,8 +77,13 @@ Steps = Range(0, inf, '[)', whole=True) # 0 means none, or no end
 Flag = OneOf(False, True)
 
 # %% ../../nbs/core/00_rules.ipynb #db444b23
-def zeros(p): return torch.zeros_like(p)
-def clone(p): return p.detach().clone()
+def zeros(p):
+    "State like the weight `p` that begins with zeros"
+    return torch.zeros_like(p)
+
+def clone(p):
+    "State that begins as a copy of the weight `p`"
+    return p.detach().clone()
 class Borrowed: "Annotates state that an earlier term of the chain declares"
 
 TERM_ARGS,HOST = ('u', 'g', 'p'),('step',)

@@ -58,9 +58,11 @@ class Whole(OneOf):
     def __init__(self, lo: Any = 0) -> None: ...
     lo: Any
 
-def zeros(p: Any) -> Any: ...
+def zeros(p: Any) -> Any:
+    """State like the weight `p` that begins with zeros"""
 
-def clone(p: Any) -> Any: ...
+def clone(p: Any) -> Any:
+    """State that begins as a copy of the weight `p`"""
 
 class Borrowed:
     """Annotates state that an earlier term of the chain declares"""

@@ -53,7 +53,9 @@ class Heard(NamedTuple):
     next:int # The next round to take part in: others may be ahead
     over:bool=False # Have so many peers finished that there is no majority?
 
-def digest(text): return sha256(text.encode()).digest()[:16]
+def digest(text):
+    "The first 16 bytes of the SHA-256 of `text`"
+    return sha256(text.encode()).digest()[:16]
 
 # %% ../../nbs/distributed/08_transport.ipynb #29395beb
 def _mac(key, *parts): return hmac.digest(key, b''.join(parts), 'sha256')

@@ -118,7 +118,9 @@ def set_known_hypers(opt, **hypers):
     for k,v in hypers.items():
         if k in opt.hypers[0]: opt.set_hyper(k, v)
 
-def format_numbers(vs): return ', '.join(f'{v:.4g}' for v in vs)
+def format_numbers(vs):
+    "The numbers `vs` as text, with four digits each"
+    return ', '.join(f'{v:.4g}' for v in vs)
 
 # %% ../../nbs/evidence/01_conformance.ipynb #ac580058
 checks = {} # Name -> (function, how to fix a failure)
@@ -167,7 +169,9 @@ def suggest_fix(e, lab):
     if raised_by(lab.learner().create_opt):
         return "Accept all weights of a network, including vectors such as biases and norms, or pass those to a second optimizer."
 
-def is_number(v): return isinstance(v, Real) and not isinstance(v, bool)
+def is_number(v):
+    "Is `v` a real number, and neither `True` nor `False`?"
+    return isinstance(v, Real) and not isinstance(v, bool)
 
 # %% ../../nbs/evidence/01_conformance.ipynb #cca76d4d
 def run_check(

@@ -180,22 +180,26 @@ def _noted(p): return torch.zeros_like(p) # Not `zeros`, which may be kept in 16
 
 @term
 def note_before(u, noted_before=_noted):
+    "Keep the update before the terms that are watched"
     noted_before.copy_(u)
     return u
 
 @term
 def note_after(u, noted_after=_noted):
+    "Keep the update after the terms that are watched"
     noted_after.copy_(u)
     return u
 
 # %% ../../nbs/evidence/09_diagnostics.ipynb #3d0f21d4
 @term
 def hand_ones(u, noted_before=_noted):
+    "Keep the update and hand ones to the next term, whose factor is then its result"
     noted_before.copy_(u)
     return torch.ones_like(u)
 
 @term
 def take_back(u, noted_before:Borrowed, noted_after=_noted):
+    "Keep the factor that came of the ones of `hand_ones`, and multiply the kept update by it"
     noted_after.copy_(u)
     return noted_before*u
 

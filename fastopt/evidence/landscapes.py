@@ -198,11 +198,13 @@ def relief(
 
 # %% ../../nbs/evidence/00_landscapes.ipynb #fea376a3
 def draw_curve(problem, ax, **kwargs):
+    "Draw the curve of a `problem` with one weight on the axes `ax`"
     lo,hi = problem.domain[0]
     x = torch.linspace(lo, hi, 1000, dtype=torch.float64)
     ax.plot(x, problem(x), color='0.6', lw=1.5, **kwargs)
 
 def draw_contour(problem, ax, quiet=False):
+    "Draw the contour lines of a `problem` with two weights on the axes `ax`, over colours unless `quiet`"
     x,y,z = grid_of(problem)
     drawn,label = relief(z)
     if not quiet: ax.figure.colorbar(ax.contourf(x, y, drawn(z), levels=16, cmap='cividis'), ax=ax, label=label)

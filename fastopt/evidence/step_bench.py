@@ -439,7 +439,9 @@ def overheads(device='cpu', **kwargs):
         for (who,n),us in cols.items()]
 
 # %% ../../nbs/evidence/02_step_bench.ipynb #4ab83f6e
-def own_groups(ps): return [dict(params=[p], lr=1e-3*(1 + i/len(ps))) for i,p in enumerate(ps)]
+def own_groups(ps):
+    "A parameter group for each of the weights `ps`, with a learning rate of its own"
+    return [dict(params=[p], lr=1e-3*(1 + i/len(ps))) for i,p in enumerate(ps)]
 
 class OneMissing:
     "Stand-in for an optimizer in which a different one of the weights `ps` has no gradient at each step"
@@ -494,7 +496,9 @@ def find_value(rows, col, agg='min', **which):
     known = rows.loc[(rows[list(which)]==pd.Series(which, dtype=object)).all(axis=1), col].dropna()
     return float(known.agg(agg)) if len(known) else None
 
-def ratio(a, b): return None if a is None or b is None else a/b
+def ratio(a, b):
+    "`a` divided by `b`, or `None` if one of them is `None`"
+    return None if a is None or b is None else a/b
 
 def bar(where, what, sign, limit, x):
     "A line of `bars`, which says whether the measured `x` is on the right side of `limit`"

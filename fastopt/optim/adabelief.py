@@ -67,7 +67,9 @@ adabelief_ams = Rule(belief, over_top, decay, descend, doc='Adam divided by the 
 AdaBelief = adabelief.torch('AdaBelief')
 
 # %% ../../nbs/optim/09_adabelief.ipynb #305a5dac
-def millionth(p): return torch.full_like(p, 1e-6)
+def millionth(p):
+    "State like the weight `p` that begins with millionths"
+    return torch.full_like(p, 1e-6)
 
 @term
 def yogi(u, m, v=millionth, *,

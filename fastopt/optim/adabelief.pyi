@@ -345,4 +345,5 @@ over_top: Term
 over_root_late: Term
 """Divide by the root of the mean square once that can be trusted; `rectify` debiases"""
 
-def millionth(p: Any) -> Any: ...
+def millionth(p: Any) -> Any:
+    """State like the weight `p` that begins with millionths"""

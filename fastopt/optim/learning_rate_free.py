@@ -106,12 +106,19 @@ def shrink_d(u, p, rate:Across(_kept), *,
     return u + p*(rate*lr*wd)
 
 # %% ../../nbs/optim/23_learning_rate_free.ipynb #cf8256cd
-def every_pth(p, *, slice_p=1): return p.flatten()[::slice_p].clone()
-def pth_zeros(p, *, slice_p=1): return torch.zeros_like(every_pth(p, slice_p=slice_p))
+def every_pth(p, *, slice_p=1):
+    "A copy of every `slice_p`-th entry of the weight `p`"
+    return p.flatten()[::slice_p].clone()
+
+def pth_zeros(p, *, slice_p=1):
+    "A zero for every `slice_p`-th entry of the weight `p`"
+    return torch.zeros_like(every_pth(p, slice_p=slice_p))
 
 # %% ../../nbs/optim/23_learning_rate_free.ipynb #bb4e53a8
 @each
-def add_pth(s, w, keep, slice_p): return s*keep + w.flatten()[::slice_p]
+def add_pth(s, w, keep, slice_p):
+    "Return `s` times `keep`, plus every `slice_p`-th entry of `w`"
+    return s*keep + w.flatten()[::slice_p]
 
 @each
 def way(x0, p, slice_p):

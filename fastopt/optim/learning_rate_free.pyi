@@ -430,11 +430,14 @@ evidence: Term
 shrink_d: Term
 """Apply decoupled weight decay to a `u` that already contains `lr` and d"""
 
-def every_pth(p: Any, *, slice_p: Any = 1) -> Any: ...
+def every_pth(p: Any, *, slice_p: Any = 1) -> Any:
+    """A copy of every `slice_p`-th entry of the weight `p`"""
 
-def pth_zeros(p: Any, *, slice_p: Any = 1) -> Any: ...
+def pth_zeros(p: Any, *, slice_p: Any = 1) -> Any:
+    """A zero for every `slice_p`-th entry of the weight `p`"""
 
-def add_pth(s: Any, w: Any, keep: Any, slice_p: Any) -> Any: ...
+def add_pth(s: Any, w: Any, keep: Any, slice_p: Any) -> Any:
+    """Return `s` times `keep`, plus every `slice_p`-th entry of `w`"""
 
 def way(x0: Any, p: Any, slice_p: Any) -> Any:
     """Return `x0` minus `p` for every `slice_p`-th entry, which `x0` contains, and 0 for the others"""

@@ -391,7 +391,9 @@ def make_labeller(
         f'{len(new)} of {len(names)} images are not in the noisy_*.csv of {root}, which is of another version: {abbreviate(new)}')
     return partial(_look_up, root=root, known={o:known[o] for o in names})
 
-def data_root(files): return files[0].parent.parent.parent
+def data_root(files):
+    "The folder of the data set whose images are `files`, three levels above each"
+    return files[0].parent.parent.parent
 
 def _look_up(file, root, known): return known.get(os.path.relpath(file, root), parent_label(file))
 
