@@ -9,7 +9,7 @@ __all__ = ['NOT_YET', 'read_ledger', 'record_of', 'settle', 'note_untried', 'num
            'save_ledger']
 
 # %% ../../nbs/evidence/16_ledger.ipynb #1549c8d6
-import html, math, time, pandas as pd
+import html, math, re, time, pandas as pd
 from pathlib import Path
 from fastcore.basics import first
 from matplotlib.figure import Figure
@@ -109,6 +109,12 @@ def numbers_of(
     if rec['values'] is None: return rec['why']
     return '; '.join([*map(told, rec['asks']), *(f"control: {told(o)}" for o in rec['controls'])])
 
+# %% ../../nbs/evidence/16_ledger.ipynb #c8f3e2b5
+def _refer(setting):
+    "What was run, with a claim in place of the name of a plan that readers do not know"
+    return re.sub(r'As for `(\w+)`', lambda m: f'As for {first(k for k,o in CLAIMS.items() if o.plan==m[1])}', setting)
+
+# %% ../../nbs/evidence/16_ledger.ipynb #ea150407
 def ledger_table(
     recs:list # From `read_ledger`
 )->pd.DataFrame:
@@ -117,7 +123,7 @@ def ledger_table(
         run = o['values'] is not None
         n = ('deterministic' if o['deterministic'] else o['n']) if run else ''
         return dict(claim=o['claim'], says=o['says'], source=o['source'], verdict=o['verdict'], n=n, numbers=numbers_of(o),
-            setting=o['setting'] if run else '', command=o['command'], date=o['date'] if run else '')
+            setting=_refer(o['setting']) if run else '', command=o['command'], date=o['date'] if run else '')
     return pd.DataFrame([*map(row, recs)])
 
 # %% ../../nbs/evidence/16_ledger.ipynb #37d81980

@@ -70,7 +70,21 @@ tbody tr:nth-child(even) { background: #f5f6f8 }
 .n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap }
 .better { color: #18794e; font-weight: 600 }
 .worse { color: #b3261e }
+/* On a phone, a row is a block: its first cell is the heading, and each other cell is named after its column */
+@media (max-width: 46em) {
+  table { min-width: 0 }
+  table, tbody, tr, td { display: block }
+  thead tr { display: flex; flex-wrap: wrap; gap: .1em 1em; border-bottom: 2px solid #888; padding-bottom: .3em }
+  th { padding: 0; border: 0 }
+  tbody tr { padding: .6em .4em }
+  td { padding: .1em 0 }
+  td.n { display: inline-block; margin-right: 1em; text-align: left }
+  td:empty { display: none }
+  td:first-child { font-weight: 600 }
+  td:not(:first-child)::before { content: attr(data-k) ": "; font-weight: 400; color: #666 }
+}
 @media (prefers-color-scheme: dark) {
+  td:not(:first-child)::before { color: #aaa }
   body { background: #16181c; color: #ddd }
   p { color: #aaa }
   tbody tr:nth-child(even) { background: #1f2228 }
@@ -81,6 +95,8 @@ tbody tr:nth-child(even) { background: #f5f6f8 }
 SORT = '''
 const isNum = x => x !== '' && !isNaN(x)
 const compare = (a, b) => isNum(a) && isNum(b) ? a - b : a.localeCompare(b)
+for (const cell of document.querySelectorAll('td')) // Its column, which a phone shows
+  cell.dataset.k = cell.closest('table').tHead.rows[0].cells[cell.cellIndex].textContent
 for (const button of document.querySelectorAll('th button')) button.onclick = () => {
   const head = button.parentNode, body = head.closest('table').tBodies[0], up = head.ariaSort !== 'ascending'
   const value = row => row.cells[head.cellIndex].dataset.v

@@ -189,6 +189,7 @@ def test_a_diverged_run_has_the_score_of_chance():
 
 def test_table_and_numbers():
     df = ledger_table(RECORDS)
+    assert not df.setting.str.contains('`').any() # Readers know claims, but not the names of plans
     assert [*df.claim]==[o['claim'] for o in RECORDS] and all(df.numbers.str.len()>0)
     assert all('could have been found' in numbers_of(o) for o in RECORDS if o['verdict']==VERDICTS['open'])
     with pytest.raises(InputError, match='no record has an interval'): plot_ledger([o for o in RECORDS if o['values'] is None])
