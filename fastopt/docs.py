@@ -105,15 +105,15 @@ def _table(rows, cls): return f'{{.{cls}}}\n{markdown_table(rows)}'
 def parameter_table(
     o # Function, class or term
 ):
-    "A Markdown table of the parameters of `o` that have a comment or a range, or '' if there are none"
+    "A Markdown table of the parameters of `o` that have a comment or a range, or '' if there are none; their names become no links"
     from fastopt.core.rules import Term
     try: docs = docments(o.f if isinstance(o, Term) else o, full=True)
     except Exception: return '' # Without a source there are no comments
-    rows = [(f'`{p.name}`', _annotation(p.annotation), '' if p.default is p.empty else f'`{_default(p.default)}`',
+    rows = [(f'``{p.name}``', _annotation(p.annotation), '' if p.default is p.empty else f'`{_default(p.default)}`',
         (docs.get(p.name) or {}).get('docment') or '') for p in _parameters(o)]
     rows = [r for r in rows if r[1] or r[3]]
     if not rows: return ''
-    kept = [i for i in range(4) if i in (0, 3) or any(r[i] for r in rows)]
+    kept = [i for i in range(4) if any(r[i] for r in rows)]
     return _table([[r[i] for i in kept] for r in (('parameter', 'type or range', 'default', 'meaning'), *rows)], 'params')
 
 # %% ../nbs/docs.ipynb #d8045e8b
@@ -334,7 +334,7 @@ def draw_path(
 
 # %% ../nbs/docs.ipynb #8869f016
 LEFT_ALONE = {'auto', 'eager', 'foreach', 'fused', 'path', 'run', 'show', 'train', 'check', 'export', 'row', 'term'}
-_LINKED = re.compile(r'(```.*?```|\$\$.*?\$\$|\[[^\]]*\]\([^)]*\)|``[^`]*``|^#.*$)|(?<!`)`([A-Za-z_][\w.]*)(\(\))?`(?!`)', re.S|re.M)
+_LINKED = re.compile(r'(```.*?```|\$\$.*?\$\$|\[[^\]]*\]\([^)]*\)|``[^`]*``|^#[^\n]*)|(?<!`)`([A-Za-z_][\w.]*)(\(\))?`(?!`)', re.S|re.M)
 
 def link_names(
     text, # Markdown
@@ -398,7 +398,7 @@ def _describe(cell, heading, before):
     x,y = (re.findall(rf"{o}label=r?'([^'{{}}]+)'", cell.source) for o in 'xy')
     labels = [' against '.join(o) for o in zip(y, x)]
     text = '; '.join(dict.fromkeys([*titles, *labels])) or re.split(r'(?<=[.:])\s', re.sub(r'[`*$\[\]]|\(\S+\)', '', before.strip()))[0]
-    return ' '.join(f'Figure, {heading}: {text}'.replace('$', '').replace('\\', '').split())[:300]
+    return ' '.join(re.sub(r'[`$\\]', '', f'Figure, {heading}: {text}').split())[:300].rstrip(' :')
 
 # %% ../nbs/docs.ipynb #ccabc842
 def page_cells(
@@ -447,8 +447,14 @@ def _exported(c, d, module, mod, full, objects):
             if kind=='rule': rules.append(k)
             elif kind in ('function', 'term', 'class'): said.append(entry(full[k], getattr(mod, k)))
     c.outputs = []
-    if 'exports' not in d: _fold(c, 'Source')
+    if 'exports' not in d: _fold(c, _source_of(body))
     return [*(mk_cell(o, 'markdown') for o in said if o), c, *(mk_cell(_dropdown(k, full[k], objects[full[k]]), 'markdown') for k in rules)]
+
+def _source_of(body):
+    "The line that hides the statements `body`, with the names that they define"
+    named = [f'{patched(o)[0]}.{o.name}' if patched(o) else getattr(o, 'name', None) or ', '.join(_assigned(o)) for o in body]
+    named = list(dict.fromkeys(filter(None, named)))
+    return f"Source of {', '.join(named[:3])}{', …'*(len(named)>3)}" if named else 'Source'
 
 def _dropdown(name, full, rule):
     "The card of a rule in a dropdown"

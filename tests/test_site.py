@@ -39,6 +39,34 @@ def test_a_card_says_what_the_registry_says(name):
     assert ('cannot be sharded' in said)==any(t.across for t in rule.terms)
     assert all(f'| `{k}` |' in docs.hyper_table(rule) for k in (*rule.hypers, *rule.options))
 
+def test_every_name_of_the_reference_has_a_description():
+    "That of a rule, and of its class, is the rule's"
+    def own(o): return vars(o).get('__doc__') if isinstance(o, type) else o.__doc__ # Not one of its base
+    every = {k:o for k,o in docs.public_objects(docs.library_modules()).items() if docs.kind_of(o) not in ('rule', 'optimizer')}
+    assert every and not [k for k,o in every.items() if not str(own(o) or '').strip()]
+
+def test_names_after_a_heading_are_links():
+    linked = docs.link_names('# `diffgrad`\n\n`diffgrad`\n\n## `diffgrad`\n', dict(diffgrad='fastopt.optim.diffgrad.diffgrad'))
+    assert linked=='# `diffgrad`\n\n{py:obj}`diffgrad <fastopt.optim.diffgrad.diffgrad>`\n\n## `diffgrad`\n'
+
+def test_parameters_are_no_links():
+    "One of `run_benchmark` has the name of a function, `opts`"
+    from fastopt.evidence.benchmark import run_benchmark
+    table = docs.parameter_table(run_benchmark)
+    assert '| ``opts`` |' in table and docs.link_names('``opts`` and `opts`', dict(opts='a.opts'))=='``opts`` and {py:obj}`opts <a.opts>`'
+
+@pytest.mark.parametrize('code,says', [('def a(): pass\nb = 1', 'Source of a, b'), ('1 + 1', 'Source'),
+    ('a=b=c=d=1', 'Source of a, b, c, d'), ('@patch\ndef fit(self:Learner): pass', 'Source of Learner.fit'),
+    ('a=1\nb=1\nc=1\nd=1', 'Source of a, b, c, …')])
+def test_hidden_code_is_named(code, says): assert docs._source_of(ast.parse(code).body)==says
+
+@pytest.mark.parametrize('name', ['board', 'ledger'])
+def test_pages_of_records_have_the_present_style(name):
+    "`save_ledger` and `fastopt-leaderboard export` write them"
+    from fastopt.training.pages import SORT, STYLE
+    text = (root/'nbs'/'board'/f'{name}.html').read_text(encoding='utf-8')
+    assert STYLE in text and SORT in text
+
 def test_names_of_engines_are_not_links():
     every = {o:f'fastopt.core.x.{o}' for o in (*engines, 'diffgrad')}
     text = ' '.join(f'`{o}`' for o in every)
