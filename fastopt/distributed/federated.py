@@ -218,7 +218,8 @@ def take(self:Federated,
 def validate(self:Federated, time=None):
     "The server's loss and metrics on the validation images of `learn`"
     self.to_learner()
-    with self.learn.no_bar(), self.learn.no_logging(): values = self.learn.validate()
+    watchers = self.learn._grab_cbs(WATCHERS) # They would read what no epoch has recorded
+    with self.learn.no_bar(), self.learn.no_logging(), self.learn.removed_cbs(watchers): values = self.learn.validate()
     recent = self.losses[-len(self.clients):]
     return dict(time=self.time if time is None else time, window=max(self.versions), deliveries=sum(self.counts),
         train_loss=sum(recent)/max(len(recent), 1), valid_loss=values[0], **{m.name:v for m,v in zip(self.learn.metrics, values[1:])})

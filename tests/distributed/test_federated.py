@@ -3,7 +3,7 @@ import pytest, torch
 from contextlib import nullcontext
 from fastai.callback.core import Callback
 from fastai.callback.data import WeightedDL
-from fastai.callback.progress import CSVLogger
+from fastai.callback.progress import CSVLogger, ShowGraphCallback
 from fastai.callback.tracker import EarlyStoppingCallback, SaveModelCallback
 from fastai.callback.training import GradientAccumulation
 from fastai.data.core import DataLoaders
@@ -160,6 +160,12 @@ def test_callbacks_that_watch_the_validation_have_no_effect_on_clients(cb, tmp_p
     make = lambda **kwargs: Federated(learner(path=tmp_path), [learner(path=tmp_path, **kwargs) for _ in range(2)], steps=2, lr=.1)
     with pytest.warns(UserWarning, match=f'{cb.__name__.removesuffix("Callback")}.* has no effect on client 1'): f = make(cbs=cb())
     assert torch.equal(flat(f.fit(2)), flat(make().fit(2))) and not [*tmp_path.iterdir()]
+
+@pytest.mark.parametrize('cb', [EarlyStoppingCallback, SaveModelCallback, CSVLogger, ShowGraphCallback])
+def test_callbacks_that_watch_the_validation_do_not_end_that_of_the_server(cb, tmp_path):
+    learn = learner(path=tmp_path, cbs=cb())
+    with pytest.warns(UserWarning, match='has no effect on client 0'): f = Federated(learn, 2, steps=2, lr=.1)
+    assert f.fit(2).history==Federated(learner(), 2, steps=2, lr=.1).fit(2).history and len(learn._grab_cbs(cb))==1
 
 def test_no_gradient_of_another_client_is_left():
     "Three batches of which two make a step leave the gradient of the third"
