@@ -155,8 +155,8 @@ class Timeline:
             f"Client {bad} needs tau={taus[bad]} units of time: give more than 0, and a finite time")
         if sample is not None and not 1<=sample<=m: raise ValueError(f"sample={sample} of {m} clients is impossible: give 1 to {m}")
         self.strategy,self.taus,self.sample,self.rng = strategy,[to_ticks(t) for t in taus],sample or m,random.Random(seed)
-        self.clock,self.number,self.working,self.absent,self.turn = VirtualClock(),0,{},set(),[0]*m
-        for i,spans in (away or {}).items():
+        self.clock,self.number,self.working,self.absent,self.turn,self.away = VirtualClock(),0,{},set(),[0]*m,away or {}
+        for i,spans in self.away.items():
             if not 0<=i<m: raise ValueError(f"away names client {i} of {m} clients: give 0 to {m-1}")
             for a,b in _absences(i, spans):
                 self.clock.put(a, 'leave', i, rank=2 if a else -2)

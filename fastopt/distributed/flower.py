@@ -36,6 +36,8 @@ class FederatedServer:
         poll:float=0.1, # Seconds between two checks for messages
         log=print # Function that is called with a line for each window and fault
     ):
+        if fed.timeline.away or fed.timeline.sample<len(fed.clients): raise ValueError('`sample` and `away` are for simulated clients, and '
+            'real ones come and go by themselves: make the `Federated` without them')
         self.fed,self.mail,self.path,self.deadline,self.poll,self.log = fed,mail,path and Path(path),deadline,poll,log
         self.number,self.schedule,self.faults,self.offset = 0,[],[],0.
         self.node_of,self.asked,self.working,self.ready,self.taus,self.refused = {},{},{},[],{},{}

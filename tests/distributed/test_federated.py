@@ -298,6 +298,10 @@ def server(strategy, path=None, delay=(1, 2, 5), fails=(), **kwargs):
     make = lambda: fed(strategy, n=3, **kwargs)
     return FederatedServer(make(), Mail(make, 3, delay, fails), path, deadline=20, poll=0.001, log=lambda o: None)
 
+@pytest.mark.parametrize('kw', [dict(sample=2), dict(away={0: [(1., 2.)]})], ids=str)
+def test_what_only_simulated_clients_do_is_refused(kw):
+    with pytest.raises(ValueError, match='`sample` and `away` are for simulated clients'): server('fedavg', **kw)
+
 STRATEGIES = [('fedavg', {}), ('fedasync', {}), ('fedbuff', dict(c=2)), ('fedfix', dict(dt=.03))]
 
 @pytest.mark.parametrize('strategy,kwargs', STRATEGIES, ids=[o for o,_ in STRATEGIES])
