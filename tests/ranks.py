@@ -21,6 +21,9 @@ def forked(main, args, env):
     "The process id and the output file of a fork that runs `main(*args)`"
     def run():
         os.environ.update(env)
+        if 'accelerate' in sys.modules: # A test may have used it, and it keeps what it found in the environment then
+            from accelerate.state import AcceleratorState
+            AcceleratorState._reset_state(reset_partial_state=True)
         with torch.enable_grad(): main(*args)
     out = tempfile.TemporaryFile('w+')
     return Forked(run, out).pid,out

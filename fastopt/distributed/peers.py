@@ -93,7 +93,7 @@ class PeerMixing:
 @patch
 def keep(self:PeerMixing, x, h):
     "Keep `x` because too few vectors have come; raises `RuntimeError` after `patience` such rounds"
-    self.alone += 0 if h.over or h.next>h.round+1 else 1
+    self.alone += not h.over
     if self.alone>=self.patience: raise RuntimeError(
         f'Peer {self.link.rank} has received too few vectors in {self.alone} rounds in a row ('
         f'{len(h.ranks)-1} in the last one): look at the faults of its link, or give a longer deadline')

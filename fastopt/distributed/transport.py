@@ -123,7 +123,7 @@ def open(self:TCPLink,
     self.dtype,self.d,self.size,self.f = like.dtype,like.numel(),like.numel()*like.element_size(),f
     self.model,self.rule = digest(f'{like.dtype} {like.numel()} {layout}'),digest(rule)
     self.round,self.began,self.said,self.closing = 0,time.monotonic(),set(),False
-    self.inbox,self.latest,self.useless = ([{} for _ in range(self.n)], [-1]*self.n, [0]*self.n)
+    self.inbox,self.newest,self.latest,self.useless = ([{} for _ in range(self.n)], [None]*self.n, [-1]*self.n, [0]*self.n)
     self.seen,self.quiet,self.met,self.down,self.finished = [self.began]*self.n,set(),set(),set(),set()
     self.order,self.sent,self.subscribers,self.newcomers = {},None,{},{}
     if self.sock is None: self.sock = _listening(self.host, self.addresses[self.rank][1])
@@ -341,11 +341,19 @@ def _accept(self:TCPLink, j, t, x):
     if t<=self.latest[j]: return self.note(j, 'repeated', f'round {t}')
     self.latest[j] = t
     if not x.isfinite().all(): self.note(j, 'nonfinite', f'round {t}')
-    elif self.round<=t<=self.round+self.ahead:
-        self.inbox[j][t],self.useless[j] = x,0
-        self.order.setdefault(t, []).append(j)
-    elif t>self.round: self.useless[j] = 0 # It is ahead of us
+    elif t>=self.round:
+        self.useless[j],self.newest[j] = 0,(t, x)
+        self._take_newest(j)
     self.change.set()
+
+@patch
+def _take_newest(self:TCPLink, j):
+    "Put the newest vector of peer `j` with those to use, unless its round is too far ahead or over"
+    if self.newest[j] is None or self.newest[j][0]>self.round+self.ahead: return
+    (t,x),self.newest[j] = self.newest[j],None
+    if t<self.round: return
+    self.inbox[j][t] = x
+    self.order.setdefault(t, []).append(j)
 
 @patch
 def _done(self:TCPLink, j):
@@ -378,7 +386,7 @@ async def _exchange(self:TCPLink, t, data):
         if self._possible(t)<need:
             newest = sorted(self.latest, reverse=True)[self.f]
             if newest>t:
-                got,after = [],newest+1
+                got,after = [],newest
                 break
             if len(self.finished)>self.f:
                 over = True
@@ -404,6 +412,7 @@ def _enter(self:TCPLink, t):
     for o in self.inbox:
         for k in [k for k in o if k<t]: del o[k]
     for k in [k for k in self.order if k<t]: del self.order[k]
+    for j in self._others(): self._take_newest(j)
     self.said = {o for o in self.said if o[2]>=t-1}
 
 @patch

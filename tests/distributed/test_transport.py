@@ -183,6 +183,20 @@ def test_a_peer_far_ahead_is_bounded_and_cannot_lead_others_away():
             assert all(h.next==h.round+1 and len(h.ranks)==3 and 3 not in h.ranks for h in hs)
             assert all(len(o.inbox[3])<=o.ahead+1 for o in ls)
 
+@pytest.mark.parametrize('n,f', [(2, 0), (3, 0), (3, 1), (5, 1), (5, 2)])
+def test_peers_out_of_step_meet_again(n, f):
+    "Each begins in another round, and later than the one before: peers that overtake each other would mix in no round"
+    mixed,until = [0]*n,time.monotonic()+30
+    def train(o):
+        t = 2*o.rank
+        time.sleep(0.01*o.rank)
+        while min(mixed)<12 and time.monotonic()<until:
+            h = o.exchange(t, torch.zeros(D))
+            t,mixed[o.rank] = h.next,mixed[o.rank]+(len(h.ranks)==n-f)
+            time.sleep(0.005)
+    with opened(sockets(n), range(n), f=f, deadline=0.5) as ls, ThreadPoolExecutor(n) as pool: list(pool.map(train, ls))
+    assert min(mixed)>=12
+
 def test_faults_are_bounded(monkeypatch):
     monkeypatch.setattr(T, 'KEPT', 5)
     with opened(sockets(2), [0], f=0) as (o,):
