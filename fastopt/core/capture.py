@@ -279,7 +279,8 @@ def program(self:Engine, p, how='plain', low=(), scaled=False):
     hyper = {**self.rule.hyper_of(p, {**self.options, **stand_ins}), 'step': prog.given('step', True)}
     if 'wd' in hyper: hyper['wd'] = hyper['wd']*prog.given('do_wd')
     try:
-        if f := first(o for t in rule.terms for o in reachable(t) if asks_for_types(o)): raise NotImplementedError(
+        on_symbols = [o for t in rule.terms for o in reachable(t) if not hasattr(o, 'whole')] # Functions marked `each` receive tensors
+        if f := first(on_symbols, asks_for_types): raise NotImplementedError(
             f"{f.__name__} asks for the type or the attributes of a value, but it is run on symbols for numbers; leave `capturable` off")
         record(rule, hyper, how, prog.sums, low, prog)
         for knobs in prog.questions.values(): list(map(prog.extra, knobs.values()))

@@ -258,6 +258,17 @@ for text in BY_HAND:
         assert torch.equal(ps[0].isnan(), qs[0].isnan()) and far([p.nan_to_num() for p in ps], [q.nan_to_num() for q in qs])<1e-7, text
 assert 60<len(refused)<len(BY_HAND)-80, len(refused)
 
+# A function of whole tensors receives tensors and plain hypers, and may ask for their types
+@each
+def typed(x, k): return x*k if isinstance(x, torch.Tensor) and type(k) is float else x*99.
+def uses(u, *, a=0.5): return typed(u, a)
+cls = Rule(term(uses), descend, lr=0.1).torch('Mine')
+ps,qs = weights(),weights()
+for o,ws in ((cls(ps, capturable=True, how='fused'), ps), (cls(qs, how='eager'), qs)):
+    give(o, ws, 0)
+    o.step()
+assert far(ps, qs)<1e-12
+
 # Random ones, many in a kernel
 n,space = 0,dict(root=root)
 for k in range(0, 512, 64):

@@ -139,10 +139,10 @@ def test_names_of_operations_mean_what_they_mean_in_pytorch():
 
 @pytest.mark.parametrize('text', BY_HAND)
 def test_numbers_that_move_are_those_of_the_step(text):
-    "Twelve steps, with other hypers at each: recordings of a term are used again only where they hold"
+    "Eight steps, with other hypers at each: recordings of a term are used again only where they hold"
     f = defined('u, m, *, a=0.5, b=0.3, step', f'ema_(m, u, 0.9)\n    return u*({text})')
     def schedule(t): return dict(lr=0.1/(t+1), a=(0.5, 0.2, 0.7, 0.31)[t%4], b=(0.3, 0.9, 0.1)[t%3])
-    def after(how): return trained(Rule(term(f), descend, lr=0.1), how, steps=12, schedule=schedule, shapes=SOME)
+    def after(how): return trained(Rule(term(f), descend, lr=0.1), how, steps=8, schedule=schedule, shapes=SOME)
     want = after('eager')
     for how in ('foreach', 'fused'): assert far(after(how), want)<1e-5, how
 
