@@ -789,12 +789,12 @@ def build_site(
     strict=True # Treat warnings as errors?
 )->Path: # Path of the start page
     "Build the documentation of the repository that contains the current folder"
-    if lack := [v for k,v in SITE_NEEDS.items() if find_spec(k) is None]:
-        raise InputError(f"fastopt-docs needs {', '.join(lack)}: with Python 3.11 or newer, pip install 'fastopt[docs]'")
-    from sphinx.application import Sphinx
     root = find_root()
     work,out = root/'_proc',(root/out).resolve()
     check_out(out)
+    if lack := [v for k,v in SITE_NEEDS.items() if find_spec(k) is None]:
+        raise InputError(f"fastopt-docs needs {', '.join(lack)}: with Python 3.11 or newer, pip install 'fastopt[docs]'")
+    from sphinx.application import Sphinx
     write_sources(root, Sources(work/'site'), work, run)
     # MyST-NB writes notebooks beside its output folder
     app = Sphinx(work/'site', None, work/'html', work/'doctrees', 'html', confoverrides=settings(), status=None, parallel=2)
