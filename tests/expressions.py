@@ -1,6 +1,15 @@
 "Numbers that a term may compute from its hypers `a` and `b` and the step: some written by hand, others at random"
-import random
+import functools, math, numpy as np, random, torch
+import torch.nn.functional as F
+from fastopt.core.rules import cond, each, ema_, larger, root
 from math import isfinite
+
+@each
+def weighed(x, y, k=1.): return x.flatten().cumsum(0).view(x.shape)*y*k
+
+# What the module of a user has, where terms are made from texts
+SPACE = dict(torch=torch, np=np, math=math, functools=functools, F=F, ema_=ema_, cond=cond, larger=larger, root=root, weighed=weighed,
+    __name__='of_a_user')
 
 # With branches, conversions, tables, texts and types
 BY_HAND = '''math.sqrt(step); step**0.5; max(a, 0.3); min(1., step/4); a if step>5 else 2*a; a if a>0.3 else b; 1 if step%3==0 else 2

@@ -221,10 +221,6 @@ def _sum(op, x, *args): return SymbolicTensor(x.prog, x.prog.add(op, x.i, *args)
 SUMMED_IN_KERNELS = {norm.__wrapped__: lambda x: _sum('sum', x*x).sqrt(), mean.__wrapped__: lambda x: _sum('mean', x),
     row_mean.__wrapped__: lambda x, above=1: _sum('row_mean', x, str(above))}
 
-# %% ../../nbs/core/03_program.ipynb #6888e5ab
-def _reflected(nm): setattr(SymbolicTensor, f'__r{nm}__', lambda self, o, op=ALIAS.get(nm, nm): _record(op, o, self))
-for _nm in 'add sub mul truediv'.split(): _reflected(_nm)
-
 # %% ../../nbs/core/03_program.ipynb #7d6ac62e
 def _follow(prog, run):
     "Record the generator `run` to its end, with a node for each question about all weights and for each number of the answer"

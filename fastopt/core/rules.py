@@ -400,9 +400,10 @@ def answer(self:Across,
     knobs # Dict of hypers and memos
 ):
     "The number that the function returns, or a list of `n` numbers; a function that writes to one of `tensors` raises an error"
-    before,name = [count_writes(t) for ts in tensors for t in ts],self.f.__name__
+    def written(): return [count_writes(t) for ts in tensors for t in ts]
+    before,name = written(),self.f.__name__
     res = self.f(*map(list, tensors), **knobs)
-    if [count_writes(t) for ts in tensors for t in ts]!=before: raise TypeError(
+    if written()!=before: raise TypeError(
         f"{name} is a function across all weights and wrote into one of its tensors, which it may only read")
     if self.n==1: return _one_number(self.f, res)
     if (got := len(res) if hasattr(res, '__len__') else 'one')!=self.n: raise TypeError(

@@ -224,20 +224,15 @@ print('corners')
 def test_corners(): assert 'corners' in interpreted(CORNERS)
 
 NUMBERS = HEAD + '''
-import functools, itertools, numpy as np, warnings
-import torch.nn.functional as F
-from expressions import BY_HAND, VALUES, expressions, plain
+import itertools, warnings
+from expressions import BY_HAND, SPACE, VALUES, expressions, plain
 from fastopt.core.backends.triton import triton_build
 from fastopt.core.capture import CapturableProgram, numbers_source
-from fastopt.core.rules import Rule, cond, descend, each, ema_, larger, root, term
+from fastopt.core.rules import Rule, descend, each, root, term
 warnings.simplefilter('ignore')
 
 # In terms: the step is that of eager, or the term is refused by name
-@each
-def weighed(x, y, k=1.): return x.flatten().cumsum(0).view(x.shape)*y*k
-space = dict(torch=torch, np=np, math=math, F=F, functools=functools, ema_=ema_, cond=cond, larger=larger, root=root, weighed=weighed,
-    __name__='of_a_user')
-refused = []
+refused,space = [],dict(SPACE)
 for text in BY_HAND:
     exec(f'def f(u, m, *, a=0.5, b=0.3, step): return u*(ema_(m, u, 0.9)*0 + ({text}))', space)
     cls = Rule(term(space['f']), descend, lr=0.1).torch('Mine')

@@ -1,11 +1,11 @@
 "Whatever a term does with its tensors, every engine does the same or refuses"
-import fastopt.all, functools, math, numpy as np, pytest, torch # chkstyle: ignore - importing all makes `fused` available
+import fastopt.all, pytest, torch # chkstyle: ignore - importing all makes `fused` available
 import torch.nn.functional as F
 from fastopt.core import engine, rules
 from fastopt.core.engine import Engine
 from fastopt.core.program import OPS, Trace
-from fastopt.core.rules import Across, Rule, cond, descend, each, ema_, larger, norm, root, term
-from expressions import BY_HAND, VALUES, expressions, plain
+from fastopt.core.rules import Across, Rule, descend, each, ema_, norm, root, term
+from expressions import BY_HAND, SPACE, VALUES, expressions, plain
 from functools import partial
 from kernels import Ahead
 from rules_under_test import SOME, far, trained
@@ -15,8 +15,7 @@ SHAPES = (3,), (4, 5), (4, 5), (2, 3, 2), ()
 
 def defined(parameters, body):
     "The function `f` of `parameters` with the `body`, as a user would write it"
-    space = dict(torch=torch, np=np, math=math, functools=functools, F=F, ema_=ema_, cond=cond, larger=larger, root=root, weighed=weighed,
-        total=total, __name__='of_a_user')
+    space = dict(SPACE, total=total)
     exec(f'def f({parameters}):\n    {body}\n', space)
     return space['f']
 
@@ -32,8 +31,6 @@ def moved(*fs, how='eager', steps=2):
         runs.step([(ps, rule.hypers)], state)
     return torch.cat([p.detach().flatten() for p in ps])
 
-@each
-def weighed(x, y, k=1.): return x.flatten().cumsum(0).view(x.shape)*y*k
 @each
 def total(x): return x.sum()
 
