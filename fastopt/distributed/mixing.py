@@ -1,4 +1,4 @@
-"""Average with the vectors close to your own, and a few liars cannot lead you far
+"""Mix a worker's weights with those of others such that a few faulty workers can do little harm
 
 Docs: https://fastopt.github.io/fastopt/distributed/mixing.html.md"""
 

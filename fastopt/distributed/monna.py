@@ -1,4 +1,4 @@
-"""Each machine steps with its own momentum, sends its weights to all others, and averages with its nearest neighbours
+"""Each machine steps with its own momentum, sends its weights to all others, and averages with its nearest neighbors
 
 Docs: https://fastopt.github.io/fastopt/distributed/monna.html.md"""
 
