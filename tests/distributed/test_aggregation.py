@@ -1,10 +1,11 @@
 "The four strategies are one sum: limits, unbiased weights, clients that are skipped or return, and a timeline that is saved"
 import json, numpy as np, pytest, torch
-from fastopt.distributed.aggregation import (STRATEGIES, FedAsync, FedAvg, FedBuff, FedFix, Timeline, aggregate, check_update, delta,
-    find_strategy, participation, surrogate)
+from fastopt.distributed.aggregation import (STRATEGIES, FedAsync, FedAvg, FedBuff, FedFix, Timeline, aggregate, at_work, check_update, delta,
+    find_strategy, participation, surrogate, weights_of)
 from fastopt.distributed.clock import hardware
 from hypothesis import given, settings, strategies as st
-from math import inf
+from itertools import combinations
+from math import ceil, inf, prod
 
 P = [.1, .3, .2, .25, .15]
 TAUS = hardware(5, 80)
@@ -38,6 +39,46 @@ def test_weights_make_up_for_speed(s):
     "The minimized loss is the intended one, and its weights sum to one"
     got = surrogate(s, TAUS, P)
     assert abs(sum(got)-1)<1e-12 and max(abs(a-b) for a,b in zip(got, P))<0.02
+
+@pytest.mark.parametrize('sample', [1, 2, 4])
+@pytest.mark.parametrize('s', [FedAvg(), FedAsync(), FedBuff(2, identical=False), FedFix(.15), FedFix(.3), FedFix(.7)], ids=repr)
+def test_weights_make_up_for_sampling(s, sample):
+    "Slow clients work longer once they are drawn, and are drawn less often"
+    assert max(abs(a-b) for a,b in zip(surrogate(s, TAUS, P, sample=sample, windows=4000), P))<0.025
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.floats(0.01, 100), min_size=1, max_size=7), st.data())
+def test_who_is_at_work_is_the_share_of_sets_with_it(times, data):
+    n = data.draw(st.integers(1, len(times)))
+    sets = {o: prod(times[i] for i in o) for o in combinations(range(len(times)), n)}
+    want = [sum(w for o,w in sets.items() if i in o)/sum(sets.values()) for i in range(len(times))]
+    assert np.allclose(at_work(times, n), want, rtol=1e-6, atol=0)
+
+def test_ten_thousand_clients_have_weights():
+    "Their sum in a window is 1 on average, as for all clients"
+    taus,p = hardware(10_000, 80),[1e-4]*10_000
+    windows = [ceil(t/.2-1e-9) for t in taus]
+    q = [o/n for o,n in zip(at_work(windows, 100), windows)]
+    assert abs(sum(at_work(windows, 100))-100)<1e-6
+    assert abs(sum(a*b for a,b in zip(FedFix(.2).weights(p, taus, 100), q))-1)<1e-6
+
+@pytest.mark.parametrize('sample,share', [(3, 1/3), (5, 1/4), (None, 1/4)])
+def test_a_buffer_that_cannot_fill_counts_as_one(sample, share):
+    "A window has no more deliveries than clients work"
+    assert weights_of(FedBuff(4), P, TAUS, sample)==[share]*5
+    assert len(windows(FedBuff(4), 1, sample=sample)[0].clients)==round(1/share)
+
+def test_a_strategy_of_ones_own_and_sampling():
+    class Own:
+        dt = None
+        def ends(self, delivered, working): return delivered>0
+        def weights(self, p, taus): return p
+    assert weights_of(Own(), P, TAUS)==weights_of(Own(), P, TAUS, 5)==P
+    with pytest.raises(ValueError, match='has no weights for sample=2: give its `weights` a third argument'): weights_of(Own(), P, TAUS, 2)
+
+def test_a_loss_of_nobody_is_refused():
+    for kw in (dict(p=[0., 0.]), dict(p=[1., 0.], away={0: [(0, 1e6)]})):
+        with pytest.raises(ValueError, match='No client whose importance p is above 0 delivers'): surrogate(FedFix(.5), [1., .5], **kw)
 
 @settings(max_examples=25, deadline=None)
 @given(st.lists(st.floats(0.05, 1), min_size=1, max_size=6), st.floats(0.05, 2))
