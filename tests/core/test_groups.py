@@ -11,11 +11,12 @@ from fastai.test_utils import synth_learner
 from fastopt.all import AdamW, DiffGrad, NAdam, RMSprop, SGD, adamod, adamw, mars, nadam, soap
 from fastopt.core.engine import TRAINED
 from fastopt.core.groups import FOREIGN, edit_distance
+from fastopt.core.rules import NonNeg, Rule, descend, term
 from hypothesis import HealthCheck, given, settings, strategies as st
 from torch import nn
 from torch.optim import lr_scheduler as sched
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
-from rules_under_test import TORCH
+from rules_under_test import RULES, TORCH
 
 pytestmark = pytest.mark.filterwarnings('ignore:.*has no .*no effect', 'ignore:Detected call of', 'ignore:.*is deprecated',
     'ignore:numpy.core')
@@ -751,3 +752,70 @@ def test_what_a_user_keeps_beside_the_state_of_weights_is_saved_as_it_is():
         opt = TORCH[name]([p])
         opt.state['seen'] = 5
         assert opt.state_dict()['state']=={'seen': 5}
+
+def test_dicts_of_a_user_in_the_state_stay_dicts():
+    "Only memos of the rule are taken apart"
+    def same(a, b):
+        if isinstance(a, dict): return a.keys()==b.keys() and all(same(a[k], b[k]) for k in a)
+        return torch.equal(a, b) if isinstance(a, torch.Tensor) else a==b
+    mine = dict(loss=dict(mean=1., names=['a', 'b']), at=torch.tensor(3.))
+    for make in (TORCH['AdamW'], TORCH['DAdaptAdam']):
+        p = nn.Parameter(torch.ones(2))
+        opt,new = make([p]),make([p])
+        p.grad = torch.ones(2)
+        opt.step()
+        opt.state['log'] = mine
+        opt.state[p]['mine'] = mine
+        sd = opt.state_dict()
+        assert same(sd['state']['log'], mine) and same(sd['state'][0]['mine'], mine)
+        new.load_state_dict(sd)
+        assert same(new.state['log'], mine) and same(new.state[p]['mine'], mine)
+
+@pytest.mark.parametrize('face', ['torch', 'fastai'])
+def test_a_load_warns_of_other_options(face):
+    "Options are not loaded; with the same ones, or in a checkpoint from before they were saved, nothing is said"
+    def made(rule, **kw): return (TORCH[rule] if face=='torch' else RULES[rule.lower()])([nn.Parameter(torch.ones(2, 3))], lr=.1, **kw)
+    for rule,own,other in (('SGD', dict(nesterov=True), {}), ('Muon', {}, dict(adjust_lr_fn='match_rms_adamw'))):
+        momentum = {('momentum' if face=='torch' else 'mom'): .9}
+        sd = made(rule, **own, **momentum).state_dict()
+        with warnings.catch_warnings():
+            warnings.simplefilter('error')
+            made(rule, **own, **momentum).load_state_dict(sd)
+            if 'options' in sd['fastopt']: made(rule, **other, **momentum).load_state_dict({**sd, 'fastopt': {k:v for k,v in sd['fastopt'].items() if k!='options'}})
+        k, = {*own, *other}
+        with pytest.warns(UserWarning, match=f'saved with {k}=.*, but this optimizer has {k}='): made(rule, **other, **momentum).load_state_dict(sd)
+
+def test_a_schedule_that_ends_a_rounding_error_below_0_is_at_0():
+    "As `LinearLR` to 0 does in float64; a rate that is really below 0 is still refused"
+    ps = [nn.Parameter(torch.ones(2)) for _ in range(2)]
+    opts = [cls([p], lr=.1) for cls,p in zip((AdamW, torch.optim.AdamW), ps)]
+    scheds = [sched.LinearLR(o, end_factor=0.) for o in opts]
+    for _ in range(8):
+        for p,opt,s in zip(ps, opts, scheds):
+            p.grad = torch.ones(2)
+            opt.step()
+            s.step()
+    assert torch.allclose(*ps) and abs(opts[0].param_groups[0]['lr'])<1e-15
+    opts[0].param_groups[0]['lr'] = -1e-9
+    with pytest.raises(ValueError, match='lr=-1e-09 must be'): opts[0].step()
+
+@pytest.mark.parametrize('name', ['param', 'parts', 'grams', 'paramss'])
+def test_a_hyper_may_be_called_nearly_params(name):
+    body = {}
+    exec(f'def scaled(u, *, {name}:NonNeg=2.): return u*{name}', dict(NonNeg=NonNeg), body)
+    p = nn.Parameter(torch.ones(2))
+    opt = Rule(term(body['scaled']), descend).torch('Scaled')([p], lr=.5)
+    p.grad = torch.ones(2)
+    opt.step()
+    assert p.tolist()==[0., 0.]
+
+@pytest.mark.filterwarnings('ignore:.*frozen')
+def test_the_old_gradient_of_a_frozen_weight_skips_no_step():
+    ps = [nn.Parameter(torch.ones(2)) for _ in range(2)]
+    opt = adamw(ps, lr=.1, skip_nonfinite=True)
+    for p,g in zip(ps, (1., float('nan'))): p.grad = torch.full_like(p, g)
+    opt.step()
+    assert all(p.tolist()==[1., 1.] for p in ps) and opt.skipped==1
+    ps[1].requires_grad_(False)
+    opt.step()
+    assert ps[0][0]<1 and ps[1].tolist()==[1., 1.] and opt.skipped==1

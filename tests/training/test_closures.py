@@ -1,11 +1,13 @@
 "Optimizers that need a closure, combined with other callbacks in fastai's loop"
 import pytest, torch
+from fastai.callback.fp16 import AMPMode, MixedPrecision
 from fastai.callback.training import GradientAccumulation, GradientClip
 from fastai.optimizer import OptimWrapper
 from fastopt.training.closures import Closure
 from fastopt.training.sam import SAM
 from functools import partial
 from torch import nn
+from torch.amp import GradScaler, autocast
 from small_fits import CBS, CPU16, OPTS, Seen, dense, fitted, make, same
 
 pytestmark = pytest.mark.usefixtures('usual_kernels')
@@ -48,6 +50,14 @@ def test_closure_accumulates_and_clips_at_every_evaluation():
     fitted(b, 2, .5, cbs=[Closure(), Clip(.1), GradientAccumulation(24)])
     torch.testing.assert_close(list(a.model.parameters()), list(b.model.parameters()), rtol=1e-8, atol=1e-10)
     assert n>4 and len(clips)==2*n and max(clips)<=.1*1.0001
+
+def test_closure_under_bf16_is_lbfgs_under_autocast():
+    "Only the scaler of float16 allows no second evaluation"
+    class Auto(MixedPrecision):
+        def before_fit(self): self.autocast,self.scales,self.learn.scaler = autocast('cpu', dtype=torch.bfloat16),[],GradScaler(enabled=False)
+    def trained(cbs): return fitted(make(lbfgs(), dense(torch.float32), bs=24, splitter=lambda m: list(m.parameters())), 3, .5, cbs=cbs)
+    learn,plain = trained([Closure(), Auto(amp_mode=AMPMode.BF16), seen := Seen()]),trained([Closure()])
+    assert seen.losses[-1]<seen.losses[0] and not all(map(torch.equal, learn.model.parameters(), plain.model.parameters()))
 
 @pytest.mark.parametrize('cb', [CPU16, SAM])
 def test_closure_refuses(cb):

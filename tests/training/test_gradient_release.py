@@ -11,6 +11,7 @@ from fastopt.optim.adam import AdamW, adamw
 from fastopt.training.closures import Closure
 from fastopt.training.gradient_release import ReleaseGrads
 from fastopt.training.sam import SAM
+from fastopt.training.schedules import SwitchOpt
 from fastopt.optim.sgd import sgd
 from functools import partial
 from rules_under_test import RULES
@@ -98,9 +99,14 @@ def test_released_exception_leaves_no_hooks():
     fitted(learn)
 
 @pytest.mark.filterwarnings('ignore:.*CUDA is not available')
-@pytest.mark.parametrize('cb', [GradientAccumulation(12), GradientClip(), SAM(), Closure(), MixedPrecision()], ids=repr)
+@pytest.mark.parametrize('cb', [GradientAccumulation(12), GradientClip(), SAM(), Closure(), MixedPrecision(), SwitchOpt(.5)], ids=repr)
 def test_released_refuses_callbacks(cb):
     with pytest.raises(ValueError, match=repr(cb)): fitted(make(adamw).gradient_release(), cbs=cb)
+
+def test_released_and_switched_with_a_rate():
+    a,b = pair(adamw)
+    for o in (a, b): fitted(o, cbs=SwitchOpt(.5, lr=.1))
+    assert same(a, b)
 
 @pytest.mark.parametrize('opt_func,match', [(Adam, 'Optimizer'), (partial(OptimWrapper, opt=AdamW), 'OptimWrapper'),
     (partial(adamw, skip_nonfinite=True), 'skip_nonfinite')])

@@ -117,3 +117,13 @@ def test_untouched_with_another_default_device(tmp_path):
     before = everything(learn)
     with torch.device('meta'), untouched(learn): learn.model[0].weight.data += 1
     assert changed(before, everything(learn))==[]
+
+def test_lr_find_does_not_forget_that_the_user_froze(tmp_path):
+    "A file with other frozen groups then warns, and does not thaw them"
+    learn = CheckFixture(RULES['adamw'], path=tmp_path).learner()
+    quiet(learn, 'fit', 1)
+    learn.save('thawed')
+    learn.freeze()
+    quiet(learn, 'lr_find', end_lr=1, num_it=12, stop_div=False, show_plot=False)
+    with pytest.warns(UserWarning, match='stays so'): learn.load('thawed')
+    assert learn.opt.frozen_idx==1

@@ -8,6 +8,7 @@ from fastai.callback.mixup import MixUp
 from fastai.callback.schedule import ParamScheduler, SchedLin, fine_tune, lr_find # chkstyle: ignore - patches Learner
 from fastai.callback.tracker import EarlyStoppingCallback, ReduceLROnPlateau
 from fastai.callback.training import GradientAccumulation, GradientClip
+from fastai.distributed import ParallelTrainer
 from fastai.data.core import DataLoaders
 from fastai.learner import Learner
 from fastai.losses import CrossEntropyLossFlat
@@ -257,11 +258,10 @@ def test_workers(tmp_path):
 class InFit(At):
     "Killed in one of several fits"
     def __init__(self, number, *args):
-        self.number,self.fits = number,0
+        self.number = number
         super().__init__(*args)
-    def before_fit(self): self.fits += 1
     def look(self):
-        if self.fits==self.number: super().look()
+        if getattr(self.learn, 'fits_done', 0)+1==self.number: super().look()
 
 def tuned(path, die=None):
     "Three fits with two schedules: momentum leaks from one into the next, and `fit_fc` restores the old value"
@@ -284,6 +284,53 @@ def test_several_fits(tmp_path):
     assert went==dict(fit=2, epoch=0, batch=1, file=str(path))
     learn,went = tuned(path)
     assert (went['fit'],went['batch'])==(2,None) and not differ(state(learn), whole), 'a finished fit is not trained again'
+
+class Touches(Callback):
+    "Writes a file at the beginning and at the end of a fit"
+    def __init__(self, file): self.file = file
+    def before_fit(self): self.write()
+    def after_fit(self): self.write()
+    def write(self): self.file.write_text(str(next(self.learn.model.parameters()).sum().item()))
+
+def test_fits_that_had_ended_touch_no_file(tmp_path):
+    "Neither their callbacks nor `learn.save` and `learn.export` between fits replace what was there, until the interrupted fit goes on"
+    def run(die=None):
+        learn,said = make(eager(RULES['adamw'])),[]
+        learn.path = tmp_path
+        learn.resume(tmp_path/'x', quiet=True)
+        with learn.no_bar(), learn.no_logging(), warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter('always')
+            learn.fit_one_cycle(1, 1e-2, cbs=[SaveResume(tmp_path/'x', 2), Touches(tmp_path/'first')])
+            learn.save('stage-1')
+            learn.export('stage-1.pkl')
+            learn.fit_fc(2, 1e-3, cbs=[SaveResume(tmp_path/'x', 2), Touches(tmp_path/'second'), *([InFit(*die)] if die else [])])
+            learn.save('stage-2')
+        return learn,[str(o.message) for o in said]
+    with pytest.raises(Killed): run((2, 1, 2, 'before_step', raised))
+    files = [tmp_path/o for o in ('first', 'models/stage-1.pth', 'stage-1.pkl')]
+    was,second = [o.read_bytes() for o in files],(tmp_path/'second').read_text()
+    learn,said = run()
+    assert [o.read_bytes() for o in files]==was and (tmp_path/'second').read_text()!=second and (tmp_path/'models/stage-2.pth').exists()
+    assert [o.partition(' stays as it is')[0] for o in said if 'stays' in o]==[str(o) for o in files[1:]]
+    learn.save('stage-1')
+    assert files[1].read_bytes()!=was[1], 'afterwards files are replaced as usual'
+    learn = make(eager(RULES['adamw']))
+    with learn.no_bar(), learn.no_logging():
+        with pytest.raises(Killed): learn.fit(2, cbs=[SaveResume(tmp_path/'y', 1), InFit(1, 0, 2, 'before_step', raised)])
+    assert make(eager(RULES['adamw'])).resume(tmp_path/'y'), 'where no fit is skipped, weights of a checkpoint can be saved'
+
+@pytest.mark.parametrize('wrapped', [True, False])
+def test_a_model_that_a_trainer_wraps_is_resumed(tmp_path, wrapped):
+    "Names in the file are those of the model itself, whoever wraps it"
+    def run(path, die=None):
+        learn = make(eager(RULES['adamw']))
+        if path: learn.resume(path, quiet=True)
+        cbs = [*([SaveResume(path, 1)] if path else []), *([ParallelTrainer([])] if wrapped or die else []), *([InFit(*die)] if die else [])]
+        with learn.no_bar(), learn.no_logging(): learn.fit_one_cycle(2, 1e-2, cbs=cbs)
+        return learn
+    whole = state(run(None))
+    with pytest.raises(Killed): run(tmp_path/'x', (1, 1, 2, 'before_step', raised))
+    assert not differ(state(run(tmp_path/'x')), whole)
 
 def changed(path, die=None, cbs=lambda: [SwitchOpt(.4, n_last=3)]):
     "Two fits: the rule changes in the first, and the second continues with the new one"

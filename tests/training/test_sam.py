@@ -1,10 +1,11 @@
 "Sharpness-aware minimization, combined with other callbacks in fastai's loop"
 import copy, pytest, torch
-from fastai.basics import Callback
+from fastai.basics import Callback, CancelBackwardException, CancelBatchException, CancelStepException
 from fastai.callback.schedule import fit_one_cycle, lr_find # chkstyle: ignore - patches Learner
 from fastai.callback.training import GradientAccumulation, GradientClip
 from fastai.optimizer import Adam, OptimWrapper
 from fastopt.optim.adam import adamw
+from fastopt.training.closures import Closure
 from fastopt.training.sam import SAM
 from fastopt.optim.sgd import momentum, sgd
 from functools import partial
@@ -145,3 +146,20 @@ def test_sam_with_schedules_and_lr_find():
         learn.lr_find(num_it=12, show_plot=False)
         assert all(map(torch.equal, was.values(), learn.model.state_dict().values()))
         learn.fit_one_cycle(1)
+
+class Refuse(Callback):
+    "Raise `ex` at `event` in the batches `which`"
+    order = 0
+    def __init__(self, event, ex, which): self.event,self.ex,self.which = event,ex,which
+    def __call__(self, name):
+        if name==self.event and self.training and self.iter in self.which: raise self.ex
+
+@pytest.mark.parametrize('cb', [None, partial(SAM, .1), Closure], ids=str)
+@pytest.mark.parametrize('event,ex', [('before_step', CancelStepException), ('before_backward', CancelBackwardException)])
+def test_a_step_that_is_refused_leaves_nothing_behind(cb, event, ex):
+    "The training is that without these batches"
+    def trained(*refusal):
+        learn = make(adamw, dense(), splitter=lambda m: list(m.parameters()))
+        return fitted(learn, 1, cbs=[Refuse(*refusal, (0, 2)), *([cb()] if cb else [])])
+    a,b = trained(event, ex),trained('before_batch', CancelBatchException)
+    assert all(map(torch.equal, a.model.parameters(), b.model.parameters()))
