@@ -13,6 +13,7 @@ from copy import deepcopy
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from math import isnan
+from warnings import warn
 from fastcore.basics import first
 from .engine import compute_dtype, is_counter
 from .rules import as_number, zeros
@@ -25,13 +26,14 @@ def _version():
     try: return version('fastopt')
     except PackageNotFoundError: return 'unknown'
 
-def label(rule):
-    "The label of a checkpoint, a dict that says which rule and which version of fastopt wrote it"
-    return dict(rule=rule.named or rule.chain, terms=rule.chain, version=_version(), format=FORMAT)
+def label(rule, options={}):
+    "The label of a checkpoint, a dict that says which rule, with which `options`, and which version of fastopt wrote it"
+    told = {k:v for k,v in options.items() if v is None or type(v) in (bool, int, float, str)}
+    return dict(rule=rule.named or rule.chain, terms=rule.chain, version=_version(), format=FORMAT, **(dict(options=told) if told else {}))
 
 # %% ../../nbs/core/06_checkpoints.ipynb #70bfd6c6
-def check_label(rule, sd):
-    "Raise an error unless `sd` is a dict and its label, if there is one, says that `rule` can read it"
+def check_label(rule, sd, options={}):
+    "Raise an error unless `sd` is a dict and its label, if there is one, says that `rule` can read it; warn of other `options`"
     name = rule.__name__
     if not isinstance(sd, dict): raise TypeError(
         f"{name}: a state_dict must be a dict, not a {type(sd).__name__}; load what `state_dict()` returned")
@@ -45,6 +47,10 @@ def check_label(rule, sd):
     if saved['terms']!=rule.chain: raise ValueError(
         f"{name}: the state_dict was saved by {saved['rule']!r}, a chain of {saved['terms']}; "
         f"{name} is a chain of {rule.chain}. Load it with the rule that saved it")
+    theirs = saved['options'] if isinstance(saved.get('options'), dict) else {}
+    for k,v in theirs.items():
+        if k in options and (v!=options[k] or type(v)!=type(options[k])): warn(f"{name}: saved with {k}={v!r}, but this optimizer has "
+            f"{k}={options[k]!r}, which stays so; make the optimizer with {k}={v!r} to continue as it was saved", stacklevel=4)
 
 def foreign_state_error(rule, has):
     "The error for a state dict with the keys `has` that no optimizer of fastopt saved"
@@ -73,18 +79,17 @@ def _memo(rule, k, start, v):
     raise ValueError(f"{rule.__name__}: saved {k!r} is {v!r:.80}, not a dict of the numbers {', '.join(start)}; load a complete state_dict")
 
 # %% ../../nbs/core/06_checkpoints.ipynb #b6c1b7c4
-def on_host(st):
-    "The state dict `st` with its step and the numbers of its memos as plain numbers, copied from the GPU if necessary"
+def on_host(rule, st):
+    "The state dict `st` with its step and the numbers of the memos of `rule` as plain numbers, copied from the GPU if necessary"
     def plain(v): return v.item() if isinstance(v, torch.Tensor) and not v.ndim else [*map(plain, v)] if isinstance(v, list) else v
-    memos = {k: {o: plain(v) for o,v in memo.items()} for k,memo in st.items() if isinstance(memo, dict)}
+    memos = {k: {o: plain(v) for o,v in st[k].items()} for k in rule.memos if isinstance(st.get(k), dict)}
     new = memos | ({'step': plain(st['step'])} if is_counter(st.get('step')) else {})
     return {**st, **new} if new else st
 
-def flatten_memos(st):
-    "The state dict `st` with its memos as numbers and tensors: `memo.product` for the number `product` of `memo`"
-    # Users may keep anything under keys that are no weights
-    st = on_host(st) if isinstance(st, dict) else st
-    memos = {k:v for k,v in st.items() if isinstance(v, dict)} if isinstance(st, dict) else {}
+def flatten_memos(rule, st):
+    "The state dict `st` with the memos of `rule` as numbers and tensors: `memo.product` for the number `product` of `memo`"
+    st = on_host(rule, st)
+    memos = {k:st[k] for k in rule.memos if isinstance(st.get(k), dict)}
     if not memos: return st # As PyTorch does
     flat = {f'{k}.{o}': torch.tensor(v, dtype=torch.float64, device='cpu') if isinstance(v, list) else v
         for k,memo in memos.items() for o,v in memo.items()}

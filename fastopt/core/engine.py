@@ -747,8 +747,8 @@ def numbers(self:Engine, i, hyper):
 # %% ../../nbs/core/02_engine.ipynb #09bf630b
 @patch
 def finite(self:Engine, groups):
-    "Is every gradient finite?"
-    ps = [p for group,_ in groups for p in group if p.grad is not None and p.grad.numel()]
+    "Is every gradient finite that the step would use?"
+    ps = [p for group,_ in groups for p in group if makes_step(p) and p.grad.numel()]
     for p in ps:
         if p.grad.layout!=torch.strided or lacks_memory(p.grad): refuse_weight(self.rule, p) or refuse_memory(self.rule, p)
     gs = [p.grad for p in ps]

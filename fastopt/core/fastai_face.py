@@ -184,14 +184,15 @@ def freeze_to(self:FastOptimizer, n):
 @patch
 def state_dict(self:FastOptimizer):
     "State, hypers and the frozen index, with a label that names the rule"
-    return dict(state=[dict(on_host(self.state[p])) for p,*_ in self.all_params()], hypers=[dict(h) for h in self.hypers],
-        frozen_idx=self.frozen_idx, fastopt=label(self.rule))
+    states = [dict(on_host(self.rule.rule_of(p), self.state[p])) for p,*_ in self.all_params()]
+    return dict(state=states, hypers=[dict(h) for h in self.hypers], frozen_idx=self.frozen_idx,
+        fastopt=label(self.rule, self.engine.options))
 
 # %% ../../nbs/core/07_fastai_face.ipynb #9e1a6c38
 @patch
 def _check_saved(self:FastOptimizer, sd):
     "Raise an error unless the state dict `sd` has the form of this optimizer's own"
-    check_label(self.rule, sd)
+    check_label(self.rule, sd, self.engine.options)
     if sd.get('fastopt') is None: raise foreign_state_error(self.rule, sd)
     n,m,name = len(self.all_params()),len(self.hypers),self.rule.__name__
     if bad := first(k for k in ('state', 'hypers') if not isinstance(sd.get(k), (list, tuple, L))): raise ValueError(

@@ -315,6 +315,7 @@ def check(self:Rule, name, value, called=None):
 @patch
 def number(self:Rule, name, value, called=None):
     "The `value` of the hyper `name` as an int or a float, checked"
+    if -1e-15<as_number(value)<0 and self.ranges[name].lo==0: value = 0. # `LinearLR` to 0 ends a rounding error below it
     self.check(name, value, called)
     return (int if self.ranges[name].whole else float)(as_number(value))
 

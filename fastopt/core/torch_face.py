@@ -179,7 +179,7 @@ def add_param_group(self:TorchOptimizer, param_group):
 @patch
 def _hyper(self:TorchOptimizer, pg):
     "The hypers of the group `pg` with fastopt's names, unchecked"
-    for k in pg: k in self.keys or check_foreign(self.rule.__name__, k, tuple(self.keys))
+    for k in pg: k in (*self.keys, 'params') or check_foreign(self.rule.__name__, k, tuple(self.keys))
     return from_torch(self.rule, {k:pg[k] for k in self.keys if k in pg}, self.keys)
 
 # %% ../../nbs/core/08_torch_face.ipynb #3217d1cd
@@ -203,7 +203,10 @@ def updates(self:OptimWrapper, **hypers)->dict:
 @patch
 def state_dict(self:TorchOptimizer):
     "PyTorch's state dict, with a label that names the rule and with flat memos"
-    def tell(opt, sd): sd.update(fastopt=label(self.rule), state={i: flatten_memos(st) for i,st in sd['state'].items()})
+    def tell(opt, sd):
+        ps = dict(zip((i for g in sd['param_groups'] for i in g['params']), (p for g in self.param_groups for p in g['params'])))
+        flat = {i: flatten_memos(self.rule.rule_of(ps[i]), st) if i in ps else st for i,st in sd['state'].items()} # Users may keep more
+        sd.update(fastopt=label(self.rule, self.engine.options), state=flat)
     hook = self.register_state_dict_post_hook(tell, prepend=True) # First, so that the user's hooks see it
     try: return torch.optim.Optimizer.state_dict(self)
     finally: hook.remove()
@@ -212,7 +215,7 @@ def state_dict(self:TorchOptimizer):
 @patch
 def _check_saved(self:TorchOptimizer, sd):
     "Raise an error unless the state dict `sd` has the form of this optimizer's own"
-    check_label(self.rule, sd)
+    check_label(self.rule, sd, self.engine.options)
     state,groups,name = sd.get('state'),sd.get('param_groups'),self.rule.__name__
     whole = (isinstance(state, dict) and isinstance(groups, (list, tuple))
         and all(isinstance(g, dict) and isinstance(g.get('params'), (list, tuple)) for g in groups))

@@ -26,7 +26,7 @@ from .. import cli
 from ..core.registry import find_rule
 from .aggregation import STRATEGIES, find_strategy
 from .clock import FOREVER
-from .data import NETWORKS, SETTINGS, image_tensors, polyak, tensor_dls
+from .data import CLIENT_NETWORKS, NETWORKS, SETTINGS, image_tensors, polyak, tensor_dls
 from .federated import Federated, hardware
 from .flower import FederatedServer, free_ports, import_flower, local_flower, write_app
 from .monna import MoNNA
@@ -64,13 +64,14 @@ def recorded(
 # %% ../../nbs/distributed/07_commands.ipynb #34ae4efd
 def simulated_learner(
     args, # Arguments of the command, with `data`, `data_path`, `bs`, `limit` and `seed`
-    opt_func # Optimizer
+    opt_func, # Optimizer
+    networks=NETWORKS # Networks by the names of their images
 ):
     "A `Learner` for the images of the command"
     x,y,xv,yv = image_tensors(args.data, args.data_path)
     set_seed(args.seed)
     dls = tensor_dls(x[:args.limit], y[:args.limit], xv, yv, args.bs)
-    model = NETWORKS[args.data]().to(memory_format=torch.channels_last) # A CPU's convolutions are faster in this layout
+    model = networks[args.data]().to(memory_format=torch.channels_last) # A CPU's convolutions are faster in this layout
     return Learner(dls, model, loss_func=CrossEntropyLossFlat(), opt_func=opt_func, metrics=accuracy)
 
 # %% ../../nbs/distributed/07_commands.ipynb #0e95d0cb
@@ -101,7 +102,7 @@ def federated_of(
 )->Federated:
     "The federated training that `args` describe"
     own = {k: args[k] for name,(k,_) in _SETTING.items() if name==args.strategy}
-    learn = simulated_learner(args, partial(find_rule(args.opt, '--opt'), lr=args.lr))
+    learn = simulated_learner(args, partial(find_rule(args.opt, '--opt'), lr=args.lr), CLIENT_NETWORKS)
     shared = {k:args[k] for k in ('percent', 'sample', 'alpha', 'seed')}
     return _made(Federated, learn, args.clients, args.strategy, args.steps, args.lr, **shared, **own)
 

@@ -22,7 +22,7 @@ from math import inf
 from matplotlib.figure import Figure
 from numbers import Number
 from warnings import warn
-from .aggregation import FedAvg, Timeline, Window, aggregate, check_update, delta, find_strategy
+from .aggregation import Timeline, Window, aggregate, check_update, delta, find_strategy, weights_of
 from .clock import hardware
 from .data import Examples, split_dirichlet
 from .monna import all_targets, validation_of
@@ -90,9 +90,7 @@ class Federated:
         self.sizes = [self.check_client(i) for i in range(m)]
         self.p = _shares(self.sizes if isinstance(p, str) and p=='size' else [1]*m if p is None else p, m)
         self.timeline = Timeline(self.strategy, self.taus, sample, away, seed)
-        self.weights = dict(enumerate(self.strategy.weights(self.p, self.taus)))
-        if sample and sample<m and isinstance(self.strategy, FedAvg): # The step of a round is a mean of those that it has drawn
-            self.weights = {i: o*m/sample for i,o in self.weights.items()}
+        self.weights = dict(enumerate(weights_of(self.strategy, self.p, self.taus, sample)))
         self.versions,self.pending,self.time,self.history = {0:self.x},None,0.,[]
         self.counts,self.excluded,self.losses,self.failures = [0]*m,[],[],0
 

@@ -347,7 +347,8 @@ def _enter_all(family, field, warm, left_out, patience=30):
             if slow and key[1]=='fastopt': raise slow
             opts[key],firsts[key] = make_and_warm(make, field, warm, wait)
         except Exception as e:
-            left_out[' '.join(key)] = f'{type(e).__name__}: {str(e)[:300]}'
+            why = str(e).strip().partition('\n')[0] # The rest of a compiler's message names folders of this machine
+            left_out[' '.join(key)] = f'{type(e).__name__}: {why[:300]}'
             if key[1]=='fastopt' and isinstance(e, TimeoutError): slow = e
     return opts,firsts
 

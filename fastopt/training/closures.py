@@ -9,15 +9,19 @@ __all__ = ['Closure']
 
 # %% ../../nbs/training/08_closures.ipynb #c3fa16bd
 from fastai.callback.core import CancelStepException
-from fastai.callback.fp16 import MixedPrecision
+from fastai.callback.fp16 import AMPMode, MixedPrecision
+from fastcore.basics import first
 from .replay import Replay
 from .sam import SAM
 
 # %% ../../nbs/training/08_closures.ipynb #7ecfb4e6
 class Closure(Replay):
     "Passes a closure to `opt.step`, for optimizers that evaluate the loss and its gradients several times per step"
-    refused = {MixedPrecision: 'its scaler allows one evaluation per step; train in float32, `learn.to_fp32()`',
-        SAM: 'both decide where gradients are taken; remove one of them'}
+    refused = {SAM: 'both decide where gradients are taken; remove one of them'}
+    def before_fit(self):
+        super().before_fit()
+        if bad := first(o for o in self.learn._grab_cbs(MixedPrecision) if o.amp_mode==AMPMode.FP16): raise ValueError(
+            f'{self} cannot work with {bad}: its scaler allows one evaluation per step; use `learn.to_bf16()` or `learn.to_fp32()`')
     def before_step(self):
         later,known = [cb for cb in self.learn.cbs.sorted('order') if cb.order>self.order],[self.loss_of(self.tape)]
         def closure():

@@ -20,6 +20,7 @@ from torch.nn.parallel import DistributedDataParallel
 from ..core.engine import Engine
 from ..core.fastai_face import FastOptimizer
 from .replay import Replay, refuse_cbs
+from .schedules import SwitchOpt
 
 # %% ../../nbs/training/09_gradient_release.ipynb #c434161b
 @patch
@@ -74,6 +75,8 @@ def obstacles(self:ReleaseGrads):
     yield mixed and mixed.amp_mode==AMPMode.FP16, f'the scaler of {mixed} needs all gradients before the step; use `learn.to_bf16()`'
     yield isinstance(self.model, DistributedDataParallel), 'processes exchange gradients after the backward pass; train in one process'
     yield opt.engine.skip_nonfinite, '`skip_nonfinite` needs all gradients before the step; leave it off'
+    guess = first(o for o in self.learn._grab_cbs(SwitchOpt) if o.given is None)
+    yield guess, f'{guess} estimates a rate from gradients, which are freed here; give it one with `lr=`'
     asks = first(t for t in opt.rule.terms if t.across)
     yield asks, f'{asks} of {opt.rule.__name__} needs all weights at once; use a rule without it'
 

@@ -37,6 +37,7 @@ class Replay(Callback):
         refuse_cbs(self, self.refused)
         self.tape = []
     def after_fit(self): self.tape.clear()
+    def after_cancel_step(self): self.tape.clear() # Another callback refuses this step; fastai drops its gradients, too
     def before_batch(self): self.rng = self.random()
     def after_backward(self): self.tape.append((self.rng, [(o, {**vars(o)}) for o in self.actors()], self.loss_grad.detach().clone()))
     def actors(self): return self.learn,*self.learn.cbs

@@ -12,6 +12,7 @@ import hashlib, numpy as np, random, time, torch
 from collections import defaultdict
 from contextlib import contextmanager
 from functools import partial, wraps
+from inspect import signature
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
@@ -21,9 +22,10 @@ from fastai.callback.core import Callback, CancelEpochException
 from fastai.callback.schedule import LRFinder, ParamScheduler
 from fastai.learner import Learner
 from fastai.optimizer import OptimWrapper
-from fastai.torch_core import num_distrib, to_device
+from fastai.torch_core import get_model, num_distrib, to_device
 from fastcore.basics import first, patch
 from fastcore.foundation import L
+from fastcore.xtras import join_path_file
 from ..core.checkpoints import _version, label
 from ..core.fastai_face import FastOptimizer
 from ..files import atomic_write, sweep_parts
@@ -123,8 +125,9 @@ def _load_opt(opt, sd):
     "Load `sd` into `opt` (any optimizer of fastai) without casting"
     sd = _plain(sd)
     if isinstance(opt, FastOptimizer):
-        opt.freeze_called = False # The file decides which groups are frozen
-        return opt.load_state_dict(sd)
+        was,opt.freeze_called = opt.freeze_called,False # The file decides which groups are frozen
+        try: return opt.load_state_dict(sd)
+        finally: opt.freeze_called = was
     if not isinstance(opt, OptimWrapper):
         opt.load_state_dict({**sd, 'hypers': L(sd['hypers'])})
         inner = getattr(opt, 'opt', opt) # fastai's Lookahead wraps another optimizer
@@ -213,7 +216,7 @@ def _unfit(ck, learn):
     if why := _broken(ck): return why
     saved,own = _kinds(ck['rngs']['loaders']),_kinds(map(_own, learn.dls.loaders))
     if saved!=own: return f'the random generators of its loaders: {saved}; here: {own}'
-    return _pair('tensor', _shapes(ck['model']['tensors']), _shapes(_tensors(learn.model)))
+    return _pair('tensor', _shapes(ck['model']['tensors']), _shapes(_tensors(get_model(learn.model))))
 
 # %% ../../nbs/training/02_resume.ipynb #f1e5ab5e
 def _terms(learn):
@@ -258,9 +261,9 @@ def _snapshot(
     began # The result of `_known` when the fit began
 ):
     "Everything that the next batch of `learn` depends on"
-    opt,rec = learn.opt,getattr(learn, 'recorder', None)
+    opt,rec,model = learn.opt,getattr(learn, 'recorder', None),get_model(learn.model) # Without the wrapper of `ParallelTrainer`
     return dict(resume_format=RESUME_FORMAT, version=_version(), rngs=_rngs(learn.dls), tried=[_tried(dl) for dl in learn.dls.loaders],
-        model=_model_state(learn.model), modes={k:m.training for k,m in learn.model.named_modules()}, opt=_plain(opt.state_dict()),
+        model=_model_state(model), modes={k:m.training for k,m in model.named_modules()}, opt=_plain(opt.state_dict()),
         optimizer=learn.first_opt, now=_maker(opt), skipped=getattr(opt, 'skipped', 0), frozen_idx=opt.frozen_idx,
         learner={k:_plain(getattr(learn, k)) for k in _KNOWS if hasattr(learn, k)},
         scaler=_plain(learn.scaler.state_dict()) if getattr(learn, 'scaler', None) else None, metrics=[_attrs(o) for o in _metrics(learn)],
@@ -291,8 +294,9 @@ def _restore(
     _load_opt(learn.opt, ck['opt'])
     learn.opt.frozen_idx = ck['frozen_idx']
     if isinstance(learn.opt, FastOptimizer): learn.opt.engine.skipped = ck['skipped']
-    _set_model(learn.model, ck['model'])
-    for k,m in learn.model.named_modules(): m.training = ck['modes'].get(k, m.training)
+    model = get_model(learn.model)
+    _set_model(model, ck['model'])
+    for k,m in model.named_modules(): m.training = ck['modes'].get(k, m.training)
     _set_attrs(learn, ck['learner'])
     if ck['scaler'] and getattr(learn, 'scaler', None): learn.scaler.load_state_dict(ck['scaler'])
     if ck['recorder'] and hasattr(learn, 'recorder'): _set_recorded(learn.recorder, ck['recorder'])
@@ -306,12 +310,30 @@ def _restore(
         if tried and not _tried(dl): dl._one_pass()
     _set_rngs(learn.dls, ck['rngs'])
 
+# %% ../../nbs/training/02_resume.ipynb #3c92e0ab
+def _unfinished(learn):
+    "The checkpoint with which the next fit of `learn` goes on, or `None`"
+    f = vars(learn).get('_do_fit')
+    return f.args[1] if isinstance(f, partial) and f.func is _rest_of_fit else None
+
+def _skip(learn, cbs):
+    "Whether the fit with the callbacks `cbs` had ended before the one to resume; if so, it is counted"
+    ck,done = _unfinished(learn),getattr(learn, 'fits_done', 0)
+    if not ck or done>=ck['origin']['number'] or any(o is learn for o in _fits): return False
+    with learn.added_cbs(cbs):
+        if not learn._grab_cbs(SaveResume): return False
+        learn.fits_done = done+1
+        _become(learn, ck['origin']['optimizer'])
+        _begin(learn, ck)
+    return True
+
 # %% ../../nbs/training/02_resume.ipynb #c59ad23e
 _fits = [] # The learner of each running fit
 _fit = Learner.fit
 
 @wraps(_fit)
 def _counted(self, *args, **kwargs):
+    if _skip(self, L(signature(_fit).bind(self, *args, **kwargs).arguments.get('cbs'))): return
     _fits.append(self)
     try: return _fit(self, *args, **kwargs)
     finally: _fits.remove(self)
@@ -377,13 +399,8 @@ def _rest_of_epoch(learn, ck, began):
         elif i==ck['batch']: _restore(learn, ck, began)
 
 def _rest_of_fit(learn, ck):
-    "Replacement for `_do_fit`: run the epochs that `ck` leaves to do, and nothing in a fit that had ended before"
+    "Replacement for `_do_fit`: run the epochs that `ck` leaves to do"
     if _aside(learn): return Learner._do_fit(learn)
-    done,want = getattr(learn, 'fits_done', 0),ck['origin']['number']
-    if learn._grab_cbs(SaveResume) and done<want:
-        learn.fits_done = done+1
-        _become(learn, ck['origin']['optimizer'])
-        return _begin(learn, ck)
     if bad := _pair('the fit:', ck['origin']['terms'], _terms(learn)): raise ValueError(
         f'{bad}. `learn.resume` continues the interrupted fit: call it with the same arguments')
     del learn._do_fit
@@ -395,6 +412,24 @@ def _rest_of_fit(learn, ck):
     for epoch in range(start, ck['origin']['terms']['epochs']):
         learn.epoch = epoch
         learn._with_events(learn._do_epoch, 'epoch', CancelEpochException)
+
+# %% ../../nbs/training/02_resume.ipynb #0fd4a3c8
+def _sparing(f, place):
+    "The method `f` of `Learner`, which writes a file, but not over an existing one while fits are skipped; `place` finds its path"
+    @wraps(f)
+    def inner(self, *args, **kwargs):
+        own,ck = signature(f).bind(self, *args, **kwargs),_unfinished(self)
+        own.apply_defaults()
+        path = place(self, own.arguments) if ck and ck['origin']['number'] else None
+        if not (path and path.exists()): return f(self, *args, **kwargs)
+        warn(f'{path} stays as it is: `learn` already has the weights of fit {ck["origin"]["number"]+1}, which is about to be resumed')
+    return inner
+
+def _saved_at(learn, o):
+    return Path(join_path_file(o['file'], learn.path/learn.model_dir, ext='.pth')) if isinstance(o['file'], (str, Path)) else None
+
+Learner.save,Learner.export = (_sparing(Learner.save, _saved_at),
+    _sparing(Learner.export, lambda learn, o: Path(learn.path)/o['fname'] if isinstance(o['fname'], (str, Path)) else None))
 
 # %% ../../nbs/training/02_resume.ipynb #d4d22f5b
 def _read(learn, path):
@@ -412,13 +447,14 @@ def _go_on(learn, path):
     "Restore the state with which the fit at `path` began; returns the checkpoint, or the reason for a refusal"
     ck,why = _read(learn, path)
     if why: return None,why
-    own = _plain(learn.opt.state_dict()),_model_state(learn.model)
+    model = get_model(learn.model)
+    own = _plain(learn.opt.state_dict()),_model_state(model)
     try:
         _begin(learn, ck) # Hypers as they were before the fit, which may restore them at its end
-        _set_model(learn.model, ck['model'])
+        _set_model(model, ck['model'])
     except Exception as e:
         _load_opt(learn.opt, own[0])
-        _set_model(learn.model, own[1])
+        _set_model(model, own[1])
         return None,f'it does not fit: {e}'
     return ck,None
 

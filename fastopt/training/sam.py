@@ -51,6 +51,7 @@ def uphill(self:SAM, ps):
     sized = {p for n,p in self.model.named_parameters() if 'weight' in n} if self.adaptive else ()
     size = [p.abs() + self.eta if p in sized else 1. for p in ps]
     gs = [s*p.grad for s,p in zip(size, ps)]
+    if not gs: return []
     norms = torch._foreach_norm(gs)
     norm = torch.stack([n.to(norms[0].device) for n in norms]).norm().item()
     return [s*g*(self.rho/norm) for s,g in zip(size, gs)] if 0<norm<inf else []

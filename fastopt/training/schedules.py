@@ -343,6 +343,9 @@ class SwitchOpt(Callback):
             if not ok: raise ValueError(f'switch_opt: {why}')
         self.at,self.to,self.n_last,self.factor,self.base,self.moves = at,to,n_last,None,None,[]
         self.given = None if lr is None else np.ravel(lr).tolist()
+    def before_fit(self):
+        if self.given is None and any(p.requires_grad and p.itemsize<4 for p in self.model.parameters()): raise ValueError(
+            'switch_opt: the steps of 16-bit weights are mostly rounding, so no rate can be estimated from them: set lr=…')
     def state_dict(self): return dict(factor=self.factor, moves=self.moves)
     def load_state_dict(self, sd): self.factor,self.moves = sd['factor'],sd['moves'][-self.n_last:]
 
@@ -371,6 +374,7 @@ def make(self:SwitchOpt, learn):
     try: learn.create_opt()
     finally: learn.opt_func,learn.lr = func,lr
     learn.opt.frozen_idx,learn.opt.switched = opt.frozen_idx,True
+    if hasattr(opt, 'freeze_called'): learn.opt.freeze_called = opt.freeze_called
     if all(isinstance(o, FastOptimizer) for o in (opt, learn.opt)) and learn.opt.engine.lowp=='plain':
         learn.opt.engine.lowp = opt.engine.lowp
 

@@ -54,7 +54,8 @@ def test_closure_accumulates_and_clips_at_every_evaluation():
 def test_closure_under_bf16_is_lbfgs_under_autocast():
     "Only the scaler of float16 allows no second evaluation"
     class Auto(MixedPrecision):
-        def before_fit(self): self.autocast,self.scales,self.learn.scaler = autocast('cpu', dtype=torch.bfloat16),[],GradScaler(enabled=False)
+        def before_fit(self):
+            self.autocast,self.scales,self.learn.scaler = autocast('cpu', dtype=torch.bfloat16),[],GradScaler(enabled=False)
     def trained(cbs): return fitted(make(lbfgs(), dense(torch.float32), bs=24, splitter=lambda m: list(m.parameters())), 3, .5, cbs=cbs)
     learn,plain = trained([Closure(), Auto(amp_mode=AMPMode.BF16), seen := Seen()]),trained([Closure()])
     assert seen.losses[-1]<seen.losses[0] and not all(map(torch.equal, learn.model.parameters(), plain.model.parameters()))

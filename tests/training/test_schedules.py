@@ -386,24 +386,13 @@ def test_switch_keeps_the_way_16_bit_weights_are_written():
         learn = switched(switch_opt(.5, to, lr=.1), learn=tiny(opt_func=partial(adam, lowp='kahan')))[0]
         assert learn.opt.rule is sgd and learn.opt.engine.lowp==want
 
-class InFloat(torch.nn.Module):
-    "The model `m` with weights of `dtype`, which computes in float32"
-    def __init__(self, m, dtype):
-        super().__init__()
-        self.a,self.b = (torch.nn.Parameter(o.detach().to(dtype)) for o in (m.a, m.b))
-    def forward(self, x): return x*self.a.float() + self.b.float()
-
 @pytest.mark.parametrize('lowp', ['plain', 'kahan', 'stochastic'])
-def test_estimate_of_16_bit_weights(lowp):
-    "Steps far below a unit in the last place have the estimate of float32"
-    def factor(dtype):
-        learn = tiny(opt_func=partial(adam, lowp=lowp))
-        with torch.no_grad():
-            for p in learn.model.parameters(): p.copy_(torch.full_like(p, 3.).bfloat16())
-        learn.model = InFloat(learn.model, dtype)
-        fit(learn, 'fit', 4, [1e-5,1e-5], cbs=[cb := switch_opt(.5, n_last=4)])
-        return cb.factor
-    near(factor(torch.bfloat16), factor(torch.float32), .1)
+def test_steps_of_16_bit_weights_give_no_estimate(lowp):
+    "A step below a unit in the last place is a rare jump of a whole unit, whose square says nothing of the step"
+    learn = tiny(opt_func=partial(adam, lowp=lowp))
+    learn.model.bfloat16()
+    with pytest.raises(ValueError, match='switch_opt: the steps of 16-bit weights are mostly rounding.*set lr='):
+        fit(learn, 'fit', 4, .1, cbs=[switch_opt(.5)])
 
 def test_torch_optimizers():
     "From one wrapped PyTorch optimizer to another"
