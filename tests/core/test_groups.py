@@ -784,7 +784,8 @@ def test_a_load_warns_of_other_options(face):
             old = {**sd, 'fastopt': {k:v for k,v in sd['fastopt'].items() if k!='options'}}
             made(rule, **other, **momentum).load_state_dict(old)
         k, = {*own, *other}
-        with pytest.warns(UserWarning, match=f'saved with {k}=.*, but this optimizer has {k}='): made(rule, **other, **momentum).load_state_dict(sd)
+        with pytest.warns(UserWarning, match=f'saved with {k}=.*, but this optimizer has {k}='):
+            made(rule, **other, **momentum).load_state_dict(sd)
 
 def test_a_schedule_that_ends_a_rounding_error_below_0_is_at_0():
     "As `LinearLR` to 0 does in float64; a rate that is really below 0 is still refused"

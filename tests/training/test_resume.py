@@ -326,7 +326,7 @@ def test_a_model_that_a_trainer_wraps_is_resumed(tmp_path, wrapped):
     def run(path, die=None):
         learn = make(eager(RULES['adamw']))
         if path: learn.resume(path, quiet=True)
-        cbs = [SaveResume(path, 1)]*bool(path) + [ParallelTrainer([])]*bool(wrapped or die) + ([InFit(*die)] if die else [])
+        cbs = [ParallelTrainer([])]*bool(wrapped or die) + ([SaveResume(path, 1)] if path else []) + ([InFit(*die)] if die else [])
         with learn.no_bar(), learn.no_logging(): learn.fit_one_cycle(2, 1e-2, cbs=cbs)
         return learn
     whole = state(run(None))
