@@ -1,9 +1,10 @@
 "Mixing rules agree with their definitions in float64, whatever liars send; NNA's bound; attacks that know the rule"
-import numpy as np, pytest, torch
+import fastopt.distributed.mixing as mixing_module, numpy as np, pytest, torch
 from fastopt.distributed.attacks import ATTACKS, TimingFault, displacement, lie
 from fastopt.distributed.mixing import (COLUMNS, MIXINGS, cwtm, finite_rows, find_mixing, median, nna, nna_bound, reduction,
     squared_distances)
 from hypothesis import given, settings, strategies as st
+from torch.utils._python_dispatch import TorchDispatchMode
 
 D = COLUMNS+5000 # Two pieces
 
@@ -118,6 +119,29 @@ def test_what_is_not_finite_is_found_in_every_piece():
     xs[1,0],xs[2,99_999] = float('nan'),-float('inf')
     assert finite_rows(xs).tolist()==[True, False, False, True]
 
+class Largest(TorchDispatchMode):
+    "Keeps the size of the largest tensor that any operation makes"
+    most = 0
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        res = func(*args, **(kwargs or {}))
+        for o in res if isinstance(res, (tuple, list)) else [res]:
+            if isinstance(o, torch.Tensor): self.most = max(self.most, o.numel())
+        return res
+
+@pytest.mark.parametrize('heard', ['all', 'some'])
+@pytest.mark.parametrize('name', ['krum', 'multikrum', 'gm'])
+def test_triples_of_vectors_are_looked_at_in_pieces(name, heard, monkeypatch):
+    "With the same result, and no tensor of n^3 numbers"
+    gen,n,f = torch.Generator().manual_seed(0),40,6
+    xs = torch.randn(n, 30, generator=gen)
+    xs[5] = xs[:34].mean(0) # Close to the median
+    heard = None if heard=='all' else hears(n-f, f, gen)
+    want = MIXINGS[name](xs, f, heard)
+    for triples in (1, 5*n**2):
+        monkeypatch.setattr(mixing_module, 'TRIPLES', triples)
+        with Largest() as seen: got = MIXINGS[name](xs, f, heard)
+        assert torch.equal(got, want) and seen.most<=max(triples, n*n)
+
 @pytest.mark.parametrize('name,n,f', [('krum', 7, 3), ('multikrum', 8, 3), ('cwtm', 6, 3), ('nna', 4, 2), ('median', 2, 1)])
 def test_too_many_faulty(name, n, f):
     with pytest.raises(ValueError, match='not a minority|needs'): MIXINGS[name](torch.randn(n, 3), f)
@@ -146,3 +170,9 @@ def test_multikrum_of_all_that_were_received_is_their_mean():
     xs,heard = torch.randn(8, 3),torch.ones(7, 8)
     heard[:,7] = 0
     torch.testing.assert_close(MIXINGS['multikrum'](xs, np.int64(1), heard.tolist(), k=7), xs[:7].mean(0).expand(7, -1))
+
+@pytest.mark.parametrize('n,f,says', [(7, 1.5, 'f=1.5 must be a whole number: give 0'), (7, -1, 'f=-1 must be'),
+    (7, True, 'f=True must be'), (7.5, 1, 'n=7.5 must be a whole number: give 1'), (0, 0, 'n=0 must be'),
+    (7, 4, 'f=4 faulty of n=7 .* give f <= 3')])
+def test_the_bound_is_for_numbers_of_workers(n, f, says):
+    with pytest.raises(ValueError, match=says): nna_bound(n, f)
