@@ -1,9 +1,10 @@
 "A peer that lies about sizes, sends garbage, floods or stalls is named, and neither stops the honest ones nor fills their memory"
-import asyncio, os, pickle, pytest, resource, socket, struct, threading, time, torch
+import asyncio, os, pickle, pytest, resource, signal, socket, struct, threading, time, torch
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from fastcore.basics import first
 from fastopt.distributed import transport as T
-from fastopt.distributed.transport import DATA, FRAME, HELLO, MAGIC, SIGNED, TCPLink, WELCOME
+from fastopt.distributed.transport import DATA, DONE, FRAME, HELLO, LAST_ROUND, MAGIC, SIGNED, TCPLink, WELCOME
 from hashlib import sha256
 from hypothesis import given, settings, strategies as st
 
@@ -75,6 +76,7 @@ def again(conn, key):
     for t in (0, 1, 1, 0): conn.sendall(frame(key, t, good))
     time.sleep(1)
 
+def says_round(t, data=None): return lambda c,k: c.sendall(frame(k, t, good if data is None else data))
 def announces(data, size=None): return lambda c,k: c.sendall(frame(k, 0, data, size))
 def sends(data): return lambda c,k: c.sendall(data)
 
@@ -83,7 +85,10 @@ LIES = [('oversized', 'shape', announces(b'x'*5000, 1<<30)), ('impossible', 'sha
     ('garbage', 'garbage', sends(os.urandom(4000))), ('text', 'garbage', sends(b'GET / HTTP/1.1\r\n'*20)),
     ('no header', 'cut', sends(DATA)), ('truncated', 'cut', lambda c,k: c.sendall(frame(k, 0, good)[:-30])), ('slow loris', 'slow', slowly),
     ('repeated', 'repeated', again), ('gone', 'left', lambda c,k: None), ('forged', 'key', lambda c,k: c.sendall(frame(b'guess', 0, good))),
-    ('changed', 'key', lambda c,k: c.sendall(frame(k, 0, good, digest=sha256(b'other').digest())))]
+    ('changed', 'key', lambda c,k: c.sendall(frame(k, 0, good, digest=sha256(b'other').digest()))),
+    ('round 2^63', 'garbage', says_round(1<<63)), ('last of 64 bits', 'garbage', says_round((1<<64)-1, nan())),
+    ('beyond the last', 'garbage', says_round(LAST_ROUND+1)), ('the last', 'left', says_round(LAST_ROUND)),
+    ('finished far away', 'garbage', lambda c,k: c.sendall(frame(k, 1<<63, b'', magic=DONE)))]
 
 @pytest.mark.parametrize('name,kind,act', LIES, ids=[o[0] for o in LIES])
 def test_a_lie_is_named_and_the_honest_go_on(name, kind, act):
@@ -244,7 +249,158 @@ def test_every_dtype_arrives_as_it_was(dtype):
         a,b = pool.map(lambda o: o.exchange(0, x*(o.rank+1)), ls)
     assert torch.equal(a.vectors[1], x*2) and torch.equal(b.vectors[0], x)
 
+edge = st.sampled_from([0, 1, LAST_ROUND-1, LAST_ROUND, LAST_ROUND+1, (1<<62)-1, (1<<63)-1, 1<<63, (1<<64)-1])
+whole = edge | st.integers(0, (1<<64)-1)
+signed = whole.map(lambda o: o-(1<<63))
+
+class Drain:
+    "A writer that keeps what is written"
+    def __init__(self): self.data = b''
+    def write(self, data): self.data += data
+
+@settings(max_examples=100, deadline=None)
+@given(frames=st.lists(st.tuples(st.sampled_from([DATA]*4+[DONE, b'what']), whole, st.sampled_from([4*D]*6+[0, 1, 1<<63, (1<<64)-1]),
+    st.sampled_from([good, nan()]), st.sampled_from([True]*5+[False])), min_size=1, max_size=4),
+    hello=st.tuples(st.sampled_from([MAGIC, b'fastopt2']), *[st.sampled_from([0, 1, 2, (1<<32)-1])]*2, signed, *[st.binary(max_size=16)]*2),
+    welcome=st.tuples(st.sampled_from([MAGIC, b'fastopt2']), *[st.binary(max_size=16)]*2, st.binary(max_size=32)))
+def test_no_header_of_a_liar_ends_the_training(reader, frames, hello, welcome):
+    """Whatever fields a peer with the key puts into its messages, the link names a fault or takes the vector, greets it again, and
+    makes numbers of rounds from which seeds can be made"""
+    def checked(magic, t, size, data, right):
+        return frame(KEY, t, data if magic==DATA else b'', size if magic==DATA or size!=4*D else 0, magic, None if right else b'x'*32)
+    def stream(data):
+        r = asyncio.StreamReader()
+        r.feed_data(data)
+        r.feed_eof()
+        return r
+    def is_fault(e): return isinstance(e, (T.Broken, asyncio.IncompleteReadError))
+    async def go():
+        ends = [reader._receive(1, stream(b''.join(checked(*o) for o in frames)), KEY),
+            reader._admit(stream(HELLO.pack(*hello, b'')+b'p'*32), Drain())]
+        for o in await asyncio.gather(*ends, return_exceptions=True): assert o is None or is_fault(o), o
+        w,told = Drain(),WELCOME.pack(*welcome, b'')[:-32]
+        got, = await asyncio.gather(reader._greet(1, stream(told+bytes(32)), w), return_exceptions=True)
+        assert is_fault(got) and HELLO.unpack(w.data[:HELLO.size])[3]==reader.latest[1]<=LAST_ROUND
+        torch.manual_seed(reader.latest[1]*1009 + 1009)
+    reader.latest[1],reader.useless[1],reader.round = -1,0,0
+    asyncio.run_coroutine_threadsafe(go(), reader.loop).result(10)
+    reader.finished.clear()
+
 def test_the_format_is_fixed():
     "Peers with another version of fastopt would misread it"
     assert (HELLO.size, WELCOME.size, FRAME.size, T.PROOF.size)==(88, 104, 84, 32)
     assert struct.unpack_from('<4sQQ', DATA_FRAME)==(b'data', 3, 4*D)
+
+# ---- those who leave, return, or are interrupted
+
+def wait(what, seconds=10):
+    until = time.monotonic()+seconds
+    while not what():
+        assert time.monotonic()<until
+        time.sleep(0.005)
+
+def test_who_ends_with_an_exception_has_not_finished():
+    "It is named, and heard again when it returns"
+    socks = sockets(3)
+    at = here(socks)
+    with opened(socks, [0, 1, 2]) as (*ls, lost), ThreadPoolExecutor(3) as pool:
+        rounds([*ls, lost], range(3), pool)
+        with pytest.raises(RuntimeError, match='out of memory'), lost: raise RuntimeError('out of memory')
+        wait(lambda: all({(2, 'left'), (2, 'unreachable')} <= o.counts.keys() for o in ls))
+        assert not any(o.finished for o in ls) and not any(h.over for hs in rounds(ls, range(3, 5), pool) for h in hs)
+        with TCPLink(2, at, deadline=2) as back:
+            back.open(torch.zeros(D), f=1)
+            later = pool.submit(back.exchange, 5, torch.zeros(D))
+            wait(lambda: all(o.latest[2]==5 for o in ls))
+            assert [h.ranks for h in rounds(ls, [5], pool)[0]]==[[0, 2], [1, 2]] and len(later.result().ranks)==2
+        wait(lambda: all(2 in o.finished for o in ls))
+
+def test_who_ends_regularly_has_finished():
+    with opened(sockets(2), [0, 1], f=0) as (a, b), ThreadPoolExecutor(2) as pool:
+        rounds([a, b], range(2), pool)
+        with b: pass
+        wait(lambda: 1 in a.finished)
+        assert not a.faults and a.exchange(2, torch.zeros(D)).over
+
+@contextmanager
+def pressed(seconds):
+    "A Ctrl-C comes after so many seconds, and ends the block"
+    press = threading.Timer(seconds, signal.pthread_kill, (threading.main_thread().ident, signal.SIGINT))
+    press.start()
+    with pytest.raises(KeyboardInterrupt): yield
+    press.join()
+
+def test_an_interrupted_round_can_be_exchanged_again():
+    "It does not go on by itself, and take the vectors of the next call with it"
+    with opened(sockets(2), [0, 1], f=0, deadline=5) as (a, b), ThreadPoolExecutor(1) as pool:
+        with pressed(0.1): a.exchange(0, torch.zeros(D))
+        later = pool.submit(b.exchange, 0, torch.ones(D))
+        wait(lambda: a.latest[1]==0)
+        time.sleep(0.05)
+        h = a.exchange(0, torch.zeros(D))
+        assert h.ranks==[0, 1] and later.result().ranks==[1, 0] and not a.faults
+
+def test_an_interrupted_goodbye_leaves_at_once():
+    socks = sockets(2)
+    a,b = ls = [TCPLink(i, here(socks), sock=socks[i], deadline=30) for i in range(2)]
+    for o in ls: o.open(torch.zeros(D))
+    wait(lambda: 1 in a.met and 0 in b.met)
+    thread = a.thread
+    with pressed(0.1): a.close()
+    assert a.thread is None and not thread.is_alive()
+    b.close(0)
+
+# ---- two with one rank, and addresses
+
+def test_a_displaced_subscription_is_named():
+    "An insider with the key of all, or a machine with the same rank"
+    socks = sockets(3)
+    with opened(socks, [0, 1, 2], f=0, key=b'secret') as ls, ThreadPoolExecutor(3) as pool:
+        rounds(ls, [0], pool)
+        with socket.create_connection(here(socks)[0]) as c: # It says that it is peer 1
+            hello = HELLO.pack(MAGIC, 1, 0, -1, ls[0].model, ls[0].rule, os.urandom(32))
+            c.sendall(hello)
+            theirs = WELCOME.unpack(take(c, WELCOME.size))[3]
+            c.sendall(T._mac(b'secret', b'proof', hello, theirs))
+            wait(lambda: (1, 'displaced') in ls[0].counts)
+            said = first(o for o in ls[0].faults if o.kind=='displaced')
+            assert said.peer==1 and f'127.0.0.1:{c.getsockname()[1]}' in said.detail
+        assert {len(h.ranks) for hs in rounds(ls, range(1, 4), pool) for h in hs}=={3}, 'Peer 1 subscribes again'
+
+def test_with_keys_for_pairs_an_insider_displaces_nobody():
+    socks = sockets(3)
+    with opened(socks, [0], f=0, key=[b'', b'key of 0 and 1', b'key of 0 and 2']) as (o,):
+        with socket.create_connection(here(socks)[0]) as c:
+            hello = HELLO.pack(MAGIC, 1, 0, -1, o.model, o.rule, os.urandom(32))
+            c.sendall(hello)
+            theirs = WELCOME.unpack(take(c, WELCOME.size))[3]
+            c.sendall(T._mac(b'key of 0 and 2', b'proof', hello, theirs))
+            assert c.recv(1)==b''
+        assert (-1, 'key') in o.counts and not o.subscribers
+
+@pytest.mark.parametrize('host,kwargs,listens', [('10.0.0.1', {}, '127.0.0.1'), ('[::1]', {}, '::1'), ('::1', {}, '::1'),
+    ('fd00::7', dict(host='0.0.0.0'), '::'), ('10.0.0.1', dict(host='0.0.0.0'), '0.0.0.0'), ('fd00::7', dict(host='fd00::7'), 'fd00::7')])
+def test_it_listens_where_its_address_is(host, kwargs, listens, monkeypatch):
+    "The command listens at 0.0.0.0, which nobody reaches by IPv6"
+    asked = []
+    monkeypatch.setattr(socket, 'create_server', lambda at, **kw: asked.append((at, kw)))
+    o = TCPLink(0, [(host, 7070), ('10.0.0.2', 7070)], key=b'secret', **kwargs)
+    T._listening(o.host, o.addresses[0][1])
+    (at,kw), = asked
+    assert at==(listens, 7070) and o.addresses[0][0]==host.strip('[]')
+    assert kw['family']==(socket.AF_INET6 if ':' in listens else socket.AF_INET) and (listens=='::' or not kw['dualstack_ipv6'])
+
+def unusable(kind):
+    o = socket.socket(type=socket.SOCK_DGRAM) if kind=='datagrams' else socket.create_server(('127.0.0.1', 0))
+    if kind=='closed': o.close()
+    return o
+
+@pytest.mark.parametrize('kind', ['closed', 'datagrams'])
+def test_a_socket_that_cannot_listen_is_refused(kind):
+    "Rather than waited for without an end"
+    before = threading.active_count()
+    with TCPLink(0, [('127.0.0.1', 7070)]*2, sock=unusable(kind)) as o:
+        for _ in range(2):
+            with pytest.raises(OSError, match='Peer 0 cannot listen on .*Give a TCP socket that is bound and open'): o.open(torch.zeros(D))
+        assert o.thread is None and threading.active_count()==before
+    if kind!='closed': o.sock.close()
