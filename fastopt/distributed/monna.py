@@ -13,8 +13,10 @@ from copy import deepcopy
 from fastai.callback.core import TrainEvalCallback
 from fastai.callback.progress import ProgressCallback
 from fastai.learner import CastToTensor, Learner, Recorder
+from fastai.losses import BaseLoss
 from fastai.optimizer import OptimWrapper
 from fastai.torch_core import norm_bias_params
+from collections import Counter
 from contextlib import contextmanager, nullcontext
 from fastcore.basics import first, patch
 from fastcore.foundation import L
@@ -30,7 +32,7 @@ from .attacks import TimingFault, find_attack, flip_labels, lie
 from .clock import NEVER, UNIT, first_heard, to_ticks
 from .data import split_dirichlet
 from .mixing import find_mixing, finite_rows, mixed, variance_of
-from .peers import PeerMixing, describe_model, fewest_heard, refuse_wrapped, rule_name
+from .peers import PeerMixing, describe_model, fewest_heard, refuse_wrapped, rule_name, trained_weights
 from ..names import check_whole, unwrap_partial
 from ..optim.schedulefree import _modes
 from ..training.records import delay_interrupt, is_interactive
@@ -50,10 +52,7 @@ class Workers:
         if how not in ('auto', 'loop', 'stacked'): raise ValueError(f"how={how!r} must be 'auto', 'loop' or 'stacked'")
         if how=='stacked' and list(learn.model.buffers()): raise ValueError("how='stacked' is for models without buffers, "
             "but batch norm, for example, has some; use 'auto' or 'loop'")
-        named = [(k, p) for k,p in learn.model.named_parameters() if p.requires_grad]
-        if not named: raise ValueError('The model has no trainable weights: unfreeze it')
-        if len({(p.dtype, p.device) for _,p in named})>1: raise ValueError(
-            'All trainable weights must have the same dtype and device: convert or move the model')
+        named = trained_weights(learn.model)
         self.learn,self.n,self.stacked = learn,n,how=='stacked' or (how=='auto' and _stackable(learn.model))
         self.names,self.shapes = [k for k,_ in named],[p.shape for _,p in named]
         self.xs = torch.cat([p.detach().flatten() for _,p in named]).repeat(n, 1)
@@ -153,14 +152,16 @@ def _nearly(a, b):
 @patch
 def gradients(self:Workers, xb, yb, who=None, seeds=None):
     """Put the gradients of the batches `xb` and `yb` into the parameters, for each worker or those of `who`; returns the losses [n].
-    In a loop each worker may have a seed"""
+    With `seeds`, one for each worker, they are computed in a loop"""
     who = list(range(len(xb)) if who is None else who)
     for i in range(self.n):
         if i not in who:
             for p in self.params[i]: p.grad = None
-    if self.stacked and self.unused is None:
+    stacked = self.stacked and not seeds
+    if stacked and self.unused is None:
         with torch.random.fork_rng([self.xs.device] if self.xs.is_cuda else []): self.check_stacked(who[:2], xb[:2], yb[:2])
-    if self.stacked:
+        stacked = self.stacked
+    if stacked:
         losses,grads = self.stacked_gradients(who, xb, yb)
         for k,i in enumerate(who):
             for p,name in zip(self.params[i], self.names):
@@ -276,10 +277,12 @@ class MoNNA:
             warn(f"MoNNA runs no callbacks: {extra} has no effect on the workers")
         if hasattr(learn.dls.train, 'wgts'): warn("MoNNA takes each image of a worker once an epoch: the loader's weights have no effect")
         (self.x,self.y),(self.xv,self.yv) = all_examples(learn.dls.train),all_examples(validation_of(learn))
+        learn.model.to(self.x.device) # As in fastai, which does it only when `fit` begins
+        if isinstance(learn.loss_func, (nn.Module, BaseLoss)): learn.loss_func.to(self.x.device)
         self.share(alpha, parts, bs or learn.dls.train.bs)
         self.workers = Workers(learn, 1 if link else self.computing, how)
         self.t,self.times,self.history,self.losses = 0,torch.zeros(n, dtype=torch.int64),[],[]
-        self.peers = PeerMixing(link, f, mixing) if link else None
+        self.peers,self.stepped = PeerMixing(link, f, mixing) if link else None,None # The round and loss of the last local step
 
 # %% ../../nbs/distributed/05_monna.ipynb #42a68531
 @patch
@@ -358,21 +361,46 @@ def worker_seed(self:MoNNA, i):
     "Seed of the random numbers of worker i in this step"
     return (self.seed*1_000_003 + self.t)*1009 + i
 
+# %% ../../nbs/distributed/05_monna.ipynb #e81d54f2
+@patch
+def local_step(self:MoNNA, lr):
+    "A step of this worker with the batch of its round; returns its loss"
+    i = self.peers.link.rank
+    at = self.batch(i)
+    loss = self.workers.gradients([self.x[at]], [self.y[at]], seeds=[self.worker_seed(i)])
+    self.workers.step(lr)
+    return loss.item()
+
 @patch
 def real_step(self:MoNNA, lr):
     "A local step of this worker, an exchange with its peers and a mixture; returns its loss"
-    ws,i = self.workers,self.peers.link.rank
-    at,seed = self.batch(i),self.worker_seed(i)
-    torch.manual_seed(seed)
-    loss = ws.gradients([self.x[at]], [self.y[at]], seeds=[seed])
-    ws.step(lr)
-    self.peers.t = self.t
-    ws.xs[0] = self.peers.mix(ws.xs[0])
-    self.t = self.peers.t
+    x,peers = self.workers.xs[0],self.peers
+    if self.stepped is None or self.stepped[0]!=self.t: # Otherwise a Ctrl-C has ended the wait in this round
+        with delay_interrupt(): self.stepped = self.t,self.local_step(lr)
+    peers.t = self.t
+    try:
+        heard = peers.hear(x)
+        with delay_interrupt(): x.copy_(peers.combine(x, heard))
+    finally: self.t = peers.t # The round is over even if `combine` has had enough of hearing too little
     self.times[:] = to_ticks(monotonic()-self.began)
-    return loss.item()
+    return self.stepped[1]
 
 # %% ../../nbs/distributed/05_monna.ipynb #543cb11b
+def _by_round(schedules):
+    "The `schedules` as dicts of round to the peers heard; raises `ValueError` if they do not say what everybody has mixed"
+    n,said = len(schedules),[{o['round']: o['heard'] for o in s} for s in schedules]
+    for i,(s,rounds) in enumerate(zip(schedules, said)):
+        if len(rounds)<len(s): raise ValueError(f'Peer {i} has round {Counter(o["round"] for o in s).most_common(1)[0][0]} twice in its '
+            'schedule, so it was started again, with other weights: give the schedules of all peers only up to the first start')
+        if (bad := first(t for t,o in rounds.items() if i not in o or not {*o}<={*range(n)})) is not None: raise ValueError(
+            f'Peer {i} says that it has heard {rounds[bad]} in round {bad}: these must be ranks from 0 to {n-1}, {i} among them')
+    heard = sorted((t, j) for o in said for t,js in o.items() for j in js)
+    last = {j: t for t,j in heard}
+    if hole := first((t, j) for t,j in heard if t not in said[j] and t<last[j]): raise ValueError(
+        f'Peer {hole[1]} was heard in round {hole[0]}, which its schedule lacks, and later as well, so what it mixed is not known: '
+        f'give its whole schedule, or of all peers only the rounds up to {hole[0]}')
+    return said
+
 @patch
 def replay(self:MoNNA,
     schedules, # List of the rounds of each peer, as dict(round=, heard=)
@@ -382,7 +410,7 @@ def replay(self:MoNNA,
     if self.peers or self.attack is not None: raise ValueError('A replay needs a simulation without link and attack')
     if len(schedules)!=self.n: raise ValueError(f'{len(schedules)} schedules for n={self.n} workers: give one each, which may be empty')
     enough = fewest_heard(self.mixing, self.n, self.f)
-    said = [{o['round']: o['heard'] for o in s} for s in schedules]
+    said = _by_round(schedules)
     with torch.random.fork_rng(devices=[]):
         for self.t in sorted({t for o in said for t in o}):
             self.replay_round({i: o[self.t] for i,o in enumerate(said) if self.t in o}, enough, lr(self.t) if callable(lr) else lr)
@@ -419,6 +447,7 @@ def fit(self:MoNNA,
             with nullcontext() if self.peers else delay_interrupt(): # A wait for peers may be long, and they go on without this one
                 self.losses.append(self.one_step(lr(self.t) if callable(lr) else lr))
             last = self.t>=end or bool(self.peers and self.peers.over)
+            if last and self.t<end: self.peers.warn_early(f'{end-self.t} rounds')
             if last or (every and self.t%every==0): self.history.append(self.validate())
             if last: break
     self.to_learner()
@@ -461,6 +490,8 @@ def to_learner(self:MoNNA,
     i:int=0 # Index of the worker
 )->Learner:
     "`learn` with the weights of worker `i`, to predict, validate or export"
+    check_whole(0, i=i)
+    if i>=(n := len(self.workers.models)): raise ValueError(f'i={i} is not one of the {n} workers that compute here: give 0 to {n-1}')
     with self.workers.with_averages(): self.learn.model.load_state_dict(self.workers.models[i].state_dict())
     if self.learn.opt: self.learn.opt.clear_state() # It belongs to other weights
     return self.learn
@@ -471,7 +502,8 @@ def state_dict(self:MoNNA):
     "Everything that a training needs to continue"
     ws = self.workers
     return deepcopy(dict(t=self.t, schedule=self.peers and self.peers.schedule, times=self.times, history=self.history,
-        losses=self.losses, xs=ws.xs, opts=[o.state_dict() for o in ws.opts], buffers=[dict(m.named_buffers()) for m in ws.models]))
+        losses=self.losses, stepped=self.stepped, xs=ws.xs, opts=[o.state_dict() for o in ws.opts],
+        buffers=[dict(m.named_buffers()) for m in ws.models]))
 
 @patch
 def load_state_dict(self:MoNNA, sd):
@@ -485,6 +517,7 @@ def load_state_dict(self:MoNNA, sd):
     for m,o in zip(ws.models, sd['buffers']):
         for k,b in m.named_buffers(): b.copy_(o[k])
     self.t,self.times,self.history,self.losses = sd['t'],sd['times'],sd['history'],sd['losses']
+    self.stepped = sd.get('stepped')
     if self.peers: self.peers.schedule = sd['schedule'] or []
 
 # %% ../../nbs/distributed/05_monna.ipynb #1dcf0bc2

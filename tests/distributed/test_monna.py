@@ -10,6 +10,7 @@ from fastopt.distributed.attacks import TimingFault
 from fastopt.distributed.data import polyak, tensor_dls
 from fastopt.distributed.mixing import MIXINGS, nna
 from fastopt.distributed.monna import MoNNA, Workers
+from fastopt.distributed.transport import LAST_ROUND
 from fastopt.optim.adam import AdamW, adamw
 from fastopt.optim.sgd import momentum
 from fastcore.basics import first
@@ -68,6 +69,31 @@ def test_batch_norm_and_convolutions_take_the_loop():
     assert Workers(learner(), 2).stacked and not Workers(learner(model=normed), 2).stacked
     torch.testing.assert_close(together(polyak(0.9), model=normed)[1], alone(polyak(0.9), 1, model=normed))
     with pytest.raises(ValueError, match='without buffers'): Workers(learner(model=normed), 2, 'stacked')
+
+def dropped(): return nn.Sequential(nn.Linear(6, 5), nn.Dropout(0.5), nn.Linear(5, 3))
+
+class Noisy(nn.Linear):
+    "No module of dropout, but its forward draws"
+    def forward(self, x): return super().forward(x+torch.rand_like(x))
+
+@pytest.mark.parametrize('model', [mlp, dropped, lambda: Noisy(6, 3)], ids=['plain', 'dropout', 'noise'])
+def test_with_a_seed_a_worker_draws_what_it_would_draw_alone(model):
+    at = batches(0, 3)
+    def grads(who):
+        ws = Workers(learner(model=model), 3)
+        losses = ws.gradients([X[at[i]] for i in who], [Y[at[i]] for i in who], who, [10+i for i in who])
+        return losses,ws.flat_gradients(3)
+    losses,together = grads([0, 1, 2])
+    for i in range(3):
+        loss,alone = grads([i])
+        assert torch.equal(losses[i], loss[0]) and torch.equal(together[i], alone[i])
+
+def test_seeds_of_the_last_round_can_be_set():
+    "Of a peer that has been led there"
+    m = MoNNA(learner(), n=3, f=1, alpha=100., bs=5)
+    m.t = LAST_ROUND
+    torch.manual_seed(m.worker_seed(2))
+    assert len(m.batch(2))==5
 
 def test_marks_of_fastai_are_kept():
     "Biases and norms are not decayed, groups have their own rates, and frozen weights stay and are not sent"
@@ -173,6 +199,28 @@ def test_the_learner_has_the_result(tmp_path):
     assert all(torch.equal(v, want[k]) for k,v in learn.model.state_dict().items())
     learn.model(X) # It trains on alone
     assert m.history[-1]['step']==5 and 0<=m.history[-1]['worst']<=m.history[-1]['accuracy']<=1
+
+@pytest.mark.parametrize('i,says', [(-1, 'i=-1 must be a whole number: give 0'), (1.5, 'i=1.5 must be'), (True, 'i=True must be'),
+    (4, 'i=4 is not one of the 4 workers that compute here: give 0 to 3'), (9, 'give 0 to 3')])
+def test_a_worker_that_is_not_there_is_refused(i, says):
+    m = MoNNA(learner(), n=5, f=1, attack='foe', alpha=100., bs=5)
+    with pytest.raises(ValueError, match=says): m.to_learner(i)
+    assert m.to_learner(3) is m.learn
+
+class Arrives(nn.Linear):
+    "Has other weights on another device"
+    def to(self, device):
+        self.at = device
+        self.weight.data.fill_(1.)
+        return super().to(device)
+
+def test_a_fresh_model_is_moved_to_its_data():
+    "fastai moves it, and a loss with weights, only when `fit` begins, but workers are copies"
+    loss = CrossEntropyLossFlat(weight=torch.ones(3))
+    learn,moved = learner(model=lambda: Arrives(6, 3), loss_func=loss),[]
+    loss.to = moved.append
+    m = MoNNA(learn, n=3, f=0, alpha=100., bs=5)
+    assert [learn.model.at, *moved]==[m.x.device]*2 and (m.workers.xs[:,:18]==1).all()
 
 @pytest.mark.parametrize('kwargs,says', [(dict(n=4, f=2), 'f=2 faulty of n=4'), (dict(mixing='nan'), "did you mean"),
     (dict(attack='foo'), 'did you mean'), (dict(work=[1, 2]), 'work has 2 times for n=7'), (dict(how='warp'), "must be 'auto'"),

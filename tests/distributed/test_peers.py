@@ -21,6 +21,7 @@ PARTS = [torch.arange(30*i, 30*i+30) for i in range(N)]
 def rate(t): return 0.2/(1+t/20)
 
 def mlp(): return nn.Sequential(nn.Linear(6, 8), nn.Tanh(), nn.Linear(8, 3))
+def dropped(): return nn.Sequential(nn.Linear(6, 8), nn.Tanh(), nn.Dropout(0.2), nn.Linear(8, 3))
 def normed(): return nn.Sequential(nn.Linear(6, 8), nn.BatchNorm1d(8), nn.Tanh(), nn.Dropout(0.2), nn.Linear(8, 3))
 
 def learner(dtype=torch.float64, rule=polyak(0.9), model=mlp):
@@ -53,10 +54,10 @@ def by_gloo(i, sock, at, kwargs, path):
     dist.destroy_process_group()
     return m.workers.xs[0],m.peers.schedule,[]
 
-KINDS = [('tcp', {}), ('gloo', dict(rule=adamw)), ('tcp', dict(model=normed))]
+KINDS = [('tcp', {}), ('gloo', dict(rule=adamw)), ('tcp', dict(model=normed)), ('tcp', dict(model=dropped))]
 
 @pytest.mark.skipif(not hasattr(os, 'fork'), reason='Processes are forked here, which this system cannot')
-@pytest.mark.parametrize('engine,kwargs', KINDS, ids=['tcp', 'gloo', 'loop'])
+@pytest.mark.parametrize('engine,kwargs', KINDS, ids=['tcp', 'gloo', 'loop', 'dropout'])
 def test_real_and_simulated_agree(engine, kwargs, tmp_path):
     "50 steps of 4 processes in float64, replayed from their schedules"
     work,more = (by_tcp, []) if engine=='tcp' else (by_gloo, [tmp_path/'store'])
@@ -87,6 +88,25 @@ def test_a_replay_refuses_what_it_cannot_do():
     m = MoNNA(learner(), n=7, f=1, attack='sf', alpha=100., bs=5)
     with pytest.raises(ValueError, match='without link and attack'): m.replay([[]]*7)
 
+def told(*rounds): return [dict(round=t, heard=list(js)) for t,*js in rounds]
+
+ALL = [told((0, i, (i+1)%4, (i+2)%4), (1, i, (i+1)%4, (i+2)%4), (2, i, (i+1)%4, (i+2)%4)) for i in range(N)]
+HOLES = [([*ALL[:3], []], 'Peer 3 was heard in round 0, .* and later as well'), # It was killed, and its record is lost
+    ([*ALL[:3], ALL[3][:1]], 'Peer 3 was heard in round 1, .* give its whole schedule, or of all peers only the rounds up to 1'),
+    ([ALL[0], ALL[1][:1]+ALL[1][2:], *ALL[2:]], 'Peer 1 was heard in round 1'), # It came back, with other weights perhaps
+    ([ALL[0], ALL[1]+told((0, 1), (3, 1, 0, 2)), *ALL[2:]], 'Peer 1 has round 0 twice in its schedule, so it was started again'),
+    ([told((0, 0, 4, 1)), [], [], []], r'Peer 0 says that it has heard \[0, 4, 1\] in round 0: these must be ranks from 0 to 3, 0 among'),
+    ([[], told((0, 0, 2, 3)), [], []], 'Peer 1 says that it has heard .* 1 among them')]
+
+@pytest.mark.parametrize('schedules,says', HOLES)
+def test_a_replay_refuses_schedules_with_holes(schedules, says):
+    with pytest.raises(ValueError, match=says): monna().replay(schedules, 0.1)
+
+def test_a_replay_needs_no_schedule_of_the_last_round_of_a_peer():
+    "A peer that was killed in the wait of round 2 has taken part in it"
+    monna().replay([*ALL[:3], ALL[3][:2]], 0.1)
+    monna().replay([o[:1] for o in ALL[:3]]+[[]], 0.1)
+
 # ---- the callback
 
 def by_callback(i, sock, at):
@@ -109,9 +129,64 @@ def test_a_learner_trains_with_peers_and_keeps_its_own_momentum():
 
 class EchoLink:
     "A peer that sends zeros, so that the plain mean halves the weights"
-    rank,n,faults = 0,2,[]
+    rank,n,faults,finished = 0,2,[],{1}
     def open(self, *args): pass
     def exchange(self, t, x): return Heard(t, [0, 1], {1: torch.zeros_like(x)}, t+1)
+
+class PressedLink(EchoLink):
+    "Somebody presses Ctrl-C in the wait of round 1"
+    pressed = False
+    def exchange(self, t, x):
+        if t==1 and not self.pressed:
+            self.pressed = True
+            raise KeyboardInterrupt
+        return super().exchange(t, x)
+
+def echoed(link): return MoNNA(learner(), f=0, parts=[range(60), range(60, 120)], bs=5, mixing='mean', link=link)
+
+@pytest.mark.parametrize('saved', [False, True])
+def test_after_an_interrupted_wait_the_local_step_is_not_made_again(saved):
+    a,b = echoed(PressedLink()),echoed(EchoLink()).fit(3, 0.1)
+    with pytest.raises(KeyboardInterrupt): a.fit(3, 0.1)
+    assert a.t==1
+    if saved:
+        sd,a = a.state_dict(),echoed(EchoLink())
+        a.load_state_dict(sd)
+    a.fit(2, 0.1)
+    assert torch.equal(a.workers.xs, b.workers.xs) and a.losses==b.losses and a.peers.schedule==b.peers.schedule
+
+def test_a_round_that_raises_for_lack_of_patience_is_over():
+    "Its local step is not made again, and it is not twice in the schedule"
+    class Alone(EchoLink):
+        def exchange(self, t, x): return Heard(t, [0], {}, t+1)
+    m = MoNNA(learner(), f=0, parts=[range(60), range(60, 120)], bs=5, link=Alone())
+    m.peers.enough = 2
+    for t in (10, 11):
+        with pytest.raises(RuntimeError, match=f'too few vectors in {t} rounds'): m.fit(20, 0.1)
+        assert m.t==t and [o['round'] for o in m.peers.schedule]==[*range(t)]
+
+class FinishedLink(EchoLink):
+    "The other has finished after round 2"
+    def exchange(self, t, x): return super().exchange(t, x) if t<2 else Heard(t, [0], {}, t+1, True)
+
+EARLY = r'Peer 0 ends its training {} early: the peers \[1\] have finished, so fewer than n-f=2 are left'
+
+def test_a_training_that_ends_early_says_so(recwarn):
+    with pytest.warns(UserWarning, match=EARLY.format('2 rounds')): assert echoed(FinishedLink()).fit(5, 0.1).t==3
+    def batches(n):
+        learn = learner()
+        with learn.no_bar(), learn.no_logging(): learn.fit(n, 0.1, cbs=MixWithPeers(link, mixing='mean'))
+        return learn
+    link = FinishedLink()
+    with pytest.warns(UserWarning, match=EARLY.format('45 batches')): batches(2)
+    recwarn.clear()
+    echoed(FinishedLink()).fit(3, 0.1)
+    learn = learner()
+    learn.dls = tensor_dls(X[:15], Y[:15], X[120:], Y[120:], bs=5)
+    learn.model = learn.model.float()
+    with learn.no_bar(), learn.no_logging(): learn.fit(1, 0.1, cbs=MixWithPeers(FinishedLink(), mixing='mean'))
+    assert not [o for o in recwarn.list if 'early' in str(o.message)], 'Who has made its last step ends regularly'
+    assert len(learn.recorder.values)==1, 'with a validation'
 
 def test_weights_keep_their_place_and_layout():
     "Kernels know the addresses of weights, and convolutions their layout"
@@ -251,6 +326,31 @@ def test_a_real_fault_is_named_and_the_honest_go_on(kind): check_fault(kind)
 
 @pytest.mark.full
 def test_a_stall_of_half_a_minute(): check_fault('stalled', stall=30.)
+
+@pytest.mark.parametrize('engine', [None, 'gloo', 'cpu:gloo'])
+def test_a_group_may_be_made_without_a_name_or_with_one_per_device(engine, tmp_path):
+    def work(i, *_):
+        os.environ['GLOO_SOCKET_IFNAME'] = 'lo'
+        dist.init_process_group(engine, init_method=f'file://{tmp_path}/store', rank=0, world_size=1)
+        return ClusterLink().exchange(0, torch.ones(3)).ranks
+    with peers(1, work) as ps: assert ps.result(0)==[0]
+
+@pytest.mark.parametrize('engine,device', [('gloo', 'cpu'), ('cpu:gloo', 'cpu'), ('undefined', 'cpu'), ('mpi', 'cpu'), ('nccl', 'cuda:1'),
+    ('cpu:gloo,cuda:nccl', 'cuda:1')])
+def test_vectors_travel_on_the_device_of_the_group(engine, device, monkeypatch):
+    for k,v in dict(is_initialized=True, get_rank=0, get_world_size=1, get_backend=engine).items():
+        monkeypatch.setattr(dist, k, lambda *_, v=v: v)
+    for k,v in dict(is_available=True, current_device=1).items(): monkeypatch.setattr(torch.cuda, k, lambda v=v: v)
+    assert str(ClusterLink().device)==device
+
+@pytest.mark.parametrize('change,says', [(lambda m: m.requires_grad_(False), 'no trainable weights to mix: unfreeze it'),
+    (lambda m: m[0].float(), 'must have the same dtype and device: convert or move')])
+def test_weights_that_are_no_vector_are_refused_everywhere(change, says):
+    learn,cb = learner(),MixWithPeers(EchoLink())
+    cb.learn = learn
+    change(learn.model)
+    for train in (lambda: MoNNA(learn, n=3, f=0, alpha=100., bs=5), cb.before_fit):
+        with pytest.raises(ValueError, match=says): train()
 
 def test_the_name_of_a_rule_says_which_one_is_wrapped():
     "Otherwise Adam and SGD of PyTorch would count as one rule"
