@@ -329,6 +329,17 @@ def hear(self:MoNNA, useless=None):
 
 # %% ../../nbs/distributed/05_monna.ipynb #2612d910
 @patch
+def mix_each(self:MoNNA, known):
+    "The mixtures of all workers if the liars send something else to each of them"
+    xs,h,res = self.workers.xs,self.honest,[]
+    lies = [lie(self.attack, xs, self.f, receiver=i, **known) for i in range(h)]
+    heard = self.hear(torch.stack([~finite_rows(o) for o in lies]).cpu())
+    for i,o in enumerate(lies):
+        order = [i, *(j for j in range(self.n) if j!=i)] # The rows of those who mix come first
+        res.append(mixed(self.mixing, torch.cat([xs, o])[order], self.f, heard[i:i+1,order]))
+    return torch.cat(res)
+
+@patch
 def one_step(self:MoNNA, lr=None):
     "A local step of every worker, an exchange and a mixture; returns the mean loss of the honest workers"
     if self.peers: return self.real_step(lr)
@@ -342,9 +353,11 @@ def one_step(self:MoNNA, lr=None):
         known['flipped'] = ws.flat_gradients(h)
     losses = ws.gradients(xb, yb)
     ws.step(lr)
-    xs = ws.xs if w==self.n else torch.cat([ws.xs, lie(self.attack, ws.xs, self.n-w, **known)])
-    heard = self.hear(~finite_rows(xs[w:]).cpu())
-    ws.xs.copy_(mixed(self.mixing, xs, self.f, heard))
+    if callable(self.attack) and 'receiver' in signature(self.attack).parameters: ys = self.mix_each(known)
+    else:
+        xs = ws.xs if w==self.n else torch.cat([ws.xs, lie(self.attack, ws.xs, self.n-w, **known)])
+        ys = mixed(self.mixing, xs, self.f, self.hear(~finite_rows(xs[w:]).cpu()))
+    ws.xs.copy_(ys)
     self.t += 1
     return losses[:h].mean().item()
 

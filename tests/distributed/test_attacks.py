@@ -1,7 +1,7 @@
 "The vectors of liars have the right shape and meaning, and the search finds the worst one"
 import pytest, torch
-from fastopt.distributed.attacks import (ATTACKS, TimingFault, alie, displacement, find_attack, flip_labels, foe, label_flip, lie,
-    line_search, mimic, sign_flip)
+from fastopt.distributed.attacks import (ATTACKS, ATTACKS_ON_EACH, TimingFault, alie, displacement, find_attack, flip_labels, foe,
+    label_flip, lie, line_search, mimic, sign_flip)
 from fastopt.distributed.mixing import MIXINGS, mean_mixing, nna
 from functools import partial
 from hypothesis import given, settings, strategies as st
@@ -56,6 +56,27 @@ def test_displacement_is_what_the_rule_does(name):
     for z in (0.3, 2.):
         ys = MIXINGS[name](torch.cat([xs, (mu+z*v).expand(f, -1)]), f, heard)
         torch.testing.assert_close(torch.tensor(moved(z)), (ys.mean(0)-mu).square().sum(), rtol=1e-6, atol=1e-9, check_dtype=False)
+
+@pytest.mark.parametrize('name', MIXINGS)
+def test_displacement_of_a_receiver_is_what_the_rule_does_to_it(name):
+    xs,f = XS.double(),2
+    mu,v,heard = xs.mean(0),xs.std(0),torch.ones(9, 11, dtype=torch.bool)
+    for z in (0.3, 2.):
+        want = (MIXINGS[name](torch.cat([xs, (mu+z*v).expand(f, -1)]), f, heard)-mu).square().sum(1)
+        for i in (0, 4, 8):
+            for mixing in (name, lambda *a: MIXINGS[name](*a)):
+                assert displacement(xs, mu, v, f, mixing, i)(z)==pytest.approx(want[i].item(), rel=1e-6, abs=1e-9)
+
+@pytest.mark.parametrize('name', ATTACKS_ON_EACH)
+def test_each_receiver_gets_a_lie_of_its_own(name):
+    "It is the best one of its search, and the receivers differ under a rule that looks at their own vectors"
+    attack,xs = find_attack(name),XS.double()
+    lies = [lie(attack, xs, 2, receiver=i, mixing='nna') for i in range(9)]
+    assert all(o.shape==(2, 40) and torch.equal(o[0], o[1]) for o in lies) and len({o.sum().item() for o in lies})>1
+    mu,v = xs.mean(0),xs.std(0) if name=='alie_each' else -xs.mean(0)
+    for i,o in enumerate(lies):
+        z = line_search(displacement(xs, mu, v, 2, 'nna', i))
+        torch.testing.assert_close(o[0], mu+z*v)
 
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 4), st.integers(1, 8), st.floats(0, 20), st.sampled_from(['cwtm', 'median']), st.integers(0, 99))

@@ -185,6 +185,24 @@ def test_every_attack_on_every_rule_runs_and_goes_on(attack, mixing):
     b.load_state_dict(sd)
     assert torch.equal(b.fit(2, 0.1).workers.xs, a.workers.xs) and a.losses==b.losses and a.history==b.history
 
+@pytest.mark.parametrize('mixing', MIXINGS)
+def test_a_lie_for_each_receiver_is_mixed_like_one_for_all(mixing):
+    "If it is the same one"
+    def trained(attack): return MoNNA(learner(), n=8, f=1, mixing=mixing, attack=attack, alpha=100., bs=5).fit(2, 0.1)
+    def all_alike(xs, f, receiver): return -xs.mean(0).expand(f, -1)
+    a,b = trained(all_alike),trained('sf')
+    torch.testing.assert_close(a.workers.xs, b.workers.xs)
+    assert a.history[-1]['time']==b.history[-1]['time']
+
+def test_nobody_waits_for_what_is_not_finite_for_them():
+    def some(xs, f, receiver): return xs.new_full((f, xs.shape[1]), nan if receiver%2 else 0.)
+    m = MoNNA(learner(), n=7, f=2, attack=some, alpha=100., bs=5).fit(2, .1)
+    assert m.workers.xs.isfinite().all()
+
+def test_an_attack_on_each_receiver_by_name():
+    a,b = (MoNNA(learner(), n=8, f=2, attack=o, alpha=100., bs=5).fit(3, .5) for o in ('alie_each', 'alie'))
+    assert a.workers.xs.isfinite().all() and not torch.equal(a.workers.xs, b.workers.xs)
+
 def test_a_batch_is_seen_once_an_epoch():
     m = MoNNA(learner(), n=2, f=0, parts=[range(15), range(15, 90)], bs=5)
     seen = []
