@@ -62,8 +62,8 @@ def rule_text(
     width:int=80 # Maximum length of a line
 ):
     "Everything that is known of one optimizer, as lines of `field  value`"
-    (name,row), = df.reset_index().astype(object).set_index('name').iterrows()
-    out = [name]
+    row = df.astype(object).iloc[0].dropna() # A rule without a paper has no year
+    out = [row.name]
     whole = dict(subsequent_indent=' '*16, break_long_words=False, break_on_hyphens=False)
     for k,v in row.items():
         if v!='': out += wrap(str(v), width, initial_indent=f'  {k:14}', **whole)

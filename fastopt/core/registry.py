@@ -45,7 +45,7 @@ def runs_on(rule):
 @lru_cache
 def replayed_cases():
     "How many recorded trajectories of its authors' code each rule reproduces: dict of name to (passed, all)"
-    return json.loads((files('fastopt')/'replayed.json').read_text())
+    return json.loads((files('fastopt')/'replayed.json').read_text(encoding='utf-8'))
 
 # %% ../../nbs/core/09_registry.ipynb #7d02e5a8
 _rows = 1.8e19,'squares of rows and columns are infinite, and one over the other is NaN, as in PyTorch'
@@ -110,16 +110,17 @@ def find_rule(
 
 # %% ../../nbs/core/09_registry.ipynb #5be1d011
 def opts(
-    like='*', # A name, or a pattern with `*` and `?` as in a shell
+    like='*', # A name, a pattern with `*` and `?` as in a shell, or `module:name` of a rule of your own
     **conditions # `column=value`, or with `__lt`, `__le`, `__gt`, `__ge`, `__eq`, `__ne` or `__has` after the column
 ):
     "A DataFrame of all optimizers of fastopt that are imported, indexed by name"
     rules,columns = named_rules(),list(registry_row('', Rule(decay, descend)))
-    if not set('*?[') & set(like) and like not in rules:
+    if ':' in like: rules = {like:find_rule(like)} # A rule of one's own
+    elif not set('*?[') & set(like) and like not in rules:
         near = get_close_matches(like, sorted(rules), 3, 0.5)
         raise ValueError(f"opts() has no {like!r}{'; did you mean ' + ' or '.join(map(repr, near)) + '?' if near else '.'} "
             f"opts() lists all {len(rules)}, opts('ada*') those that begin with 'ada'")
-    rows = [registry_row(k, o) for k,o in sorted(rules.items()) if fnmatch(k, like)]
+    rows = [registry_row(k, o) for k,o in sorted(rules.items()) if k==like or fnmatch(k, like)]
     df = Opts(rows, columns=columns).set_index('name').astype(dict(year='Int64'))
     for k,v in conditions.items(): df = df[_holds(df, k, v)]
     return df
