@@ -13,11 +13,12 @@ __all__ = ['CONTROLS', 'LOWER', 'HIGHER', 'TUNING_SEED', 'SPACE', 'SPACES', 'HEA
            'compare', 'expected_best', 'performance_profile']
 
 # %% ../../nbs/evidence/08_compare.ipynb #a7a3c441
-import hashlib, html, inspect, json, math, numpy as np, operator as op, pandas as pd, random, time, torch
+import hashlib, html, inspect, json, math, numpy as np, operator as op, pandas as pd, random, re, time, torch
 import fastopt.optim.all as every
 from functools import lru_cache, partial
 from importlib import import_module
 from pathlib import Path
+from types import FunctionType, MethodType
 from typing import Any, NamedTuple
 from warnings import warn
 from fastai.callback.core import Callback, CancelFitException
@@ -36,7 +37,7 @@ from ..training.pages import escape_unprintable, html_document, item_style, labe
 from ..training.records import (append_json_line, device_name, exclusive_lock, git_commit, interruptible,
     package_versions, read_json_lines)
 from ..training.resume import SaveResume, _own, _remove_checkpoint
-from ..training.statistics import holm_correction, mean_interval
+from ..training.statistics import holm_correction, mean_interval, p_of_ties
 import fastopt.training.schedule_free # chkstyle: ignore - registers the callback of schedule-free rules
 
 # %% ../../nbs/evidence/08_compare.ipynb #8bf26b1a
@@ -116,7 +117,9 @@ class WarmUpRate(Callback):
     def after_step(self): self.opt.set_hyper('lr', self.rates)
 
 # %% ../../nbs/evidence/08_compare.ipynb #883f5f22
-def _digest(o): return hashlib.sha256(json.dumps(o, sort_keys=True, default=repr).encode()).hexdigest()[:16]
+def _digest(o):
+    def default(v): return _value(v) if callable(v) or isinstance(v, (set,frozenset)) else _text(v)
+    return hashlib.sha256(json.dumps(o, sort_keys=True, default=default).encode()).hexdigest()[:16]
 
 def tensors_digest(
     ts # Tensors
@@ -220,7 +223,7 @@ def train_entry(
     if cuda: torch.cuda.reset_peak_memory_stats()
     went_on = _go_on_from(learn, ckpt) if ckpt else False
     cbs = [log, *([WarmUpRate(e.warmup)] if e.warmup else []), *([SaveResume(ckpt, 500)] if ckpt else [])]
-    run = partial(getattr(learn, fit)) if isinstance(fit, str) else partial(fit, learn)
+    run = getattr(learn, fit) if isinstance(fit, str) else partial(fit, learn)
     with learn.no_bar(), learn.no_logging(), interruptible() as stop:
         run(epochs, (learn.lr if lr is None else lr)*e.factor, cbs=[*cbs, stop])
     if not log.diverged and len(log.rows)<epochs: raise InputError(
@@ -273,18 +276,64 @@ def code_digest(
 ):
     "16 hex digits that identify the code of `f` and of functions inside it, but not comments or variables outside it"
     f = unwrap_partial(f)
-    def told(c): return [c.co_code.hex(), c.co_names, [told(o) if inspect.iscode(o) else repr(o) for o in c.co_consts]]
+    # The order of a set is another one in each process
+    def const(o): return told(o) if inspect.iscode(o) else repr(sorted(o, key=repr) if isinstance(o, frozenset) else o)
+    def told(c): return [c.co_code.hex(), c.co_names, [*map(const, c.co_consts)]]
     code = getattr(f, '__code__', None) or getattr(type(f).__call__, '__code__', None)
     return _digest(told(code) if code else type(f).__qualname__)
 
-def _told(f): return f if isinstance(f, str) else [code_digest(f), {k:repr(v) for k,v in getattr(f, 'keywords', {}).items()}]
+def _told(f): return f if isinstance(f, str) else [code_digest(f), _held(f)]
 
 def _spec(e, lr, hypers):
     "Everything that determines how `e` trains, at learning rate `lr` before its factor and with `hypers`"
     f,kw = getattr(e.opt_func, 'func', e.opt_func),getattr(e.opt_func, 'keywords', {})
     knobs = {**f.hypers, **f.options} if isinstance(f, Rule) else {}
     hypers = {**knobs, **kw, **e.hypers, **hypers, 'lr': lr if lr is None else lr*e.factor}
-    return dict(rule=getattr(f, '__name__', repr(f)), chain=getattr(f, 'chain', ''), hypers=hypers, warmup=e.warmup)
+    return dict(rule=getattr(f, '__name__', _text(f)), chain=getattr(f, 'chain', ''), hypers=hypers, warmup=e.warmup)
+
+# %% ../../nbs/evidence/08_compare.ipynb #5e1f0a02
+_SIMPLE = bool, int, float, str, bytes, Path, type(None)
+
+def _text(o): return re.sub(' at 0x[0-9a-fA-F]+', '', repr(o)) # An address is another one in each process
+
+def _value(o, inside=()):
+    "`o` in values of JSON; those whose ids are `inside` are being described already"
+    if isinstance(o, (list,tuple,L)): return [_value(v, inside) for v in o]
+    if isinstance(o, (set,frozenset)): return sorted(_digest(_value(v, inside)) for v in o)
+    if isinstance(o, dict): return [[_value(k, inside), _value(v, inside)] for k,v in o.items()]
+    if isinstance(o, (FunctionType,MethodType,partial)): return _text(type(o)) if id(o) in inside else [code_digest(o), _held(o, inside)]
+    if isinstance(o, torch.Tensor) and o.layout==torch.strided and not o.is_meta: # Faster than its text, which is not all of it
+        return [type(o).__qualname__, str(o.dtype), [*o.shape], tensors_digest([o.as_subclass(torch.Tensor)])]
+    if isinstance(o, np.ndarray) and not o.dtype.hasobject:
+        return ['ndarray', str(o.dtype), [*o.shape], hashlib.sha256(o.tobytes()).hexdigest()[:16]]
+    if isinstance(o, (type, *_SIMPLE)): return _text(o)
+    # The text of a loss or a transform may lack its attributes; PyTorch changes `training`
+    own = getattr(o, '__dict__', {}) if callable(o) else {}
+    return [type(o).__qualname__, _text(o), {k:_text(v) for k,v in own.items() if isinstance(v, _SIMPLE) and k!='training'}]
+
+# %% ../../nbs/evidence/08_compare.ipynb #5e1f0a03
+def _attributes(o):
+    "The attributes of `o` that decide what it does"
+    if isinstance(o, type) or not hasattr(o, '__dict__'): return dict(name=_text(o))
+    return {k:getattr(o, k) for k in getattr(type(o), 'decides', vars(o))}
+
+def _held(f, inside=()):
+    "What `f` holds beside its code, by kind; nothing for a plain function"
+    inside = *inside,id(f)
+    def named(d): return {k:_value(v, inside) for k,v in d.items()}
+    def content(cell):
+        try: return cell.cell_contents
+        except ValueError: return None # It has no value yet
+    if isinstance(f, partial): res = dict(args=_value(f.args, inside), keywords=named(f.keywords), func=_held(f.func, inside))
+    elif isinstance(f, MethodType):
+        own,inside = {} if id(f.__self__) in inside else _attributes(f.__self__),(*inside, id(f.__self__))
+        res = dict(func=_held(f.__func__, inside), own=named(own))
+    elif isinstance(f, FunctionType):
+        cells = {k:content(o) for k,o in zip(f.__code__.co_freevars, f.__closure__ or ())}
+        res = dict(defaults=_value(f.__defaults__ or (), inside), only=named(f.__kwdefaults__ or {}), closure=named(cells),
+            attributes=named({k:v for k,v in vars(f).items() if not k.startswith('__')}))
+    else: res = dict(attributes=named(_attributes(f)))
+    return {k:v for k,v in res.items() if v}
 
 # %% ../../nbs/evidence/08_compare.ipynb #c47c3897
 def _flaw_of_run(rec):
@@ -303,12 +352,15 @@ class Runs:
     "Runs of one `learn_fn`, each done once and kept in the folder `out`"
     def __init__(self, learn_fn, out, epochs, fit, show=True):
         self.learn_fn,self.out,self.epochs,self.fit,self.show = learn_fn,Path(out),epochs,fit,show
+        code,held = _told(learn_fn) # Once, because what it holds may change while it trains
+        self.made_by = [code, held] if held else code
         self.where = dict(device=device_name(), versions=package_versions(), commit=git_commit())
     def plan(self, e, seed, lr=None, hypers={}, holdout=None):
         "Return the key of a run, and the run"
         told = dict(spec=_spec(e, lr, hypers), seed=seed, epochs=self.epochs, fit=_told(self.fit),
             holdout=holdout and [holdout[0], _told(holdout[1])])
-        key = _digest([told, _digest(rule_source(e.opt_func)), code_digest(self.learn_fn)])
+        if not isinstance(unwrap_partial(e.opt_func), Rule) and (held := _held(e.opt_func)): told['opt_func'] = held
+        key = _digest([told, _digest(rule_source(e.opt_func)), self.made_by])
         return key,dict(e=e, seed=seed, lr=lr, hypers=hypers, holdout=holdout, told=told)
     def do(self, key, e, seed, lr, hypers, holdout, told):
         "Train, and append the record"
@@ -360,13 +412,15 @@ def paired_difference(
     xs, # Scores of one optimizer
     ys # Scores of the other, in the same order of seeds; NaN for a run that diverged
 ):
-    "Number of pairs, mean, standard deviation, 95% interval and p of `xs-ys`"
-    d = np.asarray(xs, float)-np.asarray(ys, float)
-    d = d[np.isfinite(d)]
+    "Number of pairs, mean, standard deviation, 95% interval and p of `xs-ys`; if all differences are equal, p is that of the sign test"
+    xs,ys = (np.asarray(o, float) for o in (xs, ys))
+    ok = np.isfinite(xs-ys)
+    d = (xs-ys)[ok]
     if not len(d): return dict(n=0, difference=math.nan, sd=math.nan, low=math.nan, high=math.nan, p=1.)
     mean,sd,half = map(float, mean_interval(d))
     if len(d)<2: return dict(n=1, difference=mean, sd=math.nan, low=math.nan, high=math.nan, p=1.)
-    p = float(mean==0) if sd==0 else float(2*stats.t.sf(abs(mean)/sd*math.sqrt(len(d)), len(d)-1))
+    if (p := p_of_ties(xs[ok], ys[ok])) is not None: sd = half = 0.
+    else: p = float(2*stats.t.sf(abs(mean)/sd*math.sqrt(len(d)), len(d)-1))
     return dict(n=len(d), difference=mean, sd=sd, low=mean-half, high=mean+half, p=p)
 
 @lru_cache
@@ -408,6 +462,9 @@ def _clause(c, lower):
     elif what!='undecided':
         said,why = f'{what} than',f"by {_round(abs(c['difference']))}, 95% interval {_round(low)} to {_round(high)}, p={c['p_holm']:.2g}"
     elif not c['sd'] and not c['difference']: said,why = 'in every run the same as',''
+    elif not c['sd']:
+        why = f"{c['difference']:+.2g} in each of {c['n']} pairs" + ', which are too few to tell'*(c['p_holm']>=.05)
+        said = 'not distinguishable from'
     else:
         said = 'not distinguishable from'
         why = f"{c['difference']:+.2g}, 95% interval {c['low']:.2g} to {c['high']:.2g}; {_round(c['detectable'])} could have been found"
@@ -455,7 +512,8 @@ def comparisons(self:Comparison):
     rows = [dict(name=a, against=b, control=bool(why), **paired_difference(self.scores(a), self.scores(b)), seeds=len(self.seeds),
         diverged=lost[a], other_diverged=lost[b], why=why) for a,b,why in pairs]
     for o,p in zip(rows, holm_correction([o['p'] for o in rows])):
-        o.update(p_holm=p, detectable=detectable_difference(o['sd'], o['n'], len(rows)))
+        # Equal differences do not tell how much others would spread
+        o.update(p_holm=p, detectable=detectable_difference(o['sd'], o['n'], len(rows)) if o['sd'] else math.nan)
     for o in rows: o['outcome'] = outcome(o, self.lower)
     cols = 'name against control n difference low high sd p p_holm detectable outcome diverged other_diverged seeds why'.split()
     return pd.DataFrame(rows, columns=cols)
@@ -792,8 +850,14 @@ def steps_to_target(self:Comparison,
 
 @patch
 def target(self:Comparison):
-    "The median of the baseline's last values, or the worse of the two middle ones, a target for later comparisons with other seeds"
-    return float(np.quantile(self.scores(self.baseline), 0.5, method='higher' if self.lower else 'lower')) # At least half reach it
+    """The median of the baseline's last values, or the worse of the two middle ones, a target for later comparisons with other seeds;
+    a run that diverged has the worst value"""
+    xs = self.scores(self.baseline)
+    xs = sorted(np.where(np.isnan(xs), math.inf if self.lower else -math.inf, xs).tolist())
+    mid = xs[len(xs)//2 if self.lower else (len(xs)-1)//2] # At least half reach it
+    if math.isinf(mid): raise InputError(
+        f'{self.baseline} diverged in too many of its {len(xs)} runs to set a target; lower its learning rate')
+    return mid
 
 # %% ../../nbs/evidence/08_compare.ipynb #862392f2
 def expected_best(

@@ -180,7 +180,7 @@ def write_synthetic_data(
     "Write generated data in the format of `source`"
     folder = Path(folder)
     _WRITERS[check_choice(source, list(_WRITERS), 'The list of formats')](folder, np.random.default_rng(seed), n=n, n_test=n_test)
-    (folder/SYNTHETIC).write_text('Generated to test loaders. Trainings on these data are not results.\n')
+    (folder/SYNTHETIC).write_text('Generated to test loaders. Trainings on these data are not results.\n', encoding='utf-8')
 
 # %% ../../nbs/evidence/12_tasks.ipynb #5cdfcffe
 def rows_loader(
@@ -483,6 +483,7 @@ def task_parts(
 
 class TaskLearner:
     "A `learn_fn` for `compare` that makes the `Learner` of a task"
+    decides = 'task','size','holdout' # The data are the same in another folder
     def __init__(self,
         task:str, # One of `TASKS`
         size='full', # 'full' or 'tiny'

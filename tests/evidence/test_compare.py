@@ -12,6 +12,7 @@ from fastai.optimizer import Adam
 from fastcore.script import CliError
 from fasttransform import Transform
 from pathlib import Path
+from types import FunctionType
 from sklearn.datasets import load_digits
 from torch import nn
 from fastopt.evidence import compare as C
@@ -156,6 +157,74 @@ def test_what_decides_a_result_is_in_its_key(change):
     go(**dict(dict(rules=['adamw']), seeds=1, **change) if 'rules' not in change else dict(change, seeds=1))
     assert len({o['key'] for o in lines()})==2
 
+def of_width(opt_func, width=4, *, loss=nn.CrossEntropyLoss, some=()):
+    model = nn.Sequential(nn.Linear(64, width), nn.Linear(width, 10))
+    return Learner(loaders(), model, loss_func=loss(), opt_func=opt_func, metrics=accuracy)
+
+def closed(width): return lambda o: of_width(o, width)
+def default(width):
+    def f(o, width=width): return of_width(o, width)
+    return f
+def only(width):
+    def f(o, *, width=width): return of_width(o, width)
+    return f
+def attribute(width):
+    def f(o): return of_width(o, f.width)
+    f.width = width
+    return f
+class Maker:
+    def __init__(self, width): self.width = width
+    def __call__(self, o): return of_width(o, self.width)
+    def make(self, o): return of_width(o, self.width)
+
+def held(**kwargs): return partial(of_width, **kwargs)
+
+HOLDERS = dict(closed=closed, default=default, only=only, attribute=attribute, object=Maker, method=lambda w: Maker(w).make,
+    keyword=lambda w: held(width=w), positional=lambda w: partial(of_width, w), in_a_closure=lambda w: closed(closed(w)),
+    in_a_partial=lambda w: held(loss=partial(nn.CrossEntropyLoss, ignore_index=w)), in_a_list=lambda w: held(some=[{'a':(w, {f'{w}'})}]),
+    loss=lambda w: held(loss=nn.CrossEntropyLoss(ignore_index=w)), array=lambda w: held(some=np.arange(5000)//w),
+    tensor=lambda w: held(some=torch.arange(5000)//w), kind=lambda w: (nn.Linear, nn.Conv2d)[w>4],
+    builtin=lambda w: (torch.relu, torch.tanh)[w>4])
+
+@pytest.mark.parametrize('kind', HOLDERS)
+def test_what_a_function_holds_belongs_to_it(kind):
+    "And not the addresses of what it holds, which are others in each process"
+    one,same,other = (HOLDERS[kind](w) for w in (4,4,8))
+    assert json.dumps(C._told(one))==json.dumps(C._told(same))!=json.dumps(C._told(other))
+
+def test_objects_are_the_same_at_another_address():
+    def made(): return partial(of_width, some=[object(), accuracy, lambda: 0, Maker(3)], loss=Maker(4).make)
+    kept = made(),made()
+    assert C._told(kept[0])==C._told(kept[1]) and ' at 0x' not in json.dumps(C._told(kept[0]))
+    assert C._spec(C.Entry('x', Maker(3)), .1, {})==C._spec(C.Entry('x', Maker(3)), .1, {})
+
+def test_code_is_the_same_whatever_the_order_of_a_set():
+    f = lambda x: x in {0, 8}
+    consts = tuple(frozenset([8, 0]) if isinstance(o, frozenset) else o for o in f.__code__.co_consts)
+    g = FunctionType(f.__code__.replace(co_consts=consts), {})
+    assert [*map(repr, consts)]!=[*map(repr, f.__code__.co_consts)] and C.code_digest(f)==C.code_digest(g)
+
+def test_the_key_of_a_plain_function_is_that_of_its_code():
+    key,run = C.Runs(learn_fn, 'out', 1, 'fit_fc').plan(C.as_entry(adamw), 0, 1e-3)
+    assert key==C._digest([run['told'], C._digest(C.rule_source(adamw)), C.code_digest(learn_fn)])
+    assert run['told']['fit']=='fit_fc' and C._told(learn_fn)==[C.code_digest(learn_fn), {}] and 'opt_func' not in run['told']
+
+def opt_of(mom):
+    def opt_func(ps, lr): return Adam(ps, lr, mom=mom)
+    return opt_func
+
+def test_another_argument_is_another_run():
+    "Of learn_fn, and of an opt_func"
+    for width in (4, 8, 4): go(['adamw'], seeds=1, f=partial(of_width, width=width))
+    assert len(lines())==2 and len({o['weights'] for o in lines()})==2
+    res = go(dict(a=opt_of(.9), b=opt_of(.5)), seeds=1, out='opts')
+    assert len(lines('opts'))==2 and 'in every run the same' not in res.verdict
+
+def test_a_benchmark_does_not_depend_on_where_its_data_are():
+    from fastopt.evidence.tasks import TaskLearner
+    one,same,other = (C._told(TaskLearner('digits', size, at)) for size,at in (('tiny','a'), ('tiny','b'), ('full','a')))
+    assert one==same!=other
+
 def test_a_damaged_line_is_trained_again():
     go(['adamw'], seeds=2)
     text = open('out/runs.jsonl').read()
@@ -262,6 +331,14 @@ def test_an_interval_around_zero_claims_nothing(n):
         if 'undecided' in set(res.comparisons.outcome): assert 'not distinguishable' in told and 'could have been found' in told
         if not {'better'} & set(res.comparisons.outcome): assert 'better' not in told
     assert claims<=60*.05+3*(60*.05*.95)**.5 # False alarms
+
+@pytest.mark.parametrize('n', [2,5,6])
+def test_one_image_more_in_each_pair(n):
+    xs = [.5+i/100 for i in range(n)]
+    res = made(dict(a=xs, b=[o+1/360 for o in xs]))
+    c = res.comparisons.iloc[0]
+    assert c.p==2**(1-n) and c.outcome==('better' if n>5 else 'undecided') and np.isnan(c.detectable)
+    assert (f'not distinguishable from a (+0.0028 in each of {n} pairs, which are too few to tell)' in res.verdict)==(n<6)
 
 def test_one_seed_says_nothing():
     res = go(seeds=1)
@@ -419,6 +496,10 @@ def test_stopping_early_is_refused():
 
 # ---- reports
 
+def test_a_metric_is_named_as_it_is():
+    "Although its name looks like a formula"
+    C.svg_text(made(dict(a=[.5,.6], b=[.6,.7]), metric='$x_{1$ of $y').plot(), 'x')
+
 def test_page():
     res = go(dict(zip(['<b>x', 'a\nb'], [adamw, diffgrad])), seeds=2)
     res.save_html('page.html')
@@ -439,6 +520,13 @@ def test_at_least_half_of_the_seeds_reach_their_own_target(n, lower):
     res = made(dict(a=[float(i) for i in range(n)], b=[0.]*n), lower)
     good = [o<=res.target() if res.lower else o>=res.target() for o in res.scores('a')]
     assert n/2<=sum(good)<=n//2+1 and res.target() in res.scores('a')
+
+@pytest.mark.parametrize('lower,target', [(False,.7), (True,.8)])
+def test_a_diverged_run_of_the_baseline_has_the_worst_value(lower, target):
+    nan = math.nan
+    res = made(dict(a=[.7,.8,nan,.6,.9] if not lower else [.7,.8,nan,.9,.6], b=[.9]*5), lower)
+    assert res.target()==target
+    with pytest.raises(CliError, match='a diverged in too many of its 3 runs'): made(dict(a=[.5,nan,nan], b=[0.]*3), lower).target()
 
 def test_steps_claims_by_signs():
     "Six pairs that are all earlier have p = 2/2⁶, five have 2/2⁵; an optimizer that never arrives is later than any other"
