@@ -111,7 +111,7 @@ _add('diffgrad-beats-sgdm', 'diffGrad is better than SGD with momentum', 'diffgr
     (_acc('diffgrad, tuned', 'above', 'momentum, tuned'),), (_acc('diffgrad, tuned', 'above', 'adam, tuned'),), 'Adam, tuned equally')
 _add('diffgrad-cifar-300', 'diffGrad is better than Adam and SGD with momentum on CIFAR-10 and CIFAR-100 at 300 epochs', 'diffgrad',
     why='600 epochs of a deep network for each optimizer and seed need a GPU, and CIFAR-100 is not available here',
-    command='fastopt-bench cifar10-resnet18,cifar100-vgg16 --opts adam,momentum,diffgrad --epochs 300')
+    command='fastopt-bench --tasks cifar10-resnet18,cifar100-vgg16 --opts adam,momentum,diffgrad --epochs 300')
 _add('diffgrad-v1-beats-v0', 'version 1 of the friction is better than version 0', 'diffgrad', 'fashion',
     (_acc('diffgrad, version 1', 'above', 'diffgrad'),))
 _add('diffgrad-flat-anneal', 'flat and then annealed is the best of three schedules with diffGrad', 'diffgrad', 'schedules',
@@ -135,10 +135,10 @@ _add('adabelief-eps', 'AdaBelief is better than Adam, and not only by its larger
     (_acc('adabelief', 'above', 'adam'),), (_acc('adabelief', 'above', 'adam, eps=3e-3'),),
     'Adam with the eps that AdaBelief\'s adds up to')
 _add('adabelief-gan', 'AdaBelief trains GANs stably', 'adabelief', why='a GAN and its scores over seeds need a GPU',
-    command='fastopt-bench mnist-gan --opts adam,adabelief')
+    command='fastopt-bench --tasks mnist-gan --opts adam,adabelief')
 _add('adabelief-samples', 'AdaBelief makes better samples than a well-tuned Adam on CIFAR-10', 'adabelief',
     why='a GAN on CIFAR-10 and its FID need a GPU and an Inception network, which is not available here',
-    command='fastopt-bench mnist-gan --opts adam,adabelief')
+    command='fastopt-bench --tasks mnist-gan --opts adam,adabelief')
 
 # %% ../../nbs/evidence/14_claims.ipynb #985db51a
 _add('sharpness-sgd-adam', 'the directional sharpness of SGD is much larger than that of Adam', 'sharpness', 'sharpness',
@@ -163,8 +163,8 @@ _add('monna-momentum', 'without momentum the same averaging collapses under atta
 _add('monna-reduction', 'nearest-neighbour averaging is an (α,λ)-reduction', 'monna', 'reduction',
     (Ask('nna', 'below', 1., 'share of the bound'),))
 _add('monna-overhead', 'the overhead in gradients is linear in the share of faulty machines', 'monna',
-    why='a statement about rates of convergence: it needs tuned trainings for many shares of faulty machines',
-    command='fastopt-collaborate --data mnist --data_path FOLDER --attack alie --f 1, and so on to 5')
+    why='a statement about rates of convergence: it needs tuned trainings for many shares of faulty machines, with --f from 1 to 5',
+    command='fastopt-collaborate --data mnist --data-path FOLDER --attack alie --f 1')
 _add('federated-one-scheme', 'FedAvg, asynchronous FedAvg and FedBuff are cases of one scheme', 'federated', 'one scheme',
     (Ask('fedfix with windows of the slowest', 'alike', 'fedavg', 'weights', 1e-6),
         Ask('fedbuff of one delivery', 'alike', 'fedasync', 'weights', 1e-6)), exact=True)
@@ -190,8 +190,9 @@ _add('lamb-no-warm-up', 'LAMB needs no warm-up', 'adam', 'fashion', (_acc('lamb'
     (_acc('adam, warm-up', 'above', 'adam'),), 'Adam with a warm-up; if it gains nothing, no optimizer needs one here')
 _add('lamb-early', 'LAMB is faster than AdamW early, and slightly worse at the end', 'adam', 'fashion',
     (_soon('lamb', 'above', 'adamw'), _acc('lamb', 'below', 'adamw')))
-_add('lamb-large-batches', 'LAMB is right for very large batches', 'adam', why='batches of 32,000 do not fit in the memory of this machine',
-    command='fastopt-bench cifar10-resnet18 --opts adamw,lamb, with a larger batch')
+_add('lamb-large-batches', 'LAMB is right for very large batches', 'adam',
+    why='batches of 32,000, which the task would have to be given, do not fit in the memory of this machine',
+    command='fastopt-bench --tasks cifar10-resnet18 --opts adamw,lamb')
 
 # %% ../../nbs/evidence/14_claims.ipynb #79c2e1c6
 _add('diffgrad-early-variance', 'diffGrad handles the variance of the first steps less well than AdaMod', 'adamod', 'long',
@@ -232,14 +233,14 @@ _add('adam-lowest-loss', 'Adam and AdamW have the lowest loss on unseen data', '
 _add('adagrad-behind', 'Adagrad and Adadelta are behind', 'tutorial', 'cifar',
     tuple(_acc(a, 'below', b, .02) for a in ('adagrad','adadelta') for b in ('adamax','sgd','adam','adamw')))
 _add('demon-six-tasks', 'Demon tops the six tasks', 'demon',
-    why='two of the six data sets are not available here, and the networks need a GPU',
-    command='fastopt-bench cifar10-resnet18,cifar100-vgg16,stl10-wrn16-8,fmnist-capsnet,ptb-lstm,mnist-vae --opts demon_sgdm,demon_adam')
+    why='two of the six data sets are not available here, and the networks need a GPU', command='fastopt-bench '
+    '--tasks cifar10-resnet18,cifar100-vgg16,stl10-wrn16-8,fmnist-capsnet,ptb-lstm,mnist-vae --opts demon_sgdm,demon_adam')
 _add('demon-late', 'Demon is better when the decay is delayed', 'tutorial', 'demon',
     (_acc('demon, delayed', 'above', 'demon'),), (_acc('demon, delayed', 'above', 'momentum'),), 'momentum without any decay')
 _add('yellowfin-tunes-itself', 'YellowFin tunes itself', 'yellowfin', 'fashion', (_acc('yellowfin', 'not below', 'momentum, tuned'),))
 _add('imagenette-record', "Ranger with flat and anneal holds the record of Imagenette's leaderboard", 'imagenette',
     why='the published sizes need a GPU',
-    command='fastopt-leaderboard run --preset base-2020 --opt ranger --sched fc --size 128 --epochs 5')
+    command='fastopt-leaderboard run base-2020 --opt ranger --sched fc --size 128 --epochs 5')
 
 # %% ../../nbs/evidence/14_claims.ipynb #2ffa67eb
 def find_claim(

@@ -92,8 +92,9 @@ def note_untried(
     path # File of records
 ):
     "Append a record for each claim that has none, so that no claim is missing"
-    for c in [CLAIMS[k] for k in CLAIMS if k not in {o['claim'] for o in read_ledger(path)}]:
-        append_json_line(record_of(c), Path(path), _flaw_of_record)
+    known = {o['claim'] for o in read_ledger(path)}
+    for k,c in CLAIMS.items():
+        if k not in known: append_json_line(record_of(c), Path(path), _flaw_of_record)
 
 # %% ../../nbs/evidence/16_ledger.ipynb #f89035bd
 def _number(x): return 'none' if x is None or math.isnan(x) else f'{x:.3g}'

@@ -1,9 +1,10 @@
 "The ledger of claims: no claim is missing, verdicts follow from the numbers by fixed rules, and each rule can give each verdict"
-import json, math, pytest, torch
+import json, math, pytest, shlex, torch
 from functools import partial
 from pathlib import Path
 from scipy.optimize import linprog
 import fastopt.optim.all as every
+from fastopt import cli
 from fastopt.evidence.claims import CLAIMS, LEAST_PAIRS, LITERATURE, VERDICTS, Ask, answer, judge
 from fastopt.evidence.compare import Entry
 from fastopt.evidence.ledger import NOT_YET, ledger_table, note_untried, numbers_of, plot_ledger, read_ledger, save_ledger, settle
@@ -123,6 +124,12 @@ def test_each_rule_can_give_each_verdict(claim):
 
 @pytest.mark.parametrize('claim', [o for o in CLAIMS.values() if not o.plan], ids=lambda o: o.id)
 def test_what_is_not_attempted_says_why(claim): assert judge(claim, None)[0]=='untried' and claim.why and claim.command
+
+@pytest.mark.parametrize('claim', [o for o in CLAIMS.values() if o.command], ids=lambda o: o.id)
+def test_published_commands_parse(claim):
+    name,*args = shlex.split(claim.command)
+    assert cli.parser(name).parse_args(args)
+    assert [o['command'] for o in RECORDS if o['claim']==claim.id]==[claim.command]
 
 ABOVE = Ask('a', 'above', 'b', 'score', .01)
 def _judged(xs, **kwargs): return answer(ABOVE, dict(score=dict(a=xs, b=[0.]*len(xs))), **kwargs)['answer']
