@@ -11,6 +11,7 @@ __all__ = ['PACKAGES', 'environment', 'environment_report', 'main']
 import json, os, platform, sys
 from pathlib import Path
 from . import __version__
+from .cli import _lenient_output
 from .names import package_version
 
 # %% ../nbs/env.ipynb #4e9b029a
@@ -51,8 +52,10 @@ def main(
     if sorted(argv)==['--env','--json']: return print(json.dumps(environment(), indent=1))
     if argv==['--version']: return print('fastopt', __version__)
     if argv not in ([], ['--help'], ['-h']):
-        sys.exit(f'python -m fastopt: {" ".join(argv)} is not known; it takes --env, --env --json, --version or --help')
+        print(f'python -m fastopt: {" ".join(argv)} is not known; it takes --env, --env --json, --version or --help', file=sys.stderr)
+        raise SystemExit(2)
     from fastopt.lists import commands_text
     print(commands_text())
 
-if __name__=='__main__' and globals().get('__package__'): main() # Not called in a notebook
+if __name__=='__main__' and globals().get('__package__'): # Not called in a notebook
+    with _lenient_output(): main()

@@ -15,8 +15,9 @@ __all__ = ['OPTS', 'ARCHS', 'ENGINES', 'RECIPES', 'DATASETS', 'PIPELINES', 'SCHE
            'commands', 'opts', 'worker', 'LineFormatter', 'summary', 'first_sentence', 'parser', 'start', 'declared']
 
 # %% ../nbs/cli.ipynb #076ce2ef
-import os, sys, warnings
+import io, os, sys, warnings
 from argparse import SUPPRESS, ArgumentParser, HelpFormatter
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from fastcore.meta import delegates
 from fastcore.script import CliError, anno_parser, bool_arg
 from functools import wraps
@@ -323,7 +324,7 @@ def commands(
     "List all commands, or show the help of one"
 
 def opts(
-    like:str='*', # Name, or a pattern such as 'ada*'; one name is described in full
+    like:str='*', # Name, which is described in full, a pattern such as 'ada*', or module:name of a rule of your own
     json:bool=False # Print JSON with all columns instead of a table
 ):
     "List the optimizers, or describe one"
@@ -459,6 +460,27 @@ def parser(
     declared = SCRIPTS[script]
     return _one(declared, script) if callable(declared) else _several(declared, script)
 
+# %% ../nbs/cli.ipynb #3fd42361
+class _Output:
+    "The stream `stream`, which falls silent once its reader has gone"
+    def __init__(self, stream): self.stream = stream
+    def __getattr__(self, k): return getattr(self.stream, k)
+    def write(self, text): return self._while_open(self.stream.write, text)
+    def flush(self): return self._while_open(self.stream.flush)
+    def _while_open(self, f, *args):
+        try: return f(*args)
+        except BrokenPipeError: os.dup2(os.open(os.devnull, os.O_WRONLY), self.stream.fileno())
+
+@contextmanager
+def _lenient_output():
+    "Inside, neither a reader who has gone nor a character that cannot be shown is an error"
+    streams = [o or io.StringIO() for o in (sys.stdout, sys.stderr)] # A program without a console has none on Windows
+    for o in streams:
+        if getattr(o, 'errors', '')=='strict' and hasattr(o, 'reconfigure'): o.reconfigure(errors='backslashreplace')
+    with redirect_stdout(_Output(streams[0])) as out, redirect_stderr(_Output(streams[1])):
+        try: yield
+        finally: out.flush() # Otherwise a closed pipe is noticed only as Python ends
+
 # %% ../nbs/cli.ipynb #bb2edb20
 def start(
     script:str, # One of `SCRIPTS`
@@ -466,15 +488,15 @@ def start(
     own=None # For `worker`
 ):
     "Parse the command line, import the function that does the work, and call it"
+    with _lenient_output(): _start(script, argv, own)
+
+def _start(script, argv, own):
     p = parser(script)
     if '_ARGCOMPLETE' in os.environ: import_module('argcomplete').autocomplete(p)
     args = vars(p.parse_args(argv))
     declaration,prog = args.pop('declaration'),args.pop('prog')
     for k in ('command','pdb','xtra'): args.pop(k, None)
-    try:
-        worker(declaration, own)(*args.pop('names', ()), **args)
-        sys.stdout.flush() # Otherwise a closed pipe is noticed only as Python ends
-    except BrokenPipeError: os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()) # The reader, such as `head`, has stopped
+    try: worker(declaration, own)(*args.pop('names', ()), **args)
     except KeyboardInterrupt:
         print(f'{prog}: interrupted', file=sys.stderr)
         raise SystemExit(130) from None

@@ -1,5 +1,5 @@
 "The command lines are answered before anything slow is imported, and their help is correct"
-import json, os, re, shlex, subprocess, sys, warnings
+import contextlib, json, os, re, shlex, subprocess, sys, warnings
 from configparser import ConfigParser
 from inspect import signature
 from pathlib import Path
@@ -9,6 +9,7 @@ from fastopt.core import engine
 from fastopt.evidence import step_bench as bench
 from fastopt.vision import recipe
 from fastopt.vision import train as T
+from stranger import ROOT, Page
 
 ini = ConfigParser(delimiters=['='])
 ini.read_string((Path(__file__).parents[1]/'settings.ini').read_text(encoding='utf-8'))
@@ -95,6 +96,15 @@ def test_the_example_of_help_parses(prog, capsys, monkeypatch):
     name,*args = shlex.split(example)
     assert example.startswith(f'{prog} ') and cli.parser(name).parse_args(args)
 
+@pytest.mark.parametrize('page', [ROOT/'README.md', *sorted((ROOT/'nbs').rglob('*.ipynb'))], ids=lambda o: o.stem)
+def test_commands_on_pages_parse(page, capsys):
+    "Those in blocks for a shell, unless the shell fills something in"
+    said = [re.sub(r'\s+#.*', '', o) for b in Page(page)._blocks('sh')
+        for o in b.replace('\\\n', '').splitlines() if o.startswith('fastopt-')]
+    for name,*args in (shlex.split(o) for o in said if not re.search('[$|>&]', o)):
+        try: cli.parser(name).parse_args(args)
+        except SystemExit as e: assert not e.code, (name, args, capsys.readouterr().err)
+
 @pytest.mark.parametrize('prog', PROGS)
 def test_help_names_the_exit_status(prog, capsys, monkeypatch):
     status, = re.findall('^exit status: (.*)$', help_of(prog, capsys, monkeypatch), re.M)
@@ -175,6 +185,23 @@ def test_optimizers_are_listed(capsys, monkeypatch):
     with pytest.raises(SystemExit): cli.start('fastopt-opts', ['lionn'])
     err = capsys.readouterr().err
     assert "did you mean 'lion'" in err and "fastopt-opts 'ada*'" in err and 'opts()' not in err
+
+@pytest.mark.parametrize('name', cli.OPTS)
+def test_each_optimizer_is_described(name, capsys):
+    "A field without a value is left out"
+    cli.start('fastopt-opts', [name])
+    first,*fields = capsys.readouterr().out.splitlines()
+    assert first==name and fields and '<NA>' not in '\n'.join(fields)
+
+def test_an_own_rule_is_described(capsys, tmp_path, monkeypatch):
+    (tmp_path/'own_rule.py').write_text('from fastopt.core.rules import Rule, decay, descend\nmine = Rule(decay, descend, doc="Mine")\n')
+    monkeypatch.syspath_prepend(tmp_path)
+    cli.start('fastopt-opts', ['own_rule:mine'])
+    assert capsys.readouterr().out.startswith('own_rule:mine\n  idea          Mine\n')
+    assert [o['name'] for o in said_json(capsys, 'fastopt-opts', ['own_rule:mine', '--json'])]==['own_rule:mine']
+    for spec,says in (('own_rule:min', "did you mean 'mine'"), ('own_rul:mine', "no module 'own_rul'"), ('own_rule:Rule', 'give a rule')):
+        with pytest.raises(SystemExit) as e: cli.start('fastopt-opts', [spec])
+        assert e.value.code==1 and says in capsys.readouterr().err
 
 def test_json_of_recipes(capsys): assert [o['preset'] for o in said_json(capsys, 'fastopt-leaderboard', ['presets','--json'])]==cli.RECIPES
 
@@ -267,6 +294,40 @@ def test_how_it_ends(error, code, says, capsys):
     with pytest.raises(SystemExit) as e: cli.start('fastopt-check', ['a:b'], dict(check_command=command))
     assert (e.value.code, capsys.readouterr().err)==(code, says)
 
+@pytest.fixture
+def unread(monkeypatch):
+    "Standard output is a pipe whose reader has gone"
+    r,w = os.pipe()
+    os.close(r)
+    with open(w, 'w') as f:
+        monkeypatch.setattr(sys, 'stdout', f)
+        yield f
+
+@pytest.mark.parametrize('args', [[], ['adamw'], ['--help']], ids=str)
+def test_a_reader_who_has_gone(unread, args):
+    with contextlib.suppress(SystemExit): cli.start('fastopt-opts', args)
+    print('silence', flush=True) # What follows goes nowhere, too
+
+@pytest.mark.parametrize('args', [['--help'], ['--version'], []], ids=str)
+def test_a_script_whose_reader_has_gone(args):
+    code = 'from fastopt.cli import fastopt_help; fastopt_help()'
+    p = subprocess.Popen([sys.executable, '-c', code, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    p.stdout.close()
+    assert (p.stderr.read(), p.wait())==('', 0)
+
+def test_names_that_cannot_be_shown(tmp_path, monkeypatch):
+    with open(tmp_path/'out', 'w', encoding='ascii') as f:
+        monkeypatch.setattr(sys, 'stdout', f)
+        cli.start('fastopt-check', ['a:b'], dict(check_command=lambda **kwargs: print('caf\udce9 ⇅')))
+    assert (tmp_path/'out').read_text()=='caf\\udce9 \\u21c5\n'
+
+@pytest.mark.parametrize('prog', ['fastopt-train', 'fastopt-leaderboard run', 'fastopt-federate', 'fastopt-collaborate'])
+def test_a_seed_of_more_than_64_bits(prog, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    name,*rest = prog.split()
+    with pytest.raises(SystemExit) as e: cli.start(name, [*rest, '--seed', str(2**64)])
+    assert e.value.code==1 and '--seed 18446744073709551616 is too large' in capsys.readouterr().err
+
 # ---- imports
 
 def test_all_imports_little():
@@ -284,7 +345,8 @@ def test_the_report_for_bugs_names_versions_and_no_home(capsys, monkeypatch):
     lines = dict(o.split(maxsplit=1) for o in capsys.readouterr().out.splitlines())
     assert (lines['fastopt'], lines['torch'], lines['kernels'])==(__version__, torch_version, str(Path('~/kernels')))
     assert str(Path.home()) not in '\n'.join(lines.values())
-    with pytest.raises(SystemExit, match='--nev is not known; it takes --env, --env --json, --version or --help'): main(['--nev'])
+    with pytest.raises(SystemExit) as e: main(['--nev'])
+    assert e.value.code==2 and '--nev is not known; it takes --env, --env --json, --version or --help' in capsys.readouterr().err
 
 def test_commands_are_listed(capsys):
     from fastopt.__main__ import main
