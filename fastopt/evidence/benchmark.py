@@ -10,7 +10,8 @@ __all__ = ['BASELINES', 'TINY_OPTS', 'TRACKS', 'TARGET_SEED', 'SHAPES', 'TINY_CO
            'bench_tasks_command']
 
 # %% ../../nbs/evidence/13_benchmark.ipynb #a8a929e6
-import html, json, numpy as np, pandas as pd, sys, traceback
+import html, json, math, numpy as np, pandas as pd, sys, traceback
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -106,8 +107,9 @@ def run_task(
         target = compare(learn_fn, entries[:1], seeds=range(TARGET_SEED, TARGET_SEED+seeds), **kwargs).target()
         if show: print(f'{task}: the target is {t.loss} {target:.4g}, the median of {entries[0].name}', flush=True)
     res = compare(learn_fn, entries, seeds=seeds, **kwargs)
-    goal = target
-    if target is None: goal = float((np.nanmax if res.lower else np.nanmin)(res.scores(entries[0].name))) # The baseline always reaches it
+    goal,last = target,res.scores(entries[0].name)
+    if target is None: # The baseline always reaches the worst of its last values, if it has any
+        goal = float((np.nanmax if res.lower else np.nanmin)(last)) if np.isfinite(last).any() else math.nan
     constant = task_parts(task, size, data_folder(data)).constant
     return Result(task, res, constant, d.synthetic, res.steps_to_target(goal), goal, target is not None)
 
@@ -174,7 +176,8 @@ def run_benchmark(
         except (RuntimeError, MemoryError, OSError) as e: # Out of memory, a killed process, a disk error
             failed[task] = f'{type(e).__name__}: {str(e).splitlines()[0] if str(e) else "no reason given"}'
             note = Path(out)/f"{task}-{'tiny' if tiny else 'full'}"/'error.txt'
-            if note.parent.exists(): note.write_text(traceback.format_exc(), encoding='utf-8')
+            with suppress(OSError): # The disk may be full
+                if note.parent.exists(): note.write_text(traceback.format_exc(), encoding='utf-8')
         if show and (why := missing.get(task) or failed.get(task)): print(f"{task}: not done. {why.removeprefix(f'{task}: ')}", flush=True)
     return Benchmark(results, missing, failed, args)
 
@@ -353,6 +356,7 @@ def _sections(self:Benchmark, o):
     if len(res.comparisons): yield from [*_p('Questions, and what could have been found:'), _table_of(res.comparisons, QUESTIONS)]
     if res.tuned is not None:
         yield from [*_p('Expected best of k trials:'), svg_text(self.plot_best_of_k(o.task), f'{o.task}: best of k trials')]
+    if math.isnan(o.target): return
     how = ('set beforehand by other runs of the baseline' if o.ahead else
         'the worst final value of the baseline in these runs, so that the table is only descriptive')
     yield from [*_p(f'Steps until {res.metric} is at {_round(o.target)}, {how}:'), _plain_table(o.steps, STEPS, ('name','claim'))]
@@ -395,7 +399,6 @@ def _skeptical(self:Benchmark):
 def _write_files(res, out):
     "Write the page and the tables of `res`"
     out = Path(out)
-    out.mkdir(parents=True, exist_ok=True)
     res.save_html(out/'report.html')
     for k in ('table','curves'):
         with atomic_write(out/f'{k}.csv') as p: getattr(res, k).to_csv(p, index=False)
@@ -409,6 +412,8 @@ def _line_of(o, tiny):
 
 @cli.declared(cli.bench)
 def bench_tasks_command(**args):
+    try: Path(args['out']).mkdir(parents=True, exist_ok=True) # Before anything is trained
+    except OSError as e: raise InputError(f"--out {args['out']} cannot be made a folder: {e.strerror}. Choose another one") from e
     try: res = run_benchmark(**args)
     except KeyboardInterrupt:
         shown = {k:v for k,v in args.items() if v!=''}

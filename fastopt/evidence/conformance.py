@@ -663,7 +663,7 @@ def wd_report(
 @cli.declared(cli.check)
 def check_from_spec(spec, lr, json):
     try: df = check_optimizer(import_spec(spec), lr=lr)
-    except TypeError as e: raise CliError(f"{spec}: {e}") from None
+    except (TypeError, ValueError) as e: raise CliError(f"{spec}: {e}") from None
     print_json(df) if json else print(df.lines())
     return df
 

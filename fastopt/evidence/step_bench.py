@@ -664,6 +664,14 @@ def check_file(fname, what, kinds=None):
 # %% ../../nbs/evidence/02_step_bench.ipynb #ba9afbd4
 QUIET = 0.5 # Results of a machine whose load was higher at the start are not quoted
 
+def _read_old(path):
+    "The record in the file `path`, to continue it"
+    try: old = json.loads(path.read_text(encoding='utf-8'))
+    except (OSError, ValueError) as e: raise InputError(f'--resume: {path} cannot be read ({e}). Give another --out') from e
+    lists = 'runs','rows','faces','corners','bars'
+    if isinstance(old, dict) and all(isinstance(old.get(k), list) for k in lists) and isinstance(old.get('left_out'), dict): return old
+    raise InputError(f'--resume: {path} is not a record of fastopt-bench-step. Give another --out')
+
 def start_record(old=None):
     "A new record, or the record `old` of the same machine and versions, with one entry in `runs` for each run of the command"
     others = 'timm', 'schedulefree', 'torch-optimi', 'pytorch_optimizer', 'heavyball'
@@ -710,7 +718,7 @@ def bench_command(only, shapes, out, plot, seconds, resume, quick):
     out,plot = check_file(out, '--out'),check_file(plot, '--plot', Figure().canvas.get_supported_filetypes())
     save = partial(save_record, path=out) if out else lambda o: None
     if resume and not out: raise InputError('--resume continues the record in --out: give that file')
-    old = json.loads(out.read_text()) if resume and out.exists() else None
+    old = _read_old(out) if resume and out.exists() else None
     record = bench(rules, models, save, old, **(dict(n=50, budget=2., least=3) if quick else dict(budget=seconds)))
     if plot:
         with atomic_write(plot) as p: chart(record['rows']).savefig(p, dpi=110)

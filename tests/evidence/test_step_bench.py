@@ -209,6 +209,14 @@ def test_refused(kw, said, monkeypatch):
     monkeypatch.setattr(B, 'bench', lambda *args, **kw: pytest.fail('it measured before it looked'))
     with pytest.raises(B.InputError, match=said): B.bench_command(**kw)
 
+@pytest.mark.parametrize('text,said', [('{"rows": [', 'cannot be read'), ('[]', 'is not a record'), ('{}', 'is not a record'),
+    ('{"rows": 3}', 'is not a record')])
+def test_what_cannot_be_resumed(text, said, tmp_path, monkeypatch):
+    monkeypatch.setattr(B, 'bench', lambda *args, **kw: pytest.fail('it measured before it looked'))
+    (tmp_path/'a.json').write_text(text)
+    with pytest.raises(B.InputError, match=said): B.bench_command(out=str(tmp_path/'a.json'), resume=True)
+    assert (tmp_path/'a.json').read_text()==text
+
 def test_giant_needs_gpu(monkeypatch):
     monkeypatch.setattr(B, 'nets', {**B.nets, 'giant': None})
     with pytest.raises(B.InputError, match='needs a GPU'): B.bench_command(shapes='giant')

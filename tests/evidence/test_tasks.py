@@ -319,6 +319,23 @@ def test_the_command(capsys):
     code,out,err = run(*args, capsys=capsys)
     assert code==0 and 'report  adamw' not in out # It only reads
 
+def test_out_that_is_a_file(capsys, monkeypatch):
+    "It is told before anything is trained"
+    monkeypatch.setattr(B, 'run_task', lambda *args, **kwargs: pytest.fail('it trained'))
+    Path('out').write_text('old')
+    code,_,err = run('--tasks', 'digits', '--tiny', capsys=capsys)
+    assert code==1 and err.startswith('fastopt-bench: --out out cannot be made a folder: ') and Path('out').read_text()=='old'
+
+def test_a_baseline_that_always_diverges(monkeypatch):
+    "There is no target, and the page says nothing about one"
+    monkeypatch.setattr(B, 'BASELINES', ('sgd',))
+    monkeypatch.setattr(B, 'compare', partial(B.compare, lrs=dict(sgd=1e30, adamw=3e-3)))
+    res = bench(opts='adamw', tiny=False, seeds=1, bare=False)
+    assert not res.failed and math.isnan(res.results[0].target)
+    res.save_html('page.html')
+    page = re.sub(r'<style.*?</style>|<svg.*?</svg>|<script.*?</script>', '', open('page.html').read(), flags=re.S)
+    assert 'Steps until' not in page and '>nan<' not in page
+
 def test_the_command_names_what_is_missing(capsys, tmp_path, monkeypatch):
     monkeypatch.setattr(B, '_write_files', lambda *args: None)
     code,out,err = run(*'--tasks ptb-lstm,digits --tiny --seeds 1 --epochs 6 --opts adamw --data'.split(), str(tmp_path), capsys=capsys)
