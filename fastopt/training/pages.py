@@ -40,9 +40,11 @@ def label_scores(
     value # Label of the curves in `right`
 ):
     "Label and style the axes of scores and curves, with the 95% confidence interval of each mean score"
-    left.set(xlabel=f'{score}\nwith the 95% confidence interval of the mean', ylim=(len(names)-.5, -.5))
+    left.set_xlabel(f'{score}\nwith the 95% confidence interval of the mean', parse_math=False) # The name of a metric may have a $
+    left.set_ylim(len(names)-.5, -.5)
     left.set_yticks(range(len(names)), names, parse_math=False)
-    right.set(xlabel='epoch', ylabel=value)
+    right.set_xlabel('epoch')
+    right.set_ylabel(value, parse_math=False)
     right.xaxis.set_major_locator(MaxNLocator(integer=True))
     for ax in (left,right):
         ax.grid(alpha=.25)

@@ -27,11 +27,12 @@ from ..names import InputError, package_version
 
 # %% ../../nbs/training/10_records.ipynb #2f5029ca
 def check_numbers(args, **least):
-    "Raise an `InputError` for an argument that is below its `least`, or not finite; `None` is left alone"
+    "Raise an `InputError` for an argument that is below its `least`, not finite, or more than 64 bits hold; `None` is left alone"
     for k,lo in least.items():
-        if args[k] is None: continue
-        if not math.isfinite(args[k]): raise InputError(f'--{k} {args[k]} is not a finite number: give {lo} or more')
-        if args[k]<lo: raise InputError(f'--{k} {args[k]} is too small: give {lo} or more')
+        if (v := args[k]) is None: continue
+        if isinstance(v, float) and not math.isfinite(v): raise InputError(f'--{k} {v} is not a finite number: give {lo} or more')
+        if v<lo: raise InputError(f'--{k} {v} is too small: give {lo} or more')
+        if v>=2**63: raise InputError(f'--{k} {v} is too large: give less than 2**63')
 
 def abbreviate(files, n=3):
     "The names of the first `n` of `files`, and how many more there are"
@@ -68,7 +69,7 @@ def jsonable(o):
 
 def save_record(record, path):
     "Write dict `record` to `path` as JSON"
-    with atomic_write(path) as p: p.write_text(json.dumps(jsonable(record), indent=1)+'\n')
+    with atomic_write(path) as p: p.write_text(json.dumps(jsonable(record), indent=1)+'\n', encoding='utf-8')
 
 # %% ../../nbs/training/10_records.ipynb #a5d17c40
 def make_run_folder(
@@ -159,13 +160,18 @@ def _append(f, line):
         f.truncate(size)
         raise
 
+def _json_line(rec):
+    "The line of `rec`; names of files that are not UTF-8 need escapes, which ASCII has"
+    try: return (json.dumps(jsonable(rec), ensure_ascii=False)+'\n').encode()
+    except UnicodeEncodeError: return (json.dumps(jsonable(rec))+'\n').encode()
+
 def append_json_line(
     rec:dict, # The record for the new line
     path:Path, # File of JSON Lines
     flaw=_no_flaw # As for `parse_json_line`; damaged lines are moved away
 ):
     "Append `rec` to `path`, completely or not at all"
-    line = (json.dumps(jsonable(rec), ensure_ascii=False)+'\n').encode()
+    line = _json_line(rec)
     try:
         with exclusive_lock(path.with_name(f'{path.name}.lock')):
             repair_json_lines(path, flaw)

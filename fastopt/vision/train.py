@@ -6,8 +6,8 @@ Docs: https://fastopt.github.io/fastopt/vision/train.html.md"""
 
 # %% auto #0
 __all__ = ['archs', 'default_lrs', 'default_bs', 'source_loaders', 'suitable_lr', 'make_opt_func', 'make_learner', 'KeepRecord',
-           'PlainLog', 'plot_curves', 'record_run', 'describe_run', 'header', 'few_batches', 'fit_and_record',
-           'read_run', 'go_on', 'NothingLearnt', 'learnt_nothing', 'run_training', 'train_command']
+           'PlainLog', 'plot_curves', 'keep_results', 'record_run', 'describe_run', 'header', 'few_batches',
+           'fit_and_record', 'read_run', 'go_on', 'NothingLearnt', 'learnt_nothing', 'run_training', 'train_command']
 
 # %% ../../nbs/vision/03_train.ipynb #8528cf8c
 import shlex
@@ -21,6 +21,7 @@ from ..files import atomic_write
 from ..core.registry import find_rule
 from ..names import InputError, check_choice
 from ..training.flat_anneal import *
+from ..training.pages import escape_unprintable
 from ..training.records import (abbreviate, check_numbers, command_line, device_name, exclusive_lock, git_commit, interruptible,
     is_interactive, make_run_folder, package_versions, running_record, save_record, use_threads)
 from ..training.resume import *
@@ -122,7 +123,7 @@ def plot_curves(
 ):
     "Plot losses, accuracy and learning rate over the epochs"
     fig = Figure(figsize=(11,3.2), dpi=72, layout='constrained')
-    fig.suptitle(title)
+    fig.suptitle(escape_unprintable(title), parse_math=False) # It may have the name of a folder
     loss,acc,rate = fig.subplots(1, 3)
     n,vals,losses = len(rec.dls.train),L(rec.values),[float(o) for o in rec.losses]
     steps,ends = np.arange(1, len(losses)+1)/n,[i/n for i in rec.iters]
@@ -140,6 +141,20 @@ def plot_curves(
     return fig
 
 # %% ../../nbs/vision/03_train.ipynb #5a080459
+def keep_results(
+    run:Path, # Folder of a run
+    learn:Learner, # Its `Learner`
+    name:str, # Its name
+    ended:str # 'done', 'interrupted' or 'failed'; a training that failed has no model
+):
+    "Write the model and the curves of a run"
+    if ended!='failed':
+        with atomic_write(run/'model.pkl') as p: learn.export(p.absolute())
+    with atomic_write(run/'curves.png') as p:
+        with warnings.catch_warnings():
+            warnings.filterwarnings('ignore', 'Glyph .* missing', UserWarning) # Missing characters are drawn as boxes
+            plot_curves(learn.recorder, f'{name}: {ended}').savefig(p, dpi=110)
+
 @contextmanager
 def record_run(
     run:Path, # Folder of this run
@@ -151,16 +166,16 @@ def record_run(
         record['epochs'] = rows
         save_record(record, run/'record.json')
     record.setdefault('epochs', [])
-    try:
-        with running_record(record, run/'record.json'): yield [KeepRecord(save)]
-    finally:
-        if getattr(learn.recorder, 'losses', None):
-            if record['status']!='failed':
-                with atomic_write(run/'model.pkl') as p: learn.export(p.absolute())
-            with atomic_write(run/'curves.png') as p:
-                with warnings.catch_warnings():
-                    warnings.filterwarnings('ignore', 'Glyph .* missing', UserWarning) # Missing characters are drawn as boxes
-                    plot_curves(learn.recorder, f'{record["name"]}: {record["status"]}').savefig(p, dpi=110)
+    with running_record(record, run/'record.json'):
+        ended = 'failed'
+        try:
+            yield [KeepRecord(save)]
+            ended = 'done'
+        except KeyboardInterrupt:
+            ended = 'interrupted'
+            raise
+        finally:
+            if getattr(learn.recorder, 'losses', None): keep_results(run, learn, record['name'], ended)
 
 # %% ../../nbs/vision/03_train.ipynb #192730e0
 def describe_run(
@@ -240,7 +255,8 @@ def go_on(learn, path, began):
     try: at = learn.resume(path/'checkpoint.pth', quiet=True)
     except ValueError as e: raise InputError(f'--resume {path}: {e}') from e
     epoch = at and at['epoch'] + (at['batch'] is None)
-    print(f'Continuing in epoch {epoch}' if at else 'There is no checkpoint yet, so the training starts from the beginning')
+    print('There is no checkpoint yet, so the training starts from the beginning' if not at else f'Continuing in epoch {epoch}'
+        if epoch<began['args']['epochs'] else 'All epochs are done; the model is written now')
     seen = dict(at=time.strftime('%Y-%m-%d %H:%M:%S %z'), epoch=epoch or 0)
     return dict(started=began['started'], epochs=began.get('epochs', [])[:epoch or 0], resumed=[*began.get('resumed', []), seen])
 
@@ -272,7 +288,7 @@ def run_training(
     "Train according to `args`, and return the folder of the run"
     path,began = (None,None) if args.resume is None else (Path(args.resume), read_run(args.resume, args))
     if began: args = AttrDict(args, **began['args'], resume=args.resume)
-    check_numbers(args, epochs=1, size=1, bs=2, limit=1)
+    check_numbers(args, epochs=1, size=1, bs=2, limit=1, seed=-2**63)
     opt,src = make_opt_func(args.opt, args.lr, args.wd, args.how),image_source(args.data, args.strict, args.valid_pct, args.seed)
     if src.skipped: print(f'Left out {len(src.skipped)} image{"s"*(len(src.skipped)>1)} that cannot be decoded: {abbreviate(src.skipped)}')
     if began and src.fingerprint!=began['data']['fingerprint']:

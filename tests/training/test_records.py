@@ -2,7 +2,7 @@
 import errno, json, os, pytest, signal, time
 from fastcore.script import CliError
 from fastopt.files import atomic_write
-from fastopt.training.records import exclusive_lock, save_record
+from fastopt.training.records import append_json_line, exclusive_lock, read_json_lines, save_record
 from forked import Forked
 from functools import partial
 from pathlib import Path
@@ -12,7 +12,7 @@ def names(run): return sorted(o.name for o in run.iterdir())
 def test_full_disk_keeps_the_old_record(tmp_path, monkeypatch):
     f = tmp_path/'record.json'
     save_record(dict(epoch=1), f)
-    def full(self, text):
+    def full(self, text, **kwargs):
         self.write_bytes(text.encode()[:5])
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     monkeypatch.setattr(Path, 'write_text', full)
@@ -58,6 +58,14 @@ def test_file_size_limit(tmp_path):
         with pytest.raises(CliError, match='record.json'): save_record(dict(epoch=2, much=['x'*100]*100), f)
     finally: resource.setrlimit(resource.RLIMIT_FSIZE, was)
     assert json.loads(f.read_bytes())==dict(epoch=1) and names(tmp_path)==['record.json']
+
+def test_names_that_are_not_utf8(tmp_path):
+    "They are kept, and others stay readable"
+    recs = [dict(folder='caf\udce9'), dict(folder='café')]
+    for o in recs: append_json_line(o, tmp_path/'r.jsonl')
+    assert read_json_lines(tmp_path/'r.jsonl')==recs and 'café'.encode() in (tmp_path/'r.jsonl').read_bytes()
+    save_record(recs[0], tmp_path/'record.json')
+    assert json.loads((tmp_path/'record.json').read_bytes())==recs[0]
 
 # ---- locks
 

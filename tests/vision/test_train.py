@@ -1,5 +1,5 @@
 "`fastopt-train` from end to end: what it writes, what it survives, and what it rejects"
-import ast, errno, json, math, os, pytest, re, runpy, shlex, shutil, signal, subprocess, sys, tarfile, torch, warnings
+import ast, contextlib, errno, json, math, os, pytest, re, runpy, shlex, shutil, signal, subprocess, sys, tarfile, torch, warnings
 import numpy as np
 from pathlib import Path
 from types import SimpleNamespace
@@ -33,6 +33,8 @@ def quick(path, **kw):
     "The folder of a run so short that it may have learnt nothing"
     try: return T.train_command(**dict(data=str(path), arch='small', size=12, bs=8, epochs=1, how='eager') | kw)
     except T.NothingLearnt as e: return e.run
+
+QUICK = '--arch small --size 12 --bs 8 --epochs 2 --how eager'.split()
 
 def record(run): return json.loads((run/'record.json').read_text())
 def names(run): return sorted(o.name for o in run.iterdir())
@@ -250,6 +252,21 @@ def test_a_killed_run_goes_on_to_the_same_end(tree, tmp_path, monkeypatch):
     one,two = [torch.load(o/'model.pkl', weights_only=False).model.state_dict() for o in (whole, run)]
     assert all(torch.equal(one[k], two[k]) for k in one)
 
+@pytest.mark.parametrize('what', ['export','curves'])
+def test_a_model_that_could_not_be_written_is_written_by_resuming(tree, what, monkeypatch, capsys):
+    "After all epochs; nothing is trained again"
+    def full(*args, **kw): raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    whole = quick(tree, epochs=2, lr=1e-2)
+    with monkeypatch.context() as m:
+        m.setattr(*(Learner, 'export') if what=='export' else (T, 'plot_curves'), full)
+        with pytest.raises(T.CliError, match='No space left'): quick(tree, epochs=2, lr=1e-2, out='full')
+    run = first(Path('full').iterdir())
+    assert record(run)['status']=='failed' and 'checkpoint.pth' in names(run) and ('model.pkl' in names(run))==(what=='curves')
+    monkeypatch.setattr(T.KeepRecord, 'before_batch', lambda self: pytest.fail('it trained'), raising=False)
+    with contextlib.suppress(T.NothingLearnt): T.train_command(resume=str(run))
+    assert 'All epochs are done' in capsys.readouterr().out and names(run)==['curves.png','model.pkl','record.json']
+    assert record(run)['status']=='done' and 'error' not in record(run) and metrics(run)==metrics(whole)
+
 def killed(tree, **kw):
     "The folder of a run that was killed before its second epoch"
     run = quick(tree, epochs=2, **kw)
@@ -333,7 +350,35 @@ def test_names_that_the_font_lacks(tree):
         warnings.filterwarnings('error', 'Glyph')
         assert record(quick(named))['data']['classes']==['blue', '赤']
 
+@pytest.mark.parametrize('name', ['cost_$5_$10', os.fsdecode(b'caf\xe9'), 'a\nb'])
+def test_names_of_the_folder(tree, name, capsys):
+    "They look like a formula, are not UTF-8, or have two lines"
+    from fastopt import cli as commands
+    try: named = tree.rename(tree.parent/name)
+    except OSError: pytest.skip('no such names on this disk')
+    with contextlib.suppress(SystemExit): commands.start('fastopt-train', ['--data', str(named), *QUICK]) # It may have learnt nothing
+    run = first(Path('runs').iterdir())
+    assert names(run)==['curves.png','model.pkl','record.json'] and record(run)['name']==f'diffgrad-{name}'
+
+def test_a_class_called_train(tree):
+    "As in CIFAR-100, beside others, and even with one called valid"
+    shutil.copytree(tree/'train', both := tree.parent/'both')
+    (both/'blue').rename(both/'train')
+    shutil.copytree(both/'red', both/'valid')
+    assert record(quick(both, valid_pct=.25))['data']['classes']==['red','train','valid']
+
 # ---- what it survives
+
+def test_a_reader_who_has_gone(tree, monkeypatch):
+    "As with `| head -1`: the training goes on in silence"
+    from fastopt import cli as commands
+    r,w = os.pipe()
+    os.close(r)
+    with open(w, 'w') as f:
+        monkeypatch.setattr(sys, 'stdout', f)
+        with contextlib.suppress(SystemExit): commands.start('fastopt-train', ['--data', str(tree), *QUICK])
+    run = first(Path('runs').iterdir())
+    assert record(run)['status']=='done' and names(run)==['curves.png','model.pkl','record.json']
 
 def test_ctrl_c(tmp_path):
     p = subprocess.Popen(CMD+['--epochs','500'], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path)
@@ -375,10 +420,10 @@ def test_disk_without_room(tree, tmp_path, name):
 def test_training_goes_on_while_the_disk_is_full(tree, monkeypatch):
     "Two of three epochs cannot be saved; the training is completed and the record is complete"
     write,seen = Path.write_text,[]
-    def sometimes(self, text):
+    def sometimes(self, text, **kwargs):
         seen.append(self.name)
         if len(seen) in (3,4): raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        return write(self, text)
+        return write(self, text, **kwargs)
     monkeypatch.setattr(Path, 'write_text', sometimes)
     with pytest.warns(UserWarning, match='No space left'): run = quick(tree, epochs=3)
     assert len(record(run)['epochs'])==3 and record(run)['status']=='done'
@@ -440,6 +485,7 @@ def test_layouts_that_cannot_be_learnt(make, says, tmp_path):
 
 @pytest.mark.parametrize('kw,says', [(dict(bs=17), '--bs 17 is more than the 16 training images'), (dict(bs=1), '--bs 1 .*2 or more'),
     (dict(size=0), '--size 0 .*1 or more'), (dict(epochs=0), '--epochs 0'), (dict(limit=0), '--limit 0'), (dict(limit=1), 'the 2 classes'),
+    (dict(seed=2**64), '--seed .* is too large'),
     (dict(lr=-1.), 'lr'), (dict(wd=-1.), 'wd'), (dict(how='warp'), 'how'), (dict(opt='difgrad'), "did you mean 'diffgrad'"),
     (dict(arch='xresnet81'), "did you mean 'xresnet18'"), (dict(data='imagenete'), "did you mean 'imagenette'"),
     (dict(data='digit'), "'digits'"), (dict(data='/no/such/folder'), 'no such file or folder')])
