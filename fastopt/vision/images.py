@@ -6,10 +6,10 @@ Docs: https://fastopt.github.io/fastopt/vision/images.html.md"""
 
 # %% auto #0
 __all__ = ['MAX_EXPANSION', 'ALWAYS_ALLOWED', 'archives_160', 'archives', 'official_splits', 'find_splits', 'extract_archive',
-           'image_digest', 'check_images', 'check_classes', 'grey_block', 'digits_source', 'photo_block', 'hold_out',
-           'folder_source', 'image_source', 'balanced_subset', 'digits_folder', 'resolve_data', 'fingerprint',
-           'noisy_labels', 'make_labeller', 'data_root', 'image_to_array', 'decode_image', 'write_store', 'ImageStore',
-           'open_store']
+           'image_digest', 'check_images', 'check_classes', 'grey_block', 'digits_source', 'load_photo', 'photo_input',
+           'photo_block', 'hold_out', 'folder_source', 'image_source', 'balanced_subset', 'digits_folder',
+           'resolve_data', 'fingerprint', 'noisy_labels', 'make_labeller', 'data_root', 'image_to_array',
+           'decode_image', 'write_store', 'ImageStore', 'open_store']
 
 # %% ../../nbs/vision/00_images.ipynb #8df16c9b
 import csv, errno, hashlib, io, lzma, stat, struct, tarfile, zipfile, zlib
@@ -29,6 +29,12 @@ def _as_folder(path):
     try: next(path.iterdir(), None)
     except OSError as e: raise InputError(f'Cannot read --data {path}: {e.strerror}; give an existing folder of images') from e
     return path
+
+def _cache_folder(cache):
+    "The folder `cache`, or fastai's data folder if it is `None`"
+    try: return Path(cache or fastai_path('data'))
+    except OSError as e: raise InputError(f"fastai's data folder cannot be made: {e}. "
+        'Set the environment variable FASTAI_HOME to a folder that can be written') from e
 
 def find_splits(
     path:Path # Folder of a data set, or the folder around it
@@ -144,7 +150,7 @@ def extract_archive(
     cache:Path=None # Where to unpack; fastai's data folder if `None`
 ):
     "Return the folder with the content of archive `fname`, unpacked if necessary"
-    fname,cache = Path(fname),Path(cache or fastai_path('data'))
+    fname,cache = Path(fname),_cache_folder(cache)
     if not fname.is_file(): raise InputError(f'There is no archive {fname}; give an existing tar or zip archive')
     dest = cache/f'{fname.name.split(".")[0]}-{_digest(fname)}'
     if dest.exists(): return dest
@@ -217,30 +223,47 @@ def digits_source():
         skipped=[], fingerprint=mark)
 
 # %% ../../nbs/vision/00_images.ipynb #274ad79e
+def load_photo(
+    file:Path|str|Tensor|np.ndarray|bytes|Image.Image # Image file, or anything else that `PILImage.create` takes
+):
+    "`PILImage.create`, in which 16-bit levels of grey are divided by 256; Pillow would make all above 255 white"
+    if isinstance(file, (str,Path)):
+        with Image.open(file) as img:
+            if img.mode.startswith('I'): # Pillow reads 16 bits as such, or as 32
+                grey = np.clip(np.asarray(img)//256, 0, 255).astype('uint8')
+                return PILImage(Image.fromarray(grey).convert('RGB'))
+    return PILImage.create(file)
+
+def photo_input():
+    "`ImageBlock` with `load_photo`"
+    return TransformBlock(type_tfms=load_photo, batch_tfms=IntToFloatTensor)
+
 def photo_block(size):
     "`DataBlock` of image files, with random crops and flips of `size`×`size` pixels in training and the centre in validation"
-    return DataBlock((ImageBlock, CategoryBlock), get_y=parent_label, item_tfms=[RandomResizedCrop(size, min_scale=.35), FlipItem()],
+    return DataBlock((photo_input, CategoryBlock), get_y=parent_label, item_tfms=[RandomResizedCrop(size, min_scale=.35), FlipItem()],
         batch_tfms=Normalize.from_stats(*imagenet_stats))
 
 # %% ../../nbs/vision/00_images.ipynb #4fda1af4
 def hold_out(
     files:list, # Image files in folders of their classes
-    share:float, # Fraction of each class, above 0 and below 1; at least one image
+    share:float, # Fraction of each class, above 0 and below 1; at least one image, and of two or more at least one is left
     seed:int=42 # Seed of the selection
 ):
     "Split `files` into training and validation files"
     rng,groups = random.Random(seed),groupby(files, parent_label)
-    held = {o for g in groups.values() for o in rng.sample(g, max(1, round(share*len(g))))}
+    held = {o for g in groups.values() for o in rng.sample(g, max(1, min(len(g)-1, round(share*len(g)))))}
     return [[o for o in files if (o in held)==b] for b in (False,True)]
 
+def _folders(path): return sorted(o for o in path.iterdir() if o.is_dir() and not o.name.startswith('.')) if path.is_dir() else []
+
 def _class_folders(path):
-    "The folder that contains the class folders, at `path` or one level below"
-    try: train,valid = find_splits(path)
-    except InputError: # There is no split
-        if (path/'train').is_dir(): return path/'train'
-    else: raise InputError(f'{train.parent} already has the folders {train.name} and {valid.name}; leave out --valid-pct')
-    inner = [o for o in path.iterdir() if o.is_dir()]
-    return inner[0] if len(inner)==1 and any(o.is_dir() for o in inner[0].iterdir()) else path
+    "The folder that contains the class folders, at `path` or one level below; a folder `train` without folders is a class of this name"
+    inner = _folders(path)
+    if root := first(o for o in (path, *inner) if _folders(o/'train')):
+        if valid := first(root/o for o in ('val','valid','test') if _folders(root/o)):
+            raise InputError(f'{root} already has the folders train and {valid.name}; leave out --valid-pct')
+        return root/'train'
+    return inner[0] if len(inner)==1 and _folders(inner[0]) else path
 
 # %% ../../nbs/vision/00_images.ipynb #4bbe5448
 def folder_source(
@@ -334,10 +357,11 @@ def resolve_data(
     cache:Path=None # Where to unpack; fastai's data folder if `None`
 ):
     "Find the folder that contains `train`"
-    path,home = Path(data).expanduser(),Path(cache or fastai_path('data'))
+    path = Path(data).expanduser()
     if not path.exists(): check_choice(str(data), ['digits', *archives], 'There is no such file or folder, and the list of data sets')
     try:
         if not path.is_dir():
+            home = _cache_folder(cache)
             with exclusive_lock(home/f'{path.name}.lock'):
                 if path.exists(): path = extract_archive(path, cache)
                 else: path = digits_folder(home/'digits-32') if str(data)=='digits' else _download(archives[str(data)][size>224])
@@ -350,18 +374,27 @@ def resolve_data(
 # Numbers of training and validation images, digest of their names
 official_splits = dict(imagenette=(9469, 3925, '1d3b7e4e6d4af6b7'), imagewoof=(9025, 3929, 'ff726a4f811c6a93'))
 
+_COMPRESSED = '.jpg','.jpeg','.jpe','.jfif','.png','.gif','.webp' # Names of files whose sizes tell images apart
+
 def _digest_lines(lines): return hashlib.sha256('\n'.join(lines).encode(errors='surrogateescape')).hexdigest()[:16]
+
+def _mark_of(name, file):
+    "`name` and size of the image `file`, with a checksum if images of other content may have the same size"
+    told = [name, file.stat().st_size]
+    if file.suffix.lower() not in _COMPRESSED:
+        with suppress(OSError): told.append(zlib.crc32(file.read_bytes()))
+    return ' '.join(map(str, told))
 
 def fingerprint(
     path:Path # Folder that contains `train`
 ):
-    "Training and validation `files`, `mark` of names and sizes, and the `official` data set with these names, if there is one"
+    "Training and validation files, `mark` of names, sizes and contents, and the `official` data set with these names, if there is one"
     dirs = find_splits(path)
     files = [get_image_files(d).filter(lambda o: o.parent.parent==d).sorted() for d in dirs]
     check_classes(*files, *dirs)
     names = [f'{split}/{o.parent.name}/{o.name}' for split,fs in zip(('train','val'), files) for o in fs]
     counts = (*map(len, files), _digest_lines(names))
-    mark = _digest_lines(f'{k} {o.stat().st_size}' for k,o in zip(names, sum(map(list, files), [])))
+    mark = _digest_lines(map(_mark_of, names, sum(map(list, files), [])))
     return AttrDict(train=files[0], valid=files[1], mark=mark, official=first(k for k,v in official_splits.items() if v==counts))
 
 # %% ../../nbs/vision/00_images.ipynb #de8f4647
@@ -373,7 +406,7 @@ def noisy_labels(
     file = first(sorted(Path(path).glob('noisy_*.csv')))
     if not file:
         raise InputError(f'{path} has no noisy_*.csv, with the labels for {noise}% noise; use the archive of the official data set')
-    with file.open(newline='') as f: rows = list(csv.DictReader(f))
+    with file.open(newline='', encoding='utf-8') as f: rows = list(csv.DictReader(f))
     levels = [k.removeprefix('noisy_labels_') for k in (rows[0] if rows else {}) if k.startswith('noisy_labels_')]
     if str(noise) not in levels: raise InputError(f'{file} has no labels with {noise}% noise; give {", ".join(levels) or "another file"}')
     return {r['path']:r[f'noisy_labels_{noise}'] for r in rows}
@@ -406,9 +439,11 @@ def image_to_array(
     if side and min(img.size)>side: img = img.resize([max(side, round(o*side/min(img.size))) for o in img.size], Image.LANCZOS)
     return np.array(img)
 
+_DECODE_ERRORS = OSError, SyntaxError, ValueError, Image.DecompressionBombError # Of Pillow, for a file that it cannot or must not decode
+
 def decode_image(file, side=None):
     "Decode the image in `file` with `image_to_array`; `None` if it cannot be decoded"
-    with suppress(OSError, SyntaxError, ValueError, Image.DecompressionBombError): return image_to_array(PILImage.create(file), side)
+    with suppress(*_DECODE_ERRORS): return image_to_array(load_photo(file), side)
 
 # %% ../../nbs/vision/00_images.ipynb #56dc36a8
 def _progress(o): return progress_bar(o, leave=False) if is_interactive() else o
@@ -488,7 +523,7 @@ def open_store(
 ):
     "The `ImageStore` of the images of `fp`, opened if it exists and is intact, otherwise created"
     files,root = fp.train+fp.valid,data_root(fp.train)
-    dest = Path(cache or fastai_path('data'))/'pixels'/f'{fp.mark}-{side}'
+    dest = _cache_folder(cache)/'pixels'/f'{fp.mark}-{side}'
     try:
         with exclusive_lock(dest.with_suffix('.lock')):
             if dest.exists():
@@ -500,4 +535,4 @@ def open_store(
             write_store(files, root, dest, side)
             return _open(dest, root)
     except OSError as e:
-        raise InputError(f'Cannot keep decoded images in {dest.parent}: {e}. Make room, or give another folder as cache') from e
+        raise InputError(f'Cannot keep decoded images in {dest.parent}: {e}. Make room, or set FASTAI_HOME to another folder') from e

@@ -14,7 +14,7 @@ from fastai.vision.all import *
 from ..names import InputError
 from ..training.records import abbreviate
 from .images import (balanced_subset, check_classes, data_root, find_splits, fingerprint,
-    hold_out, image_to_array, make_labeller, open_store, resolve_data)
+    hold_out, image_to_array, make_labeller, open_store, photo_input, resolve_data)
 
 # %% ../../nbs/vision/01_loaders.ipynb #ce7fa9e8
 def rrc_boxes(
@@ -201,7 +201,7 @@ def image_datasets(
 ):
     "fastai's `Datasets` of images and categories"
     split = IndexSplitter(range(len(train), len(train)+len(valid)))
-    return DataBlock((ImageBlock, CategoryBlock), get_y=label, splitter=split).datasets([*train, *valid])
+    return DataBlock((photo_input, CategoryBlock), get_y=label, splitter=split).datasets([*train, *valid])
 
 # %% ../../nbs/vision/01_loaders.ipynb #790fbbc7
 def _item_tfms(size, item_tfms): return item_tfms or [RandomResizedCrop(size, min_scale=.35), FlipItem(.5)]

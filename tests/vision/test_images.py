@@ -1,11 +1,13 @@
 "Archives are unpacked completely or rejected; decoded images are complete or absent"
-import errno, gzip, io, os, pytest, random, shutil, signal, stat, tarfile, time, torch, warnings, zipfile
+import errno, gzip, hashlib, io, os, pytest, random, shutil, signal, stat, tarfile, time, torch, warnings, zipfile
 import numpy as np
 from fastai.data.all import get_image_files
 from fastai.vision.core import PILImage
+from PIL import Image
 from fastopt.names import InputError
 from fastopt.vision import images as I
 from fastopt.vision.images import extract_archive, fingerprint, folder_source, image_source, open_store, resolve_data
+from fastopt.vision.loaders import image_datasets
 from forked import Forked
 from functools import partial
 from inspect import signature
@@ -402,6 +404,72 @@ def test_other_images(images, tmp_path):
     assert was.mark==fingerprint(images).mark
     shutil.copy(root/'train/a/a0.png', root/'train/a/new.png')
     assert fingerprint(root).mark!=was.mark and len(open_store(fingerprint(root), 100, tmp_path))==37
+
+def as_format(root, dest, suffix):
+    for o in get_image_files(root):
+        (to := dest/o.relative_to(root).with_suffix(suffix)).parent.mkdir(parents=True, exist_ok=True)
+        Image.open(o).save(to)
+    return dest
+
+@pytest.mark.parametrize('suffix', ['.bmp','.ppm','.tif','.TIFF'])
+def test_other_images_of_the_same_size(images, tmp_path, suffix):
+    "Files that are not compressed differ by their content only, and so do their stores"
+    was = fingerprint(root := as_format(images, tmp_path/'plain', suffix))
+    open_store(was, 100, tmp_path)
+    data = bytearray((file := was.train[0]).read_bytes())
+    data[len(data)//2] ^= 255
+    file.write_bytes(data)
+    now = fingerprint(root)
+    assert now.mark!=was.mark and np.array_equal(open_store(now, 100, tmp_path)[0].numpy(), np.array(PILImage.create(file)))
+
+def test_the_mark_of_compressed_images_is_that_of_names_and_sizes(images):
+    "So the entries of boards keep their ids"
+    told = [f'{o.relative_to(images).as_posix()} {o.stat().st_size}' for d in ('train','val') for o in get_image_files(images/d).sorted()]
+    assert fingerprint(images).mark==hashlib.sha256('\n'.join(told).encode()).hexdigest()[:16]
+
+# ---- levels of grey
+
+@pytest.mark.parametrize('suffix', ['.png','.tif','.pgm'])
+@pytest.mark.parametrize('wide', [False, True])
+def test_levels_of_grey_with_16_bits(tmp_path, suffix, wide):
+    "They are seen as those with 8 bits"
+    grey = np.arange(0, 256, dtype='uint8').reshape(16, 16)
+    Image.fromarray(grey.astype('uint16')*257 if wide else grey).save(file := tmp_path/f'grey{suffix}')
+    for a in (I.decode_image(file), np.array(I.load_photo(file)), np.array(I.load_photo(str(file)))):
+        assert np.array_equal(a, np.stack([grey]*3, -1))
+
+def test_every_path_to_an_image_reads_16_bits(tmp_path):
+    "Those of `fastopt-train`, and of both pipelines"
+    for i,part in enumerate(['train/a','train/b','val/a','val/b']):
+        (tmp_path/'d'/part).mkdir(parents=True)
+        Image.fromarray(np.full((8, 8), 256*(10+i), 'uint16')).save(tmp_path/'d'/part/'0.png')
+    src,fp = folder_source(tmp_path/'d'),fingerprint(tmp_path/'d')
+    dsets = src.block(8).datasets(src.train+src.valid),image_datasets(fp.train, fp.valid)
+    assert [[int(np.array(o[0]).max()) for o in d.train]+[int(np.array(o[0]).max()) for o in d.valid] for d in dsets[1:]]==[[10,11,12,13]]
+    assert {int(np.array(x).max()) for x,_ in dsets[0]}=={10,11,12,13}
+    assert [int(o.max()) for o in map(open_store(fp, 8, tmp_path).__getitem__, range(4))]==[10,11,12,13]
+
+# ---- shares
+
+@pytest.mark.parametrize('n', [1,2,3,4,10])
+@pytest.mark.parametrize('share', [.01,.5,.75,.9,.99])
+def test_of_each_class_some_images_are_left(n, share):
+    files = [Path(c)/f'{i}' for c in 'ab' for i in range(n)]
+    trn,val = I.hold_out(files, share)
+    assert sorted(trn+val)==files and {o.parent.name for o in val}=={'a','b'}
+    assert {o.parent.name for o in trn}==({'a','b'} if n>1 else set()) # One image of a class is told as an error
+
+# ---- a home that cannot be written
+
+def test_a_home_that_cannot_be_written(tree, monkeypatch):
+    "It is not needed for a folder, and the message says what to set otherwise"
+    def denied(folder): raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), '/.fastai')
+    monkeypatch.setattr(I, 'fastai_path', denied)
+    assert resolve_data(tree)==tree and len(image_source(str(tree)).train)==16
+    tgz = pack(tree, tree.with_suffix('.tgz'))
+    store = partial(open_store, fingerprint(tree), 8)
+    for f in (partial(resolve_data, 'digits'), partial(resolve_data, tgz), partial(image_source, str(tgz)), store):
+        with pytest.raises(InputError, match='Permission denied.*FASTAI_HOME'): f()
 
 def test_unknown(tmp_path, images):
     with pytest.raises(InputError, match='imagewoof'): resolve_data('imagewof')
