@@ -22,7 +22,7 @@ from ..names import InputError, print_json
 from ..training.records import check_numbers, device_name, exclusive_lock, git_commit, interruptible, is_interactive, package_versions
 from ..training.resume import *
 from ..training.resume import _remove_checkpoint
-from .images import fingerprint, resolve_data
+from .images import _DECODE_ERRORS, fingerprint, resolve_data
 from .recipe import *
 from .results import *
 try: import resource
@@ -49,7 +49,7 @@ WANG_COUNTS = (13394+1275, 3929) # Images of Imagewang: all of Imagenette and a 
 
 def image_size(file):
     "Size of an image, from the header of its file; `None` if that cannot be read"
-    with suppress(OSError), Image.open(file) as im: return im.size
+    with suppress(*_DECODE_ERRORS), Image.open(file) as im: return im.size
 
 def locate_images(
     cfg:dict, # Settings
@@ -158,20 +158,20 @@ def train_one(
 @contextmanager
 def explain_errors(
     cfg:dict, # Settings
-    out:Path # Folder of the board
+    out:Path=None # Folder of the board, if runs are kept
 ):
     "Replace errors that a user can fix by advice"
     try: yield
     except KeyboardInterrupt:
-        print('\nInterrupted. Repeat the command to continue', file=sys.stderr)
+        if out: print('\nInterrupted. Repeat the command to continue', file=sys.stderr)
         raise
-    except (OSError, RuntimeError, MemoryError) as e:
+    except (OSError, RuntimeError, MemoryError, SyntaxError, Image.DecompressionBombError) as e:
         if isinstance(e, MemoryError) or re.search("out of memory|can't allocate memory", str(e)):
             why = f"Out of memory with --bs {cfg['bs']}; try --bs {max(2, cfg['bs']//2)}"
-        elif isinstance(e, UnidentifiedImageError) or 'image file' in str(e):
+        elif isinstance(e, (UnidentifiedImageError, SyntaxError, Image.DecompressionBombError)) or 'image file' in str(e):
             why = f'An image cannot be decoded: {e}. --pipeline fast leaves out such images and names them'
         elif isinstance(e, OSError) or 'PytorchStreamWriter' in str(e):
-            why = f'{e}. Nothing in {out} is lost; fix this and repeat the command'
+            why = f'{e}. ' + f'Nothing in {out} is lost. '*bool(out) + 'Fix this and repeat the command'
         else: raise
         raise CliError(why) from e
 
@@ -235,7 +235,7 @@ def plan_runs(
     wanted = parse_settings(preset, **given)
     cfg = wanted|dict(precision=supported_precision(wanted, default_device()))
     recipe_optimizer(cfg) # Raises errors before a download
-    check_numbers(given, runs=1, every=1, workers=0)
+    check_numbers(given, runs=1, every=1, workers=0, seed=-2**63)
     path,facts = locate_images(cfg, given['data'])
     ran = {k:given[k] for k in ('how','channels_last','compiled','workers')}
     return dict(entry=entry_id(cfg, facts), name=given['name'] or entry_name(preset, cfg), preset=preset, args=cfg, ran=ran, data=facts,
@@ -266,6 +266,8 @@ def best_lr(
 
 @cli.declared(cli.tune)
 def tune_command(preset, lrs, runs, out, **given):
+    if not given['holdout']: raise InputError('--holdout 0 would choose the rate by the official validation images; '
+        'give the fraction of the training images to set aside, such as 0.1')
     try: lrs = sorted({float(o) for o in lrs.split(',')})
     except ValueError as e: raise InputError(f'--lrs {lrs} is not a list such as 1e-3,4e-3 ({e})') from e
     several,found = detach_from_launcher(),{}
@@ -288,8 +290,10 @@ def tune_command(preset, lrs, runs, out, **given):
 @cli.declared(cli.speed)
 def speed_command(preset, rounds, batches, data, workers, how, channels_last, compiled, json, **given):
     cfg = parse_settings(preset, **given)
+    check_numbers(dict(rounds=rounds, batches=batches, workers=workers), rounds=1, batches=2, workers=0)
     path,_ = locate_images(cfg, data)
-    df = measure_throughput(cfg, path, rounds, batches, workers, how=how, channels_last=channels_last, compiled=compiled)
+    with explain_errors(cfg):
+        df = measure_throughput(cfg, path, rounds, batches, workers, how=how, channels_last=channels_last, compiled=compiled)
     if json: return print_json(throughput_ratios(df).reset_index(names='what').assign(device=device_name(), n=rounds))
     print(f'{device_name()}, n={rounds}')
     print(throughput_ratios(df).map(lambda o: f'{o:,.2f}' if o<100 else f'{o:,.0f}').to_string())

@@ -276,16 +276,33 @@ def comparison_table(
     recs:list, # Records
     names:list # Entries; the others are compared with the first
 ):
-    "One row for each entry after the first"
+    "One row for each entry after the first; a column `differs` says if they are not about the same images, sizes or epochs"
     recs = escape_unprintable(recs)
     ids = [find_entry(recs, escape_unprintable(o)) for o in names]
     by = {k:{o['seed']:100*o['accuracy'] for o in recs if o['entry']==k} for k in ids}
     names = {o['entry']:o['name'] for o in recs}
-    rows = [dict(entry=k, name=names[k], against=ids[0], **compare_scores(by[ids[0]], by[k])) for k in ids[1:]]
-    df = pd.DataFrame(rows, columns=['entry','name','against','n','difference','low','high','p','paired'])
+    recs_of = {o['entry']:o for o in recs}
+    rows = [dict(entry=k, name=names[k], against=ids[0], **compare_scores(by[ids[0]], by[k]), differs=_unlike(recs_of[ids[0]], recs_of[k]))
+        for k in ids[1:]]
+    df = pd.DataFrame(rows, columns=['entry','name','against','n','difference','low','high','p','paired','differs'])
+    if not df.differs.any(): df = df.drop(columns='differs')
     df['p_holm'] = holm_correction(df.p.to_numpy())
     df['verdict'] = [verdict(d, 0 if p<.05 else math.inf, n) for d,p,n in zip(df.difference, df.p_holm, df.n)]
     return df
+
+# %% ../../nbs/vision/05_results.ipynb #2171d7f1
+def _unlike(a, b):
+    "How the record `b` differs from `a` in what its score is about, and not in how it was trained; empty if it does not"
+    def told(o):
+        args,facts = o['args'],o['data']
+        where = dict(dataset=facts.get('official') or facts.get('folder') or args['dataset'],
+            images=facts.get('official') or facts.get('fingerprint')) # The official images are the same at each resolution
+        return {k:args.get(k) or 0 for k in (*DISCIPLINE,'holdout','limit')} | where
+    x,y = told(a),told(b)
+    other = [k for k in x if x[k]!=y[k]]
+    if 'images' not in other: other = [k for k in other if k!='dataset'] # The same images in another folder
+    elif 'dataset' in other: other.remove('images') # It says the same
+    return '; '.join('other images' if k=='images' else f'{k} {y[k]}, not {x[k]}' for k in other)
 
 @cli.declared(cli.compare)
 def compare_command(names, json, out):
@@ -422,4 +439,4 @@ def export_command(path, url, out):
     makers = {'.md':lambda: frame_as_markdown(leaderboard_table(recs)[SHORT])+'\n', '.csv':lambda: runs_frame(recs).to_csv(index=False),
         '.html':lambda: html_page(recs)}
     maker = makers[check_choice(path.suffix, list(makers), f'The list of kinds of file ({path})')]
-    with atomic_write(path) as p: p.write_text(maker())
+    with atomic_write(path) as p: p.write_text(maker(), encoding='utf-8')

@@ -242,6 +242,26 @@ def test_compare(board, capsys):
     lb('compare', 'aaaa', 'bbbb')
     assert 'bbbb' in capsys.readouterr().out
 
+def test_compare_names_what_differs(board, capsys):
+    "The size of the images, and the images themselves; `dddd` has 64 pixels"
+    assert 'differs' not in B.comparison_table(board, ['aaaa','bbbb'])
+    df = B.comparison_table(board, ['aaaa','bbbb','dddd'])
+    assert df.differs.tolist()==['', 'size 64, not 128']
+    for folder,mark,says in (('pets','p','dataset pets, not imagenette'), (None,'p','other images'), ('pets',None,'')):
+        other = [o|dict(entry='eeee', data=dict(folder=folder, fingerprint=mark)) for o in board if o['entry']=='aaaa']
+        df = B.comparison_table(board+other, ['aaaa','eeee'])
+        assert (df.differs[0] if says else '')==says and ('differs' in df)==bool(says)
+    held = [o|dict(entry='eeee', args=o['args']|dict(holdout=.1)) for o in board if o['entry']=='aaaa']
+    assert B.comparison_table(board+held, ['aaaa','eeee']).differs[0]=='holdout 0.1, not 0'
+    lb('compare', 'aaaa', 'dddd')
+    assert 'size 64, not 128' in capsys.readouterr().out
+
+def test_runs_without_spread_beat_no_published_score(board):
+    "Two equal runs are not certain, if the spread of the published ones is unknown"
+    for n,says in ((2,'not resolvable with 2 runs'), (5,'better')):
+        same = [dict(o, accuracy=.93, args=o['args']|dict(epochs=20)) for o in board if o['entry']=='aaaa'][:n]
+        assert B.leaderboard_table(same).verdict.tolist()==[says]
+
 def test_show(board, capsys):
     lb('show')
     out = capsys.readouterr().out
@@ -425,7 +445,10 @@ def test_page_escapes(board):
     (['run','script','--mixup','-1'], 'give 0 or more'), (['run','script','--pct-start','1.5'], 'give 1 or less'),
     (['run','script','--bs','64'], 'give 24 or less'), (['run','script','--opt','adamw','--hypers','wd=.3'], 'give --wd'),
     (['run','script','--arch','small','--sa','true'], 'do nothing'), (['run','script','--sched','one_cycle','--mom','.5'], 'do nothing'),
-    (['speed','script','--limit','8','--bs','8'], 'too few'), (['run','script','--limit','3'], 'give 64 or more')], ids=str)
+    (['speed','script','--limit','8','--bs','8'], 'too few'), (['speed','script','--rounds','0'], '--rounds 0 is too small'),
+    (['speed','script','--batches','1'], '--batches 1 is too small'), (['speed','script','--workers','-1'], '--workers -1 is too small'),
+    (['tune','script','--holdout','0'], 'by the official validation images'), (['run','script','--seed',str(2**64)], 'is too large'),
+    (['run','script','--limit','3'], 'give 64 or more')], ids=str)
 def test_refused(args, says, capsys, imgs):
     if args[0] in ('run','tune','speed') and '--data' not in args: args = [*args, '--data', imgs]
     with pytest.raises(SystemExit) as e: lb(*args)
@@ -442,6 +465,34 @@ def test_no_network(monkeypatch, capsys):
     monkeypatch.setattr('fastopt.vision.images.untar_data', refuse)
     with pytest.raises(SystemExit): lb('run', 'base-2020')
     assert 'Cannot get, read or unpack imagenette' in (err := capsys.readouterr().err) and '--data' in err
+
+def test_a_folder_whose_name_is_not_utf8(imgs, tmp_path, capsys):
+    "Its runs are recorded, and shown with escapes"
+    try: named = Path(shutil.copytree(imgs, tmp_path/os.fsdecode(b'caf\xe9')))
+    except OSError: pytest.skip('no such names on this disk')
+    for _ in range(2): go(named, '--runs', 1, '--epochs', 1)
+    rec, = lines()
+    assert rec['data']['folder']==named.name
+    lb('show')
+    assert 'caf\\udce9' in capsys.readouterr().out
+    for o in ('b.md','b.html','b.csv'): lb('export', o)
+
+def test_an_image_that_would_fill_the_memory(imgs, tmp_path, monkeypatch, capsys):
+    "Pillow refuses to open it, so it is left out like others that cannot be decoded"
+    bad = Path(shutil.copytree(imgs, tmp_path/'bad'))
+    Image.new('RGB', (400,400)).save(bad/'train'/'a'/'a0.png')
+    monkeypatch.setattr(Image, 'MAX_IMAGE_PIXELS', 1000)
+    assert B.image_size(bad/'train'/'a'/'a0.png') is None
+    with pytest.warns(UserWarning, match='left out: train/a/a0.png'): go(bad, '--runs', 1, '--epochs', 1)
+    with pytest.raises(SystemExit): go(bad, '--runs', 1, '--epochs', 1, '--pipeline', 'classic', '--workers', 0)
+    assert 'cannot be decoded' in (err := capsys.readouterr().err) and '--pipeline fast' in err
+
+@pytest.mark.parametrize('error,says', [(RuntimeError('CUDA out of memory'), '--bs 4'), (OSError('No room'), 'No room. Fix this')])
+def test_speed_explains_errors(imgs, monkeypatch, capsys, error, says):
+    def fails(*args, **kw): raise error
+    monkeypatch.setattr(B, 'measure_throughput', fails)
+    with pytest.raises(SystemExit) as e: lb('speed', 'script', '--data', imgs, *TINY[:-2])
+    assert e.value.code==1 and says in capsys.readouterr().err
 
 def test_closed_pipe(board):
     "`| head -1` ends it without an error"
