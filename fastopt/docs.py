@@ -689,9 +689,9 @@ def _draw_paths(names, kept, to, code):
     import torch
     from multiprocessing import get_context
     mark = kept/'mark'
-    if not mark.exists() or mark.read_text()!=code: shutil.rmtree(kept, ignore_errors=True)
+    if not mark.exists() or mark.read_text(encoding='utf-8')!=code: shutil.rmtree(kept, ignore_errors=True)
     kept.mkdir(parents=True, exist_ok=True)
-    mark.write_text(code)
+    mark.write_text(code, encoding='utf-8')
     todo = [o for o in names if not (kept/f'{o}.png').exists()]
     with get_context('fork').Pool(2, torch.set_num_threads, (1,)) as pool: # A fork hangs if its parent's threads are to work
         pool.starmap(draw_path, [(o, kept/f'{o}.png') for o in todo])

@@ -72,6 +72,29 @@ def test_the_standard_library_is_that_of_the_oldest_python(tmp_path):
     assert new.returncode and "'contextlib.chdir' member requires" in new.stdout
     assert not ours.returncode, ours.stdout
 
+def text_without_encoding(code):
+    "Lines that read or write text in the encoding of the machine"
+    for o in ast.walk(ast.parse(code)):
+        keys = {k.arg:k.value for k in getattr(o, 'keywords', ())}
+        if not isinstance(o, ast.Call) or 'encoding' in keys: continue
+        name = getattr(o.func, 'attr', getattr(o.func, 'id', ''))
+        if name in ('read_text', 'write_text'): yield o.lineno
+        if name!='open': continue
+        own = isinstance(o.func, ast.Attribute) # Of a path; those of archives and images are binary
+        mode = keys.get('mode', next(iter(o.args[0 if own else 1:]), None))
+        known = getattr(mode, 'value', '' if own else 'r')
+        if 'newline' in keys or isinstance(known, str) and set(known)<=set('rwaxt+') and known: yield o.lineno
+
+@pytest.mark.parametrize('path', sorted((root/'fastopt').rglob('*.py')), ids=lambda o: o.stem)
+def test_text_has_an_encoding(path): assert not [*text_without_encoding(path.read_text(encoding='utf-8'))]
+
+@pytest.mark.parametrize('code', ["open('a')", "open('a', 'w')", "open('a', mode='a')", "p.open('w')", "p.open(newline='')",
+    'p.read_text()', "p.write_text('x')"])
+def test_text_without_an_encoding_is_found(code): assert [*text_without_encoding(code)]==[1]
+
+@pytest.mark.parametrize('code', ["open('a', 'rb')", "p.open('rb')", 'link.open(x)', 'Image.open(f)', "p.read_text(encoding='utf-8')"])
+def test_what_is_no_text_or_has_an_encoding(code): assert not [*text_without_encoding(code)]
+
 def test_scripts(): assert {f'{o.name}={o.value}' for o in scripts} == set(cfg['console_scripts'].split())
 
 @pytest.mark.parametrize('script', scripts, ids=lambda o: o.name)

@@ -55,11 +55,11 @@ def recorded(
     try:
         with running_record(record, path/'record.json'):
             try: yield path,record
-            finally: record['history'] = sim.history
+            finally:
+                record['history'] = sim.history
+                if sim.history:
+                    with atomic_write(path/'curves.png') as p: sim.plot().savefig(p, dpi=110)
     except (ValueError, RuntimeError, OSError) as e: raise InputError(_one_line(e)) from e
-    finally:
-        if sim.history:
-            with atomic_write(path/'curves.png') as p: sim.plot().savefig(p, dpi=110)
 
 # %% ../../nbs/distributed/07_commands.ipynb #34ae4efd
 def simulated_learner(
@@ -119,7 +119,7 @@ def resumed(args):
     path = Path(args.resume)
     if not (path/'state.pt').is_file(): raise InputError(f'--resume {path} has no state.pt, so there is nothing to continue: '
         'give the folder of a run with Flower that has finished a window')
-    try: said = json.loads((path/'record.json').read_text())['args']
+    try: said = json.loads((path/'record.json').read_text(encoding='utf-8'))['args']
     except (OSError, ValueError, KeyError) as e: raise InputError(f'--resume {path} has no complete record.json: '
         'give the folder of a run with Flower') from e
     default = {k: o.default for k,o in signature(cli.federate).parameters.items()}
@@ -138,11 +138,12 @@ def run_flower(args):
     check_numbers(args, windows=1)
     _check_positive(args, 'deadline')
     fed = federated_of(AttrDict(args, percent=0, sample=None))
-    path = Path(args.resume) if args.resume else None
+    path,done = Path(args.resume) if args.resume else None,0
     if path:
         done = _made(FederatedServer, fed, None, path/'state.pt', log=lambda text: None).number
-        if done>=args.windows: raise InputError(f'--resume {path} has finished {done} windows already: give a larger --windows, the total')
-    _imported()
+        if done>=args.windows and (path/'model.pkl').is_file(): raise InputError(
+            f'--resume {path} has finished {done} windows already: give a larger --windows, the total')
+    if done<args.windows: _imported()
     path = path or make_run_folder(args.out, f'flower-{args.strategy}-{args.data}')
     state = (path/'state.pt').absolute()
     state.with_suffix('.error').unlink(missing_ok=True)
@@ -151,15 +152,17 @@ def run_flower(args):
     config = {k: args[k] for k in NEEDED} | dict(windows=args.windows, deadline=args.deadline, state=str(state))
     if args.data_path: config['data_path'] = str(Path(args.data_path).absolute()) # Flower's programs run in another folder
     try:
-        with running_record(record, path/'record.json'), local_flower(args.clients, path/'flower') as flower:
-            flower.submit(write_app(path/'flower'/'app', 'fastopt.distributed.commands:flower_federated', config))
-            flower.wait(state, args.windows, args.deadline*args.windows)
+        with running_record(record, path/'record.json'):
+            if done<args.windows: # Otherwise only its model is missing
+                with local_flower(args.clients, path/'flower') as flower:
+                    flower.submit(write_app(path/'flower'/'app', 'fastopt.distributed.commands:flower_federated', config))
+                    flower.wait(state, args.windows, args.deadline*args.windows)
             server = FederatedServer(fed, None, state, log=lambda text: None)
             record.update(history=fed.history, schedule=server.schedule, faults=server.faults,
                 clients=fed.fairness_report().reset_index().to_dict('records'))
+            with atomic_write(path/'model.pkl') as p: fed.to_learner().export(p.absolute())
+            with atomic_write(path/'curves.png') as p: fed.plot().savefig(p, dpi=110)
     except (RuntimeError, ValueError, OSError) as e: raise InputError(_one_line(e)) from e
-    fed.to_learner().export((path/'model.pkl').absolute())
-    with atomic_write(path/'curves.png') as p: fed.plot().savefig(p, dpi=110)
     print(f'{fed.history[-1]["accuracy"]:.2%} of {fed.learn.dls.valid.n} validation images correct after {args.windows} windows and '
         f'{sum(fed.counts)} deliveries; {len(server.faults)} faults. In {path}:')
     print('  record.json  curves.png  model.pkl  state.pt  flower')
@@ -223,7 +226,7 @@ def run_federated(
 ):
     "Train as `args` describe, and return the folder of the run"
     if args.resume: args = resumed(args)
-    check_numbers(args, clients=1, steps=1, bs=1, limit=1, c=1)
+    check_numbers(args, clients=1, steps=1, bs=1, limit=1, c=1, seed=0)
     _check_positive(args, 'time', 'every')
     if not args.time<FOREVER: raise InputError(f'--time {args.time:g} would never end: give a number of units')
     if args.table: return run_federated_table(args)
@@ -305,7 +308,7 @@ def real_link(args):
     else: yield None
 
 # %% ../../nbs/distributed/07_commands.ipynb #ecf29ce3
-def _last_line(path): return first(reversed(path.read_text(errors='replace').split('\n')), bool) or ''
+def _last_line(path): return first(reversed(path.read_text(encoding='utf-8', errors='replace').split('\n')), bool) or ''
 
 def run_processes(args):
     "Start a process for each worker on this machine, collect their records, and return the folder of the run"
@@ -320,7 +323,7 @@ def run_processes(args):
         try: codes = [p.wait() for p in procs]
         finally:
             for p in procs: p.poll() is None and p.kill()
-        ends = [json.loads(o.read_text()) for o in sorted(path.glob('*/record.json'))]
+        ends = [json.loads(o.read_text(encoding='utf-8')) for o in sorted(path.glob('*/record.json'))]
         record.update(codes=codes, peers=[{k: o.get(k) for k in ('rank', 'status', 'history', 'schedule', 'faults')} for o in ends])
         good = [o['history'][-1]['accuracy'] for o in ends if o['status']=='done']
         if not good: raise InputError(
@@ -388,7 +391,7 @@ def run_collaborative(
     "Train as `args` describe, and return the folder of the run"
     setting,n,f,steps = SETTINGS[args.data],args.n,args.f,args.steps
     args = AttrDict(args, **{k: setting[k] for k in ('n', 'f', 'steps', 'bs', 'alpha', 'mom') if args[k] is None})
-    check_numbers(args, n=1, f=0, steps=1, bs=1, limit=1, every=1, seeds=1)
+    check_numbers(args, n=1, f=0, steps=1, bs=1, limit=1, every=1, seeds=1, seed=0)
     check_real(args)
     opt = polyak(args.mom, setting['wd']) if args.opt is None else find_rule(args.opt, '--opt')
     lr = setting['lr'] if args.lr is None else args.lr

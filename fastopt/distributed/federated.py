@@ -303,7 +303,8 @@ def plot(self:Federated):
     name = self.learn.metrics[0].name if self.learn.metrics else 'valid_loss'
     b.plot(ts, [o[name] for o in self.history], 'o-', ms=3, c='C2')
     a.set(xlabel='simulated time', title='loss')
-    b.set(xlabel='simulated time', title=f'validation {name}')
+    b.set_xlabel('simulated time')
+    b.set_title(f'validation {name}', parse_math=False)
     a.legend()
     return fig
 

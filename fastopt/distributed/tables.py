@@ -30,7 +30,7 @@ def read_table(
     path = Path(path)
     if not path.exists(): return dict(settings=settings, device=device_name(), versions=package_versions(), cells={})
     try:
-        table = json.loads(path.read_text())
+        table = json.loads(path.read_text(encoding='utf-8'))
         said,_ = table['settings'],table['cells']
     except (OSError, ValueError, KeyError, TypeError) as e: raise InputError(f'--table {path} is not a table: give another file') from e
     for k in settings:
@@ -55,7 +55,7 @@ def fill_table(
         try: res = train(m, a, seed)
         except (ValueError, RuntimeError) as e: res = dict(error=str(e).partition('\n')[0])
         table['cells'][k] = res
-        with atomic_write(Path(path)) as p: Path(p).write_text(json.dumps(table, indent=1))
+        with atomic_write(Path(path)) as p: Path(p).write_text(json.dumps(table, indent=1), encoding='utf-8')
         log(f'{k}: {res.get("error") or format(res["accuracy"], ".1%")}')
     return table
 

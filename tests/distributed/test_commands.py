@@ -106,7 +106,14 @@ def test_a_continued_run_keeps_its_settings(halted):
 @pytest.mark.parametrize('kwargs,says', [(dict(lr=0.1), 'started with --lr 0.05, not 0.1'),
     (dict(data='mnist'), 'with --data digits, not mnist'), (dict(windows=1), 'has finished 1 windows already')])
 def test_what_does_not_fit_a_run_is_refused(halted, kwargs, says):
+    (halted/'model.pkl').touch()
     with pytest.raises(CliError, match=says): federate_command(resume=str(halted), **kwargs)
+
+def test_a_model_that_could_not_be_written_is_written_by_resuming(halted):
+    "All windows are done, so no program of Flower is started"
+    assert federate_command(resume=str(halted), windows=1)==halted
+    assert json.loads((halted/'record.json').read_text())['status']=='done'
+    assert (halted/'model.pkl').stat().st_size and (halted/'curves.png').is_file()
 
 def test_a_damaged_state_is_refused(halted):
     data = (halted/'state.pt').read_bytes()

@@ -140,7 +140,8 @@ def compiler():
 @lru_cache
 def _processor():
     info = Path('/proc/cpuinfo')
-    flags = first(o for o in info.read_text(errors='replace').splitlines() if o.startswith(('flags', 'Features'))) if info.exists() else ''
+    lines = info.read_text(encoding='utf-8', errors='replace').splitlines() if info.exists() else ()
+    flags = first(o for o in lines if o.startswith(('flags', 'Features')))
     return platform.machine() + (flags or platform.processor())
 
 # %% ../../../nbs/core/backends/02_cpp.ipynb #21b6eccf
