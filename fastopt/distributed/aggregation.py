@@ -6,17 +6,16 @@ Docs: https://fastopt.github.io/fastopt/distributed/aggregation.html.md"""
 
 # %% auto #0
 __all__ = ['STRATEGIES', 'check_update', 'delta', 'aggregate', 'at_work', 'FedAvg', 'FedAsync', 'FedBuff', 'FedFix',
-           'find_strategy', 'weights_of', 'Window', 'Timeline', 'participation', 'surrogate']
+           'window_ticks', 'find_strategy', 'weights_of', 'Window', 'Timeline', 'participation', 'surrogate']
 
 # %% ../../nbs/distributed/03_aggregation.ipynb #9888ab19
-import random, torch
+import numpy as np, random, torch
 from dataclasses import dataclass, fields
-from math import ceil
 from numbers import Real
 from typing import NamedTuple
 from fastcore.basics import first, patch
 from inspect import signature
-from .clock import FOREVER, VirtualClock, to_ticks
+from .clock import FOREVER, NEVER, UNIT, VirtualClock, to_ticks
 from ..names import check_whole, unknown_name
 
 # %% ../../nbs/distributed/03_aggregation.ipynb #2208584a
@@ -43,6 +42,7 @@ def delta(
     buffers=() # Names of the tensors that are not weights
 ):
     "The change that a client has made; buffers and counters are sent as they are"
+    new = {k: new[k].to(t.device) for k,t in sent.items()} # A client may train on another device than the server
     return {k: new[k]-t if _has_mean(t) and k not in buffers else new[k] for k,t in sent.items()}
 
 # %% ../../nbs/distributed/03_aggregation.ipynb #5d0be7c1
@@ -74,12 +74,28 @@ def at_work(
 ):
     "The probability that each client is at work, between 0 and 1"
     if sample is None or sample>=len(times): return [1.]*len(times)
-    q = [0.]*len(times)
-    for n in range(1, sample+1):
-        w = [t*(1-o) for t,o in zip(times, q)]
-        total = sum(w)
-        q = [n*o/total for o in w]
-    return q
+    t = np.array([float(o) for o in times])
+    odds = t*_tilt(t, sample)
+    yes,no = odds/(1+odds),1/(1+odds)
+    def counts(at):
+        "How many of the first 0, 1, … of the clients `at` work: a distribution in each row"
+        rows = np.zeros((len(at)+1, sample+1))
+        rows[0,0] = 1
+        for k,i in enumerate(at):
+            rows[k+1] = rows[k]*no[i]
+            rows[k+1,1:] += rows[k,:-1]*yes[i]
+        return rows
+    order = range(len(t))
+    before,after = counts(order),counts(order[::-1])[::-1]
+    return [float(yes[i]*(before[i,:-1]@after[i+1,-2::-1])/before[-1,-1]) for i in order]
+
+def _tilt(t, n):
+    "The λ with which n clients with the odds λt are at work on average"
+    lo,hi = n/t.sum(),(1/t).sum()/(len(t)-n)
+    for _ in range(60):
+        mid = (lo*hi)**0.5
+        lo,hi = (mid, hi) if (mid*t/(1+mid*t)).sum()<n else (lo, mid)
+    return hi
 
 # %% ../../nbs/distributed/03_aggregation.ipynb #bd5110fd
 @dataclass(frozen=True)
@@ -122,8 +138,15 @@ class FedFix:
             f"FedFix: dt={self.dt!r} must be a length of time greater than 0 and finite")
     def ends(self, delivered, working): return False
     def weights(self, p, taus, sample=None):
-        windows = [ceil(to_ticks(t)/to_ticks(self.dt)) for t in taus]
+        windows = [-(-to_ticks(t)//window_ticks(self.dt)) for t in taus]
         return [pi*n/q for pi,n,q in zip(p, windows, at_work(windows, sample))]
+
+def window_ticks(
+    dt # Length of a window, in units of time
+):
+    "The length in whole ticks, rounded up, so that a client with the time 1 delivers in the third window of 1/3"
+    n = to_ticks(dt)
+    return n if n>=NEVER else n + (float(dt)*UNIT>n*(1+2**-50)) # What is above n by a rounding error is n
 
 # %% ../../nbs/distributed/03_aggregation.ipynb #bea8f254
 STRATEGIES = dict(fedavg=FedAvg, fedasync=FedAsync, fedbuff=FedBuff, fedfix=FedFix)
@@ -199,10 +222,10 @@ class Timeline:
 
 # %% ../../nbs/distributed/03_aggregation.ipynb #4f1a4ba4
 @patch
-def start(self:Timeline, who=None):
-    "Send the current version to idle clients, all or those of `who`, until enough are at work"
-    idle = [i for i in (range(len(self.taus)) if who is None else who) if i not in self.working and i not in self.absent]
-    want = max(0, self.sample-len(self.working))
+def start(self:Timeline, got=()):
+    "Send the current version to idle clients until enough are at work; those in `got` have delivered, and keep their places"
+    idle = [i for i in range(len(self.taus)) if i not in self.working and i not in self.absent and i not in got]
+    want = max(0, self.sample-len(self.working)-len(got))
     for i in sorted(self.rng.sample(idle, want)) if want<len(idle) else idle:
         self.working[i] = self.number
         self.clock.put(self.taus[i], 'deliver', i, rank=1, tag=self.turn[i])
@@ -212,7 +235,7 @@ def start(self:Timeline, who=None):
 def next_window(self:Timeline):
     "The next `Window`"
     got = []
-    if self.strategy.dt: self.clock.put(to_ticks(self.strategy.dt), 'end', rank=3)
+    if self.strategy.dt: self.clock.put(window_ticks(self.strategy.dt), 'end', rank=3)
     while not self.strategy.ends(len(got), len(self.working)):
         if not (self.working or got or any(e.kind=='back' for e in self.clock.queue)): raise RuntimeError(
             f"No client is left at time {self.clock.time:g}, and none will return, so training cannot continue: change `away`")
@@ -224,10 +247,9 @@ def next_window(self:Timeline):
             self.absent.add(e.who)
             self.working.pop(e.who, None)
             self.turn[e.who] += 1
-        elif e.kind=='back':
-            self.absent.discard(e.who)
-            if e.who not in [i for i,_ in got]: self.start([e.who])
+        elif e.kind=='back': self.absent.discard(e.who)
         elif e.tag==self.turn[e.who] and e.who in self.working: got.append((e.who, self.working.pop(e.who)))
+        if e.kind in ('leave', 'back'): self.start([i for i,_ in got])
     self.number += 1
     window = Window(self.number, self.clock.time, [i for i,_ in got], [v for _,v in got])
     self.start()

@@ -1,7 +1,7 @@
 "The four strategies are one sum: limits, unbiased weights, clients that are skipped or return, and a timeline that is saved"
 import json, numpy as np, pytest, torch
-from fastopt.distributed.aggregation import (STRATEGIES, FedAsync, FedAvg, FedBuff, FedFix, Timeline, aggregate, at_work, check_update, delta,
-    find_strategy, participation, surrogate, weights_of)
+from fastopt.distributed.aggregation import (STRATEGIES, FedAsync, FedAvg, FedBuff, FedFix, Timeline, aggregate, at_work, check_update,
+    delta, find_strategy, participation, surrogate, weights_of)
 from fastopt.distributed.clock import hardware
 from hypothesis import given, settings, strategies as st
 from itertools import combinations
@@ -54,6 +54,19 @@ def test_who_is_at_work_is_the_share_of_sets_with_it(times, data):
     want = [sum(w for o,w in sets.items() if i in o)/sum(sets.values()) for i in range(len(times))]
     assert np.allclose(at_work(times, n), want, rtol=1e-6, atol=0)
 
+@pytest.mark.parametrize('times,n', [([89.7165, .0102527, .0175107, .0305755, .208455, .033501, .0706248], 6),
+    ([1000.]*4+[.001]*5, 4), (np.linspace(.2, 1, 120), 60), (np.linspace(.2, 1, 120), 119)])
+def test_no_digits_of_the_share_at_work_cancel(times, n):
+    "Sums over sets of clients in whole numbers, which are exact, give the same shares"
+    ts = [round(float(o)*2**60) for o in times]
+    def sums(ts):
+        e = [1]+[0]*n
+        for t in ts: e = [e[0], *(b + t*a for a,b in zip(e, e[1:]))]
+        return e
+    whole,got = sums(ts)[n],at_work(times, n)
+    assert abs(sum(got)/n-1)<1e-12 and max(got)<=1+1e-12
+    for i in {0, 1, len(ts)-1}: assert abs(got[i]/(ts[i]*sums(ts[:i]+ts[i+1:])[n-1]/whole)-1)<1e-9
+
 def test_ten_thousand_clients_have_weights():
     "Their sum in a window is 1 on average, as for all clients"
     taus,p = hardware(10_000, 80),[1e-4]*10_000
@@ -86,6 +99,19 @@ def test_fedfix_is_unbiased_in_every_case(taus, dt):
     q = participation(FedFix(dt), taus, windows=120)
     for w,part in zip(FedFix(dt).weights([1/len(taus)]*len(taus), taus), q): assert abs(w*part*len(taus)-1)<0.3
 
+@settings(max_examples=40, deadline=None)
+@given(st.integers(1, 900), st.data())
+def test_windows_of_a_fraction_are_those_of_the_paper(k, data):
+    "A client with the time n/k delivers in the n-th window of 1/k, and counts n"
+    n = data.draw(st.integers(1, k))
+    assert FedFix(1/k).weights([1.], [n/k])==[n]
+    line = Timeline(FedFix(1/k), [n/k])
+    assert [len(line.next_window().clients) for _ in range(n)]==[0]*(n-1)+[1]
+
+@pytest.mark.parametrize('dt,ns', [(.1, 10), (.2, 5), (.7, 2), (.3, 4), (.05, 20), (1/3, 3), (2/3, 2), (1e-6, 10**6), (3e8, 1),
+    (np.float32(.1), 10)])
+def test_windows_until_the_slowest_delivers(dt, ns): assert FedFix(dt).weights([1.], [1.])==[ns]
+
 # ---- who delivers
 
 @settings(max_examples=40, deadline=None)
@@ -104,6 +130,38 @@ def test_windows(s, m, seed, data):
     other = Timeline(s, hardware(m, 80), sample=sample, seed=seed+1)
     other.load_state_dict(json.loads(json.dumps(line.state_dict())))
     assert [line.next_window() for _ in range(8)]==[other.next_window() for _ in range(8)]
+
+class Watched:
+    "A strategy that checks before each event that clients at work and deliveries fill no more places than there are, and leave none empty"
+    def __init__(self, strategy): self.s,self.dt,self.line = strategy,strategy.dt,None
+    def weights(self, *args): return self.s.weights(*args)
+    def ends(self, delivered, working):
+        if l := self.line:
+            present = len(l.taus)-len(l.absent)
+            assert delivered+working<=l.sample and (delivered+working==l.sample or present-working<=delivered)
+        return self.s.ends(delivered, working)
+
+@settings(max_examples=100, deadline=None)
+@given(st.sampled_from(ALL), st.integers(2, 7), st.integers(0, 99), st.data())
+def test_places_of_clients_that_leave_are_filled(s, m, seed, data):
+    "With `sample=s` no more than s deliver in a window, and the training goes on as long as anybody, here the last client, is there"
+    sample = data.draw(st.integers(1, m))
+    spans = st.lists(st.integers(0, 20), min_size=2, max_size=6, unique=True).map(sorted)
+    away = {i: [(a/5, b/5) for a,b in zip(o[::2], o[1::2])] for i,o in enumerate(data.draw(st.lists(spans, min_size=m-1, max_size=m-1)))}
+    watched = Watched(s)
+    watched.line = line = Timeline(watched, hardware(m, 80), sample=sample, away=away, seed=seed)
+    for _ in range(20): assert len(line.next_window().clients)<=sample
+
+def test_a_client_that_leaves_is_replaced():
+    for s in (FedAvg(), FedAsync(), FedBuff(1)):
+        i, = Timeline(s, [1.]*4, sample=1).working
+        w = Timeline(s, [1.]*4, sample=1, away={i: [(.5, inf)]}).next_window()
+        assert w.time==1.5 and len(w.clients)==1 and w.clients!=[i]
+
+@pytest.mark.parametrize('seed', range(12))
+def test_who_returns_takes_no_place_of_one_that_has_delivered(seed):
+    line = Timeline(FedAvg(), [1, .9, .8, .1], sample=2, away={3: [(0, .85)]}, seed=seed)
+    assert [len(line.next_window().clients) for _ in range(5)]==[2]*5
 
 def test_work_that_is_left_behind_is_lost():
     "Client 0 leaves with nine tenths of its work done, and starts anew"
@@ -186,6 +244,12 @@ def test_buffers_stay_between_old_and_delivered_values(clients, server_lr):
         ws = {i: w/total for i,w in ws.items()}
         new,want = (aggregate(x, {i: delta(y, x, o) for i,y in enumerate(ys)}, ws, buffers=o)[0]['w'] for o in (['w'], []))
         torch.testing.assert_close(new, want)
+
+def test_a_change_is_on_the_device_of_the_server():
+    "Also that of a buffer and of a counter"
+    x = dict(w=torch.ones(2, device='meta'), b=torch.ones(2, device='meta'), n=torch.ones((), dtype=torch.int64, device='meta'))
+    new = dict(w=torch.ones(2), b=torch.ones(2), n=torch.ones((), dtype=torch.int64))
+    assert {k: v.device.type for k,v in delta(new, x, ['b']).items()}==dict.fromkeys('wbn', 'meta')
 
 def test_changes_count_from_the_version_that_was_sent():
     "An idle client moves nothing, however old its version"
