@@ -13,14 +13,17 @@ from copy import deepcopy
 from fastai.callback.core import Callback
 from fastai.callback.progress import CSVLogger, ShowGraphCallback
 from fastai.callback.tracker import TrackerCallback
+from fastai.callback.training import ShortEpochCallback
 from fastai.data.core import DataLoaders
 from fastai.learner import Learner, Recorder
+from fastai.optimizer import OptimWrapper
 from fastai.torch_core import no_random
 from fastcore.basics import first, patch
 from fastprogress.fastprogress import progress_bar
 from math import inf
 from matplotlib.figure import Figure
 from numbers import Number
+from torch import nn
 from warnings import warn
 from .aggregation import Timeline, Window, aggregate, check_update, delta, find_strategy, weights_of
 from .clock import hardware
@@ -49,7 +52,8 @@ class StepsOf:
             if n==before: raise ValueError(f'A pass over the data gave no batch after {n} of {self.k} steps: '
                 'give a loader that can start again, such as one of a list rather than of a generator')
 
-WATCHERS = TrackerCallback,CSVLogger,ShowGraphCallback # They read what is recorded at the end of an epoch
+# They read what is recorded at the end of an epoch, or end it earlier
+WATCHERS = TrackerCallback,CSVLogger,ShowGraphCallback,ShortEpochCallback
 
 class KeepLosses(Callback):
     "Record the loss of each training batch in `losses`"
@@ -82,6 +86,8 @@ class Federated:
         self.learn,self.steps,self.lr,self.server_lr,self.seed = learn,steps,lr,server_lr,seed
         self.dls,self.strategy = learn.dls,find_strategy(strategy, **kwargs)
         check_server(learn)
+        # fastai would move it in the first training, away from the server's tensors
+        if device := getattr(learn.dls, 'device', None): learn.model.to(device)
         self.clients = share_out(learn, clients, alpha, seed) if isinstance(clients, Number) else _listed(clients)
         m = len(self.clients)
         self.taus = [float(o) for o in taus] if taus is not None else hardware(m, percent)
@@ -92,7 +98,7 @@ class Federated:
         self.timeline = Timeline(self.strategy, self.taus, sample, away, seed)
         self.weights = dict(enumerate(weights_of(self.strategy, self.p, self.taus, sample)))
         self.versions,self.pending,self.time,self.history = {0:self.x},None,0.,[]
-        self.counts,self.excluded,self.losses,self.failures = [0]*m,[],[],0
+        self.counts,self.excluded,self.losses,self.failures,self.had = [0]*m,[],[],0,[0.]*m
 
 # %% ../../nbs/distributed/06_federated.ipynb #0f7a31c9
 def _copy(sd): return {k:v.detach().clone() for k,v in sd.items()}
@@ -112,6 +118,11 @@ def check_server(
         f'{odd!r} in the state of the model is not a tensor, so changes of it have no sum: keep it out of `state_dict`')
     validation_of(learn)
     if not learn._grab_cbs(Recorder): raise ValueError('`learn` has no `Recorder`, so its validation gives nothing: add one')
+
+# %% ../../nbs/distributed/06_federated.ipynb #de48b389
+def _placed(sd, like):
+    "The tensors `sd` on the devices of those of `like`"
+    return {k: v.to(like[k].device) for k,v in sd.items()}
 
 # %% ../../nbs/distributed/06_federated.ipynb #01928d50
 def _listed(clients):
@@ -141,13 +152,33 @@ def check_client(self:Federated, i):
     o = self.clients[i]
     if isinstance(o, Learner):
         check_update(self.x, o.model.state_dict(), f'Client {i}')
-        if (a := rule_name(o.opt_func))!=(b := rule_name(self.learn.opt_func)): raise ValueError(
-            f"Client {i} trains with {a}, but the server's learner with {b}: give all the same rule, so that differences are comparable")
+        self.check_rule(i, o)
     learn,dl = (o, o.dls.train) if isinstance(o, Learner) else (self.learn, getattr(o, 'train', o))
     if not hasattr(dl, 'dataset'): raise ValueError(f"Client {i} is a {type(o).__name__}: give a `Learner`, `DataLoaders` or `DataLoader`")
-    if watchers := learn._grab_cbs(WATCHERS): warn(f'Clients validate nothing, so {watchers[0]} has no effect on client {i}')
+    if watchers := learn._grab_cbs(WATCHERS): warn(
+        f'Clients train for a fixed number of steps and validate nothing, so {watchers[0]} has no effect on client {i}')
     if not len(dl): raise ValueError(f"Client {i} has no batch to train on: remove it, or give it data (or drop_last=False)")
     return getattr(dl, 'n', None) or len(getattr(dl, 'sampler', dl)) # PyTorch's loader has no `n`, and its length counts batches
+
+def _trains_with(learn):
+    "The name of the optimizer of `learn`, its terms, and its hypers and options but the rate"
+    make,name = learn.opt_func,rule_name(learn.opt_func)
+    try: opt = make if isinstance(make, OptimWrapper) else make([[nn.Parameter(torch.zeros(2, 2))]], lr=1e-3)
+    except Exception: return name,(),{} # It may accept only weights of its own model
+    engine = getattr(opt, 'engine', None)
+    knobs = {**getattr(engine, 'options', {}), **opt.hypers[0], **({} if learn.wd is None else dict(wd=learn.wd))}
+    terms = [getattr(o, '__qualname__', repr(o)) for o in getattr(opt, 'rule', None) or getattr(opt, 'cbs', ())]
+    return name,terms,{k:v for k,v in knobs.items() if k!='lr'}
+
+@patch
+def check_rule(self:Federated, i, learn):
+    "Raise `ValueError` if client i trains with another rule than the server's learner; warn of other hypers"
+    (a,ta,ka),(b,tb,kb) = _trains_with(learn),_trains_with(self.learn)
+    if a==b and ta!=tb: a,b = (f'{o} ({", ".join(ts)})' for o,ts in ((a, ta), (b, tb)))
+    if a!=b: raise ValueError(
+        f"Client {i} trains with {a}, but the server's learner with {b}: give all the same rule, so that differences are comparable")
+    if k := first(k for k in ka if k in kb and repr(ka[k])!=repr(kb[k])): warn(
+        f"Client {i} trains with {k}={ka[k]}, but the server's learner with {k}={kb[k]}; give all the same, unless this is intended")
 
 # %% ../../nbs/distributed/06_federated.ipynb #848a27ab
 @patch
@@ -204,6 +235,7 @@ def take(self:Federated,
 ):
     "The server's step with the changes of one window"
     self.x,bad = aggregate(self.x, deltas, weights, self.server_lr, self.buffers)
+    for i in deltas.keys()-bad: self.had[i] += weights[i]
     for i in bad:
         self.excluded.append((w.number, i))
         lr = self.learn.lr if self.lr is None else self.lr # A number, or a `slice` for parameter groups
@@ -280,7 +312,8 @@ def time_now(self:Federated): return self.history[-1]['time'] if self.history el
 @patch
 def state_dict(self:Federated):
     "Everything that a training needs to continue"
-    return deepcopy({**{k:getattr(self, k) for k in ('x', 'versions', 'time', 'history', 'counts', 'excluded', 'losses', 'failures')},
+    kept = 'x versions time history counts excluded losses failures had'.split()
+    return deepcopy({**{k:getattr(self, k) for k in kept},
         'pending':self.pending and tuple(self.pending), 'timeline':self.timeline.state_dict()})
 
 @patch
@@ -290,6 +323,7 @@ def load_state_dict(self:Federated, sd):
     if len(sd['counts'])!=len(self.clients): raise ValueError(
         f"The saved state has {len(sd['counts'])} clients, but this simulation has {len(self.clients)}: give the same clients")
     sd = deepcopy(sd)
+    sd['x'],sd['versions'] = _placed(sd['x'], self.x),{n: _placed(o, self.x) for n,o in sd['versions'].items()}
     self.timeline.load_state_dict(sd.pop('timeline'))
     self.pending = (o := sd.pop('pending')) and Window(*o)
     vars(self).update(sd)
@@ -313,9 +347,8 @@ def plot(self:Federated):
 def fairness_report(self:Federated):
     "Examples, time, deliveries, and actual and intended weight of each client; a ratio over 1 is over-represented"
     p,left_out = [o/sum(self.p) for o in self.p],[sum(i==o for _,o in self.excluded) for i in range(len(self.p))]
-    e = [self.weights[i]*(n-left_out[i]) for i,n in enumerate(self.counts)]
-    got = [o/sum(e) if sum(e) else float('nan') for o in e]
+    total = sum(self.had) or float('nan')
     df = pd.DataFrame(dict(examples=self.sizes, time=self.taus, deliveries=self.counts,
-        weight=[self.weights[i] for i in range(len(p))], wanted=p, had=got))
+        weight=[self.weights[i] for i in range(len(p))], wanted=p, had=[o/total for o in self.had]))
     df['ratio'] = df.had/df.wanted
     return df.assign(left_out=left_out).rename_axis('client')

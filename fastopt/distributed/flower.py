@@ -6,12 +6,13 @@ Docs: https://fastopt.github.io/fastopt/distributed/flower.html.md"""
 
 # %% auto #0
 __all__ = ['KEPT_OF_FED', 'APP', 'Reply', 'FederatedServer', 'import_flower', 'FlowerMail', 'client_answer', 'flower_apps',
-           'write_app', 'free_ports', 'LocalFlower', 'local_flower']
+           'write_app', 'free_ports', 'LocalFlower', 'last_line', 'local_flower']
 
 # %% ../../nbs/distributed/10_flower.ipynb #712032b5
 import os, signal, subprocess, sys, time, torch
 from contextlib import contextmanager
 from fastcore.basics import first, patch
+from math import nan
 from pathlib import Path
 from typing import NamedTuple
 from .aggregation import Window, check_update, delta
@@ -41,6 +42,7 @@ class FederatedServer:
         self.fed,self.mail,self.path,self.deadline,self.poll,self.log = fed,mail,path and Path(path),deadline,poll,log
         self.number,self.schedule,self.faults,self.offset = 0,[],[],0.
         self.node_of,self.asked,self.working,self.ready,self.taus,self.refused = {},{},{},[],{},{}
+        self.failed,self.failures,self.still = set(),0,None # In this window; in a row; the time since which nobody works
         self.expected = {*range(len(fed.clients))}
         self.began = time.monotonic()
         if self.path and self.path.exists(): self.load()
@@ -57,19 +59,22 @@ class FederatedServer:
 def greet(self:FederatedServer):
     "Ask new nodes for their numbers, and drop those that have gone"
     present = set(self.mail.nodes())
-    for node in present - set(self.node_of.values()) - {n for n,_ in self.asked.values()} - set(self.refused):
+    self.refused = {n:o for n,o in self.refused.items() if o is None or o in present} # A displaced node may come back after the other
+    for node in sorted(present - {*self.node_of.values()} - {n for n,_ in self.asked.values()} - {*self.refused}):
         self.asked[self.mail.send(node, 'query', {}, {})] = (node, self.now())
     for id,(node,_) in list(self.asked.items()):
         if node not in present: del self.asked[id]
     for i,node in list(self.node_of.items()):
         if node not in present: self.lose(i, 'its node is gone')
     for id,o in list(self.working.items()):
-        if self.now()-o['at']>self.deadline: self.lose(o['client'], f'no answer in {self.deadline:g} s')
+        if self.now()-o['at']>self.deadline:
+            self.lose(o['client'])
+            self.fail(o['client'], f'no answer in {self.deadline:g} s')
 
 @patch
-def lose(self:FederatedServer, i, why):
+def lose(self:FederatedServer, i, why=None):
     "Stop waiting for client i"
-    self.fault(i, why)
+    if why: self.fault(i, why)
     self.node_of.pop(i, None)
     self.working = {id:o for id,o in self.working.items() if o['client']!=i}
 
@@ -78,10 +83,12 @@ def meet(self:FederatedServer, r):
     "Process a node's answer about its number"
     node,_ = self.asked.pop(r.id)
     i = r.values.get('client')
-    if r.error or not (isinstance(i, int) and 0<=i<len(self.fed.clients)):
-        self.refused[node] = True
-        return self.fault(i, f'node {node} cannot take part: {r.error or "its number is not that of a client"}')
-    if i in self.node_of: self.lose(i, 'another node has its number')
+    if r.error or not (type(i) is int and 0<=i<len(self.fed.clients)):
+        self.refused[node] = None
+        return self.fault(i if type(i) is int else None, f'node {node} cannot take part: {r.error or "its number is not that of a client"}')
+    if i in self.node_of:
+        self.refused[old := self.node_of[i]] = node # Otherwise the two would displace each other for ever
+        self.lose(i, f'node {node} has the same number as node {old} and takes its place: give each SuperNode its own partition-id')
     self.node_of[i] = node
     self.log(f'client {i} has connected')
 
@@ -93,7 +100,7 @@ def send_versions(self:FederatedServer, but=()):
     for i,node in self.node_of.items():
         if i in busy or i in but: continue
         id = self.mail.send(node, 'train', self.fed.x, dict(count=self.fed.counts[i], version=self.number))
-        self.working[id] = dict(client=i, version=self.number, at=self.now())
+        self.working[id],self.still = dict(client=i, version=self.number, at=self.now()),None
 
 # %% ../../nbs/distributed/10_flower.ipynb #2b06fc09
 @patch
@@ -104,38 +111,47 @@ def receive(self:FederatedServer):
         elif r.id in self.working:
             o = self.working.pop(r.id)
             i = o['client']
-            d,why = self.check(r, o)
-            if why: self.fault(i, why)
+            d,loss,why = self.check(r, o)
+            if why: self.fail(i, why)
             else:
-                self.taus[i] = self.now()-o['at']
-                self.ready.append((i, o['version'], d, float(r.values.get('loss', float('nan')))))
+                self.failures,self.taus[i] = 0,self.now()-o['at']
+                self.ready.append((i, o['version'], d, loss))
 
 @patch
 def check(self:FederatedServer, r, o):
-    "The change in reply `r` to task `o`, and what is wrong with it"
-    if r.error: return None,f'failed: {r.error}'
-    if not r.tensors: return None,'failed: its answer is empty'
+    "The change in reply `r` to task `o`, its loss, and what is wrong with it"
+    if r.error: return None,None,f'failed: {r.error}'
+    if not r.tensors: return None,None,'failed: its answer is empty'
     sent = self.fed.versions[o['version']]
-    try: finite = check_update(sent, r.tensors, f"Client {o['client']}")
-    except ValueError as e: return None,str(e)
-    if not finite: return None,'its change is not finite and was skipped'
-    return delta({k: v.to(sent[k]) for k,v in r.tensors.items()}, sent, self.fed.buffers),''
+    try:
+        if not check_update(sent, r.tensors, f"Client {o['client']}"): return None,None,'its change is not finite and was skipped'
+        return delta({k: v.to(sent[k]) for k,v in r.tensors.items()}, sent, self.fed.buffers),float(r.values.get('loss', nan)),''
+    except Exception as e: return None,None,f'its answer cannot be used: {e}'
+
+@patch
+def fail(self:FederatedServer, i, why):
+    "Leave client i out of this window because it has failed; raises `RuntimeError` after as many failures in a row as there are clients"
+    self.fault(i, why)
+    self.failed.add(i)
+    self.failures += 1
+    if self.failures>=len(self.fed.clients): raise RuntimeError(
+        f'Client {i}: {" ".join(why.split())}; no client has succeeded since {self.failures} attempts')
 
 # %% ../../nbs/distributed/10_flower.ipynb #d4ddfe6c
 @patch
 def window(self:FederatedServer):
     "Wait until the strategy ends a window, and return its deliveries"
     s,end,got = self.fed.strategy,self.now()+(self.fed.strategy.dt or 0),[]
+    self.failed.clear()
     while True:
         self.greet()
-        self.send_versions(but=[i for i,*_ in got])
+        self.send_versions(but={*(i for i,*_ in got), *self.failed})
         self.receive()
         while self.ready:
             got.append(self.ready.pop(0))
             if s.ends(len(got), self.busy()): return got
         if self.now()>=end if s.dt else s.ends(len(got), self.busy()): return got
-        if not got and not self.busy() and self.idle(): raise RuntimeError(
-            f'No client has been connected for {self.deadline:g} s: start the SuperNodes, and look at the faults')
+        self.check_progress(got)
         time.sleep(self.poll)
 
 # %% ../../nbs/distributed/10_flower.ipynb #ee76cd3f
@@ -154,11 +170,17 @@ def gather(self:FederatedServer):
         time.sleep(self.poll)
 
 @patch
-def idle(self:FederatedServer):
-    "Whether no client has been connected for longer than the deadline"
-    if self.mail.nodes(): self.empty = None
-    elif getattr(self, 'empty', None) is None: self.empty = self.now()
-    return self.empty is not None and self.now()-self.empty>self.deadline
+def check_progress(self:FederatedServer, got):
+    "If nobody works, let clients that have failed try again; raises `RuntimeError` if nobody has worked for longer than the deadline"
+    if self.busy() or (self.fed.strategy.dt and (got or self.failed)): # Only time ends a window of FedFix
+        self.still = None
+        return
+    self.failed.clear()
+    if self.still is None: self.still = self.now()
+    if self.now()-self.still<=self.deadline: return
+    last = f'; the last fault was "{" ".join(self.faults[-1]["fault"].split())}"' if self.faults else ''
+    raise RuntimeError((f'The strategy has waited for {self.deadline:g} s, but nobody will deliver any more: change its `ends`' if got else
+        f'No client has been connected for {self.deadline:g} s: start the SuperNodes, and look at the faults') + last)
 
 # %% ../../nbs/distributed/10_flower.ipynb #16fcbfaf
 @patch
@@ -193,7 +215,7 @@ def weigh(self:FederatedServer):
     return self.fed.weights
 
 # %% ../../nbs/distributed/10_flower.ipynb #82c88eb1
-KEPT_OF_FED = ('x', 'versions', 'time', 'history', 'counts', 'excluded', 'losses')
+KEPT_OF_FED = ('x', 'versions', 'time', 'history', 'counts', 'excluded', 'losses', 'had')
 
 @patch
 def save(self:FederatedServer):
@@ -206,7 +228,7 @@ def save(self:FederatedServer):
 @patch
 def load(self:FederatedServer):
     "Continue from the state in the file"
-    try: sd = torch.load(self.path, weights_only=True)
+    try: sd = torch.load(self.path, map_location=first(self.fed.x.values()).device, weights_only=True)
     except Exception as e: raise ValueError(f'{self.path} is not the state of a server, or is damaged: give another folder') from e
     check_update(self.fed.x, sd['fed']['x'], f'{self.path}')
     if len(sd['fed']['counts'])!=len(self.fed.clients): raise ValueError(
@@ -214,6 +236,7 @@ def load(self:FederatedServer):
     vars(self.fed).update(sd['fed'])
     self.number,self.schedule,self.faults,self.taus,self.offset = (sd[k] for k in ('number', 'schedule', 'faults', 'taus', 'time'))
     self.expected = {*sd['connected']} or self.expected
+    self.weigh()
     self.log(f'continuing after window {self.number}')
 
 # %% ../../nbs/distributed/10_flower.ipynb #0858054e
@@ -233,12 +256,15 @@ class FlowerMail:
         if tensors: content['model'] = self.flwr.ArrayRecord(tensors)
         return first(self.grid.push_messages([self.flwr.Message(content=content, dst_node_id=node, message_type=kind)]))
     def fetch(self, ids):
-        for m in self.grid.pull_messages(ids) if ids else []:
-            id = m.metadata.reply_to_message_id
-            if m.has_error(): yield Reply(id, None, {}, f'{m.error.reason or "no reason given"} (code {m.error.code})')
-            else:
-                c = dict(m.content.get('config', {}))
-                yield Reply(id, m.content['model'].to_torch_state_dict() if 'model' in m.content else {}, c, c.get('error', ''))
+        for m in self.grid.pull_messages(ids) if ids else []: yield self.read(m)
+    def read(self, m):
+        "The `Reply` in the message `m`; one that cannot be read is a failure of its client"
+        id = m.metadata.reply_to_message_id
+        if m.has_error(): return Reply(id, None, {}, f'{m.error.reason or "no reason given"} (code {m.error.code})')
+        try:
+            c = dict(m.content.get('config', {}))
+            return Reply(id, m.content['model'].to_torch_state_dict() if 'model' in m.content else {}, c, str(c.get('error', '')))
+        except Exception as e: return Reply(id, None, {}, f'its answer cannot be read: {type(e).__name__}: {e}')
 
 # %% ../../nbs/distributed/10_flower.ipynb #fbb28f3e
 def client_answer(
@@ -267,7 +293,7 @@ def flower_apps(
         state = Path(cfg['state'])
         try: FederatedServer(build(cfg), FlowerMail(grid), state, cfg.get('deadline', 60.)).run(cfg['windows'])
         except Exception as e:
-            state.with_suffix('.error').write_text(f'{type(e).__name__}: {e}', encoding='utf-8')
+            state.with_suffix('.error').write_text(f'{type(e).__name__}: {e}')
             raise
 
     def answer(msg, tensors, values):
@@ -317,11 +343,10 @@ def write_app(
     module,_,name = build.partition(':')
     import json
     folder.mkdir(parents=True, exist_ok=True)
-    settings = ''.join(f'{k} = {json.dumps(v)}\n' for k,v in config.items() if v is not None)
-    (folder/'pyproject.toml').write_text(APP + settings, encoding='utf-8')
+    (folder/'pyproject.toml').write_text(APP + ''.join(f'{k} = {json.dumps(v)}\n' for k,v in config.items() if v is not None))
     lines = [f'from {module} import {name}', 'from fastopt.distributed.flower import flower_apps', '', f'apps = flower_apps({name})',
         'server = apps[0]', 'client = apps[1]', '']
-    (folder/'fastopt_app.py').write_text('\n'.join(lines), encoding='utf-8')
+    (folder/'fastopt_app.py').write_text('\n'.join(lines))
     return folder
 
 def free_ports(n):
@@ -344,7 +369,7 @@ class LocalFlower:
             PATH=f'{self.bin}{os.pathsep}{os.environ.get("PATH", "")}', OMP_NUM_THREADS='1')
         (self.folder/'flwr').mkdir(exist_ok=True)
         (self.folder/'flwr'/'config.toml').write_text(
-            f'[superlink]\ndefault = "here"\n\n[superlink.here]\naddress = "127.0.0.1:{self.link}"\ninsecure = true\n', encoding='utf-8')
+            f'[superlink]\ndefault = "here"\n\n[superlink.here]\naddress = "127.0.0.1:{self.link}"\ninsecure = true\n')
 
     def start(self, name, *args):
         "Start a program of Flower, with its output in a file of the folder"
@@ -384,9 +409,9 @@ def submit(self:LocalFlower, app):
     "Let the SuperLink run the app in the folder `app`"
     until = time.monotonic()+120
     while True: # It may not listen yet
-        res = subprocess.run([str(self.bin/'flwr'), 'run', str(Path(app).absolute()), 'here'], env=self.env, cwd=self.folder,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding='utf-8', errors='replace')
-        with open(self.folder/'submit.log', 'a', encoding='utf-8') as f: f.write(res.stdout)
+        res = subprocess.run([str(self.bin/'flwr'), 'run', str(Path(app).absolute()), 'here'], env=self.env, cwd=self.folder, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        with open(self.folder/'submit.log', 'a') as f: f.write(res.stdout)
         if res.returncode==0 and 'Successfully' in res.stdout: return
         if time.monotonic()>until: raise RuntimeError(f'Flower did not accept the app: {_plain(res.stdout)[-600:]}')
         time.sleep(1)
@@ -400,11 +425,25 @@ def wait(self:LocalFlower, state, windows, seconds=600):
     "Wait until the server has finished `windows` windows, and return its state"
     until = time.monotonic()+seconds
     while time.monotonic()<until:
-        if (end := state.with_suffix('.error')).exists(): raise RuntimeError(
-            f"The server has stopped: {end.read_text(encoding='utf-8')}")
-        if state.exists() and (sd := torch.load(state, weights_only=True))['number']>=windows: return sd
+        if (end := state.with_suffix('.error')).exists(): raise RuntimeError(f'The server has stopped: {end.read_text()}')
+        if state.exists() and (sd := torch.load(state, map_location='cpu', weights_only=True))['number']>=windows: return sd
+        self.check_alive()
         time.sleep(0.2)
     raise TimeoutError(f'{windows} windows were not finished in {seconds:g} s: look at the logs in {self.folder}')
+
+# %% ../../nbs/distributed/10_flower.ipynb #b52f6d18
+@patch
+def check_alive(self:LocalFlower):
+    "Raise `RuntimeError` if the SuperLink or all SuperNodes have ended by themselves"
+    ended,nodes = [k for k,p in self.procs.items() if p.poll() is not None],{*self.procs}-{'superlink'}
+    if 'superlink' in ended or (nodes and nodes<={*ended}): raise RuntimeError(
+        f'{ended[0]} has ended with "{_plain(last_line(self.folder/f"{ended[0]}.log"))}": look at the logs in {self.folder}')
+
+def last_line(
+    path:Path # A log
+):
+    "The last line of the file that is not empty"
+    return first(reversed(path.read_text(errors='replace').split('\n')), bool) or ''
 
 # %% ../../nbs/distributed/10_flower.ipynb #e59516ef
 @contextmanager

@@ -1,15 +1,16 @@
 "Clients and their failures, a server that is resumed or restarted, and a real training that the simulation replays"
-import pytest, torch
+import pytest, torch, warnings
 from contextlib import nullcontext
 from fastai.callback.core import Callback
 from fastai.callback.data import WeightedDL
 from fastai.callback.progress import CSVLogger, ShowGraphCallback
 from fastai.callback.tracker import EarlyStoppingCallback, SaveModelCallback
-from fastai.callback.training import GradientAccumulation
+from fastai.callback.training import GradientAccumulation, ShortEpochCallback
 from fastai.data.core import DataLoaders
 from fastai.learner import Learner
 from fastai.losses import CrossEntropyLossFlat
 from fastai.metrics import accuracy
+from fastai.optimizer import OptimWrapper
 from fastai.text.data import SortedDL
 from fastopt.distributed.aggregation import FedAvg, FedFix
 from fastopt.distributed.data import split_dirichlet, tensor_dls
@@ -17,6 +18,7 @@ from fastopt.distributed.federated import Federated, StepsOf, share_out
 from fastopt.distributed.flower import FederatedServer, Reply, client_answer
 from fastopt.distributed.monna import MoNNA, all_targets
 from fastopt.optim.adam import adamw
+from fastopt.optim.aggmo import aggmo
 from fastopt.optim.sgd import momentum
 from functools import partial
 from math import inf, nan
@@ -155,13 +157,13 @@ def test_a_loader_that_sorts_is_shared_out_by_its_classes():
     want = split_dirichlet(y, 3, .1, seed=1)
     assert [o.train.dataset.at for o in parts]==[o.tolist() for o in want]
 
-@pytest.mark.parametrize('cb', [EarlyStoppingCallback, SaveModelCallback, CSVLogger])
+@pytest.mark.parametrize('cb', [EarlyStoppingCallback, SaveModelCallback, CSVLogger, ShortEpochCallback])
 def test_callbacks_that_watch_the_validation_have_no_effect_on_clients(cb, tmp_path):
     make = lambda **kwargs: Federated(learner(path=tmp_path), [learner(path=tmp_path, **kwargs) for _ in range(2)], steps=2, lr=.1)
     with pytest.warns(UserWarning, match=f'{cb.__name__.removesuffix("Callback")}.* has no effect on client 1'): f = make(cbs=cb())
     assert torch.equal(flat(f.fit(2)), flat(make().fit(2))) and not [*tmp_path.iterdir()]
 
-@pytest.mark.parametrize('cb', [EarlyStoppingCallback, SaveModelCallback, CSVLogger, ShowGraphCallback])
+@pytest.mark.parametrize('cb', [EarlyStoppingCallback, SaveModelCallback, CSVLogger, ShowGraphCallback, ShortEpochCallback])
 def test_callbacks_that_watch_the_validation_do_not_end_that_of_the_server(cb, tmp_path):
     learn = learner(path=tmp_path, cbs=cb())
     with pytest.warns(UserWarning, match='has no effect on client 0'): f = Federated(learn, 2, steps=2, lr=.1)
@@ -211,6 +213,39 @@ def test_an_interrupted_window_is_repeated(strategy, kwargs, when):
     with pytest.raises(KeyboardInterrupt): f.fit(4, every=4)
     assert all(torch.equal(v, f.x[k]) for k,v in f.learn.model.state_dict().items())
     assert torch.equal(flat(f.fit(4)), flat(want)) and f.losses==want.losses and f.counts==want.counts
+
+def test_a_model_is_where_its_data_are():
+    "Otherwise the first training would move it away from the server's tensors"
+    learn = learner()
+    learn.dls = tensor_dls(X[:9], Y[:9], X[9:18], Y[9:18], bs=9)
+    learn.dls.device = torch.device('meta')
+    f = Federated(learn, [DataLoader(TensorDataset(X, Y), 8)])
+    assert {v.device.type for o in (f.x, f.versions[0], learn.model.state_dict()) for v in o.values()}=={'meta'}
+
+def wrapped(**kwargs): return partial(OptimWrapper, opt=partial(torch.optim.SGD, **kwargs))
+
+def picky(params, lr):
+    if len(params[0])!=4: raise ValueError('not my model')
+    return momentum(params, lr=lr)
+
+@pytest.mark.parametrize('a,b,says', [
+    (aggmo, partial(aggmo, betas=[0., .9]), r'Client 0 trains with aggmo \(.*velocities2.*with aggmo \(.*velocities3'),
+    (wrapped(), momentum, 'Client 0 trains with momentum, but'), (momentum, wrapped(), 'Client 0 trains with OptimWrapper of SGD, but')])
+def test_clients_with_another_rule_are_refused(a, b, says):
+    with pytest.raises(ValueError, match=says): Federated(learner(a), [learner(b)])
+
+@pytest.mark.parametrize('a,b,says', [(learner(), learner(partial(momentum, mom=.5)), 'with mom=0.5, but the server.* with mom=0.9;'),
+    (learner(), learner(wd=.25), 'Client 0 trains with wd=0.25, but'),
+    (learner(wrapped(momentum=.9)), learner(wrapped()), 'with mom=0, but')])
+def test_clients_with_other_hypers_are_named(a, b, says):
+    with pytest.warns(UserWarning, match=says): Federated(a, [b])
+
+@pytest.mark.parametrize('a,b', [(momentum, partial(momentum, lr=.3)), (aggmo, partial(aggmo, betas=[0., .9, .99])), (picky, picky),
+    (wrapped(momentum=.9), wrapped(momentum=.9, lr=.2))])
+def test_rates_of_clients_may_differ(a, b):
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')
+        Federated(learner(a), [learner(b)])
 
 def test_shares_of_importance():
     f = fed(n=3, p='size')
@@ -273,9 +308,10 @@ def test_steps_of(n, k): assert [*StepsOf(range(n), k)]==[i%n for i in range(k)]
 # ---- the server of a real training, with a mail in this process
 
 class Mail:
-    "Clients in this process: each answers after `delay[i]` calls of `fetch`; some fail"
-    def __init__(self, make, n, delay=(1, 2, 5), fails=()):
+    "Clients in this process: each answers after `delay[i]` calls of `fetch`; some fail once, others always"
+    def __init__(self, make, n, delay=(1, 2, 5), fails=(), always=()):
         self.feds,self.delay,self.fails,self.gone,self.due,self.count = [make() for _ in range(n)],delay,dict(fails),set(),{},0
+        self.always = dict(always)
     def nodes(self): return [100+i for i in range(len(self.feds)) if i not in self.gone]
     def send(self, node, kind, tensors, config):
         self.count += 1
@@ -283,7 +319,7 @@ class Mail:
         if kind=='query': r = ({}, dict(client=i))
         else:
             r = client_answer(self.feds[i], i, {k: v.clone() for k,v in tensors.items()}, config['count'])
-            if f := self.fails.pop(i, None): r = f(r)
+            if f := self.fails.pop(i, self.always.get(i)): r = f(r)
         self.due[str(self.count)] = [self.delay[i], i, *r]
         return str(self.count)
     def fetch(self, ids):
@@ -294,9 +330,9 @@ class Mail:
                 _,_,tensors,values = self.due.pop(id)
                 yield Reply(id, tensors, values, values.get('error', ''))
 
-def server(strategy, path=None, delay=(1, 2, 5), fails=(), **kwargs):
+def server(strategy, path=None, delay=(1, 2, 5), fails=(), always=(), mail=Mail, deadline=20, **kwargs):
     make = lambda: fed(strategy, n=3, **kwargs)
-    return FederatedServer(make(), Mail(make, 3, delay, fails), path, deadline=20, poll=0.001, log=lambda o: None)
+    return FederatedServer(make(), mail(make, 3, delay, fails, always), path, deadline, poll=0.001, log=lambda o: None)
 
 @pytest.mark.parametrize('kw', [dict(sample=2), dict(away={0: [(1., 2.)]})], ids=str)
 def test_what_only_simulated_clients_do_is_refused(kw):
@@ -317,13 +353,104 @@ def raises(r): return {},dict(error='ZeroDivisionError: no luck')
 def empty(r): return {},{}
 def nan(r): return {k: v*float('nan') for k,v in r[0].items()},r[1]
 def reshaped(r): return {k: v[None] for k,v in r[0].items()},r[1]
+def worded(r): return r[0],dict(loss='low')
+def listed(r): return r[0],dict(loss=[1., 2.])
+def text(r): return 'weights',{}
+def texts(r): return {k: 'weights' for k in r[0]},{}
 
 @pytest.mark.parametrize('fail,says', [(raises, 'failed: ZeroDivisionError: no luck'), (empty, 'its answer is empty'),
-    (nan, 'not finite and was skipped'), (reshaped, 'of shape (1, 8, 6)')])
+    (nan, 'not finite and was skipped'), (reshaped, 'of shape (1, 8, 6)'), *((o, 'cannot be used') for o in (worded, listed, text, texts))])
 def test_what_a_client_does_wrong_is_named_and_does_no_harm(fail, says):
     s = server('fedavg', fails={1: fail}).run(3)
     assert len(s.faults)==1 and s.faults[0]['client']==1 and says in s.faults[0]['fault']
     assert (flat(s.fed)-flat(fed(n=3).replay(s.schedule))).abs().max()<1e-9 and flat(s.fed).isfinite().all()
+
+@pytest.mark.parametrize('strategy,kwargs', STRATEGIES, ids=[o for o,_ in STRATEGIES])
+@pytest.mark.parametrize('fail,says', [(raises, 'failed: ZeroDivisionError: no luck'), (nan, 'not finite'), (worded, 'cannot be used')])
+def test_when_every_real_client_fails_the_training_ends(strategy, kwargs, fail, says):
+    "As in the simulation, after as many failures in a row as there are clients, and with the last of them"
+    s = server(strategy, always=dict.fromkeys(range(3), fail), **kwargs)
+    with pytest.raises(RuntimeError, match=f'^Client [0-2]: .*{says}.*; no client has succeeded since 3 attempts$'): s.run(50)
+    assert len(s.faults)==3 and not sum(s.fed.counts)
+
+def test_a_real_client_that_always_fails_is_left_out_of_each_window():
+    s = server('fedavg', always={1: raises}).run(4)
+    assert [sorted(o['clients']) for o in s.schedule]==[[0, 2]]*4 and [o['window'] for o in s.faults]==[1, 2, 3, 4]
+    sim = with_failing(lambda n: True)
+    with pytest.warns(UserWarning): sim.fit(4)
+    assert [w for w,_ in sim.excluded]==[1, 2, 3, 4]
+
+def test_the_only_client_tries_again():
+    "The others are away; after one failure it succeeds"
+    s = server('fedavg', fails={0: raises}, deadline=.05)
+    s.mail.gone = {1, 2}
+    assert [o['clients'] for o in s.run(2).schedule]==[[0], [0]] and len(s.faults)==1
+    s.mail.always[0] = raises
+    with pytest.raises(RuntimeError, match='since 3 attempts'): s.run(3)
+
+@pytest.mark.parametrize('strategy,kwargs', STRATEGIES, ids=[o for o,_ in STRATEGIES])
+def test_clients_that_never_answer_are_failures(strategy, kwargs):
+    s = server(strategy, deadline=.05, **kwargs)
+    s.gather()
+    s.mail.delay = [10**9]*3
+    with pytest.raises(RuntimeError, match='no answer in 0.05 s; no client has succeeded since 3 attempts'): s.run(10**6)
+
+@pytest.mark.parametrize('strategy,kwargs', STRATEGIES, ids=[o for o,_ in STRATEGIES])
+def test_without_clients_the_training_ends(strategy, kwargs):
+    s = server(strategy, deadline=.05, **kwargs)
+    s.mail.gone = {0, 1, 2}
+    with pytest.raises(RuntimeError, match='No client has been connected for 0.05 s: start the SuperNodes, and look at the faults$'):
+        s.run(10**6)
+
+class Strangers(Mail):
+    "Clients whose numbers are none"
+    number = 7
+    def send(self, node, kind, tensors, config):
+        id = super().send(node, kind, tensors, config)
+        self.due[id][3] = dict(client=self.number)
+        return id
+
+@pytest.mark.parametrize('number', [7, -1, True, '0', [0], None])
+def test_nodes_without_a_number_are_no_clients(number, monkeypatch):
+    monkeypatch.setattr(Strangers, 'number', number)
+    s = server('fedavg', mail=Strangers, deadline=.05)
+    says = 'the last fault was "node 10[0-2] cannot take part: its number is not that of a client"$'
+    with pytest.raises(RuntimeError, match=says): s.run(1)
+    assert len(s.faults)==3
+
+class Patient:
+    "A strategy that never ends a window"
+    dt = None
+    def ends(self, delivered, working): return False
+    def weights(self, p, taus): return p
+
+def test_a_strategy_that_never_ends_is_told():
+    with pytest.raises(RuntimeError, match='has waited for 0.05 s, but nobody will deliver any more'):
+        server(Patient(), deadline=.05).run(1)
+
+class Twins(Mail):
+    "Node 103 has the number of node 100"
+    def nodes(self): return [*super().nodes(), *([] if 3 in self.gone else [103])]
+    def send(self, node, *args): return super().send(100 if node==103 else node, *args)
+
+def test_nodes_with_the_same_number_do_not_displace_each_other_for_ever():
+    s = server('fedavg', mail=Twins).run(3)
+    assert [o['fault'] for o in s.faults]==['node 103 has the same number as node 100 and takes its place: '
+        'give each SuperNode its own partition-id'] and s.node_of[0]==103
+    assert [sorted(o['clients']) for o in s.schedule]==[[0, 1, 2]]*3
+    s.mail.gone.add(3)
+    s.run(5)
+    assert s.node_of[0]==100 and sorted(s.schedule[-1]['clients'])==[0, 1, 2] and len(s.faults)==2
+
+@pytest.mark.parametrize('strategy,kwargs', STRATEGIES, ids=[o for o,_ in STRATEGIES])
+def test_the_report_of_a_real_training_sums_the_weights_of_its_schedule(strategy, kwargs, tmp_path):
+    "Also after the state has been loaded, with the times and weights that were measured; a replay has used the same"
+    s = server(strategy, tmp_path/'state.pt', **kwargs).run(6)
+    had = [sum(w for o in s.schedule for j,w in zip(o['clients'], o['weights']) if i==j) for i in range(3)]
+    a,b,c = (o.fairness_report() for o in (s.fed, server(strategy, tmp_path/'state.pt', **kwargs).fed,
+        fed(strategy, n=3, **kwargs).replay(s.schedule)))
+    assert a.equals(b) and a.time.tolist()==[s.taus.get(i, sum(s.taus.values())/len(s.taus)) for i in range(3)]
+    for o in (a, c): assert o.had.tolist()==pytest.approx([h/sum(had) for h in had])
 
 def test_a_client_that_is_gone_is_not_waited_for_and_may_come_back():
     s = server('fedavg').run(2)

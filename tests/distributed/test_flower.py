@@ -2,7 +2,7 @@
 simulation replays it"""
 import json, os, pytest, subprocess, sys, torch
 from fastopt.distributed import flower as F
-from fastopt.distributed.flower import FederatedServer, LocalFlower, flower_apps, local_flower, write_app
+from fastopt.distributed.flower import FederatedServer, FlowerMail, LocalFlower, flower_apps, local_flower, write_app
 from flower_case import federated
 from pathlib import Path
 from types import SimpleNamespace
@@ -29,6 +29,33 @@ def test_what_flower_refuses_is_one_line(tmp_path, monkeypatch):
     monkeypatch.setattr(F.time, 'monotonic', iter(range(0, 10_000, 100)).__next__)
     monkeypatch.setattr(F.time, 'sleep', lambda seconds: None)
     with pytest.raises(RuntimeError, match='^Flower did not accept the app: Error No such app.$'): LocalFlower(1, tmp_path).submit(tmp_path)
+
+def ended(code): return SimpleNamespace(poll=lambda: code)
+
+@pytest.mark.parametrize('codes,says', [(dict(superlink=1), 'superlink has ended with "the port is taken": look at the logs'),
+    ({'superlink': None, 'supernode-0': 1, 'supernode-1': 1}, 'supernode-0 has ended with'),
+    ({'superlink': None, 'supernode-0': 1, 'supernode-1': None}, '1 windows were not finished in 0.3 s')])
+def test_programs_that_end_are_not_waited_for(codes, says, tmp_path):
+    o = LocalFlower(2, tmp_path)
+    for k,code in codes.items():
+        (tmp_path/f'{k}.log').write_text('it starts\n\u2502 the port is taken \u2502\n\n')
+        o.procs[k] = ended(code)
+    with pytest.raises((RuntimeError, TimeoutError), match=says): o.wait(tmp_path/'state.pt', 1, .3)
+
+# ---- answers that cannot be read
+
+class Torn:
+    def to_torch_state_dict(self): raise ValueError('the array has no bytes')
+
+def message(content): return SimpleNamespace(metadata=SimpleNamespace(reply_to_message_id='7'), has_error=lambda: False, content=content)
+
+def test_an_answer_that_cannot_be_read_is_a_failure_of_its_client():
+    mail = object.__new__(FlowerMail)
+    bad = [message(o) for o in (dict(model=Torn()), dict(config=5), None)]
+    mail.grid = SimpleNamespace(pull_messages=lambda ids: [*bad, message(dict(config=dict(loss=1.)))])
+    *said,good = mail.fetch(['7'])
+    assert all(o.id=='7' and o.tensors is None and 'its answer cannot be read: ' in o.error for o in said) and len(said)==3
+    assert good==('7', {}, dict(loss=1.), '')
 
 # Windows before and after the server is started again; those of FedFix last 45 seconds, and a delivery may take longer
 SCHEMES = dict(fedasync=(3, 5), fedavg=(2, 3), fedbuff=(2, 4), fedfix=(4, 7))
