@@ -9,7 +9,7 @@ __all__ = ['STYLES', 'read_table', 'fill_table', 'table_frame', 'show_table', 'p
 
 # %% ../../nbs/distributed/12_tables.ipynb #900159c3
 import json, pandas as pd, torch
-from fastcore.basics import groupby
+from fastcore.basics import first, groupby
 from matplotlib.figure import Figure
 from itertools import product
 from pathlib import Path
@@ -19,7 +19,7 @@ from .attacks import ATTACKS
 from .mixing import MIXINGS
 from ..files import atomic_write
 from ..names import InputError, markdown_table
-from ..training.records import device_name, package_versions
+from ..training.records import device_name, exclusive_lock, package_versions
 
 # %% ../../nbs/distributed/12_tables.ipynb #c705452c
 def read_table(
@@ -30,7 +30,7 @@ def read_table(
     path = Path(path)
     if not path.exists(): return dict(settings=settings, device=device_name(), versions=package_versions(), cells={})
     try:
-        table = json.loads(path.read_text(encoding='utf-8'))
+        table = json.loads(path.read_text())
         said,_ = table['settings'],table['cells']
     except (OSError, ValueError, KeyError, TypeError) as e: raise InputError(f'--table {path} is not a table: give another file') from e
     for k in settings:
@@ -49,26 +49,38 @@ def fill_table(
     log=print # Function that is called with a line for each training
 ):
     "Do the trainings that the table in `path` lacks, and return the table"
-    table = read_table(path, settings)
-    for seed,m,a in product(seeds, rows, columns):
-        if (k := f'{m} {a or "none"} {seed}') in table['cells']: continue
-        try: res = train(m, a, seed)
-        except (ValueError, RuntimeError) as e: res = dict(error=str(e).partition('\n')[0])
-        table['cells'][k] = res
-        with atomic_write(Path(path)) as p: Path(p).write_text(json.dumps(table, indent=1), encoding='utf-8')
-        log(f'{k}: {res.get("error") or format(res["accuracy"], ".1%")}')
+    if odd := first(o for o in columns if ' ' in str(o)): raise ValueError(f'The name of the column {odd!r} has a space: choose another')
+    path,end = Path(path),None
+    with exclusive_lock(path.with_name(f'{path.name}.lock'), wait=False) as ours:
+        if not ours: raise InputError(f'--table {path} is being filled by another process: wait until it ends, or give another file')
+        table = read_table(path, settings)
+        for seed,m,a in product(seeds, rows, columns):
+            if (k := f'{m} {a or "none"} {seed}') in table['cells']: continue
+            try: res = train(m, a, seed)
+            except (ValueError, RuntimeError, MemoryError) as e:
+                res = dict(error=str(e).partition('\n')[0])
+                if not isinstance(e, ValueError) and 'diverged' not in str(e): # It may succeed on another day
+                    end = res['error']
+                    log(f'{k}: {end}; this is not stored, and the next call repeats the training')
+                    continue
+            table['cells'][k] = res
+            with atomic_write(path) as p: p.write_text(json.dumps(table, indent=1))
+            log(f'{k}: {res.get("error") or format(res["accuracy"], ".1%")}')
+    if end and not table['cells']: raise InputError(f'No training of the table has succeeded, the last with "{end}"')
     return table
 
 # %% ../../nbs/distributed/12_tables.ipynb #b7dfaf72
 def _by_pair(table):
     "Lists of results, one for each seed, by (row, column)"
-    cells = {tuple(k.split()): o for k,o in table['cells'].items()}
+    cells = {tuple(k.rsplit(' ', 2)): o for k,o in table['cells'].items()}
     return groupby(cells, lambda k: k[:2], lambda k: cells[k])
 
-def _percent(xs):
+def _percent(xs, n):
+    "The mean of the accuracies `xs`, the lowest and the highest, and how many of `n` trainings they come from, if not from all"
     if not xs: return '-'
     mean,*ends = (f'{100*o:.1f}' for o in (sum(xs)/len(xs), min(xs), max(xs)))
-    return mean if len(xs)==1 else f"{mean} ({'–'.join(ends)})"
+    notes = [*(['–'.join(ends)] if len(xs)>1 else []), *([f'{len(xs)} of {n}'] if len(xs)<n else [])]
+    return f"{mean} ({'; '.join(notes)})" if notes else mean
 
 # %% ../../nbs/distributed/12_tables.ipynb #c0a95e31
 def table_frame(
@@ -79,7 +91,7 @@ def table_frame(
     "The accuracies of `table` in percent, as texts: a row for each rule or strategy"
     pairs = _by_pair(table)
     rows,cols = ({k[i]: 0 for k in pairs} for i in (0, 1))
-    def cell(pair): return _percent([o[what] for o in pairs[pair] if what in o]) if pair in pairs else ''
+    def cell(pair): return _percent([o[what] for o in pairs[pair] if what in o], len(pairs[pair])) if pair in pairs else ''
     return pd.DataFrame([[m, *(cell((m, a)) for a in cols)] for m in rows], columns=[corner, *cols]).set_index(corner)
 
 def show_table(table, what='accuracy', corner='rule'):
@@ -89,12 +101,14 @@ def show_table(table, what='accuracy', corner='rule'):
 
 # %% ../../nbs/distributed/12_tables.ipynb #e5a9174d
 def _curve(ax, name, runs, style):
-    "Draw the mean accuracy of the trainings `runs`"
+    "Draw the mean accuracy of the trainings `runs`, and how many there are if some have failed"
+    n = len(runs)
     if not (runs := [o['history'] for o in runs if len(o.get('history', []))>1]): return
     x = 'step' if 'step' in runs[0][0] else 'time'
     at,lines = [o[x] for o in runs[0]],list(zip(*[[o['accuracy'] for o in r] for r in runs]))
     p, = ax.plot(at, [sum(o)/len(o) for o in lines], label=name, **style)
     if len(runs)>1: ax.fill_between(at, *([f(o) for o in lines] for f in (min, max)), color=p.get_color(), alpha=0.15, lw=0)
+    if len(runs)<n: ax.annotate(f'{len(runs)} of {n}', (at[-1], p.get_ydata()[-1]), ha='right', va='top', fontsize=9, color=p.get_color())
     ax.set_xlabel(x)
 
 STYLES = '-','--','-.',':'

@@ -1,9 +1,12 @@
 "A table of rules and attacks continues where it was interrupted, refuses other settings, and steps of several numbers of workers are timed"
 import json, pytest
 from fastcore.script import CliError
+from fastopt.names import InputError
 from fastopt.distributed.commands import collaborate_command, federate_command, parse_strategy
 from fastopt.distributed.federated import Federated
 from fastopt.distributed.monna import MoNNA
+from fastopt.distributed.tables import fill_table, plot_table, show_table
+from fastopt.training.records import exclusive_lock
 
 SMALL = dict(n=5, f=1, steps=2, limit=200, bs=5, alpha=100.)
 
@@ -45,7 +48,7 @@ def test_more_seeds_are_added_to_a_table_and_drawn(tmp_path, capsys):
     with pytest.raises(CliError, match='describe a table: add --table'): collaborate_command(**SMALL, seeds=2)
     with pytest.raises(CliError, match="has no 'nna2'"): collaborate_command(**{**one, 'mixings': 'nna2'})
 
-FED = dict(clients=4, time=3., steps=2, bs=8, limit=400, strategies='fedavg, fedbuff:2,fedfix:.5@.02', percents='0,80')
+FED = dict(clients=4, time=3., steps=2, bs=8, limit=400, strategies='fedavg, fedbuff:2,fedfix: .5 @.02', percents='0,80')
 
 def test_strategies_are_compared_and_continued(tmp_path, monkeypatch, capsys):
     fit,count = Federated.fit,[]
@@ -91,6 +94,52 @@ def test_a_table_of_strategies_refuses(tmp_path, kw, says, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(CliError, match=says): federate_command(**{**FED, 'table': 'f.json', **kw})
     assert not (tmp_path/'f.json').exists()
+
+# ---- trainings that fail
+
+def filled(path, train, log=None, **kwargs):
+    kw = dict(rows=['nna', 'mean'], columns=['foe', None], seeds=(0, 1, 2)) | kwargs
+    return fill_table(train, path, {}, log=(log if log is not None else []).append, **kw)
+
+def result(acc): return dict(accuracy=acc, worst=acc, history=[dict(step=1, accuracy=acc), dict(step=2, accuracy=acc)])
+
+def test_a_cell_says_how_many_seeds_have_a_result(tmp_path):
+    def train(rule, attack, seed):
+        if attack and (rule=='mean' or seed==1) or (rule=='mean' and seed): raise ValueError('Worker 0: its training has diverged')
+        return result(.5+seed/10)
+    table = filled(tmp_path/'t.json', train)
+    rows = show_table(table).splitlines()[2:]
+    assert rows==['| nna | 60.0 (50.0–70.0; 2 of 3) | 60.0 (50.0–70.0) |', '| mean | - | 50.0 (1 of 3) |']
+    said = [sorted(o.get_text() for o in ax.texts) for ax in plot_table(table).axes[:2]]
+    assert said==[['2 of 3'], ['1 of 3']]
+
+@pytest.mark.parametrize('error', [RuntimeError('CUDA out of memory'), MemoryError('no memory')])
+def test_what_may_succeed_on_another_day_is_not_stored(tmp_path, error):
+    "Divergence, and a pair that is impossible, are results"
+    ends = {('nna', 'foe'): error, ('nna', None): ValueError('needs more workers'), ('mean', 'foe'): RuntimeError('diverged')}
+    done,log = [],[]
+    def train(rule, attack, seed):
+        done.append((rule, attack))
+        if e := ends.pop((rule, attack), None): raise e
+        return result(.5)
+    a = filled(tmp_path/'t.json', train, log, seeds=[0])
+    assert [*a['cells']]==['nna none 0', 'mean foe 0', 'mean none 0'] and 'the next call repeats' in log[0] and len(log)==4
+    assert filled(tmp_path/'t.json', train, seeds=[0])['cells']=={**a['cells'], 'nna foe 0': result(.5)} and done[4:]==[('nna', 'foe')]
+
+def test_a_table_of_failures_is_an_error(tmp_path):
+    def train(*args): raise RuntimeError('no luck\nat all')
+    with pytest.raises(InputError, match='No training of the table has succeeded, the last with "no luck"$'):
+        filled(tmp_path/'t.json', train)
+    assert not [*tmp_path.iterdir()]
+
+def test_one_process_fills_a_table(tmp_path):
+    with exclusive_lock(tmp_path/'t.json.lock'), pytest.raises(InputError, match='is being filled by another process'):
+        filled(tmp_path/'t.json', None)
+
+def test_names_of_rows_may_have_spaces(tmp_path):
+    table = filled(tmp_path/'t.json', lambda *args: result(.5), rows=['my rule'], columns=['a'], seeds=[0])
+    assert '| my rule | 50.0 |' in show_table(table)
+    with pytest.raises(ValueError, match="column 'a b' has a space"): filled(tmp_path/'t.json', None, columns=['a b'])
 
 def test_a_strategy_with_a_number():
     assert parse_strategy('fedavg@.1')==dict(strategy='fedavg', lr=.1) and parse_strategy('fedbuff:5')==dict(strategy='fedbuff', c=5)
