@@ -248,7 +248,7 @@ def federate(
     data:listed(IMAGES_BY_NAME, 'The list of data sets')='digits', # Images
     data_path:DIR=None, # Folder of the images; the digits need none
     opt:listed(OPTS, 'The list of optimizers')='momentum', # Optimizer of the clients
-    lr:float=.05, # Learning rate of the clients
+    lr:float=.05, # Learning rate of the clients; the default is for momentum
     time:float=10., # Units of time to train; the slowest client needs one unit for its steps
     every:float=1., # Units of time between two validations
     steps:int=10, # Local steps of a client
@@ -278,8 +278,8 @@ def collaborate(
     f:int=None, # Number of faulty workers to withstand
     data:listed(IMAGES_BY_NAME, 'The list of data sets')='digits', # Images
     data_path:DIR=None, # Folder of the images; the digits need none
-    opt:listed(OPTS, 'The list of optimizers')=None, # Optimizer of the workers; by default Polyak's momentum
-    lr:float=None, # Learning rate; by default the schedule of the setting
+    opt:listed(OPTS, 'The list of optimizers')=None, # Optimizer of the workers, which needs `lr`; by default Polyak's momentum
+    lr:float=None, # Learning rate, required with `opt`; by default the schedule of the setting
     mom:float=None, # Polyak's momentum; 0 is plain gradient descent
     steps:int=None, # Steps of each worker
     bs:int=None, # Images per batch
@@ -363,7 +363,7 @@ BY_TYPE = {int:'N', float:'X', bool_arg:'true|false'}
 EXAMPLES = dict(train='--data FOLDER --valid-pct 0.2 --opt ranger', bench='--tasks digits --opts lion --tiny',
     bench_step='--only adamw --quick', check='torch.optim:Adagrad', run='base-2020 --opt diffgrad --runs 5',
     tune='base-2020 --lrs 1e-3,4e-3', speed='base-2020 --data digits',
-    show='imagenette', compare='4f1c 9ab2', export='board.html', presets='--json', federate='--strategy fedfix --clients 20 --opt adamw',
+    show='imagenette', compare='4f1c 9ab2', export='board.html', presets='--json', federate='--strategy fedfix --clients 20',
     collaborate='--mixing nna --attack alie', docs='--out _docs', new='mymomentum', commands='train', opts="'ada*'")
 
 # %% ../nbs/cli.ipynb #1343fa5b

@@ -293,7 +293,7 @@ def flower_apps(
         state = Path(cfg['state'])
         try: FederatedServer(build(cfg), FlowerMail(grid), state, cfg.get('deadline', 60.)).run(cfg['windows'])
         except Exception as e:
-            state.with_suffix('.error').write_text(f'{type(e).__name__}: {e}')
+            state.with_suffix('.error').write_text(f'{type(e).__name__}: {e}', encoding='utf-8')
             raise
 
     def answer(msg, tensors, values):
@@ -343,10 +343,11 @@ def write_app(
     module,_,name = build.partition(':')
     import json
     folder.mkdir(parents=True, exist_ok=True)
-    (folder/'pyproject.toml').write_text(APP + ''.join(f'{k} = {json.dumps(v)}\n' for k,v in config.items() if v is not None))
+    settings = ''.join(f'{k} = {json.dumps(v)}\n' for k,v in config.items() if v is not None)
+    (folder/'pyproject.toml').write_text(APP + settings, encoding='utf-8')
     lines = [f'from {module} import {name}', 'from fastopt.distributed.flower import flower_apps', '', f'apps = flower_apps({name})',
         'server = apps[0]', 'client = apps[1]', '']
-    (folder/'fastopt_app.py').write_text('\n'.join(lines))
+    (folder/'fastopt_app.py').write_text('\n'.join(lines), encoding='utf-8')
     return folder
 
 def free_ports(n):
@@ -369,7 +370,7 @@ class LocalFlower:
             PATH=f'{self.bin}{os.pathsep}{os.environ.get("PATH", "")}', OMP_NUM_THREADS='1')
         (self.folder/'flwr').mkdir(exist_ok=True)
         (self.folder/'flwr'/'config.toml').write_text(
-            f'[superlink]\ndefault = "here"\n\n[superlink.here]\naddress = "127.0.0.1:{self.link}"\ninsecure = true\n')
+            f'[superlink]\ndefault = "here"\n\n[superlink.here]\naddress = "127.0.0.1:{self.link}"\ninsecure = true\n', encoding='utf-8')
 
     def start(self, name, *args):
         "Start a program of Flower, with its output in a file of the folder"
@@ -409,9 +410,9 @@ def submit(self:LocalFlower, app):
     "Let the SuperLink run the app in the folder `app`"
     until = time.monotonic()+120
     while True: # It may not listen yet
-        res = subprocess.run([str(self.bin/'flwr'), 'run', str(Path(app).absolute()), 'here'], env=self.env, cwd=self.folder, text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        with open(self.folder/'submit.log', 'a') as f: f.write(res.stdout)
+        res = subprocess.run([str(self.bin/'flwr'), 'run', str(Path(app).absolute()), 'here'], env=self.env, cwd=self.folder,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding='utf-8', errors='replace')
+        with open(self.folder/'submit.log', 'a', encoding='utf-8') as f: f.write(res.stdout)
         if res.returncode==0 and 'Successfully' in res.stdout: return
         if time.monotonic()>until: raise RuntimeError(f'Flower did not accept the app: {_plain(res.stdout)[-600:]}')
         time.sleep(1)
@@ -425,7 +426,8 @@ def wait(self:LocalFlower, state, windows, seconds=600):
     "Wait until the server has finished `windows` windows, and return its state"
     until = time.monotonic()+seconds
     while time.monotonic()<until:
-        if (end := state.with_suffix('.error')).exists(): raise RuntimeError(f'The server has stopped: {end.read_text()}')
+        if (end := state.with_suffix('.error')).exists(): raise RuntimeError(
+            f"The server has stopped: {end.read_text(encoding='utf-8')}")
         if state.exists() and (sd := torch.load(state, map_location='cpu', weights_only=True))['number']>=windows: return sd
         self.check_alive()
         time.sleep(0.2)

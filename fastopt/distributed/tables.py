@@ -30,7 +30,7 @@ def read_table(
     path = Path(path)
     if not path.exists(): return dict(settings=settings, device=device_name(), versions=package_versions(), cells={})
     try:
-        table = json.loads(path.read_text())
+        table = json.loads(path.read_text(encoding='utf-8'))
         said,_ = table['settings'],table['cells']
     except (OSError, ValueError, KeyError, TypeError) as e: raise InputError(f'--table {path} is not a table: give another file') from e
     for k in settings:
@@ -64,7 +64,7 @@ def fill_table(
                     log(f'{k}: {end}; this is not stored, and the next call repeats the training')
                     continue
             table['cells'][k] = res
-            with atomic_write(path) as p: p.write_text(json.dumps(table, indent=1))
+            with atomic_write(path) as p: p.write_text(json.dumps(table, indent=1), encoding='utf-8')
             log(f'{k}: {res.get("error") or format(res["accuracy"], ".1%")}')
     if end and not table['cells']: raise InputError(f'No training of the table has succeeded, the last with "{end}"')
     return table

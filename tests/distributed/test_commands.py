@@ -1,12 +1,19 @@
 "Both commands with real workers on 127.0.0.1, a run that is continued, and one line for each mistake of a user"
-import json, os, pytest, socket, subprocess, sys
+import json, os, pytest, signal, socket, subprocess, sys, time
+from contextlib import contextmanager
+from fastai.learner import load_learner
 from fastcore.basics import AttrDict
 from fastcore.script import CliError
 from fastopt import cli
-from fastopt.distributed.commands import collaborate_command, federate_command, federated_of, resumed
+from fastopt.distributed import commands
+from fastopt.distributed.commands import collaborate_command, end_peers, federate_command, federated_of, resumed
+from fastopt.distributed.federated import Federated
 from fastopt.distributed.flower import FederatedServer, free_ports
+from fastopt.distributed.monna import MoNNA
+from fastopt.training.records import exclusive_lock
 from pathlib import Path
 from peer_processes import peers
+from types import SimpleNamespace
 
 SMALL = dict(f=1, steps=6, limit=400, alpha=100., deadline=60.)
 N = 4
@@ -37,6 +44,7 @@ def test_four_workers_train_together(engine, tmp_path):
     args = (as_rank, *free_ports(1)) if engine=='cluster' else (as_peer, free_ports(N))
     with peers(N, *args, str(tmp_path)) as ps: records = [ps.result(i, 120) for i in range(N)]
     check_records(records, N if engine=='cluster' else N-SMALL['f'])
+    assert len([*tmp_path.glob('*/model.pkl')])==N
     if engine=='cluster': assert all(len(r['heard'])==N for o in records for r in o['schedule'])
 
 def test_a_rank_whose_group_breaks_says_so_in_one_line(tmp_path):
@@ -115,12 +123,118 @@ def test_a_model_that_could_not_be_written_is_written_by_resuming(halted):
     assert json.loads((halted/'record.json').read_text())['status']=='done'
     assert (halted/'model.pkl').stat().st_size and (halted/'curves.png').is_file()
 
+def test_one_process_continues_a_run(halted, monkeypatch):
+    monkeypatch.setattr(commands, 'import_flower', lambda: None)
+    with exclusive_lock(halted/'lock'), pytest.raises(CliError, match='is still in use by another process: wait until it has ended'):
+        federate_command(resume=str(halted), windows=6)
+
+@pytest.mark.parametrize('error', [RuntimeError('The server has stopped: Client 1: failed: KeyError: 3'), KeyboardInterrupt()])
+def test_what_the_server_has_done_is_kept(halted, monkeypatch, error):
+    "However the command ends; times are those that were measured, and dt is no shorter than the deadline"
+    said = []
+    def wait(state, windows, seconds):
+        said.append(seconds)
+        raise error
+    @contextmanager
+    def local(n, folder): yield SimpleNamespace(submit=lambda app: None, wait=wait)
+    monkeypatch.setattr(commands, 'import_flower', lambda: None)
+    monkeypatch.setattr(commands, 'local_flower', local)
+    with pytest.raises(CliError if isinstance(error, RuntimeError) else KeyboardInterrupt) as e:
+        federate_command(resume=str(halted), windows=6, deadline=50.)
+    assert str(e.value)==str(error) and said==[300+50*7]
+    record = record_of(halted)
+    assert record['status'] in ('failed', 'interrupted') and len(record['history'])==len(record['schedule'])==1
+    assert sum(o['deliveries'] for o in record['clients'])==2 and all(0<o['time']<20 for o in record['clients'])
+    assert len({o['time'] for o in record['clients']})>1 and (halted/'curves.png').is_file()
+    assert len(load_learner(halted/'model.pkl').model)==4
+
 def test_a_damaged_state_is_refused(halted):
     data = (halted/'state.pt').read_bytes()
     (halted/'state.pt').write_bytes(data[:len(data)//2])
     with pytest.raises(CliError, match='is not the state of a server, or is damaged'): federate_command(resume=str(halted))
     (halted/'record.json').write_text('{')
     with pytest.raises(CliError, match='no complete record.json'): federate_command(resume=str(halted))
+
+# ---- runs that are interrupted
+
+def stopped(monkeypatch, owner, name, at):
+    "The method `name` raises `KeyboardInterrupt` when it is called for the `at`-th time"
+    f,count = getattr(owner, name),[]
+    def g(*args, **kwargs):
+        count.append(1)
+        if len(count)==at: raise KeyboardInterrupt
+        return f(*args, **kwargs)
+    monkeypatch.setattr(owner, name, g)
+
+@pytest.mark.parametrize('run,owner,name,at,ends', [
+    (lambda out: collaborate_command(n=5, f=1, steps=8, limit=400, out=out), MoNNA, 'one_step', 4, [3]),
+    (lambda out: collaborate_command(n=5, f=1, steps=8, limit=400, every=2, out=out), MoNNA, 'one_step', 6, [2, 4]),
+    (lambda out: federate_command(clients=4, time=3., limit=400, steps=2, strategy='fedavg', out=out),
+        Federated, 'train_client', 10, [1, 2])])
+def test_an_interrupted_run_leaves_its_record_its_picture_and_its_model(run, owner, name, at, ends, tmp_path, monkeypatch):
+    stopped(monkeypatch, owner, name, at)
+    with pytest.raises(KeyboardInterrupt): run(tmp_path)
+    path, = tmp_path.iterdir()
+    record = record_of(path)
+    assert record['status']=='interrupted' and [o['step' if owner is MoNNA else 'time'] for o in record['history']]==ends
+    assert {o.name for o in path.iterdir()}=={'record.json', 'curves.png', 'model.pkl'}
+    assert load_learner(path/'model.pkl').model and (owner is MoNNA or len(record['clients'])==4)
+
+WORKER = """import json, sys, time
+from pathlib import Path
+path,rank = Path(sys.argv[1]),int(sys.argv[2])
+path.mkdir()
+try:
+    (path/'started').touch()
+    time.sleep(60)
+except KeyboardInterrupt:
+    time.sleep(0.3)
+    record = dict(rank=rank, status='interrupted', history=[], schedule=[dict(round=0, heard=[0])], faults=[])
+    (path/'part').write_text(json.dumps(record))
+    (path/'part').rename(path/'record.json')
+"""
+
+def test_workers_write_their_records_after_ctrl_c(tmp_path, monkeypatch):
+    "They are interrupted once, and have time to end"
+    procs,pressed = [],[]
+    class Worker(subprocess.Popen):
+        def wait(self, timeout=None):
+            if timeout is None and not pressed:
+                while not all(o.exists() for o in starts): time.sleep(.01)
+                pressed.append(1)
+                raise KeyboardInterrupt
+            return super().wait(timeout)
+    starts = []
+    def start(args, i, at, path):
+        starts.append(path/f'w{i}'/'started')
+        procs.append(Worker([sys.executable, '-S', '-c', WORKER, str(path/f'w{i}'), str(i)], start_new_session=True))
+        return procs[-1]
+    monkeypatch.setattr(commands, 'start_peer', start)
+    with pytest.raises(KeyboardInterrupt): collaborate_command(engine='processes', n=2, f=0, limit=300, alpha=100., steps=1, out=tmp_path)
+    path, = tmp_path.iterdir()
+    record = record_of(path)
+    assert record['status']=='interrupted' and [(o['rank'], o['status'], len(o['schedule'])) for o in record['peers']]==[
+        (i, 'interrupted', 1) for i in range(2)] and record['codes']==[0, 0]
+
+@pytest.mark.skipif(os.name=='nt', reason='Windows has no SIGINT for one process')
+def test_workers_that_do_not_end_are_killed():
+    code = 'import signal, time; signal.signal(signal.SIGINT, signal.SIG_IGN); print(flush=True); time.sleep(60)'
+    p = subprocess.Popen([sys.executable, '-S', '-c', code], stdout=subprocess.PIPE)
+    p.stdout.readline()
+    end_peers([p], .2)
+    assert p.returncode==-signal.SIGKILL
+    p.stdout.close()
+
+def test_a_worker_that_cannot_start_leaves_no_others(tmp_path, monkeypatch):
+    procs = []
+    def start(args, i, at, path):
+        if i: raise OSError(11, 'Resource temporarily unavailable')
+        procs.append(subprocess.Popen([sys.executable, '-S', '-c', 'import time; time.sleep(60)']))
+        return procs[0]
+    monkeypatch.setattr(commands, 'start_peer', start)
+    with pytest.raises(CliError, match='Worker 1 cannot be started: Resource temporarily unavailable'):
+        collaborate_command(engine='processes', n=2, f=0, limit=300, alpha=100., steps=1, out=tmp_path)
+    assert procs[0].returncode is not None
 
 # ---- mistakes
 
@@ -138,8 +252,14 @@ AWAY = dict(rank=0, peers='10.0.0.1:7070,10.0.0.2:7070', f=0)
     (dict(AWAY, key_file='nofile'), 'nofile cannot be read: No such file'), (dict(AWAY, key_file=os.devnull), 'is empty'),
     (dict(engine='processes', n=3, f=1, key_file='nofile'), 'cannot be read'), (dict(key_file='nofile'), '--key-file is for --peers'),
     (dict(every=0), '--every 0 is too small'), (dict(table='t', scale='8'), 'are two commands'),
-    (dict(TWO, table='t'), 'only with simulated'), (dict(scale='8,many'), 'must be numbers of workers'),
-    (dict(table='nofolder/t.json'), 'there is no folder nofolder')])
+    (dict(TWO, table='t'), 'only with simulated'), (dict(scale='8,many', alpha=None), 'must be numbers of workers'),
+    (dict(table='nofolder/t.json'), 'there is no folder nofolder'),
+    (dict(table='t', attack='foe'), '--attack has no effect on a table: use --mixings and --attacks'),
+    (dict(table='t', mixing='mean'), '--mixing has no effect on a table'),
+    *((dict(scale='8', alpha=None) | o, 'no effect on --scale') for o in (dict(attack='foe'), dict(n=5), dict(alpha=1.), dict(every=1))),
+    (dict(deadline=5.), '--deadline is for real workers'), (dict(opt='adam'), '--opt adam needs --lr, because'),
+    (dict(opt='adam', lr=.1, mom=.5), "--mom is for Polyak's momentum, not for adam"), (dict(table='t', opt='adam'), 'needs --lr'),
+    (dict(TWO, opt='adam'), 'needs --lr')])
 def test_mistakes_of_collaborate(kwargs, says, tmp_path):
     with pytest.raises(CliError, match=says) as e:
         collaborate_command(**{'limit': 300, 'steps': 1, 'alpha': 100., 'out': tmp_path, **kwargs})
@@ -148,7 +268,11 @@ def test_mistakes_of_collaborate(kwargs, says, tmp_path):
 @pytest.mark.parametrize('kwargs,says', [
     (dict(resume='nofolder'), 'nofolder has no state.pt'), (dict(engine='flower', windows=0), '--windows 0 is too small'),
     (dict(engine='flower', deadline=0.), '--deadline 0 must be'), (dict(engine='flower', sample=2), 'only with simulated clients'),
-    (dict(time=0.), '--time 0 must be'), (dict(every=0.), '--every 0 must be')])
+    (dict(time=0.), '--time 0 must be'), (dict(every=0.), '--every 0 must be'),
+    (dict(strategy='fedavg', dt=.2), '--dt is for fedfix: remove it, or use --strategy fedfix'), (dict(c=3), '--c is for fedbuff'),
+    *((o, 'works only with Flower: remove it') for o in (dict(windows=5), dict(deadline=9.), dict(table='f.json', windows=5))),
+    *((dict(engine='flower') | o, 'only with simulated clients') for o in (dict(time=3.), dict(every=.5), dict(percent=0.))),
+    *((dict(table='f.json') | o, 'has no effect on a table') for o in (dict(strategy='fedavg'), dict(percent=0.)))])
 def test_mistakes_of_federate(kwargs, says, tmp_path):
     with pytest.raises(CliError, match=says) as e: federate_command(**{'limit': 300, 'clients': 3, 'out': tmp_path, **kwargs})
     assert '\n' not in str(e.value) and not [*tmp_path.iterdir()]
@@ -159,7 +283,6 @@ def test_a_port_in_use_is_one_line(tmp_path):
     assert '\n' not in str(e.value) and json.loads(next(tmp_path.glob('*/record.json')).read_text())['status']=='failed'
 
 def test_workers_that_all_fail_are_quoted(tmp_path, monkeypatch):
-    from fastopt.distributed import commands
     fail = 'import sys; sys.exit("fastopt-collaborate: no luck")'
     def start(args, i, at, path):
         with open(path/f'peer{i}.log', 'wb') as f: return subprocess.Popen([sys.executable, '-c', fail], stdout=f, stderr=f)
@@ -167,9 +290,17 @@ def test_workers_that_all_fail_are_quoted(tmp_path, monkeypatch):
     with pytest.raises(CliError, match='the first with "fastopt-collaborate: no luck": look at the logs'):
         collaborate_command(engine='processes', n=2, f=0, limit=300, steps=1, alpha=100., out=tmp_path)
 
+def test_another_optimizer_has_no_momentum_of_the_setting(tmp_path, monkeypatch):
+    "Workers that run as processes are not told one, which they would refuse"
+    said = []
+    monkeypatch.setattr(commands, 'run_processes', said.append)
+    collaborate_command(engine='processes', opt='adam', lr=.01, n=2, f=0)
+    assert said[0].mom is None and said[0].lr==.01
+    collaborate_command(engine='processes', n=2, f=0)
+    assert said[1].mom==.9
+
 def test_options_reach_the_workers(tmp_path, monkeypatch):
     "Each option of a worker is one that the command knows"
-    from fastopt.distributed import commands
     said = []
     monkeypatch.setattr(commands.subprocess, 'Popen', lambda words, **kwargs: said.append(words))
     args = AttrDict(args_of(cli.collaborate), engine='processes', n=2, f=0, data='mnist', data_path='images', key_file='key')
