@@ -77,17 +77,13 @@ def at_work(
     t = np.array([float(o) for o in times])
     odds = t*_tilt(t, sample)
     yes,no = odds/(1+odds),1/(1+odds)
-    def counts(at):
-        "How many of the first 0, 1, … of the clients `at` work: a distribution in each row"
-        rows = np.zeros((len(at)+1, sample+1))
-        rows[0,0] = 1
-        for k,i in enumerate(at):
-            rows[k+1] = rows[k]*no[i]
-            rows[k+1,1:] += rows[k,:-1]*yes[i]
-        return rows
-    order = range(len(t))
-    before,after = counts(order),counts(order[::-1])[::-1]
-    return [float(yes[i]*(before[i,:-1]@after[i+1,-2::-1])/before[-1,-1]) for i in order]
+    def joined(counts, i): return counts*no[i] + np.pad(counts[:-1], (1, 0))*yes[i] # Distribution of how many work, with client i
+    before,q = [after := np.eye(1, sample+1)[0]],[] # Of the clients before each one, and after it
+    for i in range(len(t)): before.append(joined(before[-1], i))
+    for i in reversed(range(len(t))):
+        q.append(float(yes[i]*(before[i][:-1]@after[-2::-1])/before[-1][-1]))
+        after = joined(after, i)
+    return q[::-1]
 
 def _tilt(t, n):
     "The λ with which n clients with the odds λt are at work on average"
