@@ -174,7 +174,7 @@ def _trains_with(learn):
 def check_rule(self:Federated, i, learn):
     "Raise `ValueError` if client i trains with another rule than the server's learner; warn of other hypers"
     (a,ta,ka),(b,tb,kb) = _trains_with(learn),_trains_with(self.learn)
-    if a==b and ta!=tb: a,b = (f'{o} ({", ".join(ts)})' for o,ts in ((a, ta), (b, tb)))
+    if a==b and ta and tb and ta!=tb: a,b = (f'{o} ({", ".join(ts)})' for o,ts in ((a, ta), (b, tb)))
     if a!=b: raise ValueError(
         f"Client {i} trains with {a}, but the server's learner with {b}: give all the same rule, so that differences are comparable")
     if k := first(k for k in ka if k in kb and repr(ka[k])!=repr(kb[k])): warn(

@@ -224,8 +224,8 @@ def test_a_model_is_where_its_data_are():
 
 def wrapped(**kwargs): return partial(OptimWrapper, opt=partial(torch.optim.SGD, **kwargs))
 
-def picky(params, lr):
-    if len(params[0])!=4: raise ValueError('not my model')
+def picky(params, lr, n=4):
+    if len(params[0])!=n: raise ValueError('not my model')
     return momentum(params, lr=lr)
 
 @pytest.mark.parametrize('a,b,says', [
@@ -240,7 +240,7 @@ def test_clients_with_another_rule_are_refused(a, b, says):
 def test_clients_with_other_hypers_are_named(a, b, says):
     with pytest.warns(UserWarning, match=says): Federated(a, [b])
 
-@pytest.mark.parametrize('a,b', [(momentum, partial(momentum, lr=.3)), (aggmo, partial(aggmo, betas=[0., .9, .99])), (picky, picky),
+@pytest.mark.parametrize('a,b', [(momentum, partial(momentum, lr=.3)), (aggmo, partial(aggmo, betas=[0., .9, .99])), (picky, picky), (picky, partial(picky, n=1)),
     (wrapped(momentum=.9), wrapped(momentum=.9, lr=.2))])
 def test_rates_of_clients_may_differ(a, b):
     with warnings.catch_warnings():
