@@ -217,7 +217,7 @@ def apply(self:Federated, w:Window):
     except BaseException:
         del self.losses[known:]
         raise
-    self.failures = 0 if deltas else self.failures+len(failed)
+    if not deltas: self.failures += len(failed)
     for i,e in failed.items():
         text = f'Client {i} failed in window {w.number}: {" ".join(f"{type(e).__name__}: {e}".split())}'
         if self.failures>=len(self.clients): raise RuntimeError(f'{text}; no client has succeeded since {self.failures} attempts') from e
@@ -235,10 +235,14 @@ def take(self:Federated,
 ):
     "The server's step with the changes of one window"
     self.x,bad = aggregate(self.x, deltas, weights, self.server_lr, self.buffers)
-    for i in deltas.keys()-bad: self.had[i] += weights[i]
+    lr,good = self.learn.lr if self.lr is None else self.lr,deltas.keys()-bad # A number, or a `slice` for parameter groups
+    if good: self.failures = 0
+    else: self.failures += len(bad)
+    if bad and self.failures>=len(self.clients): raise ValueError(
+        f'The training has diverged: no change since {self.failures} deliveries was finite; give a smaller lr (it is {lr})')
+    for i in good: self.had[i] += weights[i]
     for i in bad:
         self.excluded.append((w.number, i))
-        lr = self.learn.lr if self.lr is None else self.lr # A number, or a `slice` for parameter groups
         warn(f'The change of client {i} in window {w.number} is not finite and was skipped; give a smaller lr (it is {lr})')
     self.versions[w.number],self.time = self.x,w.time
     self.versions = {k:o for k,o in self.versions.items() if k in kept}

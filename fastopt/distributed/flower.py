@@ -445,7 +445,7 @@ def last_line(
     path:Path # A log
 ):
     "The last line of the file that is not empty"
-    return first(reversed(path.read_text(errors='replace').split('\n')), bool) or ''
+    return first(reversed(path.read_text(encoding='utf-8', errors='replace').split('\n')), bool) or ''
 
 # %% ../../nbs/distributed/10_flower.ipynb #e59516ef
 @contextmanager

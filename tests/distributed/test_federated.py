@@ -240,12 +240,21 @@ def test_clients_with_another_rule_are_refused(a, b, says):
 def test_clients_with_other_hypers_are_named(a, b, says):
     with pytest.warns(UserWarning, match=says): Federated(a, [b])
 
-@pytest.mark.parametrize('a,b', [(momentum, partial(momentum, lr=.3)), (aggmo, partial(aggmo, betas=[0., .9, .99])), (picky, picky), (picky, partial(picky, n=1)),
-    (wrapped(momentum=.9), wrapped(momentum=.9, lr=.2))])
+@pytest.mark.parametrize('a,b', [(momentum, partial(momentum, lr=.3)), (aggmo, partial(aggmo, betas=[0., .9, .99])), (picky, picky),
+    (picky, partial(picky, n=1)), (wrapped(momentum=.9), wrapped(momentum=.9, lr=.2))])
 def test_rates_of_clients_may_differ(a, b):
     with warnings.catch_warnings():
         warnings.simplefilter('error')
         Federated(learner(a), [learner(b)])
+
+@pytest.mark.filterwarnings('ignore:.*not finite and was skipped')
+@pytest.mark.parametrize('strategy', ['fedavg', 'fedasync', 'fedfix'])
+def test_a_training_that_diverges_ends(strategy):
+    "It would go on to the end with a warning for each delivery; what the server has stays finite, and a smaller rate goes on"
+    f = fed(strategy, percent=80)
+    f.lr = 1e200
+    with pytest.raises(ValueError, match='has diverged: no change since . deliveries was finite; give a smaller lr'): f.fit(30)
+    assert f.time<30 and flat(f).isfinite().all()
 
 def test_shares_of_importance():
     f = fed(n=3, p='size')
