@@ -7,9 +7,12 @@ os.environ.setdefault('TORCHINDUCTOR_COMPILE_THREADS', '1')
 import gc, json, matplotlib, pytest
 from collections import Counter
 from datetime import date
+from hypothesis import settings
 from pathlib import Path
 
 matplotlib.use('Agg')
+settings.register_profile('same', derandomize=True, database=None) # A run has the examples of every other one
+settings.load_profile('same')
 TESTS = Path(__file__).parent
 # Processes that tests start find these modules, too
 os.environ['PYTHONPATH'] = os.pathsep.join([str(TESTS), *filter(None, [os.environ.get('PYTHONPATH')])])

@@ -316,7 +316,7 @@ class Batch:
         self.plain = is_plain(w) and is_plain(gs[0]) and not w.is_neg() # Can engines reach into the memory of the weights?
         self.dense = self.plain and is_dense(w)
         if self.plain: self.remember(gs)
-        self.arrange([i for i,p in enumerate(ps) if p.grad is None])
+        self.arrange([i for i,p in enumerate(ps) if not makes_step(p)])
     def remember(self, gs):
         "Record the addresses and layouts of all tensors, which `holds` compares; `gs` are the gradients"
         columns = dict(self.bufs, p=self.ps, g=gs)
@@ -785,11 +785,14 @@ def prepare_state(self:Engine, p, st):
 
 @patch
 def share_memos(self:Engine, ps, state):
-    "Give the weights `ps` the memos that functions across all weights have written, from the weight with the most steps"
+    """Give the weights `ps` the memos that functions across all weights have written. They come from the weight of the same rule with
+    the most steps; a frozen one, whose memos may be old, is asked only if there is no other"""
     for k in self.rule.learnt:
-        knowing = [state[p] for group,_ in self.groups for p in group if p in state and k in state[p]]
-        for p in ps:
-            if k in state[p]: state[p][k] = deepcopy(max(knowing, key=lambda st: st['step'])[k])
+        knowing = [p for group,_ in self.groups for p in group if p in state and k in state[p]]
+        for path,mine in groupby([p for p in ps if k in state[p]], self.rule.path_of).items():
+            same = [p for p in knowing if self.rule.path_of(p)==path]
+            known = state[max(same, key=lambda p: (makes_step(p), state[p]['step']))][k]
+            for p in mine: state[p][k] = deepcopy(known)
 
 # %% ../../nbs/core/02_engine.ipynb #a16fd1ab
 class Sorting(NamedTuple):

@@ -33,8 +33,8 @@ def same_order(a, b):
 
 # %% ../../nbs/core/01_memory.ipynb #f3577712
 def is_plain(t):
-    "Does the tensor `t` hold its elements itself? Wrapper subclasses and meta tensors do not"
-    return type(t).__torch_dispatch__ is Tensor.__torch_dispatch__ and t.device.type!='meta'
+    "Does the tensor `t` hold its elements at an address? Wrapper subclasses and meta tensors do not, and on Apple's GPUs it is a handle"
+    return type(t).__torch_dispatch__ is Tensor.__torch_dispatch__ and t.device.type not in ('meta', 'mps')
 
 def is_sharded(t):
     "Is the tensor `t` a shard, a part of a weight whose other parts are in other processes?"
@@ -122,7 +122,12 @@ def byte_addresses(t):
 
 def overlaps_itself(t):
     "Do two elements of `t` share memory, as in an expanded tensor?"
-    return not is_gapless(t) and len(np.unique(byte_addresses(t)))<t.numel()*t.element_size()
+    reach = 0 # The furthest element along the dimensions with smaller strides
+    for stride,size in sorted(o for o in zip(t.stride(), t.shape) if o[1]!=1):
+        # Only now is it worth to look at each byte, which takes many times the memory of the tensor
+        if stride<=reach: return not is_gapless(t) and len(np.unique(byte_addresses(t)))<t.numel()*t.element_size()
+        reach += (size-1)*stride
+    return False
 
 def share_memory(a, b):
     "Do the tensors `a` and `b` share memory?"

@@ -95,7 +95,7 @@ class Opts(pd.DataFrame):
 def named_rules():
     "All rules of the fastopt modules that are imported, as a dict of name to `Rule`"
     # A module that is still being imported may lack names of its `__all__`
-    mods = [m for k,m in [*sys.modules.items()] if k.startswith('fastopt.')]
+    mods = [m for k,m in sys.modules.copy().items() if k.startswith('fastopt.')]
     return {k:o for m in mods for k in getattr(m, '__all__', ()) if isinstance(o := getattr(m, k, None), Rule)}
 
 def find_rule(

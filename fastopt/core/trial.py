@@ -16,7 +16,7 @@ from fastai.torch_core import get_random_states, set_random_states
 from fastcore.basics import patch
 from torch.autograd.grad_mode import _unsafe_preserve_version_counter
 from .engine import Engine, compute_dtype, makes_step
-from .memory import addresses, byte_span, is_plain, storage_ends
+from .memory import addresses, byte_span, is_gapless, is_plain, storage_ends
 
 # %% ../../nbs/core/11_trial.ipynb #d75bb038
 class Trial(NamedTuple):
@@ -53,7 +53,9 @@ def stand(self:Engine,
 )->dict: # Weight to update, for weights that make a step
     "Make a `step` that updates the state but not the weights, and return the updates"
     ps = [p for group,_ in groups for p in group if makes_step(p)]
-    if _lack_memory([t for p in ps for t in (p, *state.get(p, {}).values()) if isinstance(t, torch.Tensor)]): self.check_step(ps, ps, state)
+    odd = any(is_plain(p) and not is_gapless(p) for p in ps) # What is put back must not raise an error of its own
+    if odd or _lack_memory([t for p in ps for t in (p, *state.get(p, {}).values()) if isinstance(t, torch.Tensor)]):
+        self.check_step(ps, ps, state)
     with _put_back(ps) as old:
         self.step(groups, state)
         return {p: p.detach().to(ct := compute_dtype(p.dtype)) - o.to(ct) for p,o in zip(ps, old)}

@@ -152,6 +152,15 @@ def _check_same(self:TCPLink, like, layout, rule, f):
     if self.settings!=(like.dtype, like.numel(), layout, rule, f): raise ValueError(
         'This link is open for another model, rule or f: close it, and make a new link for each training')
 
+# %% ../../nbs/distributed/08_transport.ipynb #7e3b60d1
+async def _within(work, seconds):
+    "The result of `work`, or a `TimeoutError` after so many seconds; before Python 3.12, `asyncio.wait_for` may lose a cancellation"
+    task = asyncio.ensure_future(work)
+    try: await asyncio.wait([task], timeout=seconds)
+    finally: task.cancel() # Without effect if it is done
+    if not task.done(): raise asyncio.TimeoutError
+    return task.result()
+
 # %% ../../nbs/distributed/08_transport.ipynb #a016e316
 @patch
 def _run(self:TCPLink, ready, failed):
@@ -173,28 +182,31 @@ def close(self:TCPLink,
     "Tell the peers that this one has finished, and close all connections"
     if not self.thread: return
     linger = self.deadline if linger is None else linger
+    self.until = time.monotonic()+linger
+    ended = asyncio.run_coroutine_threadsafe(self._finish(done), self.loop)
     try:
-        with suppress(Exception): asyncio.run_coroutine_threadsafe(self._finish(linger, done), self.loop).result(linger+5)
+        with suppress(Exception): ended.result(linger+5)
     except BaseException: # Ctrl-C, because the wait is long
-        self.close(0, done=False)
+        self.until = 0
+        with suppress(Exception): ended.result(5)
         raise
-    self.loop.call_soon_threadsafe(self.loop.stop)
-    self.thread.join(5)
-    if not self.thread.is_alive(): self.loop.close()
-    self.thread = self.sock = None
+    finally:
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self.thread.join(5)
+        if not self.thread.is_alive(): self.loop.close()
+        self.thread = self.sock = None
 
 @patch
-async def _finish(self:TCPLink, linger, done):
+async def _finish(self:TCPLink, done):
     self.closing = True
     t = self.sent[0] if self.sent else -1
     if done: self._publish(t+1, DONE, b'')
-    until = self.loop.time()+linger
     def lacks(j): return j not in self.finished|self.down and (j not in self.subscribers or self.subscribers[j].last<=t)
-    while done and self.loop.time()<until and any(lacks(j) for j in self._others()): await asyncio.sleep(0.005)
-    tasks = asyncio.all_tasks(self.loop) - {asyncio.current_task()}
-    for o in tasks: o.cancel()
+    while done and time.monotonic()<self.until and any(lacks(j) for j in self._others()): await asyncio.sleep(0.005)
     self.server.close()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    while tasks := asyncio.all_tasks(self.loop) - {asyncio.current_task()}: # One that handles another error may survive a cancellation
+        for o in tasks: o.cancel()
+        await asyncio.wait(tasks, timeout=0.1)
 
 # %% ../../nbs/distributed/08_transport.ipynb #cea3f9f2
 @patch
@@ -220,7 +232,7 @@ async def _serve(self:TCPLink, reader, writer):
         self.newcomers.pop(first(self.newcomers))
     self.newcomers[writer],sub = True,None
     try:
-        sub = await asyncio.wait_for(self._admit(reader, writer), self.stall)
+        sub = await _within(self._admit(reader, writer), self.stall)
         self.newcomers.pop(writer, None)
         if old := self.subscribers.get(sub.rank):
             self.note(sub.rank, 'displaced', f'from {old.address} by {sub.address}')
@@ -261,7 +273,7 @@ async def _send_all(self:TCPLink, sub, ended):
         while not ended.done():
             if self.sent and self.sent[0]>sub.last:
                 t,*rest = self.sent
-                await asyncio.wait_for(self._send(sub, t, *rest), self.stall)
+                await _within(self._send(sub, t, *rest), self.stall)
                 sub.last = t
             else:
                 news = self.loop.create_task(self.news.wait())
@@ -285,8 +297,8 @@ async def _dial(self:TCPLink, j):
     while j not in self.finished:
         writer,before = None,self.latest[j]
         try:
-            reader,writer = await asyncio.wait_for(asyncio.open_connection(*self.addresses[j], limit=READ_BYTES), self.stall)
-            key = await asyncio.wait_for(self._greet(j, reader, writer), self.stall)
+            reader,writer = await _within(asyncio.open_connection(*self.addresses[j], limit=READ_BYTES), self.stall)
+            key = await _within(self._greet(j, reader, writer), self.stall)
             self.met.add(j)
             self.down.discard(j)
             await self._receive(j, reader, key)
@@ -304,7 +316,7 @@ async def _dial(self:TCPLink, j):
         self.change.set()
         pause = 0.02 if self.latest[j]>before else min(2*pause, 1)
         self.wake[j].clear()
-        with suppress(asyncio.TimeoutError): await asyncio.wait_for(self.wake[j].wait(), pause)
+        with suppress(asyncio.TimeoutError): await _within(self.wake[j].wait(), pause)
 
 @patch
 async def _greet(self:TCPLink, j, reader, writer):
@@ -325,7 +337,7 @@ async def _receive(self:TCPLink, j, reader, key):
     "Receive the frames of peer `j`"
     while True:
         begin = await reader.readexactly(1) # It may be silent between frames
-        magic,t,x = await asyncio.wait_for(self._frame(j, begin, reader, key), self.stall)
+        magic,t,x = await _within(self._frame(j, begin, reader, key), self.stall)
         if magic==DONE: return self._done(j)
         self._accept(j, t, x)
         if self.useless[j]>USELESS: raise Broken(j, 'repeated', f'{USELESS} frames in a row were useless')

@@ -8,10 +8,11 @@ Docs: https://fastopt.github.io/fastopt/optim/sophia.html.md"""
 __all__ = ['sophia', 'Sophia', 'learn_curvature', 'SophiaHessian']
 
 # %% ../../nbs/optim/18_sophia.ipynb #0b6260aa
-import torch
+import torch, torch.distributed as dist
 import fastopt.core.torch_face # chkstyle: ignore - importing it lets a rule be called
 from fastai.callback.core import Callback
-from ..core.engine import compute_dtype
+from fastai.torch_core import num_distrib
+from ..core.engine import compute_dtype, dither, dither_seed
 from ..core.rules import Pos, Rule, Unit, decay, descend, ema_, term
 from ..names import check_whole
 
@@ -36,7 +37,11 @@ def learn_curvature(
     "Update the curvature `h` in the `state` of each weight with its gradient"
     for p,g in zip(ps, gs):
         h = state[p].setdefault('h', torch.zeros_like(p, dtype=compute_dtype(p.dtype)))
-        if g is not None: ema_(h, n*g.to(h.dtype)**2, sqr_mom)
+        if g is None: continue
+        new = h.float() if h.dtype==torch.bfloat16 else h
+        ema_(new, n*g.to(new.dtype)**2, sqr_mom)
+        # To nearest, a change of less than half a unit would be lost each time
+        if new is not h: h.copy_(dither(new, h.dtype, dither_seed(state[p].get('step', 0) + 1)))
 
 # %% ../../nbs/optim/18_sophia.ipynb #a2cb51ef
 class SophiaHessian(Callback):
@@ -52,8 +57,10 @@ class SophiaHessian(Callback):
         if not self.training or self.train_iter%self.k: return
         axis,ps = getattr(self.loss_func, 'axis', 1),[p for p,*_ in self.opt.all_params() if p.requires_grad]
         y = torch.distributions.Categorical(logits=self.pred.detach().float().movedim(axis, -1)).sample()
-        gs = torch.autograd.grad(self.loss_func(self.pred, y), ps, retain_graph=True, allow_unused=True)
-        learn_curvature(ps, gs, self.opt.state, y.numel(), self.sqr_mom)
+        gs,ranks = torch.autograd.grad(self.loss_func(self.pred, y), ps, retain_graph=True, allow_unused=True),num_distrib() or 1
+        for g in gs if ranks>1 else (): # Otherwise each process would learn another curvature, and its weights would drift apart
+            if g is not None: dist.all_reduce(g.div_(ranks))
+        learn_curvature(ps, gs, self.opt.state, ranks*y.numel(), self.sqr_mom)
 
 # %% ../../nbs/optim/18_sophia.ipynb #44b4c9e8
 sophia = Rule(sophia, decay, descend, lr=1e-4, wd=0.1, doc='The mean gradient divided by the curvature and clipped to ±1',

@@ -8,7 +8,7 @@ from fastai.data.load import DataLoader
 from fastai.distributed import DistributedDL
 from fastai.learner import Learner
 from fastai.torch_core import rank_distrib
-from fastopt.all import adamw, diffgrad, lamb, ranger
+from fastopt.all import SophiaHessian, adamw, diffgrad, lamb, ranger, sophia
 from ranks import ranks
 from torch import nn
 
@@ -42,9 +42,12 @@ def train(learn):
 def main(path):
     "On every rank: train with every rule, and save the weights"
     DistributedDL._broadcast,res = broadcast,{}
-    for name,rule in {**RULES, 'stochastic': adamw}.items():
+    for name,rule in {**RULES, 'stochastic': adamw, 'sampled': sophia}.items():
         learn = learner(rule, WORLD)
         if name=='stochastic': learn.to_pure_bf16(name)
+        if name=='sampled':
+            learn.loss_func = lambda pred, y: nn.functional.cross_entropy(pred, y.argmax(1) if y.ndim>1 else y).float()
+            learn.add_cb(SophiaHessian(k=2))
         with learn.distrib_ctx(sync_bn=False, cpu=True): res[name] = train(learn)
     torch.save(dict(weights=res, backend=torch.distributed.get_backend(), world=torch.distributed.get_world_size()),
         Path(path)/f'{rank_distrib()}.pth')
@@ -68,9 +71,9 @@ def test_as_in_one_process(two, name):
         assert (one[k]-two[k]).abs().max()<1e-10
         assert (one[k]-start[k]).abs().max()>1e-4
 
-@pytest.mark.parametrize('name', [*RULES, 'stochastic'])
+@pytest.mark.parametrize('name', [*RULES, 'stochastic', 'sampled'])
 def test_ranks_agree_to_the_bit(two, name):
-    "This includes random numbers, because the step is the seed of rounding"
+    "This includes random numbers, because the step is the seed of rounding, and labels that each process samples by itself"
     a,b = (o['weights'][name] for o in two)
     assert all(torch.equal(a[k], b[k]) for k in a)
 

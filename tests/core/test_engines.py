@@ -1,7 +1,7 @@
 "Every rule on every engine: equality with eager in all dtypes, no recompilation, large and unusual tensors"
 from contextlib import nullcontext
 from functools import lru_cache
-import pytest, torch
+import copy, pytest, torch, tracemalloc
 from cover import covering, in_turn, met
 from fastopt.core import engine, fused
 from fastopt.core.backends import cpp
@@ -10,8 +10,8 @@ from fastopt.core.backends.inductor import TorchLauncher
 from fastopt.core.backends.memory_reader import memory_reader
 from fastopt.core.backends.numba import NumbaLauncher
 from fastopt.core.engine import Engine
-from fastopt.core.memory import layout_check
-from fastopt.core.rules import Across, Rule, decay, descend, each, ema_, row_mean, term
+from fastopt.core.memory import is_plain, layout_check, overlaps_itself
+from fastopt.core.rules import Across, Rule, decay, descend, each, ema_, matrices, route, row_mean, term
 from kernels import Ahead, BUILT, EVERY, OTHER_KERNELS, STRONG, USUAL_KERNELS, usual
 from rules_under_test import RULES, SOME, far, trained, weights
 
@@ -134,14 +134,94 @@ def test_nan_passes_through_unless_skipped(name, how):
     assert torch.isfinite(p).all() and skipped==1
     assert step(False)[0].isnan().all()
 
-def test_gradients_of_another_layout_dtype_or_none():
-    rule,ps,state = RULES['diffgrad'],weights(),{}
-    for how in ('eager', 'fused'):
-        for p in ps: p.grad = torch.ones_like(p) if p.ndim<2 else torch.ones(p.shape[::-1]).permute(*reversed(range(p.ndim)))
-        ps[0].grad = None
-        first = ps[0].clone()
-        Engine(rule, how=how).step([(ps, rule.hypers)], state)
-        assert torch.equal(first, ps[0]) and ps[0] not in state
+def batches_after_a_load(rule, ps, state):
+    engine = Engine(rule, how='eager')
+    engine.groups = [(ps, rule.hypers)]
+    return engine.batches([ps], state)
+
+@pytest.mark.parametrize('name', ['prodigy', 'yellowfin'])
+def test_what_all_weights_have_learnt_comes_from_those_that_still_learn(name):
+    "A frozen weight with more steps would bring back what was known then; after a load, and after a missing gradient"
+    rule,ps = RULES[name],[torch.ones(4).requires_grad_() for _ in range(3)]
+    state,engine = {},Engine(rule, how='eager')
+    k, = rule.learnt
+    def step(engine, state, *at):
+        for i,p in enumerate(ps): p.grad = None
+        for i in at: ps[i].grad = torch.randn(4)
+        engine.step([(ps, rule.hypers)], state)
+    torch.manual_seed(0)
+    for _ in range(20): step(engine, state, 0)
+    ps[0].requires_grad_(False)
+    for _ in range(5): step(engine, state, 1, 2)
+    now = copy.deepcopy(state[ps[1]][k])
+    assert repr(state[ps[2]][k])==repr(now)!=repr(state[ps[0]][k])
+    loaded = {p: copy.deepcopy(st) for p,st in state.items()}
+    for p in ps[1:]: p.grad = torch.ones(4)
+    batches_after_a_load(rule, ps, loaded)
+    assert all(repr(loaded[p][k])==repr(now) for p in ps[1:])
+
+def test_each_rule_of_a_route_keeps_what_it_has_learnt():
+    rule = route(matrices, RULES['prodigy'], RULES['dadapt_adamw'])
+    ps,state,engine = [torch.ones(2, 2).requires_grad_(), torch.ones(3).requires_grad_()],{},Engine(rule, how='eager')
+    torch.manual_seed(0)
+    for _ in range(6):
+        for p in ps: p.grad = torch.randn_like(p)
+        engine.step([(ps, rule.hypers)], state)
+    was = [repr(state[p]['found']) for p in ps]
+    loaded = {p: copy.deepcopy(st) for p,st in state.items()}
+    batches_after_a_load(rule, ps, loaded)
+    assert was[0]!=was[1] and [repr(loaded[p]['found']) for p in ps]==was
+
+def test_a_weight_with_gaps_costs_no_memory_to_check():
+    "Of 80 million bytes in rows, none is looked at by itself; elements that share memory are still found"
+    wide = torch.empty(5000, 8000)
+    tracemalloc.start()
+    assert not any(map(overlaps_itself, (wide.chunk(2, 1)[0], wide.t()[::3], wide[::2, ::2], wide[:, :1], wide[:0])))
+    assert tracemalloc.get_traced_memory()[1]<1e6
+    tracemalloc.stop()
+    x = torch.empty(64)
+    assert all(map(overlaps_itself, (x[:1].expand(3), x.unfold(0, 4, 2), x.as_strided((3, 2), (1, 2)), x.as_strided((2, 4), (3, 1)))))
+    assert not overlaps_itself(x.as_strided((3, 2), (2, 3)))
+
+class OnAppleGPU(torch.Tensor):
+    "A tensor whose `data_ptr` is said to be a handle"
+    device = property(lambda self: torch.device('mps'))
+
+def test_handles_are_not_taken_for_addresses():
+    "Those of two tensors may be closer together than their elements are many"
+    assert is_plain(torch.ones(2)) and not is_plain(torch.ones(2).as_subclass(OnAppleGPU))
+
+@pytest.mark.parametrize('how', ['eager', 'foreach', 'fused'])
+def test_a_frozen_weight_stays_when_another_joins_its_batch(how):
+    "Its old gradient is still there, and nothing reads it"
+    rule,(a,b,c) = RULES['adamw'],[torch.ones(20_000).requires_grad_() for _ in range(3)]
+    state,engine = {},Engine(rule, how=how)
+    def step(*ps):
+        for p in ps: p.grad = torch.ones_like(p)
+        engine.step([([a, b, c], {**rule.hypers, 'lr':0.1})], state)
+    for _ in range(2): step(a, b)
+    a.requires_grad_(False)
+    was = a.clone()
+    for _ in range(2): step(b, c)
+    assert torch.equal(a, was) and state[a]['step']==2 and state[b]['step']==4 and state[c]['step']==2
+    assert b[0]<c[0]<1
+
+@pytest.mark.parametrize('how', ['eager', 'foreach', 'fused'])
+def test_gradients_of_another_layout_or_none(how):
+    "A gradient is read by its own strides; a weight without one stays, and gets no state"
+    def stepped(layout):
+        torch.manual_seed(0)
+        ps,state,engine = weights(),{},Engine(RULES['diffgrad'], how=how)
+        for _ in range(2):
+            for p in ps[1:]: p.grad = layout(torch.randn_like(p))
+            engine.step([(ps, {**RULES['diffgrad'].hypers, 'lr':0.1})], state)
+        return ps,state
+    def transposed(g):
+        order = tuple(reversed(range(g.ndim)))
+        return torch.permute(torch.permute(g, order).contiguous(), order)
+    (ps,state),(qs,_) = stepped(transposed),stepped(lambda g: g)
+    assert all(map(torch.equal, ps, qs)) and not all(map(torch.equal, ps[1:], weights()[1:]))
+    assert torch.equal(ps[0], weights()[0]) and ps[0] not in state
 
 def test_frozen_weights_never_move():
     for name,rule in RULES.items():
@@ -173,17 +253,13 @@ def test_a_compiler_that_fails_at_the_second_kernel_fails_before_the_first_write
     with pytest.warns(UserWarning, match='lamb: no fused kernel on cpu.*no more'): got = trained(RULES['lamb'], 'fused')
     assert len(set(asked))>1 and torch.equal(got, trained(RULES['lamb'], 'foreach'))
 
-def test_broken_compiler_and_unwritable_cache_say_what_failed(monkeypatch, tmp_path):
+def test_a_broken_compiler_is_named(monkeypatch, tmp_path):
     monkeypatch.setattr(fused, '_warned', set())
     for module in (fused, cpp): monkeypatch.setattr(module, 'compiler', lambda: '/bin/false')
     monkeypatch.setenv('FASTOPT_CACHE', str(tmp_path))
     cpp_build.cache_clear()
-    with pytest.warns(UserWarning, match='/bin/false failed'): trained(RULES['adamw'], 'fused')
-    (tmp_path/'file').write_text('')
-    monkeypatch.setenv('FASTOPT_CACHE', str(tmp_path/'file'))
-    monkeypatch.undo()
-    cpp_build.cache_clear()
-    assert far(trained(RULES['adamw'], 'fused'), trained(RULES['adamw'], 'eager')) < 1e-6
+    with pytest.warns(UserWarning, match='/bin/false failed'): got = trained(RULES['adamw'], 'fused')
+    assert torch.equal(got, trained(RULES['adamw'], 'foreach'))
 
 ELEMENTWISE = [n for n,r in RULES.items() if r.elementwise]
 

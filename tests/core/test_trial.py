@@ -222,3 +222,11 @@ for name in ('adamw', 'lamb'):
 print('as its twin')
 """
     assert 'as its twin' in interpreted(code, Path(__file__).parent)
+
+def test_updates_of_an_expanded_weight_are_refused_like_its_step():
+    p = torch.zeros(1, 3).expand(2, 3).requires_grad_()
+    p = torch.nn.Parameter(p.detach())
+    opt = AdamW([p])
+    p.grad = torch.ones(2, 3)
+    for f in (opt.step, opt.updates):
+        with pytest.raises(ValueError, match='has elements that share memory'): f()

@@ -1,5 +1,5 @@
 "Both commands with real workers on 127.0.0.1, a run that is continued, and one line for each mistake of a user"
-import json, os, pytest, signal, socket, subprocess, sys, time
+import json, os, re, pytest, signal, socket, subprocess, sys, time
 from contextlib import contextmanager
 from fastai.learner import load_learner
 from fastcore.basics import AttrDict
@@ -58,7 +58,7 @@ def test_a_rank_whose_group_breaks_says_so_in_one_line(tmp_path):
         try: collaborate_command(engine='cluster', out=str(tmp_path), **{**SMALL, 'f': 0})
         except CliError as e: return str(e)
     with peers(2, work, *free_ports(1)) as ps: said = ps.result(0, 120)
-    assert said and '\n' not in said
+    assert re.search('The ranks cannot meet|Connection (closed|reset) by peer|Broken pipe', said) and '\n' not in said
 
 # ---- the same as separate programs
 

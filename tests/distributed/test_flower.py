@@ -10,10 +10,9 @@ from types import SimpleNamespace
 TESTS = Path(__file__).parents[1]
 NO_FLOWER = 'Flower is the extra `federated`, for an environment of its own'
 
-def test_without_flower_it_is_said_how_to_get_it():
-    try: import flwr # chkstyle: ignore - is it there?
-    except ImportError:
-        with pytest.raises(ImportError, match=r"pip install 'fastopt\[federated\]'"): flower_apps(federated)
+def test_without_flower_it_is_said_how_to_get_it(monkeypatch):
+    for o in ('flwr', 'flwr.app'): monkeypatch.setitem(sys.modules, o, None) # As if it were not installed
+    with pytest.raises(ImportError, match=r"pip install 'fastopt\[federated\]'"): flower_apps(federated)
 
 def test_the_app_in_a_relative_folder_is_found(tmp_path, monkeypatch):
     "Flower's programs run in another folder than this process"

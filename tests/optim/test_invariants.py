@@ -1,6 +1,7 @@
 "Invariants of every rule, in one table, with the special settings that some rules need"
 import gc, sys
 import numpy as np, pytest, torch
+from fastopt.optim.sophia import learn_curvature
 from fastopt.core.engine import DROP, Engine, compute_dtype
 from fastopt.optim.lookahead import centralize
 from fastopt.all import opts
@@ -198,3 +199,13 @@ def test_nothing_grows_in_hundreds_of_steps(name, how):
         if blocks-before < 100: break # Less than one object in two steps
     assert blocks-before < 100
     assert (size_then<=size).all() and built_then==built
+
+def test_curvature_in_bfloat16_reaches_its_mean():
+    "Rounded to nearest, it would stop where a change is less than half a unit, at 0.58"
+    p = torch.zeros(400)
+    state,g = {p: dict(h=torch.ones(400, dtype=torch.bfloat16), step=0)},torch.full((400,), 0.3**0.5)
+    for t in range(800):
+        state[p]['step'] = t
+        learn_curvature([p], [g], state, 1)
+    h = state[p]['h']
+    assert h.dtype==torch.bfloat16 and abs(h.float().mean()-0.3)<0.01

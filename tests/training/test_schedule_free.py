@@ -1,5 +1,6 @@
 "Schedule-free training: the average is in place except during training, and evaluating it does not change the training."
 import fastopt.training.schedule_free as module, numpy as np, pytest, random, torch, warnings
+from contextlib import nullcontext
 from fastai.basics import Callback, set_seed
 from fastai.callback.core import CancelEpochException, CancelFitException, CancelTrainException, FetchPredsCallback
 from fastai.callback.progress import ProgressCallback
@@ -81,21 +82,23 @@ def test_variant(tmp_path, name):
 class Throw(Callback):
     "Raise `e` at `event` in epoch 1"
     def __init__(self, event, e):
-        self.e = e
+        self.e,self.thrown = e,False
         setattr(self, event, self.throw)
     def throw(self):
-        if self.training and self.epoch==1: raise self.e
+        if not (self.training and self.epoch==1): return
+        self.thrown = True
+        raise self.e
 
 @pytest.mark.parametrize('event', ['before_batch','after_loss','before_step','after_step','after_batch'])
 @pytest.mark.parametrize('e', [KeyboardInterrupt(), RuntimeError('no memory'), CancelFitException(), CancelEpochException(),
     CancelTrainException()], ids=lambda e: type(e).__name__)
 def test_interrupted(event, e):
-    learn = fresh(cbs=Throw(event, e))
-    try: fit(learn)
-    except (KeyboardInterrupt, RuntimeError): pass
+    learn = fresh(cbs=(cb := Throw(event, e)))
+    with pytest.raises(type(e)) if isinstance(e, (KeyboardInterrupt, RuntimeError)) else nullcontext(): fit(learn)
+    assert cb.thrown
     assert at(learn)=='x' and '_do_epoch_train' not in vars(learn)
     if isinstance(e, CancelFitException): assert learn.schedule_free.stale==[]
-    learn.remove_cb(learn.throw)
+    learn.remove_cb(cb)
     assert at(fit(learn, 1))=='x'
 
 def test_interrupted_then_validated():

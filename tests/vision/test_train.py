@@ -448,7 +448,7 @@ def test_corrupt_images_are_left_out(tree, capsys):
 
 def test_strict_refuses_corrupt_images(tree):
     spoil(tree)
-    with pytest.raises(T.InputError, match='5 images cannot be decoded.*cut.jpg.*without|leave out --strict'): quick(tree, strict=True)
+    with pytest.raises(T.InputError, match='5 images cannot be decoded.*cut.jpg.*leave out --strict'): quick(tree, strict=True)
     assert not Path('runs').exists()
 
 def test_nothing_but_corrupt_images(tree):

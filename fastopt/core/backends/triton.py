@@ -233,8 +233,9 @@ def put(x, device):
     "Write the array `x` to `device` as arguments of kernels, which a graph keeps; a replayed copy would read the array on the host again"
     t,f = torch.empty(x.shape, dtype=torch.int64, device=device),triton_build(put_source())
     for i in range(0, len(x), PUT):
-        some = x[i:i+PUT].tolist()
-        f[(1,)](t[i:], len(some), *some, *some[:1]*(PUT-len(some))) # All of one type, so that one kernel is enough
+        # All of one type, so that one kernel is enough. An empty tensor is at 0, and nothing is read there
+        some = [o or 2**40 for o in x[i:i+PUT].tolist()]
+        f[(1,)](t[i:], len(some), *some, *some[:1]*(PUT-len(some)))
     return t
 
 # %% ../../../nbs/core/backends/03_triton.ipynb #c64a5010
