@@ -791,7 +791,7 @@ def share_memos(self:Engine, ps, state):
         knowing = [p for group,_ in self.groups for p in group if p in state and k in state[p]]
         for path,mine in groupby([p for p in ps if k in state[p]], self.rule.path_of).items():
             same = [p for p in knowing if self.rule.path_of(p)==path]
-            known = state[max(same, key=lambda p: (makes_step(p), state[p]['step']))][k]
+            known = state[max(same, key=lambda p: (p.requires_grad, state[p]['step']))][k]
             for p in mine: state[p][k] = deepcopy(known)
 
 # %% ../../nbs/core/02_engine.ipynb #a16fd1ab

@@ -160,6 +160,20 @@ def test_what_all_weights_have_learnt_comes_from_those_that_still_learn(name):
     batches_after_a_load(rule, ps, loaded)
     assert all(repr(loaded[p][k])==repr(now) for p in ps[1:])
 
+@pytest.mark.parametrize('name', ['prodigy', 'yellowfin'])
+def test_a_weight_that_comes_back_does_not_bring_back_what_was_known(name):
+    "It learnt little before it had no gradient for a while; the one that knows most has none in this step"
+    rule,ps,state,engine = RULES[name],[torch.ones(4).requires_grad_() for _ in range(3)],{},Engine(RULES[name], how='eager')
+    k, = rule.learnt
+    torch.manual_seed(0)
+    for at in ((0, 1), *[(0,)]*9, (1, 2)):
+        now = copy.deepcopy(state.get(ps[0], {}).get(k))
+        for i,p in enumerate(ps): p.grad = torch.randn(4) if i in at else None
+        engine.groups = [(ps, rule.hypers)]
+        if at==(1, 2): engine.batches([ps], state)
+        else: engine.step([(ps, rule.hypers)], state)
+    assert repr(now)==repr(state[ps[1]][k])==repr(state[ps[2]][k])
+
 def test_each_rule_of_a_route_keeps_what_it_has_learnt():
     rule = route(matrices, RULES['prodigy'], RULES['dadapt_adamw'])
     ps,state,engine = [torch.ones(2, 2).requires_grad_(), torch.ones(3).requires_grad_()],{},Engine(rule, how='eager')
