@@ -4,13 +4,16 @@ import os
 os.environ['OMP_NUM_THREADS'] = '1' # PyTorch reads it on import. After work on several threads, a fork hangs at its first such work
 # Starting the processes in which `torch.compile` would compile takes longer than compiling the kernels here
 os.environ.setdefault('TORCHINDUCTOR_COMPILE_THREADS', '1')
-import gc, json, matplotlib, pytest
+import gc, json, matplotlib, pytest, signal, threading
 from collections import Counter
 from datetime import date
 from hypothesis import settings
 from pathlib import Path
 
 matplotlib.use('Agg')
+# A shell that starts pytest in the background lets it, and what it starts, ignore Ctrl-C
+if signal.getsignal(signal.SIGINT)==signal.SIG_IGN and threading.current_thread() is threading.main_thread():
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 settings.register_profile('same', derandomize=True, database=None) # A run has the examples of every other one
 settings.load_profile('same')
 TESTS = Path(__file__).parent
