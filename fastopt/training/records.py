@@ -7,7 +7,8 @@ Docs: https://fastopt.github.io/fastopt/training/records.html.md"""
 # %% auto #0
 __all__ = ['check_numbers', 'abbreviate', 'exclusive_lock', 'jsonable', 'save_record', 'make_run_folder', 'running_record',
            'parse_json_line', 'read_json_lines', 'repair_json_lines', 'append_json_line', 'command_line', 'git_commit',
-           'device_name', 'package_versions', 'interruptible', 'delay_interrupt', 'use_threads', 'is_interactive']
+           'device_name', 'package_versions', 'run_facts', 'interruptible', 'delay_interrupt', 'use_threads',
+           'is_interactive']
 
 # %% ../../nbs/training/10_records.ipynb #73ce9d37
 import fastopt, json, math, os, platform, shlex, signal, sys, threading, time, torch
@@ -204,6 +205,16 @@ def package_versions(
     names = 'fastopt','fastai','torch','torchvision'
     for o in names: import_module(o) # PyTorch's packages then also name their build
     return dict(python=platform.python_version(), **{o:package_version(o) for o in (*names,*others)})
+
+def run_facts(
+    prog, # Name of the program
+    name, # Name of the run
+    args, # Arguments of the command
+    **more # More that is known
+):
+    "What is known about a run at its start"
+    return dict(name=name, command=command_line(prog, args), args=dict(args), started=time.strftime('%Y-%m-%d %H:%M:%S %z'),
+        device=device_name(), versions=package_versions(), commit=git_commit(), **more)
 
 # %% ../../nbs/training/10_records.ipynb #6cb8ce7f
 @contextmanager

@@ -22,8 +22,8 @@ from ..core.registry import find_rule
 from ..names import InputError, check_choice
 from ..training.flat_anneal import *
 from ..training.pages import escape_unprintable
-from ..training.records import (abbreviate, check_numbers, command_line, device_name, exclusive_lock, git_commit, interruptible,
-    is_interactive, make_run_folder, package_versions, running_record, save_record, use_threads)
+from ..training.records import (abbreviate, check_numbers, exclusive_lock, interruptible, is_interactive, make_run_folder, run_facts,
+    running_record, save_record, use_threads)
 from ..training.resume import *
 from ..training.resume import _remove_checkpoint
 from .images import balanced_subset, image_source
@@ -187,9 +187,8 @@ def describe_run(
     info = dict(train=learn.dls.train.n, valid=learn.dls.valid.n, classes=list(learn.dls.vocab), skipped=len(src.skipped),
         skipped_first=src.skipped[:20], fingerprint=src.fingerprint)
     name = f'{args["opt"]}-{Path(args["data"]).resolve().name.split(".")[0]}'
-    return dict(name=name, command=command_line('fastopt-train', args), args=args, seed=args['seed'],
-        started=time.strftime('%Y-%m-%d %H:%M:%S %z'), device=device_name(), versions=package_versions(), commit=git_commit(), data=info,
-        rule=repr(find_rule(args['opt'])), hypers=dict(learn.opt.hypers[0]), weights=sum(p.numel() for p in learn.model.parameters()))
+    return run_facts('fastopt-train', name, args, seed=args['seed'], data=info, rule=repr(find_rule(args['opt'])),
+        hypers=dict(learn.opt.hypers[0]), weights=sum(p.numel() for p in learn.model.parameters()))
 
 # %% ../../nbs/vision/03_train.ipynb #b3c7a1d1
 def _batches(dls): return f'{len(dls.train)} batch{"es"*(len(dls.train)!=1)} of {dls.bs} an epoch'
