@@ -36,6 +36,7 @@ class Function:
             Graph.now.launches.append(self.source)
             Graph.now.calls.append(lambda: launch(*args, **kwargs))
         return note if Graph.now else launch
+    def warmup(self, *args, **kwargs): self.f.warmup(*args, **kwargs)
 for o in (triton, capture): o.triton_build = Function
 
 class Graph:

@@ -328,7 +328,7 @@ def launches(self:Engine, b, hypers, grad_scale, found_inf):
     if prog.key not in b.cache:
         self.refuse_capture(b.ps[0])
         b.cache[prog.key] = CapturablePlan(prog, b)
-        with on_device(b.device): put(np.full(1, 2**40), b.device) # Compile it now, which is impossible during a capture
+        with on_device(b.device): put(np.full(2, 2**40), b.device) # Compile it now, which is impossible during a capture
     plan = b.cache[prog.key]
     plan.known,plan.go = numbers,prog.go and int(prog.go[1:])
     numbers.compute(prog, plan.dtype, grad_scale, found_inf)

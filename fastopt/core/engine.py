@@ -214,7 +214,7 @@ def _run_each(f, args, kwargs):
     before,res = written(),f(*args, **kwargs)
     if written()!=before: raise TypeError(f'{f.__name__} is marked `each` and wrote into an argument; it must return a new tensor')
     if isinstance(res, Tensor): return res
-    if isinstance(res, (int, float, np.number)): return first(args, risinstance(Tensor)).new_tensor(res)
+    if isinstance(res, (int, float, np.number)): return first(args, risinstance(Tensor)).new_full((), res)
     raise TypeError(f'{f.__name__} is marked `each` and returned {type(res).__name__}; it must return a tensor or a number')
 
 # %% ../../nbs/core/02_engine.ipynb #c4be1a07
@@ -841,7 +841,13 @@ def refuse_shared(self:Engine, a, b, what='another'):
 # %% ../../nbs/core/02_engine.ipynb #61d9451a
 def capturing(device):
     "Is a CUDA graph being captured on the current stream of `device`?"
-    return device.type=='cuda' and torch.cuda.is_initialized() and torch.cuda.is_current_stream_capturing()
+    if device.type!='cuda' or not torch.cuda.is_initialized(): return False
+    here = torch.cuda.is_current_stream_capturing() # On the current device
+    if not here or device.index==torch.cuda.current_device(): return here
+    with torch.cuda.device(device): there = torch.cuda.is_current_stream_capturing()
+    if not there: raise RuntimeError(f"a graph is being captured on cuda:{torch.cuda.current_device()}, and weights on {device} would "
+        f"make their step now, not when it is replayed; capture their steps in a graph of {device}")
+    return True
 
 @patch
 def refuse_capture(self:Engine, p):

@@ -10,6 +10,7 @@ __all__ = ['backends', 'MIN_WEIGHTS', 'KernelSource', 'kernel_source', 'launcher
 
 # %% ../../nbs/core/04_fused.ipynb #08e92d82
 import torch
+from torch import Tensor
 from torch.autograd.graph import increment_version
 from warnings import warn
 from fastcore.basics import first, patch
@@ -98,7 +99,9 @@ class Plan:
         "Yield the `Question` of node `i` about all weights, and return the columns of the answer"
         a,lists = prog.nodes[i][1],[[o.detach().to(self.dtype) for o in columns[c]] for c in self.wholes[i]]
         answer = yield Question(a, lists, self.knobs(prog, i))
-        answer = [torch.as_tensor(o, dtype=self.dtype, device=b.device) for o in ([answer] if a.n==1 else answer)]
+        def place(o): # A copy from the host would make it wait for the device
+            return o.to(b.device, self.dtype) if isinstance(o, Tensor) else torch.full((), o, dtype=self.dtype, device=b.device)
+        answer = [place(o) for o in ([answer] if a.n==1 else answer)]
         return {f'r{j}': [answer[int(o[2][1:])]]*len(b.ps) for j,o in enumerate(prog.nodes) if o[:2]==('number', i)}
     def __call__(self,
         b, # `Part` of the batch
@@ -108,7 +111,7 @@ class Plan:
         self.table = self.table_of(b, prog)
         if not self.launchers:
             self.ahead(b, prog)
-            if self.Launcher is CppLauncher: b.batch.checks = speed_up(b.checks, b.batch.columns())
+            b.batch.checks = speed_up(b.checks, b.batch.columns())
         for k,phase in enumerate(self.phases):
             for i in self.due[k]:
                 if prog.nodes[i][0]=='across': columns |= yield from self.numbers(i, b, prog, columns)
@@ -174,7 +177,8 @@ def ahead(self:Plan, b, prog):
             or (c in self.small and all(map(is_per_row, b.bufs[c], b.ps)))]
         known = not any(prog.nodes[phase.loads[c]][0]=='each' for c in rows)
         dtypes = {c: self.dtype for c in (*phase.loads, *phase.stores)} | {c: ts[0].dtype for c,ts in b.bufs.items() if c not in self.small}
-        if known and (phase.stores or phase.sums): self.Launcher.build(Kernel(prog, phase, dict(dtypes, p=b.dtype, g=b.gs[0].dtype), rows))
+        if known and (phase.stores or phase.sums): 
+            self.Launcher.ahead(Kernel(prog, phase, dict(dtypes, p=b.dtype, g=b.gs[0].dtype), rows), b.device)
 
 # %% ../../nbs/core/04_fused.ipynb #447ac461
 MIN_WEIGHTS = 10_000 # Model size from which a compilation pays off; it takes about a second, once per machine

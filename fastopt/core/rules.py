@@ -9,7 +9,7 @@ __all__ = ['Finite', 'NonNeg', 'Pos', 'Unit', 'Share', 'Count', 'Steps', 'Flag',
            'as_number', 'Range', 'OneOf', 'Whole', 'zeros', 'clone', 'Borrowed', 'Memo', 'Across', 'Term', 'term',
            'decay', 'shrink', 'descend', 'maximize', 'LazyDoc', 'Rule', 'Question', 'count_writes', 'Route', 'matrices',
            'route', 'ema_', 'ema_sqr_', 'unbias', 'unbias_root', 'at_least', 'root', 'cond', 'larger', 'smaller',
-           'waits', 'number_of', 'each', 'norm', 'mean', 'row_mean', 'reachable']
+           'waits', 'number_of', 'beside', 'total', 'each', 'norm', 'mean', 'row_mean', 'reachable']
 
 # %% ../../nbs/core/00_rules.ipynb #0ad06cd8
 import inspect, sys
@@ -403,6 +403,9 @@ def answer(self:Across,
     "The number that the function returns, or a list of `n` numbers; a function that writes to one of `tensors` raises an error"
     def written(): return [count_writes(t) for ts in tensors for t in ts]
     before,name = written(),self.f.__name__
+    there = first(t for ts in tensors for t in ts)
+    for k in self.memos if there is not None else (): # The first of the weights may be on another device than at the last step
+        knobs[k].update({o: beside(v, there) for o,v in knobs[k].items()})
     res = self.f(*map(list, tensors), **knobs)
     if written()!=before: raise TypeError(
         f"{name} is a function across all weights and wrote into one of its tensors, which it may only read")
@@ -594,6 +597,19 @@ def number_of(x):
     "The number in the tensor `x`: a plain number, or a float64 tensor on a device that `waits`; numbers become floats"
     if not isinstance(x, torch.Tensor): return float(x)
     return x.double() if waits(x.device) else x.item()
+
+# %% ../../nbs/core/00_rules.ipynb #4c2a7d11
+def beside(x, t):
+    "The number `x`, or each in the list `x`, on the device of the tensor `t` if it is a tensor"
+    if isinstance(x, list): return [beside(o, t) for o in x]
+    return x.to(t.device) if isinstance(x, torch.Tensor) else x
+
+def total(
+    f, # A function of a tensor that returns a number or a tensor with one
+    ts # Tensors, possibly on several devices
+):
+    "The sum of `f(t)` over the tensors `ts`, in the form of `number_of`, on the device of the first"
+    return number_of(sum(beside(f(t), ts[0]) for t in ts))
 
 # %% ../../nbs/core/00_rules.ipynb #9ded28c8
 def _is_list(o): return hasattr(type(o), 'each')

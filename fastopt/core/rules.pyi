@@ -6,7 +6,7 @@ import fastopt.core.torch_face
 __all__ = ['Finite', 'NonNeg', 'Pos', 'Unit', 'Share', 'Count', 'Steps', 'Flag', 'TERM_ARGS', 'HOST', 'RESERVED', 'THEIRS', 'as_number',
     'Range', 'OneOf', 'Whole', 'zeros', 'clone', 'Borrowed', 'Memo', 'Across', 'Term', 'term', 'decay', 'shrink', 'descend', 'maximize',
     'LazyDoc', 'Rule', 'Question', 'count_writes', 'Route', 'matrices', 'route', 'ema_', 'ema_sqr_', 'unbias', 'unbias_root', 'at_least',
-    'root', 'cond', 'larger', 'smaller', 'waits', 'number_of', 'each', 'norm', 'mean', 'row_mean', 'reachable']
+    'root', 'cond', 'larger', 'smaller', 'waits', 'number_of', 'beside', 'total', 'each', 'norm', 'mean', 'row_mean', 'reachable']
 
 Finite: TypeAlias = float # in [-inf, inf]
 
@@ -285,6 +285,12 @@ def waits(device: Any) -> Any:
 
 def number_of(x: Any) -> Any:
     """The number in the tensor `x`: a plain number, or a float64 tensor on a device that `waits`; numbers become floats"""
+
+def beside(x: Any, t: Any) -> Any:
+    """The number `x`, or each in the list `x`, on the device of the tensor `t` if it is a tensor"""
+
+def total(f: Any, ts: Any) -> Any:
+    """The sum of `f(t)` over the tensors `ts`, in the form of `number_of`, on the device of the first"""
 
 def each(f: Any = None, *, rows: Any = False, narrow: Any = False, batched: Any = False) -> Any:
     """Mark `f` as needing whole tensors, or whole `rows`; tensor-like arguments decide by their method `each` how to run it"""

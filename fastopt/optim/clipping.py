@@ -15,7 +15,7 @@ from fastcore.basics import first
 from torch.nn.utils import get_total_norm
 from .adam import adam
 from ..core.memory import flat_view, is_dense
-from ..core.rules import Across, Memo, Pos, Range, Rule, Unit, as_number, decay, descend, number_of, term, waits
+from ..core.rules import Across, Memo, Pos, Range, Rule, Unit, as_number, beside, decay, descend, number_of, term, total, waits
 from .sgd import heavy_ball
 
 # %% ../../nbs/optim/15_clipping.ipynb #7748036e
@@ -63,7 +63,7 @@ def _threshold(u, *,
     "Return the size above which entries of `u` are clipped, and record it in `clipped` with the fraction above it"
     sizes,n = _sample(u, sample, step),sum(o.numel() for o in u)
     if n: clipped.top = _smallest(sizes, max(1, len(sizes)-int(q*len(sizes))))
-    clipped.q = number_of(sum((o.abs()>clipped.top).sum().to(u[0].device) for o in u))/max(n, 1)
+    clipped.q = total(lambda o: (o.abs()>beside(clipped.top, o)).sum(), u)/max(n, 1)
     return clipped.top
 
 # %% ../../nbs/optim/15_clipping.ipynb #c9387d02

@@ -16,7 +16,7 @@ from functools import partial
 from math import inf, sqrt
 from fastcore.basics import first
 from ..core.rules import (Across, Borrowed, Flag, Memo, NonNeg, Pos, Range, Rule, Unit, Whole,
-    as_number, clone, cond, decay, each, ema_, ema_sqr_, larger, number_of, root, smaller, term)
+    as_number, clone, cond, decay, each, ema_, ema_sqr_, larger, root, smaller, term, total)
 
 # %% ../../nbs/optim/23_learning_rate_free.ipynb #894d7ffb
 class Factor(Range):
@@ -33,7 +33,6 @@ def distance(opt):
     return d if d is None else as_number(d)
 
 # %% ../../nbs/optim/23_learning_rate_free.ipynb #be871950
-def _total(f, ts): return number_of(sum(map(f, ts)))
 def _size(x): return x.abs().sum()
 def _slow(sqr_mom, mom3): return mom3 if mom3>=0 else sqrt(sqr_mom)
 
@@ -60,8 +59,8 @@ def _farther(u, s, *,
     found:Found
 ):
     "Return the rate of this step and the next d"
-    found.r = _slow(sqr_mom, mom3)*found.r + _total(torch.sum, u)
-    size,d = _total(_size, s),found.d
+    found.r = _slow(sqr_mom, mom3)*found.r + total(torch.sum, u)
+    size,d = total(_size, s),found.d
     d_hat = cond(size!=0, lambda: d_coef*found.r/size, 0.)
     found.best = larger(larger(found.best, d), d_hat)
     found.d = smaller(found.best, cond(d==d0, lambda: larger(d, d_hat), d)*growth_rate)
@@ -179,8 +178,8 @@ def _farther_adam(u, s, *,
     found:Found
 ):
     "Return the next d"
-    β,size = sqrt(sqr_mom),_total(_size, s)
-    found.r = β*found.r + (1-β)*_total(torch.sum, u)
+    β,size = sqrt(sqr_mom),total(_size, s)
+    found.r = β*found.r + (1-β)*total(torch.sum, u)
     d_hat = cond(size!=0, lambda: found.r/((1-β)*size), 0.)
     found.d = larger(found.d, smaller(d_hat, found.d*growth_rate))
     return found.d
@@ -207,7 +206,7 @@ def _unit(u, *,
     found:Found
 ):
     "Return d divided by the norm of the first gradient that is not 0"
-    found.d,found.g1 = larger(found.d, d0),cond(found.g1!=0, found.g1, lambda: root(_total(_square, u)))
+    found.d,found.g1 = larger(found.d, d0),cond(found.g1!=0, found.g1, lambda: root(total(_square, u)))
     return cond(found.g1!=0, lambda: found.d/found.g1, 0.)
 
 @term
@@ -226,8 +225,8 @@ def _farther_sgd(u, s, *,
     found:Found
 ):
     "Return the next d"
-    found.r = found.r + _total(torch.sum, u)
-    length = root(_total(_square, s))
+    found.r = found.r + total(torch.sum, u)
+    length = root(total(_square, s))
     d_hat = cond(length!=0, lambda: 2*found.r/length, 0.)
     found.d = larger(found.d, smaller(d_hat, found.d*growth_rate))
     return found.d

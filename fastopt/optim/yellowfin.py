@@ -12,7 +12,7 @@ from math import exp, log
 import torch
 from fastcore.basics import first
 import fastopt.core.torch_face # chkstyle: ignore - importing it lets a rule be called
-from ..core.rules import Across, Borrowed, Count, Flag, Memo, NonNeg, Rule, Unit, larger, number_of, root, smaller, term
+from ..core.rules import Across, Borrowed, Count, Flag, Memo, NonNeg, Rule, Unit, larger, root, smaller, term, total
 
 # %% ../../nbs/optim/22_yellowfin.ipynb #26fe3423
 _EPS = 1e-6 # Keeps logarithms and divisions finite
@@ -25,7 +25,7 @@ def _learn(tuned, k, x, β):
 
 def _total(ts):
     "Return the sum of the squares of all entries of the tensors `ts`"
-    return number_of(sum(o.square().sum().to(ts[0].device) for o in ts))
+    return total(lambda o: o.square().sum(), ts)
 
 # %% ../../nbs/optim/22_yellowfin.ipynb #4b4315ac
 def _log(x): return x.log() if isinstance(x, torch.Tensor) else log(x)

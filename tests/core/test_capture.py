@@ -1,6 +1,6 @@
 "Steps that a graph can replay: the launches are repeated without the engine's Python code, and the result equals eager"
 import os, pytest, torch
-from fastopt.core.engine import Engine
+from fastopt.core.engine import Engine, capturing
 from interpreter import interpreted
 from rules_under_test import RULES
 
@@ -314,3 +314,20 @@ def test_what_cannot_be_captured_is_refused_by_name(monkeypatch):
 @pytest.mark.parametrize('kw,text', [(dict(how='eager'), 'needs compiled kernels'), (dict(skip_nonfinite=True), 'use a GradScaler')])
 def test_manners_that_do_not_agree(kw, text):
     with pytest.raises(ValueError, match=f'adamw: .*{text}'): Engine(RULES['adamw'], capturable=True, **kw)
+
+def test_weights_on_another_gpu_are_not_stepped_unnoticed_in_a_capture(monkeypatch):
+    "Only the stream of the current device is being captured"
+    graph,now = {0},[0]
+    class On:
+        def __init__(self, device): self.i = torch.device(device).index
+        def __enter__(self): now.append(self.i)
+        def __exit__(self, *_): now.pop()
+    for k,f in dict(is_initialized=lambda: True, is_current_stream_capturing=lambda: now[-1] in graph,
+        current_device=lambda: now[-1], device=On).items(): monkeypatch.setattr(torch.cuda, k, f)
+    first,second = torch.device('cuda', 0),torch.device('cuda', 1)
+    assert capturing(first) and now==[0]
+    with pytest.raises(RuntimeError, match='being captured on cuda:0, and weights on cuda:1'): capturing(second)
+    graph.add(1) # A capture may include streams of other devices
+    assert capturing(second)
+    graph.clear()
+    assert not capturing(first) and not capturing(second) and not capturing(torch.device('cpu'))

@@ -212,6 +212,16 @@ def test_python_reads_where_the_reader_cannot_be_trusted(name, monkeypatch, own_
     assert torch.equal(got, expected) and all(type(o) is MemoryCheck for o in looks_of(engine))
 
 @needs_reader
+def test_the_trial_has_tensors_of_the_device_that_is_asked_for(monkeypatch, own_reader):
+    "A device whose tensors cannot be made, or read, is left to Python"
+    assert memory_reader('cuda' if not torch.cuda.is_available() else 'no such device') is None
+    kinds = []
+    monkeypatch.setattr(module, 'memory_reader', lambda kind: kinds.append(kind))
+    ts = [torch.zeros(3, device='meta')]
+    assert speed_up(dict(p='look'), dict(p=ts))==dict(p='look') and kinds==['meta']
+    assert sum(t.device.type=='meta' for t in module._trial('meta'))>sum(t.device.type=='meta' for t in module._trial('cpu'))
+
+@needs_reader
 def test_a_tensor_that_lies_elsewhere_in_its_object_is_left_to_python(monkeypatch):
     monkeypatch.setattr(module, '_at', lambda o, i, old=module._at: old(o, i) + isinstance(o, Sub))
     plain,special = [torch.zeros(3)],[torch.zeros(3).as_subclass(Sub)]

@@ -162,6 +162,7 @@ build,ran = triton.triton_build,[]
 class Counted:
     def __init__(self, source): self.f,self.name = build(source),'join' if 'stretches' in source else 'kernel'
     def __getitem__(self, grid): return lambda *args, **kwargs: (ran.append(self.name), self.f[grid](*args, **kwargs))
+    def warmup(self, *args, **kwargs): self.f.warmup(*args, **kwargs)
 triton.triton_build = Counted
 def launches(name, *shapes):
     ps,state,rule = [torch.ones(s, requires_grad=True) for s in shapes],{},RULES[name]
@@ -176,6 +177,61 @@ assert launches('ranger', (4, 256), (7,))=='kernel kernel', ran # No row is in t
 print('counted')
 '''
     assert 'counted' in interpreted(code)
+
+def test_kernels_are_compiled_ahead_as_they_are_launched():
+    "Triton would compile again for another type or option"
+    code = '''
+import torch
+from fastopt.core.backends import triton
+from fastopt.core.engine import Engine
+from rules_under_test import RULES
+build,warm,ran = triton.triton_build,{},{}
+class Told:
+    def __init__(self, source): self.f,self.source = build(source),source
+    def __getitem__(self, grid):
+        def launch(*args, **kwargs):
+            ran[self.source] = [getattr(o, 'dtype', None) for o in args],kwargs
+            self.f[grid](*args, **kwargs)
+        return launch
+    def warmup(self, *args, grid, **kwargs): warm[self.source] = [*args],kwargs
+triton.triton_build = Told
+for name in ('adamw', 'lamb', 'ranger', 'sgd_clip'):
+    for dtype in (torch.float32, torch.float64, torch.bfloat16):
+        p,rule = torch.ones(5, 300, dtype=dtype, requires_grad=True),RULES[name]
+        p.grad = torch.ones_like(p)
+        warm.clear(), ran.clear()
+        Engine(rule, how='fused').step([([p], rule.hypers)], {})
+        kernels = {k:v for k,v in ran.items() if 'stretches' not in k}
+        assert kernels and kernels=={k:warm[k] for k in kernels}, (name, dtype, kernels, warm)
+print('ahead')
+'''
+    assert 'ahead' in interpreted(code)
+
+@pytest.mark.parametrize('when', ['compiled', 'launched'])
+def test_what_triton_and_its_compiler_raise_lets_pytorch_go_on(when):
+    "Their errors are no `RuntimeError`s. After a kernel has written, the step cannot be made again, and the error is raised"
+    code = '''
+import sys, torch, warnings
+from subprocess import CalledProcessError
+from fastopt.core.backends import triton
+from rules_under_test import RULES, trained
+build,when = triton.triton_build,sys.argv[1]
+class PTXASError(Exception): pass
+class Broken:
+    def __init__(self, source): self.f = build(source)
+    def __getitem__(self, grid): raise PTXASError('no ptxas')
+    def warmup(self, *args, **kwargs):
+        if when=='compiled': raise CalledProcessError(1, 'gcc')
+triton.triton_build = Broken
+with warnings.catch_warnings(record=True) as seen:
+    warnings.simplefilter('always')
+    got = trained(RULES['lamb'], 'fused')
+said = ' '.join(str(o.message) for o in seen)
+assert 'lamb: no fused kernel on cpu' in said and dict(compiled='gcc', launched='no ptxas')[when] in said, said
+assert torch.equal(got, trained(RULES['lamb'], 'foreach'))
+print('went on')
+'''
+    assert 'went on' in interpreted(code, when)
 
 NAMES = ['t', 'i', 'mask', 'rows', 'sums']
 

@@ -1,6 +1,7 @@
 "Invariants of every rule, in one table, with the special settings that some rules need"
 import gc, sys
 import numpy as np, pytest, torch
+from torch._subclasses.fake_tensor import FakeTensorMode
 from fastopt.optim.sophia import learn_curvature
 from fastopt.core.engine import DROP, Engine, compute_dtype
 from fastopt.optim.lookahead import centralize
@@ -199,6 +200,20 @@ def test_nothing_grows_in_hundreds_of_steps(name, how):
         if blocks-before < 100: break # Less than one object in two steps
     assert blocks-before < 100
     assert (size_then<=size).all() and built_then==built
+
+@pytest.mark.filterwarnings('ignore:Accessing the data pointer')
+@pytest.mark.parametrize('name', RULES)
+def test_weights_may_be_on_several_gpus(name):
+    "PyTorch refuses what it cannot compute even for tensors without memory, which may be on any device"
+    rule,state = RULES[name],{}
+    hypers,options = rule.resolve_hypers({})
+    with FakeTensorMode(allow_non_fake_inputs=True):
+        ps = [torch.empty(s, device=f'cuda:{i}').requires_grad_() for i,s in enumerate([(4, 3), (5,)])]
+        engine = Engine(rule, options, 'eager')
+        for with_gradient in ((0, 1), (1,), (0,), (0, 1)): # The first weight is on another device each time
+            for i,p in enumerate(ps): p.grad = torch.empty_like(p) if i in with_gradient else None
+            engine.step([(ps, hypers)], state)
+    for p in ps: assert state[p]['step']==3 and all(t.device==p.device for t in state[p].values() if isinstance(t, torch.Tensor))
 
 def test_curvature_in_bfloat16_reaches_its_mean():
     "Rounded to nearest, it would stop where a change is less than half a unit, at 0.58"

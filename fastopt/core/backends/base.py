@@ -106,6 +106,10 @@ class Launcher:
         where = [(t, o) for t,n in enumerate(ns) for o in range(0, n, self.BLOCK)]
         return np.array(ns, dtype=np.int64),np.array([t for t,_ in where], dtype=np.int32),np.array([o for _,o in where], dtype=np.int64)
     @classmethod
+    def ahead(cls, k, device):
+        "Compile the kernel of `k` for `device`, so that errors of compilers come before any kernel writes"
+        cls.build(k)
+    @classmethod
     def can_sum(cls, device):
         "Can kernels on `device` sum?"
         return cls.sums

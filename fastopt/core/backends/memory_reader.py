@@ -10,6 +10,7 @@ __all__ = ['READER_SOURCE', 'Reader', 'Forms', 'memory_reader', 'CppMemoryCheck'
 # %% ../../../nbs/core/backends/06_memory_reader.ipynb #366f8bc4
 import ctypes, numpy as np, platform, sysconfig, torch
 from functools import lru_cache
+from fastcore.basics import first
 from torch import Tensor
 from .cpp import cpp_build
 from ..memory import addresses, byte_span, is_plain, lacks_memory, layout_of
@@ -110,18 +111,20 @@ class Forms:
         if type(ts) is list and len(ts)==self.n and self.reader(ts, self.forms, at): return at
 
 # %% ../../../nbs/core/backends/06_memory_reader.ipynb #1ad83212
-def _trial():
-    "Tensors for the trial, which differ from each other in one property"
+def _trial(kind):
+    "Tensors for the trial, which differ from each other in one property; some are on devices of the type `kind`"
     a,wide = torch.arange(6.).view(2, 3),torch.zeros(4, 6)
+    there = [f(a.to(kind)) for f in (torch.clone, torch.t, Tensor.double)]*(kind!='cpu')
     freed,cut,given_back,behind,empty = a.clone(),a.clone(),a.clone(),wide.clone()[2:,:3],torch.zeros(5)[5:]
     for t,n in ((freed, 0), (cut, 20), (given_back, 0), (given_back, 8), (behind, 48), (empty, 0)): t.untyped_storage().resize_(n)
     return [a, a.clone(), a.t(), a.view(3, 2), a[:1], a[1:], wide[1:3,1:4], wide[2:,:3], a[:,:1].expand(2, 3), a.double(), a.half(),
         a.bfloat16(), a.int(), torch._neg_view(a), torch.nn.Parameter(a), a.as_subclass(_Subclass), freed, cut, given_back, behind, empty,
-        a[:0], torch.zeros(5)[5:], torch.ones(()), a.to_sparse(), a.to('meta'), wide.view(2, 2, 3, 2).to(memory_format=torch.channels_last)]
+        a[:0], torch.zeros(5)[5:], torch.ones(()), a.to_sparse(), a.to('meta'), *there,
+        wide.view(2, 2, 3, 2).to(memory_format=torch.channels_last)]
 
-def _agrees(reader):
+def _agrees(reader, kind):
     "Does the `reader` agree with Python on every pair of the trial's tensors?"
-    ts = _trial()
+    ts = _trial(kind)
     def is_read(t): return is_plain(t) and t.layout==torch.strided
     layouts,at = list(map(layout_of, ts)),[addresses([t]) if is_read(t) and not lacks_memory(t) else None for t in ts]
     for a,layout in zip(ts, layouts):
@@ -132,10 +135,12 @@ def _agrees(reader):
 
 @lru_cache
 @torch.no_grad()
-def memory_reader():
-    "The `Reader`, made once, or `None` if it cannot be made or fails the trial"
+def memory_reader(
+    kind='cpu' # Type of the devices of the tensors
+):
+    "The `Reader` of tensors on such devices, made once, or `None` if it cannot be made or fails the trial"
     try:
-        with torch.device('cpu'): return reader if _agrees(reader := Reader()) else None
+        with torch.device('cpu'): return reader if _agrees(reader := Reader(), kind) else None
     except Exception: return None # Private interfaces may fail in any way
 
 # %% ../../../nbs/core/backends/06_memory_reader.ipynb #e57dfa5c
@@ -151,7 +156,7 @@ def speed_up(
     columns # Dict of column name to its list of tensors
 ):
     "Replace each check in `checks` by a `CppMemoryCheck`, or return `checks` if there is no reader"
-    reader = memory_reader()
+    reader = memory_reader(first(t.device.type for ts in columns.values() for t in ts) or 'cpu')
     def fast(k, o): return o if isinstance(o, CppMemoryCheck) else CppMemoryCheck(columns[k], o, reader)
     try: return {k: fast(k, o) for k,o in checks.items()} if reader else checks
     except Exception: return checks # A class of tensors that the trial does not know
