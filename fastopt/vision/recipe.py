@@ -6,9 +6,9 @@ Docs: https://fastopt.github.io/fastopt/vision/recipe.html.md"""
 
 # %% auto #0
 __all__ = ['SCRIPT', 'BASE', 'PRESETS', 'DATASETS', 'PIPELINES', 'FASTAI_OPTS', 'HYPERS', 'PRESET_HYPERS', 'SCHEDS', 'ARCHS',
-           'ACTS', 'POOLS', 'preset_table', 'small_convnet', 'parse_hypers', 'recipe_settings', 'supported_precision',
-           'recipe_loaders', 'recipe_network', 'recipe_optimizer', 'DeviceMixedPrecision', 'SmoothLoss',
-           'recipe_learner', 'fit_recipe', 'ThroughputTimer', 'measure_throughput', 'throughput_ratios']
+           'ACTS', 'POOLS', 'SPEEDS', 'preset_table', 'small_convnet', 'parse_hypers', 'recipe_settings',
+           'supported_precision', 'recipe_loaders', 'recipe_network', 'recipe_optimizer', 'DeviceMixedPrecision',
+           'SmoothLoss', 'recipe_learner', 'fit_recipe', 'ThroughputTimer', 'measure_throughput', 'throughput_ratios']
 
 # %% ../../nbs/vision/02_recipe.ipynb #0989d20e
 import json, fastai.optimizer as native, pandas as pd
@@ -20,6 +20,8 @@ from fastai.vision.models import xresnet
 from torch.amp import GradScaler, autocast
 from ..names import InputError, RuleNames, check_choice, unknown_name
 import fastopt.optim.all # chkstyle: ignore - registers the rules for `named_rules`
+from ..core.fastai_face import FastOptimizer
+from ..core.program import record
 from ..core.registry import find_rule, named_rules
 from ..training.flat_anneal import *
 import fastopt.training.schedule_free # chkstyle: ignore - registers the callback of schedule-free rules
@@ -207,10 +209,22 @@ def fit_recipe(
         raise InputError(f"--sched {cfg['sched']}: {e}") from e
 
 # %% ../../nbs/vision/02_recipe.ipynb #bbc84329
-def _images_per_second(f, n, bs):
-    "Images per second of `n` calls of `f`, after one warm-up call"
+def _steps_to_settle(opt, most=100):
+    "Number of steps in which the optimizer `opt` runs every kernel that it has; it is `most` if that takes longer"
+    if not isinstance(opt, FastOptimizer): return 1
+    def steps(ps, hyper):
+        for p in {p.ndim:p for p in ps}.values():
+            rule,h = opt.rule.rule_of(p),opt.rule.hyper_of(p, {**opt.engine.options, **hyper})
+            first,later = ([record(rule, {**h, 'step':t}).key for t in range(t0, t0+most)] for t0 in (1, 1000))
+            yield from (t for t,k in enumerate(first, 1) if k not in later)
+            yield from (first.index(k)+1 for k in later if k in first)
+    try: return max([1, *(t for o in opt.for_engine()[0] for t in steps(*o))])
+    except RuntimeError: return 1 # A rule that cannot be recorded has no kernels
+
+def _images_per_second(f, n, bs, warm=1):
+    "Images per second of `n` calls of `f`, after `warm` other ones"
     wait = torch.cuda.synchronize if torch.cuda.is_available() else lambda: None
-    f()
+    for _ in range(warm): f()
     wait()
     start = time.perf_counter()
     for _ in range(n): f()
@@ -232,27 +246,36 @@ def _bare_step(learn):
 
 # %% ../../nbs/vision/02_recipe.ipynb #1bc53323
 class ThroughputTimer(Callback):
-    "Measure the images per second of the first `n` batches after one, then stop the fit"
+    "Measure the images per second of `n` batches of one epoch, after at least `warm` batches, then stop the fit"
     order,run_valid = Recorder.order+3,False
-    def __init__(self, n): self.n = n
+    def __init__(self, n, warm=1): self.n,self.warm,self.last = n,warm,None
     def after_batch(self):
-        if self.learn.train_iter not in (1, self.n+1): return
+        seen = self.learn.train_iter
+        if self.last is None and (seen<self.warm or self.iter+self.n>=self.n_iter) or self.last and seen<self.last: return
         if torch.cuda.is_available(): torch.cuda.synchronize()
-        if self.learn.train_iter==1: self.start = time.perf_counter()
+        if self.last is None: self.last,self.start = seen+self.n,time.perf_counter()
         else:
             self.pace = self.n*self.dls.train.bs/(time.perf_counter()-self.start)
             raise CancelFitException()
 
 def _training_throughput(learn, cfg, n):
     "Images per second of a real training"
-    with learn.no_bar(), learn.no_logging(): fit_recipe(learn, cfg, [timed := ThroughputTimer(n)])
+    warm = _steps_to_settle(learn.opt)
+    cfg = cfg|dict(epochs=max(cfg['epochs'], 1 + math.ceil(warm/len(learn.dls.train))))
+    with learn.no_bar(), learn.no_logging(): fit_recipe(learn, cfg, [timed := ThroughputTimer(n, warm)])
     return timed.pace
 
 # %% ../../nbs/vision/02_recipe.ipynb #869e6da8
+SPEEDS = 'fast','classic','network','training'
+
 def _loader_throughput(dl, n):
     "Images per second of the loader `dl` alone"
     it = iter(dl)
     return _images_per_second(lambda: next(it), min(n, len(dl)-1), dl.bs)
+
+def _network_throughput(learn, n):
+    "Images per second of the network of `learn` alone"
+    return _images_per_second(_bare_step(learn), n, learn.dls.train.bs, _steps_to_settle(learn.opt))
 
 def measure_throughput(
     cfg:dict, # Settings
@@ -260,22 +283,25 @@ def measure_throughput(
     rounds:int=5, # Number of alternating rounds
     batches:int=20, # Batches in each measurement of the network
     workers:int=None, # Worker processes of the classic pipeline
+    speeds:tuple=SPEEDS, # Which speeds to measure
     **kwargs # Arguments of `recipe_learner`
 ):
     "Images per second, one row per round: `fast` and `classic` loaders alone, `network` alone, and the real `training`"
-    fast,classic = (recipe_loaders(cfg|dict(pipeline=k), path, workers, kwargs.get('channels_last')) for k in PIPELINES)
-    n = min(batches, len(fast.train)-1)
-    if n<2: raise InputError(f'{len(fast.train)} batches are too few to measure; use more images or a smaller --bs')
-    def row(): return dict(fast=_loader_throughput(fast.train, 10*n), classic=_loader_throughput(classic.train, 10*n),
-        network=_images_per_second(_bare_step(recipe_learner(cfg, fast, **kwargs)), n, cfg['bs']),
-        training=_training_throughput(recipe_learner(cfg, fast, **kwargs), cfg, n))
-    return pd.DataFrame([row() for _ in range(rounds)])
+    def loaders(pipeline): return recipe_loaders(cfg|dict(pipeline=pipeline), path, workers, kwargs.get('channels_last'))
+    def learner(): return recipe_learner(cfg, dls, **kwargs)
+    for o in speeds: check_choice(o, SPEEDS, 'The list of speeds')
+    dls,classic = loaders('fast'),loaders('classic') if 'classic' in speeds else None
+    n = min(batches, len(dls.train)-1)
+    if n<2: raise InputError(f'{len(dls.train)} batches are too few to measure; use more images or a smaller --bs')
+    measures = dict(fast=lambda: _loader_throughput(dls.train, 10*n), classic=lambda: _loader_throughput(classic.train, 10*n),
+        network=lambda: _network_throughput(learner(), n), training=lambda: _training_throughput(learner(), cfg, n))
+    return pd.DataFrame([{k:measures[k]() for k in SPEEDS if k in speeds} for _ in range(rounds)])
 
 def throughput_ratios(
     df:pd.DataFrame # From `measure_throughput`
 ):
-    "Quartiles of `df` and of the ratios loader to network, training to network alone, and fast to classic"
-    pairs = {'fast loader / network':df.fast/df.network, 'training / network':df.training/df.network,
-        'fast / classic loader':df.fast/df.classic}
-    res = df.assign(**pairs).quantile([.25,.5,.75]).T
+    "Quartiles of `df` and of the ratios loader to network, training to network alone, and fast to classic, of speeds in `df`"
+    pairs = {'fast loader / network':('fast', 'network'), 'training / network':('training', 'network'),
+        'fast / classic loader':('fast', 'classic')}
+    res = df.assign(**{k:df[a]/df[b] for k,(a,b) in pairs.items() if a in df and b in df}).quantile([.25,.5,.75]).T
     return res.set_axis(['lower quartile','median','upper quartile'], axis=1)

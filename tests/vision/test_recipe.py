@@ -205,6 +205,29 @@ def test_speed(digits):
     assert len(df)==2 and (df>0).all().all() and list(df.columns)==['fast','classic','network','training']
     res = R.throughput_ratios(df)
     assert res.loc['fast / classic loader','median']==pytest.approx((df.fast/df.classic).median())
+    df = R.measure_throughput(cfg, digits, rounds=1, batches=2, workers=0, speeds=('network','fast'))
+    assert list(df.columns)==['fast','network'] and list(R.throughput_ratios(df).index)==['fast','network','fast loader / network']
+    with pytest.raises(InputError, match="'slow'"): R.measure_throughput(cfg, digits, speeds=['slow'])
+
+@pytest.mark.parametrize('name,hypers', [('adamw',{}), ('sgd',{}), ('radam',{}), ('ranger19',{}), ('ranger',dict(k=9)), ('soap',{}),
+    ('schedulefree_radam',{}), ('muon',{})], ids=str)
+def test_after_the_warm_up_no_kernel_is_new(name, hypers):
+    "Neither that of a merge, nor that after rectification; and the last step of the warm-up has one"
+    opt = R.find_rule(name)([torch.ones(s).requires_grad_() for s in ((3,), (4,3))], lr=.1, **hypers)
+    n,h = R._steps_to_settle(opt),opt.for_engine()[0][0][1]
+    def keys(t): return {R.record(r, {**opt.rule.hyper_of(p, {**opt.engine.options, **h}), 'step':t}).key
+        for p in opt.all_params().itemgot(0) for r in [opt.rule.rule_of(p)]}
+    seen = [keys(t) for t in range(1, 300)]
+    assert set().union(*seen[n:])<=set().union(*seen[:n]) and (n==1 or not seen[n-1]<=set().union(*seen[:n-1]))
+
+def test_warm_up_longer_than_an_epoch(digits):
+    "The clock starts in the first epoch that has enough batches left, and validation is not timed"
+    cfg = cfg_of(opt='ranger19', bs=64)
+    learn = made(cfg, digits)
+    assert (len(learn.dls.train),R._steps_to_settle(learn.opt))==(3,7)
+    assert R._training_throughput(learn, cfg, 2)>0 and learn.train_iter==9
+    learn = made(cfg|dict(opt='fastai.ranger'), digits)
+    assert R._training_throughput(learn, cfg, 2)>0 and learn.train_iter==3
 
 @pytest.mark.parametrize('value', [math.nan, math.inf, -math.inf, -1.])
 @pytest.mark.parametrize('k', ['lr', 'holdout', 'pct_start', 'mixup', 'sh', 'smoothing', *R.HYPERS])
