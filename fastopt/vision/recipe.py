@@ -265,9 +265,7 @@ def _training_throughput(learn, cfg, n):
     with learn.no_bar(), learn.no_logging(): fit_recipe(learn, cfg, [timed := ThroughputTimer(n, warm)])
     return timed.pace
 
-# %% ../../nbs/vision/02_recipe.ipynb #869e6da8
-SPEEDS = 'fast','classic','network','training'
-
+# %% ../../nbs/vision/02_recipe.ipynb #5d1c77e0
 def _loader_throughput(dl, n):
     "Images per second of the loader `dl` alone"
     it = iter(dl)
@@ -276,6 +274,9 @@ def _loader_throughput(dl, n):
 def _network_throughput(learn, n):
     "Images per second of the network of `learn` alone"
     return _images_per_second(_bare_step(learn), n, learn.dls.train.bs, _steps_to_settle(learn.opt))
+
+# %% ../../nbs/vision/02_recipe.ipynb #869e6da8
+SPEEDS = 'fast','classic','network','training'
 
 def measure_throughput(
     cfg:dict, # Settings
