@@ -59,7 +59,8 @@ class Subject:
         fused.backends['cpu'],how = (NumbaLauncher, 'fused') if how=='numba' else (cpp.CppLauncher, how)
         self.name,self.how,self.autocast,self.rng = rule,how,False,torch.Generator().manual_seed(1)
         self.ps = [nn.Parameter(torch.randn(s).to(device)) for s in SHAPES]
-        self.opt = CLASSES[rule](self.ps, lr=0.01, how=how, lowp=lowp)
+        given = dict(ns_dtype='weights') if 'ns_dtype' in RULES[rule].options else {} # Products in bfloat16 depend on how they are stacked
+        self.opt = CLASSES[rule](self.ps, lr=0.01, how=how, lowp=lowp, **given)
     def states(self):
         "All state tensors, as pairs of a state dict and a name"
         return [(st, k) for st in map(self.opt.state.get, self.ps) if st for k,t in st.items() if isinstance(t, torch.Tensor)]
