@@ -14,14 +14,14 @@ and return only what is in the folder $OUT. First pack what it needs, with the a
 
 Then send the tree with build/gpu/1, and run this in it. It takes 8 minutes:
 
-  python3 -m pip install -q --no-index --no-deps --no-compile --upgrade --target ~/site build/gpu/1/whl/*.whl
-  mkdir -p ~/data && tar xzf build/gpu/1/images.tgz -C ~/data
+  python3 -m pip install -q --no-index --no-deps --no-compile --upgrade --target ~/site build/gpu/1/whl/*.whl &&
+  mkdir -p ~/data && tar xzf build/gpu/1/images.tgz -C ~/data &&
   PYTHONPATH=~/site python3 tests/gpu.py --minutes 7 --out "$OUT"
 
 At once, while the machine still has the first half of the images, send the tree with build/gpu/2, and run this. It takes 4 minutes:
 
-  python3 -m pip install -q --no-index --no-deps --no-compile --upgrade --target ~/site build/gpu/2/whl/*.whl
-  mkdir -p ~/data && tar xzf build/gpu/2/images.tgz -C ~/data
+  python3 -m pip install -q --no-index --no-deps --no-compile --upgrade --target ~/site build/gpu/2/whl/*.whl &&
+  mkdir -p ~/data && tar xzf build/gpu/2/images.tgz -C ~/data &&
   PYTHONPATH=~/site python3 tests/gpu.py --board --minutes 3 --out "$OUT"
 """
 import argparse, json, os, signal, subprocess, sys, time

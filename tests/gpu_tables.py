@@ -32,12 +32,12 @@ def full(records):
     "The complete tables, for the notebook of benchmarks"
     def part(k, title):
         return f'### {title}\n\n' + (f'{where(records[k])}.\n\n{table(records[k]["rows"])}' if k in records else 'Not measured.')
-    head = '## On a GPU\n\n`python tests/gpu.py` runs the checks that need a GPU, in at most nine minutes.'
+    head = '## On a GPU\n\n`python tests/gpu.py` runs the checks that need a GPU, in at most eight minutes.'
     return MARK + '\n\n'.join([head, *(part(*o) for o in PARTS.items())])
 
 UNKNOWN = """Nothing has been measured on a GPU yet. The generated Triton code is tested in Triton's interpreter, compiled for several GPUs
 without running on them, and found to use 16-byte accesses; `python tests/gpu.py` runs the checks that need a GPU, in at most
-nine minutes."""
+eight minutes."""
 
 def short(records):
     "The short table for the README"
