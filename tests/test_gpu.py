@@ -56,7 +56,7 @@ def gone(pid):
 @pytest.mark.parametrize('end', ['time.sleep(600)', 'os.abort()', 'pass'])
 def test_what_a_part_has_started_ends_with_it(parts, monkeypatch, end):
     monkeypatch.setattr(gpu, 'GRACE', 2)
-    o = parts(f"report.add('pool', subprocess.Popen(['sleep', '600']).pid)\n{end}", 1)
+    o = parts(f"report.add('pool', subprocess.Popen(['sleep', '60']).pid)\n{end}", 1)
     for _ in range(100):
         if gone(o['rows'][0]['value']): break
         time.sleep(.05)
@@ -230,8 +230,8 @@ def test_muon_is_the_same_however_its_weights_are_stacked():
     assert Subject('muon', 'foreach', 'plain').opt.engine.options['ns_dtype']=='weights'
 
 # Each function of a part, and what it calls for each rule
-PER_RULE = dict(large_tensors='large_tensor', grad_scaler='skipped', graph_capture='replay_err', exact_resume='resumed', sweep='sweep_point',
-    speed_of='step_speed')
+PER_RULE = dict(large_tensors='large_tensor', grad_scaler='skipped', graph_capture='replay_err', exact_resume='resumed',
+    sweep='sweep_point', speed_of='step_speed')
 
 @pytest.mark.parametrize('whole,one', PER_RULE.items())
 def test_a_rule_that_fails_costs_only_its_own_row(as_on_gpu, monkeypatch, whole, one):
