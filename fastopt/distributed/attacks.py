@@ -21,6 +21,10 @@ def _of(ys, receiver):
     "The mixture of one of the workers, or the mean of all"
     return ys.mean(0) if receiver is None else ys[receiver]
 
+def _deviation(xs):
+    "The standard deviation of each column of `xs`; `xs.std(0)` takes several times as long"
+    return torch.cat([(o - o.mean(0)).square_().sum(0) for o in xs.split(COLUMNS, 1)]).div_(len(xs)-1).sqrt_()
+
 def line_search(
     gain, # Function of a number z > 0 to maximize
     evals=16 # Number of calls
@@ -101,7 +105,7 @@ def alie(
     evals=16 # Number of trials of the search
 ):
     "A little is enough: the mean plus `z` standard deviations"
-    return _lie(xs, f, xs.std(0), z, mixing, evals)
+    return _lie(xs, f, _deviation(xs), z, mixing, evals)
 
 def foe(
     xs, # Honest vectors [h, d]
@@ -122,7 +126,7 @@ def alie_each(
     evals=16 # Number of trials of the search
 ):
     "A little is enough, where each receiver is sent what moves its own mixture most"
-    return _lie(xs, f, xs.std(0), None, mixing, evals, receiver)
+    return _lie(xs, f, _deviation(xs), None, mixing, evals, receiver)
 
 def foe_each(
     xs, # Honest vectors [h, d]
