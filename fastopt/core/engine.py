@@ -23,13 +23,13 @@ from torch import Tensor
 from fastcore.basics import AttrDict, chunked, first, groupby, listify, patch, risinstance
 from .memory import (MemoryCheck, MemorySpans, addresses, byte_span, flat_view, is_dense, is_plain, is_sharded, lacks_memory,
     overlaps_itself, place_like, same_order, share_memory)
-from .rules import Question, clone, count_writes, unknown_name, zeros
+from .rules import Question, ReadOnly, clone, count_writes, unknown_name, zeros
 
 # %% ../../nbs/core/02_engine.ipynb #5ea1d0b7
 def unavailable(what):
     "The error for a term that asks a stand-in for `what`, such as the truth of a tensor"
     return NotImplementedError(f"{what} of a tensor is not available, because this engine runs a term on many tensors or on symbols; "
-        "use `torch.where` for a choice, a function marked `each` for whole tensors, or how='eager'")
+        "use `torch.where` or `clamp` for a choice, fastopt's `norm(x)` and `mean(x)`, a function marked `each` for whole tensors, or how='eager'")
 
 @lru_cache
 def _callable(nm):
@@ -56,7 +56,7 @@ def _number(o): return o.item() if isinstance(o, np.ndarray) and not o.ndim else
 def _operator(nm, op):
     setattr(StandIn, f'__{nm}__', lambda self, o: self.do(op, self, _number(o)))
     if hasattr(Tensor, f'__r{nm}__'): setattr(StandIn, f'__r{nm}__', lambda self, o: self.do(op, _number(o), self))
-    if hasattr(Tensor, f'__i{nm}__'): setattr(StandIn, f'__i{nm}__', lambda self, o: self.do(op + '_'*self.own, self, _number(o)))
+    if hasattr(Tensor, f'__i{nm}__'): setattr(StandIn, f'__i{nm}__', lambda self, o: self.do(op + '_', self, _number(o)))
 
 def _refused(nm, what):
     def f(self, *args): raise unavailable(what)
@@ -149,8 +149,7 @@ def _on_lists(nm, *args, **kwargs):
     "Run the operation `nm` on lists, with `torch._foreach_{nm}` if that accepts the arguments, otherwise tensor by tensor"
     writes = plain_name(nm)!=nm
     target = kwargs.get('out', args[0] if args and (writes or kwargs.get('inplace')) else None)
-    if not getattr(target, 'own', True):
-        raise TypeError(f'{nm} would write into a tensor that a term may only read; a term may write only to its own state')
+    if not getattr(target, 'own', True): raise ReadOnly(target)
     lone = args and isinstance(args[0], TensorList) and args[0].pool and len(args[0].ts)==1
     if lone and (res := _on_one(nm, *args, **kwargs)) is not None: return res
     lists = [o for o in (*args, *kwargs.values()) if isinstance(o, TensorList)]

@@ -3,10 +3,11 @@ from typing import Any, TypeAlias
 import fastopt.core.fastai_face
 import fastopt.core.torch_face
 
-__all__ = ['Finite', 'NonNeg', 'Pos', 'Unit', 'Share', 'Count', 'Steps', 'Flag', 'TERM_ARGS', 'HOST', 'RESERVED', 'THEIRS', 'as_number',
-    'Range', 'OneOf', 'Whole', 'zeros', 'clone', 'Borrowed', 'Memo', 'Across', 'Term', 'term', 'decay', 'shrink', 'descend', 'maximize',
-    'LazyDoc', 'Rule', 'Question', 'count_writes', 'Route', 'matrices', 'route', 'ema_', 'ema_sqr_', 'unbias', 'unbias_root', 'at_least',
-    'root', 'cond', 'larger', 'smaller', 'waits', 'number_of', 'beside', 'total', 'each', 'norm', 'mean', 'row_mean', 'reachable']
+__all__ = ['Finite', 'NonNeg', 'Pos', 'Unit', 'Share', 'Count', 'Steps', 'Flag', 'TERM_ARGS', 'HOST', 'RESERVED', 'USUAL_HYPERS', 'THEIRS',
+    'as_number', 'Range', 'OneOf', 'Whole', 'zeros', 'clone', 'Borrowed', 'Memo', 'Across', 'Term', 'term', 'decay', 'shrink', 'descend',
+    'maximize', 'LazyDoc', 'Rule', 'Question', 'count_writes', 'ReadOnly', 'Route', 'matrices', 'route', 'ema_', 'ema_sqr_', 'unbias',
+    'unbias_root', 'at_least', 'root', 'cond', 'larger', 'smaller', 'waits', 'number_of', 'beside', 'total', 'each', 'norm', 'mean',
+    'row_mean', 'reachable']
 
 Finite: TypeAlias = float # in [-inf, inf]
 
@@ -29,6 +30,8 @@ TERM_ARGS: Any
 HOST: Any
 
 RESERVED: Any
+
+USUAL_HYPERS: Any
 
 THEIRS: Any
 
@@ -89,6 +92,7 @@ class Term:
     def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
     def __init__(self, f: Any) -> None: ...
     across: Any
+    assigns: Any
     borrowed: Any
     docs: Any
     f: Any
@@ -210,6 +214,10 @@ class Question(tuple):
 
 def count_writes(t: Any) -> Any:
     """How often the tensor `t` has been written to, or `None` if PyTorch does not count"""
+
+class ReadOnly(TypeError):
+    """Raised by the stand-in `what` for a tensor when a term tries to write to it"""
+    def __init__(self, what: Any) -> None: ...
 
 class Route(Rule):
     """Weights for which `predicate` holds are trained by `one`, the rest by `other`"""

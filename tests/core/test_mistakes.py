@@ -108,11 +108,55 @@ def writes_own(u, m): return m.mul_(.5).add_(u)
 
 @pytest.mark.parametrize('f', [writes_u, assigns_u, writes_g, writes_p])
 def test_a_term_that_writes_into_what_it_was_lent(f):
-    name = 'u' if f is writes_g else f.__name__[-1] # In the first term both are the same tensor
-    says(f"Term {f.__name__} wrote into '{name}', which it may only read", fit, partial(Rule(term(f), descend), how='eager'))
-    for how in ('foreach', 'fused'): # There `*=` makes a new value, and nothing is written
-        if f is assigns_u: fit(partial(Rule(term(f), descend), how=how))
-        else: says('a term may write only to its own state', fit, partial(Rule(term(f), descend), how=how))
+    for how in ('eager', 'foreach', 'fused'):
+        name = 'u' if f is writes_g and how=='eager' else f.__name__[-1] # In the first term both are the same tensor
+        says(f"Term {f.__name__} wrote into '{name}', which it may only read", fit, partial(Rule(term(f), descend), how=how))
+
+def writes_a_view(u): return u.view_as(u).mul_(2)
+
+@pytest.mark.parametrize('how', ['foreach', 'fused'])
+def test_a_term_that_writes_into_a_view(how):
+    says('Term writes_a_view wrote into a tensor, which it may only read', fit, partial(Rule(term(writes_a_view), descend), how=how))
+
+def assigns_m(u, m, *, mom=0.9):
+    m = mom*m + (1-mom)*u
+    return m
+def names_m(u, m, *, mom=0.9):
+    m = m.mul_(mom).add_(u)
+    return m
+def by_turns(u, m, *, step):
+    if step%2: m = m.add_(u)
+    else: m = -m.mul_(0.9)
+    return m
+
+@pytest.mark.parametrize('how', ['eager', 'foreach', 'fused'])
+def test_a_term_that_assigns_to_its_state_instead_of_writing(how):
+    "It trains, with a state that stays zero, and all engines would agree"
+    says("Term assigns_m assigns to its state 'm', which gives the name to another tensor and leaves the state as it was; write into it",
+        fit, partial(Rule(term(assigns_m), descend), how=how))
+    for f in (names_m, by_turns): fit(partial(Rule(term(f), descend), how=how))
+
+def first_column(u): return u[:, :1] if u.ndim>1 else u[:1]
+
+def test_an_update_of_another_shape():
+    "It would be broadcast"
+    says('Term first_column returned an update of shape', fit, partial(Rule(term(first_column), descend), how='eager'))
+
+@pytest.mark.parametrize('parameters,error', [('u, *, mom:float=0.9', "the parameter 'mom' is annotated with float, which is no range; give it one"),
+    ("u, *, mom:'Nowhere'=0.9", "annotated with 'Nowhere'"), ('u, lr', "'lr' stands before `*`, which makes it a state, but it is the name of a hyper"),
+    ('u, m, weight_decay', "'weight_decay' stands before `*`"), ('u, *, mom:3=0.9', 'annotated with 3')])
+def test_parameters_that_are_no_hypers(parameters, error):
+    exec(f'def f({parameters}): return u', env := {})
+    says(error, term, env['f'])
+
+def test_ranges_may_be_text():
+    "As all annotations are after `from __future__ import annotations`"
+    exec('from __future__ import annotations\nfrom fastopt.core.rules import Unit, zeros\ndef f(u, m, *, mom:Unit=0.9): return u', env := {})
+    assert term(env['f']).ranges['mom'] is env['Unit']
+
+def test_names_of_a_class_come_first():
+    says("adamw has no hyper 'weight_decay' that 'wd' could stand for; a name of the class comes first, as in torch(…, weight_decay='wd')",
+        adamw.torch, 'Mine', wd='weight_decay')
 
 @pytest.mark.parametrize('how', ['eager', 'foreach', 'fused'])
 def test_a_term_that_returns_nothing(how):

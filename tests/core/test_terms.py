@@ -1,10 +1,10 @@
 "Whatever a term does with its tensors, every engine does the same or refuses"
-import fastopt.all, pytest, torch # chkstyle: ignore - importing all makes `fused` available
+import fastopt.all, pytest, torch, warnings # chkstyle: ignore - importing all makes `fused` available
 import torch.nn.functional as F
 from fastopt.core import engine, rules
 from fastopt.core.engine import Engine
-from fastopt.core.program import OPS, Trace
-from fastopt.core.rules import Across, Rule, descend, each, ema_, norm, root, term
+from fastopt.core.program import OPS, WRITTEN, Trace, record
+from fastopt.core.rules import Across, Rule, cond, descend, each, ema_, larger, norm, root, smaller, term
 from expressions import BY_HAND, SPACE, VALUES, expressions, plain
 from functools import partial
 from kernels import Ahead
@@ -15,7 +15,7 @@ SHAPES = (3,), (4, 5), (4, 5), (2, 3, 2), ()
 
 def defined(parameters, body):
     "The function `f` of `parameters` with the `body`, as a user would write it"
-    space = dict(SPACE, total=total)
+    space = dict(SPACE, total=total, cond=cond, larger=larger, norm=norm, smaller=smaller)
     exec(f'def f({parameters}):\n    {body}\n', space)
     return space['f']
 
@@ -48,7 +48,7 @@ WRITES = '''torch.div(u, 0.5, out=m); torch.pow(u, 0.5, out=m); torch.square(u, 
 STATEMENTS = ['v = m.clone(); m.add_(u); return u*v', 'v = m.detach(); m.add_(u); return u*v', 'v = +m; m.add_(u); return u*v',
     'v = m*1; m.add_(u); return u*v', 'v = m; v.add_(u); return m*u', 'v = m.abs(); m.neg_(); return u*v*m', 'm += u; m *= 0.5; return m',
     'v = u*2; v.add_(m); return v', 'v = u*2; v *= m; return v', 'v = u.clone(); v.mul_(m); return v', 'return u.mul(2).add_(m)',
-    'v = torch.zeros_like(u); v.add_(m); return v', 'v = torch.abs(u); w = v; w.add_(1); v.mul_(2); return w - v + u',
+    'v = torch.zeros_like(u); v.add_(m); return v', 'v = torch.abs(u); x = v; x.add_(1); v.mul_(2); return x - v + u',
     'v = m.view_as(m); v.add_(u); return m*u', 'v = m.float(); v.add_(u); return m*u', 'v = (u+0).contiguous(); v.add_(u); return v',
     'v = weighed(u, m); v.add_(1); return v']
 BODIES = [*(f'return {o.strip()}' for o in ALLOWED.replace('\n', ';').split(';')),
@@ -232,3 +232,44 @@ def test_whatever_pytorch_can_do_is_done_alike_or_refused(form):
                 tol = 2**-7 if any(o in call for o in ('half', 'bfloat16')) else 1e-5
                 if not torch.allclose(got, want, rtol=tol, atol=tol, equal_nan=True): wrong[call,how] = (got-want).abs().max().item()
     assert n>20 and not wrong
+
+POWERED = ['u.abs()**a', 'torch.pow(u.abs(), a)', '(u*u)**-a', 'u**2 + u**3 + u**-1', 'u.sign()*u.abs().pow(a)']
+
+@pytest.mark.parametrize('how', ['foreach', 'fused'])
+@pytest.mark.parametrize('text', POWERED)
+def test_powers_have_kernels(text, how):
+    "Whether a number is one of a few or moves; powers of negative numbers are not numbers in any engine"
+    f = defined('u, *, a=0.75', f'return {text}')
+    def after(how): return trained(Rule(term(f), descend, lr=0.1), how, steps=6, schedule=lambda t: dict(a=(0.75, 0.5, 1.3, 2.)[t%4]), shapes=SOME)
+    with warnings.catch_warnings():
+        warnings.filterwarnings('error', '.*no fused kernel')
+        got = after(how)
+    assert far(got, after('eager'))<1e-5
+
+def test_special_values_of_powers_are_those_of_pytorch():
+    x = torch.tensor([0., 1., 2.5, float('inf'), -1., float('nan')])
+    for a in (0.75, -0.75, 1e-3, 7.5):
+        def f(u): return u**a
+        def after(how):
+            p,rule = torch.zeros(len(x), requires_grad=True),Rule(term(f), descend, lr=1.)
+            p.grad = x.clone()
+            Engine(rule, how=how).step([([p], rule.hypers)], {})
+            return p.detach()
+        for how in ('foreach', 'fused'): assert torch.allclose(after(how), after('eager'), rtol=1e-6, equal_nan=True), (a, how)
+
+@pytest.mark.parametrize('text', ['smaller(norm(w)/norm(u), 3.)*u', 'larger(u, m)', 'cond(u>m, u, m*2)', 'smaller(1., u.abs())',
+    'u.clamp(max=0.1)', 'u.clamp(-0.1)'])
+def test_choices_between_tensors(text):
+    "Those of numbers serve tensors as well, and a bound that is not given has no place in a kernel"
+    f = defined('u, m, w', f'ema_(m, u, 0.9)\n    return {text}')
+    want = moved(f)
+    for how in ('foreach', 'fused'): assert torch.allclose(moved(f, how=how), want, rtol=1e-5, atol=1e-6), how
+    assert 'inf' not in repr([o for o in record(Rule(term(f), descend), dict(lr=0.1, step=1)).consts])
+
+def test_the_operations_that_a_message_lists_have_kernels():
+    three,two = 'addcmul addcdiv where lerp'.split(),'add sub mul div gt lt ge le eq ne maximum minimum pow'.split()
+    special = dict(where='torch.where(u > 0, u, m)', lerp='u.lerp(m, 0.5)', pow='u.pow(2)', softplus='F.softplus(u)')
+    for o in WRITTEN:
+        call = special.get(o) or f"torch.{o}({', '.join(['u', 'm', 'm'][:3 if o in three else 2 if o in two else 1])})"
+        f = defined('u, m', f'm.add_(u)\n    return u + ({call})*2')
+        assert record(Rule(term(f), descend), dict(lr=0.1, step=1)).out['p'], o

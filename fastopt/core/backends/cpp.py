@@ -39,12 +39,12 @@ static inline double sqrt_(double x) { return __builtin_sqrt(x); }
 static inline float sqrt_(float x) { return __builtin_sqrtf(x); }
 static inline double exp_(double x) { return __builtin_exp(x); }
 static inline float exp_(float x) {
-    float y = x > 88.3762626f ? 88.3762626f : x < -87.3365447f ? -87.3365447f : x;
-    float n = __builtin_rintf(y * 1.44269504f), r = y - n * 0.693359375f + n * 2.12194440e-4f;
+    float y = x > 88.7228394f ? 88.7228394f : x < -87.3365447f ? -87.3365447f : x, n = __builtin_rintf(y * 1.44269504f);
+    n = n > 127 ? 127 : n; float r = y - n * 0.693359375f + n * 2.12194440e-4f; // 2^128 is no float
     float e = ((((1.9875691500e-4f*r + 1.3981999507e-3f)*r + 8.3334519073e-3f)*r + 4.1665795894e-2f)*r + 1.6666665459e-1f)*r
         + 5.0000001201e-1f;
     int32_t bits = ((int32_t)n + 127) << 23; float two_n; memcpy(&two_n, &bits, 4);
-    return (e*r*r + r + 1) * two_n; }
+    e = (e*r*r + r + 1) * two_n; e = x > 88.7228394f ? INF : e; return x < -87.3365447f ? 0 : e; }
 static inline double log_(double x) { return __builtin_log(x); }
 static inline float log_(float x) {
     float s = x < 1.17549435e-38f ? x * 8388608.f : x, y; int32_t i; memcpy(&i, &s, 4);

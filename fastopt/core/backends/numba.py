@@ -87,12 +87,14 @@ def nb_rint(context, x):
 _NUMBA_MATH = dict(
     nb_exp='''
 def nb_exp(x):
-    y = nb_where(x > F(88.3762626), F(88.3762626), nb_where(x < F(-87.3365447), F(-87.3365447), x))
+    y = nb_where(x > F(88.7228394), F(88.7228394), nb_where(x < F(-87.3365447), F(-87.3365447), x))
     n = nb_rint(y*F(1.44269504))
+    n = nb_where(n > F(127), F(127), n)
     r = y - n*F(0.693359375) + n*F(2.12194440e-4)
     e = ((F(1.9875691500e-4)*r + F(1.3981999507e-3))*r + F(8.3334519073e-3))*r + F(4.1665795894e-2)
     e = (e*r + F(1.6666665459e-1))*r + F(5.0000001201e-1)
-    return (e*r*r + r + F(1)) * nb_real(uint32(uint32(int32(n) + 127) << 23))
+    e = (e*r*r + r + F(1)) * nb_real(uint32(uint32(int32(n) + 127) << 23))
+    return nb_where(x < F(-87.3365447), F(0), nb_where(x > F(88.7228394), F(math.inf), e))
 ''', nb_log='''
 def nb_log(x):
     tiny = x < F(1.17549435e-38)
