@@ -29,7 +29,8 @@ from .rules import Question, ReadOnly, clone, count_writes, unknown_name, zeros
 def unavailable(what):
     "The error for a term that asks a stand-in for `what`, such as the truth of a tensor"
     return NotImplementedError(f"{what} of a tensor is not available, because this engine runs a term on many tensors or on symbols; "
-        "use `torch.where` or `clamp` for a choice, fastopt's `norm(x)` and `mean(x)`, a function marked `each` for whole tensors, or how='eager'")
+        "use `torch.where` or `clamp` for a choice, fastopt's `norm(x)` and `mean(x)`, a function marked `each` for whole tensors, "
+        "or how='eager'")
 
 @lru_cache
 def _callable(nm):

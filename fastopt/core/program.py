@@ -168,7 +168,9 @@ POWERS = {2: lambda x: x*x, 3: lambda x: x*x*x, -1: lambda x: 1/x, -2: lambda x:
 def _power(x, p):
     "Record the power `p`, a number, of `x`"
     if p in POWERS: return POWERS[p](x)
-    return None if p%1==0 else (x.log()*p).exp()
+    if p%1: return (x.log()*p).exp()
+    if p<0: return 1/_power(x, -p)
+    return _record('full', x, 1.) if p==0 else None if p>64 else _power(x*x, p//2)*(x if p%2 else 1.) if p>1 else x
 
 # %% ../../nbs/core/03_program.ipynb #d7a16d0e
 def _fits(f, args, kwargs):

@@ -275,7 +275,8 @@ def _order(name, keys):
 
 @patch
 def torch(self:Rule, name, **keys)->type[TorchOptimizer]:
-    "Make a subclass of `torch.optim.Optimizer` called `name` that runs this rule; `keys` rename its hypers, as `etas=('drop', 'grow')`"
+    """Make a subclass of `torch.optim.Optimizer` called `name` that runs this rule; `keys` rename its hypers. The name of the class's
+    argument comes first: `beta1='mom'`, or `etas=('drop', 'grow')` for an argument with several hypers"""
     kinds,module,keys = inspect.Parameter,sys._getframe(1).f_globals.get('__name__', '__main__'),torch_keys(self, **keys)
     knobs,order = {**to_torch(self.hypers, keys), **self.options},_order(name, keys)
     placed = ['lr', *(order[:first(i for i,k in enumerate([*order, None]) if k not in knobs)])]
