@@ -8,9 +8,10 @@ Docs: https://fastopt.github.io/fastopt/docs.html.md"""
 __all__ = ['NOT_SHOWN', 'LEFT_ALONE', 'SERVED', 'REPOSITORY', 'SITE', 'SITE_NEEDS', 'library_modules', 'public_objects',
            'kind_of', 'signature_text', 'parameter_table', 'entry', 'patched', 'method_entry', 'sharding_needs',
            'state_bytes', 'card', 'hyper_table', 'class_of', 'rule_page', 'best_path', 'draw_path', 'link_names',
-           'meanings', 'only_checks', 'page_cells', 'resolve_links', 'default_exp', 'notebook_page', 'same_source',
-           'with_outputs', 'execute_notebooks', 'gallery_page', 'api_page', 'to_mathml', 'setup', 'settings',
-           'find_root', 'Sources', 'write_sources', 'check_out', 'build_site', 'docs_command']
+           'meanings', 'only_checks', 'page_cells', 'resolve_links', 'default_exp', 'notebook_page', 'displays',
+           'lacking_outputs', 'same_source', 'with_outputs', 'execute_notebooks', 'gallery_page', 'api_page',
+           'to_mathml', 'setup', 'settings', 'find_root', 'Sources', 'write_sources', 'check_out', 'build_site',
+           'docs_command']
 
 # %% ../nbs/docs.ipynb #dfa38535
 import ast, inspect, json, os, re, shutil, subprocess, sys, textwrap
@@ -526,6 +527,30 @@ def notebook_page(
     return dict(cells=cells, metadata=dict(kernelspec=kernel, language_info=dict(name='python')), nbformat=4, nbformat_minor=5)
 
 # %% ../nbs/docs.ipynb #788a32b3
+def displays(
+    source # Source of a cell
+):
+    "Does a cell with this `source` certainly print something, or end in a value?"
+    if 'redirect_stdout' in source: return False
+    try: body = ast.parse(source).body
+    except SyntaxError: return False
+    def _called(o): return getattr(o.value.func, 'id', '') if isinstance(o, ast.Expr) and isinstance(o.value, ast.Call) else ''
+    def _prints(o): return _called(o) in ('print', 'display') or isinstance(o, (ast.For, ast.With)) and any(map(_prints, o.body))
+    if any(map(_prints, body)): return True
+    last = body[-1] if body else None
+    if not isinstance(last, ast.Expr) or source.rstrip().endswith(';') or only_checks(source): return False
+    return not isinstance(last.value, ast.Call) or _called(last).endswith('table') # Other calls may return `None`
+
+def _shown(nb):
+    hidden = {'hide', 'export', 'exports', 'exporti', 'default_exp', 'eval'}
+    return [c for c in nb.cells if c.cell_type=='code' and not hidden & c.directives.keys()]
+
+def lacking_outputs(
+    nb # A notebook
+):
+    "The cells of `nb` that its page shows without the output that they have when they run"
+    return [c for c in _shown(nb) if not c.outputs and displays(c.source)]
+
 def same_source(
     a, # A notebook
     b # Another notebook
@@ -545,8 +570,7 @@ def with_outputs(
     "The notebook with outputs, and whether it has to be run to get them: (notebook, bool)"
     nb,done = read_nb(path),_executed(kept)
     if done and same_source(nb, done): return done,False
-    code = [c for c in nb.cells if c.cell_type=='code' and not {'hide', 'export', 'exports', 'default_exp'} & c.directives.keys()]
-    return nb,bool(code) and not any(c.outputs for c in nb.cells if c.cell_type=='code')
+    return nb,bool(lacking_outputs(nb)) or bool(_shown(nb)) and not any(c.outputs for c in nb.cells if c.cell_type=='code')
 
 # %% ../nbs/docs.ipynb #9e073eb8
 def execute_notebooks(

@@ -1,7 +1,8 @@
 """Checks the built documentation: python tests/site_check.py [_docs] [--pages FILE …] [--shots DIR]
 
 The files are checked first: no page, style or script may request anything from another host, all links within the site must work, every
-picture needs its file and an alternative text, no directive may be left as text, and the page of a notebook must show all its pictures.
+picture needs its file and an alternative text, no directive may be left as text, and the page of a notebook must show all its pictures
+and the output of each cell that prints or ends in a value.
 If Chromium is installed, each page is then checked in a browser at two widths: there must be no error messages, nothing broken or without
 a size, and nothing wider than the window, and the search must find what it should. Without Chromium, a line says that this is skipped."""
 from argparse import ArgumentParser
@@ -56,6 +57,17 @@ def notebook_pictures(root):
     nbs = root/'nbs'
     files = [o.relative_to(nbs) for o in nbs.rglob('*.ipynb') if not any(p[0] in '._' for p in o.relative_to(nbs).parts)]
     return {str(o.with_suffix('.html')): count_pictures(with_outputs(nbs/o, root/'_proc'/'executed'/o)[0]) for o in files}
+
+def missing_outputs(root, out):
+    "Faults of the pages in `out` of notebooks in `root`: no output of a cell that prints or ends in a value, as a list of lines"
+    from fastopt.docs import lacking_outputs, with_outputs
+    nbs,res = root/'nbs',[]
+    for o in sorted(nbs.rglob('*.ipynb')):
+        at = o.relative_to(nbs)
+        if any(p[0] in '._' for p in at.parts) or not (out/at).with_suffix('.html').is_file(): continue
+        for c in lacking_outputs(with_outputs(o, root/'_proc'/'executed'/at)[0]):
+            res.append(f"{at.with_suffix('.html')}: no output of {c.source.strip().splitlines()[-1][:60]!r}")
+    return res
 
 def scan(out, pictures=None):
     "Faults of the files in the folder `out`, as a list of lines; `pictures` is a dict of page to its number of pictures in outputs"
@@ -211,7 +223,8 @@ if __name__=='__main__':
     args = p.parse_args()
     n = len(list(args.out.rglob('*.html')))
     if not n: sys.exit(f'{args.out} has no pages; fastopt-docs makes them')
-    faults = scan(args.out.resolve(), notebook_pictures(Path(__file__).resolve().parents[1]))
+    root = Path(__file__).resolve().parents[1]
+    faults = scan(args.out.resolve(), notebook_pictures(root)) + missing_outputs(root, args.out)
     if args.shots: Path(args.shots).mkdir(parents=True, exist_ok=True)
     if find_chromium(): faults += look(args.out, only=args.pages, shots=args.shots)
     else: print('No Chromium is installed, so the look into a browser is skipped: apt-get install chromium')
