@@ -3,12 +3,12 @@ import ast, fastopt.all, inspect, json, os, pytest, re, subprocess, sys
 from fastcore.nbio import mk_cell, new_nb, read_nb, write_nb
 from fastopt import docs
 from fastopt.core.engine import engines
-from fastopt.core.registry import named_rules
+from fastopt.core.registry import named_rules, replayed_cases
 from importlib import import_module
 from importlib.util import find_spec
 from itertools import combinations
 from pathlib import Path
-from site_check import count_pictures, notebook_pictures, scan
+from site_check import count_pictures, missing_outputs, notebook_pictures, scan
 
 root = Path(__file__).parents[1]
 BOOKS = sorted((root/'nbs').rglob('*.ipynb'))
@@ -78,6 +78,12 @@ def test_ranges_are_formulas():
 
 def test_the_first_page_counts_the_rules():
     assert (root/'nbs'/'site'/'index.md').read_text(encoding='utf-8').count(f'\n{len(named_rules())} optimizers for ')==1
+
+def test_pages_count_the_rules_with_recordings():
+    n = sum(k in replayed_cases() for k in named_rules())
+    for o in ('nbs/site/index.md', 'nbs/index.ipynb', 'README.md'):
+        said = ' '.join((root/o).read_text(encoding='utf-8').replace('\\n",\n    "', ' ').split())
+        assert f"{n} of them are compared, step by step, with runs recorded from their authors' code" in said, o
 
 COLUMN = 736 # Pixels of a page's column, to which wider pictures are reduced
 SMALL = {'6fb1928c':'numbers in the cells of a map', '16d53e93':'ten panels',
@@ -160,6 +166,26 @@ def test_pictures_of_a_notebook_are_counted(tmp_path):
     assert notebook_pictures(tmp_path)=={'evidence/a.html':3}
     found = notebook_pictures(root)
     assert found.keys()>={'optim/07_diffgrad.html', 'vision/05_results.html'} and found['optim/07_diffgrad.html']>1
+
+def test_the_check_sees_results_without_an_output(tmp_path):
+    said = dict(output_type='stream', name='stdout', text='1')
+    cells = [mk_cell('# A', 'markdown'), mk_cell('print(1)', outputs=[said]), mk_cell('x = 2'), mk_cell('#| hide\nx'),
+        mk_cell('x\nprint(x)')]
+    (tmp_path/'nbs').mkdir()
+    (tmp_path/'a.html').touch()
+    write_nb(new_nb(cells), tmp_path/'nbs'/'a.ipynb')
+    assert missing_outputs(tmp_path, tmp_path)==["a.html: no output of 'print(x)'"]
+    cells[-1].outputs = [said]
+    kept = tmp_path/'_proc'/'executed'/'a.ipynb'
+    kept.parent.mkdir(parents=True)
+    write_nb(new_nb(cells), kept)
+    assert missing_outputs(tmp_path, tmp_path)==[]
+
+@pytest.mark.parametrize('nb', BOOKS, ids=lambda o: o.stem)
+def test_no_notebook_is_stored_with_only_some_of_its_outputs(nb):
+    "New cells beside stored outputs would be shown without theirs"
+    nb = read_nb(nb)
+    if any(c.get('outputs') for c in nb.cells): assert not [c.id for c in docs.lacking_outputs(nb)]
 
 @pytest.mark.skipif(not all(map(find_spec, docs.SITE_NEEDS)), reason='what fastopt-docs needs is not installed')
 @pytest.mark.parametrize('lost', [0, 1])
