@@ -183,9 +183,12 @@ def state_bytes(rule):
     whole = 4*state_floats(rule)
     return whole,whole - short
 
-# %% ../nbs/docs.ipynb #f3821f98
+# %% ../nbs/docs.ipynb #75d3eaf6
 def _bytes(n): return f'{n:.3g}'
 
+def _shape(rule): return '' if rule.elementwise else ' of 256 by 256' # Its state may depend on the shape
+
+# %% ../nbs/docs.ipynb #f3821f98
 def card(
     name, # Name of the rule
     rule # The `Rule`
@@ -194,11 +197,12 @@ def card(
     from fastopt.core.registry import OVERFLOWS, replayed_cases, runs_on
     (title,year,link),code,(good,total) = rule.info['paper'] or ('', '', ''),rule.info['code'],replayed_cases().get(name, (0, 0))
     whole,short = state_bytes(rule)
+    half = f'; {_bytes(short)} with `state_dtype=torch.bfloat16`' if short<whole else ''
+    source = _source_link(code) if code else 'no other code'
     rows = [('**Idea**', rule.info['doc']), ('**Chain of terms**', ' → '.join(f'`{t}`' for t in rule.terms)),
-        ('**State**', f'{_bytes(whole)} bytes a weight' + (f'; {_bytes(short)} with `state_dtype=torch.bfloat16`' if short<whole else '')),
-        ('**Engines**', ', '.join(f'`{o}`' for o in runs_on(rule))), ('**16-bit weights**', '`lowp=` `plain`, `kahan` or `stochastic`'),
-        ('**Under FSDP2**', sharding_needs(rule)), ('**Paper**', f'[{title}]({link}), {year}' if title else 'none'),
-        ('**Compared with**', _source_link(code) if code else 'no other code'),
+        ('**State**', f'{_bytes(whole)} bytes a weight{_shape(rule)}{half}'), ('**Engines**', ', '.join(f'`{o}`' for o in runs_on(rule))),
+        ('**16-bit weights**', '`lowp=` `plain`, `kahan` or `stochastic`'), ('**Under FSDP2**', sharding_needs(rule)),
+        ('**Paper**', f'[{title}]({link}), {year}' if title else 'none'), ('**Compared with**', source),
         ('**Recorded runs replayed**', f'{good} of {total}' if total else 'none recorded')]
     if name in OVERFLOWS: rows.insert(6, ('**Gradient too large**', '{:.2g} in float32: {}'.format(*OVERFLOWS[name])))
     return _table([('', ''), *rows], 'card')
@@ -526,7 +530,7 @@ def notebook_page(
     kernel = dict(name='python3', display_name='Python 3', language='python')
     return dict(cells=cells, metadata=dict(kernelspec=kernel, language_info=dict(name='python')), nbformat=4, nbformat_minor=5)
 
-# %% ../nbs/docs.ipynb #788a32b3
+# %% ../nbs/docs.ipynb #31f9a6c2
 def displays(
     source # Source of a cell
 ):
@@ -541,6 +545,7 @@ def displays(
     if not isinstance(last, ast.Expr) or source.rstrip().endswith(';') or only_checks(source): return False
     return not isinstance(last.value, ast.Call) or _called(last).endswith('table') # Other calls may return `None`
 
+# %% ../nbs/docs.ipynb #42a0b7d3
 def _shown(nb):
     hidden = {'hide', 'export', 'exports', 'exporti', 'default_exp', 'eval'}
     return [c for c in nb.cells if c.cell_type=='code' and not hidden & c.directives.keys()]
@@ -551,6 +556,7 @@ def lacking_outputs(
     "The cells of `nb` that its page shows without the output that they have when they run"
     return [c for c in _shown(nb) if not c.outputs and displays(c.source)]
 
+# %% ../nbs/docs.ipynb #788a32b3
 def same_source(
     a, # A notebook
     b # Another notebook
@@ -601,7 +607,7 @@ def gallery_page(
             name,year = full.rpartition('.')[2],(rule.info['paper'] or ('', '', ''))[1]
             told = dict(link=name, link_type='doc', img_top=f'paths/{name}.png', img_alt=f'The path of {name} on two problems')
             options = '\n'.join(f":{k.replace('_', '-')}: {v}" for k,v in told.items())
-            foot = f"{_bytes(state_bytes(rule)[0])} bytes a weight{f' · {year}' if year else ''}"
+            foot = f"{_bytes(state_bytes(rule)[0])} bytes a weight{_shape(rule)}{f' · {year}' if year else ''}"
             lines.append(f"::::{{grid-item-card}} {name}\n{options}\n\n{rule.info['doc']}\n:::{{card-footer}}\n{foot}\n:::\n::::")
         lines.append(':::::')
     names = [full.rpartition('.')[2] for *_,o in families for full in o]
