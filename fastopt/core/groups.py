@@ -75,8 +75,8 @@ def torch_keys(rule, **own):
     if all(k in rule.hypers for k in ('mom', 'sqr_mom')) and not ('sqr_mom' in names or 'other_mom' in rule.hypers):
         own = {'betas': ('mom', 'sqr_mom'), **own}
     taken = {o:(k, hs) for k,hs in own.items() for o in ([hs] if isinstance(hs, str) else hs)}
-    if bad := first(o for o in taken if o not in rule.hypers): raise TypeError(f"{rule.__name__} has no hyper {bad!r} that {taken[bad][0]!r} "
-        f"could stand for; a name of the class comes first, as in torch(…, weight_decay='wd'). It has: {', '.join(rule.hypers)}")
+    if bad := first(o for o in taken if o not in rule.hypers): raise TypeError(
+        f"{rule.__name__} has no hyper {bad!r} that {taken[bad][0]!r} could stand for; a name of the class comes first, as in torch(…, weight_decay='wd'). It has: {', '.join(rule.hypers)}")
     return dict(taken.get(h, (names.get(h, h), h)) for h in rule.hypers)
 
 def torch_names(keys):

@@ -199,7 +199,8 @@ class Rule(Any):
     state: Any
     terms: Any
     def torch(self, name: Any, **keys: Any) -> type[fastopt.core.torch_face.TorchOptimizer]:
-        """Make a subclass of `torch.optim.Optimizer` called `name` that runs this rule; `keys` rename its hypers, as `etas=('drop', 'grow')`"""
+        """Make a subclass of `torch.optim.Optimizer` called `name` that runs this rule; `keys` rename its hypers. The name of the class's
+        argument comes first: `beta1='mom'`, or `etas=('drop', 'grow')` for an argument with several hypers"""
     def translate(self, name: Any, value: Any) -> Any:
         """The hyper that `name=value` stands for, and its value"""
     def unknown(self, name: Any) -> Any:
@@ -218,6 +219,7 @@ def count_writes(t: Any) -> Any:
 class ReadOnly(TypeError):
     """Raised by the stand-in `what` for a tensor when a term tries to write to it"""
     def __init__(self, what: Any) -> None: ...
+    what: Any
 
 class Route(Rule):
     """Weights for which `predicate` holds are trained by `one`, the rest by `other`"""

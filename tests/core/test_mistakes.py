@@ -142,8 +142,9 @@ def test_an_update_of_another_shape():
     "It would be broadcast"
     says('Term first_column returned an update of shape', fit, partial(Rule(term(first_column), descend), how='eager'))
 
-@pytest.mark.parametrize('parameters,error', [('u, *, mom:float=0.9', "the parameter 'mom' is annotated with float, which is no range; give it one"),
-    ("u, *, mom:'Nowhere'=0.9", "annotated with 'Nowhere'"), ('u, lr', "'lr' stands before `*`, which makes it a state, but it is the name of a hyper"),
+@pytest.mark.parametrize('parameters,error', [("u, *, mom:'Nowhere'=0.9", "annotated with 'Nowhere'"),
+    ('u, *, mom:float=0.9', "the parameter 'mom' is annotated with float, which is no range; give it one"),
+    ('u, lr', "'lr' stands before `*`, which makes it a state, but it is the name of a hyper"),
     ('u, m, weight_decay', "'weight_decay' stands before `*`"), ('u, *, mom:3=0.9', 'annotated with 3')])
 def test_parameters_that_are_no_hypers(parameters, error):
     exec(f'def f({parameters}): return u', env := {})
@@ -151,7 +152,8 @@ def test_parameters_that_are_no_hypers(parameters, error):
 
 def test_ranges_may_be_text():
     "As all annotations are after `from __future__ import annotations`"
-    exec('from __future__ import annotations\nfrom fastopt.core.rules import Unit, zeros\ndef f(u, m, *, mom:Unit=0.9): return u', env := {})
+    code = 'from __future__ import annotations\nfrom fastopt.core.rules import Unit\ndef f(u, m, *, mom:Unit=0.9): return u'
+    exec(code, env := {})
     assert term(env['f']).ranges['mom'] is env['Unit']
 
 def test_names_of_a_class_come_first():

@@ -233,14 +233,16 @@ def test_whatever_pytorch_can_do_is_done_alike_or_refused(form):
                 if not torch.allclose(got, want, rtol=tol, atol=tol, equal_nan=True): wrong[call,how] = (got-want).abs().max().item()
     assert n>20 and not wrong
 
-POWERED = ['u.abs()**a', 'torch.pow(u.abs(), a)', '(u*u)**-a', 'u**2 + u**3 + u**-1', 'u**0 + u**4 + (u - 0.2)**5 + u**-3', 'u.sign()*u.abs().pow(a)']
+POWERED = ['u.abs()**a', 'torch.pow(u.abs(), a)', '(u*u)**-a', 'u**2 + u**3 + u**-1', 'u**0 + u**4 + (u - 0.2)**5 + u**-3',
+    'u.sign()*u.abs().pow(a)']
 
 @pytest.mark.parametrize('how', ['foreach', 'fused'])
 @pytest.mark.parametrize('text', POWERED)
 def test_powers_have_kernels(text, how):
     "Whether a number is one of a few or moves; powers of negative numbers are not numbers in any engine"
     f = defined('u, *, a=0.75', f'return {text}')
-    def after(how): return trained(Rule(term(f), descend, lr=0.1), how, steps=6, schedule=lambda t: dict(a=(0.75, 0.5, 1.3, 2.)[t%4]), shapes=SOME)
+    def schedule(t): return dict(a=(0.75, 0.5, 1.3, 2.)[t%4])
+    def after(how): return trained(Rule(term(f), descend, lr=0.1), how, steps=6, schedule=schedule, shapes=SOME)
     with warnings.catch_warnings():
         warnings.filterwarnings('error', '.*no fused kernel')
         got = after(how)
