@@ -113,6 +113,41 @@ def test_colours_of_lines_differ_in_more_than_red_and_green():
 def test_no_picture_names_red_and_green(nb):
     for c in cells(nb): assert not ({'red', 'green'} <= {*re.findall(r"'(?:tab:)?(red|green)'", c)}), c
 
+# ---- a page that is run twice has the same numbers
+
+LOADERS = {'DataLoaders', 'DataLoader', 'from_dsets', 'from_folder', 'dataloaders', 'source_loaders'} # What makes loaders that shuffle
+# Cells that may make loaders before a seed is set, and why
+UNSEEDED = {'577ebbff':'the batches of a text are not shuffled', '3c6565f0':'the cell is shared by guides, some of which make loaders only once'}
+
+def called(node): return getattr(node.func, 'attr', getattr(node.func, 'id', ''))
+
+def unseeded(body, makers):
+    "Names of `makers` that the statements `body` call, outside of definitions, before they set a seed; `x.show_batch()` only shows"
+    calls = [o for b in body if not isinstance(b, ast.FunctionDef) for o in ast.walk(b) if isinstance(o, ast.Call)]
+    shown = {id(o.func.value) for o in calls if called(o)=='show_batch' and isinstance(o.func.value, ast.Call)}
+    seeds = [(o.lineno, o.col_offset) for o in calls if called(o)=='set_seed']
+    return {called(o) for o in calls if called(o) in makers and id(o) not in shown and (o.lineno, o.col_offset)<min(seeds, default=(10**9, 0))}
+
+def early_loaders(sources):
+    "The cells, of a dict from ids to code, that make loaders before they set a seed, themselves or by functions of the page"
+    parsed,makers = {k: ast.parse(re.sub('^[%!].*$', '', o, flags=re.M)).body for k,o in sources.items()},{*LOADERS}
+    defined = [o for body in parsed.values() for o in body if isinstance(o, ast.FunctionDef)]
+    while new := {o.name for o in defined if unseeded(o.body, makers)} - makers: makers |= new
+    return [k for k,body in parsed.items() if unseeded(body, makers)]
+
+def code_by_id(nb): return {c['id']:''.join(c['source']) for c in json.loads(nb.read_text(encoding='utf-8'))['cells'] if c['cell_type']=='code'}
+
+@pytest.mark.parametrize('nb', [o for o in BOOKS if o.parent.name in ('tutorials', 'guides')], ids=lambda o: o.stem)
+def test_pages_set_a_seed_before_they_make_loaders(nb):
+    "Loaders draw a seed of their own when they are made"
+    assert not {*early_loaders(code_by_id(nb))} - UNSEEDED.keys()
+
+@pytest.mark.parametrize('code,early', [('set_seed(0)\nd = DataLoaders(a)', []), ('d = DataLoaders(a)\nset_seed(0)', ['a']),
+    ('def f(): return x.dataloaders(8)\nf()', ['a']), ('def f(): return x.dataloaders(8)\nset_seed(0)\nf()', []),
+    ('def f():\n    set_seed(0)\n    return DataLoader(x)\nf()', []), ('source_loaders(s).show_batch()', []),
+    ('def g(): return f()\ndef f(): return DataLoader(x)\nLearner(g())', ['a'])])
+def test_loaders_made_too_early_are_seen(code, early): assert early_loaders(dict(a=code))==early
+
 # ---- the built site
 
 GOOD = '''<html><body><h1 id="a">A</h1><a href="b.html#c">b</a><img src="p.png" alt="p"><link rel="stylesheet" href="s.css">
