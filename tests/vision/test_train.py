@@ -135,13 +135,26 @@ def test_diverged_run_is_valid_json(tree):
     assert rec['status']=='done' and rec['epochs'][-1]['valid_loss'] is None
 
 @pytest.mark.parametrize('lr,says', [
-    (1e9, 'The network has learnt nothing: its loss is .*no better than guessing. A lower --lr may help: 1e.09 was used, and 0.008 is'),
+    (1e9, 'The network has learned nothing: its loss is .*no better than guessing. A lower --lr may help: 1e.09 was used, and 0.008 is'),
     (1e30, 'The training diverged: its loss is not finite. A lower --lr may help')])
 def test_a_run_that_learnt_nothing_says_so_and_is_kept(tree, lr, says, monkeypatch, capsys):
     args = ['--data', tree, '--arch', 'small', '--size', 12, '--bs', 8, '--epochs', 2, '--how', 'eager', '--lr', lr]
     assert cli(monkeypatch, *args)==1
     assert re.search(f'fastopt-train: {says}', capsys.readouterr().err)
-    assert names(first(Path('runs').iterdir()))==['curves.png','model.pkl','record.json']
+    run = first(Path('runs').iterdir())
+    assert names(run)==['curves.png','model.pkl','record.json'] and re.match(says, record(run)['verdict'])
+    with pytest.raises(T.InputError, match=f'this run is complete. {says}.*tutorials/diverging.html'): T.train_command(resume=str(run))
+
+@pytest.mark.parametrize('losses,says', [([.6, .5], None), ([5., .5], None), ([9., .5], 'In epoch 0 the validation loss was 9; .*0.562'),
+    ([.6, None, 7.], 'In epoch 1 the validation loss was not finite'), ([float('nan'), .5], 'In epoch 0 .* not finite'), ([0., 1.], None)])
+def test_a_loss_far_above_that_of_a_guess_is_told(losses, says):
+    src = T.AttrDict(valid=['a']*3 + ['b']*(losses!=[0., 1.]), label=lambda o: o) # With a single class any guess is right
+    why = T.jumped(dict(args=dict(lr=5.), epochs=[dict(valid_loss=o) for o in losses]), src)
+    assert why is None if says is None else re.match(f'{says}.*A lower --lr may help: 5 was used', why)
+
+def test_a_run_that_recovered_has_a_warning_but_no_verdict(tree, monkeypatch, capsys):
+    monkeypatch.setattr(T, 'jumped', lambda record, src: 'it jumped')
+    assert 'verdict' not in record(quick(tree, lr=1e-2, epochs=4)) and 'it jumped' in capsys.readouterr().out
 
 def test_what_is_better_than_guessing_is_not_called_nothing():
     src = T.AttrDict(valid=['a']*3 + ['b'], label=lambda o: o) # Guessing is right in three of four cases, at a loss of 0.562
@@ -270,7 +283,7 @@ def test_a_model_that_could_not_be_written_is_written_by_resuming(tree, what, mo
 def killed(tree, **kw):
     "The folder of a run that was killed before its second epoch"
     run = quick(tree, epochs=2, **kw)
-    rec = record(run)
+    rec = {k:v for k,v in record(run).items() if k!='verdict'} # It has one if it was too short to learn
     (run/'record.json').write_text(json.dumps(rec | dict(status='running', epochs=rec['epochs'][:1])))
     return run
 
