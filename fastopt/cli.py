@@ -83,7 +83,7 @@ def train(
     lr:float=None, # Learning rate of the flat phase; by default one that suits `opt`
     epochs:int=5, # Passes over the training images
     size:int=None, # Height and width of the images in pixels; by default 8 for the digits, otherwise 64
-    bs:int=None, # Images per batch; by default 64, or fewer if there would be less than 10 batches in an epoch
+    bs:int=None, # Images per batch; by default 64, or fewer if there would be fewer than 10 batches in an epoch
     arch:listed(ARCHS, 'The list of networks')=None, # Network; by default small for the digits, otherwise xresnet18
     wd:float=None, # Weight decay; by default that of `opt`
     seed:int=42, # Seed of everything random
@@ -318,7 +318,7 @@ def new(
 def commands(
     topic:str='', # Command to explain, such as train
     json:bool=False, # Print JSON instead of a table
-    # Print the code that turns on completion in this shell; needs pip install 'fastopt[complete]'
+    # Print the code that turns on completion in this shell; needs pip install argcomplete
     completion:Annotated[str, dict(choices=['bash','zsh','fish'])]=None
 ):
     "List all commands, or show the help of one"
@@ -381,7 +381,7 @@ _bench = dict(tasks='tasks opts tiny bare data download', protocol='track trials
 GROUPS = dict(train=_train, run=_run, tune=_run, speed=_run, bench=_bench, federate=_federate, collaborate=_collaborate)
 
 # %% ../nbs/cli.ipynb #c99d46db
-ENDS = dict.fromkeys(['train','bench'], '1 failed or nothing learnt') | dict(check='1 a check failed')
+ENDS = dict.fromkeys(['train','bench'], '1 failed or nothing learned') | dict(check='1 a check failed')
 
 class LineFormatter(HelpFormatter):
     "A formatter that keeps the line breaks of descriptions and epilogs"

@@ -21,7 +21,7 @@ def commands_text():
     out = [f'fastopt {__version__}']
     for kind,scripts in cli.KINDS.items(): out += ['', kind, *(f'  {o:21}{cli.summary(o)}' for o in scripts)]
     return '\n'.join([*out, '', 'COMMAND --help explains a command; python -m fastopt --env prints versions for',
-        "a bug report. To complete options with TAB: pip install 'fastopt[complete]' and",
+        "a bug report. To complete options with TAB: pip install argcomplete and",
         'add this line to ~/.bashrc: eval "$(fastopt-help --completion bash)"'])
 
 def completion_code(
@@ -29,7 +29,7 @@ def completion_code(
 ):
     "The code that turns on completion of all commands in `shell`"
     try: from argcomplete import shellcode
-    except ImportError: raise CliError("Completion needs argcomplete: pip install 'fastopt[complete]'") from None
+    except ImportError: raise CliError("Completion needs argcomplete: pip install argcomplete") from None
     return shellcode([*cli.SCRIPTS], shell=shell)
 
 @cli.declared(cli.commands)

@@ -428,5 +428,5 @@ def bench_tasks_command(**args):
         f"{len(bad)} of {len(res.results)+len(bad)} tasks {'was' if len(bad)==1 else 'were'} not done: {', '.join(bad)}. "
         'Finished runs are kept; repeat the command to continue')
     if args['tiny'] and (lines := res.learnt_nothing()): raise InputError(
-        f"{len(lines)} run{'s'*(len(lines)!=1)} learnt nothing. The optimizers of a plain --tiny learn something in its few steps"
+        f"{len(lines)} run{'s'*(len(lines)!=1)} learned nothing. The optimizers of a plain --tiny learn something in its few steps"
         f"{'; others may need another rate or more --epochs' if args['opts'] else ', so something is broken'}: {'; '.join(lines)}")

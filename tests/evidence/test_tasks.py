@@ -351,7 +351,7 @@ def test_who_learns_nothing_is_told(capsys, monkeypatch):
     monkeypatch.setattr(T, '_guess', lambda *args: 0.)
     monkeypatch.setattr(B, '_write_files', lambda *args: None)
     code,_,err = run('--tasks', 'digits', '--tiny', '--seeds', '1', '--epochs', '1', '--opts', 'adamw', capsys=capsys)
-    assert code==1 and 'learnt nothing' in err and 'digits: adamw with seed 0' in err
+    assert code==1 and 'learned nothing' in err and 'digits: adamw with seed 0' in err
 
 @pytest.mark.parametrize('what', ['no database', 'other trials', 'other direction'])
 def test_a_study_of_others(what, tmp_path):
