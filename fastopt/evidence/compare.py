@@ -228,7 +228,7 @@ def train_entry(
         run(epochs, (learn.lr if lr is None else lr)*e.factor, cbs=[*cbs, stop])
     if not log.diverged and len(log.rows)<epochs: raise InputError(
         f'{e.name} stopped after {len(log.rows)} of {epochs} epochs, but budgets must be equal; remove callbacks that stop it early')
-    return dict(epochs=log.rows, diverged=log.diverged, weights=weights, batch=log.batch,
+    return dict(epochs=log.rows, diverged=log.diverged, weights=weights, batch=log.batch, valid=getattr(learn.dls.valid, 'n', None),
         seconds=round(sum(o['seconds'] for o in log.rows), 3), state_mb=_state_mb(learn.opt),
         peak_mb=round(torch.cuda.max_memory_allocated()/2**20) if cuda else None, resumed=bool(went_on))
 
@@ -467,7 +467,8 @@ def _clause(c, lower):
         said = 'not distinguishable from'
     else:
         said = 'not distinguishable from'
-        why = f"{c['difference']:+.2g}, 95% interval {c['low']:.2g} to {c['high']:.2g}; {_round(c['detectable'])} could have been found"
+        why = (f"{c['difference']:+.2g}, 95% interval {c['low']:.2g} to {c['high']:.2g}; "
+            f"a true difference of {_round(c['detectable'])} or more would have been found in 4 of 5 such comparisons")
     return said,'its control '*bool(c['control'])+c['against'],'; '.join(filter(None, [why, *lost]))
 
 def _clauses(cs, lower):
@@ -544,7 +545,9 @@ def verdict(self:Comparison):
     said = {e.name: _clauses(df[df.name==e.name].to_dict('records'), self.lower) for e in self.entries}
     told = ('; '.join(f'{k} is {v}' for k,v in said.items() if v)
         or f'{self.baseline} was not compared with another optimizer' + f' ({lost} of {n} runs diverged)'*bool(lost))
-    return f"By {self.metric} after {self.epochs} epoch{'s'*(self.epochs!=1)}, with {n} paired seed{'s'*(n!=1)}: {told}."
+    items = self.records[0].get('valid')
+    what = self.metric + ' (lower is better)'*self.lower + f' on {items} validation items'*bool(items)
+    return f"By {what} after {self.epochs} epoch{'s'*(self.epochs!=1)}, with {n} paired seed{'s'*(n!=1)}: {told}."
 
 # %% ../../nbs/evidence/08_compare.ipynb #0325a3e6
 TUNING_SEED = 1_000_000 # The first seed of trials; seeds of reports start at 0
@@ -592,7 +595,8 @@ def tune_rates(
     edges = [f"{k} at {lr:g}, the {end} of its rates" for k,(lr,_) in res.items()
         for i,end in ((0,'smallest'),(-1,'largest')) if lr==rates[k][i]]
     if edges: raise InputError(f"the best rate may lie beyond those tried: {'; '.join(edges)}. "
-        'Give lrs that go further on that side; finished trials are reused')
+        'Give lrs that go further on that side; finished trials are reused. With a small hold-out the best rate may be chance: '
+        "more tune_seeds, or metric='valid_loss', make it surer")
     return res,pd.DataFrame(trials)
 
 # %% ../../nbs/evidence/08_compare.ipynb #05bc4f73

@@ -317,6 +317,13 @@ def test_better_and_worse_by_direction():
     assert made(dict(a=a, b=b), True, 'valid_loss').comparisons.outcome[0]=='worse'
     said = made(dict(a=a, b=b)).verdict
     assert 'b is better than a (by 0.100, 95% interval 0.098 to 0.103, p=' in said and 'with 4 paired seeds:' in said
+    assert said.startswith('By accuracy after 1 epoch,')
+
+def test_the_sentence_says_which_direction_is_better_and_how_many_items_were_scored():
+    res = made(dict(a=[.5, .51], b=[.6, .7]), True, 'valid_loss')
+    for o in res.records: o['valid'] = 24
+    assert res.verdict.startswith('By valid_loss (lower is better) on 24 validation items after 1 epoch, with 2 paired seeds: ')
+    assert {o['valid'] for o in go(seeds=1, epochs=1).records}=={go(seeds=1, epochs=1).records[0]['valid']}!={None}
 
 @pytest.mark.parametrize('n', [2,3,5,10])
 def test_an_interval_around_zero_claims_nothing(n):
@@ -329,7 +336,7 @@ def test_an_interval_around_zero_claims_nothing(n):
             if claimed: assert not c['low']<=0<=c['high'] and c['p_holm']<.05
             else: assert c['p_holm']>=.05
         told = res.verdict
-        if 'undecided' in set(res.comparisons.outcome): assert 'not distinguishable' in told and 'could have been found' in told
+        if 'undecided' in set(res.comparisons.outcome): assert 'not distinguishable' in told and 'would have been found in 4 of 5' in told
         if not {'better'} & set(res.comparisons.outcome): assert 'better' not in told
     assert claims<=60*.05+3*(60*.05*.95)**.5 # False alarms
 
@@ -380,7 +387,7 @@ def test_rates_are_tuned_on_a_hold_out():
     assert not {o['seed'] for o in tune} & {o['seed'] for o in report}
 
 def test_an_optimum_on_an_edge_is_refused():
-    says = r'adamw at 0.001, the largest of its rates; diffgrad at 0.001.*Give lrs that go further'
+    says = r'adamw at 0.001, the largest of its rates; diffgrad at 0.001.*Give lrs that go further.*tune_seeds, or metric=.valid_loss'
     with pytest.raises(CliError, match=says): go(lrs=[1e-5,1e-4,1e-3], metric='valid_loss', controls=False)
     n = len(lines())
     assert n==6 and {o['track'] for o in lines()}=={'tune'}
