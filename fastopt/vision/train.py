@@ -270,6 +270,7 @@ class NothingLearnt(CliError):
         super().__init__(message)
         self.run = run
 
+# %% ../../nbs/vision/03_train.ipynb #2d4a6910
 def _guess(src):
     "How many validation images of source `src` each class has, and the loss of a prediction from these frequencies alone"
     counts = np.array([*Counter(map(src.label, src.valid)).values()])
@@ -290,6 +291,7 @@ def learnt_nothing(record, src):
     if not finite: return f'The training diverged: its loss {what}. {way}'
     return f'The network has learned nothing: its loss {what}, no better than guessing. {way}'
 
+# %% ../../nbs/vision/03_train.ipynb #2d4a6912
 def jumped(record, src):
     "A warning if the validation loss of an epoch was more than 10 times that of a guess, or not finite; otherwise `None`"
     guess = _guess(src)[1]
