@@ -1,5 +1,5 @@
 "The pages of the documentation: their contents, and that the check of the built site detects each kind of fault"
-import ast, fastopt.all, inspect, json, os, pytest, re, subprocess, sys
+import ast, fastopt.all, inspect, json, math, os, pytest, re, subprocess, sys
 from fastcore.nbio import mk_cell, new_nb, read_nb, write_nb
 from fastopt import docs
 from fastopt.core.engine import engines
@@ -117,7 +117,7 @@ def test_no_picture_names_red_and_green(nb):
 
 LOADERS = {'DataLoaders', 'DataLoader', 'from_dsets', 'from_folder', 'dataloaders', 'source_loaders'} # What makes loaders that shuffle
 # Cells that may make loaders before a seed is set, and why
-UNSEEDED = {'577ebbff':'the batches of a text are not shuffled', '3c6565f0':'the cell is shared by guides, some of which make loaders only once'}
+UNSEEDED = {'577ebbff':'the batches of a text are not shuffled', '3c6565f0':'guides share this cell, and some make loaders only once'}
 
 def called(node): return getattr(node.func, 'attr', getattr(node.func, 'id', ''))
 
@@ -126,16 +126,18 @@ def unseeded(body, makers):
     calls = [o for b in body if not isinstance(b, ast.FunctionDef) for o in ast.walk(b) if isinstance(o, ast.Call)]
     shown = {id(o.func.value) for o in calls if called(o)=='show_batch' and isinstance(o.func.value, ast.Call)}
     seeds = [(o.lineno, o.col_offset) for o in calls if called(o)=='set_seed']
-    return {called(o) for o in calls if called(o) in makers and id(o) not in shown and (o.lineno, o.col_offset)<min(seeds, default=(10**9, 0))}
+    first_seed = min(seeds, default=(math.inf, 0))
+    return {called(o) for o in calls if called(o) in makers and id(o) not in shown and (o.lineno, o.col_offset)<first_seed}
 
 def early_loaders(sources):
     "The cells, of a dict from ids to code, that make loaders before they set a seed, themselves or by functions of the page"
-    parsed,makers = {k: ast.parse(re.sub('^[%!].*$', '', o, flags=re.M)).body for k,o in sources.items()},{*LOADERS}
+    parsed,makers = {k: ast.parse(o).body for k,o in sources.items()},{*LOADERS}
     defined = [o for body in parsed.values() for o in body if isinstance(o, ast.FunctionDef)]
     while new := {o.name for o in defined if unseeded(o.body, makers)} - makers: makers |= new
     return [k for k,body in parsed.items() if unseeded(body, makers)]
 
-def code_by_id(nb): return {c['id']:''.join(c['source']) for c in json.loads(nb.read_text(encoding='utf-8'))['cells'] if c['cell_type']=='code'}
+def code_by_id(nb):
+    return {c['id']:''.join(c['source']) for c in json.loads(nb.read_text(encoding='utf-8'))['cells'] if c['cell_type']=='code'}
 
 @pytest.mark.parametrize('nb', [o for o in BOOKS if o.parent.name in ('tutorials', 'guides')], ids=lambda o: o.stem)
 def test_pages_set_a_seed_before_they_make_loaders(nb):
