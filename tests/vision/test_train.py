@@ -298,7 +298,7 @@ def test_a_run_without_a_checkpoint_starts_from_the_beginning(tree, capsys):
     (lambda run, tree: shutil.rmtree(run), {}, 'no record.json can be read there'),
     (lambda run, tree: (run/'record.json').write_text('{'), {}, 'no record.json can be read there'),
     (lambda run, tree: (run/'record.json').write_text('[]'), {}, 'not one of fastopt-train'),
-    (lambda run, tree: (run/'record.json').write_text(json.dumps(record(run) | dict(status='done'))), {}, 'is complete. To .*more --epochs'),
+    (lambda run, tree: (run/'record.json').write_text(json.dumps(record(run) | dict(status='done'))), {}, 'complete. To .*more --epochs'),
     (lambda run, tree: (run/'checkpoint.pth').write_bytes(b'no'), {}, 'checkpoint.pth is refused: it cannot be read'),
     (lambda run, tree: (tree/'train'/'red'/'0.png').unlink(), {}, 'the images in .*have changed since')])
 def test_what_cannot_be_gone_on_with(tree, spoil_run, kw, says):
