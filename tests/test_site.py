@@ -117,7 +117,7 @@ def test_no_picture_names_red_and_green(nb):
 
 LOADERS = {'DataLoaders', 'DataLoader', 'from_dsets', 'from_folder', 'dataloaders', 'source_loaders'} # What makes loaders that shuffle
 # Cells that may make loaders before a seed is set, and why
-UNSEEDED = {'577ebbff':'the batches of a text are not shuffled', '3c6565f0':'guides share this cell, and some make loaders only once'}
+UNSEEDED = {'577ebbff':'the batches of a text are not shuffled'}
 
 def called(node): return getattr(node.func, 'attr', getattr(node.func, 'id', ''))
 

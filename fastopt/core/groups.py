@@ -76,7 +76,8 @@ def torch_keys(rule, **own):
         own = {'betas': ('mom', 'sqr_mom'), **own}
     taken = {o:(k, hs) for k,hs in own.items() for o in ([hs] if isinstance(hs, str) else hs)}
     if bad := first(o for o in taken if o not in rule.hypers): raise TypeError(
-        f"{rule.__name__} has no hyper {bad!r} that {taken[bad][0]!r} could stand for; a name of the class comes first, as in torch(…, weight_decay='wd'). It has: {', '.join(rule.hypers)}")
+        f"{rule.__name__} has no hyper {bad!r} that {taken[bad][0]!r} could stand for; "
+        f"a name of the class comes first, as in torch(…, weight_decay='wd'). It has: {', '.join(rule.hypers)}")
     return dict(taken.get(h, (names.get(h, h), h)) for h in rule.hypers)
 
 def torch_names(keys):
