@@ -65,7 +65,7 @@ def library(path, code):
 def no_reader():
     "The memory reader is a library of its own, which would be counted, and which a compiler that copies a kernel cannot make"
     with pytest.MonkeyPatch.context() as m:
-        m.setattr(memory_reader, 'memory_reader', lambda: None)
+        m.setattr(memory_reader, 'memory_reader', lambda kind: None)
         yield
 
 @pytest.fixture(scope='module')
@@ -121,7 +121,7 @@ def test_cut_file_with_a_real_compiler(made, tmp_path, n=1000):
     "As a user meets it: another Python process after the file was truncated"
     lib = first(Path(shutil.copytree(made/'first', tmp_path/'cache')).iterdir())
     os.truncate(lib, n)
-    code = 'import test_cache; test_cache.memory_reader.memory_reader = lambda: None; test_cache.trains()'
+    code = 'import test_cache; test_cache.memory_reader.memory_reader = lambda kind: None; test_cache.trains()'
     subprocess.run([sys.executable, '-c', code], env=os.environ|dict(FASTOPT_CACHE=str(lib.parent)),
         cwd=Path(__file__).parent, check=True)
     assert whole(lib.parent)
