@@ -7,18 +7,18 @@ the leaderboard's recipes instead; `--tables FOLDER` writes the records in FOLDE
 with `--tiny`, everything runs at the smallest size, with Triton's interpreter. This is a rehearsal, whose figures mean nothing, and its
 record says so.
 
-A machine may be lent for 15 minutes in all, of which each start takes one or more, for calls of at most 10 minutes, without a network,
-and return only what is in the folder $OUT. First pack what it needs, with the archive imagenette2-160.tgz of the images:
+Some GPU machines can be had for a few minutes only and have no network. The two calls below take less than ten minutes each, and $OUT is
+the folder for what they return. First pack what they need, with the archive imagenette2-160.tgz of the images:
 
   bash tests/gpu_pack.sh build/gpu ARCHIVE
 
-Then send the tree with build/gpu/1, and run this in it. It takes 8 minutes:
+Then copy the tree with build/gpu/1 to the machine, and run this in it. It takes 8 minutes:
 
   python3 -m pip install -q --no-index --no-deps --no-compile --upgrade --target ~/site build/gpu/1/whl/*.whl &&
   mkdir -p ~/data && tar xzf build/gpu/1/images.tgz -C ~/data &&
   PYTHONPATH=~/site python3 tests/gpu.py --minutes 7 --out "$OUT"
 
-At once, while the machine still has the first half of the images, send the tree with build/gpu/2, and run this. It takes 4 minutes:
+While the machine still has the first half of the images, copy build/gpu/2 to it, and run this. It takes 4 minutes:
 
   python3 -m pip install -q --no-index --no-deps --no-compile --upgrade --target ~/site build/gpu/2/whl/*.whl &&
   mkdir -p ~/data && tar xzf build/gpu/2/images.tgz -C ~/data &&
