@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.autograd.graph import increment_version
 from warnings import warn
 from fastcore.basics import first, patch
-from .backends.base import Kernel, rows_shape
+from .backends.base import FAILURES, Kernel, rows_shape
 from .backends.blocks import foreach
 from .backends.cpp import CppLauncher, compiler, cpp_source
 from .backends.inductor import TorchLauncher, torch_source
@@ -177,14 +177,12 @@ def ahead(self:Plan, b, prog):
             or (c in self.small and all(map(is_per_row, b.bufs[c], b.ps)))]
         known = not any(prog.nodes[phase.loads[c]][0]=='each' for c in rows)
         dtypes = {c: self.dtype for c in (*phase.loads, *phase.stores)} | {c: ts[0].dtype for c,ts in b.bufs.items() if c not in self.small}
-        if known and (phase.stores or phase.sums): 
+        if known and (phase.stores or phase.sums):
             self.Launcher.ahead(Kernel(prog, phase, dict(dtypes, p=b.dtype, g=b.gs[0].dtype), rows), b.device)
 
 # %% ../../nbs/core/04_fused.ipynb #447ac461
 MIN_WEIGHTS = 10_000 # Model size from which a compilation pays off; it takes about a second, once per machine
 _warned = set()
-
-_failures = RuntimeError,OSError,ImportError
 
 # %% ../../nbs/core/04_fused.ipynb #0c95e3fd
 def _fall_back(rule, b, hypers, e, sets=None):
@@ -201,7 +199,7 @@ def _launched(rule, b, hypers, own, prog):
         plan = b.cache[prog.key]
         yield from plan(b.part(prog.sets), prog)
         for j in prog.sets if rule.memos else (): b.part([j]).memorize(own[j])
-    except _failures as e:
+    except FAILURES as e:
         if plan and plan.wrote: raise # Half of the step is already made, and repeating it would be wrong
         yield from _fall_back(rule, b, hypers, e, prog.sets)
 
@@ -211,7 +209,7 @@ def fused(rule, b, hypers):
     if not b.dense: return (yield from eager(rule, b, hypers))
     given = b.how,launcher_for(b.device).can_sum(b.device),tuple(b.low)
     try: own,progs = step_programs(rule, b, hypers, *given)
-    except _failures as e: return (yield from _fall_back(rule, b, hypers, e))
+    except FAILURES as e: return (yield from _fall_back(rule, b, hypers, e))
     yield from run_together([_launched(rule, b, hypers, own, prog) for prog in progs])
 
 def auto(rule, b, hypers):

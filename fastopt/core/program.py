@@ -169,8 +169,11 @@ def _power(x, p):
     "Record the power `p`, a number, of `x`"
     if p in POWERS: return POWERS[p](x)
     if p%1: return (x.log()*p).exp()
+    if abs(p)>64: return None
     if p<0: return 1/_power(x, -p)
-    return _record('full', x, 1.) if p==0 else None if p>64 else _power(x*x, p//2)*(x if p%2 else 1.) if p>1 else x
+    if p<2: return x if p else _record('full', x, 1.)
+    y = _power(x*x, p//2)
+    return y*x if p%2 else y
 
 # %% ../../nbs/core/03_program.ipynb #d7a16d0e
 def _fits(f, args, kwargs):

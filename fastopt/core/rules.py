@@ -442,7 +442,7 @@ def answer(self:Across,
 # %% ../../nbs/core/00_rules.ipynb #284d77db
 class ReadOnly(TypeError):
     "Raised by the stand-in `what` for a tensor when a term tries to write to it"
-    def __init__(self, what): 
+    def __init__(self, what):
         super().__init__('a term may write only to its own state')
         self.what = what
 
@@ -617,6 +617,8 @@ def root(x):
     "The square root of `x`, which may be a number, a tensor or a symbol that stands for a number"
     return x.root() if hasattr(type(x), 'root') else x.sqrt() if isinstance(x, torch.Tensor) else sqrt(x)
 
+def _is_list(o): return hasattr(type(o), 'each')
+
 def cond(
     pred, # A condition on numbers, such as `step==1`, or a symbol that stands for one
     then, # The result if `pred` holds: a number, a tensor, or a function without arguments that returns one and may write to state
@@ -625,7 +627,7 @@ def cond(
     "`then` if `pred` holds, else `other`; functions are called, and only the chosen one if `pred` is a plain condition"
     def value(o): return o() if callable(o) else o
     if hasattr(type(pred), 'cond'): return pred.cond(then, other)
-    if isinstance(pred, torch.Tensor) or hasattr(type(pred), 'each'): return torch.where(pred, value(then), value(other))
+    if isinstance(pred, torch.Tensor) or _is_list(pred): return torch.where(pred, value(then), value(other))
     return value(then if pred else other)
 
 # %% ../../nbs/core/00_rules.ipynb #c6034cce
@@ -661,8 +663,6 @@ def total(
     return number_of(sum(beside(f(t), ts[0]) for t in ts))
 
 # %% ../../nbs/core/00_rules.ipynb #9ded28c8
-def _is_list(o): return hasattr(type(o), 'each')
-
 def _by_position(f, args, kwargs):
     "`args` and `kwargs` of `f`, with all tensors in `args`, which are all that an engine looks at"
     ps = [*inspect.signature(f).parameters.values()]

@@ -248,6 +248,11 @@ def test_powers_have_kernels(text, how):
         got = after(how)
     assert far(got, after('eager'))<1e-5
 
+@pytest.mark.parametrize('p', [65, -65, 1e6])
+def test_powers_of_too_many_factors_are_refused(p):
+    with pytest.raises(NotImplementedError, match="No kernel for 'pow'"):
+        record(Rule(term(defined('u', f'return u**{p}')), descend), dict(lr=0.1, step=1))
+
 def test_special_values_of_powers_are_those_of_pytorch():
     x = torch.tensor([0., 1., 2.5, float('inf'), -1., float('nan')])
     for a in (0.75, -0.75, 1e-3, 7.5, 0, 1, 4, 5, 64, -3):

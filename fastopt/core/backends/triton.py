@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from functools import lru_cache
 from typing import NamedTuple
 from fastcore.basics import patch
-from .base import ARITHMETIC, Launcher, formulas, sum_rows
+from .base import ARITHMETIC, FAILURES, Launcher, formulas, sum_rows
 from ..engine import DROP, capturing
 from ..memory import addresses
 
@@ -223,7 +223,7 @@ def stretches(
 def plain_errors():
     "Raise errors of Triton, and of the compiler in C that it starts, as the `RuntimeError` after which a step goes on without kernels"
     try: yield
-    except (RuntimeError, OSError, ImportError): raise
+    except FAILURES: raise
     except Exception as e: raise RuntimeError(f'{type(e).__name__}: {e}') from e
 
 @contextmanager
