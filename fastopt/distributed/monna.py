@@ -486,7 +486,7 @@ def validate(self:MoNNA):
     with self.workers.with_averages():
         for m in self.workers.models[:self.honest]:
             m.eval()
-            pred = torch.cat([m(o) for o in self.xv.split(250)]) # Their activations fit into a CPU's cache
+            pred = torch.cat([m(o) for o in self.xv.split(100)]) # Their activations fit into a CPU's cache
             m.train()
             losses.append(self.learn.loss_func(pred, self.yv).item())
             axis = getattr(self.learn.loss_func, 'axis', 1) # fastai's losses may have classes elsewhere, as of each token of a text

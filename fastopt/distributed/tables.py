@@ -13,7 +13,7 @@ from fastcore.basics import first, groupby
 from matplotlib.figure import Figure
 from itertools import product
 from pathlib import Path
-from statistics import quantiles
+from statistics import median, quantiles
 from time import process_time
 from .attacks import ATTACKS
 from .mixing import MIXINGS
@@ -138,20 +138,24 @@ def time_by_workers(
     repeats=5, # Number of steps that are measured for each
     lr=0.01 # Learning rate
 ):
-    "A row for each of `ns`: the median and the quartiles of the milliseconds of processor time per step, and the median per worker"
-    made,times = {n: make(n) for n in ns},{n: [] for n in ns}
+    """A row for each of `ns`: the median and the quartiles of the milliseconds of processor time per step, the median per worker, and
+    the virtual clock's share of the step in percent, which decides who hears whom and when"""
+    made,times,clocks = {n: make(n) for n in ns},{n: [] for n in ns},{n: [] for n in ns}
     with torch.random.fork_rng(devices=[]):
         for k in range(repeats+1): # The first step compiles and allocates
             for n,o in made.items():
                 start = process_time()
                 o.one_step(lr)
-                if k: times[n].append(1000*(process_time()-start))
-    return [_row(n, made[n].f, times[n]) for n in ns]
+                end = process_time()
+                if k: times[n].append(1000*(end-start))
+                o.hear() # The clock alone, once more
+                if k: clocks[n].append(1000*(process_time()-end))
+    return [_row(n, made[n].f, times[n], clocks[n]) for n in ns]
 
-def _row(n, f, ms):
+def _row(n, f, ms, clock):
     low,mid,high = quantiles(ms, n=4, method='inclusive') if len(ms)>1 else ms*3
     times = dict(ms=round(mid, 2), low=round(low, 2), high=round(high, 2), ms_per_worker=round(mid/n, 3))
-    return dict(workers=n, faulty=f, repeats=len(ms), **times)
+    return dict(workers=n, faulty=f, repeats=len(ms), **times, clock_percent=round(100*median(clock)/mid, 2))
 
 # %% ../../nbs/distributed/12_tables.ipynb #ea842431
 def show_rows(rows):
