@@ -1,6 +1,7 @@
 "Typical first mistakes, and the one line that says what to do instead"
 import re
 from functools import partial
+from inspect import signature
 import fastopt.all as every, pytest, torch
 from fastai.data.core import DataLoaders
 from fastai.learner import Learner
@@ -159,6 +160,11 @@ def test_ranges_may_be_text():
 def test_names_of_a_class_come_first():
     says("adamw has no hyper 'weight_decay' that 'wd' could stand for; a name of the class comes first, as in torch(…, weight_decay='wd')",
         adamw.torch, 'Mine', wd='weight_decay')
+
+def test_a_hyper_of_a_class_has_one_name():
+    says("adamw: the hyper 'mom' would have two names, 'b1' and 'betas': keep one of them",
+        adamw.torch, 'Mine', b1='mom', betas=('mom', 'sqr_mom'))
+    assert not {'mom','betas'} & {*signature(adamw.torch('Mine', b1='mom', b2='sqr_mom')).parameters}
 
 @pytest.mark.parametrize('how', ['eager', 'foreach', 'fused'])
 def test_a_term_that_returns_nothing(how):
