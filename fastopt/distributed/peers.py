@@ -9,7 +9,7 @@ __all__ = ['ClusterLink', 'PeerMixing', 'fewest_heard', 'rule_name', 'trained_we
            'MixWithPeers']
 
 # %% ../../nbs/distributed/09_peers.ipynb #f5a90ba3
-import time, torch
+import json, time, torch
 from fastai.callback.core import Callback, CancelFitException
 from fastai.optimizer import OptimWrapper
 from fastcore.basics import patch
@@ -73,6 +73,7 @@ class PeerMixing:
     ):
         self.link,self.f,self.name,self.mixing,self.patience = link,f,mixing,find_mixing(mixing),patience
         self.t,self.over,self.alone,self.schedule = 0,False,0,[]
+        self.log = None # File that gets a line of JSON for each round
         self.enough = fewest_heard(self.mixing, link.n, f)
 
     def open(self, x, layout, rule):
@@ -99,7 +100,7 @@ def combine(self:PeerMixing, x, h):
         others = [j for j in range(self.link.n) if j!=self.link.rank]
         xs = torch.stack([own, *(h.vectors[j].to(x.device) if j in h.vectors else own for j in others)])
         x = mixed(self.mixing, xs, self.f, torch.tensor([[True, *(j in h.vectors for j in others)]]))[0]
-    self.schedule.append(dict(round=h.round, heard=h.ranks))
+    self.note(dict(round=h.round, heard=h.ranks))
     self.t,self.over = h.next,h.over
     if not enough: return self.keep(x, h)
     self.alone = 0
@@ -119,6 +120,18 @@ def warn_early(self:PeerMixing, left):
     "Warn that the training ends with as much to do as `left` says, because the others have finished"
     warn(f'Peer {self.link.rank} ends its training {left} early: the peers {sorted(self.link.finished)} have finished, '
         f'so fewer than n-f={self.link.n-self.f} are left')
+
+# %% ../../nbs/distributed/09_peers.ipynb #3f1c7a52
+@patch
+def note(self:PeerMixing, done):
+    "Add the round `done`, as dict(round=, heard=), to the schedule and its log"
+    self.schedule.append(done)
+    if not self.log: return
+    try:
+        with open(self.log, 'a', encoding='utf-8') as f: print(json.dumps(done), file=f)
+    except OSError as e: # A full disk does not end the training
+        warn(f'The schedule in {self.log} ends before round {done["round"]}: {e}')
+        self.log = None
 
 # %% ../../nbs/distributed/09_peers.ipynb #a7137a27
 def fewest_heard(

@@ -10,7 +10,7 @@ from fastopt.distributed.commands import collaborate_command, end_peers, federat
 from fastopt.distributed.federated import Federated
 from fastopt.distributed.flower import FederatedServer, free_ports
 from fastopt.distributed.monna import MoNNA
-from fastopt.training.records import exclusive_lock
+from fastopt.training.records import exclusive_lock, read_json_lines
 from pathlib import Path
 from peer_processes import peers
 from types import SimpleNamespace
@@ -45,6 +45,8 @@ def test_four_workers_train_together(engine, tmp_path):
     with peers(N, *args, str(tmp_path)) as ps: records = [ps.result(i, 120) for i in range(N)]
     check_records(records, N if engine=='cluster' else N-SMALL['f'])
     assert len([*tmp_path.glob('*/model.pkl')])==N
+    logs = [read_json_lines(o) for o in tmp_path.glob('*/schedule.jsonl')]
+    assert sorted(logs, key=str)==sorted((o['schedule'] for o in records), key=str)
     if engine=='cluster': assert all(len(r['heard'])==N for o in records for r in o['schedule'])
 
 def test_a_rank_whose_group_breaks_says_so_in_one_line(tmp_path):
@@ -193,6 +195,23 @@ except KeyboardInterrupt:
     (path/'part').write_text(json.dumps(record))
     (path/'part').rename(path/'record.json')
 """
+
+@pytest.mark.skipif(os.name=='nt', reason='Windows has no signals')
+def test_the_rounds_of_a_killed_worker_are_kept(tmp_path, monkeypatch):
+    "Also if it was killed while it wrote a line"
+    rounds = [dict(round=t, heard=[0, 1]) for t in range(3)]
+    code = 'import os, signal; os.kill(os.getpid(), signal.SIGKILL)'
+    def start(args, i, at, path):
+        (o := path/f'w{i}').mkdir()
+        (o/'record.json').write_text(json.dumps(dict(rank=i, status='running')))
+        (o/'schedule.jsonl').write_text(''.join(json.dumps(r)+'\n' for r in rounds)+'{"round": 3, "hea')
+        (path/f'peer{i}.log').touch()
+        return subprocess.Popen([sys.executable, '-S', '-c', code])
+    monkeypatch.setattr(commands, 'start_peer', start)
+    with pytest.raises(CliError, match='No worker has finished'), pytest.warns(UserWarning, match='line 4 .*schedule.jsonl is damaged'):
+        collaborate_command(engine='processes', n=2, f=0, limit=300, alpha=100., steps=1, out=tmp_path)
+    path, = tmp_path.iterdir()
+    assert [(o['status'], o['schedule']) for o in record_of(path)['peers']]==[('running', rounds)]*2
 
 def test_workers_write_their_records_after_ctrl_c(tmp_path, monkeypatch):
     "They are interrupted once, and have time to end"

@@ -8,6 +8,7 @@ from fastopt.distributed.monna import MoNNA
 from fastopt.distributed.peers import ClusterLink, MixWithPeers, PeerMixing, rule_name
 from fastopt.distributed.transport import Heard, TCPLink
 from fastopt.optim.adam import adamw
+from fastopt.training.records import read_json_lines
 from functools import partial
 from multiprocessing import get_context
 from peer_processes import peers
@@ -164,6 +165,16 @@ def test_a_round_that_raises_for_lack_of_patience_is_over():
     for t in (10, 11):
         with pytest.raises(RuntimeError, match=f'too few vectors in {t} rounds'): m.fit(20, 0.1)
         assert m.t==t and [o['round'] for o in m.peers.schedule]==[*range(t)]
+
+def test_the_log_has_the_schedule_and_a_full_disk_does_not_end_the_training(tmp_path):
+    peers = PeerMixing(EchoLink(), mixing='mean')
+    peers.log = tmp_path/'schedule.jsonl'
+    for _ in range(3): peers.mix(torch.ones(5))
+    assert read_json_lines(peers.log)==peers.schedule and len(peers.schedule)==3
+    peers.log = tmp_path # It cannot be written
+    with pytest.warns(UserWarning, match='ends before round 3'): peers.mix(torch.ones(5))
+    peers.mix(torch.ones(5))
+    assert len(peers.schedule)==5
 
 class FinishedLink(EchoLink):
     "The other has finished after round 2"
