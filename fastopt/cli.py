@@ -20,7 +20,7 @@ from argparse import SUPPRESS, ArgumentParser, HelpFormatter
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from fastcore.meta import delegates
 from fastcore.script import CliError, anno_parser, bool_arg
-from functools import wraps
+from functools import lru_cache, wraps
 from importlib import import_module
 from inspect import signature
 from typing import Annotated
@@ -453,6 +453,7 @@ def _several(declarations, prog):
     return p
 
 # %% ../nbs/cli.ipynb #92edcf45
+@lru_cache(maxsize=None)
 def parser(
     script:str # One of `SCRIPTS`
 ):

@@ -5,14 +5,17 @@ from pathlib import Path
 from types import SimpleNamespace
 from urllib.error import URLError
 from fastai.data.all import get_image_files
+from fastai.vision.core import PILImageBW
 from fastai.learner import AvgMetric, Learner, load_learner
 from fastai.metrics import accuracy
 from fastai.torch_core import to_detach
 from fastcore.basics import first
 from fastcore.foundation import L
+from functools import lru_cache
 from hypothesis import given, settings, strategies as st
 from inspect import signature
 from PIL import Image
+from sklearn.datasets import load_digits
 from fastopt.cli import parser
 from fastopt.core.registry import named_rules
 from fastopt.vision import images as I, train as T
@@ -41,11 +44,16 @@ def names(run): return sorted(o.name for o in run.iterdir())
 def metrics(run): return [{k:v for k,v in o.items() if k!='seconds'} for o in record(run)['epochs']]
 
 @pytest.fixture(autouse=True)
-def here(tmp_path, monkeypatch):
-    "Run in a separate folder that contains fastai's data folder, on one thread, which is fast even if other programs use the cores"
+def here(tmp_path, monkeypatch, request):
+    """Run in a separate folder that contains fastai's data folder, on one thread, which is fast even if other programs use the cores.
+    Drawing the curves takes longer than a short training, so only tests that use `curves` draw them"""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(I, 'fastai_path', lambda folder: tmp_path/'cache'/folder)
+    if 'curves' not in request.fixturenames: monkeypatch.setattr(T, 'plot_curves', lambda rec, title='': T.Figure(figsize=(1, 1)))
     with T.use_threads(1): yield
+
+@pytest.fixture
+def curves(): "The curves are drawn"
 
 @pytest.fixture
 def tree(tmp_path): return paint(tmp_path/'colours')
@@ -53,18 +61,22 @@ def tree(tmp_path): return paint(tmp_path/'colours')
 def cli(monkeypatch, *args):
     "Run the command as `python -m fastopt.vision.train` in this process, and return its exit code"
     monkeypatch.setattr(sys, 'argv', ['fastopt-train', *map(str, args)])
-    with warnings.catch_warnings(record=True), pytest.raises(SystemExit) as e: runpy.run_module('fastopt.vision.train', run_name='__main__')
-    return e.value.code
+    with warnings.catch_warnings(record=True):
+        try: runpy.run_module('fastopt.vision.train', run_name='__main__')
+        except SystemExit as e: return e.code
+    return 0
 
 # ---- what it does
 
 @pytest.mark.long
-def test_default(tmp_path):
-    res = subprocess.run(CMD, capture_output=True, text=True, cwd=tmp_path)
-    assert res.returncode==0, res.stderr
-    assert '\r' not in res.stdout and '█' not in res.stdout
-    run = first((tmp_path/'runs').iterdir())
-    assert names(run)==['curves.png','model.pkl','record.json'] and run.name in res.stdout
+@pytest.mark.usefixtures('curves')
+def test_default(monkeypatch, capsys):
+    "`test_ctrl_c` starts it as a process"
+    assert cli(monkeypatch)==0
+    out = capsys.readouterr().out
+    assert '\r' not in out and '█' not in out
+    run = first(Path('runs').iterdir())
+    assert names(run)==['curves.png','model.pkl','record.json'] and run.name in out
     rec = record(run)
     assert rec['status']=='done' and len(rec['epochs'])==5 and rec['epochs'][-1]['accuracy']>=.97
     assert set(rec['epochs'][0])=={'train_loss','valid_loss','accuracy','lr','seconds'}
@@ -72,11 +84,9 @@ def test_default(tmp_path):
     assert rec['data']['train']==1438 and rec['data']['valid']==359 and len(rec['data']['fingerprint'])==64
     assert '--opt diffgrad' in rec['command'] and '--seed 42' in rec['command'] and '--lr 0.008' in rec['command'] and rec['device']
     assert Image.open(run/'curves.png').size[0]>1000
-    code = f'from fastai.vision.all import *; from sklearn.datasets import load_digits; l = load_learner({str(run/"model.pkl")!r})'
-    code += '; d = load_digits(); l.remove_cb(l.progress); image = PILImageBW.create((d.images[0]*15.9).astype("uint8"))'
-    code += '; print(l.predict(image)[0], d.target[0])'
-    res = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, cwd=tmp_path)
-    assert res.stdout.split()==['0','0'], res.stderr
+    with warnings.catch_warnings(record=True): learn = load_learner(run/'model.pkl')
+    digits = load_digits()
+    with learn.no_bar(): assert learn.predict(PILImageBW.create((digits.images[0]*15.9).astype('uint8')))[0]=='0'==str(digits.target[0])
 
 def test_same_seed_same_numbers(tree):
     runs = [quick(tree, epochs=2, seed=s, limit=12) for s in (1,1,2)]
@@ -137,7 +147,7 @@ def test_diverged_run_is_valid_json(tree):
 @pytest.mark.parametrize('lr,says', [
     (1e9, 'The network has learned nothing: its loss is .*no better than guessing. A lower --lr may help: 1e.09 was used, and 0.008 is'),
     (1e30, 'The training diverged: its loss is not finite. A lower --lr may help')])
-def test_a_run_that_learnt_nothing_says_so_and_is_kept(tree, lr, says, monkeypatch, capsys):
+def test_a_run_that_learnt_nothing_says_so_and_is_kept(tree, curves, lr, says, monkeypatch, capsys):
     args = ['--data', tree, '--arch', 'small', '--size', 12, '--bs', 8, '--epochs', 2, '--how', 'eager', '--lr', lr]
     assert cli(monkeypatch, *args)==1
     assert re.search(f'fastopt-train: {says}', capsys.readouterr().err)
@@ -163,6 +173,7 @@ def test_what_is_better_than_guessing_is_not_called_nothing():
     assert 'More --epochs, a smaller --bs or another --lr' in why(.6, .75)
     assert 'diverged' in why(float('nan'), .75) and 'diverged' in why(None, .75)
 
+@lru_cache
 def recorded(right, n, bs):
     "The accuracy that a record has for `right` of `n` images correct, in batches of `bs`, computed by fastai"
     metric,ys = AvgMetric(accuracy),torch.zeros(n, dtype=torch.long)
@@ -211,8 +222,10 @@ def test_a_resumed_run_keeps_its_batches(tree, monkeypatch, capsys):
 @pytest.mark.parametrize('bs,says', [(16, '16 training images give 1 batch of 16 an epoch; try --bs 4'),
     (5, '16 training images give 3 batches of 5 an epoch, and 1 is left out; try --bs 4'),
     (6, '16 training images give 2 batches of 6 an epoch, and 4 are left out; try --bs 4'), (4, None), (2, None), (None, None)])
-def test_few_batches_are_told(tree, bs, says, capsys):
-    quick(tree, bs=bs)
+def test_few_batches_are_told(tree, bs, says, monkeypatch, capsys):
+    "Before the training"
+    monkeypatch.setattr(T, 'fit_and_record', lambda *args: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt): quick(tree, bs=bs)
     said = [o for o in capsys.readouterr().out.splitlines() if 'try --bs' in o]
     assert said==([says] if says else [])
 
@@ -231,6 +244,7 @@ def test_the_command_of_the_tutorial_is_its_python_and_learns():
 
 # ---- curves
 
+@pytest.mark.usefixtures('curves')
 @settings(max_examples=60, deadline=None, derandomize=True)
 @given(st.lists(st.floats(1e-3, 1e6), min_size=4, max_size=40), st.lists(st.floats(1e-3, 1e6), min_size=1, max_size=4), st.booleans())
 def test_both_losses_are_inside_the_axes(losses, valid, diverged):
@@ -248,7 +262,7 @@ def test_both_losses_are_inside_the_axes(losses, valid, diverged):
 
 # ---- resuming
 
-def test_a_killed_run_goes_on_to_the_same_end(tree, tmp_path, monkeypatch):
+def test_a_killed_run_goes_on_to_the_same_end(tree, curves, tmp_path, monkeypatch):
     "Of three epochs with a checkpoint at each batch, stopped in the second: the same rows, to the last bit"
     fit,whole = T.fit_and_record,quick(tree, epochs=3, lr=1e-2)
     monkeypatch.setattr(T, 'fit_and_record', lambda *args: fit(*args, every=1))
@@ -266,7 +280,7 @@ def test_a_killed_run_goes_on_to_the_same_end(tree, tmp_path, monkeypatch):
     assert all(torch.equal(one[k], two[k]) for k in one)
 
 @pytest.mark.parametrize('what', ['export','curves'])
-def test_a_model_that_could_not_be_written_is_written_by_resuming(tree, what, monkeypatch, capsys):
+def test_a_model_that_could_not_be_written_is_written_by_resuming(tree, curves, what, monkeypatch, capsys):
     "After all epochs; nothing is trained again"
     def full(*args, **kw): raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     whole = quick(tree, epochs=2, lr=1e-2)
@@ -280,11 +294,19 @@ def test_a_model_that_could_not_be_written_is_written_by_resuming(tree, what, mo
     assert 'All epochs are done' in capsys.readouterr().out and names(run)==['curves.png','model.pkl','record.json']
     assert record(run)['status']=='done' and 'error' not in record(run) and metrics(run)==metrics(whole)
 
+KILLED = {} # Arguments -> the record and the other files of a run
+
 def killed(tree, **kw):
-    "The folder of a run that was killed before its second epoch"
-    run = quick(tree, epochs=2, **kw)
-    rec = {k:v for k,v in record(run).items() if k!='verdict'} # It has one if it was too short to learn
-    (run/'record.json').write_text(json.dumps(rec | dict(status='running', epochs=rec['epochs'][:1])))
+    "The folder of a run that was killed before its second epoch. Runs with equal arguments are copies, apart from the folder of images"
+    if (key := repr(kw)) not in KILLED:
+        run = quick(tree, epochs=2, **kw)
+        rec = {k:v for k,v in record(run).items() if k!='verdict'} # It has one if it was too short to learn
+        rest = {o.name:o.read_bytes() for o in run.iterdir() if o.name!='record.json'}
+        KILLED[key] = rec | dict(status='running', epochs=rec['epochs'][:1]),rest
+    rec,rest = KILLED[key]
+    (run := Path('runs')/'killed').mkdir(parents=True)
+    for name,data in rest.items(): (run/name).write_bytes(data)
+    (run/'record.json').write_text(json.dumps(rec | dict(args=rec['args'] | dict(data=str(tree)))))
     return run
 
 def test_a_run_without_a_checkpoint_starts_from_the_beginning(tree, capsys):
@@ -355,7 +377,7 @@ def test_a_split_is_not_split_again(tree):
     with pytest.raises(T.InputError, match='already has the folders train and val; leave out --valid-pct'): quick(tree, valid_pct=.2)
     with pytest.raises(T.InputError, match='digits have their own split'): T.train_command(valid_pct=.2)
 
-def test_names_that_the_font_lacks(tree):
+def test_names_that_the_font_lacks(tree, curves):
     (tree/'train'/'red').rename(tree/'train'/'赤')
     (tree/'val'/'red').rename(tree/'val'/'赤')
     named = tree.rename(tree.parent/'色')
@@ -364,7 +386,7 @@ def test_names_that_the_font_lacks(tree):
         assert record(quick(named))['data']['classes']==['blue', '赤']
 
 @pytest.mark.parametrize('name', ['cost_$5_$10', os.fsdecode(b'caf\xe9'), 'a\nb'])
-def test_names_of_the_folder(tree, name, capsys):
+def test_names_of_the_folder(tree, curves, name, capsys):
     "They look like a formula, are not UTF-8, or have two lines"
     from fastopt import cli as commands
     try: named = tree.rename(tree.parent/name)
@@ -412,9 +434,10 @@ def test_ctrl_c_before_the_first_batch(tree, monkeypatch):
     run = first(Path('runs').iterdir())
     assert names(run)==['record.json'] and record(run)['status']=='interrupted'
 
-def test_failure_is_recorded(tree, monkeypatch):
+def test_failure_is_recorded(tree, curves, monkeypatch):
+    "With curves of one epoch of one batch"
     monkeypatch.setattr(T.KeepRecord, 'before_epoch', lambda self: self.epoch and 1/0, raising=False)
-    with pytest.raises(ZeroDivisionError): quick(tree, epochs=2)
+    with pytest.raises(ZeroDivisionError): quick(tree, epochs=2, bs=16)
     rec = record(first(Path('runs').iterdir()))
     assert rec['status']=='failed' and 'ZeroDivisionError' in rec['error'] and len(rec['epochs'])==1
 
