@@ -17,8 +17,8 @@ class Forked:
             status = 0
         except BaseException: traceback.print_exc()
         finally:
-            sys.stdout.flush()
-            os._exit(status)
+            try: sys.stdout.flush()
+            finally: os._exit(status) # Also if nobody reads the output any more
     def kill(self): os.kill(self.pid, signal.SIGKILL)
     def ended(self):
         "The exit code, negative if a signal ended it, or `None` while it runs"
