@@ -9,6 +9,7 @@ from fastopt.core import engine
 from fastopt.evidence import step_bench as bench
 from fastopt.vision import recipe
 from fastopt.vision import train as T
+from fresh import fresh
 from stranger import ROOT, Page
 
 ini = ConfigParser(delimiters=['='])
@@ -334,8 +335,8 @@ def test_all_imports_little():
     "After fastai's own imports only fastopt is new"
     code = 'import sys, fastai.vision.all; before = set(sys.modules); import fastopt.all; '
     code += 'print(*{o.partition(".")[0] for o in set(sys.modules)-before})'
-    res = subprocess.run([sys.executable, '-W', 'ignore', '-c', code], capture_output=True, text=True, check=True)
-    assert set(res.stdout.split())=={'fastopt'}
+    res = fresh(code)
+    assert set(res.stdout.split())=={'fastopt'}, res.stderr
 
 def test_the_report_for_bugs_names_versions_and_no_home(capsys, monkeypatch):
     from fastopt.__main__ import main

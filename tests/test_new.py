@@ -1,10 +1,11 @@
 "fastopt-new starts an optimizer with which all lists are complete"
-import os, re, shutil, subprocess, sys
+import re, shutil
 from pathlib import Path
 import pytest
 from fastcore.script import CliError
 from fastopt import cli, new
 from fastopt.names import InputError
+from fresh import fresh
 
 root = Path(__file__).parents[1]
 LISTS = '''tests/test_cli.py::test_names tests/test_package.py::test_readme_names_every_rule tests/test_package.py::test_readme
@@ -19,12 +20,11 @@ def copy_tree(to):
     made = '.git __pycache__ *.egg-info runs _docs _proc .hypothesis .pytest_cache'.split()
     return shutil.copytree(root, to, ignore=shutil.ignore_patterns(*made))
 
-def python(tree, *args, cwd=None):
-    "Run Python with the modules of `tree`, in its root or in the folder `cwd`"
-    env = os.environ | dict(PYTHONPATH=os.pathsep.join([str(tree), str(tree/'tests')]))
-    return subprocess.run([sys.executable, '-W', 'ignore', *args], cwd=cwd or tree, env=env, capture_output=True, text=True)
+def python(tree, code, *args, cwd=None):
+    "Run `code` with the modules of `tree`, in its root or in the folder `cwd`"
+    return fresh(code, *args, cwd=cwd or tree, path=(tree, tree/'tests'))
 
-COMMAND = '-c', 'from fastopt.cli import fastopt_new; fastopt_new()'
+COMMAND = 'from fastopt.cli import fastopt_new; fastopt_new()'
 
 def content(tree): return {o.relative_to(tree): o.read_bytes() for o in tree.rglob('*') if o.is_file() and '__pycache__' not in o.parts}
 
@@ -32,7 +32,7 @@ def content(tree): return {o.relative_to(tree): o.read_bytes() for o in tree.rgl
 def test_a_new_optimizer_trains_and_completes_the_lists(tmp_path):
     tree = copy_tree(tmp_path/'fastopt')
     before = content(tree)
-    res = python(tree, *COMMAND, 'my_momentum', cwd=tree/'nbs') # The clone is found from any of its folders
+    res = python(tree, COMMAND, 'my_momentum', cwd=tree/'nbs') # The clone is found from any of its folders
     assert not res.returncode, res.stderr
     after = content(tree)
     made,changed = sorted(map(str, {*after}-{*before})),{str(k) for k in before if after[k]!=before[k]}
@@ -48,11 +48,11 @@ for opt in (my_momentum([w], lr=.1), MyMomentum([w], lr=.1)):
         w.grad = torch.tensor([1., -1.])
         opt.step()
 print(w.tolist(), opts('my_momentum').index.tolist())'''
-    res = python(tree, '-c', steps)
+    res = python(tree, steps)
     assert res.stdout.startswith("[0.94") and "['my_momentum']" in res.stdout, res.stdout+res.stderr
-    res = python(tree, '-m', 'pytest', '-q', '-n', '0', '-p', 'no:cacheprovider', *LISTS)
+    res = python(tree, 'import pytest, sys; sys.exit(pytest.main(sys.argv[1:]))', *'-q -n 0 -p no:cacheprovider'.split(), *LISTS)
     assert not res.returncode and f'{len(LISTS)} passed' in res.stdout, res.stdout
-    again = python(tree, *COMMAND, 'my_momentum')
+    again = python(tree, COMMAND, 'my_momentum')
     assert again.returncode==1 and 'There is a rule my_momentum already' in again.stderr and content(tree)==after
 
 @pytest.mark.parametrize('name,says', [('My', 'cannot name a rule'), ('a-b', 'cannot name a rule'), ('2fast', 'cannot name a rule'),

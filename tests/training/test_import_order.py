@@ -1,6 +1,7 @@
 "Whoever imports fastai after fastopt is told so once, and nobody else is"
-import subprocess, sys, types, warnings
+import sys, types, warnings
 import pytest, torch
+from fresh import fresh
 from fastai.data.core import DataLoaders
 from fastopt.training import import_order
 from itertools import permutations
@@ -41,8 +42,8 @@ def test_others_are_told_nothing(code, monkeypatch): assert not warned(code, mon
 
 def test_a_script_is_told():
     code = OURS+FASTAI+TRAIN+'fit(ranger)'
-    res = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True)
-    assert res.stderr.count("ranger is fastai's and not fastopt's")==1
+    res = fresh(code)
+    assert not res.returncode and res.stderr.count("ranger is fastai's and not fastopt's")==1
 
 def test_the_optimizer_is_as_without_the_check():
     from fastai.learner import Learner
@@ -65,5 +66,5 @@ for k in after_create_opt: after_create_opt[k] = lambda learn, k=k: seen.append(
 learn = synth_learner()
 learn.create_opt()
 print(sorted(seen), Learner._orig_create_opt.__module__)'''
-    res = subprocess.run([sys.executable, '-W', 'ignore', '-c', code], capture_output=True, text=True, check=True)
-    assert res.stdout=="['import order', 'schedule-free callback'] fastai.learner\n"
+    res = fresh(code)
+    assert res.stdout=="['import order', 'schedule-free callback'] fastai.learner\n", res.stderr
