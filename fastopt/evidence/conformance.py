@@ -211,9 +211,11 @@ def lines(self:Report,
 
 @patch(as_prop=True)
 def summary(self:Report):
-    "How many of the checks passed"
-    n,ok = self.passed.notna().sum(),self.passed.sum()
-    return f"{ok} of {n} checks passed" + (f", {len(self)-n} do not apply" if n<len(self) else '')
+    "How many of the checks passed; a selection of rows counts those of the whole report"
+    rows,n,ok = self.attrs.get('counts') or (0, 0, 0)
+    if len(self)>=rows: rows,n,ok = len(self),self.passed.notna().sum(),self.passed.sum()
+    said = [f'{ok} of {n} checks passed', *([f'{rows-n} do not apply'] if n<rows else [])]
+    return ', '.join([*said, *([f'{len(self)} of {rows} are shown'] if len(self)<rows else [])])
 
 @patch
 def __repr__(self:Report): return self.lines() if list(self.columns[:2])==['check', 'passed'] and self.shape[1]==4 else self.to_string()
@@ -241,7 +243,9 @@ def check_optimizer(
             elif o!=made: rows[o] = run_check(lab, o)
     if made not in names and rows[made][0]: del rows[made]
     df = Report([(k, *v) for k,v in rows.items()], columns=['check', 'passed', 'what happened', 'how to fix'])
-    return df.astype({'passed': 'boolean'})
+    df = df.astype({'passed': 'boolean'})
+    df.attrs['counts'] = len(df),int(df.passed.notna().sum()),int(df.passed.sum()) # They stay with a selection of rows
+    return df
 
 # %% ../../nbs/evidence/01_conformance.ipynb #ee4f98dd
 @register_check('made with groups', "Accept `opt_func(params, lr=…)` with `params` a list of lists of weights, one group each.")

@@ -233,6 +233,15 @@ def test_skipped_is_neither_passed_nor_failed():
     assert df.passed.isna().tolist()==[False, True]
     assert df.summary=='1 of 1 checks passed, 1 do not apply' and "has no hyper 'wd'" in str(df)
 
+def test_a_selection_of_rows_counts_the_whole_report():
+    "Only the failures of two checks are no `0 of 1 checks passed`"
+    df = check_optimizer(torch.optim.Adam, ['fit', 'wd_bn_bias=False'])
+    shown = df[df.passed.eq(False).fillna(False)]
+    assert (df.passed.tolist(), df.summary)==([True, False], '1 of 2 checks passed')
+    assert shown.summary==df.head(1).summary=='1 of 2 checks passed, 1 of 2 are shown' and str(shown).endswith(shown.summary)
+    assert df.sort_values('check').summary==df.summary
+    assert check_optimizer(torch.optim.Adam, ['wd_bn_bias=False']).summary=='0 of 1 checks passed'
+
 def test_kinds_of_opt_func():
     def factory(ps, lr): return torch.optim.SGD(ps, lr=lr)
     for o in (torch.optim.SGD, partial(torch.optim.SGD, momentum=0.9), factory): assert wrap_opt_func(o).func is OptimWrapper
