@@ -150,6 +150,19 @@ def test_pages_set_a_seed_before_they_make_loaders(nb):
     ('def g(): return f()\ndef f(): return DataLoader(x)\nLearner(g())', ['a'])])
 def test_loaders_made_too_early_are_seen(code, early): assert early_loaders(dict(a=code))==early
 
+def examples(nb):
+    "The code cells and the code in the prose of a notebook"
+    return [*cells(nb), *(o for text in cells(nb, 'markdown') for o in re.findall('```python\n(.*?)```', text, re.S))]
+
+@pytest.mark.parametrize('nb', [o for o in BOOKS if 'vision_learner' in o.read_text(encoding='utf-8')], ids=lambda o: o.stem)
+def test_pretrained_networks_that_are_compared_are_unfrozen(nb):
+    "Otherwise only the head and the batch norms would be compared"
+    from fastai.vision.learner import vision_learner
+    for o in ast.walk(ast.parse('\n'.join(o for o in examples(nb) if 'vision_learner(' in o))):
+        if not isinstance(o, ast.FunctionDef) or o.name!='learn_fn': continue
+        assert '.unfreeze()' in ast.unparse(o) or 'vision_learner' not in ast.unparse(o)
+    assert '.freeze()' in inspect.getsource(vision_learner)
+
 # ---- the built site
 
 GOOD = '''<html><body><h1 id="a">A</h1><a href="b.html#c">b</a><img src="p.png" alt="p"><link rel="stylesheet" href="s.css">
