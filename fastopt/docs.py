@@ -8,10 +8,10 @@ Docs: https://fastopt.github.io/fastopt/docs.html.md"""
 __all__ = ['NOT_SHOWN', 'LEFT_ALONE', 'SERVED', 'REPOSITORY', 'SITE', 'SITE_NEEDS', 'library_modules', 'public_objects',
            'kind_of', 'signature_text', 'parameter_table', 'entry', 'patched', 'method_entry', 'sharding_needs',
            'state_bytes', 'card', 'hyper_table', 'class_of', 'rule_page', 'best_path', 'draw_path', 'link_names',
-           'meanings', 'only_checks', 'page_cells', 'resolve_links', 'default_exp', 'notebook_page', 'displays',
-           'lacking_outputs', 'same_source', 'with_outputs', 'execute_notebooks', 'gallery_page', 'api_page',
-           'to_mathml', 'setup', 'settings', 'find_root', 'Sources', 'write_sources', 'check_out', 'build_site',
-           'docs_command']
+           'meanings', 'only_checks', 'tidy_text', 'tidy_table', 'page_cells', 'resolve_links', 'default_exp',
+           'notebook_page', 'results_first', 'displays', 'lacking_outputs', 'same_source', 'with_outputs',
+           'execute_notebooks', 'gallery_page', 'api_page', 'to_mathml', 'frame_pictures', 'setup', 'settings',
+           'find_root', 'Sources', 'write_sources', 'check_out', 'build_site', 'docs_command']
 
 # %% ../nbs/docs.ipynb #dfa38535
 import ast, inspect, json, os, re, shutil, subprocess, sys, textwrap
@@ -200,12 +200,18 @@ def card(
     half = f'; {_bytes(short)} with `state_dtype=torch.bfloat16`' if short<whole else ''
     source = _source_link(code) if code else 'no other code'
     rows = [('**Idea**', rule.info['doc']), ('**Chain of terms**', ' → '.join(f'`{t}`' for t in rule.terms)),
-        ('**State**', f'{_bytes(whole)} bytes a weight{_shape(rule)}{half}'), ('**Engines**', ', '.join(f'`{o}`' for o in runs_on(rule))),
-        ('**16-bit weights**', '`lowp=` `plain`, `kahan` or `stochastic`'), ('**Under FSDP2**', sharding_needs(rule)),
-        ('**Paper**', f'[{title}]({link}), {year}' if title else 'none'), ('**Compared with**', source),
-        ('**Recorded runs replayed**', f'{good} of {total}' if total else 'none recorded')]
-    if name in OVERFLOWS: rows.insert(6, ('**Gradient too large**', '{:.2g} in float32: {}'.format(*OVERFLOWS[name])))
+        ('**Default learning rate**', _rate_advice(rule)), ('**State**', f'{_bytes(whole)} bytes a weight{_shape(rule)}{half}'),
+        ('**Engines**', ', '.join(f'`{o}`' for o in runs_on(rule))), ('**16-bit weights**', '`lowp=` `plain`, `kahan` or `stochastic`'),
+        ('**Under FSDP2**', sharding_needs(rule)), ('**Paper**', f'[{title}]({link}), {year}' if title else 'none'),
+        ('**Compared with**', source), ('**Recorded runs replayed**', f'{good} of {total}' if total else 'none recorded')]
+    if name in OVERFLOWS: rows.insert(7, ('**Gradient too large**', '{:.2g} in float32: {}'.format(*OVERFLOWS[name])))
     return _table([('', ''), *rows], 'card')
+
+def _rate_advice(rule):
+    "The default rate of `rule`, and whether a `Learner` takes it"
+    from fastai.learner import defaults
+    mine,fastais = (_default(o) for o in (rule.hypers['lr'], defaults.lr))
+    return f'`{mine}`' + ('' if mine==fastais else f"; pass it to `fit`, which otherwise takes fastai's `{fastais}`")
 
 def _source_link(code):
     "The source `code`, with a link if it is a repository"
@@ -405,6 +411,42 @@ def _describe(cell, heading, before):
     text = '; '.join(dict.fromkeys([*titles, *labels])) or re.split(r'(?<=[.:])\s', re.sub(r'[`*$\[\]]|\(\S+\)', '', before.strip()))[0]
     return ' '.join(re.sub(r'[`$\\]', '', f'Figure, {heading}: {text}').split())[:300].rstrip(' :')
 
+# %% ../nbs/docs.ipynb #5b7be0c6
+def _overwritten(line):
+    "The `line` as a terminal shows it: what follows a carriage return replaces what was there"
+    shown = ''
+    for part in line.split('\r'): shown = part + shown[len(part):]
+    return shown.rstrip()
+
+# A list that fastai's recorder prints, or a row of a table of epochs
+_EPOCH = re.compile(r"^(?:\[\d+, [^\n]*, '(\d+:\d\d)'\]|\d+ [^\n]* (\d+:\d\d))$", re.M)
+
+def tidy_text(
+    text # What a cell has printed
+):
+    "The printed `text` without what a terminal has overwritten, with rounded losses, and without times of epochs if all are 00:00"
+    text = '\n'.join(map(_overwritten, text.split('\n')))
+    quick = {a or b for a,b in _EPOCH.findall(text)}=={'00:00'}
+    if quick: text = re.sub(r'^(epoch [^\n]*?) +time$', r'\1', text, flags=re.M)
+    def _row(m):
+        row = re.sub(r"(, '00:00'| +00:00)(?=\]?$)", '', m[0]) if quick else m[0]
+        return re.sub(r'\d+\.\d{5,}(e-?\d+)?', lambda o: f'{float(o[0]):.4g}', row)
+    return _EPOCH.sub(_row, text)
+
+# %% ../nbs/docs.ipynb #5b7be0d9
+_HEAD = re.compile(r'(<thead>\s*<tr[^>]*>)(.*?)</tr>\s*<tr[^>]*>(.*?)(</tr>\s*</thead>)', re.S)
+
+def tidy_table(
+    text # A table in HTML
+):
+    "The table with one row of names, if pandas has written the names of the index into a second one"
+    def _merged(m):
+        above,below = (re.findall(r'<th[^>]*>.*?</th>', m[i], re.S) for i in (2, 3))
+        if 'colspan' in m[2] or len(above)!=len(below): return m[0]
+        pairs = [[o for o in pair if re.sub('<[^>]*>', '', o).replace('&nbsp;', '').strip()] for pair in zip(above, below)]
+        return m[0] if any(len(o)>1 for o in pairs) else ''.join([m[1], *(o[0] if o else '<th></th>' for o in pairs), m[4]])
+    return _HEAD.sub(_merged, text)
+
 # %% ../nbs/docs.ipynb #ccabc842
 def page_cells(
     nb, # A notebook after nbdev's processors
@@ -430,6 +472,9 @@ def page_cells(
                 c.metadata['mystnb'] = dict(image=dict(alt=_describe(c, heading, before)))
             for o in c.outputs:
                 if 'image/png' in o.get('data', {}): o.data.pop('text/html', None)
+                if o.output_type=='stream': o.text = tidy_text(''.join(o.text))
+                elif 'text/html' in o.get('data', {}): o.data['text/html'] = tidy_table(''.join(o.data['text/html']))
+            c.outputs = [o for o in c.outputs if o.output_type!='stream' or o.text.strip()]
             res.append(c)
     return res
 
@@ -518,6 +563,7 @@ def notebook_page(
     proc = NBProcessor(nb=nb, procs=[populate_language, strip_ansi, hide_line, filter_stream_, clean_magics, strip_hidden_metadata])
     proc.process()
     nb = proc.nb
+    nb.cells = results_first(nb.cells)
     cells = page_cells(nb, module, objects)
     if mine := [k for k,o in objects.items() if kind_of(o)=='rule' and k.rpartition('.')[0]==module]:
         cells.insert(1, mk_cell(_opening(mine, objects), 'markdown'))
@@ -529,6 +575,31 @@ def notebook_page(
         for k in [k for k in c if k not in ('cell_type', 'source', 'metadata', 'outputs', 'execution_count', 'id')]: del c[k]
     kernel = dict(name='python3', display_name='Python 3', language='python')
     return dict(cells=cells, metadata=dict(kernelspec=kernel, language_info=dict(name='python')), nbformat=4, nbformat_minor=5)
+
+# %% ../nbs/docs.ipynb #5b7be0ca
+def _sections(text):
+    "Pieces of the Markdown `text`, each but the first with a heading of the second level"
+    res = ['']
+    for line in text.splitlines(True):
+        if line.startswith('## ') and ''.join(res).count('```')%2==0: res.append('')
+        res[-1] += line
+    return [o for o in res if o]
+
+def _exports(c): return c.cell_type=='code' and bool({'export', 'exports', 'exporti'} & c.directives_.keys())
+
+def results_first(
+    cells # The cells of a notebook after nbdev's processors
+):
+    "The cells with the section \"Results\" before the first section that has exported code"
+    parts = [[]]
+    for c in cells:
+        for text in _sections(c.source) if c.cell_type=='markdown' else [c.source]:
+            if c.cell_type=='markdown' and text.startswith('## '): parts.append([])
+            parts[-1].append(c if text==c.source else mk_cell(text, 'markdown'))
+    code = first(i for i,o in enumerate(parts) if i and any(map(_exports, o)))
+    found = first(i for i,o in enumerate(parts) if i and o[0].source.partition('\n')[0]=='## Results' and not any(map(_exports, o)))
+    if None in (code, found) or found<code: return cells
+    return [c for part in [*parts[:code], parts[found], *parts[code:found], *parts[found+1:]] for c in part]
 
 # %% ../nbs/docs.ipynb #31f9a6c2
 def displays(
@@ -600,23 +671,26 @@ def gallery_page(
 ):
     "The page with a card for each optimizer"
     n = sum(len(o) for *_,o in families)
-    lines = ['# Optimizers', f'> {n} optimizers, each with its path, its idea and its bytes of state per weight', _GALLERY]
+    lines = ['# Optimizers', f'> {n} optimizers, each with its path, its idea, its default rate and the size of its state', _GALLERY]
     for title,notebook,rules in families:
         lines += [f'## {title}', f'[The notebook]({notebook})', ':::::{grid} 1 2 2 3\n:gutter: 3']
         for full,rule in rules.items():
             name,year = full.rpartition('.')[2],(rule.info['paper'] or ('', '', ''))[1]
             told = dict(link=name, link_type='doc', img_top=f'paths/{name}.png', img_alt=f'The path of {name} on two problems')
             options = '\n'.join(f":{k.replace('_', '-')}: {v}" for k,v in told.items())
-            foot = f"{_bytes(state_bytes(rule)[0])} bytes a weight{_shape(rule)}{f' · {year}' if year else ''}"
-            lines.append(f"::::{{grid-item-card}} {name}\n{options}\n\n{rule.info['doc']}\n:::{{card-footer}}\n{foot}\n:::\n::::")
+            size = f'{_bytes(state_bytes(rule)[0])} bytes a weight{_shape(rule)}'
+            foot = filter(None, [f"lr {_default(rule.hypers['lr'])}", size, str(year or '')])
+            text = f"{options}\n\n{rule.info['doc']}\n:::{{card-footer}}\n{' · '.join(foot)}\n:::"
+            lines.append(f'::::{{grid-item-card}} {name}\n{text}\n::::')
         lines.append(':::::')
     names = [full.rpartition('.')[2] for *_,o in families for full in o]
     return '\n\n'.join(lines) + '\n\n' + '\n'.join(['```{toctree}', ':hidden:', '', *names, '```']) + '\n'
 
-_GALLERY = ('Of 25 learning rates, each picture shows the one whose path ends lowest on that problem. The number below a card is the '
-    'state per float32 weight; `state_dtype=torch.bfloat16` halves most of them. The page of each optimizer has the paths in full '
-    'size, with their learning rates. '
-    '[Choose an optimizer](../guides/choose_a_rule.ipynb) says which one to try first.')
+_GALLERY = ('Of 25 learning rates, each picture shows the one whose path ends lowest on that problem. Below a card are the default '
+    'learning rate of the rule and its state per float32 weight. The rate is usually that of the code that the rule follows, and '
+    'not tuned ([find your own](../guides/lr_and_schedule.ipynb)); a `Learner` takes fastai\'s 0.001 unless you pass another. '
+    '`state_dtype=torch.bfloat16` halves the state of most rules. The page of each optimizer has the paths in full size, with their '
+    'learning rates. [Choose an optimizer](../guides/choose_a_rule.ipynb) says which one to try first.')
 
 def api_page(
     modules, # The result of `library_modules`
@@ -666,10 +740,21 @@ def _write_formula(self, node, block):
     self.body.append(f'<div class="math-block" tabindex="0">{text}</div>' if block else text)
     raise nodes.SkipNode
 
+# %% ../nbs/docs.ipynb #5b7be0c2
+def frame_pictures(app, doctree, docname):
+    "Put each picture of a page that stands alone into a box that scrolls where the window is narrow; called by Sphinx"
+    from docutils import nodes
+    for o in list(doctree.findall(nodes.image)):
+        at = o.parent
+        if 'sd-card-img-top' in o['classes'] or isinstance(at, nodes.reference) or isinstance(at, nodes.TextElement) and len(at)>1: continue
+        box = [nodes.raw('', text, format='html') for text in ('<div class="picture" tabindex="0">', '</div>')]
+        (at if isinstance(at, nodes.paragraph) else o).replace_self([box[0], o.deepcopy(), box[1]])
+
 def setup(app):
-    "Register the renderer of formulas with Sphinx, which calls this function"
+    "Register the renderer of formulas and the boxes of pictures with Sphinx, which calls this function"
     inline,block = ((lambda self, node, b=b: _write_formula(self, node, b), None) for b in (False, True))
     app.add_html_math_renderer('mathml', inline, block)
+    app.connect('doctree-resolved', frame_pictures)
     return dict(parallel_read_safe=True, parallel_write_safe=True)
 
 # %% ../nbs/docs.ipynb #14d15a18

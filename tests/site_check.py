@@ -4,7 +4,7 @@ The files are checked first: no page, style or script may request anything from 
 picture needs its file and an alternative text, no directive may be left as text, and the page of a notebook must show all its pictures
 and the output of each cell that prints or ends in a value.
 If Chromium is installed, each page is then checked in a browser at two widths: there must be no error messages, nothing broken or without
-a size, and nothing wider than the window, and the search must find what it should. Without Chromium, a line says that this is skipped."""
+a size, no picture with shrunk text, nothing wider than the window, and the search must find what it should. Without Chromium, a line says that this is skipped."""
 from argparse import ArgumentParser
 from base64 import b64decode
 from html.parser import HTMLParser
@@ -164,7 +164,8 @@ class Browser:
         os.kill(self.pid, signal.SIGTERM)
         os.waitpid(self.pid, 0)
 
-# Of a page: broken or invisible pictures, formulas without a size, and elements that make it wider than the window
+# Of a page: broken, invisible or shrunk pictures, formulas without a size, and elements that make it wider than the window.
+# Text in pictures can be read at their own size, and at 46em in a wide one; the pictures of cards show no text
 LOOK = '''(() => {
 const open = e => {
   for (let d = e.closest('details'); d; d = d.parentElement.closest('details')) if (!d.open) return false;
@@ -174,6 +175,8 @@ const flat = e => { const r = e.getBoundingClientRect(); return !(r.width && r.h
 const shown = [...document.querySelectorAll('article img, article math, article svg, .js-plotly-plot')].filter(open);
 const text = e => e.outerHTML.slice(0, 100);
 return { broken: [...document.images].filter(i => open(i) && i.complete && !i.naturalWidth).map(i => i.getAttribute('src').slice(0, 80)),
+  shrunk: [...document.querySelectorAll('article img:not(.sd-card-img-top)')].filter(i => open(i) && i.naturalWidth
+    && i.getBoundingClientRect().width < Math.min(i.getAttribute('width') || i.naturalWidth, 736) - 1).map(text),
   flat: shown.filter(flat).map(text), wide: document.documentElement.scrollWidth - innerWidth,
   who: [...document.querySelectorAll('body *')].filter(e => open(e) && e.getBoundingClientRect().right > innerWidth+1
     && !scrolls(e.parentElement)).slice(0, 2).map(text) } })()'''
@@ -191,7 +194,7 @@ def look(out, widths=(1280, 390), only=None, shots=None, search='AdaMod'):
                 for width in widths:
                     faults += [f'{at} at {width}: {o}' for o in browser.visit(path.resolve().as_uri(), width)]
                     seen = browser.value(LOOK) or {}
-                    told = dict(broken=seen.get('broken', []), flat=seen.get('flat', [])[:3])
+                    told = dict(broken=seen.get('broken', []), **{k: seen.get(k, [])[:3] for k in ('flat', 'shrunk')})
                     if seen.get('wide', 0)>1: told['too wide'] = [f"by {seen['wide']} pixels: {seen['who']}"]
                     faults += [f'{at} at {width}: {k} {o}' for k,os in told.items() for o in os]
                     if shots: browser.shot(Path(shots)/f"{at.replace('/', '-')[:-5]}-{width}.png", whole=True)

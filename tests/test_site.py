@@ -1,5 +1,6 @@
 "The pages of the documentation: their contents, and that the check of the built site detects each kind of fault"
 import ast, fastopt.all, inspect, json, math, os, pytest, re, subprocess, sys
+from base64 import b64decode
 from fastcore.nbio import mk_cell, new_nb, read_nb, write_nb
 from fastopt import docs
 from fastopt.core.engine import engines
@@ -8,7 +9,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from itertools import combinations
 from pathlib import Path
-from site_check import count_pictures, missing_outputs, notebook_pictures, scan
+from site_check import count_pictures, find_chromium, look, missing_outputs, notebook_pictures, scan
 
 root = Path(__file__).parents[1]
 BOOKS = sorted((root/'nbs').rglob('*.ipynb'))
@@ -38,6 +39,9 @@ def test_a_card_says_what_the_registry_says(name):
     assert rule.info['doc'] in said and all(f'`{t}`' in said for t in rule.terms) and 0<=short<=whole and f'{whole:.3g} bytes' in said
     assert ('cannot be sharded' in said)==any(t.across for t in rule.terms)
     assert all(f'| `{k}` |' in docs.hyper_table(rule) for k in (*rule.hypers, *rule.options))
+    lr = f"{rule.hypers['lr']:g}"
+    assert f'| **Default learning rate** | `{lr}`' in said and ('pass it to `fit`' in said)==(lr!='0.001')
+    assert f'lr {lr} · ' in docs.gallery_page([('A', 'a.ipynb', {f'x.{name}':rule})])
 
 def test_every_name_of_the_reference_has_a_description():
     "That of a rule, and of its class, is the rule's"
@@ -112,6 +116,17 @@ def test_colours_of_lines_differ_in_more_than_red_and_green():
 @pytest.mark.parametrize('nb', BOOKS, ids=lambda o: o.stem)
 def test_no_picture_names_red_and_green(nb):
     for c in cells(nb): assert not ({'red', 'green'} <= {*re.findall(r"'(?:tab:)?(red|green)'", c)}), c
+
+# ---- the order of a page
+
+@pytest.mark.parametrize('nb', [o for o in BOOKS if '"## Results' in o.read_text(encoding='utf-8')], ids=lambda o: o.stem)
+def test_results_come_before_the_code(nb):
+    "Unless the section with that name defines something"
+    book = read_nb(nb).cells
+    for c in book: c.directives_ = c.directives if c.cell_type=='code' else {}
+    before,after = (re.findall('^## (.*)', '\n'.join(c.source for c in o if c.cell_type=='markdown'), re.M)
+        for o in (book, docs.results_first(book)))
+    assert sorted(before)==sorted(after) and (before==after if nb.stem=='13_benchmark' else after[1]=='Results')
 
 # ---- a page that is run twice has the same numbers
 
@@ -198,6 +213,8 @@ def test_the_page_of_a_notebook_shows_all_its_pictures(shown, tmp_path):
     faults = [] if shown==2 else [f'a.html: shows {shown} of 2 pictures']
     assert scan(tmp_path, {'a.html':2, 'b.html':0})==faults and scan(tmp_path)==[]
 
+PIXEL = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNkYAAAAAYAAjCB0C8AAAAASUVORK5CYII='
+
 def png(): return dict(output_type='display_data', metadata={}, data={'image/png':'iVBORw0KGgo=', 'text/plain':'<Figure>'})
 
 def html_output(text): return dict(output_type='display_data', metadata={}, data={'text/html':text, 'text/plain':'x'})
@@ -252,6 +269,47 @@ def test_a_built_page_shows_the_pictures_of_its_notebook(lost, tmp_path):
     Sphinx(src, None, tmp_path/'out', tmp_path/'trees', 'html', confoverrides=docs.settings(), status=None, warning=None).build()
     faults = [o for o in scan(tmp_path/'out', {'index.html':want}) if 'pictures' in o]
     assert faults==([f'index.html: shows 1 of {want} pictures'] if lost else [])
+
+MARKDOWN = '''# A
+
+![alone](p.png)
+
+The picture ![within](p.png) is a part of this sentence.
+
+::::{grid-item-card} B
+:img-top: p.png
+:img-alt: of a card
+
+A card
+::::
+'''
+
+@pytest.mark.skipif(not all(map(find_spec, docs.SITE_NEEDS)), reason='what fastopt-docs needs is not installed')
+def test_pictures_that_stand_alone_get_a_box_that_scrolls(tmp_path):
+    "Those of outputs, with or without a width, and those in prose"
+    from sphinx.application import Sphinx
+    cells = [mk_cell(MARKDOWN, 'markdown'), mk_cell('draw()', outputs=[png(), dict(png(), metadata={'image/png':dict(width=300)})])]
+    for o in ('src/_static', 'src/_extra'): (tmp_path/o).mkdir(parents=True)
+    (tmp_path/'src'/'p.png').write_bytes(b64decode(PIXEL))
+    write_nb(new_nb(cells), tmp_path/'src'/'index.ipynb')
+    page = docs.notebook_page(read_nb(tmp_path/'src'/'index.ipynb'), 'index.ipynb', {}, {})
+    for c in page['cells'][1:]:
+        for o in c['outputs']: o['data']['image/png'] = PIXEL
+    (tmp_path/'src'/'index.ipynb').write_text(json.dumps(page), encoding='utf-8')
+    Sphinx(tmp_path/'src', None, tmp_path/'out', tmp_path/'trees', 'html', confoverrides=docs.settings(), status=None, warning=None).build()
+    text = (tmp_path/'out'/'index.html').read_text(encoding='utf-8').partition('<article')[2]
+    boxed = re.findall(r'<div class="picture" tabindex="0">\s*(?:<a [^>]*>)?<img alt="([^"]*)"', text)
+    assert boxed==['alone', 'Figure, A: A card', 'Figure, A: A card'] and text.count('<img ')==5
+
+@pytest.mark.skipif(not find_chromium(), reason='Chromium is not installed')
+@pytest.mark.parametrize('style,shrunk', [('max-width: 100%', True), ('', False)])
+def test_the_check_sees_pictures_with_shrunk_text(style, shrunk, tmp_path):
+    (tmp_path/'p.svg').write_text('<svg xmlns="http://www.w3.org/2000/svg" width="900" height="9"/>')
+    box = f'<div style="overflow-x: auto"><img alt="p" src="p.svg" style="{style}"></div>'
+    head,found = '<meta name="viewport" content="width=device-width">','<p id="search-results">AdaMod finished</p>'
+    (tmp_path/'search.html').write_text(f'{head}<article>{box}</article>{found}')
+    faults = look(tmp_path)
+    assert len(faults)==shrunk and all('search.html at 390: shrunk' in o for o in faults)
 
 DRAW = """import torch
 from fastopt import docs
