@@ -4,7 +4,8 @@ The files are checked first: no page, style or script may request anything from 
 picture needs its file and an alternative text, no directive may be left as text, and the page of a notebook must show all its pictures
 and the output of each cell that prints or ends in a value.
 If Chromium is installed, each page is then checked in a browser at two widths: there must be no error messages, nothing broken or without
-a size, no picture with shrunk text, nothing wider than the window, and the search must find what it should. Without Chromium, a line says that this is skipped."""
+a size, no picture with shrunk text, nothing wider than the window, and the search must find what it should. Without Chromium, a line says
+that this is skipped."""
 from argparse import ArgumentParser
 from base64 import b64decode
 from html.parser import HTMLParser
