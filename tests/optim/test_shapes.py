@@ -14,7 +14,7 @@ from fastopt.optim.muon import muon
 from fastopt.optim.ranger21 import agc, norm_loss, normalize_gradient, ranger21
 from fastopt.core.rules import Rule, descend
 from fastopt.optim.shampoo import shampoo, soap
-from rules_under_test import far, trained
+from rules_under_test import RULES, far, trained
 
 SHAPES = [(), (1,), (5,), (1, 1), (5, 1), (1, 5), (3, 4), (4, 3), (3, 4, 2), (2, 1, 5), (1, 1, 1), (3, 2, 2, 3), (4, 1, 1, 1),
     (2, 3, 2, 2, 3), (1, 1, 1, 1, 1)]
@@ -253,3 +253,14 @@ def test_engines_agree_where_shapes_are_an_option(name, how):
     rule,hypers,_ = {**THEIRS, **MATRICES}[name]
     rule,hypers = rule.select_variant(hypers)
     assert far(trained(rule, how, torch.float64, **hypers), trained(rule, 'eager', torch.float64, **hypers)) < 1e-11
+
+# ---- rows of one entry, whose mean is the entry itself
+
+@pytest.mark.usefixtures('usual_kernels')
+@pytest.mark.parametrize('name', RULES)
+def test_rows_of_one_entry(name):
+    "What is left of them without their mean is exactly 0, and not a rounding error by which a rule may divide"
+    for shape in ((6, 1), (1, 1), (6, 1, 1, 1)):
+        p,gs = start(shape)
+        want,*others = (ours(RULES[name], p, gs, o) for o in ('eager', 'foreach', 'fused'))
+        assert all(np.abs(o-want).max()<1e-9 for o in others), shape

@@ -12,6 +12,7 @@ import numpy as np
 from typing import NamedTuple
 from ..engine import compute_dtype
 from ..memory import addresses
+from ..program import SUMS
 
 # %% ../../../nbs/core/backends/00_base.ipynb #09c91418
 _SIGNS = dict(add='+', sub='-', mul='*', div='/', gt='>', lt='<', ge='>=', le='<=', eq='==', ne='!=')
@@ -39,6 +40,18 @@ def _write(op, args, spelling):
     texts = [o.text if o.binds>=need else f'({o.text})' for o,need in zip(args, _needs(op, form, len(args)))]
     return Expr(form.format(*texts), BINDS.get(op, 3))
 
+# %% ../../../nbs/core/backends/00_base.ipynb #b3f0a1d3
+def _off_mean(x, mean, spelling):
+    """The `Expr` of `x - mean`, exactly 0 where they are equal, as in a row of one entry. With one rounding for `a*b - mean`, as compilers
+    contract it, the error of the product would remain, and a rule may divide by it"""
+    zero,rest = _write('sub', [mean]*2, spelling),_write('sub', [x, mean], spelling) # For infinity both are NaN
+    return _write('where', [_write('eq', [x, mean], spelling), zero, rest], spelling)
+
+def _centers(prog, i):
+    "Does node `i` subtract a mean or a sum?"
+    op,*args = prog.nodes[i]
+    return op=='sub' and type(args[1]) is int and prog.nodes[args[1]][0] in SUMS
+
 # %% ../../../nbs/core/backends/00_base.ipynb #3cd60c6f
 def formulas(
     prog, # A `Program`
@@ -50,11 +63,14 @@ def formulas(
     used = [a for i in phase.body for a in prog.nodes[i][1:]] + [*phase.sums.values()]
     names = {i: f'{n}_' for n,i in prog.out.items()} # The new value of the state `m` is `m_`
     exprs,lines = {i: Expr(col) for col,i in phase.loads.items()},[]
+    centered = {i: prog.nodes[i][1] for i in phase.body if _centers(prog, i) and prog.nodes[i][1] in phase.body}
+    own_lines = {*named, *centered.values()}
     for i in phase.body:
         op,*args = prog.nodes[i]
-        exprs[i] = _write(op, [exprs.get(a, Expr(a)) for a in args], spelling) # An argument that is not a node is the name of a constant
+        given = [exprs.get(a, Expr(a)) for a in args] # An argument that is not a node is the name of a constant
+        exprs[i] = _off_mean(*given, spelling) if i in centered else _write(op, given, spelling)
         stored = i in phase.stores.values() and i!=prog.out['p']
-        if used.count(i)>1 or stored or i in named or op in ('land', 'dither', 'dither_bf16'): # Otherwise it is written where it is used
+        if used.count(i)>1 or stored or i in own_lines or op in ('land', 'dither', 'dither_bf16'): # Otherwise it is written where it is used
             name = names.get(i, f't{i}')
             lines.append(f'{name} = {exprs[i].text}')
             exprs[i] = Expr(name)
