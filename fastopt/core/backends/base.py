@@ -70,7 +70,8 @@ def formulas(
         given = [exprs.get(a, Expr(a)) for a in args] # An argument that is not a node is the name of a constant
         exprs[i] = _off_mean(*given, spelling) if i in centered else _write(op, given, spelling)
         stored = i in phase.stores.values() and i!=prog.out['p']
-        if used.count(i)>1 or stored or i in own_lines or op in ('land', 'dither', 'dither_bf16'): # Otherwise it is written where it is used
+        # Other nodes are written where they are used
+        if used.count(i)>1 or stored or i in own_lines or op in ('land', 'dither', 'dither_bf16'):
             name = names.get(i, f't{i}')
             lines.append(f'{name} = {exprs[i].text}')
             exprs[i] = Expr(name)
