@@ -18,6 +18,7 @@ from copy import deepcopy
 from functools import lru_cache, partial, wraps
 from operator import is_, itemgetter
 from typing import NamedTuple
+from weakref import proxy
 import numpy as np, torch
 from torch import Tensor
 from fastcore.basics import AttrDict, chunked, first, groupby, listify, patch, risinstance
@@ -397,7 +398,7 @@ def copied(memo):
 class Part:
     "The weights of the `batch` that have one of the `sets` of numbers; all other attributes are those of the batch"
     def __init__(self, batch, sets):
-        self.batch,self.sets,self.blocks = batch,sets,{}
+        self.batch,self.sets,self.blocks = proxy(batch),sets,{} # A cycle would keep the weights of a deleted optimizer in memory
         place = np.full(len(batch.sets), -1, dtype=np.int32)
         place[list(sets)] = np.arange(len(sets))
         self.which = place[batch.which] # For each weight of the batch, the position of its set in `sets`, or -1

@@ -1,5 +1,5 @@
 "The faces: fastai's conventions, PyTorch's conventions, and the same result in all"
-import pickle
+import gc, pickle, weakref
 from copy import deepcopy
 from functools import partial
 import pytest, torch
@@ -260,3 +260,18 @@ def test_compiled_code_makes_the_same_steps(make, what):
         for x in xs: loop(x)
         return model.weight
     assert torch.equal(trained(what), trained(None))
+
+@pytest.mark.parametrize('how', ['eager', 'foreach', 'fused'])
+def test_a_deleted_optimizer_frees_its_weights_at_once(how):
+    "A loop over many trainings would otherwise fill a GPU, where no lack of memory starts the garbage collector"
+    def step(make):
+        "A reference to a weight of a deleted optimizer"
+        p = torch.nn.Parameter(torch.ones(4, 3))
+        p.grad,opt = torch.ones_like(p),make([p], lr=.01, how=how)
+        for _ in range(2): opt.step()
+        return weakref.ref(p)
+    step(TORCH['AdamW']) # The first step of a process imports much of PyTorch, and a frame of that may keep the weight
+    gc.disable()
+    try: kept = [(name, make) for name,rule in RULES.items() for make in (rule, named_torch(rule)) if step(make)() is not None]
+    finally: gc.enable()
+    assert not kept
