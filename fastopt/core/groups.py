@@ -50,6 +50,7 @@ def warn_frozen_gradient(rule, ps):
 # %% ../../nbs/core/05_groups.ipynb #18317a2b
 FOREIGN = frozenset(('initial_lr', 'max_lr', 'min_lr', 'base_momentum', 'max_momentum', 'swa_lr', # PyTorch's schedulers
     'lr_scale', 'lr_mult', 'layer_decay', 'rho', 'adaptive', 'use_muon', 'name', 'param_names', # Layer decay, SAM, Muon
+    'bias', 'meta', 'last', 'fast_lr', 'no_decay', 'is_decay', # Notes of users about a group
     # PyTorch's optimizers
     'foreach', 'fused', 'capturable', 'differentiable', 'maximize', 'amsgrad', 'centered', 'nesterov', 'decoupled_weight_decay'))
 
@@ -64,7 +65,9 @@ def edit_distance(a, b):
 @lru_cache(None)
 def check_foreign(name, k, known):
     "Raise `TypeError` if the key `k` of a group looks like a misspelling of one of the names `known`; `name` is that of the rule"
-    near = None if k in FOREIGN or not isinstance(k, str) else first(o for o in known if len(o)>4 and edit_distance(k, o)<3)
+    def is_near(o): # Two edits make another word of a short one, unless they exchange letters
+        return len(o)>4 and (edit_distance(k, o)<=(2 if len(o)>7 else 1) or sorted(k)==sorted(o))
+    near = None if k in FOREIGN or not isinstance(k, str) else first(filter(is_near, known))
     if near: raise TypeError(f"{name} has no {k!r}; did you mean {near!r}? It has: {', '.join(known)}")
 
 # %% ../../nbs/core/05_groups.ipynb #3f14f029

@@ -12,6 +12,7 @@ import inspect, sys, torch
 from math import isclose
 from fastai.optimizer import OptimWrapper
 from fastcore.basics import first, patch, risinstance
+from fastcore.foundation import L
 from .checkpoints import check_label, label, load_state, foreign_state_error, flatten_memos
 from .engine import Engine
 from .fastai_face import scaler_says, untraced
@@ -24,9 +25,11 @@ def _told(rule, hypers):
     "Arguments of PyTorch's classes that are no hypers here: dict of name to the only accepted value and the advice for other values"
     names = [t.__name__ for t in rule.terms]
     late = 'decay' not in names or any(t.state for t in rule.terms[:names.index('decay')])
+    ams = 'use the class AMSGrad'
+    if names[:1]!=['decay']: ams += ", or for AdamW's decay Rule(amsgrad.terms[1], decay, descend).torch('AMSGradW')"
     res = dict(differentiable=(False, 'autograd does not record steps'),
-        maximize=('maximize' in names, 'it holds for all groups; pass it to the optimizer'), amsgrad=('amsgrad' in names,
-            'use the class AMSGrad'), centered=('standardize' in names, 'use the class RMSpropCentered'))
+        maximize=('maximize' in names, 'it holds for all groups; pass it to the optimizer'), amsgrad=('amsgrad' in names, ams),
+        centered=('standardize' in names, 'use the class RMSpropCentered'))
     if hypers.get('wd'):
         res['decoupled_weight_decay'] = late,'the position of decay in the chain decides, see Adam and AdamW, NAdam and NAdamW'
     if 'orthogonalize' in names: res['ns_coefficients'] = (3.4445, -4.775, 2.0315),'write a term of your own for other coefficients'
@@ -169,6 +172,9 @@ def add_param_group(self:TorchOptimizer, param_group):
     if isinstance(ps, set):
         raise TypeError(f"{name}: the params of a group need an order, because checkpoints number them; pass a list, not a set")
     param_group['params'] = ps = [ps] if isinstance(ps, torch.Tensor) else list(ps)
+    if any(isinstance(o, (list, L)) for o in ps): raise TypeError(
+        f"{name}: a list is no weight; lists of lists, as a Learner's splitter makes them, "
+        f'are for the rule, opt_func={name}; {type(self).__name__} is a class for PyTorch, and its groups are dicts, dict(params=[…])')
     check_weights(self.rule, [*(p for pg in self.param_groups for p in pg['params']), *(p[1] if isinstance(p, tuple) else p for p in ps)])
     group = self._group({k:v for k,v in param_group.items() if k!='params'}, self.defaults)
     for k in [k for k in param_group if k!='params' and k not in group]: del param_group[k] # Keys in other spellings

@@ -9,7 +9,7 @@ from fastai.losses import CrossEntropyLossFlat
 from fastai.optimizer import OptimWrapper
 from fastopt.all import DiffGrad, Rule, adam, adamw, descend, diffgrad, opts, term
 from fastopt.core.engine import Engine
-from rules_under_test import RULES
+from rules_under_test import RULES, TORCH
 from torch import nn
 
 def learner(opt_func):
@@ -228,3 +228,24 @@ def test_what_is_no_rule_makes_no_callback(rule):
 @pytest.mark.parametrize('lr', [0, -1, float('nan'), 'a'])
 def test_a_check_needs_a_rate(lr):
     with pytest.raises(ValueError, match='lr=.* must be a finite number greater than 0'): every.check_optimizer(adamw, lr=lr)
+
+def test_amsgrad_decays_as_the_user_means():
+    "What the message advises is PyTorch's AdamW"
+    mine,theirs = (torch.nn.Parameter(torch.full((3,), 2.)) for _ in range(2))
+    ours = Rule(every.amsgrad.terms[1], every.decay, descend).torch('AMSGradW')([mine], lr=.1, weight_decay=.1)
+    opt = torch.optim.AdamW([theirs], lr=.1, weight_decay=.1, amsgrad=True)
+    for t in range(5):
+        mine.grad,theirs.grad = (torch.tensor([0., 1., -t]) for _ in range(2))
+        ours.step()
+        opt.step()
+    assert torch.allclose(mine, theirs, rtol=1e-5)
+
+def test_a_class_for_a_learner_with_a_splitter():
+    lists = [[nn.Parameter(torch.ones(2))], [nn.Parameter(torch.ones(2))]]
+    says("are for the rule, opt_func=adamw; AdamW is a class for PyTorch", every.AdamW, lists)
+
+@pytest.mark.parametrize('note', ['bias', 'meta', 'last', 'no_decay', 'head'])
+@pytest.mark.parametrize('name', TORCH)
+def test_notes_about_a_group_stay(name, note):
+    opt = TORCH[name]([dict(params=[nn.Parameter(torch.ones(2, 2))], **{note: True})])
+    assert opt.param_groups[0][note] is True
