@@ -24,7 +24,7 @@ from torch import Tensor
 from fastcore.basics import AttrDict, chunked, first, groupby, listify, patch, risinstance
 from .memory import (MemoryCheck, MemorySpans, addresses, byte_span, flat_view, is_dense, is_plain, is_sharded, lacks_memory,
     overlaps_itself, place_like, same_order, share_memory)
-from .rules import Question, ReadOnly, clone, count_writes, unknown_name, zeros
+from .rules import Question, ReadOnly, Route, clone, count_writes, unknown_name, zeros
 
 # %% ../../nbs/core/02_engine.ipynb #5ea1d0b7
 def unavailable(what):
@@ -650,12 +650,22 @@ def is_counter(step):
     "Is `step` a count on a device, as in a captured step: a tensor without dimensions, of dtype int64?"
     return isinstance(step, Tensor) and step.ndim==0 and step.dtype==torch.int64
 
+def _other_owner(rule, p, st):
+    "The rule of a route whose state the weight `p` has in `st`, if that is not the rule that would train it; otherwise `None`"
+    def leaves(o): return [*leaves(o.one), *leaves(o.other)] if isinstance(o, Route) else [o]
+    kept = {k for o in leaves(rule) for k in o.state if k in st}
+    return None if kept==rule.rule_of(p).state.keys() else first(o for o in leaves(rule) if o.state.keys()==kept)
+
 def refuse_state(rule, p, st, starts):
     "Raise an error if `st` cannot be the state dict of the weight `p`, whose state the functions `starts` make"
     what,own = describe_weight(rule, p),{**starts, 'comp': zeros}
     if not (is_counter(st.get('step')) or type(st.get('step', 0)) is int and st.get('step', 0)>=0):
         raise ValueError(f"{what} has counted step={st['step']!r}, which must be a whole number from 0 on; reset it with "
             "`opt.state.pop(weight)`")
+    if st.get('step') and (owner := _other_owner(rule, p, st)): raise ValueError(
+        f"{what} has the state of {owner.__name__}, but goes to {rule.rule_of(p).__name__}: does the function of the route know the weights "
+        "of another model, such as the one before a copy? Make a route and an optimizer for this model, or drop the state of the weight: "
+        "`opt.state.pop(weight)`")
     for k in own.keys() & st.keys():
         t,f = st[k],own[k]
         if not (isinstance(t, Tensor) and t.is_floating_point()):

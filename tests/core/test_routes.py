@@ -107,6 +107,26 @@ def test_pickles_and_prints():
     assert 'muon' in both.__doc__ and 'matrices' in both.__doc__ and ' | ' in repr(both)
     assert isinstance(partial(both, lr_ratio=0.2)([torch.ones(2, 2, requires_grad=True)]), FastOptimizer)
 
+@pytest.mark.parametrize('how', ['eager', 'foreach', 'fused'])
+def test_a_copied_model_needs_a_route_of_its_own(how):
+    "A copied weight that the function of the route does not know would go on with the other rule, and the state of its own"
+    model = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 3))
+    last = {model[1].weight}
+    cls = route(lambda p: p.ndim>1 and p not in last, muon, adamw).torch('Both')
+    opt = cls(model.parameters(), lr=0.1, how=how)
+    def step(model, opt):
+        for p in model.parameters(): p.grad = torch.ones_like(p)
+        opt.step()
+    step(model, opt)
+    model2,opt2 = deepcopy((model, opt))
+    before = [p.clone() for p in model2.parameters()]
+    with pytest.raises(ValueError, match='has the state of adamw, but goes to muon.*Make a route and an optimizer for this model'):
+        step(model2, opt2)
+    assert all(map(torch.equal, before, model2.parameters()))
+    step(model, opt)
+    opt2.state.pop(model2[1].weight) # As the message advises
+    step(model2, opt2)
+
 def test_torch_class():
     cls,ps = both.torch('Both'),[torch.ones(2, 2, requires_grad=True), torch.ones(2, requires_grad=True)]
     opt = cls(ps, lr=0.1, lr_ratio=0.5)
