@@ -663,9 +663,9 @@ def refuse_state(rule, p, st, starts):
         raise ValueError(f"{what} has counted step={st['step']!r}, which must be a whole number from 0 on; reset it with "
             "`opt.state.pop(weight)`")
     if st.get('step') and (owner := _other_owner(rule, p, st)): raise ValueError(
-        f"{what} has the state of {owner.__name__}, but goes to {rule.rule_of(p).__name__}: does the function of the route know the weights "
-        "of another model, such as the one before a copy? Make a route and an optimizer for this model, or drop the state of the weight: "
-        "`opt.state.pop(weight)`")
+        f"{what} has the state of {owner.__name__}, but goes to {rule.rule_of(p).__name__}: does the function of the route know the "
+        "weights of another model, such as the one before a copy? Make a route and an optimizer for this model, or drop the state of the "
+        "weight: `opt.state.pop(weight)`")
     for k in own.keys() & st.keys():
         t,f = st[k],own[k]
         if not (isinstance(t, Tensor) and t.is_floating_point()):
