@@ -203,6 +203,8 @@ _NUMBA_JOIN = '''
                 _part = _edges[_b, _j, 1]
 '''
 
+_CUT = '\n# %%\n' # Between the parts of a source; all parts except the last one are the same in many kernels
+
 def numba_source(k):
     "The source of the `Kernel` `k` in Python, for Numba"
     lines,results = formulas(k.prog, k.phase, SPELLING)
@@ -214,12 +216,12 @@ def numba_source(k):
     if k.phase.sums: columns += ['_,store_sum = nb_column(F, 0, 1)']
     if k.wdtype in DROP: columns += [f'@njit(**inner)\ndef nb_round(x): return {_read(k.wdtype, None, _write(k.wdtype, "x"))}']
     text,tools = '\n'.join([*columns, '', *L]) + _NUMBA_JOIN*bool(k.phase.sums),{**_NUMBA_MATH, **_NUMBA_HALVES}
-    head = f'{_NUMBA_HEAD}\nF,DROP = {_NT[k.dtype]},{DROP.get(k.wdtype, 0)}\n'
+    head = f'{_NUMBA_HEAD}F,DROP = {_NT[k.dtype]},{DROP.get(k.wdtype, 0)}\n'
     if k.dtype==torch.float64:
         exact = {f'nb_{o}': f'math.{o}' for o in ('exp', 'log', 'log1p')}
         head += ''.join(f'{n} = {o}\n' for n,o in exact.items())
         tools = {n:o for n,o in tools.items() if n not in exact}
-    return head + ''.join(f'\n@njit(**inner){o}' for n,o in tools.items() if f'{n}(' in text) + f'\n{text}\n'
+    return _CUT.join([head, *(f'@njit(**inner){o}' for n,o in tools.items() if f'{n}(' in text), f'\n{text}\n'])
 
 # %% ../../../nbs/core/backends/05_numba.ipynb #b29fe2cc
 @lru_cache
@@ -246,6 +248,19 @@ class _Kept:
             path.write_bytes(dumps(result._reduce()))
             keep(path, folder, self.key, '.numba')
 
+# %% ../../../nbs/core/backends/05_numba.ipynb #5d1e77a2
+@lru_cache(maxsize=None)
+def _names(head):
+    "The names that the text `head`, and each helper that was defined for it, define"
+    space = dict(__name__=__name__)
+    exec(head, space)
+    return space
+
+@lru_cache(maxsize=None)
+def _define(head, helper):
+    "Define the `helper` function, unless another kernel with this `head` has"
+    exec(helper, _names(head))
+
 # %% ../../../nbs/core/backends/05_numba.ipynb #ac449b30
 _failed = {} # Error messages by key of a kernel, so that steps do not wait for the same failure again
 _ARGS = '''void(int64[:,::1], int64[::1], int64[:,::1], int64[::1], int32[::1], int64[::1], int64, int64, int64, float64[:,::1], int32[::1],
@@ -253,8 +268,10 @@ _ARGS = '''void(int64[:,::1], int64[::1], int64[:,::1], int64[::1], int32[::1], 
 
 def _compile(source, key):
     import numba
-    space = dict(__name__=__name__)
-    exec(compile(source, f'<fastopt {key}>', 'exec'), space)
+    head,*helpers,own = source.split(_CUT)
+    for o in helpers: _define(head, o)
+    space = {**_names(head)}
+    exec(compile(own, f'<fastopt {key}>', 'exec'), space)
     space['kernel'].__qualname__ = f'kernel_{key}'
     f = numba.njit(nogil=True, error_model='numpy', fastmath={'contract'}, no_cfunc_wrapper=True)(space['kernel'])
     f._cache = _Kept(key)
