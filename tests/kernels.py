@@ -82,4 +82,6 @@ usual = {o for o in EVERY if USUAL[o[1]]==o[2] or list(RULES).index(o[0])%16==0}
 
 # Kernels do not depend on the number of weights
 def train(case): return trained(RULES[case[0]], 'fused', *case[1:], shapes=SOME, **STRONG)
-USUAL_KERNELS,OTHER_KERNELS = (Ahead(train, [o for o in EVERY if (o in usual)==u]) for u in (True, False))
+# Of some dtypes, most tests use kernels of every other rule only, so these are compiled together
+TOGETHER = sorted(EVERY, key=lambda o: (DTYPES.index(o[1]), list(RULES).index(o[0])%2==0))
+USUAL_KERNELS,OTHER_KERNELS = (Ahead(train, [o for o in TOGETHER if (o in usual)==u]) for u in (True, False))
