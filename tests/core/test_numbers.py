@@ -3,6 +3,7 @@ it were alone"""
 from copy import deepcopy
 from itertools import product
 import pytest, torch
+from cover import covering
 from fastcore.basics import AttrDict
 from fastopt.core import fused
 from fastopt.core.backends.cpp import CppLauncher
@@ -43,8 +44,11 @@ def stepped(rule, engines, dtype=torch.float32, steps=9):
             for i,(e,p) in enumerate(zip(engines, ps)): e.step([([p], hypers(rule, i))], state)
     return ps,[state[p] for p in ps]
 
-@pytest.mark.parametrize('kind', ENGINES)
-@pytest.mark.parametrize('name', SOME)
+# Numba takes a second for each kernel; `adamw` has one, `lamb` sums rows, `radam` has two programs
+TOGETHER = [(name, kind) for name in SOME for kind in ENGINES]
+DEFAULT_TOGETHER = {(name, kind) for name,kind in TOGETHER if kind!='numba' or name in ('adamw', 'lamb', 'radam')}
+
+@pytest.mark.parametrize('name,kind', covering(TOGETHER, DEFAULT_TOGETHER))
 def test_weights_step_together_as_alone_to_the_bit(name, kind, monkeypatch):
     rule = RULES[name]
     low = torch.bfloat16,dict(lowp='stochastic', state_dtype=torch.bfloat16)
@@ -54,6 +58,9 @@ def test_weights_step_together_as_alone_to_the_bit(name, kind, monkeypatch):
         for p,q,st,other in zip(ps, qs, sts, others):
             assert torch.equal(p, q) and st.keys()==other.keys()
             for k,v in st.items(): assert torch.equal(v, other[k]) if isinstance(v, torch.Tensor) else v==other[k], k
+
+def test_every_rule_and_every_engine_steps_together_by_default():
+    assert all({o[i] for o in DEFAULT_TOGETHER}=={o[i] for o in TOGETHER} for i in range(2))
 
 def launches(rule, kind, monkeypatch, dtypes=(torch.float32,)):
     "The number of launches in each step of an engine whose weights differ in group, decay flag and step"
