@@ -30,11 +30,12 @@ def find(case):
 @lru_cache
 def arrays(path): return dict(np.load(path)) # The result of `np.load` would unpack an array at each access
 
-def gradient(grads, data, i, p, t):
-    "The gradient of tensor `i` at step `t`, counted from 0, either recorded or that of a noisy parabola at the weight `p`"
-    if f'{data}/g{i}' in grads: return torch.tensor(grads[f'{data}/g{i}'][t], dtype=p.dtype)
-    H,c,n = (torch.tensor(grads[f'{data}/{o}{i}'], dtype=p.dtype) for o in 'Hcn')
-    return (H @ (p.detach().flatten()-c)).view_as(p) + n[t]
+def gradients(grads, data, i, p):
+    "A function of the step, counted from 0: the gradient of tensor `i`, either recorded or that of a noisy parabola at the weight `p`"
+    def recorded(o): return torch.tensor(grads[f'{data}/{o}{i}'], dtype=p.dtype)
+    if f'{data}/g{i}' in grads: return recorded('g').__getitem__
+    H,c,n = map(recorded, 'Hcn')
+    return lambda t: (H @ (p.detach().flatten()-c)).view_as(p) + n[t]
 
 def compare(got, want):
     "Largest difference, relative to the largest wanted entry; NaN stays NaN"
@@ -58,8 +59,9 @@ def run(root, index, grads, name, engine, dtype):
     rough = {f'p{i}': p.detach().numpy().copy() for p,i in zip(ps, which)} if case.get('bf16') else {}
     tol = 2e-2 if rough else case['rtol64' if dtype=='float64' else 'rtol32']
     runs = [(o, Engine(rule, options, engine)) for o in ([[p] for p in ps] if alone else [ps])]
+    gs = [gradients(grads, case['data'], i, p) for p,i in zip(ps, which)]
     for t in range(index['n_steps']):
-        for p,i in zip(ps, which): p.grad = gradient(grads, case['data'], i, p, t)
+        for p,g in zip(ps, gs): p.grad = g(t)
         now = {**hypers, **(protocol.schedule(t+1) if protocol.schedule else {})}
         for o,eng in runs:
             if protocol.before: protocol.before(t+1, eng, state, o)

@@ -15,8 +15,8 @@ NEWER = TESTS.parents[1]/'shared'/'reference2026'
 ROOTS = [o for o in (TESTS/'reference', TESTS.parents[1]/'shared'/'reference') if (o/'index.json').exists()]
 
 def by_default(i, engine):
-    "The first case of each optimizer is replayed on every engine, the others on eager and, in turn, on one of the other two"
-    return not i or engine in ('eager', ('foreach', 'fused')[i%2])
+    "The first case of each optimizer is replayed on every engine, and each of the others on one, in turn"
+    return not i or engine==('eager', 'foreach', 'eager', 'fused')[i%4]
 
 @lru_cache
 def collection():
@@ -34,7 +34,7 @@ def replayed(name, engines=tuple(WAYS), full=False, **changed):
         if by_default(i, o)!=full for dtype in dtypes_of(index['cases'][case], o) if dtype in index['cases'][case]['dtypes']}
 
 # Most cases have hypers that need a kernel of their own, and need all of their kernels in the first 12 steps
-AHEAD = {full: Ahead(partial(replayed, engines=['fused'], full=full, n_steps=12), RULES, size=1) for full in (False, True)}
+AHEAD = {full: Ahead(partial(replayed, engines=['fused'], full=full, n_steps=12), RULES, size=6) for full in (False, True)}
 
 @pytest.mark.parametrize('full', [False, pytest.param(True, marks=pytest.mark.full)], ids=['default', 'full'])
 @pytest.mark.parametrize('name', RULES)
