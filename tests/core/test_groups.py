@@ -4,7 +4,6 @@ from fractions import Fraction
 from functools import partial
 import numpy as np, pytest, torch
 import torch.distributed as dist
-import torch.distributed.checkpoint.state_dict as dcp
 from fastai.learner import Learner
 from fastai.optimizer import OptimWrapper
 from fastai.test_utils import synth_learner
@@ -568,6 +567,7 @@ def test_distributed_checkpoints_go_on_to_the_bit(name, flat):
     a,b = net(),net()
     opt,again = (TORCH[name](m.parameters(), how='eager') for m in (a, b))
     fit(a, opt, 3)
+    import torch.distributed.checkpoint.state_dict as dcp # Takes a second
     options = dcp.StateDictOptions(flatten_optimizer_state_dict=flat)
     saved = dcp.get_optimizer_state_dict(a, opt, options=options)
     b.load_state_dict(a.state_dict())
