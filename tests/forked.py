@@ -26,8 +26,9 @@ class Forked:
         return os.waitstatus_to_exitcode(status) if pid else None
     def wait(self, seconds=600):
         "The exit code, at the latest after `seconds`, when it is killed"
-        until = time.monotonic()+seconds
+        until,pause = time.monotonic()+seconds,.002
         while (code := self.ended()) is None:
             if time.monotonic()>until: self.kill()
-            time.sleep(.002)
+            time.sleep(pause)
+            pause = min(.02, 1.2*pause)
         return code
