@@ -4,7 +4,7 @@ import os
 os.environ['OMP_NUM_THREADS'] = '1' # PyTorch reads it on import. After work on several threads, a fork hangs at its first such work
 # Starting the processes in which `torch.compile` would compile takes longer than compiling the kernels here
 os.environ.setdefault('TORCHINDUCTOR_COMPILE_THREADS', '1')
-import gc, json, matplotlib, pytest, signal, threading
+import gc, json, matplotlib, pytest, signal, sys, threading
 from collections import Counter
 from datetime import date
 from hypothesis import settings
@@ -42,7 +42,11 @@ def pytest_collection_modifyitems(config, items):
     config.whole_files = {o.path.name for o in items} if not any('::' in o for o in config.args) else set()
 
 def pytest_collection_finish():
-    "What is loaded by now stays: no garbage collection visits it again, and a collection in a child copies none of it"
+    """What is loaded by now stays: no garbage collection visits it again, and a collection in a child copies none of it. Without a GPU,
+    `torch.manual_seed` need not keep, for the GPU that may be used later, the stack of each call, which takes longer than to seed"""
+    if 'torch' in sys.modules and not sys.modules['torch'].cuda.is_available():
+        for o in ('torch.cuda.random', 'torch.xpu.random'):
+            if hasattr(mod := sys.modules.get(o), '_lazy_call'): mod._lazy_call = lambda *args, **kwargs: None
     gc.collect()
     gc.freeze()
 

@@ -3,10 +3,12 @@ import fastopt.all as fastopt_all, torch
 from fastcore.basics import groupby
 from fastopt.core.engine import Engine
 from fastopt.core.rules import Rule
+from functools import lru_cache
 
 RULES = {n:o for n,o in vars(fastopt_all).items() if isinstance(o, Rule)}
 TORCH = {n:o for n,o in vars(fastopt_all).items() if isinstance(o, type) and issubclass(o, torch.optim.Optimizer) and o.rule}
 
+@lru_cache(maxsize=None)
 def kind(rule):
     "What a training could notice of a rule, apart from its numbers"
     return ('mom' in rule.hypers, 'wd' in rule.hypers, rule.elementwise, any(t.across for t in rule.terms), 'slow' in rule.state,
