@@ -25,6 +25,11 @@ def uncompiled(monkeypatch):
     "Engines that need no compiler"
     monkeypatch.setattr(B, 'engines', {k:v for k,v in B.engines.items() if k in ('eager','foreach')})
 
+@pytest.fixture
+def no_corners(monkeypatch):
+    "Most of the time of a short record; `test_record` has them"
+    monkeypatch.setattr(B, 'corners', {})
+
 def measure(name, **kw): return B.measure_family(name, 'small', 'cpu', n=2, **kw)
 def keys(rows): return {(o['name'],o['library'],o['engine']) for o in rows}
 
@@ -122,13 +127,13 @@ def test_peers_are_the_same_optimizer(name, home):
     for key in family:
         if key[:2]==(name, home): assert (walk(family[key])-ours).norm() < 2e-3*ours.norm(), key
 
-def test_library_missing(monkeypatch, uncompiled):
+def test_library_missing(monkeypatch, uncompiled, no_corners):
     monkeypatch.setattr(B, 'homes', {**B.homes, 'optimi': 'no_such_library'})
     rec = B.bench(['adamw'], ['small'], lambda o: None, n=1)
     assert 'no_such_library' in rec['left_out']['optimi']
     assert not any(o['library']=='optimi' for o in rec['rows']) and 'optimi' not in rec['versions']
 
-def test_a_record_is_continued(uncompiled, monkeypatch):
+def test_a_record_is_continued(uncompiled, no_corners, monkeypatch):
     saved,measured,real = [],[],B.measure_family
     monkeypatch.setattr(B, 'measure_family', lambda name, *args, **kwargs: measured.append(name) or real(name, *args, **kwargs))
     def save(o): saved.append(json.loads(json.dumps(o, default=str)))

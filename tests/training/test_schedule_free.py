@@ -62,22 +62,26 @@ def test_where_the_weights_are():
     for e in ('before_validate','after_validate','after_epoch','after_fit'): assert seen[e, False]=={'x'}, e
     assert at(learn)=='x'
 
+CHAINS = pytest.mark.parametrize('chains', [1, pytest.param(4, marks=pytest.mark.full)])
+
+@CHAINS
 @pytest.mark.parametrize('name', FREE)
-def test_any_kill(tmp_path, name):
-    "10 kills, without a callback of the user, with two batches for the statistics, and with none"
-    check(tmp_path/'auto', {name: (lambda: make(eager(RULES[name])), plain_fit, list)}, at_random([name], 2, 5, seed_of(name)))
+def test_any_kill(tmp_path, name, chains):
+    "Five kills, without a callback of the user, with two batches for the statistics, and with none"
+    check(tmp_path/'auto', {name: (lambda: make(eager(RULES[name])), plain_fit, list)}, at_random([name], chains, 5, seed_of(name)))
     runs = {f'{k}': (lambda k=k: make(eager(RULES[name]), cbs=ScheduleFree(k)), plain_fit, list) for k in (2, 0)}
-    check(tmp_path/'own', runs, at_random(runs, 2, 2, seed_of(name)))
+    check(tmp_path/'own', runs, at_random(runs, chains, 2, seed_of(name)))
 
 VARIANTS = dict(kahan=dict(make=lambda: make(eager(RULES['schedulefree_adamw'], lowp='kahan'), model=partial(net, torch.bfloat16)),
     cbs=lambda: [Bf16()]), torch=dict(make=lambda: make(partial(OptimWrapper, opt=ScheduleFreeAdamW))),
     foreach=dict(make=lambda: make(partial(RULES['schedulefree_sgd'], how='foreach'))), in_fit=with_cbs(partial(ScheduleFree, 3)),
     fused=dict(make=lambda: make(partial(RULES['schedulefree_radam'], how='fused'))))
 
+@CHAINS
 @pytest.mark.parametrize('name', VARIANTS)
-def test_variant(tmp_path, name):
+def test_variant(tmp_path, name, chains):
     args = {**dict(make=fresh, fit=plain_fit, cbs=list), **VARIANTS[name]}
-    check(tmp_path, {name: (args['make'], args['fit'], args['cbs'])}, at_random([name], 2, 2, seed_of(name)))
+    check(tmp_path, {name: (args['make'], args['fit'], args['cbs'])}, at_random([name], chains, 2, seed_of(name)))
 
 class Throw(Callback):
     "Raise `e` at `event` in epoch 1"
