@@ -7,9 +7,9 @@ Docs: https://fastopt.github.io/fastopt/vision/images.html.md"""
 # %% auto #0
 __all__ = ['MAX_EXPANSION', 'ALWAYS_ALLOWED', 'archives_160', 'archives', 'official_splits', 'find_splits', 'extract_archive',
            'image_digest', 'check_images', 'check_classes', 'grey_block', 'digits_source', 'load_photo', 'photo_input',
-           'photo_block', 'hold_out', 'folder_source', 'image_source', 'balanced_subset', 'digits_folder',
-           'resolve_data', 'fingerprint', 'noisy_labels', 'make_labeller', 'data_root', 'image_to_array',
-           'decode_image', 'write_store', 'ImageStore', 'open_store']
+           'photo_block', 'hold_out', 'told_deeper', 'folder_source', 'image_source', 'balanced_subset',
+           'digits_folder', 'resolve_data', 'fingerprint', 'noisy_labels', 'make_labeller', 'data_root',
+           'image_to_array', 'decode_image', 'write_store', 'ImageStore', 'open_store']
 
 # %% ../../nbs/vision/00_images.ipynb #8df16c9b
 import csv, errno, hashlib, io, lzma, stat, struct, tarfile, zipfile, zlib
@@ -174,14 +174,41 @@ def extract_archive(
     finally: shutil.rmtree(part, ignore_errors=True)
     return dest
 
+# %% ../../nbs/vision/00_images.ipynb #5b1f0c3e
+_AT_MOST_16 = 'PNG','PPM','JPEG2000' # Formats without levels of grey of 32 bits
+
+def _open_image(file):
+    "The image in `file`, opened if this is a regular file; a pipe would block, and a device may have no end"
+    if os.path.exists(file) and not os.path.isfile(file): raise OSError(f'{file} is not a regular file')
+    return Image.open(file)
+
+def _is_deep_grey(img): return img.mode=='F' or img.mode.startswith('I') # Modes of Pillow with more than 8 bits
+
+def _grey_to_bytes(img):
+    "The levels of grey of `img` as bytes; an error if their range is not a usual one"
+    a = np.asarray(img)
+    low,high = a.min(),a.max()
+    if img.mode.startswith('I;16') or img.mode=='I' and img.format in _AT_MOST_16: a = np.clip(a//256, 0, 255)
+    elif not (low>=0 and high<=(255 if img.mode=='F' else 65535)): # Also if one of them is not a number
+        raise ValueError(f'levels of grey from {low} to {high} have no usual range')
+    elif img.mode=='F': a = np.rint(a*255 if high<=1 else a)
+    elif high>255: a = a//256
+    return a.astype('uint8')
+
 # %% ../../nbs/vision/00_images.ipynb #c9bf7d10
+_DECODE_ERRORS = OSError, SyntaxError, ValueError, Image.DecompressionBombError # Of Pillow, for a file that it cannot or must not decode
+
 def image_digest(
     fname # Image file
 ):
     "SHA-256 of image `fname`, or `None` if it cannot be read or decoded"
-    with suppress(OSError):
+    if not os.path.isfile(fname): return
+    with suppress(*_DECODE_ERRORS):
         data = Path(fname).read_bytes()
-        if verify_image(io.BytesIO(data)): return hashlib.sha256(data).hexdigest()
+        if not verify_image(io.BytesIO(data)): return
+        with Image.open(io.BytesIO(data)) as img:
+            if _is_deep_grey(img): _grey_to_bytes(img)
+        return hashlib.sha256(data).hexdigest()
 
 def check_images(
     files:list, # Image files
@@ -220,18 +247,20 @@ def digits_source():
     trn,val = (items[o] for o in RandomSplitter(seed=42)(items))
     mark = hashlib.sha256(imgs.tobytes()+ys.tobytes()).hexdigest()
     return AttrDict(train=trn, valid=val, label=itemgetter(1), block=grey_block, size=8, c_in=1, arch='small', threads=1,
-        skipped=[], fingerprint=mark)
+        skipped=[], deeper=[], fingerprint=mark)
 
 # %% ../../nbs/vision/00_images.ipynb #274ad79e
 def load_photo(
     file:Path|str|Tensor|np.ndarray|bytes|Image.Image # Image file, or anything else that `PILImage.create` takes
 ):
-    "`PILImage.create`, in which 16-bit levels of grey are divided by 256; Pillow would make all above 255 white"
+    """`PILImage.create`, in which levels of grey with more than 8 bits become bytes; Pillow would make all above 255 white
+
+    Levels with 16 bits are divided by 256, whatever part of their range is used. Levels with 32 bits are kept up to 255 and divided by
+    256 up to 65,535. Floats from 0 to 1 are multiplied by 255, and those from 0 to 255 are kept. Other levels raise a `ValueError`, and
+    a path that is not a regular file raises an `OSError`."""
     if isinstance(file, (str,Path)):
-        with Image.open(file) as img:
-            if img.mode.startswith('I'): # Pillow reads 16 bits as such, or as 32
-                grey = np.clip(np.asarray(img)//256, 0, 255).astype('uint8')
-                return PILImage(Image.fromarray(grey).convert('RGB'))
+        with _open_image(file) as img:
+            if _is_deep_grey(img): return PILImage(Image.fromarray(_grey_to_bytes(img)).convert('RGB'))
     return PILImage.create(file)
 
 def photo_input():
@@ -265,6 +294,29 @@ def _class_folders(path):
         return root/'train'
     return inner[0] if len(inner)==1 and _folders(inner[0]) else path
 
+# %% ../../nbs/vision/00_images.ipynb #c81e6f27
+def _is_image(name): return not name.startswith('.') and f'.{name.split(".")[-1].lower()}' in image_extensions
+
+def _class_images(path):
+    "Sorted names of images in the class folders of `path`, which may not be regular files, and images in folders inside these"
+    found,deeper = L(),L()
+    try:
+        for c in _folders(path):
+            names = os.listdir(c)
+            found += [c/o for o in names if _is_image(o)]
+            if path.resolve().is_relative_to(c.resolve()): continue # A link to a folder above
+            for p,dirs,names in os.walk(c):
+                dirs[:] = sorted(o for o in dirs if not o.startswith('.'))
+                if p!=str(c): deeper += [Path(p)/o for o in sorted(names) if _is_image(o)]
+    except OSError as e: raise InputError(f'Cannot read the class folders in {path}: {e}; make them readable') from e
+    return found.sorted(),deeper
+
+def told_deeper(names):
+    "A line about images, with `names`, in folders inside class folders"
+    n = len(names)
+    return (f'{n} image{"s"*(n>1)} in folders inside a class folder, such as {abbreviate(names[:1])}, {"are" if n>1 else "is"} left out: '
+        'only images directly in a class folder are used')
+
 # %% ../../nbs/vision/00_images.ipynb #4bbe5448
 def folder_source(
     path:Path, # Folder with `train` and `val` (or `valid`, `test`); with `valid_pct`, folder with a folder for each class
@@ -281,15 +333,15 @@ def folder_source(
     elif not 0<valid_pct<1: raise InputError(f'--valid-pct {valid_pct} is not a fraction; give a number above 0 and below 1, such as 0.2')
     else: dirs = [_class_folders(path)]
     root = dirs[0].parent if valid_pct is None else dirs[0]
-    found = L(o for d in dirs for o in get_image_files(d).sorted() if o.parent.parent==d)
+    found,deeper = (sum(o, L()) for o in zip(*map(_class_images, dirs)))
     good,bad,mark = check_images(found, root)
-    bad = bad.map(lambda o: str(o.relative_to(root)))
+    bad,deeper = (L(str(o.relative_to(root)) for o in fs) for fs in (bad,deeper))
     if bad and strict:
         raise InputError(f'{len(bad)} images cannot be decoded: {abbreviate(bad)}; repair or remove them, or leave out --strict')
     trn,val = (good.filter(lambda o: o.parent.parent==d) for d in dirs) if valid_pct is None else map(L, hold_out(good, valid_pct, seed))
     check_classes(trn, val, dirs[0], dirs[-1])
     return AttrDict(train=trn, valid=val, label=parent_label, block=photo_block, size=64, c_in=3, arch='xresnet18',
-        threads=None, skipped=bad, fingerprint=mark)
+        threads=None, skipped=bad, deeper=deeper, fingerprint=mark)
 
 # %% ../../nbs/vision/00_images.ipynb #2eecd5fd
 archives_160 = dict(imagenette=URLs.IMAGENETTE_160, imagewoof=URLs.IMAGEWOOF_160)
@@ -390,7 +442,11 @@ def fingerprint(
 ):
     "Training and validation files, `mark` of names, sizes and contents, and the `official` data set with these names, if there is one"
     dirs = find_splits(path)
-    files = [get_image_files(d).filter(lambda o: o.parent.parent==d).sorted() for d in dirs]
+    found,deeper = zip(*map(_class_images, dirs))
+    files,odd = [o.filter(os.path.isfile) for o in found],[o.filter(os.path.isfile, negate=True) for o in found]
+    odd,deeper = (L(str(o.relative_to(dirs[0].parent)) for o in sum(fs, L())) for fs in (odd,deeper))
+    if odd: warn(f'{len(odd)} images are not regular files and are left out: {abbreviate(odd)}')
+    if deeper: warn(told_deeper(deeper))
     check_classes(*files, *dirs)
     names = [f'{split}/{o.parent.name}/{o.name}' for split,fs in zip(('train','val'), files) for o in fs]
     counts = (*map(len, files), _digest_lines(names))
@@ -403,7 +459,7 @@ def noisy_labels(
     noise:int # Percentage of wrong labels, one of those in the file
 ):
     "Map 'split/class/name' to labels, as in the official file"
-    file = first(sorted(Path(path).glob('noisy_*.csv')))
+    file = first(o for o in sorted(Path(path).glob('noisy_*.csv')) if o.is_file())
     if not file:
         raise InputError(f'{path} has no noisy_*.csv, with the labels for {noise}% noise; use the archive of the official data set')
     with file.open(newline='', encoding='utf-8') as f: rows = list(csv.DictReader(f))
@@ -438,8 +494,6 @@ def image_to_array(
     "Convert `img` to an array of bytes, of shape (height, width, 3)"
     if side and min(img.size)>side: img = img.resize([max(side, round(o*side/min(img.size))) for o in img.size], Image.LANCZOS)
     return np.array(img)
-
-_DECODE_ERRORS = OSError, SyntaxError, ValueError, Image.DecompressionBombError # Of Pillow, for a file that it cannot or must not decode
 
 def decode_image(file, side=None):
     "Decode the image in `file` with `image_to_array`; `None` if it cannot be decoded"

@@ -22,7 +22,7 @@ from ..names import InputError, print_json
 from ..training.records import check_numbers, device_name, exclusive_lock, git_commit, interruptible, is_interactive, package_versions
 from ..training.resume import *
 from ..training.resume import _remove_checkpoint
-from .images import _DECODE_ERRORS, fingerprint, resolve_data
+from .images import _DECODE_ERRORS, _open_image, fingerprint, resolve_data
 from .recipe import *
 from .results import *
 try: import resource
@@ -49,7 +49,7 @@ WANG_COUNTS = (13394+1275, 3929) # Images of Imagewang: all of Imagenette and a 
 
 def image_size(file):
     "Size of an image, from the header of its file; `None` if that cannot be read"
-    with suppress(*_DECODE_ERRORS), Image.open(file) as im: return im.size
+    with suppress(*_DECODE_ERRORS), _open_image(file) as im: return im.size
 
 def locate_images(
     cfg:dict, # Settings

@@ -27,7 +27,7 @@ from ..training.records import (abbreviate, check_numbers, exclusive_lock, inter
     running_record, save_record, use_threads)
 from ..training.resume import *
 from ..training.resume import _remove_checkpoint
-from .images import balanced_subset, image_source
+from .images import balanced_subset, image_source, told_deeper
 from .recipe import small_convnet
 
 # %% ../../nbs/vision/03_train.ipynb #19f24c92
@@ -312,6 +312,7 @@ def run_training(
     check_numbers(args, epochs=1, size=1, bs=2, limit=1, seed=-2**63)
     opt,src = make_opt_func(args.opt, args.lr, args.wd, args.how),image_source(args.data, args.strict, args.valid_pct, args.seed)
     if src.skipped: print(f'Left out {len(src.skipped)} image{"s"*(len(src.skipped)>1)} that cannot be decoded: {abbreviate(src.skipped)}')
+    if src.deeper: print(told_deeper(src.deeper))
     if began and src.fingerprint!=began['data']['fingerprint']:
         raise InputError(f'--resume {path}: the images in {args.data} have changed since; restore them, or start a new run')
     known = dict(size=args.size or src.size, arch=args.arch or src.arch, lr=opt.keywords['lr'])

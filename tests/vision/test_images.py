@@ -6,6 +6,7 @@ from fastai.vision.core import PILImage
 from PIL import Image
 from fastopt.names import InputError
 from fastopt.vision import images as I
+from fastopt.vision.leaderboard import image_size
 from fastopt.vision.images import extract_archive, fingerprint, folder_source, image_source, open_store, resolve_data
 from fastopt.vision.loaders import image_datasets
 from forked import Forked
@@ -448,6 +449,92 @@ def test_every_path_to_an_image_reads_16_bits(tmp_path):
     assert [[int(np.array(o[0]).max()) for o in d.train]+[int(np.array(o[0]).max()) for o in d.valid] for d in dsets[1:]]==[[10,11,12,13]]
     assert {int(np.array(x).max()) for x,_ in dsets[0]}=={10,11,12,13}
     assert [int(o.max()) for o in map(open_store(fp, 8, tmp_path).__getitem__, range(4))]==[10,11,12,13]
+
+def deep(file, a, **kw):
+    Image.fromarray(a).save(file, **kw)
+    return file
+
+DEEP = dict(int8=(np.array([[0,7,255]], 'int32'), [0,7,255]), int16=(np.array([[0,256,65535]], 'int32'), [0,1,255]),
+    unit=(np.array([[0,.2,1]], 'float32'), [0,51,255]), bytes=(np.array([[0,7,255]], 'float32'), [0,7,255]),
+    black=(np.zeros((1,3), 'float32'), [0,0,0]), int32=(np.array([[0,7,65536]], 'int32'), None),
+    minus=(np.array([[-1,7,9]], 'int32'), None), below=(np.array([[-.1,0,1]], 'float32'), None), above=(np.array([[0,7,256]], 'float32'), None),
+    nan=(np.array([[0,.5,np.nan]], 'float32'), None), inf=(np.array([[0,.5,np.inf]], 'float32'), None))
+
+@pytest.mark.parametrize('kind', DEEP)
+def test_levels_of_grey_with_32_bits_and_floats(kind, tmp_path):
+    "Their values decide, and an image without a usual range counts as one that cannot be decoded"
+    (a,want),got = DEEP[kind],I.decode_image(file := deep(tmp_path/'0.tif', DEEP[kind][0]))
+    if want is None:
+        assert got is None and I.image_digest(file) is None
+        with pytest.raises(ValueError, match='no usual range'): I.load_photo(file)
+    else: assert got[0,:,0].tolist()==want==np.array(I.load_photo(str(file)))[0,:,2].tolist() and I.image_digest(file)
+
+@pytest.mark.parametrize('suffix', ['.png','.tif','.pgm','.jp2'])
+def test_dark_images_of_16_bits_stay_dark(tmp_path, suffix):
+    "Also where Pillow opens the file as one of 32 bits: the format decides, not the values"
+    file = deep(tmp_path/f'0{suffix}', np.full((8, 8), 255, 'uint16'), **dict(irreversible=False) if suffix=='.jp2' else {})
+    assert I.decode_image(file).max()==0 and I.image_digest(file)
+    img = Image.fromarray(np.array([[0,255]], 'int32'))
+    for img.format,want in dict(PNG=0, PPM=0, JPEG2000=0, TIFF=255).items(): assert I._grey_to_bytes(img).max()==want
+
+@pytest.mark.parametrize('mode,rawmode', [('I;16','<u2'), ('I;16B','>u2')])
+def test_both_byte_orders_of_16_bits(mode, rawmode):
+    a = np.array([[0,255,256,65535]], rawmode)
+    assert I._grey_to_bytes(Image.frombytes(mode, (4,1), a.tobytes())).tolist()==[[0,0,1,255]]
+
+def test_images_without_a_usual_range_are_left_out_of_a_source(tree):
+    for i,k in enumerate(['int32','nan','unit']): deep(tree/'train'/'red'/f'deep{i}.tif', DEEP[k][0])
+    src = folder_source(tree)
+    assert src.skipped==['train/red/deep0.tif','train/red/deep1.tif'] and len(src.train)==17
+    with pytest.raises(InputError, match='2 images cannot be decoded.*deep0'): folder_source(tree, strict=True)
+
+# ---- what is in a class folder
+
+@pytest.mark.parametrize('find', [folder_source, fingerprint, partial(folder_source, valid_pct=.5)])
+def test_links_to_folders_above(find, tree):
+    "They are not followed in class folders, however many there are; a class folder may be a link"
+    if isinstance(find, partial): tree = tree/'train'
+    before,where = find(tree),tree if isinstance(find, partial) else tree/'train'
+    for i in range(3): (where/'red'/f'up{i}').symlink_to('..')
+    (where/'red'/'self').symlink_to('self')
+    (where/'round').symlink_to('.')
+    shutil.move(where/'blue', tree.parent/'elsewhere')
+    (where/'blue').symlink_to(tree.parent/'elsewhere')
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')
+        now = find(tree)
+    assert (now.train,now.valid)==(before.train,before.valid) and now.get('deeper', [])==[]
+
+@pytest.mark.skipif(not hasattr(os, 'mkfifo'), reason='needs pipes')
+def test_only_regular_files_are_opened(tree, tmp_path):
+    "A pipe, a device, a folder and a link to nothing with the name of an image; links to images are images"
+    red,says = tree/'train'/'red','is not a regular file'
+    os.mkfifo(red/'pipe.png')
+    (red/'device.png').symlink_to('/dev/zero')
+    (red/'folder.png').mkdir()
+    (red/'gone.png').symlink_to('nowhere')
+    (red/'link.png').symlink_to('0.png')
+    odd = [f'train/red/{o}.png' for o in ('device','folder','gone','pipe')]
+    src = folder_source(tree)
+    assert src.skipped==odd and len(src.train)==17
+    with pytest.warns(UserWarning, match='4 images are not regular files and are left out: train/red/device.png'): fp = fingerprint(tree)
+    assert (fp.train,fp.valid)==(src.train,src.valid)
+    for o in odd:
+        assert I.image_digest(tree/o) is I.decode_image(tree/o) is image_size(tree/o) is None
+        with pytest.raises(OSError, match='No such file' if 'gone' in o else says): I.load_photo(tree/o)
+    os.mkfifo(tree/'noisy_set.csv')
+    with pytest.raises(InputError, match='no noisy_'): I.noisy_labels(tree, 5)
+
+def test_images_deeper_in_a_class_folder_are_counted(tree):
+    "But not those in hidden folders"
+    was = folder_source(tree)
+    for o in ('x','x/y','.hidden'): shutil.copytree(tree/'val'/'red', tree/'train'/'red'/o)
+    (tree/'train'/'red'/'x'/'up').symlink_to('..')
+    n,src = len((tree/'val'/'red').ls()),folder_source(tree)
+    assert (src.train,src.fingerprint)==(was.train,was.fingerprint) and len(src.deeper)==2*n and src.deeper[0]=='train/red/x/0.png'
+    with pytest.warns(UserWarning, match=f'^{2*n} images in folders inside a class folder, such as train/red/x/0.png, are left out: '):
+        assert fingerprint(tree).train==was.train
+    assert I.told_deeper(['a/b/c.png']).startswith('1 image in folders inside a class folder, such as a/b/c.png, is left out')
 
 # ---- shares
 

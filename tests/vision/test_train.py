@@ -482,6 +482,11 @@ def test_corrupt_images_are_left_out(tree, capsys):
     out = capsys.readouterr().out
     assert 'Left out 5 images' in out and 'train/blue/cut.jpg' in out and 'and 2 more' in out
 
+def test_images_in_folders_inside_a_class_folder_are_counted(tree, capsys):
+    shutil.copytree(tree/'val'/'red', tree/'train'/'red'/'more')
+    assert record(quick(tree))['data']['train']==16
+    assert 'images in folders inside a class folder, such as train/red/more/0.png, are left out: ' in capsys.readouterr().out
+
 def test_strict_refuses_corrupt_images(tree):
     spoil(tree)
     with pytest.raises(T.InputError, match='5 images cannot be decoded.*cut.jpg.*leave out --strict'): quick(tree, strict=True)
