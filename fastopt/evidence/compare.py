@@ -7,10 +7,11 @@ Docs: https://fastopt.github.io/fastopt/evidence/compare.html.md"""
 # %% auto #0
 __all__ = ['CONTROLS', 'LOWER', 'HIGHER', 'TUNING_SEED', 'SPACE', 'SPACES', 'HEADINGS', 'QUESTIONS', 'Entry', 'as_entry',
            'Control', 'entries_of', 'WarmUpRate', 'tensors_digest', 'seed_loaders', 'RunLog', 'make_learner_of',
-           'default_lr', 'train_entry', 'PartOfItems', 'holdout_loaders', 'rule_source', 'code_digest', 'run_records',
-           'Runs', 'resolve_metric', 'paired_difference', 'detectable_difference', 'outcome', 'Comparison', 'rates_of',
-           'tune_rates', 'Span', 'space_of', 'draw_settings', 'keep_study', 'tune_entry', 'tune_hypers', 'check_pairs',
-           'compare', 'expected_best', 'performance_profile']
+           'default_lr', 'items_digest', 'setup_of', 'other_setup', 'train_entry', 'PartOfItems', 'holdout_loaders',
+           'rule_source', 'code_digest', 'run_records', 'Runs', 'resolve_metric', 'paired_difference',
+           'detectable_difference', 'outcome', 'Comparison', 'rates_of', 'tune_rates', 'Span', 'space_of',
+           'draw_settings', 'keep_study', 'tune_entry', 'tune_hypers', 'check_pairs', 'compare', 'expected_best',
+           'performance_profile']
 
 # %% ../../nbs/evidence/08_compare.ipynb #a7a3c441
 import hashlib, html, inspect, json, math, numpy as np, operator as op, pandas as pd, random, re, time, torch
@@ -31,11 +32,12 @@ from matplotlib.figure import Figure
 from scipy import optimize, stats
 from ..core.registry import find_rule, named_rules
 from ..core.rules import Rule
+from ..files import atomic_write
 from ..names import InputError, check_choice, unwrap_partial
 from ..training.flat_anneal import fit_fc # chkstyle: ignore - the default schedule
 from ..training.pages import escape_unprintable, html_document, item_style, label_scores, sortable_table, svg_text
 from ..training.records import (append_json_line, device_name, exclusive_lock, git_commit, interruptible,
-    package_versions, read_json_lines)
+    package_versions, parse_json_line, read_json_lines)
 from ..training.resume import SaveResume, _own, _remove_checkpoint
 from ..training.statistics import holm_correction, mean_interval, p_of_ties
 import fastopt.training.schedule_free # chkstyle: ignore - registers the callback of schedule-free rules
@@ -146,9 +148,11 @@ def seed_loaders(
 class RunLog(Callback):
     "Record the values of each epoch and the digest of the first batch, and stop if the loss is not finite"
     order = Recorder.order+1
-    def __init__(self): self.rows,self.batch,self.diverged = [],'',0
+    def __init__(self, now=None): self.rows,self.batch,self.diverged,self._now,self.setup = [],'',0,now,None
     def before_batch(self):
-        if self.training and not self.batch: self.batch = tensors_digest(_flat_tensors([self.xb, self.yb]))
+        if not self.training: return
+        if not self.batch: self.batch,self.setup = tensors_digest(_flat_tensors([self.xb, self.yb])),self._now
+        elif bad := other_setup(self.setup, self._now): raise InputError(f'an interrupted run is of another training: {bad}')
     def after_batch(self):
         if not self.training or torch.isfinite(self.loss_grad): return
         self.diverged = self.train_iter
@@ -202,6 +206,95 @@ def _go_on_from(learn, ckpt):
     _remove_checkpoint(ckpt)
     return False
 
+# %% ../../nbs/evidence/08_compare.ipynb #5e1f0a02
+_SIMPLE = bool, int, float, str, bytes, Path, type(None)
+
+def _text(o): return re.sub(' at 0x[0-9a-fA-F]+', '', repr(o)) # An address is another one in each process
+
+def _value(o, inside=()):
+    "`o` in values of JSON; those whose ids are `inside` are being described already"
+    if isinstance(o, (list,tuple,L)): return [_value(v, inside) for v in o]
+    if isinstance(o, (set,frozenset)): return sorted(_digest(_value(v, inside)) for v in o)
+    if isinstance(o, dict): return [[_value(k, inside), _value(v, inside)] for k,v in o.items()]
+    if isinstance(o, (FunctionType,MethodType,partial)): return _text(type(o)) if id(o) in inside else [code_digest(o), _held(o, inside)]
+    if isinstance(o, torch.Tensor) and o.layout==torch.strided and not o.is_meta: # Faster than its text, which is not all of it
+        return [type(o).__qualname__, str(o.dtype), [*o.shape], tensors_digest([o.as_subclass(torch.Tensor)])]
+    if isinstance(o, np.ndarray) and not o.dtype.hasobject:
+        return ['ndarray', str(o.dtype), [*o.shape], hashlib.sha256(o.tobytes()).hexdigest()[:16]]
+    if isinstance(o, (type, *_SIMPLE)): return _text(o)
+    # The text of a loss or a transform may lack its attributes; PyTorch changes `training`
+    own = getattr(o, '__dict__', {}) if callable(o) else {}
+    return [type(o).__qualname__, _text(o), {k:_text(v) for k,v in own.items() if isinstance(v, _SIMPLE) and k!='training'}]
+
+# %% ../../nbs/evidence/08_compare.ipynb #5e7b0a02
+def _containers(ds):
+    "What holds the items of data set `ds`, with the indices of those that belong to it"
+    if isinstance(ds, (list,tuple,L,np.ndarray,torch.Tensor,pd.DataFrame)): return [(ds, range(len(ds)))]
+    own = getattr(ds, '__dict__', {})
+    for part,idxs in (('dataset','indices'), ('ds','at'), ('ds','idxs')):
+        if part in own and idxs in own: return [(o, [at[i] for i in own[idxs]]) for o,at in _containers(own[part])]
+    if isinstance(own.get('tensors'), tuple): return [(o, range(len(o))) for o in own['tensors']]
+    # A list of transformed items has `items`, and the data sets of torchvision have `data` and `targets`
+    found = [getattr(ds, k, None) for k in ('items','data','targets')]
+    return [(o, range(len(o))) for o in found if isinstance(o, (list,tuple,L,np.ndarray,torch.Tensor,pd.DataFrame))]
+
+def _file_content(path):
+    "Size and beginning of the file `path`, but not its place; the name if there is no such file"
+    if not path.is_file(): return path.name
+    with open(path, 'rb') as f: return [path.stat().st_size, hashlib.sha256(f.read(2**20)).hexdigest()]
+
+def _content(o):
+    "The content of an item, in values of JSON; an error if it is of a kind whose content is not known"
+    if isinstance(o, Path) or isinstance(o, str) and len(o)<1000 and '\0' not in o and Path(o).is_file(): return _file_content(Path(o))
+    if isinstance(o, (list,tuple,L)) or isinstance(o, np.ndarray) and o.dtype.hasobject: return [*map(_content, o)]
+    if isinstance(o, dict): return [[str(k), _content(v)] for k,v in o.items()]
+    if isinstance(o, np.generic): o = o.item()
+    if isinstance(o, (torch.Tensor, np.ndarray, *_SIMPLE)): return _value(o)
+    raise TypeError(type(o))
+
+# %% ../../nbs/evidence/08_compare.ipynb #5e7b0a03
+def items_digest(
+    ds, # Data set of a loader
+    n:int=8 # Number of items to read, evenly spaced
+):
+    "16 hex digits that identify items of `ds`, or `None` if they cannot be read without transforms"
+    def read(o, at): return o.iloc[at].tolist() if isinstance(o, pd.DataFrame) else o[at]
+    parts = [[_content(read(o, at[int(i)])) for i in np.linspace(0, len(at)-1, min(n, len(at)))] for o,at in _containers(ds)]
+    return _digest(parts) if any(parts) else None
+
+def setup_of(
+    learn # A `Learner` in its initial state
+):
+    "What identifies the network and the loaders of `learn` beside its first weights, by name; what cannot be read is left out"
+    def attempt(f, *args):
+        try: return f(*args)
+        except Exception: return None # Data sets and networks are the user's, and may fail in any way
+    def shapes(m): return [[k, [*o.shape], str(o.dtype)] for f in (m.named_parameters, m.named_buffers) for k,o in f()]
+    res = dict(network=attempt(lambda: _digest([_text(learn.model), shapes(learn.model)])))
+    for name,dl in zip(('training','validation'), learn.dls.loaders):
+        ds,bs = getattr(dl, 'dataset', None),getattr(dl, 'bs', getattr(dl, 'batch_size', None))
+        res |= {f'number of {name} items':attempt(len, ds), f'batch size of the {name} loader':attempt(int, bs),
+            f'{name} items':attempt(items_digest, ds)}
+    return {k:v for k,v in res.items() if v is not None}
+
+# %% ../../nbs/evidence/08_compare.ipynb #5e7b0a05
+def _told_of(learn_fn, e, seed, hypers={}):
+    "`setup_of` of the `Learner` that `learn_fn` makes now, with the digest of its first weights"
+    learn,weights = make_learner_of(learn_fn, e, seed, hypers)
+    return {**setup_of(learn), 'first weights':weights}
+
+def _steady(told, again): return {k:v for k,v in told.items() if again.get(k)==v}
+
+def other_setup(
+    old:dict, # What `setup_of` found before; `None` in records of older versions
+    new:dict # The same of the `Learner` that is made now
+):
+    "What differs between `old` and `new`, and what to do about it; an empty text if nothing does"
+    old = old or {}
+    bad = [f'{k} ({old[k]}, now {new[k]})' if isinstance(old[k], int) else k for k in old if k in new and old[k]!=new[k]]
+    return '' if not bad else (f"learn_fn now makes a Learner that differs in the {', '.join(bad)}. Give another out= folder, or again=True to "
+        'train again and replace the stored runs')
+
 # %% ../../nbs/evidence/08_compare.ipynb #3de47fee
 def train_entry(
     learn_fn, # Function from an opt_func to a `Learner`
@@ -216,20 +309,22 @@ def train_entry(
 ):
     "Train once, from the start or from the checkpoint `ckpt`, and return the results"
     learn,weights = make_learner_of(learn_fn, e, seed, hypers)
+    setup = setup_of(learn)
     if holdout:
         learn.dls = holdout(learn)
         seed_loaders(learn.dls, seed)
-    log,cuda = RunLog(),next(learn.model.parameters()).is_cuda
+    log,cuda = RunLog({**setup, 'first weights':weights}),next(learn.model.parameters()).is_cuda
     if cuda: torch.cuda.reset_peak_memory_stats()
     went_on = _go_on_from(learn, ckpt) if ckpt else False
+    if went_on: log._now = _steady(log._now, _told_of(learn_fn, e, seed, hypers)) # The rest is random
     cbs = [log, *([WarmUpRate(e.warmup)] if e.warmup else []), *([SaveResume(ckpt, 500)] if ckpt else [])]
     run = getattr(learn, fit) if isinstance(fit, str) else partial(fit, learn)
     with learn.no_bar(), learn.no_logging(), interruptible() as stop:
         run(epochs, (learn.lr if lr is None else lr)*e.factor, cbs=[*cbs, stop])
     if not log.diverged and len(log.rows)<epochs: raise InputError(
         f'{e.name} stopped after {len(log.rows)} of {epochs} epochs, but budgets must be equal; remove callbacks that stop it early')
-    return dict(epochs=log.rows, diverged=log.diverged, weights=weights, batch=log.batch, valid=getattr(learn.dls.valid, 'n', None),
-        seconds=round(sum(o['seconds'] for o in log.rows), 3), state_mb=_state_mb(learn.opt),
+    return dict(epochs=log.rows, diverged=log.diverged, weights=weights, setup=setup, batch=log.batch,
+        valid=getattr(learn.dls.valid, 'n', None), seconds=round(sum(o['seconds'] for o in log.rows), 3), state_mb=_state_mb(learn.opt),
         peak_mb=round(torch.cuda.max_memory_allocated()/2**20) if cuda else None, resumed=bool(went_on))
 
 # %% ../../nbs/evidence/08_compare.ipynb #83c9ea9d
@@ -291,26 +386,6 @@ def _spec(e, lr, hypers):
     hypers = {**knobs, **kw, **e.hypers, **hypers, 'lr': lr if lr is None else lr*e.factor}
     return dict(rule=getattr(f, '__name__', _text(f)), chain=getattr(f, 'chain', ''), hypers=hypers, warmup=e.warmup)
 
-# %% ../../nbs/evidence/08_compare.ipynb #5e1f0a02
-_SIMPLE = bool, int, float, str, bytes, Path, type(None)
-
-def _text(o): return re.sub(' at 0x[0-9a-fA-F]+', '', repr(o)) # An address is another one in each process
-
-def _value(o, inside=()):
-    "`o` in values of JSON; those whose ids are `inside` are being described already"
-    if isinstance(o, (list,tuple,L)): return [_value(v, inside) for v in o]
-    if isinstance(o, (set,frozenset)): return sorted(_digest(_value(v, inside)) for v in o)
-    if isinstance(o, dict): return [[_value(k, inside), _value(v, inside)] for k,v in o.items()]
-    if isinstance(o, (FunctionType,MethodType,partial)): return _text(type(o)) if id(o) in inside else [code_digest(o), _held(o, inside)]
-    if isinstance(o, torch.Tensor) and o.layout==torch.strided and not o.is_meta: # Faster than its text, which is not all of it
-        return [type(o).__qualname__, str(o.dtype), [*o.shape], tensors_digest([o.as_subclass(torch.Tensor)])]
-    if isinstance(o, np.ndarray) and not o.dtype.hasobject:
-        return ['ndarray', str(o.dtype), [*o.shape], hashlib.sha256(o.tobytes()).hexdigest()[:16]]
-    if isinstance(o, (type, *_SIMPLE)): return _text(o)
-    # The text of a loss or a transform may lack its attributes; PyTorch changes `training`
-    own = getattr(o, '__dict__', {}) if callable(o) else {}
-    return [type(o).__qualname__, _text(o), {k:_text(v) for k,v in own.items() if isinstance(v, _SIMPLE) and k!='training'}]
-
 # %% ../../nbs/evidence/08_compare.ipynb #5e1f0a03
 def _attributes(o):
     "The attributes of `o` that decide what it does"
@@ -347,11 +422,22 @@ def run_records(
     for o in read_json_lines(Path(out)/'runs.jsonl', _flaw_of_run): found.setdefault(o['key'], o)
     return found
 
+# %% ../../nbs/evidence/08_compare.ipynb #5e7b0a06
+def _forget_runs(out, keys):
+    "Remove the records and checkpoints of `keys` from the folder `out`"
+    path = out/'runs.jsonl'
+    for key in keys: _remove_checkpoint(out/'unfinished'/key)
+    if not keys & {*run_records(out)}: return
+    with exclusive_lock(path.with_name('runs.jsonl.lock')):
+        kept = [o for o in path.read_bytes().splitlines(True) if (parse_json_line(o, _flaw_of_run)[0] or {}).get('key') not in keys]
+        with atomic_write(path) as p: p.write_bytes(b''.join(kept))
+
 # %% ../../nbs/evidence/08_compare.ipynb #751eab95
 class Runs:
     "Runs of one `learn_fn`, each done once and kept in the folder `out`"
-    def __init__(self, learn_fn, out, epochs, fit, show=True):
-        self.learn_fn,self.out,self.epochs,self.fit,self.show = learn_fn,Path(out),epochs,fit,show
+    def __init__(self, learn_fn, out, epochs, fit, show=True, again=False):
+        self.learn_fn,self.out,self.epochs,self.fit,self.show,self.again = learn_fn,Path(out),epochs,fit,show,again
+        self.sure,self.told = set(),{} # Keys of records that fit, and what `learn_fn` or `holdout` makes now, by seed
         code,held = _told(learn_fn) # Once, because what it holds may change while it trains
         self.made_by = [code, held] if held else code
         self.where = dict(device=device_name(), versions=package_versions(), commit=git_commit())
@@ -365,6 +451,7 @@ class Runs:
     def do(self, key, e, seed, lr, hypers, holdout, told):
         "Train, and append the record"
         ckpt = self.out/'unfinished'/key
+        self.sure.add(key)
         share,own = holdout or (None,None)
         cut = None if holdout is None or share=='own' else lambda learn: holdout_loaders(learn.dls, share)
         res = train_entry(own if share=='own' else self.learn_fn, e, seed, lr, hypers, self.epochs, self.fit, ckpt, cut)
@@ -378,6 +465,8 @@ class Runs:
     def __call__(self, plans):
         "Do the missing runs of `plans`, those that no other process is doing first, and return all records in the order of `plans`"
         plans,order = dict(plans),[k for k,_ in plans] # Two entries may need the same run
+        if self.again: self.forget({*plans}-self.sure)
+        self.check(plans)
         # A process may have been killed after it wrote the record
         for key in {*plans} & {*run_records(self.out)}: _remove_checkpoint(self.out/'unfinished'/key)
         for wait in (False,True):
@@ -386,6 +475,30 @@ class Runs:
                     if ours and key not in run_records(self.out): self.do(key, **plans[key])
         done = run_records(self.out)
         return [done[k] for k in order]
+
+# %% ../../nbs/evidence/08_compare.ipynb #5e7b0a07
+@patch
+def forget(self:Runs, keys):
+    "Remove what is stored of `keys`, so that they are trained again"
+    _forget_runs(self.out, keys)
+    self.sure |= keys
+
+@patch
+def check(self:Runs, plans):
+    "Raise an error if stored records of `plans` are of another network or other data than `learn_fn` makes now"
+    found = run_records(self.out)
+    for key in [k for k in plans if k in found and k not in self.sure and found[k].get('setup')]:
+        rec,p = found[key],plans[key]
+        own,seed = p['holdout'] is not None and p['holdout'][0]=='own',p['seed']
+        f = p['holdout'][1] if own else self.learn_fn
+        seen = self.told.setdefault(own, {})
+        # A record that agrees with the Learner of another seed needs no Learner of its own, which may take long to make
+        if seed not in seen and any(not other_setup(rec['setup'], o) for o in seen.values()): continue
+        if seed not in seen: seen[seed] = _told_of(f, p['e'], seed, p['hypers'])
+        old = {**rec['setup'], 'first weights':rec['weights']}
+        if other_setup(old, seen[seed]) and (bad := other_setup(old, _steady(seen[seed], _told_of(f, p['e'], seed, p['hypers'])))):
+            raise InputError(f"the stored run of {rec['name']} with seed {seed} in {self.out} is of another training: {bad}")
+        self.sure.add(key)
 
 # %% ../../nbs/evidence/08_compare.ipynb #38f73224
 LOWER = 'train_loss valid_loss error_rate mae mse msle rmse exp_rmspe perplexity hamming_loss brier_score brier_score_multi'.split()
@@ -648,8 +761,8 @@ def draw_settings(
     return [{k:float(o.low*(o.high/o.low)**x) for (k,o),x in zip(spans.items(), point)} for point in points]
 
 # %% ../../nbs/evidence/08_compare.ipynb #ba2e195b
-def keep_study(out, name, lower, spans, points, scores):
-    "Add the missing trials to the study called `name`; a trial that diverged counts as failed"
+def keep_study(out, name, lower, spans, points, scores, again=False):
+    "Add the missing trials to the study called `name`; a trial that diverged counts as failed. With `again` they replace its trials"
     optuna = _optuna()
     dists = {k:optuna.distributions.FloatDistribution(o.low, o.high, log=True) for k,o in spans.items()}
     db,direction = out/'studies.sqlite3','minimize' if lower else 'maximize'
@@ -657,6 +770,7 @@ def keep_study(out, name, lower, spans, points, scores):
     with exclusive_lock(out/'locks'/'study'):
         try:
             storage = optuna.storages.RDBStorage(f'sqlite:///{db.resolve()}')
+            if again and name in optuna.get_all_study_names(storage): optuna.delete_study(study_name=name, storage=storage)
             study = optuna.create_study(storage=storage, study_name=name, load_if_exists=True, direction=direction)
             done = study.trials
         except (RuntimeError, optuna.exceptions.OptunaError, import_module('sqlalchemy.exc').SQLAlchemyError) as e: raise InputError(
@@ -687,7 +801,7 @@ def tune_entry(
     done = run_records(runs.out)
     scores = [_trial_score([done[k] for k,_ in ps], metric, lower) for ps in plans]
     told = [{k:[*o] for k,o in spans.items()}, runs.plan(e, TUNING_SEED, holdout=holdout)[0], metric, seeds]
-    keep_study(runs.out, f'{e.name} {_digest(told)}', lower, spans, points, scores)
+    keep_study(runs.out, f'{e.name} {_digest(told)}', lower, spans, points, scores, runs.again)
     i = (np.argmin if lower else np.argmax)(scores)
     edges = [f"{e.name}: {k}={settings[i][k]:.3g}, the {end} end of {'what was tried' if k=='lr' else 'its range'}"
         for k,x in points[i].items() if (end := _edge(k, x, spans[k], [o[k] for o in points]))]
@@ -722,6 +836,29 @@ def check_pairs(
                 f"Make learn_fn do the same each time ({cure}); if data, machine or anything that learn_fn uses changed since then, "
                 "choose a new folder")
 
+def _check_budget(seeds, epochs, tune_seeds, trials, lrs):
+    "Raise an error for numbers that leave nothing to compare"
+    if not seeds or len({*seeds})<len(seeds) or max(seeds)>=TUNING_SEED: raise InputError(
+        f'seeds={seeds} must be 1 or more different numbers below {TUNING_SEED}; higher ones are used for tuning')
+    for k,v,lo in (('epochs',epochs,1), ('tune_seeds',tune_seeds,1), ('trials',trials,0)):
+        if not isinstance(v, int) or v<lo: raise InputError(f'{k}={v!r} must be a whole number, {lo} or more')
+    if trials and lrs is not None: raise InputError('lrs and trials are two ways of tuning; give only one of them')
+
+# %% ../../nbs/evidence/08_compare.ipynb #5e7b0a08
+def _seeds_of(seeds):
+    "`seeds`, a number or a list of numbers, as a list of Python's integers"
+    if not getattr(seeds, 'ndim', 0) and hasattr(seeds, '__index__') and not isinstance(seeds, bool): return [*range(op.index(seeds))]
+    try:
+        seeds = [*seeds]
+        if any(isinstance(o, (bool,np.bool_)) for o in seeds): raise TypeError
+        return [*map(op.index, seeds)]
+    except TypeError: raise InputError(f'seeds={seeds!r} must be a whole number or a list of whole numbers') from None
+
+def _make_out(out):
+    try: (out/'locks').mkdir(parents=True, exist_ok=True)
+    except OSError as e: raise InputError(f'the folder {out} cannot be made ({e.strerror or e}); give another out= folder') from None
+
+# %% ../../nbs/evidence/08_compare.ipynb #5e7b0a09
 def compare(
     learn_fn, # Function from an opt_func to a new `Learner`; makes the model itself
     rules, # A list of rules, their names or other opt_funcs, or a dict from names to them; the first is the baseline
@@ -739,14 +876,18 @@ def compare(
     holdout=.2, # Fraction of the training items to tune on, or a function like learn_fn whose validation items are the hold-out
     tune_seeds:int=1, # Number of runs per trial
     out='runs/compare', # Folder of the records
-    show:bool=True # Print a line for each run?
+    show:bool=True, # Print a line for each run?
+    again:bool=False # Train again, and replace the stored runs of this comparison?
 )->Comparison:
     """Train with each of `rules` from the same starts on the same batches, and estimate the differences;
     the same call continues an interrupted comparison"""
-    seeds,entries = [*(range(seeds) if isinstance(seeds, int) else seeds)],entries_of(rules, controls)
+    seeds,entries = _seeds_of(seeds),entries_of(rules, controls)
     _check_budget(seeds, epochs, tune_seeds, trials, lrs)
-    metric,lower = resolve_metric(make_learner_of(learn_fn, entries[0], seeds[0])[0], metric, lower)
-    runs,tuned = Runs(learn_fn, out, epochs, fit, show),None
+    learn,weights = make_learner_of(learn_fn, entries[0], seeds[0])
+    metric,lower = resolve_metric(learn, metric, lower)
+    _make_out(Path(out))
+    runs,tuned = Runs(learn_fn, out, epochs, fit, show, again),None
+    runs.told[False] = {seeds[0]: {**setup_of(learn), 'first weights':weights}}
     chosen = {e.name:(default_lr(e),{}) for e in entries}
     held = ('own',holdout) if callable(holdout) else (holdout,'')
     if lrs is not None:
@@ -758,14 +899,6 @@ def compare(
     records = [dict(o, name=e.name, of=e.of) for o,e in zip(records, entries*len(seeds))]
     check_pairs(records)
     return Comparison(records, entries, seeds, metric, lower, epochs, Path(out), tuned)
-
-def _check_budget(seeds, epochs, tune_seeds, trials, lrs):
-    "Raise an error for numbers that leave nothing to compare"
-    if not seeds or len({*seeds})<len(seeds) or max(seeds)>=TUNING_SEED: raise InputError(
-        f'seeds={seeds} must be 1 or more different numbers below {TUNING_SEED}; higher ones are used for tuning')
-    for k,v,lo in (('epochs',epochs,1), ('tune_seeds',tune_seeds,1), ('trials',trials,0)):
-        if not isinstance(v, int) or v<lo: raise InputError(f'{k}={v!r} must be a whole number, {lo} or more')
-    if trials and lrs is not None: raise InputError('lrs and trials are two ways of tuning; give only one of them')
 
 # %% ../../nbs/evidence/08_compare.ipynb #1cde8724
 def _band(rows, metric):

@@ -10,6 +10,7 @@ from fastai.learner import Learner
 from fastai.metrics import accuracy
 from fastai.optimizer import Adam
 from fastcore.script import CliError
+from fastcore.foundation import L
 from fasttransform import Transform
 from matplotlib.text import Text
 from pathlib import Path
@@ -81,6 +82,89 @@ def test_a_run_is_a_plain_fit():
     learn,_ = C.make_learner_of(learn_fn, C.as_entry(adamw), 5)
     with learn.no_bar(), learn.no_logging(): learn.fit_fc(2, 3e-3)
     assert res.scores('adamw')[0]==learn.recorder.values[-1][2] and res.curves.valid_loss.tolist()==[o[1] for o in learn.recorder.values]
+
+# ---- stored runs of another training
+
+class Noisy:
+    "Items that are random at each read"
+    def __init__(self, n=64): self.n = n
+    def __len__(self): return self.n
+    def __getitem__(self, i):
+        if not 0<=i<self.n: raise IndexError
+        return ITEMS[i][0]+.1*torch.randn(64),ITEMS[i][1]
+
+G = {}
+def with_globals(opt_func):
+    dls = DataLoaders(DataLoader(G['items'], bs=G['bs'], shuffle=True), DataLoader(ITEMS[320:], bs=80))
+    model = nn.Sequential(nn.Linear(64, G['width']), G['act'](), nn.Linear(G['width'], 10))
+    return Learner(dls, model, loss_func=nn.CrossEntropyLoss(), opt_func=opt_func, metrics=accuracy)
+
+BEFORE = dict(items=ITEMS[:64], bs=32, width=4, act=nn.ReLU)
+OTHER = [(dict(items=ITEMS[1:65]), 'training items'), (dict(items=ITEMS[:96]), r'number of training items \(64, now 96\)'), (dict(bs=16),
+    r'batch size of the training loader \(32, now 16\)'), (dict(width=5), 'first weights'), (dict(act=nn.GELU), 'network')]
+
+@pytest.mark.parametrize('change,why', OTHER)
+@pytest.mark.parametrize('seeds', [2, [1,0], [7,0]])
+def test_what_globals_change_is_noticed(change, why, seeds):
+    G.update(BEFORE)
+    old = go(['adamw'], f=with_globals).scores('adamw')
+    G.update(change)
+    with pytest.raises(CliError, match=f'{why}.*another out= folder, or again=True'): go(['adamw'], seeds=seeds, f=with_globals)
+    new = go(['adamw'], f=with_globals, again=True)
+    assert len(lines())==2 and new.scores('adamw').tolist()!=old.tolist()
+    assert go(['adamw'], f=with_globals).records==new.records and len(lines())==2 # They are reused again
+    assert new.scores('adamw').tolist()==go(['adamw'], f=with_globals, out='clean').scores('adamw').tolist()
+
+def test_an_interrupted_run_of_other_data_is_noticed():
+    G.update(BEFORE)
+    def stop(learn, *args, cbs):
+        class Stop(Callback):
+            order = 2000
+            def after_epoch(self):
+                if G.pop('stop', 0): raise KeyboardInterrupt
+        learn.fit(*args, cbs=[*cbs, Stop()])
+    G['stop'] = 1
+    with pytest.raises(KeyboardInterrupt): go(['adamw'], seeds=1, epochs=2, f=with_globals, fit=stop)
+    assert os.listdir('out/unfinished')
+    G['items'] = ITEMS[1:65]
+    with pytest.raises(CliError, match='interrupted run .* training items'): go(['adamw'], seeds=1, epochs=2, f=with_globals, fit=stop)
+    res = go(['adamw'], seeds=1, epochs=2, f=with_globals, fit=stop, again=True)
+    assert not res.records[0]['resumed']
+
+def test_random_items_and_older_records_are_reused():
+    G.update(BEFORE, items=Noisy())
+    one = go(['adamw'], f=with_globals)
+    G['items'] = Noisy()
+    assert go(['adamw'], f=with_globals).records==one.records
+    def unseeded(o): # Each call makes other items and weights
+        items = [(torch.tensor(np.random.default_rng().random(64), dtype=torch.float32), 1) for _ in range(64)]
+        learn = with_globals(o)
+        learn.dls = DataLoaders(DataLoader(items, bs=32), DataLoader(items, bs=32))
+        return learn
+    assert go(['adamw'], f=unseeded, out='random').records==go(['adamw'], f=unseeded, out='random').records
+    old = [{k:v for k,v in o.items() if k!='setup'} for o in lines()]
+    Path('out/runs.jsonl').write_text(''.join(json.dumps(o)+'\n' for o in old), encoding='utf-8')
+    G['width'] = 5
+    assert len(go(['adamw'], f=with_globals).records)==2
+
+@pytest.mark.parametrize('make', [list, L, lambda o: torch.utils.data.Subset(o, range(9)), lambda o: C.PartOfItems(o, [*range(9)], 0),
+    lambda o: torch.utils.data.TensorDataset(torch.stack([x for x,_ in o])), lambda o: pd.DataFrame([x.tolist() for x,_ in o]),
+    lambda o: Datasets([x for x,_ in o], [[lambda x: x+torch.rand(1)]])])
+def test_items_are_told_apart(make):
+    sets = [make(ITEMS[i:i+9]) for i in (0,0,1)]
+    state = torch.get_rng_state()
+    one,same,other = map(C.items_digest, sets)
+    assert one==same!=other and one and torch.equal(state, torch.get_rng_state())
+
+def test_seeds_of_numpy():
+    assert [o['seed'] for o in go(['adamw'], seeds=np.arange(2)).records]==[0,1]
+    assert len(go(['adamw'], seeds=np.int64(2)).records)==2 and len(lines())==2
+    for seeds in (True, [True], np.array([True]), 1.5, [1.5]):
+        with pytest.raises(CliError, match='whole number'): go(seeds=seeds)
+
+def test_a_folder_that_cannot_be_made():
+    Path('file').write_text('', encoding='utf-8')
+    with pytest.raises(CliError, match='file/x cannot be made .*another out='): go(out='file/x')
 
 # ---- once
 
