@@ -396,8 +396,8 @@ def summary(
     return ABOUT.get(script) or first_sentence(SCRIPTS[script])
 
 def first_sentence(declaration):
-    "The first sentence of the docstring"
-    return declaration.__doc__.partition('. ')[0]
+    "The first sentence of the docstring, which Python removes with -OO"
+    return (declaration.__doc__ or '').partition('. ')[0]
 
 # %% ../nbs/cli.ipynb #c6428de5
 def _polish(a):
@@ -432,7 +432,7 @@ def _one(declaration, prog):
         if a.dest!='help' and a.help!=SUPPRESS: _polish(a)
     p.add_argument('--version', action='version', version=f'fastopt {__version__}')
     p.usage = ' '.join([prog, '[OPTIONS]', *(f'[{a.dest}]' if a.nargs=='?' else '[name ...]' if a.nargs=='*' else a.dest for a in places)])
-    p.description,p.formatter_class = f'{declaration.__doc__}.',LineFormatter
+    p.description,p.formatter_class = declaration.__doc__ and f'{declaration.__doc__}.',LineFormatter
     p.epilog = f"example: {prog} {EXAMPLES[name]}\nexit status: 0 done, {ENDS.get(name, '1 failed')}, 2 wrong usage, 130 Ctrl-C"
     p.set_defaults(declaration=declaration, prog=prog)
     _arrange(p, name)
@@ -463,24 +463,40 @@ def parser(
 
 # %% ../nbs/cli.ipynb #3fd42361
 class _Output:
-    "The stream `stream`, which falls silent once its reader has gone"
-    def __init__(self, stream): self.stream = stream
+    "The stream `stream`, which falls silent once its reader has gone or it cannot be written"
+    def __init__(self, stream, name, other=None): self.stream,self.name,self.other,self.failed = stream,name,other,False
     def __getattr__(self, k): return getattr(self.stream, k)
     def write(self, text): return self._while_open(self.stream.write, text)
     def flush(self): return self._while_open(self.stream.flush)
     def _while_open(self, f, *args):
         try: return f(*args)
-        except BrokenPipeError: os.dup2(os.open(os.devnull, os.O_WRONLY), self.stream.fileno())
+        except OSError as e:
+            self._silence()
+            if isinstance(e, BrokenPipeError): return
+            self.failed = True
+            if self.other: self.other.write(f'{self.name} cannot be written ({e.strerror or e}); the command goes on without it\n')
+    def _silence(self):
+        null = os.open(os.devnull, os.O_WRONLY)
+        try: os.dup2(null, self.stream.fileno())
+        except (OSError, ValueError, AttributeError): self.stream = io.StringIO() # It has no number
+        finally: os.close(null)
 
 @contextmanager
 def _lenient_output():
-    "Inside, neither a reader who has gone nor a character that cannot be shown is an error"
+    "Inside, it is no error that a reader has gone, that a disk is full, or that a character cannot be shown; a full disk ends in status 1"
     streams = [o or io.StringIO() for o in (sys.stdout, sys.stderr)] # A program without a console has none on Windows
-    for o in streams:
-        if getattr(o, 'errors', '')=='strict' and hasattr(o, 'reconfigure'): o.reconfigure(errors='backslashreplace')
-    with redirect_stdout(_Output(streams[0])) as out, redirect_stderr(_Output(streams[1])):
+    for o in streams: # In the locale C the errors of standard output are surrogateescape
+        if getattr(o, 'errors', '') in ('strict','surrogateescape') and hasattr(o, 'reconfigure'): o.reconfigure(errors='backslashreplace')
+    err = _Output(streams[1], 'standard error')
+    with redirect_stdout(_Output(streams[0], 'standard output', err)) as out, redirect_stderr(err):
+        ended = None
         try: yield
-        finally: out.flush() # Otherwise a closed pipe is noticed only as Python ends
+        except SystemExit as e: ended = e
+        finally:
+            for o in (out,err): o.flush() # Otherwise a closed pipe is noticed only as Python ends
+        if ended and ended.code: raise ended
+        if out.failed or err.failed: raise SystemExit(1)
+        if ended: raise ended
 
 # %% ../nbs/cli.ipynb #bb2edb20
 def start(

@@ -322,6 +322,39 @@ def test_names_that_cannot_be_shown(tmp_path, monkeypatch):
         cli.start('fastopt-check', ['a:b'], dict(check_command=lambda **kwargs: print('caf\udce9 ⇅')))
     assert (tmp_path/'out').read_text()=='caf\\udce9 \\u21c5\n'
 
+def python(*args, **kwargs): return subprocess.run([sys.executable, *args], stderr=subprocess.PIPE, text=True, **kwargs)
+
+def test_help_without_docstrings():
+    code = 'from fastopt import cli, lists; print(lists.commands_text()); [print(cli.parser(o).format_help()) for o in cli.SCRIPTS]'
+    res = python('-OO', '-c', code, stdout=subprocess.PIPE)
+    assert res.returncode==0 and not res.stderr and 'None.' not in res.stdout and all(o in res.stdout for o in [*ENTRIES, '--valid-pct'])
+
+@pytest.mark.parametrize('errors', ['strict', 'surrogateescape'])
+def test_a_locale_without_utf_8(errors, tmp_path, monkeypatch):
+    with open(tmp_path/'out', 'w', encoding='ascii', errors=errors) as f:
+        monkeypatch.setattr(sys, 'stdout', f)
+        cli.start('fastopt-check', ['a:b'], dict(check_command=lambda **kwargs: print('\u2264')))
+    assert (tmp_path/'out').read_text(encoding='ascii')=='\\u2264\n'
+
+FULL = Path('/dev/full')
+@pytest.mark.skipif(not FULL.exists(), reason='a device of Linux')
+@pytest.mark.parametrize('both', [False, True])
+def test_a_full_disk_is_told_and_ends_no_training(both, tmp_path):
+    work = """import sys; from fastopt import cli
+def check_command(**kwargs):
+    for i in range(3): print(i, flush=True); print('said', file=sys.stderr)
+    open(sys.argv[1], 'w').write('trained')
+cli.start('fastopt-check', ['a:b'], dict(check_command=check_command))"""
+    for code,done in ((work, True), ("from fastopt.cli import fastopt_help; fastopt_help()", False)):
+        with FULL.open('w') as f:
+            kwargs = dict(stdout=f, stderr=f) if both else dict(stdout=f, stderr=subprocess.PIPE)
+            args = [str(tmp_path/'done')]*done
+            res = subprocess.run([sys.executable, '-c', code, *args], text=True, **kwargs)
+        assert res.returncode==1
+        if not both: assert [o for o in res.stderr.splitlines() if o!='said']==[
+            'standard output cannot be written (No space left on device); the command goes on without it']
+        if done: assert (tmp_path/'done').read_text(encoding='utf-8')=='trained'
+
 @pytest.mark.parametrize('prog', ['fastopt-train', 'fastopt-leaderboard run', 'fastopt-federate', 'fastopt-collaborate'])
 def test_a_seed_of_more_than_64_bits(prog, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
