@@ -254,8 +254,8 @@ def run_federated_table(args):
         accs = torch.tensor([o['accuracy'] for o in fed.history], dtype=torch.float64)
         late = accs[-max(1, len(accs)//3):]
         steps = [{k: o[k] for k in ('time', 'accuracy')} for o in fed.history]
-        return dict(accuracy=late.mean().item(), tail=late.std(correction=0).item(), deliveries=sum(fed.counts),
-            seconds=round(time.time()-start, 1), history=steps)
+        tail = dict(tail=late.std(correction=0).item()) if len(late)>1 else {} # One value has no deviation
+        return dict(accuracy=late.mean().item(), **tail, deliveries=sum(fed.counts), seconds=round(time.time()-start, 1), history=steps)
     with use_threads(1 if args.data=='digits' else None):
         table = fill_table(train, check_table_file(args.table), {k: args[k] for k in SHARED}, list(kws), list(columns),
             range(args.seed, args.seed+args.seeds))

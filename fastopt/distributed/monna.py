@@ -32,7 +32,7 @@ from .attacks import TimingFault, find_attack, flip_labels, lie
 from .clock import NEVER, UNIT, first_heard, to_ticks
 from .data import split_dirichlet
 from .mixing import find_mixing, finite_rows, mixed, variance_of
-from .peers import PeerMixing, describe_model, fewest_heard, refuse_wrapped, rule_name, trained_weights
+from .peers import PeerMixing, describe_model, fewest_heard, refuse_torch_class, refuse_wrapped, rule_name, trained_weights
 from ..names import check_whole, unwrap_partial
 from ..optim.schedulefree import _modes
 from ..training.records import delay_interrupt, is_interactive
@@ -81,8 +81,7 @@ def make_opts(self:Workers):
     learn = self.learn
     groups = [[list(g) if isinstance(g, (list, L)) else [g] for g in _as_groups(learn.splitter(m))] for m in self.models]
     kind = unwrap_partial(learn.opt_func)
-    if isinstance(kind, type) and issubclass(kind, torch.optim.Optimizer): raise TypeError(f'{kind.__name__} is a class for PyTorch: '
-        f'give the Learner a rule, such as opt_func=adamw, or opt_func=partial(OptimWrapper, opt={kind.__name__})')
+    refuse_torch_class(learn.opt_func)
     if isinstance(kind, OptimWrapper): raise TypeError('This OptimWrapper belongs to the weights of one model: '
         f'give the Learner a function that makes one for each worker, such as partial(OptimWrapper, opt={type(kind.opt).__name__})')
     if isinstance(learn.opt_func, partial): learn.lr = learn.opt_func.keywords.get('lr', learn.lr) # As in `create_opt`

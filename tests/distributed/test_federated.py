@@ -9,7 +9,7 @@ from fastai.callback.training import GradientAccumulation, ShortEpochCallback
 from fastai.data.core import DataLoaders
 from fastai.learner import Learner
 from fastai.losses import CrossEntropyLossFlat
-from fastai.metrics import accuracy
+from fastai.metrics import AccumMetric, accuracy
 from fastai.optimizer import OptimWrapper
 from fastai.text.data import SortedDL
 from fastopt.distributed.aggregation import FedAvg, FedFix
@@ -19,7 +19,8 @@ from fastopt.distributed.flower import FederatedServer, Reply, client_answer
 from fastopt.distributed.monna import MoNNA, all_targets
 from fastopt.optim.adam import adamw
 from fastopt.optim.aggmo import aggmo
-from fastopt.optim.sgd import momentum
+from fastopt.optim.sgd import momentum, sgd
+from fastopt.training.schedules import SwitchOpt
 from functools import partial
 from math import inf, nan
 from torch import nn
@@ -178,6 +179,102 @@ def test_no_gradient_of_another_client_is_left():
     f.train_client(1, sent)
     assert all(torch.equal(v, new[k]) for k,v in f.train_client(0, sent).items())
 
+class Replacing(Callback):
+    "Replaces the optimizer and its recipe after two batches"
+    def after_batch(self):
+        if not self.training or self.iter!=1: return
+        self.learn.opt_func = partial(sgd, lr=.3)
+        self.learn.create_opt()
+
+class Damping(Callback):
+    "Changes a hyper of the optimizer for ever"
+    def after_batch(self):
+        if self.training: self.opt.set_hyper('mom', [.5*h['mom'] for h in self.opt.hypers])
+
+class Interrupted(Callback):
+    "Raises an error in the second batch, before a switch in the middle of four, or in the last one"
+    def __init__(self, at): self.at = at
+    def after_batch(self):
+        if self.training and self.iter==self.at: raise KeyError('of this client')
+
+class Local(nn.Module):
+    "A network whose buffers are not in its `state_dict`: one is replaced, one written into, one is made and one is registered later"
+    def __init__(self):
+        super().__init__()
+        self.lin = nn.Linear(6, 3)
+        self.register_buffer('gain', torch.ones(()), persistent=False)
+        self.register_buffer('seen', torch.zeros(2), persistent=False)
+        self.register_buffer('cache', None, persistent=False)
+    def forward(self, x):
+        if not hasattr(self, 'late'): self.register_buffer('late', x.mean(), persistent=False)
+        if self.cache is None: self.cache = x.std()
+        self.gain = self.gain*1.01 # Also during the validation
+        self.seen += .1
+        return self.lin(x)*self.gain*self.cache+self.seen.sum()*self.late*x[:, :3]
+
+def switching(**kwargs): return lambda: SwitchOpt(.5, partial(sgd, mom=.5), **kwargs)
+
+@pytest.mark.parametrize('strategy', ['fedavg', 'fedfix'])
+@pytest.mark.parametrize('own', [False, True], ids=['loaders', 'learners'])
+@pytest.mark.parametrize('model,cb', [(mlp, switching(lr=.1)), (mlp, switching(n_last=1)), (mlp, Replacing), (mlp, Damping),
+    (Local, Callback)], ids=['switch', 'estimated', 'replacing', 'hyper', 'buffers'])
+def test_what_a_client_changes_does_not_reach_the_others(model, cb, own, strategy):
+    "One client gives the same alone and after another one, and a simulation that is resumed is the uninterrupted one"
+    def make():
+        clients = [learner(model=model, cbs=cb(), seed=i) for i in range(3)] if own else 3
+        return Federated(learner(model=model, cbs=cb()), clients, strategy, steps=4, lr=.01, alpha=10.)
+    a,b = make(),make()
+    alone = a.change(2, a.x)
+    for i in (0, 1, 2): got = b.change(i, b.x)
+    again = b.change(2, b.x)
+    for o in (got, again): assert all(torch.equal(v, o[k]) for k,v in alone.items())
+    a,b,c = make().fit(2),make().fit(1),make()
+    c.load_state_dict(b.state_dict())
+    assert torch.equal(flat(a), flat(c.fit(1))) and a.history==c.history
+
+@pytest.mark.parametrize('at', [1, 2, 3])
+def test_a_client_that_fails_leaves_its_learner_as_it_was(at):
+    "Before or after the optimizer was replaced; the next client begins with the optimizer of the `Learner`, and nothing of the estimate"
+    f,g = (Federated(learner(adamw, cbs=SwitchOpt(.5)), 3, steps=4, lr=.01, alpha=10.) for _ in range(2))
+    opt = f.learn.opt
+    with pytest.raises(KeyError), f.learn.added_cbs(Interrupted(at)): f.change(0, f.x)
+    switch, = f.learn._grab_cbs(SwitchOpt)
+    assert f.learn.opt is opt and f.learn.dls is DLS and (switch.factor, switch.moves)==(None, [])
+    assert all(torch.equal(v, g.change(1, g.x)[k]) for k,v in f.change(1, f.x).items())
+
+def test_a_real_client_begins_with_its_own_buffers_and_optimizer():
+    "It is asked again and again, and its answers do not depend on the earlier ones"
+    f = Federated(learner(model=Local, cbs=SwitchOpt(.5, lr=.1)), 3, steps=4, lr=.01, alpha=10.)
+    sent = {k: v.clone() for k,v in f.x.items()}
+    a,_,b = client_answer(f, 0, sent, 0),client_answer(f, 1, sent, 0),client_answer(f, 0, sent, 0)
+    assert a[0] and a[1]==b[1] and all(torch.equal(v, b[0][k]) for k,v in a[0].items())
+
+def torch_adam(params, lr): return torch.optim.Adam(list(params), lr=lr)
+
+@pytest.mark.parametrize('own', [False, True])
+@pytest.mark.parametrize('rule,says', [(torch.optim.Adam, 'Adam is a class for PyTorch: .* opt=Adam'),
+    (partial(torch.optim.SGD, momentum=.9), 'SGD is a class for PyTorch'),
+    (torch_adam, 'client 0 makes an optimizer of class Adam, which has no `set_hypers`')])
+def test_what_makes_no_optimizer_for_fastai_is_refused_at_the_start(rule, says, own):
+    with pytest.raises(TypeError, match=says): Federated(learner(rule), [learner(rule)] if own else 2)
+
+def test_an_optimizer_that_was_replaced_before_is_refused():
+    learn = learner(adamw, cbs=SwitchOpt(.5, lr=.1))
+    with learn.no_bar(), learn.no_logging(): learn.fit(1)
+    with pytest.raises(ValueError, match='SwitchOpt has replaced the optimizer of client 0 .*: set opt of its Learner to None'):
+        Federated(learn, 2)
+    learn.opt = None
+    Federated(learn, 2)
+
+def test_metrics_with_the_same_names_as_columns_or_each_other_have_their_own_columns():
+    f = fed()
+    def mean(k): return lambda p, y: torch.tensor(float(k))
+    f.learn.metrics = [AccumMetric(mean(k), name=o, flatten=False) for k,o in enumerate(['time', 'm', 'm', 'time_2', 'window', 'm'])]
+    end = f.fit(1).history[-1]
+    want = dict(time_2=0, m=1, m_2=2, time_2_2=3, window_2=4, m_3=5)
+    assert {k: end[k] for k in want}==want and (end['time'], end['window'])==(1, 1) and len(end)==11
+    assert 'time_2' in f.plot().axes[1].get_title()
+
 class Failing(Callback):
     "Raises `error` in the trainings that `when` (a function of their number, from 1) chooses"
     def __init__(self, when, error): self.when,self.error,self.n = when,error,0
@@ -224,8 +321,8 @@ def test_a_model_is_where_its_data_are():
 
 def wrapped(**kwargs): return partial(OptimWrapper, opt=partial(torch.optim.SGD, **kwargs))
 
-def picky(params, lr, n=4):
-    if len(params[0])!=n: raise ValueError('not my model')
+def picky(params, lr, n=(4,)):
+    if len(params) not in n: raise ValueError('not my model')
     return momentum(params, lr=lr)
 
 @pytest.mark.parametrize('a,b,says', [
@@ -241,7 +338,7 @@ def test_clients_with_other_hypers_are_named(a, b, says):
     with pytest.warns(UserWarning, match=says): Federated(a, [b])
 
 @pytest.mark.parametrize('a,b', [(momentum, partial(momentum, lr=.3)), (aggmo, partial(aggmo, betas=[0., .9, .99])), (picky, picky),
-    (picky, partial(picky, n=1)), (wrapped(momentum=.9), wrapped(momentum=.9, lr=.2))])
+    (picky, partial(picky, n=(1, 4))), (wrapped(momentum=.9), wrapped(momentum=.9, lr=.2))])
 def test_rates_of_clients_may_differ(a, b):
     with warnings.catch_warnings():
         warnings.simplefilter('error')
