@@ -454,11 +454,13 @@ def deep(file, a, **kw):
     Image.fromarray(a).save(file, **kw)
     return file
 
-DEEP = dict(int8=(np.array([[0,7,255]], 'int32'), [0,7,255]), int16=(np.array([[0,256,65535]], 'int32'), [0,1,255]),
-    unit=(np.array([[0,.2,1]], 'float32'), [0,51,255]), bytes=(np.array([[0,7,255]], 'float32'), [0,7,255]),
-    black=(np.zeros((1,3), 'float32'), [0,0,0]), int32=(np.array([[0,7,65536]], 'int32'), None),
-    minus=(np.array([[-1,7,9]], 'int32'), None), below=(np.array([[-.1,0,1]], 'float32'), None), above=(np.array([[0,7,256]], 'float32'), None),
-    nan=(np.array([[0,.5,np.nan]], 'float32'), None), inf=(np.array([[0,.5,np.inf]], 'float32'), None))
+def _int(*levels): return np.array([levels], 'int32')
+
+def _float(*levels): return np.array([levels], 'float32')
+
+DEEP = dict(int8=(_int(0,7,255), [0,7,255]), int16=(_int(0,256,65535), [0,1,255]), unit=(_float(0,.2,1), [0,51,255]),
+    bytes=(_float(0,7,255), [0,7,255]), black=(_float(0,0,0), [0,0,0]), int32=(_int(0,7,65536), None), minus=(_int(-1,7,9), None),
+    below=(_float(-.1,0,1), None), above=(_float(0,7,256), None), nan=(_float(0,.5,np.nan), None), inf=(_float(0,.5,np.inf), None))
 
 @pytest.mark.parametrize('kind', DEEP)
 def test_levels_of_grey_with_32_bits_and_floats(kind, tmp_path):
