@@ -32,7 +32,8 @@ from .attacks import TimingFault, find_attack, flip_labels, lie
 from .clock import NEVER, UNIT, first_heard, to_ticks
 from .data import split_dirichlet
 from .mixing import find_mixing, finite_rows, mixed, variance_of
-from .peers import PeerMixing, describe_model, fewest_heard, refuse_torch_class, refuse_wrapped, rule_name, trained_weights
+from .peers import PeerMixing, describe_model, fewest_heard, refuse_torch_class, refuse_wrapped
+from .peers import rule_name, trained_weights
 from ..names import check_whole, unwrap_partial
 from ..optim.schedulefree import _modes
 from ..training.records import delay_interrupt, is_interactive
