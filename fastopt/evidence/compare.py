@@ -245,7 +245,8 @@ def _file_content(path):
 
 def _content(o):
     "The content of an item, in values of JSON; an error if it is of a kind whose content is not known"
-    if isinstance(o, Path) or isinstance(o, str) and len(o)<1000 and '\0' not in o and Path(o).is_file(): return _file_content(Path(o))
+    if isinstance(o, Path) or isinstance(o, str) and len(o)<1000 and '\0' not in o and Path(o).is_file():
+        return _file_content(Path(o))
     if isinstance(o, (list,tuple,L)) or isinstance(o, np.ndarray) and o.dtype.hasobject: return [*map(_content, o)]
     if isinstance(o, dict): return [[str(k), _content(v)] for k,v in o.items()]
     if isinstance(o, np.generic): o = o.item()
@@ -292,8 +293,8 @@ def other_setup(
     "What differs between `old` and `new`, and what to do about it; an empty text if nothing does"
     old = old or {}
     bad = [f'{k} ({old[k]}, now {new[k]})' if isinstance(old[k], int) else k for k in old if k in new and old[k]!=new[k]]
-    return '' if not bad else (f"learn_fn now makes a Learner that differs in the {', '.join(bad)}. Give another out= folder, or again=True to "
-        'train again and replace the stored runs')
+    return '' if not bad else (f"learn_fn now makes a Learner that differs in the {', '.join(bad)}. Give another out= folder, "
+        'or again=True to train again and replace the stored runs')
 
 # %% ../../nbs/evidence/08_compare.ipynb #3de47fee
 def train_entry(
