@@ -245,8 +245,7 @@ def _file_content(path):
 
 def _content(o):
     "The content of an item, in values of JSON; an error if it is of a kind whose content is not known"
-    if isinstance(o, Path) or isinstance(o, str) and len(o)<1000 and '\0' not in o and Path(o).is_file():
-        return _file_content(Path(o))
+    if isinstance(o, Path) or isinstance(o, str) and len(o)<1000 and '\0' not in o and Path(o).is_file(): return _file_content(Path(o))
     if isinstance(o, (list,tuple,L)) or isinstance(o, np.ndarray) and o.dtype.hasobject: return [*map(_content, o)]
     if isinstance(o, dict): return [[str(k), _content(v)] for k,v in o.items()]
     if isinstance(o, np.generic): o = o.item()
