@@ -236,7 +236,7 @@ refused,space = [],dict(SPACE)
 for text in BY_HAND:
     exec(f'def f(u, m, *, a=0.5, b=0.3, step): return u*(ema_(m, u, 0.9)*0 + ({text}))', space)
     cls = Rule(term(space['f']), descend, lr=0.1).torch('Mine')
-    ps,qs = weights(),weights()
+    ps,qs = weights()[1:],weights()[1:]
     opt,ref = cls(ps, capturable=True, how='fused'),cls(qs, how='eager')
     for t in range(4):
         for o,ws in ((opt, ps), (ref, qs)):
