@@ -441,7 +441,7 @@ def test_rmsprop_says_alpha_and_momentum():
 def test_foreach_and_fused_say_how(kw, how): assert AdamW([weight()], **kw).engine.how==how
 
 @pytest.mark.parametrize('kw,text', [(dict(differentiable=True), 'differentiable=True'),
-    (dict(amsgrad=True), r"use the class AMSGrad, or Rule\(amsgrad.terms"),
+    (dict(amsgrad=True), r"use the class AMSGrad, or for AdamW.s decay Rule\(amsgrad.terms"),
     (dict(foreach=True, fused=True), 'do not agree'), (dict(how='eager', fused=True), 'do not agree'),
     (dict(decoupled_weight_decay=False), 'decoupled_weight_decay=False')])
 def test_what_pytorch_has_and_we_lack_is_refused_by_name(kw, text):
