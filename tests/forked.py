@@ -1,5 +1,6 @@
-"A process that is a copy of the test process, which has already loaded everything"
-import os, signal, sys, time, traceback
+"""A process that is a copy of the test process, which has already loaded everything; or of a server, a process started once that has
+loaded something else"""
+import atexit, json, os, signal, subprocess, sys, time, traceback
 
 class Forked:
     "A process that calls `f`; starting Python and loading fastai again would take longer than most of the calls"
@@ -32,3 +33,21 @@ class Forked:
             time.sleep(pause)
             pause = min(.02, 1.2*pause)
         return code
+
+def start_server(code, warn='ignore', **env):
+    "Start a process that runs `code`, which answers lines of its input, with the filter `warn` of warnings and the variables `env`"
+    p = subprocess.Popen([sys.executable, '-W', warn, '-c', code], env={**os.environ, **env}, stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE, text=True)
+    def end():
+        p.stdin.close()
+        p.wait()
+    atexit.register(end)
+    return p
+
+def ask(server, *request):
+    "The answer of the process `server` to `request`, both in JSON on one line"
+    server.stdin.write(json.dumps(request)+'\n')
+    server.stdin.flush()
+    answer = server.stdout.readline()
+    assert answer, f'the process {server.args} has ended'
+    return json.loads(answer)

@@ -2,8 +2,8 @@
 
 To import fastai takes longer than most of what tests run in a process of their own. One process is started at the first call, and each
 piece of code runs in a forked child."""
-import atexit, json, math, os, subprocess, sys, tempfile, traceback, types
-from forked import Forked
+import json, math, os, sys, tempfile, traceback, types
+from forked import Forked, ask, start_server
 from functools import lru_cache, partial
 from types import SimpleNamespace
 
@@ -14,22 +14,10 @@ def fresh(
     path=() # Folders that are searched for modules before all others
 ):
     "The exit code, output and errors of `code`"
-    p = server()
-    p.stdin.write(json.dumps([code, [*map(str, args)], os.path.abspath(cwd), [*map(str, path)]])+'\n')
-    p.stdin.flush()
-    answer = p.stdout.readline()
-    assert answer, 'the process with fastai has ended'
-    return SimpleNamespace(**json.loads(answer))
+    return SimpleNamespace(**ask(server(), code, [*map(str, args)], os.path.abspath(cwd), [*map(str, path)]))
 
 @lru_cache(maxsize=None)
-def server():
-    code = 'import fastai.vision.all; from fresh import serve; serve()'
-    p = subprocess.Popen([sys.executable, '-W', 'ignore', '-c', code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    def end():
-        p.stdin.close()
-        p.wait()
-    atexit.register(end)
-    return p
+def server(): return start_server('import fastai.vision.all; from fresh import serve; serve()')
 
 def serve():
     "Answer each line of input in JSON"

@@ -2,31 +2,18 @@
 
 The interpreter must be selected before Triton is imported, so it needs a process of its own. One process is started at the first call;
 it loads everything once, and runs each piece of code in a forked child."""
-import atexit, json, math, os, subprocess, sys, tempfile
-from forked import Forked
+import json, math, sys, tempfile
+from forked import Forked, ask, start_server
 from functools import lru_cache, partial
 
 def interpreted(code, *args):
     "What `code` prints if run with `args` where Triton interprets its kernels and `fused` uses them on the CPU"
-    p = server()
-    p.stdin.write(json.dumps([code, *map(str, args)])+'\n')
-    p.stdin.flush()
-    answer = p.stdout.readline()
-    assert answer, 'the process with the interpreter has ended'
-    status,out = json.loads(answer)
+    status,out = ask(server(), code, *map(str, args))
     assert status==0, out[-2000:]
     return out
 
 @lru_cache(maxsize=None)
-def server():
-    code,env = 'from interpreter import serve; serve()',{**os.environ, 'TRITON_INTERPRET':'1'}
-    p = subprocess.Popen([sys.executable, '-W', 'error::UserWarning', '-c', code], env=env, stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE, text=True)
-    def end():
-        p.stdin.close()
-        p.wait()
-    atexit.register(end)
-    return p
+def server(): return start_server('from interpreter import serve; serve()', 'error::UserWarning', TRITON_INTERPRET='1')
 
 def serve():
     "Answer each line of input, which has code and arguments in JSON, with the exit status and the output"

@@ -76,11 +76,11 @@ def torch_keys(rule, **own):
     names = dict(wd='weight_decay', alpha='la_alpha', mom='momentum', damp='dampening',
         **{k:o for o,(k,f) in rule.spellings.items() if f is float})
     pair,named = ('mom', 'sqr_mom'),[(o, k) for k,hs in own.items() for o in ([hs] if isinstance(hs, str) else hs)]
-    if all(k in rule.hypers for k in pair) and not ('sqr_mom' in names or 'other_mom' in rule.hypers or any(o in pair for o,_ in named)):
-        own = {'betas': pair, **own}
-    if twice := first((o, k, dict(named)[o]) for o,k in named if dict(named)[o]!=k): raise TypeError(
-        f'{rule.__name__}: the hyper {twice[0]!r} would have two names, {twice[1]!r} and {twice[2]!r}: keep one of them')
-    taken = {o:(k, hs) for k,hs in own.items() for o in ([hs] if isinstance(hs, str) else hs)}
+    taken = {o:(k, own[k]) for o,k in named}
+    if twice := first((o, k) for o,k in named if taken[o][0]!=k): raise TypeError(
+        f'{rule.__name__}: the hyper {twice[0]!r} would have two names, {twice[1]!r} and {taken[twice[0]][0]!r}: keep one of them')
+    if {*pair}<=rule.hypers.keys() and not ('sqr_mom' in names or 'other_mom' in rule.hypers or {*pair} & taken.keys()):
+        taken |= dict.fromkeys(pair, ('betas', pair))
     if bad := first(o for o in taken if o not in rule.hypers): raise TypeError(
         f"{rule.__name__} has no hyper {bad!r} that {taken[bad][0]!r} could stand for; "
         f"a name of the class comes first, as in torch(…, weight_decay='wd'). It has: {', '.join(rule.hypers)}")
