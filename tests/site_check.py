@@ -8,6 +8,8 @@ a size, no picture with shrunk text, nothing wider than the window, and the sear
 that this is skipped."""
 from argparse import ArgumentParser
 from base64 import b64decode
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from html.parser import HTMLParser
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -110,7 +112,7 @@ class Browser:
     "Chromium without a window, controlled through a pipe"
     def __init__(self, program, folder):
         pipes = [os.pipe() for _ in range(2)]
-        down,up = [[fcntl.fcntl(o, fcntl.F_DUPFD, 10) for o in ends] for ends in pipes] # Chromium's are 3 and 4
+        down,up = [[fcntl.fcntl(o, fcntl.F_DUPFD_CLOEXEC, 10) for o in ends] for ends in pipes] # Chromium's are 3 and 4
         for ends in pipes:
             for o in ends: os.close(o) # An end that stays open here would hide that Chromium has ended
         args = [program, *(f'--{o}' for o in FLAGS), f'--user-data-dir={folder}', 'about:blank']
@@ -182,33 +184,48 @@ return { broken: [...document.images].filter(i => open(i) && i.complete && !i.na
   who: [...document.querySelectorAll('body *')].filter(e => open(e) && e.getBoundingClientRect().right > innerWidth+1
     && !scrolls(e.parentElement)).slice(0, 2).map(text) } })()'''
 
-def look(out, widths=(1280, 390), only=None, shots=None, search='AdaMod'):
-    "Faults that Chromium finds in the pages of the folder `out`"
-    program,faults = find_chromium(),[]
+@contextmanager
+def browsing(program):
+    "A `Browser` with a window, which ends with the context"
     with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         browser = Browser(program, folder)
         try:
             browser.open()
-            for path in sorted(out.rglob('*.html')):
-                at = str(path.relative_to(out))
-                if only and at not in only: continue
-                for width in widths:
-                    faults += [f'{at} at {width}: {o}' for o in browser.visit(path.resolve().as_uri(), width)]
-                    seen = browser.value(LOOK) or {}
-                    told = dict(broken=seen.get('broken', []), **{k: seen.get(k, [])[:3] for k in ('flat', 'shrunk')})
-                    if seen.get('wide', 0)>1: told['too wide'] = [f"by {seen['wide']} pixels: {seen['who']}"]
-                    faults += [f'{at} at {width}: {k} {o}' for k,os in told.items() for o in os]
-                    if shots: browser.shot(Path(shots)/f"{at.replace('/', '-')[:-5]}-{width}.png", whole=True)
-            faults += [f'search: {o}' for o in browser.visit((out/'search.html').resolve().as_uri() + f'?q={search}', 1280)]
-            found = ''
-            for _ in range(100):
-                found = browser.value("document.querySelector('#search-results')?.innerText || ''")
-                if search in found and 'finished' in found.lower(): break
-                time.sleep(.1)
-            if search not in found: faults.append(f'search: {search} is not found: {found[:200]!r}')
-        except (OSError, RuntimeError) as e: faults.append(f'the look into a browser was broken off: {program}: {e}')
+            yield browser
         finally: browser.close()
+
+def look_at(browser, out, at, widths, shots):
+    "Faults that `browser` finds in the page `at` of the folder `out`"
+    faults = []
+    for width in widths:
+        faults += [f'{at} at {width}: {o}' for o in browser.visit((out/at).resolve().as_uri(), width)]
+        seen = browser.value(LOOK) or {}
+        told = dict(broken=seen.get('broken', []), **{k: seen.get(k, [])[:3] for k in ('flat', 'shrunk')})
+        if seen.get('wide', 0)>1: told['too wide'] = [f"by {seen['wide']} pixels: {seen['who']}"]
+        faults += [f'{at} at {width}: {k} {o}' for k,os in told.items() for o in os]
+        if shots: browser.shot(Path(shots)/f"{at.replace('/', '-')[:-5]}-{width}.png", whole=True)
     return faults
+
+def look_for(browser, out, word):
+    "Faults of a search for `word`"
+    faults,found = [f'search: {o}' for o in browser.visit((out/'search.html').resolve().as_uri() + f'?q={word}', 1280)],''
+    for _ in range(100):
+        found = browser.value("document.querySelector('#search-results')?.innerText || ''")
+        if word in found and 'finished' in found.lower(): return faults
+        time.sleep(.1)
+    return faults if word in found else [*faults, f'search: {word} is not found: {found[:200]!r}']
+
+def look(out, widths=(1280, 390), only=None, shots=None, search='AdaMod'):
+    "Faults that two processes of Chromium find in the pages of the folder `out`"
+    program,pages = find_chromium(),[str(o.relative_to(out)) for o in sorted(out.rglob('*.html'))]
+    todo = [o for o in pages if not only or o in only]
+    def half(i):
+        try:
+            with browsing(program) as browser:
+                found = [o for at in todo[i::2] for o in look_at(browser, out, at, widths, shots)]
+                return found + (look_for(browser, out, search) if i==0 else [])
+        except (OSError, RuntimeError) as e: return [f'the look into a browser was broken off: {program}: {e}']
+    with ThreadPoolExecutor(2) as pool: return sorted({o for os in pool.map(half, range(2)) for o in os})
 
 def starts(program):
     "Does `program` print its version? A placeholder for a Chromium that is not installed, as on Ubuntu, does not"
