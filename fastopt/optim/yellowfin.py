@@ -76,7 +76,8 @@ def _tune(u, m, *,
 ):
     "Return the rate, the momentum and the factor of the gradients `u`, whose mean is `m`"
     h,t,h_max = _total(u),tuned.t+1,tuned.h_max
-    tuned.t,tuned.recent,debias = t,[*tuned.recent, h][-window:],1-beta**t if zero_debias else 1.
+    recent = tuned.recent or [h]*window # Of one length, as distributed checkpoints require; repetitions move neither end of the range
+    tuned.t,tuned.recent,debias = t,[*recent, h][-window:],1-beta**t if zero_debias else 1.
     _curvature(tuned, beta, debias, log_min, log_max)
     square,norm = _learn(tuned, 'square', h, beta),_learn(tuned, 'norm', root(h), beta)
     tuned.var = larger(square/debias - _total(m)/debias**2, _EPS)

@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 from torch import nn
 from torch.optim import lr_scheduler as sched
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
+from torch.utils._pytree import tree_map
 from rules_under_test import RULES, TORCH
 
 pytestmark = pytest.mark.filterwarnings('ignore:.*has no .*no effect', 'ignore:Detected call of', 'ignore:.*is deprecated',
@@ -575,6 +576,18 @@ def test_distributed_checkpoints_go_on_to_the_bit(name, flat):
     fit(a, opt, 2)
     fit(b, again, 2)
     assert all(map(torch.equal, a.parameters(), b.parameters()))
+
+@pytest.mark.parametrize('name', TORCH)
+def test_state_has_the_same_shapes_after_any_number_of_steps(name):
+    "A distributed checkpoint is read into the state of an optimizer that has made one step, and must fit into it"
+    import torch.distributed.checkpoint.state_dict as dcp
+    def shapes(n):
+        model = net()
+        opt = TORCH[name](model.parameters(), how='eager')
+        fit(model, opt, n)
+        saved = dcp.get_optimizer_state_dict(model, opt)['state']
+        return {f'{p}.{k}': tree_map(lambda o: tuple(getattr(o, 'shape', ())), v) for p,st in saved.items() for k,v in st.items()}
+    assert shapes(0)==shapes(1)==shapes(2)==shapes(25)!={}
 
 @pytest.fixture
 def one_process():
