@@ -28,24 +28,33 @@ def by_default(name, dtype, lowp, how):
 DEFAULT = {o for o in ALL if by_default(*o)}
 
 def shapes(name, dtype):
-    "All memory layouts for each rule in float32 and, since they do not depend on both, for the rules in `ENTIRE` in the other dtypes"
+    "By default all memory layouts meet each rule in float32 and, since they do not depend on both, the rules in `ENTIRE` in other dtypes"
     return None if dtype==torch.float32 or name in ENTIRE else ((7,), (40, 50), (3, 2, 3, 3), (), (0,))
 
 @lru_cache(maxsize=None)
 def wanted(name, dtype, lowp): return trained(RULES[name], 'eager', dtype, lowp, shapes=shapes(name, dtype), **STRONG)
 
+def kernels(which, how):
+    "Context in which the case `which`, a tuple of rule, dtype and landing, finds its kernels"
+    return (USUAL_KERNELS if which in usual else OTHER_KERNELS)(which) if how=='fused' else nullcontext()
+
 @lru_cache(maxsize=None)
 def got(*case):
     *which,how = case
-    compiled = USUAL_KERNELS if tuple(which) in usual else OTHER_KERNELS
-    with compiled(tuple(which)) if how=='fused' else nullcontext():
-        return trained(RULES[which[0]], how, *which[1:], shapes=shapes(*which[:2]), **STRONG)
+    with kernels(tuple(which), how): return trained(RULES[which[0]], how, *which[1:], shapes=shapes(*which[:2]), **STRONG)
 
 @pytest.mark.parametrize('name,dtype,lowp,how', covering(ALL, DEFAULT), ids=str)
 def test_engines_agree(name, dtype, lowp, how):
     want = wanted(name, dtype, lowp)
     assert torch.isfinite(want).all()
     assert far(got(name, dtype, lowp, how), want) <= TOLERANCE[dtype]
+
+@pytest.mark.full
+@pytest.mark.parametrize('name,dtype,lowp,how', [o for o in ALL if shapes(*o[:2])], ids=str)
+def test_engines_agree_in_all_layouts(name, dtype, lowp, how):
+    with kernels((name, dtype, lowp), how): got,want = [trained(RULES[name], o, dtype, lowp, **STRONG) for o in (how, 'eager')]
+    assert torch.isfinite(want).all()
+    assert far(got, want) <= TOLERANCE[dtype]
 
 BFLOAT16 = [(n, lowp) for n,dtype,lowp,how in ALL if dtype is torch.bfloat16 and how=='fused']
 DEFAULT_BFLOAT16 = {(n, lowp) for n,lowp in BFLOAT16 if by_default(n, torch.bfloat16, lowp, 'fused')}
@@ -58,8 +67,8 @@ def test_every_two_of_rule_dtype_landing_engine_and_check_meet_by_default():
     def checked(cases, alike): return [(*o, 'close') for o in cases] + [(n, torch.bfloat16, lowp, 'fused', 'alike') for n,lowp in alike]
     assert met(checked(DEFAULT, DEFAULT_BFLOAT16))==met(checked(ALL, BFLOAT16))
 
-def low_state(name, how='fused'):
-    return trained(RULES[name], how, state_dtype=torch.bfloat16, shapes=None if name in ENTIRE else SOME, **STRONG)
+def low_state(name, how='fused', every=False):
+    return trained(RULES[name], how, state_dtype=torch.bfloat16, shapes=None if every or name in ENTIRE else SOME, **STRONG)
 # The kernels that are needed by default, and the others
 LOW_STATE = {name: o for i in (1, 0) for o in [Ahead(low_state, list(RULES)[i::2])] for name in o.cases}
 
@@ -69,6 +78,13 @@ def test_engines_agree_with_state_in_bfloat16(name, how):
     assert torch.isfinite(want).all()
     with LOW_STATE[name](name) if how=='fused' else nullcontext(): got = low_state(name, how)
     assert far(got, want) <= 2**-8
+
+@pytest.mark.full
+@pytest.mark.parametrize('name', [o for o in RULES if o not in ENTIRE])
+def test_engines_agree_with_state_in_bfloat16_in_all_layouts(name):
+    want = low_state(name, 'eager', every=True)
+    with LOW_STATE[name](name): assert far(low_state(name, every=True), want) <= 2**-8
+    assert far(low_state(name, 'foreach', every=True), want) <= 2**-8
 
 @pytest.mark.usefixtures('usual_kernels')
 @pytest.mark.parametrize('name', RULES)
