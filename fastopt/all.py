@@ -22,7 +22,7 @@ from fastopt.optim.layerwise import lamb, lamb_debiased, LAMB, lars, LARS, trust
 from fastopt.optim.learning_rate_free import prodigy_l2, prodigy, Prodigy, dadapt_adamw, dadapt_adam, DAdaptAdam, dadapt_sgd, DAdaptSGD
 from fastopt.optim.lion import cautious_adamw, cautious_lion, lion, Lion, CautiousLion, CautiousAdamW, cautious
 from fastopt.optim.lookahead import ranger, ranger20, rangerqh, Ranger, RangerQH, ranger19, lookahead, centralize
-from fastopt.optim.muon import muon, Muon
+from fastopt.optim.muon import muon, Muon, hidden_matrices
 from fastopt.optim.qhadam import qhadamw, qhadam, QHAdam, QHAdamW
 from fastopt.optim.qhm import qhm, QHM
 from fastopt.optim.ranger21 import ranger21, Ranger21, agc

@@ -35,7 +35,7 @@ from fastopt.optim.lion import (cautious_adamw as cautious_adamw, cautious_lion 
     as CautiousLion, CautiousAdamW as CautiousAdamW, cautious as cautious)
 from fastopt.optim.lookahead import (ranger as ranger, ranger20 as ranger20, rangerqh as rangerqh, Ranger as Ranger, RangerQH as RangerQH,
     ranger19 as ranger19, lookahead as lookahead, centralize as centralize)
-from fastopt.optim.muon import (muon as muon, Muon as Muon)
+from fastopt.optim.muon import (muon as muon, Muon as Muon, hidden_matrices as hidden_matrices)
 from fastopt.optim.qhadam import (qhadamw as qhadamw, qhadam as qhadam, QHAdam as QHAdam, QHAdamW as QHAdamW)
 from fastopt.optim.qhm import (qhm as qhm, QHM as QHM)
 from fastopt.optim.ranger21 import (ranger21 as ranger21, Ranger21 as Ranger21, agc as agc)

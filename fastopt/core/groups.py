@@ -13,6 +13,7 @@ import torch
 from functools import lru_cache
 from warnings import warn
 from fastcore.basics import first
+from fastcore.foundation import L
 from .engine import refuse_weight
 
 # %% ../../nbs/core/05_groups.ipynb #1f497cf1
@@ -71,6 +72,8 @@ def check_foreign(name, k, known):
     if near: raise TypeError(f"{name} has no {k!r}; did you mean {near!r}? It has: {', '.join(known)}")
 
 # %% ../../nbs/core/05_groups.ipynb #3f14f029
+_FASTAI = dict(momentum='mom', weight_decay='wd', alpha='sqr_mom', betas=('mom', 'sqr_mom')) # PyTorch's keys as `OptimWrapper` reads them
+
 def torch_keys(rule, **own):
     "PyTorch's names for the hypers of `rule`: dict of PyTorch's key to the hyper, or to a tuple of hypers"
     names = dict(wd='weight_decay', alpha='la_alpha', mom='momentum', damp='dampening',
@@ -84,7 +87,11 @@ def torch_keys(rule, **own):
     if bad := first(o for o in taken if o not in rule.hypers): raise TypeError(
         f"{rule.__name__} has no hyper {bad!r} that {taken[bad][0]!r} could stand for; "
         f"a name of the class comes first, as in torch(…, weight_decay='wd'). It has: {', '.join(rule.hypers)}")
-    return dict(taken.get(h, (names.get(h, h), h)) for h in rule.hypers)
+    res = dict(taken.get(h, (names.get(h, h), h)) for h in rule.hypers)
+    if other := first((k, h) for k,h in res.items() if _FASTAI.get(k, h)!=h and {*L(_FASTAI[k])}<=rule.hypers.keys()): raise TypeError(
+        f"{rule.__name__}: the name {other[0]!r} for {other[1]!r} is taken: fastai's OptimWrapper writes "
+        f"{' and '.join(L(_FASTAI[other[0]]))} there; choose another name")
+    return res
 
 def torch_names(keys):
     "The names that error messages use for hypers, given PyTorch's `keys`: dict of hyper to name, such as `betas[0]`"

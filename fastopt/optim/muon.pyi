@@ -7,7 +7,7 @@ from torch.optim.optimizer import ParamsT
 from typing import Annotated, Any, Literal
 import torch
 
-__all__ = ['muon', 'Muon', 'as_matrix', 'as_matrices', 'newton_schulz', 'gain', 'mean_ahead', 'orthogonalize']
+__all__ = ['muon', 'Muon', 'as_matrix', 'as_matrices', 'newton_schulz', 'gain', 'mean_ahead', 'orthogonalize', 'hidden_matrices']
 
 class _muon(Rule):
     def __call__(
@@ -145,3 +145,6 @@ mean_ahead: Term
 
 orthogonalize: Term
 """Make all singular values of `u` about 1"""
+
+def hidden_matrices(model: Any, last: Any) -> Any:
+    """A function for `route`: is a weight a matrix of `model`, but neither of an embedding nor of the module `last`?"""

@@ -10,7 +10,7 @@ from fastai.test_utils import synth_learner
 from fastopt.all import AdamW, DiffGrad, NAdam, RMSprop, SGD, adamod, adamw, mars, nadam, soap
 from fastopt.core.engine import TRAINED
 from fastopt.core.groups import FOREIGN, edit_distance
-from fastopt.core.rules import NonNeg, Rule, descend, term
+from fastopt.core.rules import NonNeg, Rule, decay, descend, term
 from hypothesis import HealthCheck, given, settings, strategies as st
 from torch import nn
 from torch.optim import lr_scheduler as sched
@@ -550,6 +550,16 @@ def test_a_hook_after_state_dict_may_return_another():
     opt,ps = two('torch')
     opt.register_state_dict_post_hook(lambda o, sd: {'wrapped': sd})
     assert list(opt.state_dict())==['wrapped'] and opt.state_dict()['wrapped']['fastopt']['rule']=='adamw'
+
+@pytest.mark.parametrize('own', [dict(alpha='mix'), dict(momentum='mix'), dict(weight_decay='mix'), dict(betas=('mix', 'mom')),
+    dict(betas='mix')])
+def test_a_name_that_fastai_takes_for_another_hyper_is_refused(own):
+    "`OptimWrapper` would write `sqr_mom` into `alpha`, whatever that stands for"
+    def mixed(u, *, mom=0.9, sqr_mom=0.99, mix=2.): return u*(mom*sqr_mom*mix)
+    rule = Rule(decay, term(mixed), descend)
+    with pytest.raises(TypeError, match="the name '(alpha|momentum|weight_decay|betas)' for .* is taken: fastai's OptimWrapper writes"):
+        rule.torch('Mixed', **own)
+    assert OptimWrapper(opt=rule.torch('Mixed', mixing='mix')([torch.ones(2, requires_grad=True)])).hypers[0]['sqr_mom']==0.99
 
 # Checkpoints that others write
 
