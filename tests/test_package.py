@@ -154,8 +154,8 @@ def test_full_matrices_are_as_large_as_when_they_last_passed(request):
 
 OWN = {'Adam', 'SGD', 'RAdam', 'QHAdam', 'ranger'} # Optimizers of fastai that ours replace
 exported = {k:o for k,o in vars(fastopt.all).items() if not k.startswith('_') and not ismodule(o)}
-WORDS = set("""Rule Route route matrices hidden_matrices term each Across Borrowed Memo Range OneOf Whole NonNeg Pos Unit Share Count Steps Flag Finite
-    zeros clone ema_ ema_sqr_ unbias unbias_root at_least root cond larger smaller norm mean row_mean decay shrink descend maximize
+WORDS = set("""Rule Route route matrices hidden_matrices term each Across Borrowed Memo Range OneOf Whole NonNeg Pos Unit Share Count
+    Steps Flag Finite zeros clone ema_ ema_sqr_ unbias unbias_root at_least root cond larger smaller norm mean row_mean decay shrink descend maximize
     centralize lookahead friction trust cautious agc stabilize heavy_ball clip_norm clip_value clip_coords opts check_optimizer wd_report
     stepper flat_cos fc_scheds plot_fc Schedule save_schedules load_schedules plot_schedule plateau warmup_steps warmup_fc wsd explore
     cos_restarts demon sgd_rates SwitchOpt switch_opt SaveResume ScheduleFree SAM Closure ReleaseGrads PureBF16 SophiaHessian
