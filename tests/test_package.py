@@ -155,13 +155,13 @@ def test_full_matrices_are_as_large_as_when_they_last_passed(request):
 OWN = {'Adam', 'SGD', 'RAdam', 'QHAdam', 'ranger'} # Optimizers of fastai that ours replace
 exported = {k:o for k,o in vars(fastopt.all).items() if not k.startswith('_') and not ismodule(o)}
 WORDS = set("""Rule Route route matrices hidden_matrices term each Across Borrowed Memo Range OneOf Whole NonNeg Pos Unit Share Count
-    Steps Flag Finite zeros clone ema_ ema_sqr_ unbias unbias_root at_least root cond larger smaller norm mean row_mean decay shrink descend maximize
-    centralize lookahead friction trust cautious agc stabilize heavy_ball clip_norm clip_value clip_coords opts check_optimizer wd_report
-    stepper flat_cos fc_scheds plot_fc Schedule save_schedules load_schedules plot_schedule plateau warmup_steps warmup_fc wsd explore
-    cos_restarts demon sgd_rates SwitchOpt switch_opt SaveResume ScheduleFree SAM Closure ReleaseGrads PureBF16 SophiaHessian
-    learn_curvature exp_betas aggmo_of plot_landscape plot_paths animate_paths surface_html lr_sweep lr_wd_sweep Problem WeightPath
-    plot_loss_plane RateHistogram plot_rates compare WatchUpdates WatchFriction WatchBound WatchClip Sharpness MoNNA MixWithPeers TCPLink
-    ClusterLink Federated""".split())
+    Steps Flag Finite zeros clone ema_ ema_sqr_ unbias unbias_root at_least root cond larger smaller norm mean row_mean decay shrink
+    descend maximize centralize lookahead friction trust cautious agc stabilize heavy_ball clip_norm clip_value clip_coords opts
+    check_optimizer wd_report stepper flat_cos fc_scheds plot_fc Schedule save_schedules load_schedules plot_schedule plateau warmup_steps
+    warmup_fc wsd explore cos_restarts demon sgd_rates SwitchOpt switch_opt SaveResume ScheduleFree SAM Closure ReleaseGrads PureBF16
+    SophiaHessian learn_curvature exp_betas aggmo_of plot_landscape plot_paths animate_paths surface_html lr_sweep lr_wd_sweep Problem
+    WeightPath plot_loss_plane RateHistogram plot_rates compare WatchUpdates WatchFriction WatchBound WatchClip Sharpness MoNNA
+    MixWithPeers TCPLink ClusterLink Federated""".split())
 
 def test_a_star_import_brings_rules_classes_and_what_is_typed():
     classes = {k for k,o in exported.items() if isinstance(o, type) and issubclass(o, torch.optim.Optimizer)}

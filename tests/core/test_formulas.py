@@ -5,12 +5,14 @@ from fastopt.core.backends.base import ARITHMETIC, Expr, _write
 from hypothesis import given, settings, strategies as st
 
 # Several spellings of each operation in Python; the first are calls
-ways = dict(lerp=('lerp({0}, {1}, {2})', '{0} + ({1} - {0}) * {2}', '{0} - ({0} - {1})*{2}', '({2} * ({1} - {0}) + {0})'),
-    where=('where({0}, {1}, {2})', '{1} if {0} else {2}', '({1} if {0} else {2})', '({0} and [{1}] or [{2}])[0]'),
-    sigmoid=('sigmoid({0})', '1 / (1 + exp(-{0}))', '1 - 1 / (1 + exp({0}))'),
-    log1pexp=('log1pexp({0})', 'log1p(exp({0}))', '{0} + log1p(exp(-{0}))'),
-    abs=('abs({0})', '{0}.__abs__()', '-{0} if {0} < 0 else {0}'),
-    maximum=('maximum({0}, {1})', '{0} if {0} > {1} else {1}', '({0} + {1} + abs({0} - {1})) / 2'))
+ways = {o[:o.index('(')]: o.split(' | ') for o in '''
+lerp({0}, {1}, {2}) | {0} + ({1} - {0}) * {2} | {0} - ({0} - {1})*{2} | ({2} * ({1} - {0}) + {0})
+where({0}, {1}, {2}) | {1} if {0} else {2} | ({1} if {0} else {2}) | ({0} and [{1}] or [{2}])[0]
+sigmoid({0}) | 1 / (1 + exp(-{0})) | 1 - 1 / (1 + exp({0}))
+log1pexp({0}) | log1p(exp({0})) | {0} + log1p(exp(-{0}))
+abs({0}) | {0}.__abs__() | -{0} if {0} < 0 else {0}
+maximum({0}, {1}) | {0} if {0} > {1} else {1} | ({0} + {1} + abs({0} - {1})) / 2
+'''.split('\n')[1:-1]}
 meaning = dict(lerp=lambda a, b, w: a + (b-a)*w, where=lambda a, b, c: b if a else c, sigmoid=lambda a: 1/(1 + exp(-a)),
     log1pexp=lambda a: log1p(exp(a)), abs=abs, maximum=max, neg=lambda a: -a, madd=lambda a, b, c: a + b*c, exp=exp, log1p=log1p,
     add=lambda a, b: a+b, sub=lambda a, b: a-b, mul=lambda a, b: a*b, gt=lambda a, b: float(a>b), le=lambda a, b: float(a<=b))
