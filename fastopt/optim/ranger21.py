@@ -18,6 +18,8 @@ from ..core.rules import (Borrowed, Flag, NonNeg, Pos, Rule, Share, Steps, Unit,
 from ..core.program import SUMMED_IN_KERNELS
 
 # %% ../../nbs/optim/12_ranger21.ipynb #d777e98a
+_TINY = 1e-6 # In float32, what is left of equal numbers by rounding is below this share of them
+
 @each(narrow=True)
 def unit_norm(x, whole=False):
     "Return the norm of each unit of `x`: of a vector, of each row, or over dimension 1 if there are three and not `whole`"
@@ -37,8 +39,10 @@ def agc(u, p, *,
 # %% ../../nbs/optim/12_ranger21.ipynb #53ece883
 @each(narrow=True)
 def deviation(x):
-    "Return the standard deviation of all entries of `x` plus 1e-8, or 1 for fewer than three entries"
-    return x.std() + 1e-8 if x.numel()>2 else x.new_ones(())
+    "Return the standard deviation of all entries of `x` plus 1e-8, or 1 for fewer than three entries and for equal ones"
+    if x.numel()<3: return x.new_ones(())
+    σ = x.std()
+    return torch.where(σ>_TINY*x.mean().abs(), σ + 1e-8, 1.)
 
 @term
 def normalize_gradient(u):
@@ -58,14 +62,17 @@ def _unit_norm(x, whole=False):
 
 # %% ../../nbs/optim/12_ranger21.ipynb #64ead800
 @each(narrow=True)
-def deviation_from(square, p):
-    "Compute the `deviation` of a tensor of the size of `p` from its mean `square`"
+def deviation_from(square, centre, p):
+    "Compute the `deviation` of a tensor of the size of `p` from its mean, `centre`, and the mean `square` of what remains without it"
     n = p.numel()
-    return (square*(n/(n-1))).sqrt() + 1e-8 if n>2 else square.new_ones(())
+    if n<3: return square.new_ones(())
+    σ = (square*(n/(n-1))).sqrt()
+    return torch.where(σ>_TINY*centre.abs(), σ + 1e-8, 1.)
 
 def _deviation(x):
-    d = x - mean(x)
-    return deviation_from(mean(d*d), x.weight)
+    centre = mean(x)
+    d = x - centre
+    return deviation_from(mean(d*d), centre, x.weight)
 
 SUMMED_IN_KERNELS.update({unit_norm.__wrapped__: _unit_norm, deviation.__wrapped__: _deviation})
 
@@ -112,7 +119,7 @@ def stable_decay(u, p, v:Borrowed, *,
 ):
     "Divide the weight decay by the root mean square gradient of the tensor (stable weight decay)"
     size = unbias(mean(v), sqr_mom, step).sqrt()
-    return u + p*torch.where(size>0, wd/size, torch.zeros_like(size))
+    return u + p*torch.where(size>_TINY, wd/size, torch.zeros_like(size))
 
 # %% ../../nbs/optim/12_ranger21.ipynb #dd5f3e00
 @term

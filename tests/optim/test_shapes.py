@@ -264,3 +264,15 @@ def test_rows_of_one_entry(name):
         p,gs = start(shape)
         want,*others = (ours(RULES[name], p, gs, o) for o in ('eager', 'foreach', 'fused'))
         assert all(np.abs(o-want).max()<1e-9 for o in others), shape
+
+# ---- equal entries, whose deviation is 0 or a rounding error
+
+@pytest.mark.usefixtures('usual_kernels')
+@pytest.mark.parametrize('shape', [(3,), (64,), (6, 8)], ids=str)
+@pytest.mark.parametrize('name', RULES)
+def test_equal_entries_move_as_far_as_others(name, shape):
+    "A bias that the loss sees only as a sum has such a gradient; some rules divide by what is left without the mean"
+    p,gs = start(shape)
+    gs = np.broadcast_to(gs.mean(tuple(range(1, gs.ndim)) if len(shape)<2 else 2, keepdims=True), gs.shape)
+    ways = [ours(RULES[name], p, gs, o, lr=1e-3) for o in ('eager', 'fused')]
+    assert all(np.abs(o-p).max()<0.1 for o in ways)
