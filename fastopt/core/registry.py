@@ -1,4 +1,4 @@
-"""Every optimizer on one page: its idea, its state, its source and the code it was compared with
+"""Every optimizer on one page: its idea, its state, its source and the code that it follows
 
 Docs: https://fastopt.github.io/fastopt/core/registry.html.md"""
 

@@ -174,7 +174,7 @@ agc: Term
 """Clip the gradient of each unit in proportion to the norm of its weights (adaptive gradient clipping)"""
 
 def deviation(x: Any) -> Any:
-    """Return the standard deviation of all entries of `x` plus 1e-8, or 1 for fewer than three entries"""
+    """Return the standard deviation of all entries of `x` plus 1e-8, or 1 for fewer than three entries and for equal ones"""
 
 normalize_gradient: Term
 """Scale the gradient of each tensor to a standard deviation of 1 (gradient normalization)"""
@@ -182,8 +182,8 @@ normalize_gradient: Term
 def unit_lengths(rows: Any, square: Any, x: Any, whole: Any = False) -> Any:
     """Compute `unit_norm` of `x` from the mean squares of its rows and of all its entries"""
 
-def deviation_from(square: Any, p: Any) -> Any:
-    """Compute the `deviation` of a tensor of the size of `p` from its mean `square`"""
+def deviation_from(square: Any, centre: Any, p: Any) -> Any:
+    """Compute the `deviation` of a tensor of the size of `p` from its mean, `centre`, and the mean `square` of what remains without it"""
 
 mean_square: Term
 """Keep Adam's mean of squares for later terms"""
