@@ -203,7 +203,7 @@ def card(
         ('**Default learning rate**', _rate_advice(rule)), ('**State**', f'{_bytes(whole)} bytes a weight{_shape(rule)}{half}'),
         ('**Engines**', ', '.join(f'`{o}`' for o in runs_on(rule))), ('**16-bit weights**', '`lowp=` `plain`, `kahan` or `stochastic`'),
         ('**Under FSDP2**', sharding_needs(rule)), ('**Paper**', f'[{title}]({link}), {year}' if title else 'none'),
-        ('**Compared with**' if total else '**Follows**', source), ('**Recorded runs replayed**', f'{good} of {total}' if total else 'none recorded')]
+        ('**Compared with**' if total else '**Follows**', source), ('**Recorded runs replayed**', f'{good} of {total}' if total else 'none')]
     if name in OVERFLOWS: rows.insert(7, ('**Gradient too large**', '{:.2g} in float32: {}'.format(*OVERFLOWS[name])))
     return _table([('', ''), *rows], 'card')
 
