@@ -198,12 +198,12 @@ def card(
     (title,year,link),code,(good,total) = rule.info['paper'] or ('', '', ''),rule.info['code'],replayed_cases().get(name, (0, 0))
     whole,short = state_bytes(rule)
     half = f'; {_bytes(short)} with `state_dtype=torch.bfloat16`' if short<whole else ''
-    source = _source_link(code) if code else 'no other code'
+    source,verb = _source_link(code) if code else 'no other code','**Compared with**' if total else '**Follows**'
     rows = [('**Idea**', rule.info['doc']), ('**Chain of terms**', ' → '.join(f'`{t}`' for t in rule.terms)),
         ('**Default learning rate**', _rate_advice(rule)), ('**State**', f'{_bytes(whole)} bytes a weight{_shape(rule)}{half}'),
         ('**Engines**', ', '.join(f'`{o}`' for o in runs_on(rule))), ('**16-bit weights**', '`lowp=` `plain`, `kahan` or `stochastic`'),
         ('**Under FSDP2**', sharding_needs(rule)), ('**Paper**', f'[{title}]({link}), {year}' if title else 'none'),
-        ('**Compared with**' if total else '**Follows**', source), ('**Recorded runs replayed**', f'{good} of {total}' if total else 'none')]
+        (verb, source), ('**Recorded runs replayed**', f'{good} of {total}' if total else 'none')]
     if name in OVERFLOWS: rows.insert(7, ('**Gradient too large**', '{:.2g} in float32: {}'.format(*OVERFLOWS[name])))
     return _table([('', ''), *rows], 'card')
 
