@@ -21,7 +21,7 @@ from .rules import reachable
 
 # %% ../../nbs/core/10_capture.ipynb #7deb8794
 _NEEDED = ("the value of a number is needed (by `if`, `min`, `int` or a function of `math`), but a replayed graph runs no Python; "
-    "use `cond(…)` and `root(…)` of fastopt.core.rules, or leave `capturable` off")
+    "use `cond`, `larger`, `smaller` and `root` of fastopt.core.rules, or leave `capturable` off")
 def _unknown(self, *args): raise NotImplementedError(_NEEDED)
 
 class SymbolicNumber:

@@ -9,7 +9,7 @@ __all__ = ['FirstStep', 'demon_sgdm', 'demon_adam_wolfe', 'demon_adam_damped', '
            'demon_ball', 'damped_demon']
 
 # %% ../../nbs/optim/05_demon.ipynb #e0e2ce09
-from ..core.rules import Flag, NonNeg, OneOf, Rule, Steps, Unit, unbias, decay, descend, ema_sqr_, term
+from ..core.rules import Flag, NonNeg, OneOf, Rule, Steps, Unit, cond, unbias, decay, descend, ema_sqr_, larger, term
 from .adam import adam
 from .sgd import heavy_ball
 
@@ -18,7 +18,7 @@ FirstStep = OneOf(0, 1)
 
 def fade(mom, t, total):
     "Return Demon's momentum β after `t` of `total` steps, with β/(1-β) falling linearly to 0 (`total=0`: it stays `mom`)"
-    z = max(0., 1-t/total) if total else 1.
+    z = cond(total>0, lambda: larger(0., 1-t/total), 1.)
     return mom*z / (1-mom + mom*z)
 
 # %% ../../nbs/optim/05_demon.ipynb #c68a6fff

@@ -5,6 +5,7 @@ from interpreter import interpreted
 from rules_under_test import RULES
 
 MUST = 'adamw lion diffgrad radam lamb ranger sophia muon'.split()
+DEMON = [o for o in RULES if 'demon' in o]
 HEAD = '''
 import math, sys, torch
 from fastopt.core.backends.triton import TritonLauncher
@@ -34,7 +35,8 @@ for name in names:
     cls,(ps,qs) = CLASSES[name],(weights(), weights())
     lr = torch.tensor(0.01, dtype=torch.float64)
     def groups(ws, lr): return [dict(params=ws[:1], lr=lr), dict(params=ws[1:], lr=0.02)] if name=='adamw' else [dict(params=ws, lr=lr)]
-    opt,ref = cls(groups(ps, lr), capturable=True, how='fused'),cls(groups(qs, 0.01), how='eager')
+    more = dict(total=8) if 'total' in cls.rule.hypers else {} # Demon fades within the replayed steps
+    opt,ref = cls(groups(ps, lr), capturable=True, how='fused', **more),cls(groups(qs, 0.01), how='eager', **more)
     def rates(t):
         "A tensor and a plain number, moved as a schedule would"
         x = 0.01*(1 + math.cos(t/9))
@@ -62,7 +64,7 @@ for name in names:
     saved = opt.state_dict()
     assert all(type(st['step']) is int for st in saved['state'].values())
     rs = [p.detach().clone().requires_grad_() for p in ps]
-    other = cls(groups(rs, 0.01), how='eager')
+    other = cls(groups(rs, 0.01), how='eager', **more)
     other.load_state_dict(saved)
     # Without a graph, by the same optimizer, with gradients somewhere else
     for t in (1000, 1001):
@@ -76,7 +78,7 @@ print('all', len(names))
 
 # Ranger merges twice in 12 steps; FASTOPT_REPLAYS=100 replays 100 steps of each rule
 MANY = int(os.environ.get('FASTOPT_REPLAYS', 0))
-CASES = [(MANY, (o,)) for o in MUST] if MANY else [(12, ('adamw', 'ranger'))]
+CASES = [(MANY, (o,)) for o in [*MUST, 'demon_adam']] if MANY else [(12, ('adamw', 'ranger', 'demon_adam'))]
 
 @pytest.mark.long
 @pytest.mark.parametrize('steps,names', CASES, ids=str)
@@ -309,7 +311,7 @@ def test_what_cannot_be_captured_is_refused_by_name(monkeypatch):
             assert said.startswith(f'{name}: capturable=True is not supported: ') and 'leave `capturable` off' in said
             assert 'the rule keeps numbers on the host' in said or any(f'{o}: ' in said for o in names), said
         else: can.append(name)
-    assert {*MUST} <= {*can} and not {'nadam', 'yellowfin', 'shampoo', 'soap', 'ranger21'} & {*can}
+    assert {*MUST, *DEMON} <= {*can} and not {'nadam', 'yellowfin', 'shampoo', 'soap', 'ranger21'} & {*can}
 
 @pytest.mark.parametrize('kw,text', [(dict(how='eager'), 'needs compiled kernels'), (dict(skip_nonfinite=True), 'use a GradScaler')])
 def test_manners_that_do_not_agree(kw, text):
