@@ -1,21 +1,26 @@
 """Replays recorded trajectories of other implementations and compares: `python tests/replay.py DIR [--only NAME,…] [--engine E]`
 
+`python tests/replay.py tests/reference --update` counts what tests/record.py has recorded in fastopt/replayed.json, if it passes.
+
 DIR holds `index.json`, `gradients.npz` and one `NAME.npz` for each optimizer. Every case of trust `primary` is replayed in float64 on the
 engines eager and foreach and in float32 on fused, unless one engine is requested. Each optimizer is reported as soon as it is done. The
 output ends with `primary N/M`; the exit status is 1 if a case fails that `cases` knows, or one of an optimizer named by `--only`. The
 modules in the folder `cases` define how a case is replayed."""
 import json, sys
-from collections import defaultdict
+from collections import Counter, defaultdict
 from functools import lru_cache
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
 import fastopt.all as every, numpy as np, torch
 from fastcore.basics import first
-from fastcore.script import call_parse
+from fastcore.script import call_parse, store_true
 from cases import RULES, Protocol, spread
 from fastopt.core.engine import Engine
 from fastopt.core.rules import Rule
+from fastopt.files import atomic_write
+
+REPLAYED = Path(__file__).parents[1]/'fastopt'/'replayed.json'
 
 def find(case):
     "Our (rule, hypers, `Protocol`) for a `case` of the index, or `None`"
@@ -90,13 +95,13 @@ def dtypes_of(case, engine):
     except Exception: single = False # `judge` reports the error
     return ['float32'] if single else WAYS.get(engine, ['float64'])
 
-def replay(root, only=(), engine=None, trust=('primary',)):
+def replay(root, only=(), engine=None, trust=('primary',), own=False):
     """Yield (optimizer, case, engine, dtype, error over tolerance, or a reason) for each case of that `trust`, grouped by
-    optimizer"""
+    optimizer; if `own`, only for those that tests/record.py has recorded"""
     root = Path(root)
     index,grads = json.loads((root/'index.json').read_text()),arrays(root/'gradients.npz')
     for name,case in sorted(index['cases'].items(), key=lambda o: o[1]['optimizer'].lower()):
-        if case['trust'] not in trust or (only and case['optimizer'] not in only): continue
+        if case['trust'] not in trust or (only and case['optimizer'] not in only) or (own and 'by' not in case): continue
         for eng in [engine] if engine else WAYS:
             for dtype in dtypes_of(case, eng):
                 if dtype not in case['dtypes']: continue
@@ -121,6 +126,12 @@ def tell(opt, found):
     sys.stdout.flush()
     return cases
 
+def expected(index):
+    """What `fastopt/replayed.json` contains if everything passes: for each rule, the number of cases in the whole collection, of which
+    tests/reference is a part, and of those that tests/record.py has added"""
+    added = Counter(owner(c) for c in index['cases'].values() if 'by' in c and c['trust']=='primary')
+    return {k:[n, n] for k,n in sorted((Counter(index['counts']) + added).items())}
+
 @call_parse
 def main(
     root:str, # Folder with index.json
@@ -128,17 +139,26 @@ def main(
     engine:str=None, # One engine: eager, foreach or fused
     trust:str='primary', # `primary,port` also replays re-implementations by others
     save:str=None, # File for the passed cases, as JSON: rule to [passed, all]
+    update:store_true=False, # Replay what tests/record.py has recorded and, if all passes, add it to fastopt/replayed.json
 ):
     "Replay the cases in the folder `root`"
     if not (Path(root)/'index.json').exists(): sys.exit(f'{root}: no index.json there; give the folder of recorded trajectories')
-    names,index,cases = [o for o in only.split(',') if o],json.loads((Path(root)/'index.json').read_text())['cases'],{}
+    if update and (only or engine or trust!='primary'):
+        sys.exit('--update replays all that is needed: leave out --only, --engine and --trust')
+    names,whole,cases = [o for o in only.split(',') if o],json.loads((Path(root)/'index.json').read_text()),{}
+    index = whole['cases']
     known = {c['optimizer'] for c in index.values()}
     if wrong := [o for o in names if o not in known]: sys.exit(f"{', '.join(wrong)}: not in {root}; it has {', '.join(sorted(known))}")
-    for opt,found in groupby(replay(root, names, engine, trust.split(',')), key=itemgetter(0)): cases |= tell(opt, found)
+    for opt,found in groupby(replay(root, names, engine, trust.split(','), update), key=itemgetter(0)): cases |= tell(opt, found)
     if save:
         counts = defaultdict(lambda: [0, 0])
         for case,why in cases.items():
             if UNKNOWN not in why: counts[owner(index[case])] = [a+b for a,b in zip(counts[owner(index[case])], (not why, 1))]
         Path(save).write_text(json.dumps(dict(sorted(counts.items())), indent=1) + '\n')
     print(f'{trust} {sum(not o for o in cases.values())}/{len(cases)}')
-    sys.exit(int(any(why and (names or UNKNOWN not in why) for why in cases.values())))
+    failed = any(why and (names or update or UNKNOWN not in why) for why in cases.values())
+    if update:
+        if failed: sys.exit('fastopt/replayed.json stays as it is: correct these cases, or map their optimizer to its rule in tests/cases')
+        with atomic_write(REPLAYED) as part: part.write_text(json.dumps(expected(whole), indent=1) + '\n', encoding='utf-8')
+        print('fastopt/replayed.json is up to date. Next: python tests/readme.py')
+    sys.exit(int(failed))
