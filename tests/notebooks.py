@@ -3,7 +3,7 @@
 With `--keep`, the executed copies go to DIR, where `fastopt-docs` looks for them. The notebooks themselves stay as they are.
 
 Cells marked `#| slow` take minutes, because they train many networks for a figure. By default they are skipped, and a kept copy has the
-outputs that are committed with the notebook. `--slow` runs only notebooks with such cells, all of their cells, and writes down in
+outputs that are committed with the notebook. `--slow` runs all cells of those notebooks that have such cells, and writes down in
 slow_notebooks.json that the present cells ran; tests/test_slow_notebooks.py reads that file.
 
 Each notebook runs in a process of its own, because what one defines or patches must not be there for the next.
@@ -55,9 +55,9 @@ def record_slow(paths):
 
 if __name__=='__main__':
     p = ArgumentParser(description='Run notebooks, all by default')
-    p.add_argument('files', nargs='*', type=Path)
+    p.add_argument('files', nargs='*', type=Path, help='notebooks; by default all, without cells marked `#| slow`')
     p.add_argument('--keep', type=Path, help='folder for executed copies')
-    p.add_argument('--slow', action='store_true', help='run only notebooks with slow cells, and these cells, too')
+    p.add_argument('--slow', action='store_true', help='run all cells of those notebooks that have cells marked `#| slow`, and record that they ran')
     args = p.parse_args()
     os.environ.setdefault('MATPLOTLIBRC', str(ROOT)) # Our colours
     import fastai.vision.all # chkstyle: ignore - once for all

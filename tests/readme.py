@@ -1,10 +1,13 @@
 "Make README.md from nbs/index.ipynb, without the Quarto that `nbdev-readme` needs: python tests/readme.py"
 from fastcore.nbio import preferred_msg_out, read_nb
+from fastcore.script import call_parse
+from fastopt.cli import OPTS
 from functools import partial
 from pathlib import Path
 from posixpath import join, normpath
-import re
+import json, re
 
+COUNTED = 'nbs/index.ipynb','nbs/site/index.md'
 _hidden = {'hide', 'export', 'exporti', 'default_exp'}
 
 # PyPI shows the README as well, without the files beside it
@@ -34,6 +37,19 @@ def render(nb):
     blocks = [b for c in read_nb(nb).cells for b in _cell(nb, c)]
     return '\n\n'.join(['<!-- Made from nbs/index.ipynb by tests/readme.py: edit the notebook -->'] + blocks) + '\n'
 
-if __name__ == '__main__':
+COMPARED = re.compile(r'\d+(?= of them are compared, step by step)')
+
+def count_compared(root):
+    "Write into the pages of the clone at `root` how many optimizers of `fastopt-opts` have an entry in replayed.json"
+    n = len({*OPTS} & json.loads((root/'fastopt'/'replayed.json').read_text(encoding='utf-8')).keys())
+    for o in COUNTED:
+        text = (root/o).read_text(encoding='utf-8')
+        if (new := COMPARED.sub(str(n), text))!=text: (root/o).write_text(new, encoding='utf-8')
+
+@call_parse
+def main():
+    """Make README.md from nbs/index.ipynb, after counting there and in nbs/site/index.md the optimizers that are compared with recorded
+    runs"""
     root = Path(__file__).parents[1]
+    count_compared(root)
     (root/'README.md').write_text(render(root/'nbs'/'index.ipynb'), encoding='utf-8')

@@ -103,7 +103,8 @@ def record(root, name, cls, hypers, data, label, origin):
 
 def main(args=None):
     "The command"
-    p = ArgumentParser(description=__doc__.split('\n\n', 1)[1], formatter_class=RawDescriptionHelpFormatter, usage=__doc__.splitlines()[0].split(': ', 1)[1])
+    usage,about = __doc__.split('\n\n', 1)
+    p = ArgumentParser(usage=usage.split(': ', 1)[1], description=about, formatter_class=RawDescriptionHelpFormatter)
     p.add_argument('name', metavar='NAME', help='name of the optimizer in tests/cases, such as Adam')
     p.add_argument('source', metavar='MODULE:CLASS', help="the authors' class, such as torch.optim:Adam")
     p.add_argument('hypers', metavar='KEY=VALUE', nargs='*', help='arguments of the class; by default its own defaults')

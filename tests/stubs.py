@@ -1,6 +1,7 @@
 """Make the stubs (`.pyi`) of modules whose rules, classes and patches are invisible to type checkers and editors: python tests/stubs.py
 
 A rule gets its own class, whose `__call__` has the rule's hypers; a class for PyTorch gets its `__init__`."""
+from fastcore.script import call_parse
 from fastopt.core.groups import torch_names
 from fastopt.core.rules import OneOf, Range, Rule, Term, Whole
 from fastopt.core.torch_face import TorchOptimizer, _told
@@ -174,7 +175,9 @@ def render_all():
 
 INIT = '# Made by tests/stubs.py: what is in `fastopt.all` is in `fastopt`, too\nfrom fastopt.all import *\n\n__version__: str\n'
 
-if __name__ == '__main__':
+@call_parse
+def main():
+    "Make the stubs (`.pyi`) in fastopt, which tell type checkers and editors the hypers of rules and classes"
     for k,text in (('all', render_all()), ('__init__', INIT)): (ROOT/f'{k}.pyi').write_text(text, encoding='utf-8')
     for o in MODULES:
         m = import_module(f'fastopt.{o}')

@@ -8,7 +8,8 @@ from pathlib import Path
 from importlib import import_module
 from inspect import ismodule
 import ast, fastai.vision.all, fastopt.all, json, pkgutil, pytest, re, runpy, subprocess, sys, torch
-from readme import FILES, PICTURES, render
+from fresh import fresh
+from readme import COUNTED, FILES, PICTURES, count_compared, render
 
 root = Path(__file__).parents[1]
 ini = ConfigParser(delimiters=['='])
@@ -115,6 +116,23 @@ def test_readme_names_every_rule():
     text = (root/'README.md').read_text(encoding='utf-8')
     assert not [o for o in opts().index if f'`{o}`' not in text]
 
+@pytest.mark.parametrize('name', 'readme stubs replay record notebooks'.split())
+def test_help_of_a_script_writes_nothing(name):
+    def times(): return {o: o.stat().st_mtime_ns for o in (root/'README.md', *(root/'fastopt').rglob('*.pyi'))}
+    before = times()
+    res = fresh(f"import runpy; runpy.run_path({str(root/'tests'/f'{name}.py')!r}, run_name='__main__')", '--help', path=[root/'tests'])
+    assert not res.returncode and 'usage: ' in res.stdout and '--help' in res.stdout and times()==before, res.stderr
+
+def test_readme_counts_what_is_compared(tmp_path):
+    for o in (*COUNTED, 'fastopt/replayed.json'):
+        (tmp_path/o).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path/o).write_text((root/o).read_text(encoding='utf-8'), encoding='utf-8')
+    count_compared(tmp_path)
+    assert all((tmp_path/o).read_bytes()==(root/o).read_bytes() for o in COUNTED)
+    (tmp_path/'fastopt'/'replayed.json').write_text('{"adam": [1, 1], "sgd": [2, 2], "not_a_rule": [1, 1]}')
+    count_compared(tmp_path)
+    assert all('2 of them are compared, step by step' in (tmp_path/o).read_text(encoding='utf-8') for o in COUNTED)
+
 def test_readme():
     same = (root/'README.md').read_text(encoding='utf-8') == render(root/'nbs'/'index.ipynb')
     assert same, 'README.md is made from nbs/index.ipynb: run `python tests/readme.py`'
@@ -148,7 +166,12 @@ def test_full_matrices_are_as_large_as_when_they_last_passed(request):
     "Of the files that this run looked at"
     def here(counts): return {k:n for k,n in counts.items() if k.split('::')[0] in request.config.whole_files}
     recorded = {k:o['passed'] for k,o in json.loads((root/'tests'/'full_counts.json').read_text()).items()}
-    assert here(request.config.full_cases)==here(recorded), 'Run `pytest -m full`, which writes tests/full_counts.json, and commit that'
+    now,then = here(request.config.full_cases),here(recorded)
+    grown = sorted(k for k in {*now,*then} if now.get(k)!=then.get(k))
+    paths = {o.name: o.relative_to(root) for o in (root/'tests').rglob('test_*.py')}
+    again = ' '.join(f'{paths[f]}::{t}' for f,_,t in (o.partition('::') for o in grown if o in now))
+    assert not grown, (f"tests/full_counts.json counts other cases of {', '.join(grown)}: run `{f'pytest -q -m full {again}'.strip()}`, which "
+        'writes that file, and commit it')
 
 # ---- names in a star import
 
