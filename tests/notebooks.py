@@ -57,7 +57,7 @@ if __name__=='__main__':
     p = ArgumentParser(description='Run notebooks, all by default')
     p.add_argument('files', nargs='*', type=Path, help='notebooks; by default all, without cells marked `#| slow`')
     p.add_argument('--keep', type=Path, help='folder for executed copies')
-    p.add_argument('--slow', action='store_true', help='run all cells of those notebooks that have cells marked `#| slow`, and record that they ran')
+    p.add_argument('--slow', action='store_true', help='run all cells of those notebooks that have cells marked `#| slow`, and record that')
     args = p.parse_args()
     os.environ.setdefault('MATPLOTLIBRC', str(ROOT)) # Our colours
     import fastai.vision.all # chkstyle: ignore - once for all

@@ -170,8 +170,8 @@ def test_full_matrices_are_as_large_as_when_they_last_passed(request):
     grown = sorted(k for k in {*now,*then} if now.get(k)!=then.get(k))
     paths = {o.name: o.relative_to(root) for o in (root/'tests').rglob('test_*.py')}
     again = ' '.join(f'{paths[f]}::{t}' for f,_,t in (o.partition('::') for o in grown if o in now))
-    assert not grown, (f"tests/full_counts.json counts other cases of {', '.join(grown)}: run `{f'pytest -q -m full {again}'.strip()}`, which "
-        'writes that file, and commit it')
+    assert not grown, (f"tests/full_counts.json counts other cases of {', '.join(grown)}: run "
+        f"`{f'pytest -q -m full {again}'.strip()}`, which writes that file, and commit it")
 
 # ---- names in a star import
 

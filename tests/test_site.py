@@ -87,7 +87,8 @@ def test_pages_count_the_rules_with_recordings():
     n = sum(k in replayed_cases() for k in named_rules())
     for o in ('nbs/site/index.md', 'nbs/index.ipynb', 'README.md'):
         said = ' '.join((root/o).read_text(encoding='utf-8').replace('\\n",\n    "', ' ').split())
-        assert f"{n} of them are compared, step by step, with runs recorded from their authors' code" in said, f'{o}: run python tests/readme.py'
+        there = f"{n} of them are compared, step by step, with runs recorded from their authors' code" in said
+        assert there, f'{o}: run python tests/readme.py'
 
 COLUMN = 736 # Pixels of a page's column, to which wider pictures are reduced
 SMALL = {'6fb1928c':'numbers in the cells of a map', '16d53e93':'ten panels',
