@@ -310,7 +310,9 @@ def docs(
     "Build the documentation as pages that need no network"
 
 def new(
-    name:str # Name of the rule, such as adamw
+    name:str, # Name of the rule, such as adamw
+    cls:str=None, # Name of its class, such as AdamW; by default each word of the name begins with a capital letter
+    family:str=None # Text in the row of the README's table to which the rule belongs, such as friction; by default the last row
 ):
     "Start a new optimizer from a template. It needs a clone of fastopt"
 
@@ -357,14 +359,14 @@ def worker(
 
 # %% ../nbs/cli.ipynb #2302825d
 METAVARS = dict(hypers='K=V,...', lrs='LR,...', url='URL', path='FILE', peers='HOST:PORT,...', tasks='NAME,...', opts='NAME,...',
-    only='NAME,...', shapes='NAME,...', scale='N,...', arch='NAME', name='NAME', mixings='NAME,...', attacks='NAME,...',
-    strategies='NAME,...', percents='X,...') # Placeholders in help; others come from the type
+    only='NAME,...', shapes='NAME,...', scale='N,...', arch='NAME', name='NAME', cls='NAME', mixings='NAME,...', attacks='NAME,...',
+    family='TEXT', strategies='NAME,...', percents='X,...') # Placeholders in help; others come from the type
 BY_TYPE = {int:'N', float:'X', bool_arg:'true|false'}
 EXAMPLES = dict(train='--data FOLDER --valid-pct 0.2 --opt ranger', bench='--tasks digits --opts lion --tiny',
     bench_step='--only adamw --quick', check='torch.optim:Adagrad', run='base-2020 --opt diffgrad --runs 5',
     tune='base-2020 --lrs 1e-3,4e-3', speed='base-2020 --data digits',
     show='imagenette', compare='4f1c 9ab2', export='board.html', presets='--json', federate='--strategy fedfix --clients 20',
-    collaborate='--mixing nna --attack alie', docs='--out _docs', new='mymomentum', commands='train', opts="'ada*'")
+    collaborate='--mixing nna --attack alie', docs='--out _docs', new='ademamix --cls AdEMAMix', commands='train', opts="'ada*'")
 
 # %% ../nbs/cli.ipynb #1343fa5b
 _model = dict(network='arch act sa sym pool blur', optimizer='opt hypers lr lrs wd mom sqr_mom eps beta', schedule='sched pct_start warmup')

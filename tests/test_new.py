@@ -1,6 +1,7 @@
 "fastopt-new starts an optimizer with which all lists are complete"
 import re, shutil
 from pathlib import Path
+from textwrap import dedent
 import pytest
 from fastcore.script import CliError
 from fastopt import cli, new
@@ -32,7 +33,8 @@ def content(tree): return {o.relative_to(tree): o.read_bytes() for o in tree.rgl
 def test_a_new_optimizer_trains_and_completes_the_lists(tmp_path):
     tree = copy_tree(tmp_path/'fastopt')
     before = content(tree)
-    res = python(tree, COMMAND, 'my_momentum', cwd=tree/'nbs') # The clone is found from any of its folders
+    wish = '--cls MyMOMentum --family Friction'.split()
+    res = python(tree, COMMAND, 'my_momentum', *wish, cwd=tree/'nbs') # The clone is found from any of its folders
     assert not res.returncode, res.stderr
     after = content(tree)
     made,changed = sorted(map(str, {*after}-{*before})),{str(k) for k in before if after[k]!=before[k]}
@@ -41,9 +43,13 @@ def test_a_new_optimizer_trains_and_completes_the_lists(tmp_path):
         'fastopt/optim/my_momentum.pyi', 'tests/cases/my_momentum.py'}
     assert {'README.md', 'fastopt/cli.py', 'nbs/cli.ipynb', 'nbs/index.ipynb', 'nbs/site/index.md', 'fastopt/all.py'}<=changed
     assert book in res.stdout and after[Path('README.md')].count(b'\n')==before[Path('README.md')].count(b'\n')
-    steps = '''import torch; from fastopt.all import my_momentum, MyMomentum, opts
+    assert re.search(r'[|] \[friction\]\(\S*\), \[MyMOMentum\]\(optim/', after[Path('nbs/index.ipynb')].decode())
+    assert 'TODO: move' not in res.stdout
+    assert set('Written: nbs/index.ipynb tests/cases/my_momentum.py'.split())<={*res.stdout.split()}
+    assert res.stdout.endswith(new.NEXT.replace('BOOK', book).replace('NAME', 'my_momentum'))
+    steps = '''import torch; from fastopt.all import my_momentum, MyMOMentum, opts
 w = torch.tensor([1., 2.], requires_grad=True)
-for opt in (my_momentum([w], lr=.1), MyMomentum([w], lr=.1)):
+for opt in (my_momentum([w], lr=.1), MyMOMentum([w], lr=.1)):
     for _ in range(2):
         w.grad = torch.tensor([1., -1.])
         opt.step()
@@ -63,6 +69,21 @@ print(w.tolist(), opts('my_momentum').index.tolist())'''
 def test_names_that_are_refused(name, says):
     with pytest.raises(InputError, match=says): new.check_new_name(name, root)
 
+@pytest.mark.parametrize('cls', ['Mine', 'My_Momentum', 'myMomentum', 'MyMomentum2', 'My Momentum'])
+def test_classes_that_are_refused(cls):
+    with pytest.raises(InputError, match=f'--cls {cls} cannot be the class of my_momentum: .* such as MyMomentum$'):
+        new.check_new_name('my_momentum', root, cls)
+
+def test_families():
+    def index(family): return str(new.new_files('my_momentum', root, family=family)[root/'nbs'/'index.ipynb'])
+    for o,row in (('adam', 'Adam'), ('belief', 'belief'), ('Ranger21', 'Ranger21'), (None, 'learning rate')):
+        assert re.search(rf'[|][^|]*{row}[^|]*, \[MyMomentum\]\(optim/', index(o)), o
+    for o in ('a', 'nowhere'):
+        with pytest.raises(InputError, match=f'--family {o}: the table has [0-9]+ such rows, .* choose one of: descent; Adam; '): index(o)
+
+def test_contributing_lists_what_remains():
+    assert f'```sh\n{new.NEXT}```' in dedent((root/'CONTRIBUTING.md').read_text(encoding='utf-8').replace('\n   ', '\n'))
+
 def test_outside_a_clone(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit) as e: cli.start('fastopt-new', ['my_momentum'])
@@ -74,7 +95,7 @@ def test_a_list_of_another_form_stops_it_before_it_writes(tmp_path, monkeypatch)
     page.write_text(page.read_text().replace(' optimizers for ', ' rules for '))
     monkeypatch.chdir(tree)
     before = content(tree)
-    with pytest.raises(InputError, match='index.md: 0 places match'): new.new_command('my_momentum')
+    with pytest.raises(InputError, match='index.md: 0 places match'): new.new_command('my_momentum', None, None)
     assert content(tree)==before
 
 def test_files_are_written_all_or_none(tmp_path):
