@@ -274,15 +274,15 @@ def new_files(
         fast/'all.py': _imported((fast/'all.py').read_text(encoding='utf-8'), name, cls)}
 
 # %% ../nbs/new.ipynb #7c1e40d4
-NEXT = '''nbdev-export                                       # makes the module
+NEXT = '''nbdev-export  # makes the module
 python tests/notebooks.py BOOK
-python tests/stubs.py                              # for type checkers
-python tests/replay.py tests/reference --update    # counts recordings that you have made
+python tests/stubs.py  # for type checkers
+python tests/replay.py tests/reference --update  # counts recordings that you have made
 python tests/readme.py
 nbdev-clean
 chkstyle
-pytest -q -k NAME                                  # the rule
-pytest -q                                          # also what counts all rules, and the pages
+pytest -q -k NAME  # the rule
+pytest -q  # also what counts all rules, and the pages
 '''
 
 # %% ../nbs/new.ipynb #ce8994dd
@@ -320,7 +320,7 @@ def new_command(name, cls, family):
     if not find_spec('nbdev'): raise InputError("fastopt-new needs nbdev: pip install -e '.[dev]'")
     check_new_name(name, root, cls)
     write_files(files := new_files(name, root, cls, family))
-    print('Written:', *(f'  {o.relative_to(root)}' for o in files), sep='\n')
+    print('Changed, besides what is made from these files:', *(f'  {o.relative_to(root)}' for o in files), sep='\n')
     make_generated(root)
     if not family: print('TODO: move the entry in the table of nbs/index.ipynb to the row of its family')
     book,cases,*_ = (o.relative_to(root).as_posix() for o in files)

@@ -45,7 +45,7 @@ def test_a_new_optimizer_trains_and_completes_the_lists(tmp_path):
     assert book in res.stdout and after[Path('README.md')].count(b'\n')==before[Path('README.md')].count(b'\n')
     assert re.search(r'[|] \[friction\]\(\S*\), \[MyMOMentum\]\(optim/', after[Path('nbs/index.ipynb')].decode())
     assert 'TODO: move' not in res.stdout
-    assert set('Written: nbs/index.ipynb tests/cases/my_momentum.py'.split())<={*res.stdout.split()}
+    assert set('Changed, nbs/index.ipynb tests/cases/my_momentum.py'.split())<={*res.stdout.split()}
     assert res.stdout.endswith(new.NEXT.replace('BOOK', book).replace('NAME', 'my_momentum'))
     steps = '''import torch; from fastopt.all import my_momentum, MyMOMentum, opts
 w = torch.tensor([1., 2.], requires_grad=True)
