@@ -222,7 +222,18 @@ class LazyDoc:
 # %% ../../nbs/core/00_rules.ipynb #68c774d0
 def _agree(kind, name, a, b, over):
     if a==b or name in over: return
-    raise ValueError(f"Two terms disagree on {kind} {name!r}: {a!r} and {b!r}. Choose one: Rule(…, {name}=…)")
+    raise ValueError(f"Two terms disagree on {kind} {name!r}: {a!r} and {b!r}. Choose one, Rule(…, {name}=…), or rename one of the two "
+        "if they have different meanings")
+
+def _what_it_is(o, way):
+    "What the object `o` is, which is not what was asked for, and the `way` out"
+    inner = unwrap_partial(o)
+    if isinstance(inner, Rule) and inner is not o:
+        told = ', '.join(f'{k}={v!r}' for k,v in o.keywords.items()) or 'lr=1e-3'
+        return f"a partial of {inner.__name__} makes optimizers; write Rule(*{inner.__name__}, {told})"
+    if isinstance(o, type) and isinstance(getattr(o, 'rule', None), Rule):
+        return f"{o.__name__} is a class for PyTorch; pass its rule, {o.rule.__name__}"
+    return f"{getattr(o, '__name__', shorten(repr(o), 60))} is a {type(o).__name__}; {way}"
 
 # %% ../../nbs/core/00_rules.ipynb #bd32c640
 class Rule:
@@ -269,7 +280,8 @@ class Rule:
     @property
     def __name__(self): return self.named or f'Rule({self.chain})'
     def _collect(self, t):
-        if not isinstance(t, Term): raise TypeError(f"A Rule is made of terms; {t!r} is a {type(t).__name__}. Put @term above the function")
+        if not isinstance(t, Term): raise TypeError("A Rule is made of terms; " + _what_it_is(t, 'put @term above the function'
+            if isinstance(t, FunctionType) else 'pass functions with @term above them, or rules such as adamw'))
         if both := first(k for k in t.state if k in self.state): raise ValueError(f"Two terms keep a state called {both!r}: "
             f"{first(o for o in self.terms if both in o.state)} and {t}. If they come from two rules, the rules cannot be combined; "
             f"in a term of your own, rename the parameter {both!r}")
@@ -522,13 +534,32 @@ def hyper_of(self:Rule, p, hyper):
     return hyper
 
 # %% ../../nbs/core/00_rules.ipynb #ccafe125
+def _check_predicate(f):
+    "Raise `TypeError` unless `f` is a function that accepts one weight"
+    def no(why): raise TypeError(
+        f"A route begins with a function of a weight, and {why}; write for example route(matrices, muon, adamw) or "
+        "route(lambda p: p.ndim>1, muon, adamw)")
+    if isinstance(f, (Rule, Term)): no(f"{f.__name__} is a {type(f).__name__.lower()}")
+    if isinstance(f, type): no(f'{f.__name__} is a class')
+    if not callable(f) or isinstance(f, torch.nn.Module): no(f'{shorten(repr(f), 60)} is a {type(f).__name__}')
+    try: takes = inspect.signature(f)
+    except ValueError: return # Some functions written in C have no signature
+    try: takes.bind(None)
+    except TypeError: no(f'{_name_of(f)}{takes} does not accept one argument')
+
+def _name_of(f):
+    "The name of the function `f`, which may be a `partial` or an object with `__call__`"
+    f = unwrap_partial(f)
+    return getattr(f, '__name__', type(f).__name__)
+
 class Route(Rule):
     "Weights for which `predicate` holds are trained by `one`, the rest by `other`"
     def __init__(self, predicate, one, other, defaults, doc='', **told):
+        _check_predicate(predicate)
         for o in (one, other):
             if not isinstance(o, Rule): raise TypeError(
-                f"A route leads to rules; {o!r} is a {type(o).__name__}. Pass two rules, such as route(matrices, muon, adamw)")
-        super().__init__(doc=doc or f'{one.__name__} where {predicate.__name__}, else {other.__name__}', **told)
+                f"A route leads to rules; {_what_it_is(o, 'pass two rules, such as route(matrices, muon, adamw)')}")
+        super().__init__(doc=doc or f'{one.__name__} where {_name_of(predicate)}, else {other.__name__}', **told)
         self.predicate,self.one,self.other,self.terms,self.defaults = predicate,one,other,[*one.terms, *other.terms],defaults
         self.learnt = one.learnt | other.learnt
         mine,its = {**one.hypers, **one.options},{**other.hypers, **other.options}
@@ -538,6 +569,13 @@ class Route(Rule):
             getattr(self, o).update(getattr(one, o) | {k:v for k,v in new.items() if k not in getattr(one, o)})
         self.hypers['lr_ratio'],self.ranges['lr_ratio'] = its['lr']/mine['lr'],NonNeg
         self._override(defaults)
+    def fits(self, p):
+        "Does `one` train the weight `p`?"
+        found = self.predicate(p)
+        if isinstance(found, torch.Tensor): raise TypeError(
+            f"{self.__name__}: {_name_of(self.predicate)} of a weight returned a tensor, but a route must not depend on the values of a "
+            "weight, which change; return True or False by something that stays, such as `p.ndim>1`")
+        return bool(found)
     @cached_property
     def docs(self):
         "The meaning of each hyper and option"
@@ -562,13 +600,13 @@ def __reduce__(self:Route): return self.named or (_reroute, (self.predicate, sel
 # %% ../../nbs/core/00_rules.ipynb #861c0623
 @patch
 def path_of(self:Route, p):
-    fits = bool(self.predicate(p))
+    fits = self.fits(p)
     return fits, *(self.one if fits else self.other).path_of(p)
 @patch
-def rule_of(self:Route, p): return (self.one if self.predicate(p) else self.other).rule_of(p)
+def rule_of(self:Route, p): return (self.one if self.fits(p) else self.other).rule_of(p)
 @patch
 def hyper_of(self:Route, p, hyper):
-    if self.predicate(p): return self.one.hyper_of(p, {k: hyper[k] for k in (*self.one.hypers, *self.one.options)})
+    if self.fits(p): return self.one.hyper_of(p, {k: hyper[k] for k in (*self.one.hypers, *self.one.options)})
     its = {k: hyper[name] for k,name in self.names.items()}
     return self.other.hyper_of(p, {**its, 'lr': hyper['lr']*hyper['lr_ratio']})
 

@@ -239,6 +239,8 @@ class Route(Rule):
     def core(self) -> Any: ...
     defaults: Any
     docs: Any
+    def fits(self, p: Any) -> Any:
+        """Does `one` train the weight `p`?"""
     def hyper_of(self, p: Any, hyper: Any) -> Any: ...
     learnt: Any
     names: Any

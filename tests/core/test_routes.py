@@ -2,7 +2,7 @@
 import pickle
 from copy import deepcopy
 from functools import partial
-import pytest, torch
+import fastopt.all as every, pytest, torch
 from fastai.callback.schedule import * # chkstyle: ignore - it patches Learner
 from fastai.data.core import DataLoaders
 from fastai.learner import Learner
@@ -134,6 +134,63 @@ def test_torch_class():
     opt.step()
     assert torch.allclose(ps[1], torch.full((2,), 1 - 0.05*(1 + adamw.hypers['wd'])))
     opt.load_state_dict(deepcopy(opt.state_dict()))
+
+class Holds:
+    "An object that can be called, a function of a weight as good as any"
+    def __call__(self, p): return p.ndim>1
+    def method(self, p): return p.ndim>1
+    @staticmethod
+    def static(p, n=1): return p.ndim>n
+
+def at_least(n, p): return p.ndim>=n
+PREDICATES = [matrices, lambda p: p.ndim>1, lambda *args: args[0].ndim>1, lambda p, n=1: p.ndim>n, lambda p: p.ndim>1 and 'yes',
+    lambda p: None if p.ndim<2 else p, partial(at_least, 2), partial(partial(at_least), 2), Holds(), Holds().method, Holds.static,
+    {(2, 2)}.__contains__, torch.nn.Parameter.dim]
+
+@pytest.mark.parametrize('f', [*PREDICATES[:5], *PREDICATES[6:11]])
+def test_any_function_of_a_weight_decides(f):
+    rule = route(f, muon, adamw)
+    assert rule.rule_of(torch.ones(2, 2)) is muon and rule.rule_of(torch.ones(2)) is adamw
+    assert '0x' not in rule.__doc__ and ' where ' in rule.__doc__ and repr(rule).count('|')==1
+
+@pytest.mark.parametrize('f', PREDICATES[11:])
+def test_a_function_written_in_C_decides(f): assert route(f, muon, adamw)
+
+def test_a_route_by_a_partial_is_pickled():
+    rule = pickle.loads(pickle.dumps(route(partial(at_least, 2), muon, adamw)))
+    assert rule.rule_of(torch.ones(2, 2)).chain==muon.chain
+
+@pytest.mark.parametrize('f,why', [('weight', "'weight' is a str"), (None, 'None is a NoneType'), (True, 'True is a bool'), (1, '1 is a int'),
+    ([], r'\[\] is a list'), (torch.ones(2), 'is a Tensor'), (muon, 'muon is a rule'), (both, 'both is a route'),
+    (every.AdamW, 'AdamW is a class'),
+    (nn.Linear, 'Linear is a class'), (bool, 'bool is a class'), (descend, 'descend is a term'), (nn.Linear(1, 1), 'is a Linear'),
+    (lambda: True, r'<lambda>\(\) does not accept one argument'), (lambda n, p: True, r'<lambda>\(n, p\) does not accept one'),
+    (lambda *, p: True, 'does not accept one'), (at_least, r'at_least\(n, p\) does not'), (partial(at_least, 2, 3), r'at_least\(\) does not'),
+    (Holds.method, r'method\(self, p\) does not')])
+def test_what_is_no_function_of_a_weight(f, why):
+    "One line, when the route is made, which shows how to write it"
+    with pytest.raises(TypeError, match=f'A route begins with a function of a weight, and .*{why}.*; write for example route') as e:
+        route(f, muon, adamw)
+    assert '\n' not in str(e.value)
+
+@pytest.mark.parametrize('f', [lambda p: p.sum()>0, lambda p: p>0, lambda p: p.norm(), torch.isfinite])
+def test_a_function_of_the_values_of_a_weight(f):
+    "They change, and the state of one rule would be given to the other"
+    for n in (1, 2):
+        with pytest.raises(TypeError, match='of a weight returned a tensor, but a route must not depend on the values'):
+            step([torch.ones(2, n)], route(f, muon, adamw))
+
+def step(ps, rule):
+    for p in ps: p.requires_grad_().grad = torch.ones_like(p)
+    Engine(rule, how='eager').step([(ps, rule.hypers)], {})
+
+@pytest.mark.parametrize('make', [Rule, partial(route, matrices, muon), lambda o: route(matrices, o, muon)], ids=['rule', 'other', 'one'])
+@pytest.mark.parametrize('o,says', [(every.AdamW, 'AdamW is a class for PyTorch; pass its rule, adamw'), (nn.Linear, 'Linear is a type; pass'),
+    (partial(muon, lr=0.1), r'a partial of muon makes optimizers; write Rule\(\*muon, lr=0.1\)'), ('sgd', "'sgd' is a str; pass"),
+    (matrices, 'matrices is a function; '), (None, 'None is a NoneType; pass')])
+def test_what_is_no_rule(make, o, says):
+    with pytest.raises(TypeError, match=says) as e: make(o)
+    assert '\n' not in str(e.value)
 
 @pytest.mark.parametrize('make,says', [(lambda: route(matrices, muon, 'adamw'), "'adamw' is a str"),
     (lambda: route(matrices, muon, adamw, lr_rate=1), "did you mean 'lr_ratio'"), (lambda: Rule(both, descend), 'is a fork, not a chain'),
