@@ -97,7 +97,7 @@ USUAL_HYPERS = 'lr mom sqr_mom wd eps beta betas momentum weight_decay'.split() 
 def _parameters(f):
     "The parameters of `f`; annotations that are text, as after `from __future__ import annotations`, are evaluated"
     try: return inspect.signature(f, eval_str=True).parameters.values()
-    except NameError: return inspect.signature(f).parameters.values() # They name what is local to another function
+    except (NameError, SyntaxError): return inspect.signature(f).parameters.values() # Names local to another function, or plain words
 
 def _assigned(f):
     "The names of the local variables to which the function `f` assigns; one instruction may assign to two"
@@ -118,17 +118,33 @@ class Across:
         self.memos = [o.name for o in self.knobs if isinstance(o.annotation, Memo)]
 
 # %% ../../nbs/core/00_rules.ipynb #b356125a
-def _is_range(o): return isinstance(o, Memo) or hasattr(type(o), '__contains__') and not isinstance(o, str)
+def _is_range(o): return isinstance(o, (Range, OneOf, Memo))
+
+def _as_range(name, o):
+    "How to write the annotation `o` of the hyper `name`, which is no range, as one"
+    if isinstance(o, range): return f"write {name}:Range({o.start}, {o.stop}, '[)', whole=True)"
+    numbers = isinstance(o, (tuple, list)) and len(o)==2 and not any(isnan(as_number(x)) or type(x) is bool for x in o)
+    if numbers: return f"write {name}:Range({', '.join(map(repr, o))})"
+    if isinstance(o, (tuple, list, set, frozenset, dict)) and 0<len(o)<9: return f"write {name}:OneOf({', '.join(map(repr, o))})"
+    if o is bool: return f'write {name}:Flag'
+    return f'give it one, such as {name}:Unit or {name}:Pos, or no annotation'
+
+def _stored_outside(code, free):
+    "The names of variables outside of the function with the `code` to which it, or a function that it defines, assigns"
+    free = free & {*code.co_freevars}
+    outside = [o.argval for o in get_instructions(code) if o.opname in ('STORE_GLOBAL', 'DELETE_GLOBAL')
+        or (o.opname in ('STORE_DEREF', 'DELETE_DEREF') and o.argval in free)]
+    return outside + [n for o in code.co_consts if isinstance(o, CodeType) for n in _stored_outside(o, free)]
 
 # %% ../../nbs/core/00_rules.ipynb #b356125b
 class Term:
     "A map from one update to the next, `f(u, …)`, with `given`, `state`, `hypers` and `options` read from its signature"
     def __init__(self, f):
         update_wrapper(self, f)
-        ps = _parameters(f)
+        self.f,ps = f,_parameters(f)
         self._check(ps)
         tensors,knobs = [o for o in ps if o.kind!=o.KEYWORD_ONLY],[o for o in ps if o.kind==o.KEYWORD_ONLY]
-        self.f,self.given,self.knobs = f,[o.name for o in tensors],[o.name for o in knobs]
+        self.given,self.knobs = [o.name for o in tensors],[o.name for o in knobs]
         self.across = {o.name: o.annotation for o in tensors if isinstance(o.annotation, Across)}
         own = [o for o in tensors if o.name not in (*TERM_ARGS, *self.across) and o.annotation is not Borrowed]
         self.state = {o.name: zeros if o.default is o.empty else o.default for o in own}
@@ -152,7 +168,7 @@ class Term:
         try: return {k:v or '' for f in fs for k,v in docments(f).items() if k in self.ranges}
         except (OSError, SyntaxError, TokenError): return {} # A function from a prompt, or a lambda, may have no readable source
     def _check(self, ps):
-        "Raise unless each of the parameters `ps` can be read as a tensor, a hyper or an option"
+        "Raise unless each of the parameters `ps` is a tensor, a hyper or an option, and the function assigns to no variable outside of it"
         for o in ps:
             what = f"Term {self.__name__}: the parameter {o.name!r}"
             if o.kind in (o.VAR_POSITIONAL, o.VAR_KEYWORD):
@@ -164,12 +180,16 @@ class Term:
                 f"{what} stands before `*`, which makes it a state, but it is the name of a hyper; "
                 f"put hypers after `*`: def {self.__name__}(u, *, {o.name}=0.9)")
             if o.kind==o.KEYWORD_ONLY and not (o.annotation is o.empty or _is_range(o.annotation)): raise TypeError(
-                f"{what} is annotated with {getattr(o.annotation, '__name__', repr(o.annotation))}, which is no range; "
-                f"give it one, such as {o.name}:Unit or {o.name}:Pos, or no annotation")
+                f"{what} is annotated with {getattr(o.annotation, '__name__', shorten(repr(o.annotation), 60))}, which is no range; "
+                + _as_range(o.name, o.annotation))
             given = o.name in HOST or isinstance(o.annotation, Memo)
             if o.kind==o.KEYWORD_ONLY and o.default is o.empty and not given:
                 raise TypeError(f"{what} is a hyper without a default; give it one: {o.name}=0.9. "
                     "The number of the step is called `step`")
+        code = getattr(self.f, '__code__', None)
+        if code and (name := first(_stored_outside(code, {*code.co_freevars}))): raise TypeError(
+            f"Term {self.__name__} assigns to {name!r}, a variable outside of it, but engines differ in how often they run a term; "
+            "the number of the step is the parameter `step` after `*`, and a `Memo` there remembers other numbers")
     def __call__(self, *args, **kwargs): return self.f(*args, **kwargs)
     def __repr__(self): return self.__name__
     def __reduce__(self): return _find_term, (self.__module__, self.__qualname__)

@@ -2,13 +2,15 @@
 import re
 from functools import partial
 from inspect import signature
-import fastopt.all as every, pytest, torch
+import fastopt.all as every, numpy as np, pytest, torch
 from fastai.data.core import DataLoaders
 from fastai.learner import Learner
 from fastai.losses import CrossEntropyLossFlat
 from fastai.optimizer import OptimWrapper
 from fastopt.all import DiffGrad, Rule, adam, adamw, descend, diffgrad, opts, term
 from fastopt.core.engine import Engine
+from fastopt.core.rules import Flag, Memo, OneOf, Range, _stored_outside
+from fastopt.optim.learning_rate_free import Factor
 from rules_under_test import RULES, TORCH
 from torch import nn
 
@@ -150,6 +152,95 @@ def test_an_update_of_another_shape():
 def test_parameters_that_are_no_hypers(parameters, error):
     exec(f'def f({parameters}): return u', env := {})
     says(error, term, env['f'])
+
+@pytest.mark.parametrize('annotation,way', [('(0, 1)', 'write k:Range(0, 1)'), ('[0., 10]', 'write k:Range(0.0, 10)'),
+    ("('a', 'b')", "write k:OneOf('a', 'b')"), ("['a']", "write k:OneOf('a')"), ('(1, 2, 3)', 'write k:OneOf(1, 2, 3)'),
+    ('(True, False)', 'write k:OneOf(True, False)'), ('{3}', 'write k:OneOf(3)'), ('frozenset([3])', 'write k:OneOf(3)'),
+    ('{3: 4}', 'write k:OneOf(3)'), ('range(1, 9)', "write k:Range(1, 9, '[)', whole=True)"), ('bool', 'write k:Flag'),
+    *[(o, 'give it one, such as k:Unit or k:Pos, or no annotation') for o in ('()', '[]', "'text'", "'(0, '", 'float', 'int', '3', 'None',
+        'tuple[float]', 'range', 'set', 'lambda x: 0<x<1', '[*range(100)]', 'object()', 'OneOf', 'Range', 'np.arange(2)')]])
+def test_what_contains_values_is_not_yet_a_range(annotation, way):
+    space = dict(np=np, Range=Range, OneOf=OneOf)
+    exec(f'def f(u, *, k:{annotation}=0.5): return u', space)
+    with pytest.raises(TypeError, match=r"Term f: the parameter 'k' is annotated with .*, which is no range; " + re.escape(way)+'$') as e:
+        term(space['f'])
+    assert '\n' not in str(e.value) and len(str(e.value))<240
+
+@pytest.mark.parametrize('range', [Range(0, 1), OneOf(0.5, 1), Factor(0, 1), Memo(n=0), Flag])
+def test_what_is_a_range(range):
+    def f(u, *, k:range=True if range is Flag else 0.5): return u
+    assert 'k' in (term(f).memos if isinstance(range, Memo) else term(f).ranges)
+
+def assigning():
+    "Functions that assign to a variable outside of them, by name"
+    n = m = 0
+    def of_global(u):
+        global n_calls
+        n_calls = n_calls+1
+        return u*n_calls
+    def deletes(u):
+        global n_calls
+        del n_calls
+        return u
+    def of_closure(u):
+        nonlocal n
+        n += 1
+        return u*n
+    def inside(u):
+        def count():
+            nonlocal m
+            m += 1
+        count()
+        return u*m
+    def deep(u):
+        def outer(m):
+            def inner():
+                nonlocal n
+                n = m
+            inner()
+        outer(3)
+        return u*n
+    def in_a_class(u):
+        class A: global n_calls; n_calls = 1
+        return u*n_calls
+    def walrus(u):
+        nonlocal n
+        return u*[n := n+o for o in (1, 2)][0]
+    return dict(of_global='n_calls', deletes='n_calls', of_closure='n', inside='m', deep='n', in_a_class='n_calls', walrus='n'),locals()
+
+@pytest.mark.parametrize('name', assigning()[0])
+def test_a_term_with_a_counter_outside(name):
+    "Engines would count differently"
+    names,fs = assigning()
+    said = f"Term {name} assigns to '{names[name]}', a variable outside of it.*`step`.*`Memo`"
+    with pytest.raises(TypeError, match=said) as e: term(fs[name])
+    assert '\n' not in str(e.value)
+
+def test_a_term_may_assign_to_variables_of_its_own():
+    n = k = 2.
+    def f(u, *, step):
+        n = 0.
+        def count(k):
+            nonlocal n
+            n += 1
+            def inner():
+                nonlocal k
+                k += 1
+            inner()
+            return k
+        total = [last := count(o) for o in (1, 2)]
+        return u*(n + last + sum(total))
+    def reads(u): return u*n*k
+    for g,want in ((f, 2 + 3 + 5), (reads, 4.)):
+        for how in ('eager', 'foreach', 'fused'):
+            p = torch.zeros(2, 2, requires_grad=True)
+            p.grad = torch.ones_like(p)
+            Engine(rule := Rule(term(g), descend, lr=1.), how=how).step([([p], rule.hypers)], {})
+            assert (p==-want).all()
+
+def test_no_rule_counts_outside():
+    "All terms of the library are accepted, and so are the functions that they call"
+    assert not [t for rule in RULES.values() for t in rule.terms if _stored_outside(t.f.__code__, {*t.f.__code__.co_freevars})]
 
 def test_ranges_may_be_text():
     "As all annotations are after `from __future__ import annotations`"

@@ -160,12 +160,13 @@ def test_a_route_by_a_partial_is_pickled():
     rule = pickle.loads(pickle.dumps(route(partial(at_least, 2), muon, adamw)))
     assert rule.rule_of(torch.ones(2, 2)).chain==muon.chain
 
-@pytest.mark.parametrize('f,why', [('weight', "'weight' is a str"), (None, 'None is a NoneType'), (True, 'True is a bool'), (1, '1 is a int'),
-    ([], r'\[\] is a list'), (torch.ones(2), 'is a Tensor'), (muon, 'muon is a rule'), (both, 'both is a route'),
+@pytest.mark.parametrize('f,why', [('weight', "'weight' is a str"), (None, 'None is a NoneType'), (True, 'True is a bool'),
+    (1, '1 is a int'), ([], r'\[\] is a list'), (torch.ones(2), 'is a Tensor'), (muon, 'muon is a rule'), (both, 'both is a route'),
     (every.AdamW, 'AdamW is a class'),
     (nn.Linear, 'Linear is a class'), (bool, 'bool is a class'), (descend, 'descend is a term'), (nn.Linear(1, 1), 'is a Linear'),
     (lambda: True, r'<lambda>\(\) does not accept one argument'), (lambda n, p: True, r'<lambda>\(n, p\) does not accept one'),
-    (lambda *, p: True, 'does not accept one'), (at_least, r'at_least\(n, p\) does not'), (partial(at_least, 2, 3), r'at_least\(\) does not'),
+    (lambda *, p: True, 'does not accept one'), (at_least, r'at_least\(n, p\) does not'),
+    (partial(at_least, 2, 3), r'at_least\(\) does not'),
     (Holds.method, r'method\(self, p\) does not')])
 def test_what_is_no_function_of_a_weight(f, why):
     "One line, when the route is made, which shows how to write it"
@@ -185,9 +186,9 @@ def step(ps, rule):
     Engine(rule, how='eager').step([(ps, rule.hypers)], {})
 
 @pytest.mark.parametrize('make', [Rule, partial(route, matrices, muon), lambda o: route(matrices, o, muon)], ids=['rule', 'other', 'one'])
-@pytest.mark.parametrize('o,says', [(every.AdamW, 'AdamW is a class for PyTorch; pass its rule, adamw'), (nn.Linear, 'Linear is a type; pass'),
-    (partial(muon, lr=0.1), r'a partial of muon makes optimizers; write Rule\(\*muon, lr=0.1\)'), ('sgd', "'sgd' is a str; pass"),
-    (matrices, 'matrices is a function; '), (None, 'None is a NoneType; pass')])
+@pytest.mark.parametrize('o,says', [(every.AdamW, 'AdamW is a class for PyTorch; pass its rule, adamw'),
+    (nn.Linear, 'Linear is a type; pass'), (partial(muon, lr=0.1), r'a partial of muon makes optimizers; write Rule\(\*muon, lr=0.1\)'),
+    ('sgd', "'sgd' is a str; pass"), (matrices, 'matrices is a function; '), (None, 'None is a NoneType; pass')])
 def test_what_is_no_rule(make, o, says):
     with pytest.raises(TypeError, match=says) as e: make(o)
     assert '\n' not in str(e.value)
