@@ -2,14 +2,14 @@
 import re
 from functools import partial
 from inspect import signature
-import fastopt.all as every, numpy as np, pytest, torch
+import fastopt.all as every, numpy as np, pytest, torch, warnings
 from fastai.data.core import DataLoaders
 from fastai.learner import Learner
 from fastai.losses import CrossEntropyLossFlat
 from fastai.optimizer import OptimWrapper
 from fastopt.all import DiffGrad, Rule, adam, adamw, descend, diffgrad, opts, term
 from fastopt.core.engine import Engine
-from fastopt.core.rules import Flag, Memo, OneOf, Range, _stored_outside
+from fastopt.core.rules import Flag, Memo, OneOf, Range, _stored_outside, mean, norm, row_mean
 from fastopt.optim.learning_rate_free import Factor
 from rules_under_test import RULES, TORCH
 from torch import nn
@@ -272,6 +272,38 @@ def test_a_term_that_returns_no_update(how):
     if how=='eager': fit(rule)
     else:
         with pytest.raises(NotImplementedError, match="it did not compute from its arguments, which only how='eager' accepts"): fit(rule)
+
+def stepped(f, how):
+    "The weight after one step of the term `f`, and the warnings"
+    p,rule = torch.zeros(3, 3, requires_grad=True),Rule(term(f), descend, lr=1.)
+    p.grad = torch.ones_like(p)
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter('always')
+        Engine(rule, how=how).step([([p], rule.hypers)], {})
+    return p.detach(),[str(o.message) for o in seen]
+
+@pytest.mark.parametrize('text,what', [('u/max(norm(u), 1.)', 'The truth'), ('u*u.item()', '`item`'), ('u.T', '`T`'),
+    ('u*float(u)', 'The number'), ('u - u.mean(1, keepdim=True)', '`mean`'), ('u + torch.randn_like(u)', '`randn_like`'), ('u*u[0]', 'An entry'), ('u*u.max()', '`max`'),
+    ('u if norm(u)>1 else -u', 'The truth'), ('u/u.norm()', '`norm`'), ('torch.stack([u, u])[0]', '`stack`'), ('u*u.std()', '`std`'),
+    ('u*u.shape[0]', '`shape`'), ('u@u', '`matmul`'), ('torch.ones(3, 3)', 'it returned a tensor')])
+def test_what_no_fast_engine_can_run_is_one_error(text, what):
+    "A warning that `foreach` continues would be wrong, because it fails at the same place"
+    exec(f'def f(u): return {text}', space := dict(torch=torch, norm=norm))
+    errors = []
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')
+        for how in ('foreach', 'fused'):
+            with pytest.raises(NotImplementedError, match=rf"^f: {what}.*how='eager'") as e: stepped(space['f'], how)
+            errors.append(str(e.value))
+            assert (e.value.__suppress_context__ or not e.value.__context__) and '\n' not in errors[-1]
+    assert errors[0]==errors[1]
+
+@pytest.mark.parametrize('text', ['u*torch.erf(u)', 'u.round()', 'u + torch.ones(3, 3)', 'torch.logaddexp(u, u)'])
+def test_foreach_continues_with_one_warning(text):
+    exec(f'def f(u): return {text}', space := dict(torch=torch))
+    want,_ = stepped(space['f'], 'eager')
+    got,seen = stepped(space['f'], 'fused')
+    assert torch.allclose(got, want) and len(seen)==1 and "continuing with how='foreach'" in seen[0]
 
 @pytest.mark.parametrize('how', ['eager', 'foreach', 'fused'])
 def test_a_term_may_return_its_own_state_and_write_to_it(how):
