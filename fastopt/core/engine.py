@@ -24,14 +24,15 @@ from torch import Tensor
 from fastcore.basics import AttrDict, chunked, first, groupby, listify, patch, risinstance
 from .memory import (MemoryCheck, MemorySpans, addresses, byte_span, flat_view, is_dense, is_plain, is_sharded, lacks_memory,
     overlaps_itself, place_like, same_order, share_memory)
-from .rules import Question, ReadOnly, Route, clone, count_writes, unknown_name, zeros
+from .rules import Question, ReadOnly, Route, clone, count_writes, zeros
+from ..names import did_you_mean
 
 # %% ../../nbs/core/02_engine.ipynb #5ea1d0b7
 def unavailable(what):
     "The error for a term that asks a stand-in for `what`, such as the truth of a tensor"
     return NotImplementedError(f"{what} of a tensor is not available, because this engine runs a term on many tensors or on symbols; "
-        "use `torch.where` or `clamp` for a choice, fastopt's `norm(x)` and `mean(x)`, a function marked `each` for whole tensors, "
-        "or how='eager'")
+        "use `torch.where` or `clamp` for a choice, fastopt's `norm(x)`, `mean(x)` and `row_mean(x)` or a function marked `each` for whole "
+        "tensors, or how='eager'")
 
 @lru_cache
 def _callable(nm):
@@ -692,7 +693,8 @@ class Engine:
         capturable=False # Compute all numbers on the GPU, so that a CUDA graph can replay a step?
     ):
         for name,value,valid in (('how', how, engines), ('lowp', lowp, LOWP)):
-            if value not in valid: raise ValueError(unknown_name(f'{rule.__name__}: {name}', value, list(valid)))
+            if value not in valid: raise ValueError(
+                f"{rule.__name__}: {name}={value!r} must be one of {', '.join(map(repr, valid))}{did_you_mean(value, valid)}")
         if state_dtype not in (None, torch.bfloat16): raise ValueError(
             f"{rule.__name__}: state_dtype={state_dtype!r} must be None or torch.bfloat16; other dtypes lose small mean squares")
         if 'lr' not in rule.hypers: raise ValueError(f"{rule.__name__} never multiplies by `lr`; end its chain with `descend`")

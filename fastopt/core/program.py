@@ -16,6 +16,7 @@ from dis import get_instructions
 from functools import cached_property, lru_cache, partial
 from inspect import signature
 from math import inf, isfinite, sqrt
+from textwrap import shorten
 from types import CodeType, FunctionType, ModuleType
 from fastcore.basics import AttrDict, first, groupby, patch
 from .engine import StandIn, dither_seed, plain_name, state_seed, unavailable, write_back
@@ -116,7 +117,7 @@ class Program:
         if isinstance(o, SymbolicTensor): return o.i
         x = o.x if isinstance(o, TracedNumber) else o
         if isinstance(x, (bool, torch.Tensor)) or not isinstance(x, (int, float, np.number)): raise NotImplementedError(
-            f"A term used {x!r}, but only the tensors of its signature and plain numbers can be recorded; use how='eager'")
+            f"A term used {shorten(repr(x), 60)}, but only the tensors of its signature and plain numbers can be recorded; use how='eager'")
         self.consts.append(o if o is not x else float(o))
         return f'c{len(self.consts)-1}'
     def extra(self, o):
@@ -175,6 +176,12 @@ def _power(x, p):
     y = _power(x*x, p//2)
     return y*x if p%2 else y
 
+def _as_call(nm, args, kwargs):
+    "The call of the operation `nm` as messages write it, such as `lerp(x, y, …)`; they are the same in each step, whatever its numbers"
+    letters = iter('xyzvw')
+    def text(o): return next(letters, 'x') if isinstance(o, SymbolicTensor) else '…'
+    return f"{nm}({', '.join([*map(text, args), *(f'{k}={text(o)}' for k,o in kwargs.items())])})"
+
 # %% ../../nbs/core/03_program.ipynb #d7a16d0e
 def _fits(f, args, kwargs):
     try: return bool(signature(f).bind(*args, **kwargs))
@@ -200,8 +207,8 @@ def _record(nm, *args, out=None, **kwargs):
     name = plain_name(nm)
     op = ALIAS.get(name, name)
     if (new := _compose(s, op, args, kwargs)) is None: raise NotImplementedError(
-        f"No kernel for {nm!r}({', '.join(kwargs)}) of {len(args)} arguments; use how='eager', a function marked `each`, "
-        f"or an operation among {', '.join(sorted(WRITTEN))}, `norm(x)` and `mean(x)`")
+        f"No kernel for `{_as_call(nm, args, kwargs)}`; use fastopt's `norm(x)`, `mean(x)` and `row_mean(x)`, a function marked `each`, "
+        f"how='eager', or an operation among {', '.join(sorted(WRITTEN))}")
     target = out if name==nm else args[0]
     if target is None: return new
     if not getattr(target, 'own', False): raise ReadOnly(target)

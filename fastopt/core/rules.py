@@ -91,7 +91,7 @@ class Borrowed: "Annotates state that an earlier term of the chain declares"
 TERM_ARGS,HOST = ('u', 'g', 'p'),('step',)
 # Names that engines and fastai use for state of their own; kernels use c0, r0, t0 and so on
 RESERVED = ('step', 'do_wd', 'force_train', 'comp')
-USUAL_HYPERS = 'lr mom sqr_mom wd eps beta betas momentum weight_decay'.split() # No state has such a name
+USUAL_HYPERS = 'lr mom sqr_mom wd eps beta betas momentum weight_decay'.split() # A state may not have such a name
 
 # %% ../../nbs/core/00_rules.ipynb #95a314e5
 def _parameters(f):
@@ -163,7 +163,7 @@ class Term:
                 raise ValueError(f"Term {self.__name__}: no state can be called {o!r}, which engines reserve; {say}")
     @cached_property
     def docs(self):
-        "The comments on hypers and options, by name; finding them takes a millisecond, so they are read when somebody asks"
+        "The comments on hypers and options, by name; finding them takes a millisecond, so they are read only when asked for"
         fs = self.f,*(a.f for a in self.across.values())
         try: return {k:v or '' for f in fs for k,v in docments(f).items() if k in self.ranges}
         except (OSError, SyntaxError, TokenError): return {} # A function from a prompt, or a lambda, may have no readable source
@@ -178,13 +178,13 @@ class Term:
                 f"put hypers after `*`: def {self.__name__}(u, *, {o.name}={o.default!r})")
             if o.kind!=o.KEYWORD_ONLY and o.default is o.annotation is o.empty and o.name in USUAL_HYPERS: raise TypeError(
                 f"{what} stands before `*`, which makes it a state, but it is the name of a hyper; "
-                f"put hypers after `*`: def {self.__name__}(u, *, {o.name}=0.9)")
+                f"put hypers after `*`: def {self.__name__}(u, *, {o.name}=…)")
             if o.kind==o.KEYWORD_ONLY and not (o.annotation is o.empty or _is_range(o.annotation)): raise TypeError(
                 f"{what} is annotated with {getattr(o.annotation, '__name__', shorten(repr(o.annotation), 60))}, which is no range; "
                 + _as_range(o.name, o.annotation))
             given = o.name in HOST or isinstance(o.annotation, Memo)
             if o.kind==o.KEYWORD_ONLY and o.default is o.empty and not given:
-                raise TypeError(f"{what} is a hyper without a default; give it one: {o.name}=0.9. "
+                raise TypeError(f"{what} is a hyper without a default; give it one: {o.name}=…. "
                     "The number of the step is called `step`")
         code = getattr(self.f, '__code__', None)
         if code and (name := first(_stored_outside(code, {*code.co_freevars}))): raise TypeError(
@@ -282,8 +282,7 @@ class Rule:
         "The meaning of each hyper and option"
         return {k:v for t in self.terms for k,v in t.docs.items()}
     def _override(self, defaults):
-        if bad := first(k for k in defaults if k not in self.ranges):
-            raise TypeError(unknown_name(f'Rule({self.chain})', bad, list(self.ranges)))
+        if bad := first(k for k in defaults if k not in self.ranges): raise TypeError(self.unknown(bad))
         for k,v in defaults.items(): (self.hypers if k in self.hypers else self.options)[k] = v
         for k,v in {**self.hypers, **self.options}.items(): self.check(k, v)
         kinds,knobs = inspect.Parameter,{**self.knobs, **self.manner}
@@ -367,7 +366,10 @@ def __reduce__(self:Rule): return self.named or (_rebuild, (self.terms, self.inf
 @patch
 def check(self:Rule, name, value, called=None):
     "Raise `ValueError` unless `value` is in the range of `name`, which the user knows as `called`"
-    if value not in self.ranges[name]: raise ValueError(f"{self.__name__}: {called or name}={value!r} must be {self.ranges[name]}")
+    if value in (want := self.ranges[name]): return
+    no_number = isinstance(want, Range) and isnan(as_number(value)) and not isinstance(value, (AnyReal, torch.Tensor))
+    raise ValueError(f"{self.__name__}: {called or name}={value!r} must be {want}" + (
+        f', but it is a {type(value).__name__}, not a number' if no_number else ''))
 
 @patch
 def number(self:Rule, name, value, called=None):
@@ -401,6 +403,9 @@ def unknown(self:Rule, name):
     "The error message for a hyper or option `name` that this rule does not have"
     ours = THEIRS.get(name, ())
     if name=='lr': return f"{self.__name__} never multiplies by `lr`; end its chain with `descend`"
+    if name in ('wd', 'weight_decay') and 'wd' not in self.ranges:
+        return (f"{self.__name__} has no {name!r}, because it has no weight decay; put `decay` in its chain, as in "
+            "Rule(adam, decay, descend)")
     if ours and all(k in self.ranges for k in ours):
         return (f"{self.__name__} has no {name!r}, which is called {' and '.join(ours)} here; only the classes for PyTorch "
             f"call it {name!r}. It has: {', '.join(self.ranges)}")
@@ -730,6 +735,13 @@ def _by_position(f, args, kwargs):
         f'{f.__name__} is marked `each`, so its tensors must be parameters that it takes by position, before any `*`')
     return (*args, *[kwargs.pop(o.name, o.default) for o in ps[len(args):named[-1]+1]]),kwargs
 
+def _check_arguments(f, args, kwargs):
+    "Raise a `TypeError` that names the parameters of `f` unless it accepts the arguments"
+    try: inspect.signature(f).bind(*args, **kwargs)
+    except TypeError as e: raise TypeError(f"{f.__name__}{inspect.signature(f)}: {e}" + (
+        '; `norm(x)` and `mean(x)` are of the whole tensor, `row_mean(x)` of each row, and a function of your own that is marked `each` '
+        'may take more arguments' if f.__module__==__name__ else '')) from None
+
 def each(
     f=None, # A function of tensors and of numbers
     *, rows=False, # Does it treat each entry of the first dimension (of two or more) by itself?
@@ -743,7 +755,10 @@ def each(
     def _f(*args, **kwargs):
         if any(map(_is_list, kwargs.values())): args,kwargs = _by_position(f, args, kwargs)
         x = first(args, _is_list)
-        return f(*args, **kwargs) if x is None else x.each(f, args, kwargs)
+        try: return f(*args, **kwargs) if x is None else x.each(f, args, kwargs)
+        except TypeError:
+            _check_arguments(f, args, kwargs)
+            raise
     _f.whole = 'row' if rows else 'tensor'
     return _f
 

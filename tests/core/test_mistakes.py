@@ -8,8 +8,9 @@ from fastai.learner import Learner
 from fastai.losses import CrossEntropyLossFlat
 from fastai.optimizer import OptimWrapper
 from fastopt.all import DiffGrad, Rule, adam, adamw, descend, diffgrad, opts, term
-from fastopt.core.engine import Engine
-from fastopt.core.rules import Flag, Memo, OneOf, Range, _stored_outside, mean, norm, row_mean
+from fastopt.core.program import record
+from fastopt.core.engine import LOWP, Engine, engines
+from fastopt.core.rules import Flag, Memo, OneOf, Range, _stored_outside, each, mean, norm, row_mean
 from fastopt.optim.learning_rate_free import Factor
 from rules_under_test import RULES, TORCH
 from torch import nn
@@ -68,6 +69,33 @@ def test_names_of_other_libraries():
 def test_betas_of_another_length():
     for bad in ((.9,), (.9, .9, .9), .9): says('must be 2 numbers, for mom and sqr_mom', DiffGrad, weights(), betas=bad, error=ValueError)
 
+@pytest.mark.parametrize('value,kind', [('1e-3', 'str'), (None, 'NoneType'), ({}, 'dict'), (1j, 'complex'), ([1e-3], 'list'),
+    ((1e-3, 1e-2), 'tuple'), (slice(1), 'slice')])
+def test_a_hyper_that_is_no_number(value, kind):
+    for make in (adamw, every.AdamW) if kind in ('str', 'dict', 'complex') else (): # The others have a meaning for both
+        for k in ('lr', 'eps'):
+            says(f', but it is a {kind}, not a number', make, weights(), **{k: value}, error=ValueError)
+    with pytest.raises(ValueError) as e: adamw.check('lr', value)
+    assert str(e.value)==f'adamw: lr={value!r} must be in [0, inf), but it is a {kind}, not a number'
+
+@pytest.mark.parametrize('value', [-1, -1., float('nan'), float('inf'), np.float32(-1), torch.tensor(-1.)])
+def test_a_number_out_of_range(value):
+    "It is a number, and the message does not doubt it"
+    with pytest.raises(ValueError) as e: adamw.check('lr', value)
+    assert str(e.value)==f'adamw: lr={value!r} must be in [0, inf)'
+
+@pytest.mark.parametrize('name,value', [('how', 'fuse'), ('how', 'Fused'), ('lowp', 'kahn'), ('how', None), ('lowp', 3)])
+def test_a_choice_that_is_not_there(name, value):
+    with pytest.raises(ValueError, match=f'adamw: {name}={value!r} must be one of ') as e: adamw(weights(), **{name: value})
+    assert all(repr(o) in str(e.value) for o in (engines if name=='how' else LOWP))
+    assert ('did you mean' in str(e.value))==(type(value) is str)
+
+def test_weight_decay_of_a_rule_without_it():
+    for name in ('wd', 'weight_decay'):
+        said = f"has no {name!r}, because it has no weight decay; put `decay` in its chain, as in Rule(adam, decay, descend)"
+        says(said, Rule, *adam.core, descend, **{name: .1})
+        says(said, Rule(*adam.core, descend), weights(), **{name: .1})
+
 def test_a_dtype_as_text():
     "The quotes in the message show the mistake"
     says("state_dtype='bfloat16' must be None or torch.bfloat16", DiffGrad, weights(), state_dtype='bfloat16', error=ValueError)
@@ -91,7 +119,7 @@ def test_parameters_that_cannot_be_read():
     def any_hypers(u, **kwargs): return u
     says("Term float_before_star: the parameter 'a' stands before `*`, which makes it a state, but its default is 0.9; "
         'put hypers after `*`: def float_before_star(u, *, a=0.9)', term, float_before_star)
-    says("Term no_default: the parameter 'a' is a hyper without a default; give it one: a=0.9", term, no_default)
+    says("Term no_default: the parameter 'a' is a hyper without a default; give it one: a=…", term, no_default)
     for f,name in ((any_tensors, 'args'), (any_hypers, 'kwargs')):
         says(f"the parameter '{name}' takes any number of arguments; name each", term, f)
 
@@ -148,7 +176,8 @@ def test_an_update_of_another_shape():
 @pytest.mark.parametrize('parameters,error', [("u, *, mom:'Nowhere'=0.9", "annotated with 'Nowhere'"),
     ('u, *, mom:float=0.9', "the parameter 'mom' is annotated with float, which is no range; give it one"),
     ('u, lr', "'lr' stands before `*`, which makes it a state, but it is the name of a hyper"),
-    ('u, m, weight_decay', "'weight_decay' stands before `*`"), ('u, *, mom:3=0.9', 'annotated with 3')])
+    ('u, m, weight_decay', "'weight_decay' stands before `*`"),
+    ('u, eps', 'put hypers after `*`: def f(u, *, eps=…)'), ('u, *, mom:3=0.9', 'annotated with 3')])
 def test_parameters_that_are_no_hypers(parameters, error):
     exec(f'def f({parameters}): return u', env := {})
     says(error, term, env['f'])
@@ -283,7 +312,8 @@ def stepped(f, how):
     return p.detach(),[str(o.message) for o in seen]
 
 @pytest.mark.parametrize('text,what', [('u/max(norm(u), 1.)', 'The truth'), ('u*u.item()', '`item`'), ('u.T', '`T`'),
-    ('u*float(u)', 'The number'), ('u - u.mean(1, keepdim=True)', '`mean`'), ('u + torch.randn_like(u)', '`randn_like`'), ('u*u[0]', 'An entry'), ('u*u.max()', '`max`'),
+    ('u*float(u)', 'The number'), ('u - u.mean(1, keepdim=True)', '`mean`'), ('u + torch.randn_like(u)', '`randn_like`'),
+    ('u*u[0]', 'An entry'), ('u*u.max()', '`max`'),
     ('u if norm(u)>1 else -u', 'The truth'), ('u/u.norm()', '`norm`'), ('torch.stack([u, u])[0]', '`stack`'), ('u*u.std()', '`std`'),
     ('u*u.shape[0]', '`shape`'), ('u@u', '`matmul`'), ('torch.ones(3, 3)', 'it returned a tensor')])
 def test_what_no_fast_engine_can_run_is_one_error(text, what):
@@ -297,6 +327,33 @@ def test_what_no_fast_engine_can_run_is_one_error(text, what):
             errors.append(str(e.value))
             assert (e.value.__suppress_context__ or not e.value.__context__) and '\n' not in errors[-1]
     assert errors[0]==errors[1]
+
+@pytest.mark.parametrize('text,call', [('u.mean(1, keepdim=True)*u', 'mean(x, …, keepdim=…)'),
+    ('u*torch.logaddexp(u, m)', 'logaddexp(x, y)'), ('u*u.item()', 'item(x)'), ('torch.std(u, correction=step)*u', 'std(x, correction=…)'),
+    ('u**(65 + step)', 'pow(x, …)'), ('u.addcmul(u, m, weight=2)', 'addcmul(x, y, z, weight=…)'), ('m.zero_()', 'zero_(x)')])
+def test_a_missing_kernel_names_the_call_and_the_functions(text, call):
+    "In each step with the same words, because they are a warning that is shown once"
+    exec(f'def f(u, m, *, step): return {text}', space := dict(torch=torch))
+    for step in (1, 2):
+        with pytest.raises(NotImplementedError) as e: record(Rule(term(space['f']), descend), dict(lr=1., step=step))
+        assert str(e.value).startswith(f"f: No kernel for `{call}`; use fastopt's `norm(x)`, `mean(x)` and `row_mean(x)`")
+
+@pytest.mark.parametrize('text,call,hows', [*[(o, 'mean(x)', ('eager', 'foreach', 'fused')) for o in ('mean(u, 1)', 'mean(u, dim=1)')],
+    *[(o, 'norm(x)', ('eager', 'foreach', 'fused')) for o in ('norm(u, 2)', 'norm()', 'norm(u, keepdim=True)')],
+    *[(o, 'row_mean(x, above=1)', ('eager', 'fused')) for o in ('row_mean(u, 1, True)', 'row_mean(u, keepdim=True)')]])
+def test_arguments_that_a_whole_tensor_function_lacks(text, call, hows):
+    exec(f'def f(u): return u*{text}', space := dict(mean=mean, norm=norm, row_mean=row_mean))
+    for how in hows:
+        with pytest.raises(TypeError, match=rf'^{re.escape(call)}: .*`row_mean\(x\)` of each row') as e: stepped(space['f'], how)
+        assert '\n' not in str(e.value)
+
+def test_errors_inside_a_whole_tensor_function_are_its_own():
+    @each
+    def f(x, k=1): raise TypeError('my own')
+    for how in ('eager', 'foreach', 'fused'):
+        with pytest.raises(TypeError, match='^my own$'): stepped(lambda u: f(u), how)
+    for how in ('eager', 'foreach'):
+        with pytest.raises(TypeError, match=r'^f\(x, k=1\): too many positional arguments$'): stepped(lambda u: f(u, 1, 2), how)
 
 @pytest.mark.parametrize('text', ['u*torch.erf(u)', 'u.round()', 'u + torch.ones(3, 3)', 'torch.logaddexp(u, u)'])
 def test_foreach_continues_with_one_warning(text):
