@@ -28,7 +28,7 @@ from fastcore.foundation import L
 from fastcore.xtras import join_path_file
 from ..core.checkpoints import _version, label
 from ..core.fastai_face import FastOptimizer
-from ..files import atomic_write, sweep_parts
+from ..files import atomic_write, check_replaceable, check_writable, sweep_parts
 from ..names import check_whole
 
 # %% ../../nbs/training/02_resume.ipynb #502577ec
@@ -360,9 +360,9 @@ class SaveResume(Callback):
     def before_fit(self):
         if num_distrib()>1:
             raise NotImplementedError('SaveResume: the random numbers of several processes do not fit in one file; train in one process')
+        check_writable(path := _target(self.path), _beside(path, '.prev'))
         self.origin,self.drawn,self.began,self.terms,self.number,self.done = None,None,_known(self.learn),_terms(self.learn),0,0
         self.learn.first_opt = getattr(self.learn, 'first_opt', None) or _maker(self.opt)
-        _target(self.path).parent.mkdir(parents=True, exist_ok=True)
     def before_epoch(self): self.seen = None
     def before_train(self):
         opt = {k:_plain(v) for k,v in self.opt.state_dict().items() if k!='state'}
@@ -477,6 +477,7 @@ def resume(self:Learner,
 ):
     "Let the next fit resume from `path`; returns the fit, epoch, batch and file that it resumes from, or `False` if there is no file"
     path,made = _target(Path(path)),self.opt is None
+    check_replaceable(path, _beside(path, '.prev'))
     if not (path.exists() or _beside(path, '.prev').exists()):
         if not quiet: print(f'{path} does not exist: the training starts from the beginning')
         return False

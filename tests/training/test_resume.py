@@ -1,5 +1,5 @@
 "Killed at any batch and resumed, a training ends like the uninterrupted one, to the last bit; and the errors of `learn.resume`."
-import errno, numpy as np, os, pytest, random, signal, time, torch, warnings
+import errno, numpy as np, os, pytest, random, re, signal, time, torch, warnings
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from fastai.basics import Callback, accuracy, set_seed
@@ -565,6 +565,27 @@ def test_a_removed_checkpoint_leaves_nothing_and_its_neighbours_stay(tmp_path):
 @pytest.mark.parametrize('every', [0, -1])
 def test_every(tmp_path, every):
     with pytest.raises(ValueError, match=f'every={every}'): SaveResume(tmp_path/'x', every)
+
+@pytest.mark.parametrize('place', ['path', '.prev', 'parent', 'parent of parent'])
+def test_wrong_places_are_refused_at_the_start(tmp_path, place):
+    "A folder in the place of the file is neither moved nor written over, and no batch is trained before the error"
+    path = tmp_path/'models' if place in ('path', '.prev') else tmp_path/'file'/('x' if place=='parent' else 'folder/x')
+    kept = beside(path, '.prev') if place=='.prev' else path
+    if 'parent' in place: (tmp_path/'file').write_text('precious')
+    else:
+        kept.mkdir()
+        (kept/'best.pth').write_text('precious')
+    learn = fresh()
+    before = plain(learn.model.state_dict())
+    with pytest.raises(CliError) as e: quiet(learn, one_cycle, [SaveResume(path, 1)])
+    says = str(e.value).partition('\n\t')[2] # fastai names the callback first
+    assert '\n' not in says and (f'{kept} is a folder' in says and 'Give the path of a file' in says if 'parent' not in place else
+        f'Cannot write {path}' in says and 'Choose another folder' in says)
+    assert [o.read_text() for o in tmp_path.rglob('*') if o.is_file()]==['precious'] and not differ(plain(learn.model.state_dict()), before)
+    if 'parent' in place: return
+    learn = fresh()
+    with pytest.raises(CliError, match=re.escape(f'{kept} is a folder')): learn.resume(path)
+    assert learn.opt is None and (kept/'best.pth').exists()
 
 # ---- damaged files
 
