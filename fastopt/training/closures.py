@@ -17,6 +17,7 @@ from .sam import SAM
 # %% ../../nbs/training/08_closures.ipynb #7ecfb4e6
 class Closure(Replay):
     "Passes a closure to `opt.step`, for optimizers that evaluate the loss and its gradients several times per step"
+    alone = 'each would take the step; remove one of them'
     refused = {SAM: 'both decide where gradients are taken; remove one of them'}
     def before_fit(self):
         super().before_fit()

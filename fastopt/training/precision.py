@@ -20,6 +20,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from ..core.engine import LOWP
 from ..core.fastai_face import FastOptimizer
 from ..core.rules import unknown_name
+from .replay import refuse_cbs
 
 # %% ../../nbs/training/04_precision.ipynb #89081bda
 def _cast(model, dtype):
@@ -46,12 +47,14 @@ def _alone(learn):
 
 class PureBF16(Callback):
     "Give the model bfloat16 inputs, the loss float32 predictions, and the optimizer its `lowp`"
-    order = MixedPrecision.order
+    order,alone = MixedPrecision.order,'each would write weights back in its own way; learn.to_fp32() removes both'
     def __init__(self,
         lowp, # 'kahan', 'stochastic' or 'plain'
         was # The former `opt_func` of the `Learner`
     ): self.lowp,self.was = lowp,was
-    def before_fit(self): _alone(self.learn)
+    def before_fit(self):
+        _alone(self.learn)
+        refuse_cbs(self)
     def before_batch(self):
         if self.training: _write_back(self.opt, self.lowp)
         self.learn.xb = apply(lambda o: o.bfloat16() if torch.is_floating_point(o) else o, self.xb)

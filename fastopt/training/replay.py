@@ -18,10 +18,12 @@ from fastcore.basics import first, patch
 # %% ../../nbs/training/06_replay.ipynb #d0cdeb11
 def refuse_cbs(
     cb, # The callback that refuses
-    why # Dict of callback class to the reason and the remedy
+    why=None # Dict of callback class to the reason and the remedy
 ):
-    "Raise `ValueError` if the learner has a callback that `cb` cannot work with"
-    for kind,reason in why.items():
+    "Raise `ValueError` if the learner has a callback that `cb` cannot work with, or a second of its kind if that must be `alone`"
+    kind = first(k for k in type(cb).__mro__ if 'alone' in vars(k))
+    if kind and len(cb.learn._grab_cbs(kind))>1: raise ValueError(f'{cb} must be the only {kind.__name__} of a fit: {cb.alone}')
+    for kind,reason in (why or {}).items():
         if bad := first(cb.learn._grab_cbs(kind)): raise ValueError(f'{cb} cannot work with {bad}: {reason}')
 
 # %% ../../nbs/training/06_replay.ipynb #de7eaa6e

@@ -28,6 +28,7 @@ def moved_weights(ps, es):
 # %% ../../nbs/training/07_sam.ipynb #1573ecc6
 class SAM(Replay):
     "Sharpness-aware minimization: step with the gradient taken at distance `rho` uphill"
+    alone = 'two would go uphill one inside the other; give one, with the distance rho that you want'
     def __init__(self,
         rho=0.05, # Distance uphill, 0 or more; ASAM needs about ten times as much
         adaptive=False, # ASAM: measure the distance relative to the size of each weight?

@@ -23,6 +23,8 @@ from warnings import warn
 from ..core.fastai_face import FastOptimizer
 from ..core.rules import unknown_name
 from .flat_anneal import _check_fc, _kept, flat_cos
+from .closures import Closure
+from .replay import refuse_cbs
 from ..names import check_whole
 from ..optim.sgd import sgd
 
@@ -330,6 +332,8 @@ def sgd_rates(
 class SwitchOpt(Callback):
     "Switch to the optimizer `to` at position `at` of the training"
     order,run_valid = 61,False # After `ParamScheduler` has set the rates and `Recorder` has read them
+    alone = 'each would multiply the rates of the others; for a second switch, call fit again with its own SwitchOpt'
+    refused = {Closure: 'the closure takes the steps, so they cannot be measured; set lr=…'}
     def __init__(self,
         at:float, # Position in the training, above 0 and below 1
         to=partial(sgd, mom=0.9), # An `opt_func`: SGD with or without momentum, and with its own weight decay
@@ -341,9 +345,10 @@ class SwitchOpt(Callback):
             (lr is None or np.all(np.asarray(lr, dtype=float)>0), f'lr={lr} is not a rate: give numbers above 0, or None to estimate it'),
             (n_last>=1, f'n_last={n_last} leaves nothing to estimate from: give 1 or more')):
             if not ok: raise ValueError(f'switch_opt: {why}')
-        self.at,self.to,self.n_last,self.factor,self.base,self.moves = at,to,n_last,None,None,[]
+        self.at,self.to,self.n_last,self.factor,self.base,self.moves,self.held = at,to,n_last,None,None,[],None
         self.given = None if lr is None else np.ravel(lr).tolist()
     def before_fit(self):
+        refuse_cbs(self, self.refused if self.given is None else {})
         if self.given is None and any(p.requires_grad and p.itemsize<4 for p in self.model.parameters()): raise ValueError(
             'switch_opt: the steps of 16-bit weights are mostly rounding, so no rate can be estimated from them: set lr=…')
     def state_dict(self): return dict(factor=self.factor, moves=self.moves)
@@ -386,9 +391,13 @@ def switch(self:SwitchOpt):
         raise RuntimeError(f'switch_opt: the rate at={self.at} is 0, so no factor leads to the rate of `to`: choose another `at`')
     if self.given and len(self.given) not in (1, len(now)): raise ValueError(
         f'switch_opt: lr has {len(self.given)} rates for {len(now)} groups: give one rate per group, or one for all')
+    sums = np.sum(self.moves, 0).tolist() if self.moves else []
+    if self.given is None and not any(dd for dd,_ in sums): raise RuntimeError(
+        f'switch_opt: no weight moved in the last {self.n_last} batches before the switch at={self.at}, so no rate can be estimated: '
+        'set lr=… or a larger n_last')
     self.make(self.learn)
     moms = [h.get('mom', 0.) for h in self.opt.hypers]
-    want = sgd_rates(np.sum(self.moves, 0).tolist(), moms) if self.given is None else np.broadcast_to(self.given, len(now)).tolist()
+    want = sgd_rates(sums, moms) if self.given is None else np.broadcast_to(self.given, len(now)).tolist()
     self.factor = [1. if w is None else w/n for w,n in zip(want, now)]
     self.opt.set_hyper('lr', now)
 
@@ -413,6 +422,14 @@ def after_fit(self:SwitchOpt):
 def after_batch(self:SwitchOpt):
     self.after_fit()
     if self.factor is None and self.pct_train>=self.at-1e-9: self.switch()
+
+# %% ../../nbs/training/01_schedules.ipynb #a7c1e9b3
+@patch
+def before_train(self:SwitchOpt):
+    if self.train_iter or self.pct_train>=self.at-1e-9 or not getattr(self.opt, 'switched', False): return
+    now = getattr(self.opt, 'rule', self.opt)
+    warn(f'switch_opt: this fit starts with the optimizer of an earlier switch, {now!r}; reset_opt=True starts with `opt_func`')
+
 
 # %% ../../nbs/training/01_schedules.ipynb #1b590f5f
 @patch

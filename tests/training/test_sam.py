@@ -6,6 +6,7 @@ from fastai.callback.training import GradientAccumulation, GradientClip
 from fastai.optimizer import Adam, OptimWrapper
 from fastopt.optim.adam import adamw
 from fastopt.training.closures import Closure
+from fastopt.training.precision import PureBF16
 from fastopt.training.sam import SAM
 from fastopt.optim.sgd import momentum, sgd
 from functools import partial
@@ -163,3 +164,15 @@ def test_a_step_that_is_refused_leaves_nothing_behind(cb, event, ex):
         return fitted(learn, 1, cbs=[Refuse(*refusal, (0, 2)), *([cb()] if cb else [])])
     a,b = trained(event, ex),trained('before_batch', CancelBatchException)
     assert all(map(torch.equal, a.model.parameters(), b.model.parameters()))
+
+class Mine(SAM): "A subclass is of the same kind"
+
+@pytest.mark.parametrize('cbs', [(SAM, SAM), (SAM, Mine), (Closure, Closure),
+    (partial(PureBF16, 'kahan', adamw), partial(PureBF16, 'plain', adamw))])
+def test_callbacks_that_must_be_alone(cbs):
+    "A second one of its kind is refused before anything is trained; one alone trains"
+    learn = make(adamw)
+    before = [p.clone() for p in learn.model.parameters()]
+    with pytest.raises(ValueError, match=r'must be the only (SAM|Closure|PureBF16) of a fit: '): fitted(learn, cbs=[cb() for cb in cbs])
+    assert all(map(torch.equal, before, learn.model.parameters()))
+    fitted(make(adamw), cbs=[Mine()])

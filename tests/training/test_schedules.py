@@ -1,15 +1,18 @@
 "Schedules made of pieces: every batch agrees with closed forms; resuming, copies, the switch of the rule, and errors."
-import copy, inspect, json, math, matplotlib.pyplot as plt, numpy as np, pickle, pytest, torch
+import copy, inspect, json, math, matplotlib.pyplot as plt, numpy as np, pickle, pytest, torch, warnings
 from fastai.basics import Callback
-from fastai.callback.core import CancelFitException
+from fastai.callback.core import CancelFitException, CancelStepException
 from fastai.callback.schedule import ParamScheduler, SchedCos
+from fastai.callback.training import GradientAccumulation
 from fastai.learner import Learner, load_learner
 from fastai.optimizer import Adam, OptimWrapper
 from fastai.test_utils import synth_learner
 from fastcore.foundation import L
 from fastopt.optim.adam import adam
 from fastopt.evidence.conformance import CheckFixture
+from fastopt.training.closures import Closure
 from fastopt.training.flat_anneal import fc_scheds
+from fastopt.training.gradient_release import ReleaseGrads
 from fastopt.training.schedules import *
 from fastopt.training.schedules import KINDS
 from fastopt.optim.sgd import sgd
@@ -413,3 +416,55 @@ def test_switch_fails_by_name():
     with pytest.raises(RuntimeError, match='the rate at=0.5 is 0'):
         fit(tiny(), 'fit_sched', 4, dict(lr=Schedule((1, 'flat', 0))), cbs=[switch_opt(.5, lr=.1)])
     with pytest.raises(ValueError, match='lr has 3 rates for 2 groups'): fit(tiny(), 'fit', 4, .1, cbs=[switch_opt(.5, lr=(.1,.2,.3))])
+
+@pytest.mark.parametrize('lr', [None, .1])
+def test_a_second_switch_is_refused_at_the_start(lr):
+    "Each would multiply the rate that the other had multiplied; one after the other, in two fits, they work"
+    learn = tiny()
+    before = weights(learn)
+    with pytest.raises(ValueError, match='SwitchOpt must be the only SwitchOpt of a fit: .*call fit again'):
+        fit(learn, 'fit', 4, .1, cbs=[switch_opt(.3, lr=lr), switch_opt(.6, to=adam, lr=.01)])
+    assert weights(learn)==before
+    first,second = [fit(learn, 'fit', 4, .1, cbs=[switch_opt(.5, lr=.2)], reset_opt=True) for _ in range(2)]
+    assert first.of('lr')==second.of('lr')
+
+@pytest.mark.parametrize('cb,why', [(Closure, 'SwitchOpt cannot work with Closure: the closure takes the steps'), (ReleaseGrads, '')])
+def test_steps_that_cannot_be_measured_are_refused_at_the_start(cb, why):
+    learn = tiny()
+    before = weights(learn)
+    with pytest.raises(ValueError, match=f'{why}.*lr='): fit(learn, 'fit', 4, .1, cbs=[cb(), switch_opt(.5)])
+    assert weights(learn)==before
+
+class NoStep(Callback):
+    "No step is taken, as in an overflow"
+    def before_step(self): raise CancelStepException
+
+class NoGrads(Callback):
+    "Steps without a gradient"
+    def before_step(self): self.opt.zero_grad()
+
+@pytest.mark.parametrize('cb', [partial(GradientAccumulation, 64*n_batch), NoStep, NoGrads])
+def test_no_step_to_estimate_from(cb):
+    "The error says so, whatever the reason; the optimizer is still the first one, and a given rate needs no steps"
+    learn = tiny()
+    with pytest.raises(RuntimeError, match='switch_opt: no weight moved in the last 1 batches before the switch at=0.5.*set lr=.*n_last'):
+        fit(learn, 'fit', 4, .1, cbs=[switch_opt(.5, n_last=1), cb()])
+    assert learn.opt.rule is adam
+    learn = tiny()
+    fit(learn, 'fit', 4, .1, cbs=[switch_opt(.5, lr=.3), cb()])
+    assert learn.opt.rule is sgd
+
+def test_a_fit_that_starts_with_the_optimizer_of_an_earlier_switch_warns():
+    "Only a fit that trains, and only if it is to switch again"
+    learn = tiny()
+    def said(**kwargs):
+        with warnings.catch_warnings(record=True) as seen:
+            warnings.simplefilter('always')
+            fit(learn, 'fit', 4, .1, **kwargs)
+        return [o for o in seen if 'switch_opt: this fit starts with the optimizer of an earlier switch, sgd' in str(o.message)]
+    assert not said(cbs=[switch_opt(.5, lr=.2)]) and len(said(cbs=[switch_opt(.5, lr=.2)]))==1
+    assert not said(cbs=[switch_opt(.5, lr=.2)], reset_opt=True) and not said()
+    learn.add_cb(switch_opt(.5, lr=.2))
+    with warnings.catch_warnings(), learn.no_bar(), learn.no_logging():
+        warnings.simplefilter('error')
+        learn.validate()
