@@ -1,12 +1,12 @@
 "The conformance kit: every rule passes every check, and every check finds the fault that it is made for"
-import runpy, sys
+import random, runpy, sys
 from functools import partial
-import pandas as pd, pytest, torch
+import numpy as np, pandas as pd, pytest, torch
 from cover import met
 from fastai.optimizer import Adam, Optimizer, OptimWrapper, l2_reg, ranger, sgd_step
 from fastcore.script import CliError
 from fastopt.optim.adam import adamw
-from fastopt.evidence.conformance import CheckFixture, check_from_spec, check_optimizer, checks
+from fastopt.evidence.conformance import CheckFixture, GLOBALS, check_from_spec, check_optimizer, checks
 from fastopt.evidence.conformance import import_spec, run_check, wd_report, wrap_opt_func
 from fastopt.core.fastai_face import FastOptimizer
 from fastopt.core.rules import matrices, route
@@ -332,3 +332,86 @@ def test_command_line(monkeypatch, capsys):
     assert code==1 and 'FAILED  live hypers' in out and 'checks passed' in out
     code,out = run('fastopt.all:adamw')
     assert code==0 and f'{len(checks)} of {len(checks)} checks passed' in out and 'FAILED' not in out
+
+# ---- optimizers that change the process, or end it
+
+CHANGES = dict(zip(GLOBALS, (partial(torch.set_grad_enabled, False), partial(torch.set_default_dtype, torch.float64),
+    partial(torch.set_default_device, 'meta'), partial(torch.set_num_threads, 3), partial(torch.use_deterministic_algorithms, True),
+    partial(torch.set_float32_matmul_precision, 'medium'), partial(torch.autograd.set_detect_anomaly, True),
+    partial(torch.set_autocast_enabled, 'cpu', True)), strict=True))
+
+@pytest.mark.parametrize('where', ['init', 'step', 'factory'])
+@pytest.mark.parametrize('name,change', CHANGES.items(), ids=list(CHANGES))
+def test_a_changed_setting_is_restored_and_told(name, change, where):
+    "The other checks see no trace of it, and one that fails by it says so"
+    class Changes(Odd):
+        def __init__(self, *args, **kwargs):
+            super().__init__(*args, **kwargs)
+            if where=='init': change()
+        def step(self, closure=None):
+            super().step()
+            if where=='step': change()
+    def make(*args, **kwargs):
+        if where=='factory': change()
+        return Odd(*args, **kwargs)
+    before = [get() for get,_ in GLOBALS.values()]
+    df = check_optimizer(make if where=='factory' else Changes, ['set_hyper', 'fit']).set_index('check')
+    assert [get() for get,_ in GLOBALS.values()]==before
+    said = df['what happened']['global state']
+    assert not df.passed['global state'] and said.startswith(f'the optimizer changed {name} from ') and df['how to fix']['global state']
+    for o in df.index[~df.passed]: assert df['how to fix'][o].startswith('Restore in the optimizer') and name in df['what happened'][o]
+    if where=='step': assert df.passed['set_hyper']
+    assert check_optimizer(Odd, ['fit']).passed.tolist()==[True]
+
+def test_random_states_are_left_alone_by_all(monkeypatch):
+    class DrawsNumpy(Odd):
+        def step(self, closure=None):
+            np.random.rand()
+            super().step()
+    def draws(*args, **kwargs):
+        np.random.rand(), random.random(), torch.rand(1)
+        return torch.optim.SGD(*args, **kwargs)
+    def states(): return torch.get_rng_state().tolist(),random.getstate(),[np.asarray(o).tolist() for o in np.random.get_state()]
+    before = states()
+    assert not check_optimizer(DrawsNumpy, 'lr_find leaves no trace').passed[0]
+    check_optimizer(draws, 'set_hyper')
+    assert states()==before
+
+class Mute(Exception):
+    def __str__(self): raise RuntimeError('no text')
+
+class NoText:
+    def __str__(self): raise RuntimeError('no text')
+
+@pytest.mark.parametrize('where', ['init', 'step', 'set_hyper', 'state_dict'])
+@pytest.mark.parametrize('error', [Mute, partial(Mute, NoText()), partial(KeyError, NoText()), partial(SystemExit, 3), SystemExit])
+def test_no_exception_ends_the_report(error, where):
+    def bad(self, *args, **kwargs): raise error()
+    cls = type('Bad', (Odd,), {'__init__' if where=='init' else where: bad})
+    df = check_optimizer(cls, ['set_hyper', 'misspelt hyper', 'fit', 'exact resume'])
+    kind = type(error()).__name__
+    assert len(df)>=4 and any(kind in o for o in df['what happened'][df.passed.eq(False).fillna(False)]), str(df)
+
+def test_advice_that_fails_is_left_out():
+    made = []
+    def once(params, lr):
+        made.append(0)
+        if len(made)>4: raise ValueError('only four')
+        return Odd(params, lr=lr)
+    assert 'only four' in str(check_optimizer(once, ['set_hyper', 'fit', 'misspelt hyper']))
+
+@pytest.mark.parametrize('where', ['__init__', 'step'])
+def test_ctrl_c_ends_the_report(where):
+    def stop(self, *args, **kwargs):
+        torch.set_grad_enabled(False)
+        raise KeyboardInterrupt
+    with pytest.raises(KeyboardInterrupt): check_optimizer(type('Stops', (Odd,), {where: stop}), 'fit')
+    assert torch.is_grad_enabled()
+
+@pytest.mark.parametrize('lr', [torch.tensor(0.01), torch.tensor([0.01], dtype=torch.float64), np.float32(0.01), np.array(0.01)])
+def test_a_rate_may_be_any_number(lr):
+    assert check_optimizer(Odd, ['set_hyper', 'made with groups', 'discriminative rates'], lr=lr).passed.all()
+
+@pytest.mark.parametrize('lr', [torch.tensor(0.), torch.tensor([0.1, 0.2]), torch.tensor(float('nan')), 'fast'])
+def test_a_rate_is_one_positive_number(lr):
+    with pytest.raises(ValueError, match='must be a finite number greater than 0'): check_optimizer(Odd, 'fit', lr=lr)
