@@ -19,7 +19,7 @@ from fastai.optimizer import Optimizer, OptimWrapper
 from fastcore.basics import first
 from ..core.registry import named_rules
 from ..core.rules import Rule, as_number
-from .problems import Problem, find_problem
+from .problems import Problem, find_problem, heights
 from ..names import unknown_name
 from ..optim.diffgrad import friction
 
@@ -149,23 +149,25 @@ def descent(
     known = isinstance(problem, Problem)
     p = torch.tensor(first(problem.starts) if start is None else start, dtype=dtype, requires_grad=True)
     far,noise,rng = problem.far if known else float('inf'),problem.noise if known else 0.,torch.Generator().manual_seed(seed)
-    opt,points,kept = _made(opt_func, p, lr),[p.detach().clone()],[]
+    opt,points,values,kept = _made(opt_func, p, lr),[p.detach().clone()],[],[]
     rule = getattr(opt, 'rule', None)
     braked = isinstance(rule, Rule) and 'friction' in rule.chain.split(', ')
     for i in range(n):
         if not points[-1].abs().max()<far: break # Also true if a coordinate is NaN
         p.grad = None
-        problem(*p).backward()
+        values.append(heights(problem, *p))
+        values[-1].backward()
         if noise: p.grad += noise*torch.randn(p.shape, generator=rng, dtype=torch.float64).to(dtype)
         before = braked and _remembered(opt, p)
         opt.step()
         points.append(p.detach().clone())
         if braked: kept.append(friction(torch.ones_like(before), opt.state[p]['prev'], before, version=opt.engine.options['version']))
     stopped = None if points[-1].abs().max()<far else len(points)-1
-    points = torch.stack(points)
+    points,values = torch.stack(points),torch.stack([*values, heights(problem, *points[-1])]).detach()
     if stopped is not None: points = torch.cat([points, points.new_full((n+1-len(points), points.shape[1]), float('nan'))])
     hypers = opt.hypers[-1] if hasattr(opt, 'hypers') else opt.param_groups[-1]
-    return Descent(points, problem(*points.T), float(hypers['lr']), stopped, torch.stack(kept) if kept else None)
+    values = torch.cat([values, values.new_full((n+1-len(values),), float('nan'))])
+    return Descent(points, values, float(hypers['lr']), stopped, torch.stack(kept) if kept else None)
 
 # %% ../../nbs/evidence/00_landscapes.ipynb #ddbfd2d1
 def path(

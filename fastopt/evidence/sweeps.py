@@ -159,16 +159,20 @@ def lr_wd_sweep(
         scores = [[score(o, lr, wd) for lr in lrs] for wd in decays[k]]
         return pd.DataFrame(scores, index=pd.Index(decays[k], name='wd'), columns=pd.Index(lrs, name='lr'))
     tables = {k: _table(k, o) for k,o,_ in opts}
-    best,worst = max(t.max().max() for t in tables.values()),min(t.min().min() for t in tables.values())
+    fine = np.concatenate([o[np.isfinite(o)] for o in (t.to_numpy(dtype=float).ravel() for t in tables.values())])
+    worst,best = (fine.min(), fine.max()) if len(fine) else (0., 1.)
     _,axs = plt.subplots(1, len(tables), figsize=(4.2*len(tables) + 1, 3.6), dpi=80, layout='constrained', squeeze=False)
     for ax,(k,t) in zip(axs[0], tables.items()):
         im = ax.imshow(t, origin='lower', aspect='auto', cmap='cividis', vmin=worst, vmax=best)
         for i,j in np.ndindex(t.shape):
             v = t.iat[i,j]
-            ax.text(j, i, f'{v:.2f}'.lstrip('0'), ha='center', va='center', fontsize=7, color='k' if v > (worst+best)/2 else 'w')
-        i,j = divmod(int(np.nanargmax(t.to_numpy())), t.shape[1])
-        ax.add_patch(plt.Rectangle((j-0.5, i-0.5), 1, 1, fill=False, ec='k', lw=2))
-        ax.set(title=k, xlabel='learning rate', ylabel='weight decay', xticks=range(len(t.columns)), yticks=range(len(t)),
+            ax.text(j, i, f'{v:.2f}'.lstrip('0'), ha='center', va='center', fontsize=7, color='w' if v<=(worst+best)/2 else 'k')
+        scored = t.notna().any(axis=None)
+        if scored:
+            i,j = divmod(int(np.nanargmax(t.to_numpy(dtype=float))), t.shape[1])
+            ax.add_patch(plt.Rectangle((j-0.5, i-0.5), 1, 1, fill=False, ec='k', lw=2))
+        ax.set(title=k if scored else f'{k}: all scores are NaN', xlabel='learning rate', ylabel='weight decay',
+            xticks=range(len(t.columns)), yticks=range(len(t)),
             xticklabels=[f'{v:.2g}' for v in t.columns], yticklabels=[f'{v:.2g}' for v in t.index])
     axs[0,-1].figure.colorbar(im, ax=axs[0].tolist(), label=label)
     return tables

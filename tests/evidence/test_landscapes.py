@@ -270,6 +270,66 @@ def test_decays_and_rates_are_scored_where_they_are_drawn():
     assert t['adam'].to_dict()=={0.1: {1.: 2., 2.: 3.}, 0.2: {1.: 3., 2.: 4.}} and t['adamw'].loc[3., 0.2]==5. and len(seen)==6
     with pytest.raises(ValueError, match='nothing to sweep over'): S.lr_wd_sweep(score, 'adam', [0.1], [])
 
+# ---- functions of a user
+
+def _if(x, y): return (x-1)**2 + y**2 if x>0 else (x+2)**2 + 3*y**2
+def _reduces(x, y): return torch.stack([x, y]).pow(2).sum()
+def _item(x, y): return (x**2 + y**2).item()
+def _python(x, y): return math.sin(x)**2 + float(y)**2
+def _vector(x, y): return torch.stack([x, y])
+def _text(x, y): return 'high'
+def _any(x, y): return x**2 + y**2 if (x>0).all() else x**2 + 3*y**2
+def _centred(x, y): return (x - x.max())**2 + x**2 + y**2 # Couples the points, in the right shape
+def _square(x, y): return x**2 + y**2
+
+def own(f): return Problem(f.__name__, f, ((-2., 2.), (-2., 2.)), ((1., 1.5),), ((0., 0.),))
+
+each_odd = pytest.mark.parametrize('f', [_if, _reduces, _any, _centred], ids=lambda o: o.__name__)
+
+@each_odd
+def test_a_function_of_one_point_works_point_by_point(f):
+    "Its heights, gradients, paths, sweeps and pictures are those of single points"
+    p,x = own(f),torch.tensor([[-1., 0.3], [0.5, 1.], [2., -0.7], [1.2, 0.1]], dtype=torch.float64)
+    alone = torch.stack([f(*o) for o in x])
+    assert torch.allclose(p(*x.T), alone) and torch.allclose(p(*x.T.reshape(2, 2, 2)), alone.reshape(2, 2))
+    assert torch.allclose(gradient(f, x), torch.stack([gradient(f, o) for o in x]))
+    assert torch.allclose(difference(f, x), gradient(f, x), atol=1e-4)
+    for o,kw in ((f, dict(start=(1., 1.5))), (p, {})):
+        d = L.descent('sgd', o, lr=0.3, n=20, **kw)
+        assert torch.allclose(d.values, torch.stack([f(*o) for o in d.points]))
+    (a,i),(b,j) = [s(sgd, p, [0.01, 0.1, 0.4], 20) for s in (S.sweep_together, S.sweep_apart)]
+    assert torch.equal(i, j) and torch.allclose(a, b)
+    assert len(S.lr_sweep(p, 'sgd', [0.01, 0.1], n=5).table)==2
+    for kind in L.LANDSCAPES: L.plot_landscape(p, kind)
+
+def test_the_path_of_a_reducing_function_is_that_of_a_plain_one():
+    for o in ('sgd', 'adam'): assert torch.allclose(L.path(o, _reduces, (1., 1.5)), L.path(o, _square, (1., 1.5)))
+
+@pytest.mark.parametrize('f,says', [(_item, 'no gradient'), (_python, 'no gradient'), (_vector, 'a tensor of shape (2,) at one point'),
+    (_text, 'returned str at one point')])
+@pytest.mark.parametrize('call', [lambda f, o: L.path(o, f, (1., 1.)), lambda f, o: L.descent(o, own(f)),
+    lambda f, o: S.lr_sweep(own(f), o, [0.1], show=False), lambda f, o: gradient(f, torch.ones(2))],
+    ids=['path', 'descent', 'sweep', 'grad'])
+@pytest.mark.filterwarnings('ignore:Converting a tensor with requires_grad')
+def test_a_function_without_gradient_is_refused_before_any_step(f, says, call):
+    steps = []
+    class Counted(torch.optim.SGD):
+        def step(self, closure=None): steps.append(super().step())
+    with pytest.raises(TypeError, match=re.escape(says)): call(f, Counted)
+    assert not steps
+
+def test_a_function_that_returns_numbers_is_drawn():
+    for o in (_item, _python): L.plot_landscape(own(o))
+
+@pytest.mark.parametrize('scores', [[math.nan]*4, [math.nan, math.inf, -math.inf, 1.], [math.nan, math.nan, 1., 2.], [-math.inf]*4])
+def test_scores_that_are_no_numbers_leave_the_tables(scores):
+    rest = iter([*scores, *scores])
+    tables = S.lr_wd_sweep(lambda o, lr, wd: next(rest), ['adam', 'adamw'], [0.1, 0.2], [0., 1.])
+    plt.gcf().canvas.draw()
+    told = [o.get_title() for o in plt.gcf().axes[:2]]
+    assert ['all scores are NaN' in o for o in told]==[np.isnan(scores).all()]*2
+    for t in tables.values(): assert np.array_equal(t.to_numpy().ravel(), scores, equal_nan=True)
+
 # ---- files
 
 LOADS = re.compile(r'https?://|\b(?:src|href)\s*=\s*["\'](?!plotly\.min\.js["\'])|@import|url\(')
