@@ -6,12 +6,12 @@ Docs: https://fastopt.github.io/fastopt/optim/adan.html.md"""
 
 # %% auto #0
 __all__ = ['adan_no_prox', 'adan', 'Adan', 'adoptw', 'adopt', 'ADOPT', 'ADOPTW', 'mars_adamw', 'mars_lion', 'mars', 'MARS',
-           'MARSAdamW', 'MARSLion', 'prox', 'look_first', 'two_dims']
+           'MARSAdamW', 'MARSLion', 'prox', 'look_first', 'sign_of_mean', 'two_dims']
 
 # %% ../../nbs/optim/14_adan.ipynb #0417964c
 import torch
 from .adam import adam
-from .lion import lion
+from .lion import sign
 from ..core.rules import Flag, NonNeg, Rule, Unit, unbias, unbias_root, cond, decay, descend, ema_, ema_sqr_, norm, route, term
 
 # %% ../../nbs/optim/14_adan.ipynb #67cf44b4
@@ -90,6 +90,16 @@ def mars(u, past, *,
     past.copy_(u)
     return c / norm(c).clamp(min=1)
 
+# %% ../../nbs/optim/14_adan.ipynb #5e81f2c9
+@term
+def sign_of_mean(u, m, *,
+    mom:Unit=0.95, # β₁: decay rate of the mean of gradients
+    sqr_mom:Unit=0.99 # β₂, which has no effect here; the authors' class has it for AdamW
+):
+    "Return the sign of the mean gradient (Lion as MARS uses it)"
+    ema_(m, u, mom)
+    return sign(m)
+
 # %% ../../nbs/optim/14_adan.ipynb #b10b9105
 def two_dims(p):
     "Test whether the weight `p` has exactly two dimensions (kernels of convolutions have four)"
@@ -98,7 +108,7 @@ def two_dims(p):
 _mars = dict(paper=('MARS: Unleashing the Power of Variance Reduction for Training Large Models', 2024, 'https://arxiv.org/abs/2411.10438'),
     code='AGI-Arena/MARS@4831e28')
 mars_adamw = Rule(mars, adam, decay, descend, lr=3e-3, mom=0.95, sqr_mom=0.99, doc='AdamW on gradients corrected by their change', **_mars)
-mars_lion = Rule(mars, lion, decay, descend, lr=3e-3, mom=0.95, sqr_mom=0.95, doc='Lion on gradients corrected by their change', **_mars)
+mars_lion = Rule(mars, sign_of_mean, decay, descend, lr=3e-3, mom=0.95, doc='The sign of the mean of corrected gradients', **_mars)
 mars = route(two_dims, mars_adamw, Rule(adam, decay, descend, lr=3e-3, sqr_mom=0.95, wd=0.1),
     doc='MARS with AdamW for matrices, and AdamW for all other weights', **_mars)
 MARS,MARSAdamW,MARSLion = mars.torch('MARS', betas=('mom', 'sqr_mom'), betas_1d=('other_mom', 'other_sqr_mom'),

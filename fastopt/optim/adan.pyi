@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import torch
 
 __all__ = ['adan_no_prox', 'adan', 'Adan', 'adoptw', 'adopt', 'ADOPT', 'ADOPTW', 'mars_adamw', 'mars_lion', 'mars', 'MARS', 'MARSAdamW',
-    'MARSLion', 'prox', 'look_first', 'two_dims']
+    'MARSLion', 'prox', 'look_first', 'sign_of_mean', 'two_dims']
 
 class _adan_no_prox(Rule):
     def __call__(
@@ -368,7 +368,7 @@ class _mars_lion(Rule):
         *,
         mom: Annotated[Hyper, 'in [0, 1)'] = 0.95,
         gamma: Annotated[Hyper, 'in [0, inf)'] = 0.025,
-        sqr_mom: Annotated[Hyper, 'in [0, 1)'] = 0.95,
+        sqr_mom: Annotated[Hyper, 'in [0, 1)'] = 0.99,
         wd: Annotated[Hyper, 'in [0, inf)'] = 0.0,
         how: How = 'auto',
         lowp: LowP = 'plain',
@@ -376,22 +376,22 @@ class _mars_lion(Rule):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> FastOptimizer:
-        """Lion on gradients corrected by their change
+        """The sign of the mean of corrected gradients
 
         lr: Learning rate: the length of a step (in [0, inf))
-        mom: β₁: share of the mean in the direction (in [0, 1))
+        mom: β₁: decay rate of the mean of gradients (in [0, 1))
         gamma: γ: how much of the change is added (in [0, inf))
-        sqr_mom: β₂: decay rate of the mean (nothing is squared) (in [0, 1))
+        sqr_mom: β₂, which has no effect here; the authors' class has it for AdamW (in [0, 1))
         wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))"""
 mars_lion: _mars_lion
-"""Lion on gradients corrected by their change
+"""The sign of the mean of corrected gradients
 
 | hyper   | default | range     | meaning |
 |---------|---------|-----------|---------|
 | lr      | 0.003   | 0 ≤ x     | Learning rate: the length of a step |
-| mom     | 0.95    | 0 ≤ x < 1 | β₁: share of the mean in the direction |
+| mom     | 0.95    | 0 ≤ x < 1 | β₁: decay rate of the mean of gradients |
 | gamma   | 0.025   | 0 ≤ x     | γ: how much of the change is added |
-| sqr_mom | 0.95    | 0 ≤ x < 1 | β₂: decay rate of the mean (nothing is squared) |
+| sqr_mom | 0.99    | 0 ≤ x < 1 | β₂, which has no effect here; the authors' class has it for AdamW |
 | wd      | 0       | 0 ≤ x     | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
 
 Paper: MARS: Unleashing the Power of Variance Reduction for Training Large Models (2024), https://arxiv.org/abs/2411.10438
@@ -560,14 +560,14 @@ class MARSAdamW(TorchOptimizer):
         weight_decay: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))"""
 
 class MARSLion(TorchOptimizer):
-    """Lion on gradients corrected by their change
+    """The sign of the mean of corrected gradients
 
     | hyper        | default | range     | meaning |
     |--------------|---------|-----------|---------|
     | lr           | 0.003   | 0 ≤ x     | Learning rate: the length of a step |
-    | betas[0]     | 0.95    | 0 ≤ x < 1 | β₁: share of the mean in the direction |
+    | betas[0]     | 0.95    | 0 ≤ x < 1 | β₁: decay rate of the mean of gradients |
     | gamma        | 0.025   | 0 ≤ x     | γ: how much of the change is added |
-    | betas[1]     | 0.95    | 0 ≤ x < 1 | β₂: decay rate of the mean (nothing is squared) |
+    | betas[1]     | 0.99    | 0 ≤ x < 1 | β₂, which has no effect here; the authors' class has it for AdamW |
     | weight_decay | 0       | 0 ≤ x     | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
 
     Paper: MARS: Unleashing the Power of Variance Reduction for Training Large Models (2024), https://arxiv.org/abs/2411.10438
@@ -576,7 +576,7 @@ class MARSLion(TorchOptimizer):
         self,
         params: ParamsT,
         lr: Annotated[Number, 'in [0, inf)'] | None = 0.003,
-        betas: tuple[Annotated[Number, 'in [0, 1)'], Annotated[Number, 'in [0, 1)']] | list[Any] = (0.95, 0.95),
+        betas: tuple[Annotated[Number, 'in [0, 1)'], Annotated[Number, 'in [0, 1)']] | list[Any] = (0.95, 0.99),
         *,
         gamma: Annotated[Number, 'in [0, inf)'] = 0.025,
         weight_decay: Annotated[Number, 'in [0, inf)'] = 0.0,
@@ -593,12 +593,12 @@ class MARSLion(TorchOptimizer):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> None:
-        """Lion on gradients corrected by their change
+        """The sign of the mean of corrected gradients
 
         lr: Learning rate: the length of a step (in [0, inf))
-        betas[0]: β₁: share of the mean in the direction (in [0, 1))
+        betas[0]: β₁: decay rate of the mean of gradients (in [0, 1))
         gamma: γ: how much of the change is added (in [0, inf))
-        betas[1]: β₂: decay rate of the mean (nothing is squared) (in [0, 1))
+        betas[1]: β₂, which has no effect here; the authors' class has it for AdamW (in [0, 1))
         weight_decay: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))"""
 
 prox: Term
@@ -606,6 +606,9 @@ prox: Term
 
 look_first: Term
 """Do not move at the first step"""
+
+sign_of_mean: Term
+"""Return the sign of the mean gradient (Lion as MARS uses it)"""
 
 def two_dims(p: Any) -> Any:
     """Test whether the weight `p` has exactly two dimensions (kernels of convolutions have four)"""

@@ -44,7 +44,7 @@ def official_mars(hp):
     flat,top,kind,_ = [hp.pop(k, o) for k,o in dict(optimize_1d=False, amsgrad=False, mars_type='mars-adamw', is_approx=True).items()]
     (mom,sqr_mom),lr,wd = [hp.pop(f'{k}_1d', o) for k,o in dict(betas=(0.9, 0.95), lr=3e-3, weight_decay=0.1).items()]
     if kind not in ('mars-adamw', 'mars-lion'): return None
-    if kind=='mars-lion': one,hp['sqr_mom'] = mars_lion,hp.get('mom', 0.95)
+    if kind=='mars-lion': one = mars_lion
     else: one = Rule(mars.terms[0], amsgrad, decay, descend, **mars_adamw.defaults) if top else mars_adamw
     if flat: return one,hp
     if one is mars_adamw: return mars,{**hp, 'lr_ratio':lr/hp['lr'], 'other_mom':mom, 'other_sqr_mom':sqr_mom, 'other_wd':wd}
