@@ -16,7 +16,7 @@ from functools import partial
 from math import inf, sqrt
 from fastcore.basics import first
 from ..core.rules import (Across, Borrowed, Flag, Memo, NonNeg, Pos, Range, Rule, Unit, Whole,
-    as_number, clone, cond, decay, each, ema_, ema_sqr_, larger, root, smaller, term, total)
+    as_number, clone, cond, decay, each, ema_, ema_sqr_, larger, number_of, root, smaller, term, total)
 
 # %% ../../nbs/optim/23_learning_rate_free.ipynb #894d7ffb
 class Factor(Range):
@@ -25,7 +25,7 @@ class Factor(Range):
 
 Growth = Factor(1, inf)
 Beta3 = Range(-1, 1, '[)', also=dict(beta3=lambda o: -1. if o is None else float(o))) # With the authors' name
-Found = Memo(d=0., best=0., rate=0., r=0., g1=0.)
+Found = Memo(d=0., best=0., rate=0., r=0., g1=0., k=0.)
 
 def distance(opt):
     "Return the d that the optimizer `opt` has found, or `None` before its first step"
@@ -42,11 +42,11 @@ def _known(*,
     sqr_mom:Unit=0.999, # β₂: decay rate of the mean of squares; its root is that of the estimate of d
     use_bias_correction:Flag=False, # Multiply the rate by Adam's bias correction?
     d0:Pos=1e-6, # First guess of the distance
-    found:Found, step
+    found:Found
 ):
     "Return d and the rate without `lr`"
-    found.d = larger(found.d, d0)
-    found.rate = found.d*(sqrt(1-sqr_mom**step)/(1-mom**step) if use_bias_correction else 1)
+    found.d,k = larger(found.d, d0),found.k+1
+    found.rate = found.d*(root(1-sqr_mom**k)/(1-mom**k) if use_bias_correction else 1)
     return found.d,found.rate
 
 # %% ../../nbs/optim/23_learning_rate_free.ipynb #c2baa89a
@@ -61,6 +61,7 @@ def _farther(u, s, *,
     "Return the rate of this step and the next d"
     found.r = _slow(sqr_mom, mom3)*found.r + total(torch.sum, u)
     size,d = total(_size, s),found.d
+    found.k = found.k + number_of(size!=0)
     d_hat = cond(size!=0, lambda: d_coef*found.r/size, 0.)
     found.best = larger(larger(found.best, d), d_hat)
     found.d = smaller(found.best, cond(d==d0, lambda: larger(d, d_hat), d)*growth_rate)
@@ -179,7 +180,7 @@ def _farther_adam(u, s, *,
 ):
     "Return the next d"
     β,size = sqrt(sqr_mom),total(_size, s)
-    found.r = β*found.r + (1-β)*total(torch.sum, u)
+    found.r,found.k = β*found.r + (1-β)*total(torch.sum, u),found.k + number_of(size!=0)
     d_hat = cond(size!=0, lambda: found.r/((1-β)*size), 0.)
     found.d = larger(found.d, smaller(d_hat, found.d*growth_rate))
     return found.d

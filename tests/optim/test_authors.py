@@ -1,6 +1,7 @@
 "Corners in which rules once differed from their authors' formulas, which are written out here in float64"
-import pytest, torch
+import math, pytest, torch
 from fastopt.optim.adan import MARSLion
+from fastopt.optim.learning_rate_free import DAdaptAdam, Prodigy, distance
 
 ENGINES = ('eager', 'foreach', 'fused')
 pytestmark = pytest.mark.usefixtures('usual_kernels')
@@ -29,3 +30,54 @@ def test_mars_lion_has_one_mean(how):
         m = β*m + (1-β)*c/c.norm().clamp(min=1)
         q,last = q - 3e-3*(0.1*q + m.sign()),g
         assert torch.allclose(p, q, rtol=0, atol=1e-14), t
+
+def prodigy(rows, d=1e-6, d0=1e-6, βs=(0.9, 0.999)):
+    """Yield the weights, which start at 0, and d after each step of Prodigy 1.1.2 with bias correction. `rows` yields the gradients
+    of a step, or `None` for weights without one"""
+    β1,β2,β3,k,r = *βs,βs[1]**0.5,0,0.
+    zero = torch.zeros(2, dtype=torch.float64)
+    ws = {i: dict(p=zero.clone(), m=zero, v=zero, s=zero) for i in range(2)}
+    for gs in rows:
+        rate,now = d*(1-β2**(k+1))**0.5/(1-β1**(k+1)),[(ws[i],g) for i,g in enumerate(gs) if g is not None]
+        top = β3*r + sum((d/d0*rate*g@-w['p']).item() for w,g in now)
+        for w,g in now:
+            w |= dict(m=β1*w['m'] + (1-β1)*d*g, v=β2*w['v'] + (1-β2)*(d*g)**2, s=β3*w['s'] + d/d0*rate*g)
+        size = sum(w['s'].abs().sum().item() for w,_ in now)
+        if size:
+            r,k,d = top,k+1,max(d, top/size)
+            for w,_ in now: w['p'] = w['p'] - rate*w['m']/(w['v'].sqrt() + d*1e-8)
+        yield [ws[i]['p'] for i in range(2)],d
+
+def dadapt_adam(rows, d=1e-6, βs=(0.9, 0.999)):
+    "The same of DAdaptAdam of dadaptation 3.2 with bias correction"
+    β1,β2,β3,k,r = *βs,βs[1]**0.5,0,0.
+    zero = torch.zeros(2, dtype=torch.float64)
+    ws = {i: dict(p=zero.clone(), m=zero, v=zero, s=zero) for i in range(2)}
+    for gs in rows:
+        rate,now = d*(1-β2**(k+1))**0.5/(1-β1**(k+1)),[(ws[i],g) for i,g in enumerate(gs) if g is not None]
+        top = β3*r + (1-β3)*sum((rate*g@(w['s']/(w['v'].sqrt() + 1e-8))).item() for w,g in now)
+        for w,g in now: w |= dict(m=β1*w['m'] + (1-β1)*rate*g, v=β2*w['v'] + (1-β2)*g**2, s=β3*w['s'] + (1-β3)*rate*g)
+        size = sum(w['s'].abs().sum().item() for w,_ in now)
+        if size:
+            r,k,d = top,k+1,max(d, top/size/(1-β3))
+            for w,_ in now: w['p'] = w['p'] - w['m']/(w['v'].sqrt() + 1e-8)
+        yield [ws[i]['p'] for i in range(2)],d
+
+def late(t, g):
+    "Zeros in the first steps, and for the first weight nothing until later"
+    return [None if t<25 else g[0], g[1]*(t>3)]
+
+@pytest.mark.parametrize('how', ENGINES)
+@pytest.mark.parametrize('cls,authors', ((Prodigy, prodigy), (DAdaptAdam, dadapt_adam)), ids=['Prodigy', 'DAdaptAdam'])
+def test_bias_correction_has_one_count_for_all_weights(cls, authors, how):
+    "It counts from the first gradient that is not zero, in whatever order the weights come, also after a load"
+    rows = [late(t, torch.randn(2, 2, dtype=torch.float64)+0.1) for t in range(40)]
+    ps = [torch.nn.Parameter(torch.zeros(2, dtype=torch.float64)) for _ in range(2)]
+    opt = cls(ps, use_bias_correction=True, how=how)
+    for t,(gs,(qs,d)) in enumerate(zip(rows, authors(rows))):
+        if t in (2, 10, 30): # Resume
+            sd,opt = opt.state_dict(),cls(ps, use_bias_correction=True, how=how)
+            opt.load_state_dict(sd)
+        step(opt, *zip(ps, gs))
+        for p,q in zip(ps, qs): assert torch.allclose(p, q, rtol=1e-10, atol=1e-16), (t, p, q)
+        assert math.isclose(distance(opt), d, rel_tol=1e-10), t
