@@ -73,8 +73,7 @@ def test_betas_of_another_length():
     ((1e-3, 1e-2), 'tuple'), (slice(1), 'slice')])
 def test_a_hyper_that_is_no_number(value, kind):
     for make in (adamw, every.AdamW) if kind in ('str', 'dict', 'complex') else (): # The others have a meaning for both
-        for k in ('lr', 'eps'):
-            says(f', but it is a {kind}, not a number', make, weights(), **{k: value}, error=ValueError)
+        for k in ('lr', 'eps'): says(f', but it is a {kind}, not a number', make, weights(), **{k: value}, error=ValueError)
     with pytest.raises(ValueError) as e: adamw.check('lr', value)
     assert str(e.value)==f'adamw: lr={value!r} must be in [0, inf), but it is a {kind}, not a number'
 

@@ -40,8 +40,7 @@ def prodigy(rows, d=1e-6, d0=1e-6, βs=(0.9, 0.999)):
     for gs in rows:
         rate,now = d*(1-β2**(k+1))**0.5/(1-β1**(k+1)),[(ws[i],g) for i,g in enumerate(gs) if g is not None]
         top = β3*r + sum((d/d0*rate*g@-w['p']).item() for w,g in now)
-        for w,g in now:
-            w |= dict(m=β1*w['m'] + (1-β1)*d*g, v=β2*w['v'] + (1-β2)*(d*g)**2, s=β3*w['s'] + d/d0*rate*g)
+        for w,g in now: w |= dict(m=β1*w['m'] + (1-β1)*d*g, v=β2*w['v'] + (1-β2)*(d*g)**2, s=β3*w['s'] + d/d0*rate*g)
         size = sum(w['s'].abs().sum().item() for w,_ in now)
         if size:
             r,k,d = top,k+1,max(d, top/size)
