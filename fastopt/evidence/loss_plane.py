@@ -12,11 +12,13 @@ __all__ = ['flat_weights', 'WeightPath', 'leave_no_trace', 'filter_direction', '
 import matplotlib.pyplot as plt, torch
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
+from numbers import Integral
 from fastai.callback.core import Callback
-from fastai.torch_core import get_random_states, set_random_states
+from fastai.torch_core import apply, get_random_states, set_random_states
 from fastcore.basics import first
 from torch.func import functional_call, vmap
-from ..names import unknown_name
+from ..names import check_positive, check_whole, unknown_name
 
 # %% ../../nbs/evidence/06_loss_plane.ipynb #9cc1cbf8
 def flat_weights(
@@ -133,6 +135,24 @@ def _vector(model, o):
         f"got {type(o).__name__}")
     return o.to(p).detach()
 
+# %% ../../nbs/evidence/06_loss_plane.ipynb #3f5ab0e2
+def _in_one_call(f, ws, how):
+    "The losses `f` of all rows of `ws` in one call; `None` if `vmap` cannot combine them and `how` leaves the choice"
+    try: return vmap(f, randomness='same')(ws)
+    except Exception as e:
+        if how!='together': return
+        said = first(str(e).strip().splitlines()) or type(e).__name__
+        raise RuntimeError(f"the losses of many points cannot be computed in one call ({said}); give how='apart'") from e
+
+def _cast(o, dtype):
+    "Convert the tensor `o` to `dtype` if it has floating-point numbers"
+    return o.to(dtype) if isinstance(o, torch.Tensor) and o.is_floating_point() and o.dtype!=dtype else o
+
+def _wide_loss(loss_func, pred, *yb):
+    "`loss_func` of outputs in float32, if they have 16 bits"
+    if isinstance(pred, torch.Tensor) and pred.dtype in (torch.float16, torch.bfloat16): pred = pred.float()
+    return loss_func(pred, *yb)
+
 # %% ../../nbs/evidence/06_loss_plane.ipynb #dfa5826b
 def _three_points(model, directions, points):
     "The three points that define a plane, or `None` for random directions"
@@ -152,17 +172,21 @@ def _window(seen, three, span):
     side = torch.full((2,), 1. if span is None else float(span), dtype=torch.float64)
     return -side,side
 
-def _losses(learn, dl, at, centre, dirs, batches, together, chunk):
+def _losses(learn, dl, at, centre, dirs, batches, how, chunk):
     "Mean loss over `dl` at the points `at` of the plane"
     total,count = torch.zeros(len(at), dtype=torch.float64),0
+    together = how=='together' or how=='auto' and _pays(learn.model, len(centre))
     with leave_no_trace(learn.model, dl), torch.no_grad():
         for i,b in enumerate(dl):
             if batches is not None and i>=batches: break
             xb,yb = tuple(b[:learn.dls.n_inp]),tuple(b[learn.dls.n_inp:])
-            f,size = _loss_of(learn.model, learn.loss_func, xb, yb),len(first(xb))
-            each = vmap(f, randomness='same') if together else lambda ws: torch.stack([f(w) for w in ws])
+            f = _loss_of(learn.model, partial(_wide_loss, learn.loss_func), apply(partial(_cast, dtype=centre.dtype), xb), yb)
+            size = len(first(xb))
             for j,part in zip(range(0, len(at), chunk), at.split(chunk)):
-                total[j:j+len(part)] += size*each(centre + part[:,1:]*dirs[0] + part[:,:1]*dirs[1]).double().cpu()
+                ws = centre + part[:,1:]*dirs[0] + part[:,:1]*dirs[1]
+                found = _in_one_call(f, ws, how) if together else None
+                if found is None: found,together = torch.stack([f(w) for w in ws]),False
+                total[j:j+len(part)] += size*found.double().cpu()
             count += size
     if not count: raise ValueError("the data loader gave no batch, so there is no loss; give another dl, or more batches")
     return total/count
@@ -176,13 +200,17 @@ def loss_plane(
     span=None, # Extent to each side, in lengths of the directions; 1, or as far as the checkpoints and the path if `None`
     dl=None, # `DataLoader` on which the loss is computed; `learn.dls.valid` if `None`
     batches=None, # Largest number of batches to read
-    how='auto', # 'together': many points in one call by `vmap`; 'apart': one by one
+    how='auto', # 'together': many points in one call by `vmap`; 'apart': one by one; 'auto': together if it is faster and possible
     chunk=64, # Points in one call
     seed=0 # Seed of random directions
 )->LossPlane:
     "Compute the loss along two directions of the weights; the `Learner` stays unchanged to the bit, even if interrupted"
     if how not in ('auto', 'together', 'apart'): raise ValueError(unknown_name('loss_plane: how', how, ['auto', 'together', 'apart']))
-    if not n>=2: raise ValueError(f"n={n} points along each side do not make a plane; give 2 or more")
+    if not (isinstance(n, Integral) and n>=2): raise ValueError(
+        f"n={n!r} points along each side do not make a plane; give a whole number, 2 or more")
+    check_positive(span=span)
+    if chunk is None: raise ValueError("chunk=None must be a whole number: give 1 or more")
+    check_whole(1, chunk=chunk)
     model,dl,centre = learn.model,learn.dls.valid if dl is None else dl,flat_weights(learn.model)
     points = [_vector(model, o) for o in (path.points if isinstance(path, WeightPath) else path or [])]
     rng,three = torch.Generator().manual_seed(seed),_three_points(model, directions, points)
@@ -193,8 +221,7 @@ def loss_plane(
     lo,hi = _window(torch.cat([o for o in (marks, xy) if o is not None]) if three else None, three, span)
     xs,ys = (torch.linspace(lo[i].item(), hi[i].item(), n, dtype=torch.float64) for i in range(2))
     at = torch.stack(torch.meshgrid(ys, xs, indexing='ij')).reshape(2, -1).T.to(centre)
-    together = how=='together' or how=='auto' and _pays(model, len(centre))
-    return LossPlane(xs, ys, _losses(learn, dl, at, centre, dirs, batches, together, chunk).reshape(n, n), xy, held, marks)
+    return LossPlane(xs, ys, _losses(learn, dl, at, centre, dirs, batches, how, chunk).reshape(n, n), xy, held, marks)
 
 # %% ../../nbs/evidence/06_loss_plane.ipynb #7dd88d46
 def plot_loss_plane(

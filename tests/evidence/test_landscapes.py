@@ -499,3 +499,64 @@ def test_adamod_holds_rates_down():
     assert a.medians[0] - b.medians[0]==pytest.approx(2, abs=1e-2)
     assert len(plot_rates(dict(Adam=a, AdaMod=b)))==2
     with pytest.raises(ValueError, match='keeps no mean of gradients `m`'): fit(learner(cbs=RateHistogram(), opt_func=sgd), 1)
+
+# ---- models that `vmap` cannot combine, and 16 bits
+
+class Recurrent(nn.Module):
+    def __init__(self, kind):
+        super().__init__()
+        self.body,self.head = kind(6, 4, batch_first=True),nn.Linear(4, 3)
+    def forward(self, x): return self.head(self.body(x[:,0])[0][:,-1])
+
+class Branches(nn.Module):
+    "Reads a number from a tensor, which `vmap` refuses"
+    def __init__(self, how):
+        super().__init__()
+        self.how,self.head = how,nn.Linear(36, 3)
+    def forward(self, x):
+        z = self.head(x.flatten(1))
+        if self.how=='item': return z*(1 + abs(z.mean().item()))
+        return z if z.mean()>0 else 2*z
+
+UNBATCHED = dict(lstm=partial(Recurrent, nn.LSTM), gru=partial(Recurrent, nn.GRU), item=partial(Branches, 'item'),
+    branch=partial(Branches, 'if'))
+
+def learner_of(model):
+    learn = learner()
+    torch.manual_seed(1)
+    learn.model = model()
+    return learn
+
+@pytest.mark.parametrize('name', UNBATCHED)
+def test_a_model_that_cannot_be_combined_is_computed_apart(name):
+    learn = learner_of(UNBATCHED[name])
+    before = everything(learn)
+    a,b = [P.loss_plane(learn, n=3, how=how, chunk=4).losses for how in ('auto', 'apart')]
+    assert torch.equal(a, b) and a.isfinite().all() and len(a.unique())>1
+    with pytest.raises(RuntimeError, match="how='apart'") as e: P.loss_plane(learn, n=3, how='together')
+    assert '\n' not in str(e.value) and everything(learn)==before
+
+@pytest.mark.parametrize('how', ['auto', 'together', 'apart'])
+def test_an_error_of_the_model_is_told_in_every_way(how):
+    def loss(x, y): raise ValueError('of the loss')
+    learn = learner()
+    learn.loss_func = loss
+    with pytest.raises((ValueError, RuntimeError), match='of the loss'): P.loss_plane(learn, n=2, how=how)
+
+def head():
+    torch.manual_seed(2)
+    return nn.Sequential(nn.Flatten(), nn.Linear(36, 3)).to(torch.bfloat16)
+
+@pytest.mark.parametrize('how', ['together', 'apart'])
+@pytest.mark.parametrize('dtype', [torch.bfloat16, torch.float16, torch.float64])
+def test_inputs_have_the_dtype_of_the_weights(dtype, how):
+    "The losses are in float32 at least, and those of a model of 16 bits are near those of the same weights in float32"
+    got,want = [P.loss_plane(learner_of(lambda: head().to(o)), n=3, how=how, span=0.5).losses for o in (dtype, torch.float32)]
+    assert torch.allclose(got, want, rtol=0.02) and (got*256 != (got*256).round()).any()
+
+@pytest.mark.parametrize('bad', [dict(span=0), dict(span=-1.), dict(span=math.nan), dict(span='1'), dict(n=3.5), dict(n='3'), dict(n=1),
+    dict(chunk=0), dict(chunk=-1), dict(chunk=2.5), dict(chunk=None)], ids=str)
+def test_numbers_of_a_plane_are_refused_in_one_line(bad):
+    (k,v), = bad.items()
+    with pytest.raises(ValueError, match=re.escape(f'{k}={v!r} ')) as e: P.loss_plane(learner(), **bad)
+    assert '\n' not in str(e.value)
