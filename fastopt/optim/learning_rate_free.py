@@ -79,10 +79,10 @@ def evidence(u, p, known:Across(_known, 2), m, v, s, x0=clone, *,
 ):
     "Update Prodigy's sums, and return for each element how far the gradient agrees with the distance covered"
     d,rate = known
-    ema_(m, u*d, mom)
-    ema_sqr_(v, u*d, sqr_mom)
+    ema_(m, u*d, cond(lr>0, mom, 1.))
+    ema_sqr_(v, u*d, cond(lr>0, sqr_mom, 1.))
     w = u*(d/d0*rate*lr)
-    s.mul_(_slow(sqr_mom, mom3)).add_(u*(d/d0*d) if safeguard_warmup else w)
+    s.mul_(_slow(sqr_mom, mom3)).add_(u*(d/d0*d*cond(lr>0, 1., 0.)) if safeguard_warmup else w)
     return w*(x0-p)
 
 @term
@@ -140,10 +140,10 @@ def evidence_sliced(u, p, known:Across(_known, 2), m, v, s=pth_zeros, x0=every_p
 ):
     "Do the same as `evidence` with every `slice_p`-th entry"
     d,rate = known
-    ema_(m, u*d, mom)
-    ema_(v, u*u*(d*d), sqr_mom)
+    ema_(m, u*d, cond(lr>0, mom, 1.))
+    ema_(v, u*u*(d*d), cond(lr>0, sqr_mom, 1.))
     w = u*(d/d0*rate*lr)
-    s.copy_(add_pth(s, u*(d/d0*d) if safeguard_warmup else w, _slow(sqr_mom, mom3), slice_p))
+    s.copy_(add_pth(s, u*(d/d0*d*cond(lr>0, 1., 0.)) if safeguard_warmup else w, _slow(sqr_mom, mom3), slice_p))
     return w*way(x0, p, slice_p)
 
 # %% ../../nbs/optim/23_learning_rate_free.ipynb #433be12a
@@ -167,8 +167,8 @@ def evidence_adam(u, known:Across(_known, 2), m, v, s, *,
     "Update the sums of D-Adaptation of Adam, and return for each element how far the gradient agrees with the steps so far"
     w = u*(known[1]*lr)
     e = w*(s/(v.sqrt() + eps))
-    ema_(m, w, mom)
-    ema_sqr_(v, u, sqr_mom)
+    ema_(m, w, cond(lr>0, mom, 1.))
+    ema_sqr_(v, u, cond(lr>0, sqr_mom, 1.))
     ema_(s, w, sqrt(sqr_mom))
     return e
 

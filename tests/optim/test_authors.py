@@ -1,7 +1,12 @@
 "Corners in which rules once differed from their authors' formulas, which are written out here in float64"
 import math, pytest, torch
+from fastcore.basics import AttrDict
 from fastopt.optim.adan import MARSLion
-from fastopt.optim.learning_rate_free import DAdaptAdam, Prodigy, distance
+from fastopt.optim.clipping import _threshold
+from fastopt.core.rules import Rule, decay, descend
+from fastopt.optim.layerwise import trust
+from fastopt.optim.learning_rate_free import DAdaptAdam, DAdaptSGD, Prodigy, distance
+from fastopt.optim.sgd import heavy_ball
 
 ENGINES = ('eager', 'foreach', 'fused')
 pytestmark = pytest.mark.usefixtures('usual_kernels')
@@ -80,3 +85,34 @@ def test_bias_correction_has_one_count_for_all_weights(cls, authors, how):
         step(opt, *zip(ps, gs))
         for p,q in zip(ps, qs): assert torch.allclose(p, q, rtol=1e-10, atol=1e-16), (t, p, q)
         assert math.isclose(distance(opt), d, rel_tol=1e-10), t
+
+def trained(cls, rates, gs, **hypers):
+    "Two weights in groups of their own and d after steps with the gradients `gs` and the `rates` of the groups"
+    ps = [torch.nn.Parameter(torch.zeros(2, dtype=torch.float64)) for _ in range(2)]
+    opt = cls([dict(params=[p]) for p in ps], **hypers)
+    for lrs,g in zip(rates, gs):
+        for pg,lr in zip(opt.param_groups, lrs): pg['lr'] = lr
+        step(opt, *zip(ps, g))
+    return torch.cat([p.detach() for p in ps]),distance(opt)
+
+@pytest.mark.parametrize('how', ENGINES)
+@pytest.mark.parametrize('cls,hypers', ((Prodigy, {}), (Prodigy, dict(safeguard_warmup=True)), (Prodigy, dict(slice_p=2)),
+    (DAdaptAdam, {})), ids=['Prodigy', 'safeguard_warmup', 'slice_p', 'DAdaptAdam'])
+def test_a_warm_up_may_start_at_rate_0(cls, hypers, how):
+    "The authors' step does nothing if all rates are 0"
+    gs,rates = torch.randn(30, 2, 2, dtype=torch.float64)+0.5,[(min(1, t/20),)*2 for t in range(30)]
+    (p,d),(q,e) = [trained(cls, rates[i:], gs[i:], use_bias_correction=True, how=how, **hypers) for i in (0, 1)]
+    assert torch.allclose(p, q, rtol=1e-12, atol=0) and math.isclose(d, e, rel_tol=1e-12)
+
+@pytest.mark.parametrize('cls,share', ((Prodigy, 0.94), (DAdaptAdam, 0.85), (DAdaptSGD, 0.93)))
+def test_a_group_that_rests_still_counts(cls, share):
+    "In the authors' code rate 0 has the effect on d that a missing gradient has in both; the notebook names the `share` that is left here"
+    def found(rests):
+        ps = [torch.nn.Parameter(torch.zeros(10, dtype=torch.float64)) for _ in range(2)]
+        opt = cls([dict(params=[p]) for p in ps], lr=1.)
+        for t in range(1, 19):
+            gs,pause = [(p.detach()-1).sign() for p in ps],9<=t<=18
+            opt.param_groups[1]['lr'] = 0. if pause and rests=='rate' else 1.
+            step(opt, *zip(ps, [gs[0], None if pause and rests=='gradient' else gs[1]]))
+        return distance(opt)
+    assert math.isclose(found('rate')/found('gradient'), share, abs_tol=0.005)
