@@ -62,7 +62,7 @@ def _threshold(u, *,
 ):
     "Return the size above which entries of `u` are clipped, and record it in `clipped` with the fraction above it"
     sizes,n = _sample(u, sample, step),sum(o.numel() for o in u)
-    if n: clipped.top = _smallest(sizes, max(1, len(sizes)-int(q*len(sizes))))
+    if n: clipped.top = _smallest(sizes, max(1, len(sizes)-int(round(q*len(sizes), 9)))) # In floats 0.29*100 < 29
     clipped.q = total(lambda o: (o.abs()>beside(clipped.top, o)).sum(), u)/max(n, 1)
     return clipped.top
 

@@ -116,3 +116,22 @@ def test_a_group_that_rests_still_counts(cls, share):
             step(opt, *zip(ps, [gs[0], None if pause and rests=='gradient' else gs[1]]))
         return distance(opt)
     assert math.isclose(found('rate')/found('gradient'), share, abs_tol=0.005)
+
+def test_clip_coords_takes_whole_shares_as_such():
+    "0.29*100 is less than 29 in floats"
+    for q in (0.29, 0.57, 0.58):
+        clipped = AttrDict()
+        _threshold([torch.arange(1., 101).double()], q=q, sample=0, clipped=clipped, step=1)
+        assert (clipped.q, clipped.top)==(q, 100-round(100*q))
+
+def test_optax_lars_as_the_notebook_spells_it():
+    "`lars` of optax's alias.py: decay, ratio with its coefficient, rate, momentum; the weight is longer than 10"
+    rule,p = Rule(decay, trust, heavy_ball, descend, mom=0.9, norm_max=0),weight(20, 20)
+    opt,q,buf = rule([p], lr=0.1*0.001, wd=0.01),p.detach().clone(),0.
+    for _ in range(5):
+        g = torch.randn_like(q)
+        step(opt, (p, g))
+        u = g + 0.01*q
+        buf = 0.9*buf + 0.1*0.001*u*q.norm()/u.norm()
+        q = q - buf
+        assert q.norm()>10 and torch.allclose(p, q, rtol=0, atol=1e-14)
