@@ -234,7 +234,7 @@ class Trials:
         "Return the stored result for `told`, or call `make` and store its result"
         key,path = _digest(told),self.out/'trials.jsonl'
         with exclusive_lock(self.out/'locks'/key):
-            rec = first(o for o in read_json_lines(path) if o['key']==key)
+            rec = first(o for o in read_json_lines(path) if o.get('key')==key)
             if rec is None:
                 start = perf_counter()
                 rec = dict(key=key, told=told, found=make())
