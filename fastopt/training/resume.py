@@ -50,11 +50,13 @@ def _same(a, b):
     if isinstance(a, dict): return a.keys()==b.keys() and all(_same(a[k], b[k]) for k in a)
     return len(a)==len(b) and all(map(_same, a, b)) if isinstance(a, (list, tuple)) else a==b
 
+def _alike(a, b): return _same(a, b) or repr(a)==repr(b) # Unlike `_same`, NaN equals NaN
+
 # %% ../../nbs/training/02_resume.ipynb #c160960d
 def _attrs(o):
-    "The attributes of `o` that have a plain form"
+    "The attributes of `o`, or the values of a dict, that have a plain form"
     res = {}
-    for k,v in vars(o).items():
+    for k,v in (o if isinstance(o, dict) else vars(o)).items():
         try: res[k] = _plain(v)
         except TypeError: pass
     return res
@@ -226,6 +228,28 @@ def _terms(learn):
     scheds = {f'schedule of {k}':[_plain(f(p)) for p in (0.,.3,.6,.9)] for cb in cbs for k,f in cb.scheds.items()}
     return dict(epochs=learn.n_epoch, batches=len(dl), items=items, **scheds)
 
+# %% ../../nbs/training/02_resume.ipynb #b2e8a4d0
+# Names of callbacks that change nothing in a training
+_WATCHERS = ('recorder', 'save_resume', 'progress', 'show_graph', 'csv_logger', 'plain_log', 'run_progress')
+
+def _hypers(opt): return [_attrs(dict(h)) for h in opt.hypers]
+
+def _given(learn):
+    "The properties of the fit whose change gives a warning when it is resumed"
+    dtype = getattr(getattr(learn.opt, 'engine', None), 'state_dtype', None)
+    return dict(hypers=_hypers(learn.opt), callbacks=sorted(cb.name for cb in learn.cbs if cb.name not in _WATCHERS), state_dtype=str(dtype))
+
+def _warn_changed(origin, own):
+    "Warn of each property in `own` that differs from the one with which the fit `origin` began, if that is known"
+    was,says = origin.get('given') or {},[]
+    groups = [*zip(*[o for o in (was.get('hypers'), origin.get('begun'), own['hypers']) if o is not None])] if was else []
+    for *olds,now in groups: # What callbacks have set before the first batch is as good as what the call has set
+        says += [f'{k} is {olds[0].get(k)} in the file and {v} here' for k,v in now.items() if not any(_alike(o.get(k), v) for o in olds)]
+    says += [f'{k} is {was[k]} in the file and {own[k]} here' for k in ('callbacks','state_dtype') if k in was and was[k]!=own[k]]
+    if says: warn(f"{'; '.join(dict.fromkeys(says))}. The resumed fit goes on with the saved hypers and state: "
+        'call it with the same arguments and callbacks, or train from the beginning')
+
+
 # %% ../../nbs/training/02_resume.ipynb #ba393cc5
 def _losses(rec):
     "The losses of the `Recorder` `rec` as one tensor on the CPU, copied from a GPU in one transfer"
@@ -362,12 +386,14 @@ class SaveResume(Callback):
             raise NotImplementedError('SaveResume: the random numbers of several processes do not fit in one file; train in one process')
         check_writable(path := _target(self.path), _beside(path, '.prev'))
         self.origin,self.drawn,self.began,self.terms,self.number,self.done = None,None,_known(self.learn),_terms(self.learn),0,0
+        self.given = _given(self.learn)
         self.learn.first_opt = getattr(self.learn, 'first_opt', None) or _maker(self.opt)
     def before_epoch(self): self.seen = None
     def before_train(self):
         opt = {k:_plain(v) for k,v in self.opt.state_dict().items() if k!='state'}
         if self.origin is None:
-            self.origin = dict(number=getattr(self.learn, 'fits_done', 0), terms=self.terms, opt=opt, optimizer=_maker(self.opt))
+            self.origin = dict(number=getattr(self.learn, 'fits_done', 0), terms=self.terms, opt=opt, optimizer=_maker(self.opt),
+                given=self.given, begun=_hypers(self.opt))
         self.drawn,self.seen = _rngs(self.dls),-1
     def after_batch(self):
         if self.seen is None: return # A batch of the validation
@@ -403,6 +429,7 @@ def _rest_of_fit(learn, ck):
     if _aside(learn): return Learner._do_fit(learn)
     if bad := _pair('the fit:', ck['origin']['terms'], _terms(learn)): raise ValueError(
         f'{bad}. `learn.resume` continues the interrupted fit: call it with the same arguments')
+    _warn_changed(ck['origin'], _given(learn))
     del learn._do_fit
     began,start = _known(learn),ck['epoch'] + (ck['batch'] is None)
     for cb in learn._grab_cbs(SaveResume): cb.number = start

@@ -5,6 +5,7 @@ from contextlib import suppress
 from fastai.basics import Callback, accuracy, set_seed
 from fastai.callback.fp16 import MixedPrecision
 from fastai.callback.mixup import MixUp
+from fastai.callback.progress import ProgressCallback
 from fastai.callback.schedule import ParamScheduler, SchedLin, fine_tune, lr_find # chkstyle: ignore - patches Learner
 from fastai.callback.tracker import EarlyStoppingCallback, ReduceLROnPlateau
 from fastai.callback.training import GradientAccumulation, GradientClip
@@ -29,7 +30,7 @@ from rules_under_test import RULES
 from torch import nn
 from torch.optim import SGD, AdamW
 
-pytestmark = pytest.mark.filterwarnings('ignore:.*has no .*no effect', 'ignore:.*needs no schedule', 'ignore:numpy.core')
+pytestmark = pytest.mark.filterwarnings('ignore:callbacks is .*at.* in the file', 'ignore:.*has no .*no effect', 'ignore:.*needs no schedule', 'ignore:numpy.core')
 EPOCHS,BATCHES,KILLS = 3,4,20
 IN_BATCH = ['before_batch','after_loss','after_backward','before_step','after_step','after_batch']
 IN_EPOCH = ['before_epoch','before_train','after_train','before_validate','after_validate','after_epoch']
@@ -586,6 +587,81 @@ def test_wrong_places_are_refused_at_the_start(tmp_path, place):
     learn = fresh()
     with pytest.raises(CliError, match=re.escape(f'{kept} is a folder')): learn.resume(path)
     assert learn.opt is None and (kept/'best.pth').exists()
+
+def warned(call, learn=None):
+    "What the resumed fit of `call` warns of, in one string, or nothing"
+    learn = learn or fresh()
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter('always')
+        call(learn)
+    return '; '.join(m for o in seen if 'in the file and' in (m := str(o.message)))
+
+def resumed(path, how, cbs=list, **kwargs):
+    "A call that resumes from `path`"
+    def call(learn):
+        if path.exists(): learn.resume(path)
+        with learn.no_bar(), learn.no_logging(): getattr(learn, how)(2, **kwargs, cbs=[*cbs(), SaveResume(path, 1)])
+    return call
+
+class Dies(Callback):
+    "Interrupts the training at batch `n`, if it is a number"
+    order = 900
+    def __init__(self, n=None): self.n = n
+    def before_step(self):
+        if self.train_iter==self.n: raise Killed('killed')
+
+SAME = dict(fit=dict(lr=.01, wd=.1), fit_none=dict(), fit_one_cycle=dict(lr_max=slice(1e-3, 1e-2)), fit_flat_cos=dict(lr=.01),
+    fit_fc=dict(lr=[1e-3,1e-2], moms=(.95,.8)))
+
+@pytest.mark.parametrize('n', [1, 3, 5])
+@pytest.mark.parametrize('opt', ['adamw', 'fastai', 'torch'])
+@pytest.mark.parametrize('how', SAME)
+def test_the_same_call_warns_of_nothing(tmp_path, how, opt, n):
+    "Whatever schedules have done to the hypers, with callbacks of the learner and of the fit, and with a callback that changes hypers"
+    class Moves(Callback):
+        def before_train(self): self.opt.set_hyper('wd', .01*(self.epoch+1))
+    def learner(): return make(dict(adamw=eager(RULES['adamw']), fastai=Adam, torch=partial(OptimWrapper, opt=AdamW))[opt], cbs=MixUp())
+    call,path = partial(resumed, tmp_path/'x', how.removesuffix('_none'), **SAME[how]),tmp_path/'x'
+    with pytest.raises(Killed): call(lambda: [Dies(n), Moves(), GradientClip(.1)])(learner())
+    assert path.exists() and warned(call(lambda: [Moves(), Dies(), GradientClip(.1)]), learner())==''
+
+USUAL,MORE = [['cast_to_tensor', 'dies', *o, 'train_eval'] for o in ([], ['gradient_accumulation'])]
+CHANGES = [(dict(lr=.1), list, 'lr is 0.01 in the file and 0.1 here'), (dict(wd=.9), list, 'wd is 0.1 in the file and 0.9 here'),
+    (dict(), lambda: [GradientAccumulation(12)], f'callbacks is {USUAL} in the file and {MORE} here')]
+
+@pytest.mark.parametrize('change,cbs,says', CHANGES)
+def test_other_hypers_and_callbacks_warn(tmp_path, change, cbs, says):
+    "The training goes on as it was saved, but not silently"
+    path,same = tmp_path/'x',dict(lr=.01, wd=.1)
+    with pytest.raises(Killed): resumed(path, 'fit', lambda: [Dies(5)], **same)(fresh())
+    file = path.read_bytes()
+    said = warned(resumed(path, 'fit', lambda: [Dies(), *cbs()], **(same|change)))
+    assert said.count(says)==1 and 'train from the beginning' in said
+    path.write_bytes(file)
+    assert warned(resumed(path, 'fit', lambda: [Dies(), ProgressCallback()], **same))=='', 'what only shows is not compared'
+
+@pytest.mark.parametrize('a,b', [(torch.bfloat16, None), (None, torch.bfloat16)])
+def test_another_dtype_of_the_state_warns(tmp_path, a, b):
+    def learner(o): return make(eager(RULES['adamw'], state_dtype=o))
+    path = tmp_path/'x'
+    with pytest.raises(Killed): resumed(path, 'fit', lambda: [Dies(5)])(learner(a))
+    file = path.read_bytes()
+    assert f'state_dtype is {a} in the file and {b} here' in warned(resumed(path, 'fit', lambda: [Dies()]), learner(b))
+    path.write_bytes(file)
+    assert warned(resumed(path, 'fit', lambda: [Dies()]), learner(a))==''
+
+def test_a_checkpoint_that_does_not_know_what_was_given_warns_of_nothing(tmp_path, monkeypatch):
+    "As those written before such differences were compared"
+    path,real = tmp_path/'x',write
+    def older(ck, path):
+        ck = {k:v for k,v in ck.items() if k!='seal'}
+        ck['origin'] = {k:v for k,v in ck['origin'].items() if k not in ('given', 'begun')}
+        real({**ck, 'seal': Learner.resume.__globals__['_seal'](ck)}, path)
+    with monkeypatch.context() as m:
+        m.setitem(SaveResume.save.__globals__, '_write', older)
+        with pytest.raises(Killed): resumed(path, 'fit', lambda: [Dies(5)], lr=.01)(fresh())
+    assert 'given' not in torch.load(path)['origin']
+    assert warned(resumed(path, 'fit', lr=.01))==''
 
 # ---- damaged files
 
