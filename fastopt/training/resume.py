@@ -237,7 +237,8 @@ def _hypers(opt): return [_attrs(dict(h)) for h in opt.hypers]
 def _given(learn):
     "The properties of the fit whose change gives a warning when it is resumed"
     dtype = getattr(getattr(learn.opt, 'engine', None), 'state_dtype', None)
-    return dict(hypers=_hypers(learn.opt), callbacks=sorted(cb.name for cb in learn.cbs if cb.name not in _WATCHERS), state_dtype=str(dtype))
+    names = sorted(cb.name for cb in learn.cbs if cb.name not in _WATCHERS)
+    return dict(hypers=_hypers(learn.opt), callbacks=names, state_dtype=str(dtype))
 
 def _warn_changed(origin, own):
     "Warn of each property in `own` that differs from the one with which the fit `origin` began, if that is known"
