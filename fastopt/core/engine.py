@@ -576,6 +576,7 @@ def _foreach(rule, b, pool, piece, hyper):
     ws,gs,*bufs = zip(*piece)
     p,state = up(ws, False),{k: up(v) if k in b.low else TensorList(v, pool) for k,v in zip(b.bufs, bufs)}
     u = yield from cast_answers(rule.run(p, up(gs, False), state, hyper), ct, b.device)
+    if not isinstance(u, TensorList): u = TensorList(torch.full_like(o, u) for o in p.ts) # A plain number
     if b.dtype not in DROP: torch._foreach_sub_(list(ws), u.ts)
     else:
         new,comp = write_back(p, u, b.how=='kahan' and up(state['comp'].ts), lambda x: TensorList(map(rnd, x.ts)), b.how)

@@ -99,7 +99,7 @@ COLUMN_OPS = ('load', 'each', 'number', *SUMS) # Nodes that kernels read from co
 class Program:
     "A recorded rule: `nodes` (operation, arguments), the numbers `consts`, and `extras`, other arguments of whole-tensor functions"
     def __init__(self, sums=False, trace=None):
-        self.known,self.flags,self.trace = {},{},trace
+        self.known,self.flags,self.trace,self.wide = {},{},trace,[] # Is each node perhaps of the shape of the weights? `norm(x)` is not
         self.nodes,self.consts,self.extras,self.phase_of,self.out,self.questions,self.sums = [],[],[],[],{},{},sums
         self.sets,self.go = (0,),None # Its sets of numbers; the name of the number that is 0 if the step is to be skipped
     def add(self, op, *args):
@@ -110,6 +110,8 @@ class Program:
         if op=='across': at = max([at, *(self.phase_of[i]-1 for i in self.questions)]) # All programs ask in the same order
         self.nodes.append(node)
         self.phase_of.append(at + (op in BARRIERS))
+        whole = op=='each' and not (args[0] in SUMMED_IN_KERNELS or args[0].narrow)
+        self.wide.append(whole or op=='load' or (op not in BARRIERS and any(self.wide[a] for a in args if type(a) is int and op!='number')))
         if op!='across': self.known[node] = len(self.nodes)-1 # The same operation again is the same node
         return len(self.nodes)-1
     def arg(self, o):
@@ -213,6 +215,7 @@ def _record(nm, *args, out=None, **kwargs):
     if target is None: return new
     if not getattr(target, 'own', False): raise ReadOnly(target)
     target.i = new.i
+    if op=='copy': target.prog.wide[new.i] = True # A state has the shape of the weights even if one number was copied into it
     return target
 
 # %% ../../nbs/core/03_program.ipynb #12add612
@@ -222,6 +225,8 @@ class SymbolicTensor(StandIn):
     do = staticmethod(_record)
     @property
     def weight(self): return SymbolicTensor(self.prog, 0) # The weight is loaded first
+    @property
+    def wide(self): return self.prog.wide[self.i]
     def lent(self): return SymbolicTensor(self.prog, self.i)
     def each(self, f, args, kwargs):
         "Record a call of the whole-tensor function `f`, or a sum if kernels can compute it"

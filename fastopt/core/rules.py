@@ -504,8 +504,11 @@ def _check_update(t, u, p):
         raise TypeError(f"Term {t} returned an object of type {type(u).__name__}; return one tensor, the new update")
     if isinstance(u, torch.Tensor) and not isinstance(p, torch.Tensor): raise NotImplementedError(
         f"{t}: it returned a tensor that it did not compute from its arguments, which only how='eager' accepts")
-    if isinstance(u, torch.Tensor) and u.ndim and u.shape!=p.shape: raise TypeError(
-        f"Term {t} returned an update of shape {tuple(u.shape)} for a weight of shape {tuple(p.shape)}; return one of the same shape")
+    us,ps = (o if isinstance(o, list) else [o] for o in (getattr(u, 'ts', u), getattr(p, 'ts', p)))
+    small = first((a, b) for a,b in zip(us, ps) if isinstance(a, torch.Tensor) and a.shape!=b.shape)
+    if small or not getattr(u, 'wide', True): raise TypeError(f"Term {t} returned an update of " + (
+        f"shape {tuple(small[0].shape)} for a weight of shape {tuple(small[1].shape)}" if small else 'fewer numbers than the weight has')
+        + '; return one of the same shape, such as `u*norm(u)` in place of `norm(u)`')
 
 @patch
 def run(self:Rule,

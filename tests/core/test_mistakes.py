@@ -10,7 +10,7 @@ from fastai.optimizer import OptimWrapper
 from fastopt.all import DiffGrad, Rule, adam, adamw, descend, diffgrad, opts, term
 from fastopt.core.program import record
 from fastopt.core.engine import LOWP, Engine, engines
-from fastopt.core.rules import Flag, Memo, OneOf, Range, _stored_outside, each, mean, norm, row_mean
+from fastopt.core.rules import Across, Flag, Memo, OneOf, Range, _stored_outside, each, mean, norm, row_mean
 from fastopt.optim.learning_rate_free import Factor
 from rules_under_test import RULES, TORCH
 from torch import nn
@@ -297,7 +297,7 @@ def test_a_term_that_returns_no_update(how):
         says(f'Term {f.__name__} returned an object of type {what}; return one tensor', fit, partial(Rule(term(f), descend), how=how))
     def constant(u): return torch.ones(())
     rule = partial(Rule(term(constant), descend), how=how)
-    if how=='eager': fit(rule)
+    if how=='eager': says('Term constant returned an update of shape () for a weight of shape (2, 4); return one of', fit, rule)
     else:
         with pytest.raises(NotImplementedError, match="it did not compute from its arguments, which only how='eager' accepts"): fit(rule)
 
@@ -336,6 +336,36 @@ def test_a_missing_kernel_names_the_call_and_the_functions(text, call):
     for step in (1, 2):
         with pytest.raises(NotImplementedError) as e: record(Rule(term(space['f']), descend), dict(lr=1., step=step))
         assert str(e.value).startswith(f"f: No kernel for `{call}`; use fastopt's `norm(x)`, `mean(x)` and `row_mean(x)`")
+
+NARROW = ['norm(u)', 'mean(u)', 'row_mean(u)', 'norm(u)*2 + 1', '0*row_mean(u)', 'mean(u*u).sqrt()', 'torch.where(mean(u)>0, mean(u), -1.)',
+    'norm(u)/(mean(u) + 1)', 'mean(m.add_(u))', 'narrow(u)', 'norm(row_mean(u))', 'row_mean(u).clamp(0, 1)',
+    'k*norm(u)*step', 'mean(u)*all_norm']
+WIDE = ['u*norm(u)', 'm.copy_(norm(u))', 'm.copy_(norm(u))*2', 'm.copy_(row_mean(u))', 'u*0 + norm(u)', 'u - mean(u)', 'doubled(u)',
+    'u/all_norm', 'torch.zeros_like(u) + mean(u)', 'torch.where(u>0, mean(u), norm(u))', 'torch.full_like(u, 3.)',
+    '3.', 'k*step', 'row_mean(doubled(u))*u', 'm.zero_().add_(norm(u))', 'u.clamp(min=norm(u))']
+
+def sized(text):
+    "A term that returns what `text` computes"
+    @each
+    def doubled(x): return 2*x
+    @each(narrow=True)
+    def narrow(x): return x.sum()
+    def length(u): return torch.stack([o.norm() for o in u]).norm()
+    space = dict(torch=torch, norm=norm, mean=mean, row_mean=row_mean, doubled=doubled, narrow=narrow, Across=Across, length=length)
+    exec(f'def f(u, m, all_norm:Across(length), *, k=0.5, step): return {text}', space)
+    return space['f']
+
+@pytest.mark.parametrize('how', ['eager', 'foreach', 'fused'])
+@pytest.mark.parametrize('text', NARROW)
+def test_an_update_of_fewer_numbers_than_the_weight(text, how):
+    "It would move all entries of the weight, or of a row, by one number"
+    with pytest.raises(TypeError, match=r'^Term f returned an update of .*; return one of the same shape, such as `u\*norm\(u\)`'):
+        stepped(sized(text), how)
+
+@pytest.mark.parametrize('text', WIDE)
+def test_an_update_may_be_computed_from_fewer_numbers(text):
+    want,_ = stepped(sized(text), 'eager')
+    for how in ('foreach', 'fused'): assert torch.allclose(stepped(sized(text), how)[0], want), how
 
 @pytest.mark.parametrize('text,call,hows', [*[(o, 'mean(x)', ('eager', 'foreach', 'fused')) for o in ('mean(u, 1)', 'mean(u, dim=1)')],
     *[(o, 'norm(x)', ('eager', 'foreach', 'fused')) for o in ('norm(u, 2)', 'norm()', 'norm(u, keepdim=True)')],
