@@ -209,8 +209,8 @@ def _record(nm, *args, out=None, **kwargs):
     name = plain_name(nm)
     op = ALIAS.get(name, name)
     if (new := _compose(s, op, args, kwargs)) is None: raise NotImplementedError(
-        f"No kernel for `{_as_call(nm, args, kwargs)}`; use fastopt's `norm(x)`, `mean(x)` and `row_mean(x)`, a function marked `each`, "
-        f"how='eager', or an operation among {', '.join(sorted(WRITTEN))}")
+        f"No kernel for `{_as_call(nm, args, kwargs)}`; use how='eager', fastopt's `norm(x)`, `mean(x)` and `row_mean(x)`, a function "
+        f"marked `each`, or an operation among {', '.join(sorted(WRITTEN))}")
     target = out if name==nm else args[0]
     if target is None: return new
     if not getattr(target, 'own', False): raise ReadOnly(target)

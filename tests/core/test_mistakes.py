@@ -335,7 +335,7 @@ def test_a_missing_kernel_names_the_call_and_the_functions(text, call):
     exec(f'def f(u, m, *, step): return {text}', space := dict(torch=torch))
     for step in (1, 2):
         with pytest.raises(NotImplementedError) as e: record(Rule(term(space['f']), descend), dict(lr=1., step=step))
-        assert str(e.value).startswith(f"f: No kernel for `{call}`; use fastopt's `norm(x)`, `mean(x)` and `row_mean(x)`")
+        assert str(e.value).startswith(f"f: No kernel for `{call}`; use how='eager', fastopt's `norm(x)`, `mean(x)` and `row_mean(x)`")
 
 NARROW = ['norm(u)', 'mean(u)', 'row_mean(u)', 'norm(u)*2 + 1', '0*row_mean(u)', 'mean(u*u).sqrt()', 'torch.where(mean(u)>0, mean(u), -1.)',
     'norm(u)/(mean(u) + 1)', 'mean(m.add_(u))', 'narrow(u)', 'norm(row_mean(u))', 'row_mean(u).clamp(0, 1)',
