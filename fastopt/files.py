@@ -38,7 +38,6 @@ def check_writable(
         TemporaryDirectory(prefix=f'part-{path.name}-', dir=path.parent).cleanup()
     except OSError as e: raise CliError(f'Cannot write {path}: {e}. Choose another folder') from e
 
-
 # %% ../nbs/files.ipynb #4c7a1ab3
 def sync_to_disk(path):
     "Flush the file or folder `path` to disk"

@@ -250,7 +250,6 @@ def _warn_changed(origin, own):
     if says: warn(f"{'; '.join(dict.fromkeys(says))}. The resumed fit goes on with the saved hypers and state: "
         'call it with the same arguments and callbacks, or train from the beginning')
 
-
 # %% ../../nbs/training/02_resume.ipynb #ba393cc5
 def _losses(rec):
     "The losses of the `Recorder` `rec` as one tensor on the CPU, copied from a GPU in one transfer"

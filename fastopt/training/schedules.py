@@ -430,7 +430,6 @@ def before_train(self:SwitchOpt):
     now = getattr(self.opt, 'rule', self.opt)
     warn(f'switch_opt: this fit starts with the optimizer of an earlier switch, {now!r}; reset_opt=True starts with `opt_func`')
 
-
 # %% ../../nbs/training/01_schedules.ipynb #1b590f5f
 @patch
 @wraps(Learner.export)
