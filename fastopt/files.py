@@ -9,6 +9,7 @@ __all__ = ['check_replaceable', 'check_writable', 'sync_to_disk', 'sweep_parts',
 
 # %% ../nbs/files.ipynb #41a359e9
 import os, shutil, time
+from stat import S_ISDIR, S_ISREG
 from contextlib import contextmanager, suppress
 from glob import escape
 from pathlib import Path
@@ -20,9 +21,11 @@ def check_replaceable(
     *paths # Each is a file, a link to one, or does not exist; `None` is ignored
 ):
     "Raise an error if something that is no file, such as a folder, is in the place of a file to write"
-    for o in paths:
-        if o and os.path.exists(o) and not os.path.isfile(o):
-            kind,such = ('folder', f', such as {Path(o)/"name"}') if os.path.isdir(o) else ('device or pipe', '')
+    for o in filter(None, paths):
+        try: mode = os.stat(o).st_mode # Asked once: another process may move the file between two questions
+        except OSError: continue
+        if not S_ISREG(mode):
+            kind,such = ('folder', f', such as {Path(o)/"name"}') if S_ISDIR(mode) else ('device or pipe', '')
             why = f'{o} is a {kind}, which must not be replaced by a file'
             raise CliError(f'{why}. Give the path of a file{such}') from FileExistsError(why)
 

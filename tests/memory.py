@@ -260,7 +260,9 @@ def expanded_state(s, i, j):
     st,k = s.state(i, j)
     if k and not isinstance(st[k], Wrapped): st[k] = torch.full((), 0.25, dtype=st[k].dtype, device=st[k].device).expand(st[k].shape)
 def step_counted(s, i, j):
-    if 'step' in s.opt.state.get(s.ps[i], {}): s.opt.state[s.ps[i]]['step'] += 3
+    "More steps of a weight or, where they decide whose numbers about all weights hold, of all weights"
+    for p in s.ps if s.opt.rule.learnt else [s.ps[i]]:
+        if 'step' in s.opt.state.get(p, {}): s.opt.state[p]['step'] += 3
 def no_decay(s, i, j):
     if s.ps[i] in s.opt.state: s.opt.state[s.ps[i]]['do_wd'] = False
 def saved_and_loaded(s, i, j):

@@ -147,6 +147,7 @@ def main(
         sys.exit('--update replays all that is needed: leave out --only, --engine and --trust')
     names,whole,cases = [o for o in only.split(',') if o],json.loads((Path(root)/'index.json').read_text()),{}
     index = whole['cases']
+    if update and 'counts' not in whole: sys.exit(f'--update needs the counts of the whole collection, which {root} lacks')
     known = {c['optimizer'] for c in index.values()}
     if wrong := [o for o in names if o not in known]: sys.exit(f"{', '.join(wrong)}: not in {root}; it has {', '.join(sorted(known))}")
     for opt,found in groupby(replay(root, names, engine, trust.split(','), update), key=itemgetter(0)): cases |= tell(opt, found)

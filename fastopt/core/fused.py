@@ -189,8 +189,9 @@ def _fall_back(rule, b, hypers, e, sets=None):
     try: yield from foreach(rule, b, hypers, sets)
     except NotImplementedError as o: raise o from None # Both engines lack the operation, and this message has all ways out
     said = f"{rule.__name__}: no fused kernel on {b.device.type}, continuing with how='foreach'. {type(e).__name__}: {e}"
-    if said not in _warned: warn(said)
-    _warned.add(said)
+    if said in _warned: return
+    _warned.add(said) # First, so that a warning that is made an error is not raised in each step
+    warn(said)
 
 def _launched(rule, b, hypers, own, prog):
     "Run `prog` on its part of the batch `b`; `own` are the `hypers` with writable memos"

@@ -88,7 +88,8 @@ def torch_keys(rule, **own):
         f"{rule.__name__} has no hyper {bad!r} that {taken[bad][0]!r} could stand for; "
         f"a name of the class comes first, as in torch(…, weight_decay='wd'). It has: {', '.join(rule.hypers)}")
     res = dict(taken.get(h, (names.get(h, h), h)) for h in rule.hypers)
-    if other := first((k, h) for k,h in res.items() if _FASTAI.get(k, h)!=h and {*L(_FASTAI[k])}<=rule.hypers.keys()): raise TypeError(
+    def taken_by_fastai(k, h): return k in _FASTAI and [*L(_FASTAI[k])]!=[*L(h)] and {*L(_FASTAI[k])}<=rule.hypers.keys()
+    if other := first((k, h) for k,h in res.items() if taken_by_fastai(k, h)): raise TypeError(
         f"{rule.__name__}: the name {other[0]!r} for {other[1]!r} is taken: fastai's OptimWrapper writes "
         f"{' and '.join(L(_FASTAI[other[0]]))} there; choose another name")
     return res

@@ -74,10 +74,11 @@ Muon = muon.torch('Muon', eps='ns_eps')
 
 # %% ../../nbs/optim/19_muon.ipynb #fcb1fb9c
 class _Hidden:
-    "A function of a weight: is it a matrix, and none of the weights `others`? Unlike a function within a function, it can be pickled"
+    """A function of a weight: is it a matrix, and none of the weights that the modules `others` have at that time? `fully_shard` replaces
+    weights, but not modules. Unlike a function within a function, it can be pickled"""
     __name__ = 'hidden_matrices'
     def __init__(self, others): self.others = others
-    def __call__(self, p): return matrices(p) and p not in self.others
+    def __call__(self, p): return matrices(p) and not any(p is q for o in self.others for q in o.parameters())
 
 def hidden_matrices(
     model, # `nn.Module`
@@ -85,6 +86,6 @@ def hidden_matrices(
 ):
     "A function for `route`: is a weight a matrix of `model`, but neither of an embedding nor of the module `last`?"
     if not any(o is last for o in model.modules()): raise ValueError(
-        f'hidden_matrices: last must be a module of the model, such as model.head; {type(last).__name__} is none')
+        f'hidden_matrices: last must be a module of the model, such as model.head; this {type(last).__name__} is none of them')
     embeddings = [o for o in model.modules() if isinstance(o, (nn.Embedding, nn.EmbeddingBag))]
-    return _Hidden({p for o in (last, *embeddings) for p in o.parameters()})
+    return _Hidden([last, *embeddings])

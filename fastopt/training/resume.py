@@ -230,7 +230,8 @@ def _terms(learn):
 
 # %% ../../nbs/training/02_resume.ipynb #b2e8a4d0
 # Names of callbacks that change nothing in a training
-_WATCHERS = ('recorder', 'save_resume', 'progress', 'show_graph', 'csv_logger', 'plain_log', 'run_progress')
+_WATCHERS = set("""recorder save_resume progress show_graph csv_logger plain_log run_progress epoch_log run_log sharpness watch_bound
+    watch_clip watch_friction watch_updates rate_histogram weight_path activation_stats wandb tensor_board""".split())
 
 def _hypers(opt): return [_attrs(dict(h)) for h in opt.hypers]
 

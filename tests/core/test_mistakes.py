@@ -10,7 +10,7 @@ from fastai.optimizer import OptimWrapper
 from fastopt.all import DiffGrad, Rule, adam, adamw, descend, diffgrad, opts, term
 from fastopt.core.program import record
 from fastopt.core.engine import LOWP, Engine, engines
-from fastopt.core.rules import Across, Flag, Memo, OneOf, Range, _stored_outside, each, mean, norm, row_mean
+from fastopt.core.rules import Across, Flag, Memo, OneOf, Range, each, mean, norm, row_mean
 from fastopt.optim.learning_rate_free import Factor
 from rules_under_test import RULES, TORCH
 from torch import nn
@@ -265,10 +265,6 @@ def test_a_term_may_assign_to_variables_of_its_own():
             p.grad = torch.ones_like(p)
             Engine(rule := Rule(term(g), descend, lr=1.), how=how).step([([p], rule.hypers)], {})
             assert (p==-want).all()
-
-def test_no_rule_counts_outside():
-    "All terms of the library are accepted, and so are the functions that they call"
-    assert not [t for rule in RULES.values() for t in rule.terms if _stored_outside(t.f.__code__, {*t.f.__code__.co_freevars})]
 
 def test_ranges_may_be_text():
     "As all annotations are after `from __future__ import annotations`"

@@ -144,17 +144,17 @@ class Holds:
 
 def at_least(n, p): return p.ndim>=n
 PREDICATES = [matrices, lambda p: p.ndim>1, lambda *args: args[0].ndim>1, lambda p, n=1: p.ndim>n, lambda p: p.ndim>1 and 'yes',
-    lambda p: None if p.ndim<2 else p, partial(at_least, 2), partial(partial(at_least), 2), Holds(), Holds().method, Holds.static,
+    partial(at_least, 2), partial(partial(at_least), 2), Holds(), Holds().method, Holds.static,
     {(2, 2)}.__contains__, torch.nn.Parameter.dim]
 
-@pytest.mark.parametrize('f', [*PREDICATES[:5], *PREDICATES[6:11]])
+@pytest.mark.parametrize('f', PREDICATES[:10])
 def test_any_function_of_a_weight_decides(f):
     rule = route(f, muon, adamw)
     assert rule.rule_of(torch.ones(2, 2)) is muon and rule.rule_of(torch.ones(2)) is adamw
     assert '0x' not in rule.__doc__ and ' where ' in rule.__doc__ and repr(rule).count('|')==1
 
-@pytest.mark.parametrize('f', PREDICATES[11:])
-def test_a_function_written_in_C_decides(f): assert route(f, muon, adamw)
+@pytest.mark.parametrize('f', PREDICATES[10:])
+def test_a_function_written_in_C_is_accepted(f): assert route(f, muon, adamw)
 
 def test_a_route_by_a_partial_is_pickled():
     rule = pickle.loads(pickle.dumps(route(partial(at_least, 2), muon, adamw)))

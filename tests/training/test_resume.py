@@ -30,7 +30,7 @@ from rules_under_test import RULES
 from torch import nn
 from torch.optim import SGD, AdamW
 
-pytestmark = pytest.mark.filterwarnings('ignore:callbacks is .*at.* in the file',
+pytestmark = pytest.mark.filterwarnings("ignore:callbacks is .*'at'.* in the file",
     'ignore:.*has no .*no effect', 'ignore:.*needs no schedule', 'ignore:numpy.core')
 EPOCHS,BATCHES,KILLS = 3,4,20
 IN_BATCH = ['before_batch','after_loss','after_backward','before_step','after_step','after_batch']
