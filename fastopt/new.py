@@ -21,6 +21,7 @@ from .files import atomic_write
 from .names import InputError
 
 # %% ../nbs/new.ipynb #8514f03f
+# Each TODO is for whoever adds an optimizer: `fastopt-new` writes it into the new notebook
 TEMPLATE = r'''--- markdown
 # CLASS
 

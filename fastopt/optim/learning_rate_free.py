@@ -34,6 +34,7 @@ def distance(opt):
 
 # %% ../../nbs/optim/23_learning_rate_free.ipynb #be871950
 def _size(x): return x.abs().sum()
+def _unless_resting(β, lr): return cond(lr>0, β, 1.) # The authors' code leaves the means of a group at rate 0 as they are
 def _slow(sqr_mom, mom3): return mom3 if mom3>=0 else sqrt(sqr_mom)
 
 # %% ../../nbs/optim/23_learning_rate_free.ipynb #0be48e79
@@ -79,8 +80,8 @@ def evidence(u, p, known:Across(_known, 2), m, v, s, x0=clone, *,
 ):
     "Update Prodigy's sums, and return for each element how far the gradient agrees with the distance covered"
     d,rate = known
-    ema_(m, u*d, cond(lr>0, mom, 1.))
-    ema_sqr_(v, u*d, cond(lr>0, sqr_mom, 1.))
+    ema_(m, u*d, _unless_resting(mom, lr))
+    ema_sqr_(v, u*d, _unless_resting(sqr_mom, lr))
     w = u*(d/d0*rate*lr)
     s.mul_(_slow(sqr_mom, mom3)).add_(u*(d/d0*d*cond(lr>0, 1., 0.)) if safeguard_warmup else w)
     return w*(x0-p)
@@ -140,8 +141,8 @@ def evidence_sliced(u, p, known:Across(_known, 2), m, v, s=pth_zeros, x0=every_p
 ):
     "Do the same as `evidence` with every `slice_p`-th entry"
     d,rate = known
-    ema_(m, u*d, cond(lr>0, mom, 1.))
-    ema_(v, u*u*(d*d), cond(lr>0, sqr_mom, 1.))
+    ema_(m, u*d, _unless_resting(mom, lr))
+    ema_(v, u*u*(d*d), _unless_resting(sqr_mom, lr))
     w = u*(d/d0*rate*lr)
     s.copy_(add_pth(s, u*(d/d0*d*cond(lr>0, 1., 0.)) if safeguard_warmup else w, _slow(sqr_mom, mom3), slice_p))
     return w*way(x0, p, slice_p)
@@ -167,8 +168,8 @@ def evidence_adam(u, known:Across(_known, 2), m, v, s, *,
     "Update the sums of D-Adaptation of Adam, and return for each element how far the gradient agrees with the steps so far"
     w = u*(known[1]*lr)
     e = w*(s/(v.sqrt() + eps))
-    ema_(m, w, cond(lr>0, mom, 1.))
-    ema_sqr_(v, u, cond(lr>0, sqr_mom, 1.))
+    ema_(m, w, _unless_resting(mom, lr))
+    ema_sqr_(v, u, _unless_resting(sqr_mom, lr))
     ema_(s, w, sqrt(sqr_mom))
     return e
 
