@@ -21,6 +21,7 @@ from zipfile import ZipFile
 from fastai.callback.core import Callback, CancelEpochException
 from fastai.callback.schedule import LRFinder, ParamScheduler
 from fastai.learner import Learner
+from fastai.losses import BaseLoss
 from fastai.optimizer import OptimWrapper
 from fastai.torch_core import get_model, num_distrib, to_device
 from fastcore.basics import first, patch
@@ -29,7 +30,8 @@ from fastcore.xtras import join_path_file
 from ..core.checkpoints import _version, label
 from ..core.fastai_face import FastOptimizer
 from ..files import atomic_write, check_replaceable, check_writable, sweep_parts
-from ..names import check_whole
+from ..names import check_whole, unwrap_partial
+from torch import nn
 
 # %% ../../nbs/training/02_resume.ipynb #502577ec
 def _plain(o):
@@ -228,6 +230,15 @@ def _terms(learn):
     scheds = {f'schedule of {k}':[_plain(f(p)) for p in (0.,.3,.6,.9)] for cb in cbs for k,f in cb.scheds.items()}
     return dict(epochs=learn.n_epoch, batches=len(dl), items=items, **scheds)
 
+# %% ../../nbs/training/02_resume.ipynb #b2e8a4cf
+def _loss_name(f):
+    "A name for the loss function `f`, with its numbers and texts, such as a label smoothing"
+    f = getattr(f, 'func', f) if isinstance(f, BaseLoss) else f
+    inner = unwrap_partial(f)
+    own = f.keywords if isinstance(f, partial) else vars(f) if isinstance(f, nn.Module) else {}
+    told = [f'{k}={v}' for k,v in own.items() if isinstance(v, (float, int, str)) and not k.startswith('_') and k!='training']
+    return f"{getattr(inner, '__qualname__', type(inner).__name__)}({', '.join(told)})"
+
 # %% ../../nbs/training/02_resume.ipynb #b2e8a4d0
 # Names of callbacks that change nothing in a training
 _WATCHERS = set("""recorder save_resume progress show_graph csv_logger plain_log run_progress epoch_log run_log sharpness watch_bound
@@ -239,7 +250,7 @@ def _given(learn):
     "The properties of the fit whose change gives a warning when it is resumed"
     dtype = getattr(getattr(learn.opt, 'engine', None), 'state_dtype', None)
     names = sorted(cb.name for cb in learn.cbs if cb.name not in _WATCHERS)
-    return dict(hypers=_hypers(learn.opt), callbacks=names, state_dtype=str(dtype))
+    return dict(hypers=_hypers(learn.opt), loss=_loss_name(learn.loss_func), callbacks=names, state_dtype=str(dtype))
 
 def _warn_changed(origin, own):
     "Warn of each property in `own` that differs from the one with which the fit `origin` began, if that is known"
@@ -247,7 +258,7 @@ def _warn_changed(origin, own):
     groups = [*zip(*[o for o in (was.get('hypers'), origin.get('begun'), own['hypers']) if o is not None])] if was else []
     for *olds,now in groups: # What callbacks have set before the first batch is as good as what the call has set
         says += [f'{k} is {olds[0].get(k)} in the file and {v} here' for k,v in now.items() if not any(_alike(o.get(k), v) for o in olds)]
-    says += [f'{k} is {was[k]} in the file and {own[k]} here' for k in ('callbacks','state_dtype') if k in was and was[k]!=own[k]]
+    says += [f'{k} is {was[k]} in the file and {own[k]} here' for k in ('loss','callbacks','state_dtype') if k in was and was[k]!=own[k]]
     if says: warn(f"{'; '.join(dict.fromkeys(says))}. The resumed fit goes on with the saved hypers and state: "
         'call it with the same arguments and callbacks, or train from the beginning')
 

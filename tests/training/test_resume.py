@@ -12,7 +12,7 @@ from fastai.callback.training import GradientAccumulation, GradientClip
 from fastai.distributed import ParallelTrainer
 from fastai.data.core import DataLoaders
 from fastai.learner import Learner
-from fastai.losses import CrossEntropyLossFlat
+from fastai.losses import CrossEntropyLossFlat, LabelSmoothingCrossEntropy
 from fastai.optimizer import Adam, OptimWrapper, ranger as fastai_ranger
 from fastcore.foundation import L
 from fastcore.script import CliError
@@ -28,6 +28,7 @@ from functools import partial
 from hypothesis import given, settings, strategies as st
 from rules_under_test import RULES
 from torch import nn
+from torch.nn import functional as F
 from torch.optim import SGD, AdamW
 
 pytestmark = pytest.mark.filterwarnings("ignore:callbacks is .*'at'.* in the file",
@@ -72,11 +73,11 @@ class Bf16(Callback):
     def before_batch(self): self.learn.xb = tuple(o.bfloat16() for o in self.xb)
     def after_pred(self): self.learn.pred = self.pred.float()
 
-def make(opt_func, model=net, dls=None, workers=0, n=25, **kwargs):
+def make(opt_func, model=net, dls=None, workers=0, n=25, loss=None, **kwargs):
     "A new learner, made as a script would make it"
     set_seed(7)
     if dls is None: dls = DataLoaders.from_dsets(Noisy(n), Noisy(9), bs=6, num_workers=workers, device='cpu')
-    return Learner(dls, model(), loss_func=CrossEntropyLossFlat(), opt_func=opt_func, splitter=halves, metrics=accuracy, **kwargs)
+    return Learner(dls, model(), loss_func=loss or CrossEntropyLossFlat(), opt_func=opt_func, splitter=halves, metrics=accuracy, **kwargs)
 
 def eager(rule, **kwargs): return partial(rule, how='eager', **kwargs)
 
@@ -648,6 +649,21 @@ def test_another_dtype_of_the_state_warns(tmp_path, a, b):
     with pytest.raises(Killed): resumed(path, 'fit', lambda: [Dies(5)])(learner(a))
     file = path.read_bytes()
     assert f'state_dtype is {a} in the file and {b} here' in warned(resumed(path, 'fit', lambda: [Dies()]), learner(b))
+    path.write_bytes(file)
+    assert warned(resumed(path, 'fit', lambda: [Dies()]), learner(a))==''
+
+LOSSES = [(CrossEntropyLossFlat(), CrossEntropyLossFlat(label_smoothing=.1), 'label_smoothing=0.0', 'label_smoothing=0.1'),
+    (F.cross_entropy, partial(F.cross_entropy, label_smoothing=.1), 'cross_entropy()', 'cross_entropy(label_smoothing=0.1)'),
+    (nn.CrossEntropyLoss(), LabelSmoothingCrossEntropy(.2), 'CrossEntropyLoss(', 'LabelSmoothingCrossEntropy(eps=0.2')]
+
+@pytest.mark.parametrize('a,b,was,now', LOSSES)
+def test_another_loss_function_warns(tmp_path, a, b, was, now):
+    def learner(loss): return make(RULES['adamw'], loss=loss)
+    path = tmp_path/'x'
+    with pytest.raises(Killed): resumed(path, 'fit', lambda: [Dies(5)])(learner(a))
+    file = path.read_bytes()
+    said = warned(resumed(path, 'fit', lambda: [Dies()]), learner(b))
+    assert said.startswith('loss is ') and was in said and f' in the file and ' in said and now in said
     path.write_bytes(file)
     assert warned(resumed(path, 'fit', lambda: [Dies()]), learner(a))==''
 
