@@ -1,6 +1,6 @@
-"Make README.md from nbs/index.ipynb, without the Quarto that `nbdev-readme` needs: python tests/readme.py"
+"Make README.md from nbs/index.ipynb, without the Quarto that `nbdev-readme` needs: python tests/readme.py [--picture]"
 from fastcore.nbio import preferred_msg_out, read_nb
-from fastcore.script import call_parse
+from fastcore.script import call_parse, store_true
 from fastopt.cli import OPTS
 from functools import partial
 from pathlib import Path
@@ -46,10 +46,19 @@ def count_compared(root):
         text = (root/o).read_text(encoding='utf-8')
         if (new := COMPARED.sub(str(n), text))!=text: (root/o).write_text(new, encoding='utf-8')
 
+def draw_paths(path):
+    "Draw the picture of README and of the site's first page"
+    from fastopt.evidence.landscapes import plot_paths # Only the picture needs PyTorch
+    axes = plot_paths(['ravine', 'himmelblau'], ['sgd', 'adamw', 'diffgrad'], lr=[0.01, 0.1, 0.1])
+    axes[0].figure.savefig(path, dpi=160)
+
 @call_parse
-def main():
+def main(
+    picture:store_true=False # Draw nbs/images/paths.png again, too
+):
     """Make README.md from nbs/index.ipynb, after counting there and in nbs/site/index.md the optimizers that are compared with recorded
     runs"""
     root = Path(__file__).parents[1]
+    if picture: draw_paths(root/'nbs'/'images'/'paths.png')
     count_compared(root)
     (root/'README.md').write_text(render(root/'nbs'/'index.ipynb'), encoding='utf-8')
