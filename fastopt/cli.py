@@ -291,7 +291,7 @@ def collaborate(
     engine:Annotated[str, dict(choices=['simulated','processes','cluster'])]='simulated',
     rank:int=None, # Position of this worker in `peers`
     peers:str=None, # Addresses of all workers, this one included, separated by commas
-    key_file:FILE=None, # Secret that all peers share; required beyond this machine
+    key_file:FILE=None, # Secret of all peers, or a folder with a file for each, named by its rank; required beyond this machine
     deadline:float=30., # Maximum seconds that a round waits for real peers
     table:FILE=None, # Train with several mixing rules and attacks, and write their table to this file; a table that exists is continued
     mixings:several(MIXINGS_BY_NAME, 'The list of mixing rules')='', # Mixing rules of the table, separated by commas; by default all

@@ -304,13 +304,19 @@ def _addresses(text):
     if twice := first(o for o in at if at.count(o)>1): raise InputError(f'--peers: {"".join(twice)} occurs twice: give each its own')
     return [(h, int(p)) for h,_,p in at]
 
-def _key(path):
-    "The secret in the file `path`"
-    if path is None: return
+def _secret(path):
     try: key = Path(path).read_bytes().strip()
     except OSError as e: raise InputError(f'--key-file {path} cannot be read: {e.strerror}') from e
     if not key: raise InputError(f'--key-file {path} is empty: write a secret into it that only the peers have')
     return key
+
+def _key(path, n, rank=None):
+    """The secret in the file `path`, or those of the pairs in the folder `path` for the worker `rank`, as a list with one for each of
+    `n` workers; `None` without a path"""
+    if path is None: return
+    if not Path(path).is_dir(): return _secret(path)
+    if rank is None: raise InputError(f'--key-file {path} is a folder with the secrets of one worker: give its --rank and --peers, or a file')
+    return [b'' if i==rank else _secret(Path(path)/str(i)) for i in range(n)]
 
 # %% ../../nbs/distributed/07_commands.ipynb #f480b28a
 def check_real(args):
@@ -358,9 +364,10 @@ def real_link(args):
     if args.engine=='cluster':
         with _cluster() as link: yield link
     elif args.peers:
-        at,key = _addresses(args.peers),_key(args.key_file)
+        at = _addresses(args.peers)
+        key = _key(args.key_file, len(at), args.rank)
         here = all(h in ('127.0.0.1', 'localhost') for h,_ in at)
-        if not here and not key: raise InputError('--peers on other machines need --key-file, a file with a secret that only they have')
+        if not here and not key: raise InputError('--peers on other machines need --key-file, a file with a secret that only they have, or a folder with one for each')
         with _made(TCPLink, args.rank, at, key, args.deadline, host='127.0.0.1' if here else '0.0.0.0') as link: yield link
     else: yield None
 
@@ -368,7 +375,7 @@ def real_link(args):
 def run_processes(args):
     "Start a process for each worker on this machine, collect their records, and return the folder of the run"
     _made(MoNNA, simulated_learner(args, polyak()), args.n, args.f, args.mixing, None, args.alpha, bs=args.bs, seed=args.seed)
-    _key(args.key_file)
+    _key(args.key_file, args.n)
     path = make_run_folder(args.out, f'peers-{args.mixing}-{args.data}')
     at = ','.join(f'127.0.0.1:{p}' for p in free_ports(args.n))
     record,procs = run_facts('fastopt-collaborate', path.name, args),[]

@@ -10,7 +10,9 @@ from fastopt.distributed.commands import collaborate_command, end_peers, federat
 from fastopt.distributed.federated import Federated
 from fastopt.distributed.flower import FederatedServer, free_ports
 from fastopt.distributed.monna import MoNNA
+from fastopt.names import InputError
 from fastopt.training.records import exclusive_lock, read_json_lines
+from itertools import permutations
 from pathlib import Path
 from peer_processes import peers
 from types import SimpleNamespace
@@ -30,17 +32,32 @@ def check_records(records, whole=N):
 
 # ---- ranks and peers: processes forked from this one
 
+def write_keys(path, n):
+    "A folder for each worker, with a file for each of the others, named by its rank"
+    for i,j in permutations(range(n), 2):
+        (path/f'{i}').mkdir(parents=True, exist_ok=True)
+        (path/f'{i}'/f'{j}').write_text(f'secret of {min(i, j)} and {max(i, j)}')
+
 def as_rank(i, sock, at, port, out):
     os.environ.update(RANK=str(i), WORLD_SIZE=str(N), MASTER_ADDR='127.0.0.1', MASTER_PORT=str(port), GLOO_SOCKET_IFNAME='lo')
     return record_of(collaborate_command(engine='cluster', out=out, **SMALL))
 
 def as_peer(i, sock, at, ports, out):
     at = ','.join(f'127.0.0.1:{p}' for p in ports)
-    return record_of(collaborate_command(rank=i, peers=at, key_file=f'{out}/key', out=out, **SMALL))
+    return record_of(collaborate_command(rank=i, peers=at, key_file=f'{out}/keys/{i}', out=out, **SMALL))
+
+def test_a_key_file_may_be_a_folder_with_a_secret_for_each_pair(tmp_path):
+    write_keys(tmp_path/'keys', 3)
+    read = commands._key
+    assert read(tmp_path/'keys'/'1', 3, 1)==[b'secret of 0 and 1', b'', b'secret of 1 and 2']
+    (tmp_path/'one').write_text('secret\n')
+    assert read(tmp_path/'one', 3, 1)==b'secret' and read(None, 3, 1) is None
+    for rank,says in ((0, 'keys/1/1 cannot be read: No such file'.replace('/', os.sep)), (None, 'give its --rank and --peers')):
+        with pytest.raises(InputError, match=re.escape(says)): read(tmp_path/'keys'/'1', 3, rank)
 
 @pytest.mark.parametrize('engine', ['cluster', 'peers'])
 def test_four_workers_train_together(engine, tmp_path):
-    (tmp_path/'key').write_text('secret')
+    write_keys(tmp_path/'keys', N)
     args = (as_rank, *free_ports(1)) if engine=='cluster' else (as_peer, free_ports(N))
     with peers(N, *args, str(tmp_path)) as ps: records = [ps.result(i, 120) for i in range(N)]
     check_records(records, N if engine=='cluster' else N-SMALL['f'])
