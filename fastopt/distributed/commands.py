@@ -315,7 +315,8 @@ def _key(path, n, rank=None):
     `n` workers; `None` without a path"""
     if path is None: return
     if not Path(path).is_dir(): return _secret(path)
-    if rank is None: raise InputError(f'--key-file {path} is a folder with the secrets of one worker: give its --rank and --peers, or a file')
+    if rank is None: raise InputError(
+        f'--key-file {path} is a folder with the secrets of one worker: give its --rank and --peers, or a file')
     return [b'' if i==rank else _secret(Path(path)/str(i)) for i in range(n)]
 
 # %% ../../nbs/distributed/07_commands.ipynb #f480b28a
@@ -367,7 +368,8 @@ def real_link(args):
         at = _addresses(args.peers)
         key = _key(args.key_file, len(at), args.rank)
         here = all(h in ('127.0.0.1', 'localhost') for h,_ in at)
-        if not here and not key: raise InputError('--peers on other machines need --key-file, a file with a secret that only they have, or a folder with one for each')
+        if not here and not key: raise InputError(
+            '--peers on other machines need --key-file, a file with a secret that only they have, or a folder with one for each')
         with _made(TCPLink, args.rank, at, key, args.deadline, host='127.0.0.1' if here else '0.0.0.0') as link: yield link
     else: yield None
 

@@ -27,13 +27,14 @@ def newton_schulz(x, steps, eps, norm, dtype, flatten=False, lead=0):
     "Approximate the orthogonal matrix nearest to `x`, or to each `x` in `lead` dimensions, with a polynomial applied `steps` times"
     M,(a,b,c) = x.reshape(-1, *as_matrices(x[(0,)*lead], flatten).shape[-2:]) if lead else as_matrices(x, flatten),(3.4445, -4.7750, 2.0315)
     bf16,tall = dtype=='bfloat16' or (dtype=='auto' and x.is_cuda),M.shape[-2]>M.shape[-1]
-    X,add = (M.mT if tall else M).to(torch.bfloat16 if bf16 else x.dtype),torch.addmm if M.ndim==2 else torch.baddbmm
+    X,add = M.to(torch.bfloat16 if bf16 else x.dtype),torch.addmm if M.ndim==2 else torch.baddbmm
     length = X.norm(dim=(-2, -1), keepdim=True)
     X = X/(length + eps if norm=='added' else length.clamp(eps))
     for _ in range(steps):
-        A = X @ X.mT
-        X = add(X, add(A, A, A, beta=b, alpha=c), X, beta=a)
-    return (X.mT if tall else X).to(x.dtype).reshape(x.shape)
+        A = X.mT @ X if tall else X @ X.mT # The smaller of the two
+        B = add(A, A, A, beta=b, alpha=c)
+        X = add(X, X, B, beta=a) if tall else add(X, B, X, beta=a)
+    return X.to(x.dtype).reshape(x.shape)
 
 # %% ../../nbs/optim/19_muon.ipynb #14bd5077
 @each

@@ -303,20 +303,60 @@ ELEMENTWISE = [n for n,r in RULES.items() if r.elementwise]
     *[pytest.param(n, 1, marks=pytest.mark.full) for n in ELEMENTWISE if n!='adamw']])
 def test_temporaries_of_foreach_stay_small(name, size, monkeypatch):
     "In pieces of 2 MB, or with smaller pieces of fewer weights"
-    from torch.profiler import ProfilerActivity, profile
     monkeypatch.setattr(engine, 'PIECE', engine.PIECE//size)
     rule,p = RULES[name],torch.ones(20_000_000//size, requires_grad=True) # 80 MB
     p.grad,state,runs = torch.ones_like(p),{},Engine(rule, how='foreach')
     for _ in range(6): runs.step([([p], rule.hypers)], state)
     for b in runs.plans[None].batches: b.cache.pop('room', None) # It is kept from step to step, and counts here
-    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as prof: runs.step([([p], rule.hypers)], state)
+    peak = peak_of(lambda: runs.step([([p], rule.hypers)], state))
+    waiting = any(t.across for t in rule.terms) # For a number about all weights, the updates of all weights are kept
+    assert 0 < peak <= 64*2**20//size + waiting*2*p.nbytes, peak/2**20
+
+def peak_of(f):
+    "The most bytes that the calls of `f` have allocated at once"
+    from torch.profiler import ProfilerActivity, profile
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as prof: f()
     live = least = peak = 0
     for e in prof.profiler.kineto_results.events():
         if e.name()=='[memory]': live += e.nbytes()
         least = min(least, live) # A step may begin with freeing what the step before left
         peak = max(peak, live-least)
-    waiting = any(t.across for t in rule.terms) # For a number about all weights, the updates of all weights are kept
-    assert 0 < peak <= 64*2**20//size + waiting*2*p.nbytes, peak/2**20
+    return peak
+
+PARTED = [n for n,r in RULES.items() if engine.in_portions(r)]
+
+@pytest.mark.parametrize('how', ['fused', 'foreach'])
+@pytest.mark.parametrize('name', ['muon', 'shampoo', 'soap', 'adafactor', 'lamb'])
+def test_temporaries_of_a_step_are_bounded_by_a_portion_of_the_model(name, how, monkeypatch):
+    "The bytes that a step needs beyond weights and state do not grow with the number of weights"
+    rule,(few,many) = RULES[name],(4, 16)
+    monkeypatch.setattr(engine, 'PORTION_ON_CPU', few*4*64*48)
+    def peak(n):
+        ps,state,runs = [torch.ones(64, 48, requires_grad=True) for _ in range(n)],{},Engine(rule, how=how)
+        for i,p in enumerate(ps): p.grad = torch.randn_like(p)
+        for _ in range(3): runs.step([(ps, rule.hypers)], state)
+        assert len(runs.plans[None].batches)==n//few
+        return peak_of(lambda: runs.step([(ps, rule.hypers)], state))
+    assert peak(many) <= 1.5*peak(few)
+
+@pytest.mark.parametrize('how', ['fused', 'foreach', 'eager'])
+@pytest.mark.parametrize('name', PARTED)
+def test_portions_change_no_step(name, how, monkeypatch):
+    "Weights of several portions, one of which has two, move as in one batch"
+    rule = RULES[name]
+    def moved():
+        torch.manual_seed(0)
+        ps = [torch.randn(o, requires_grad=True) for o in ((6, 5), (4,), (7, 3), (6, 5), (8,))]
+        opt = rule(ps, how=how)
+        for _ in range(3):
+            for p in ps: p.grad = torch.randn_like(p)
+            opt.step()
+        return ps,opt.engine.plans[None].batches
+    whole,one = moved()
+    monkeypatch.setattr(engine, 'PORTION_ON_CPU', 4*34)
+    parts,several = moved()
+    assert len(several)>len(one)
+    for a,b in zip(whole, parts): torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-6)
 
 @term
 def centered(u, m): return u - row_mean(ema_(m, u, 0.9))
