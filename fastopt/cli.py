@@ -7,12 +7,13 @@ Docs: https://fastopt.github.io/fastopt/cli.html.md"""
 # %% auto #0
 __all__ = ['OPTS', 'ARCHS', 'ENGINES', 'RECIPES', 'DATASETS', 'PIPELINES', 'SCHEDS', 'ACTS', 'POOLS', 'FASTAI_OPTS',
            'STRATEGIES_BY_NAME', 'MIXINGS_BY_NAME', 'ATTACKS_BY_NAME', 'IMAGES_BY_NAME', 'TASKS_BY_NAME',
-           'TRACKS_BY_NAME', 'SHAPES_BY_NAME', 'LOAD', 'FILE', 'DIR', 'SCRIPTS', 'WORK', 'KINDS', 'ABOUT', 'METAVARS',
-           'BY_TYPE', 'EXAMPLES', 'GROUPS', 'ENDS', 'fastopt_train', 'fastopt_bench', 'fastopt_bench_step',
-           'fastopt_check', 'fastopt_leaderboard', 'fastopt_federate', 'fastopt_collaborate', 'fastopt_docs',
-           'fastopt_new', 'fastopt_help', 'fastopt_opts', 'listed', 'several', 'train', 'bench_step', 'bench', 'check',
-           'run', 'tune', 'speed', 'show', 'compare', 'export', 'presets', 'federate', 'collaborate', 'docs', 'new',
-           'commands', 'opts', 'worker', 'LineFormatter', 'summary', 'first_sentence', 'parser', 'start', 'declared']
+           'MODELS_BY_NAME', 'TRACKS_BY_NAME', 'SHAPES_BY_NAME', 'LOAD', 'FILE', 'DIR', 'SCRIPTS', 'WORK', 'KINDS',
+           'ABOUT', 'METAVARS', 'BY_TYPE', 'EXAMPLES', 'GROUPS', 'RANGES', 'ENDS', 'fastopt_train', 'fastopt_bench',
+           'fastopt_bench_step', 'fastopt_check', 'fastopt_leaderboard', 'fastopt_federate', 'fastopt_collaborate',
+           'fastopt_docs', 'fastopt_new', 'fastopt_help', 'fastopt_opts', 'listed', 'several', 'train', 'bench_step',
+           'bench', 'check', 'run', 'tune', 'speed', 'show', 'compare', 'export', 'presets', 'federate', 'collaborate',
+           'docs', 'new', 'commands', 'opts', 'worker', 'LineFormatter', 'summary', 'first_sentence', 'parser', 'start',
+           'declared']
 
 # %% ../nbs/cli.ipynb #076ce2ef
 import io, os, sys, warnings
@@ -25,7 +26,7 @@ from importlib import import_module
 from inspect import signature
 from typing import Annotated
 from . import __version__
-from .names import RuleNames, check_choice
+from .names import InputError, RuleNames, check_choice, check_numbers
 
 # %% ../nbs/cli.ipynb #c6a53877
 OPTS = RuleNames('''adabelief adabelief_ams adabelief_plain adadelta adafactor adagrad adam adam_clip adam_mini adamax adamod adamw adan
@@ -45,6 +46,7 @@ MIXINGS_BY_NAME,ATTACKS_BY_NAME = (['mean','nna','cwtm','median','gm','gm3','scc
 IMAGES_BY_NAME = ['digits','mnist','cifar10']
 TASKS_BY_NAME = '''cifar10-resnet18 cifar100-vgg16 stl10-wrn16-8 fmnist-capsnet ptb-lstm mnist-vae mnist-gan ptb-transformer
     digits'''.split()
+MODELS_BY_NAME = ['xresnet50','small','many','thousands','huge','giant'] # Sets of weights of which a step is timed
 TRACKS_BY_NAME,SHAPES_BY_NAME = ['default','tuned','target'],['constant','flat_cos','one_cycle','cosine','warmup_cosine']
 # Load of the machine in the last minute, read before a command imports anything that takes long
 LOAD = os.getloadavg()[0] if hasattr(os, 'getloadavg') else 0.
@@ -98,8 +100,9 @@ def train(
 
 # %% ../nbs/cli.ipynb #0d464138
 def bench_step(
-    only:str='', # Rules, separated by commas, or `all`; by default a selection
-    shapes:str='xresnet50,small', # Weights, separated by commas: xresnet50, small, many, thousands, huge (needs 16 GB), giant (needs a GPU)
+    only:several(['all','lookahead',*OPTS], 'The list of rules')='', # Rules, separated by commas, or `all`; by default a selection
+    # Weights, separated by commas: xresnet50, small, many, thousands, huge (needs 16 GB), giant (needs a GPU)
+    shapes:several(MODELS_BY_NAME, 'The list of shapes')='xresnet50,small',
     out:FILE='', # Write the record as JSON
     plot:FILE='', # Draw a bar chart
     seconds:float=20., # Time for the rounds of each rule on each model
@@ -382,6 +385,14 @@ _train = dict(images='data size valid_pct strict limit', training='opt lr wd epo
 _bench = dict(tasks='tasks opts tiny bare data download', protocol='track trials sched seeds epochs', record='out')
 GROUPS = dict(train=_train, run=_run, tune=_run, speed=_run, bench=_bench, federate=_federate, collaborate=_collaborate)
 
+# %% ../nbs/cli.ipynb #5d1c7e03
+_common = dict(epochs=1, size=1, bs=2, limit=1, lr=0, seed=-2**63)
+_recipe = _common | dict(wd=0, mom=0, sqr_mom=0, eps=0, beta=0, pct_start=(0, 1), sh=(0, 1), mixup=0, smoothing=(0, 1), holdout=(0, .9),
+    workers=0, runs=1, every=1)
+_many = dict(steps=1, bs=1, limit=1, lr=0, seeds=1, seed=0) # Of trainings on many machines
+RANGES = dict(train=_common, run=_recipe, tune=_recipe, speed={**_recipe, 'rounds':1, 'batches':2}, bench=dict(seeds=1, trials=1, epochs=1),
+    federate={**_many, 'clients':1, 'c':1, 'windows':1}, collaborate={**_many, 'n':1, 'f':0, 'every':1})
+
 # %% ../nbs/cli.ipynb #c99d46db
 ENDS = dict.fromkeys(['train','bench'], '1 failed or nothing learned') | dict(check='1 a check failed')
 
@@ -515,6 +526,10 @@ def _start(script, argv, own):
     args = vars(p.parse_args(argv))
     declaration,prog = args.pop('declaration'),args.pop('prog')
     for k in ('command','pdb','xtra'): args.pop(k, None)
+    try: check_numbers(args, **RANGES.get(declaration.__name__, {}))
+    except InputError as e:
+        print(f'{prog}: error: {e}', file=sys.stderr)
+        raise SystemExit(2) from None
     try: worker(declaration, own)(*args.pop('names', ()), **args)
     except KeyboardInterrupt:
         print(f'{prog}: interrupted', file=sys.stderr)

@@ -17,6 +17,7 @@ ini.read_string((Path(__file__).parents[1]/'settings.ini').read_text(encoding='u
 ENTRIES = dict(o.split('=') for o in ini.defaults()['console_scripts'].split())
 SLOW = 'torch torchvision fastai numpy pandas matplotlib scipy sklearn PIL'.split()
 DECLARED = [f for o in cli.SCRIPTS.values() for f in (o if isinstance(o, list) else [o])]
+PROGS = {f'{k} {f.__name__}' if isinstance(o, list) else k: f for k,o in cli.SCRIPTS.items() for f in (o if isinstance(o, list) else [o])}
 
 def _used(): return sum(os.times()[2:4]) # By children that have ended
 
@@ -55,6 +56,8 @@ def test_alike_names_are_told_apart():
     ('fastopt-train --arch xresnet81', "did you mean 'xresnet18'"), ('fastopt-train --epochs many', 'invalid int value'),
     ('fastopt-train --how warp', "The list of engines has no 'warp'"), ('fastopt-train --epoch-s 3', 'unrecognized arguments: --epoch-s'),
     ('fastopt-bench-step --quik', 'unrecognized arguments: --quik'), ('fastopt-check', 'required: spec'),
+    ('fastopt-bench-step --only adamm', "did you mean 'adam'"), ('fastopt-bench-step --shapes smal,many', "did you mean 'small'"),
+    ('fastopt-train --epochs 0', '--epochs 0 is too small: give 1 or more'),
     ('fastopt-check a:b --lr fast', 'invalid float value'), ('fastopt-leaderboard runn', "invalid choice: 'runn'"),
     ('fastopt-leaderboard run --noise 2', 'invalid choice: 2'), ('fastopt-leaderboard run skript', "did you mean 'script'"),
     ('fastopt-leaderboard tune --opt difgrad', "did you mean 'diffgrad'"),
@@ -68,14 +71,45 @@ def test_mistyped(args, says):
     code,out,err,slow,_ = script(*args.split())
     assert (code, out, slow)==(2, '', '[]') and says in err
 
+def out_of_range():
+    "Each number of each command beyond either end of its range, as (arguments, message)"
+    for prog,f in PROGS.items():
+        kinds = {k: o.annotation for k,o in signature(f).parameters.items()}
+        for k,r in cli.RANGES.get(f.__name__, {}).items():
+            if k not in kinds: continue # `tune` has no --lr
+            (lo,hi),kind = r if isinstance(r, tuple) else (r, None),kinds[k]
+            opt,beyond = f"--{k.replace('_', '-')}",1 if kind is int else .5
+            yield [*prog.split(), opt, str(kind(lo-beyond))],f'{opt} {kind(lo-beyond)} is too small: give {lo} or more'
+            if kind is int: yield [*prog.split(), opt, str(2**63)],'is too large: give less than 2**63'
+            if kind is float: yield [*prog.split(), opt, 'nan'],'is not a finite number'
+            if hi: yield [*prog.split(), opt, str(hi+beyond)],f'is too large: give {hi} or less'
+
+@pytest.mark.parametrize('args,says', [*out_of_range()], ids=lambda o: ' '.join(o) if isinstance(o, list) else '')
+def test_a_number_out_of_range(args, says, capsys, monkeypatch):
+    "Nothing is imported for it"
+    def fail(declaration, own): raise AssertionError('The work has begun')
+    monkeypatch.setattr(cli, 'worker', fail)
+    with pytest.raises(SystemExit) as e: cli.start(args[0], args[1:])
+    out,err = capsys.readouterr()
+    assert (e.value.code, out)==(2, '') and err.count('\n')==1 and says in err
+
+def test_the_smallest_numbers_are_accepted(monkeypatch):
+    for prog,f in PROGS.items():
+        known,given = signature(f).parameters,{}
+        monkeypatch.setattr(cli, 'worker', lambda declaration, own: lambda *args, **kwargs: given.update(kwargs))
+        for k,r in cli.RANGES.get(f.__name__, {}).items():
+            if k not in known: continue
+            for v in r if isinstance(r, tuple) else (r,):
+                name,*rest = prog.split()
+                cli.start(name, [*rest, f"--{k.replace('_', '-')}={v}"])
+                assert given[k]==v
+
 @pytest.mark.parametrize('cmd', cli.SCRIPTS['fastopt-leaderboard'], ids=lambda o: o.__name__)
 def test_help_of_commands(cmd):
     code,out,_,slow,_ = script('fastopt-leaderboard', cmd.__name__, '--help')
     assert (code, slow)==(0, '[]') and cmd.__doc__ in ' '.join(out.split())
 
 # ---- help
-
-PROGS = {f'{k} {f.__name__}' if isinstance(o, list) else k: f for k,o in cli.SCRIPTS.items() for f in (o if isinstance(o, list) else [o])}
 
 def help_of(prog, capsys, monkeypatch, columns=80):
     monkeypatch.setenv('COLUMNS', str(columns))
@@ -270,6 +304,8 @@ def test_names_of_machines():
     assert cli.STRATEGIES_BY_NAME==list(aggregation.STRATEGIES) and cli.MIXINGS_BY_NAME==list(mixing.MIXINGS)
     assert cli.ATTACKS_BY_NAME==list(attacks.ATTACKS) and cli.IMAGES_BY_NAME==list(data.READERS)==list(data.NETWORKS)==list(data.SETTINGS)
 
+def test_names_of_the_step_bench(): assert cli.MODELS_BY_NAME==list(bench.nets) and {*bench.competitors}=={*cli.OPTS, 'lookahead'}
+
 @pytest.mark.parametrize('name', ['DATASETS','PIPELINES','SCHEDS','ACTS','POOLS','FASTAI_OPTS'])
 def test_names_of_recipes(name): assert getattr(cli, name)==list(getattr(recipe, name))
 
@@ -360,7 +396,7 @@ def test_a_seed_of_more_than_64_bits(prog, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     name,*rest = prog.split()
     with pytest.raises(SystemExit) as e: cli.start(name, [*rest, '--seed', str(2**64)])
-    assert e.value.code==1 and '--seed 18446744073709551616 is too large' in capsys.readouterr().err
+    assert e.value.code==2 and '--seed 18446744073709551616 is too large' in capsys.readouterr().err
 
 # ---- imports
 

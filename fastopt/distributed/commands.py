@@ -37,8 +37,8 @@ from .mixing import MIXINGS
 from .tables import fill_table, plot_table, show_rows, show_table, time_by_workers
 from .transport import TCPLink
 from ..files import atomic_write
-from ..names import InputError, check_choice
-from ..training.records import check_numbers, exclusive_lock, make_run_folder, read_json_lines, run_facts, running_record, use_threads
+from ..names import InputError, check_choice, check_numbers
+from ..training.records import exclusive_lock, make_run_folder, read_json_lines, run_facts, running_record, use_threads
 
 # %% ../../nbs/distributed/07_commands.ipynb #1edab8ad
 def keep_model(
@@ -193,7 +193,6 @@ def run_flower(args):
     "Train with Flower's programs on this machine, and return the folder of the run"
     if args.sample is not None: raise InputError('--sample works only with simulated clients: remove it, or use --engine simulated')
     refuse_unused(args, cli.federate, 'time every percent', 'works only with simulated clients: remove it, or use --engine simulated')
-    check_numbers(args, windows=1)
     _check_positive(args, 'deadline')
     fed = federated_of(AttrDict(args, percent=0, sample=None))
     path,done = Path(args.resume) if args.resume else None,0
@@ -242,7 +241,6 @@ def run_federated_table(args):
     if args.engine!='simulated' or args.resume: raise InputError(
         '--table works only with simulated clients: leave out --engine and --resume')
     refuse_unused(args, cli.federate, 'strategy percent', 'has no effect on a table: use --strategies and --percents')
-    check_numbers(args, seeds=1)
     kws,columns = ({''.join(o.split()): None for o in args[k].split(',') if o.strip()} for k in ('strategies', 'percents'))
     for k,os in dict(strategies=kws, percents=columns).items():
         if not os: raise InputError(f'--{k} is empty: name at least one')
@@ -273,7 +271,7 @@ def run_federated(
     elif not args.table:
         for k,(option,_) in _SETTING.items():
             if args.strategy!=k: refuse_unused(args, cli.federate, option, f'is for {k}: remove it, or use --strategy {k}')
-    check_numbers(args, clients=1, steps=1, bs=1, limit=1, c=1, seed=0)
+    check_numbers(args, **cli.RANGES['federate'])
     _check_positive(args, 'time', 'every')
     if not args.time<FOREVER: raise InputError(f'--time {args.time:g} would never end: give a number of units')
     if args.engine!='flower':
@@ -479,7 +477,7 @@ def run_collaborative(
     check_opt(args)
     own = ('n', 'f', 'steps', 'bs', 'alpha', *(['mom'] if args.opt is None else []))
     args = AttrDict(args, **{k: setting[k] for k in own if args[k] is None})
-    check_numbers(args, n=1, f=0, steps=1, bs=1, limit=1, every=1, seeds=1, seed=0)
+    check_numbers(args, **cli.RANGES['collaborate'])
     opt = polyak(args.mom, setting['wd']) if args.opt is None else find_rule(args.opt, '--opt')
     lr = setting['lr'] if args.lr is None else args.lr
     if args.table: return run_table(args, opt, lr)

@@ -25,10 +25,10 @@ from .compare import (HEADINGS, QUESTIONS, Comparison, _band, _round, _table_of,
 from .landscapes import optimizer_styles
 from .tasks import SOURCES, TASKS, TaskLearner, data_folder, task_data, task_parts, task_settings
 from ..files import atomic_write
-from ..names import InputError, check_choice
+from ..names import InputError, check_choice, check_numbers
 from ..optim.schedulefree import _modes
 from ..training.pages import escape_unprintable, html_document, sortable_table, svg_text
-from ..training.records import check_numbers, command_line, jsonable, save_record
+from ..training.records import command_line, jsonable, save_record
 from ..training.schedules import Schedule
 
 # %% ../../nbs/evidence/13_benchmark.ipynb #cc540fe0
@@ -159,7 +159,7 @@ def run_benchmark(
     check_choice(track, list(TRACKS), 'The list of tracks')
     check_choice(sched, list(SHAPES), 'The list of schedules')
     seeds = seeds if seeds is not None else 2 if tiny else 10
-    check_numbers(dict(seeds=seeds, trials=trials, epochs=epochs), seeds=1, trials=1, epochs=1)
+    check_numbers(dict(seeds=seeds, trials=trials, epochs=epochs), **cli.RANGES['bench'])
     if tiny and track!='default': raise InputError('tiny sizes prove nothing, so they are neither tuned nor timed; '
         f'leave out --tiny, or --track {track}')
     if tiny: opts,bare = opts or [*TINY_OPTS],True

@@ -18,8 +18,8 @@ from fastcore.script import CliError
 from fastprogress.fastprogress import format_time, master_bar, progress_bar
 from PIL import UnidentifiedImageError
 from .. import cli
-from ..names import InputError, print_json
-from ..training.records import check_numbers, device_name, exclusive_lock, git_commit, interruptible, is_interactive, package_versions
+from ..names import InputError, check_numbers, print_json
+from ..training.records import device_name, exclusive_lock, git_commit, interruptible, is_interactive, package_versions
 from ..training.resume import *
 from ..training.resume import _remove_checkpoint
 from .images import _DECODE_ERRORS, _open_image, fingerprint, resolve_data
@@ -235,7 +235,7 @@ def plan_runs(
     wanted = parse_settings(preset, **given)
     cfg = wanted|dict(precision=supported_precision(wanted, default_device()))
     recipe_optimizer(cfg) # Raises errors before a download
-    check_numbers(given, runs=1, every=1, workers=0, seed=-2**63)
+    check_numbers(given, **cli.RANGES['run'])
     path,facts = locate_images(cfg, given['data'])
     ran = {k:given[k] for k in ('how','channels_last','compiled','workers')}
     return dict(entry=entry_id(cfg, facts), name=given['name'] or entry_name(preset, cfg), preset=preset, args=cfg, ran=ran, data=facts,
@@ -290,7 +290,7 @@ def tune_command(preset, lrs, runs, out, **given):
 @cli.declared(cli.speed)
 def speed_command(preset, rounds, batches, data, workers, how, channels_last, compiled, json, **given):
     cfg = parse_settings(preset, **given)
-    check_numbers(dict(rounds=rounds, batches=batches, workers=workers), rounds=1, batches=2, workers=0)
+    check_numbers(dict(rounds=rounds, batches=batches, workers=workers), **cli.RANGES['speed'])
     path,_ = locate_images(cfg, data)
     with explain_errors(cfg):
         df = measure_throughput(cfg, path, rounds, batches, workers, how=how, channels_last=channels_last, compiled=compiled)

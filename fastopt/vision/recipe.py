@@ -18,14 +18,14 @@ from fastai.learner import AvgSmoothLoss
 from fastai.vision.all import *
 from fastai.vision.models import xresnet
 from torch.amp import GradScaler, autocast
-from ..names import InputError, RuleNames, check_choice, unknown_name
+from .. import cli
+from ..names import InputError, RuleNames, check_choice, check_numbers, unknown_name
 import fastopt.optim.all # chkstyle: ignore - registers the rules for `named_rules`
 from ..core.fastai_face import FastOptimizer
 from ..core.program import record
 from ..core.registry import find_rule, named_rules
 from ..training.flat_anneal import *
 import fastopt.training.schedule_free # chkstyle: ignore - registers the callback of schedule-free rules
-from ..training.records import check_numbers
 from ..training.schedules import *
 from .loaders import NormalizeInPlace, classic_dls, fast_dls, split_holdout
 
@@ -74,10 +74,7 @@ def _check_settings(cfg):
     for k,names in (('dataset',DATASETS), ('opt',RuleNames([*FASTAI_OPTS, *named_rules()])), ('sched',SCHEDS), ('arch',ARCHS), ('act',ACTS),
         ('pool',POOLS), ('crop',('random','resize')), ('precision',('fp32','fp16','bf16')), ('pipeline',PIPELINES)):
         check_choice(cfg[k], names, f'--{k}')
-    check_numbers(cfg, size=1, epochs=1, bs=2, limit=cfg['bs'])
-    check_numbers(cfg, **dict.fromkeys(('lr','holdout','pct_start','mixup','sh','smoothing', *HYPERS), 0))
-    for k,hi in dict(holdout=.9, pct_start=1, sh=1, smoothing=1).items():
-        if cfg[k] is not None and cfg[k]>hi: raise InputError(f'--{k} {cfg[k]} is too large; give {hi} or less')
+    check_numbers(cfg, **{**cli.RANGES['run'], 'limit':cfg['bs']})
     for k in ('mom','sqr_mom') if cfg['opt'] in FASTAI_OPTS else (): # They accept any, and rules say themselves what they accept
         if cfg[k] is not None and cfg[k]>=1: raise InputError(f'--{k} {cfg[k]} is too large; give less than 1')
     if bad := first(k for k in cfg['hypers'] if k in ('lr', *HYPERS)): raise InputError(f'{bad} has its own option; give --{bad}')

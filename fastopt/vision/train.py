@@ -20,10 +20,10 @@ from inspect import signature
 from .. import cli
 from ..files import atomic_write
 from ..core.registry import find_rule
-from ..names import InputError, check_choice
+from ..names import InputError, check_choice, check_numbers
 from ..training.flat_anneal import *
 from ..training.pages import escape_unprintable
-from ..training.records import (abbreviate, check_numbers, exclusive_lock, interruptible, is_interactive, make_run_folder, run_facts,
+from ..training.records import (abbreviate, exclusive_lock, interruptible, is_interactive, make_run_folder, run_facts,
     running_record, save_record, use_threads)
 from ..training.resume import *
 from ..training.resume import _remove_checkpoint
@@ -309,7 +309,7 @@ def run_training(
     "Train according to `args`, and return the folder of the run"
     path,began = (None,None) if args.resume is None else (Path(args.resume), read_run(args.resume, args))
     if began: args = AttrDict(args, **began['args'], resume=args.resume)
-    check_numbers(args, epochs=1, size=1, bs=2, limit=1, seed=-2**63)
+    check_numbers(args, **cli.RANGES['train'])
     opt,src = make_opt_func(args.opt, args.lr, args.wd, args.how),image_source(args.data, args.strict, args.valid_pct, args.seed)
     if src.skipped: print(f'Left out {len(src.skipped)} image{"s"*(len(src.skipped)>1)} that cannot be decoded: {abbreviate(src.skipped)}')
     if src.deeper: print(told_deeper(src.deeper))

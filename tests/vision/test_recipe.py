@@ -233,7 +233,7 @@ def test_warm_up_longer_than_an_epoch(digits):
 @pytest.mark.parametrize('k', ['lr', 'holdout', 'pct_start', 'mixup', 'sh', 'smoothing', *R.HYPERS])
 def test_no_number_of_a_recipe_is_negative_or_not_finite(k, value):
     "fastai's optimizers would accept it, and divide by zero or train to nothing"
-    with pytest.raises(InputError, match=f'--{k} {value} is '): R.recipe_settings('script', **{k:value})
+    with pytest.raises(InputError, match=f"--{k.replace('_', '-')} {value} is "): R.recipe_settings('script', **{k:value})
 
 @pytest.mark.parametrize('k', ['mom', 'sqr_mom'])
 def test_a_mean_forgets_something(k):
