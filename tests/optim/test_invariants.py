@@ -1,11 +1,12 @@
 "Invariants of every rule, in one table, with the special settings that some rules need"
-import gc, sys
+import gc, os, sys
 import numpy as np, pytest, torch
+from pathlib import Path
 from torch._subclasses.fake_tensor import FakeTensorMode
 from fastopt.optim.sophia import learn_curvature
 from fastopt.core.engine import DROP, Engine, compute_dtype
 from fastopt.optim.lookahead import centralize
-from fastopt.all import opts
+from fastopt.all import DiffGrad, opts
 from fastopt.core.registry import state_floats
 from cover import covering, in_turn
 from kernels import BUILT
@@ -14,6 +15,7 @@ from rules_under_test import RULES, SOME, far, weights
 pytestmark = pytest.mark.usefixtures('usual_kernels')
 
 ENGINES = ('eager', 'foreach', 'fused')
+STATM = Path('/proc/self/statm') # Sizes of this process, in pages
 
 # Rates for rules that need another one than 0.3, for the parabola and for Rosenbrock's valley. Velocities and steps of fixed length need
 # small rates; rates that only fall, such as Adagrad's, need large ones. All are far from the values where the test would fail
@@ -208,6 +210,24 @@ def test_nothing_grows_in_hundreds_of_steps(name, how, settled):
         if blocks-before < 50: break # Less than one object in two steps
     assert blocks-before < 50
     assert (size_then<=size).all() and built_then==built
+
+def resident(): return int(STATM.read_text().split()[1])*os.sysconf('SC_PAGE_SIZE')//1024 # Kilobytes
+
+@pytest.mark.skipif(not STATM.exists(), reason='The memory of the process can only be read on Linux')
+@pytest.mark.parametrize('how', [pytest.param(o, marks=[pytest.mark.full]*(o!='fused')) for o in ENGINES])
+def test_memory_of_the_process_in_20_000_steps(how):
+    "With a rate that changes in each step, as schedules change it"
+    ps = weights(shapes=[(8, 8), (8,)])
+    opt = DiffGrad(ps, how=how)
+    for p in ps: p.grad = torch.randn_like(p)
+    def walk(steps):
+        for t in range(steps):
+            opt.param_groups[0]['lr'] = 1e-3*(1 + t%7)
+            opt.step()
+        gc.collect()
+        return resident()
+    before = walk(2_000)
+    assert walk(18_000)-before < 1_000 # A leak of 56 bytes in each step, the size of one small object
 
 @pytest.mark.filterwarnings('ignore:Accessing the data pointer')
 @pytest.mark.parametrize('name', RULES)
