@@ -26,12 +26,12 @@ def rrc_boxes(
     (w,h),tries = sizes.T[:,:,None],(len(sizes),10)
     area = rng.uniform(tfm.min_scale, tfm.max_scale, tries)*w*h
     ratio = np.exp(rng.uniform(*np.log(tfm.ratio), tries))
-    bw,bh = (np.sqrt(o).round().astype(int) for o in (area*ratio, area/ratio))
+    bw,bh = (np.sqrt(o).round().clip(1).astype(int) for o in (area*ratio, area/ratio)) # An image of one pixel has a box
     fits = (bw<=w) & (bh<=h)
     i = np.arange(len(sizes)),fits.argmax(1)
     lo,hi = tfm.ratio
     none = np.minimum(w, (h*hi).astype(int)),np.minimum(h, (w/lo).astype(int)) # The largest in the centre
-    bw,bh = (np.where(fits.any(1), o[i], n[:,0]) for o,n in zip((bw,bh), none))
+    bw,bh = (np.where(fits.any(1), o[i], n[:,0].clip(1)) for o,n in zip((bw,bh), none))
     at = np.where(fits.any(1)[:,None], rng.random((len(sizes),2)), .5)
     left,top = (at*(sizes-np.stack([bw,bh], 1)+fits.any(1)[:,None])).astype(int).T
     return np.stack([left, top, bw, bh], 1)
@@ -45,7 +45,7 @@ def resize_boxes(
     "The box that `Resize` crops from each of `sizes`"
     if tfm.method==ResizeMethod.Squish: return _whole_images(sizes)
     m = (sizes/np.array(tfm.size)).min(1, keepdims=True)
-    box = (m*np.array(tfm.size)+1e-6).astype(int)
+    box = (m*np.array(tfm.size)+1e-6).astype(int).clip(1)
     at = .5 if rng is None else rng.random(sizes.shape)
     return np.concatenate([(at*(sizes-box)).astype(int), box], 1)
 

@@ -82,6 +82,22 @@ def test_boxes_inside():
         b = f(tfm, sizes, np.random.default_rng(1))
         assert (b[:,:2]>=0).all() and (b[:,2:]>0).all() and (b[:,:2]+b[:,2:]<=sizes).all()
 
+@pytest.mark.parametrize('tfm', [RandomResizedCrop(32), RandomResizedCrop(32, min_scale=.01, ratio=(.1,.4)),
+    RandomResizedCrop(32, ratio=(3,4)), Resize(32), Resize((40,24)), Resize((24,40)), Resize(32, ResizeMethod.Squish)], ids=str)
+@pytest.mark.parametrize('train', [True, False])
+def test_boxes_of_small_images(tfm, train):
+    "Also images of one pixel and of one row have boxes with a pixel, which lie inside"
+    sizes = np.array([(w, h) for w in (1,2,3,5,300) for h in (1,2,3,5,300)]*20)
+    b = CropBoxes([tfm]).draw(sizes, np.random.default_rng(0), train)[0]
+    assert (b[:,:2]>=0).all() and (b[:,2:]>0).all() and (b[:,:2]+b[:,2:]<=sizes).all()
+
+def test_a_line_of_pixels(images, tmp_path):
+    "A spacer of a web page among the images trains and validates"
+    root = shutil.copytree(images, tmp_path/'some')
+    for at,size in (('train/a', (300,1)), ('train/b', (1,1)), ('val/a', (300,1))): Image.new('RGB', size, 'red').save(root/at/'spacer.png')
+    for tfm in (Resize((40,24)), RandomResizedCrop(32)):
+        for dl in fast(root, tmp_path, item_tfms=[tfm]): assert all(x.isfinite().all() for x,_ in dl)
+
 def test_fallback_box():
     "No random box fits, so the centre is used, as in fastai"
     tfm = RandomResizedCrop(32, min_scale=.9)
