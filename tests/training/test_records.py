@@ -2,7 +2,7 @@
 import errno, json, os, pytest, signal, time
 from fastcore.script import CliError
 from fastopt.files import atomic_write
-from fastopt.training.records import append_json_line, exclusive_lock, read_json_lines, save_record
+from fastopt.training.records import append_json_line, exclusive_lock, read_json_lines, running_record, save_record
 from forked import Forked
 from functools import partial
 from pathlib import Path
@@ -66,6 +66,19 @@ def test_names_that_are_not_utf8(tmp_path):
     assert read_json_lines(tmp_path/'r.jsonl')==recs and 'café'.encode() in (tmp_path/'r.jsonl').read_bytes()
     save_record(recs[0], tmp_path/'record.json')
     assert json.loads((tmp_path/'record.json').read_bytes())==recs[0]
+
+@pytest.mark.skipif(os.name=='nt', reason='Windows has no signals')
+@pytest.mark.parametrize('at,status', [(0, 'interrupted'), (1, 'done')])
+def test_a_record_that_is_interrupted_is_complete(tmp_path, monkeypatch, at, status):
+    "A Ctrl-C while the first or the last record is written ends the run, and no file says that it is still running"
+    writes,replace = [],os.replace
+    def pressed(*args):
+        writes.append(args)
+        if len(writes)==at+1: os.kill(os.getpid(), signal.SIGINT)
+        replace(*args)
+    monkeypatch.setattr(os, 'replace', pressed)
+    with pytest.raises(KeyboardInterrupt), running_record(dict(name='a'), tmp_path/'record.json'): pass
+    assert json.loads((tmp_path/'record.json').read_text())['status']==status and names(tmp_path)==['record.json']
 
 # ---- locks
 
