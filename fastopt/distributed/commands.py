@@ -60,8 +60,8 @@ def recorded(
     sim # Object that is trained in the block, with `history` and `plot`
 ):
     "Keep a record, a picture and the model of the block, however it ends; yields the folder and the record"
+    record = run_facts(prog, name, args) # It takes longer than the other, which leaves a folder
     path = make_run_folder(args.out, name)
-    record = run_facts(prog, name, args)
     try:
         with running_record(record, path/'record.json'):
             try: yield path,record
@@ -115,9 +115,10 @@ def refuse_unused(
         if args[k]!=signature(declared).parameters[k].default: raise InputError(f'--{k.replace("_", "-")} {why}')
 
 def check_table_file(path):
-    "The `Path` of the table `path`, whose folder exists"
+    "The `Path` of the table `path`, whose folder exists, and that of its picture, which is never the table itself"
     if not (path := Path(path)).parent.is_dir(): raise InputError(f'--table {path}: there is no folder {path.parent}')
-    return path
+    if path.is_dir(): raise InputError(f'--table {path} is a folder: give a file, such as {path/"table.json"}')
+    return path,path.with_name(f'{path.name.removesuffix(".json")}.png')
 
 # %% ../../nbs/distributed/07_commands.ipynb #bcb7ea8f
 _SETTING = dict(fedbuff=('c', int), fedfix=('dt', float)) # The option of a strategy, and the type of its value
@@ -254,13 +255,14 @@ def run_federated_table(args):
         steps = [{k: o[k] for k in ('time', 'accuracy')} for o in fed.history]
         tail = dict(tail=late.std(correction=0).item()) if len(late)>1 else {} # One value has no deviation
         return dict(accuracy=late.mean().item(), **tail, deliveries=sum(fed.counts), seconds=round(time.time()-start, 1), history=steps)
+    path,picture = check_table_file(args.table)
     with use_threads(1 if args.data=='digits' else None):
-        table = fill_table(train, check_table_file(args.table), {k: args[k] for k in SHARED}, list(kws), list(columns),
+        table = fill_table(train, path, {k: args[k] for k in SHARED}, list(kws), list(columns),
             range(args.seed, args.seed+args.seeds))
     print(f'Mean of the last third:\n{show_table(table, corner="strategy")}\n\n'
         f'Standard deviation there:\n{show_table(table, "tail", "strategy")}')
-    with atomic_write(Path(args.table).with_suffix('.png')) as p: plot_table(table).savefig(p, format='png')
-    return Path(args.table)
+    with atomic_write(picture) as p: plot_table(table).savefig(p, format='png')
+    return path
 
 # %% ../../nbs/distributed/07_commands.ipynb #1d457182
 def run_federated(
@@ -439,14 +441,14 @@ def run_table(args, opt, lr):
         return dict(steps[-1], seconds=round(time.time()-start, 1), history=steps)
     mixings = [check_choice(o, list(MIXINGS), 'The list of mixing rules') for o in args.mixings.split(',') if o]
     attacks = [check_choice(o, ['none', *ATTACKS], 'The list of attacks') for o in args.attacks.split(',') if o]
-    path = check_table_file(args.table)
+    path,picture = check_table_file(args.table)
     with use_threads(1 if args.data=='digits' else None):
         _made(made, 'mean', None)
         table = fill_table(train, path, {k: args[k] for k in TABLED}, mixings or list(MIXINGS),
             [None if o=='none' else o for o in attacks or ['none', *ATTACKS]], range(args.seed, args.seed+args.seeds))
     print(f'Mean of the honest workers:\n{show_table(table)}\n\nThe worst of them:\n{show_table(table, "worst")}')
     if args.every:
-        with atomic_write(path.with_suffix('.png')) as p: plot_table(table).savefig(p, format='png')
+        with atomic_write(picture) as p: plot_table(table).savefig(p, format='png')
     return path
 
 # %% ../../nbs/distributed/07_commands.ipynb #65934daa

@@ -289,7 +289,7 @@ AWAY = dict(rank=0, peers='10.0.0.1:7070,10.0.0.2:7070', f=0)
     (dict(engine='processes', n=3, f=1, key_file='nofile'), 'cannot be read'), (dict(key_file='nofile'), '--key-file is for --peers'),
     (dict(every=0), '--every 0 is too small'), (dict(table='t', scale='8'), 'are two commands'),
     (dict(TWO, table='t'), 'only with simulated'), (dict(scale='8,many', alpha=None), 'must be numbers of workers'),
-    (dict(table='nofolder/t.json'), 'there is no folder nofolder'),
+    (dict(table='nofolder/t.json'), 'there is no folder nofolder'), (dict(table='.'), '--table . is a folder: give a file'),
     (dict(table='t', attack='foe'), '--attack has no effect on a table: use --mixings and --attacks'),
     (dict(table='t', mixing='mean'), '--mixing has no effect on a table'),
     *((dict(scale='8', alpha=None) | o, 'no effect on --scale') for o in (dict(attack='foe'), dict(n=5), dict(alpha=1.), dict(every=1))),

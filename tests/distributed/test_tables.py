@@ -96,6 +96,12 @@ def test_a_table_of_strategies_refuses(tmp_path, kw, says, monkeypatch):
     with pytest.raises(CliError, match=says): federate_command(**{**FED, 'table': 'f.json', **kw})
     assert not (tmp_path/'f.json').exists()
 
+@pytest.mark.parametrize('name', ['t.png', 't.0', 't', 't.json'])
+def test_a_picture_replaces_no_table(tmp_path, name):
+    "Whatever the name of the table is, its picture has another one, also if other tables lie beside it"
+    for o in {'t.1', name}: collaborate_command(table=tmp_path/o, **dict(SMALL, steps=1), mixings='mean', attacks='none', every=1)
+    assert len(json.loads((tmp_path/name).read_text())['cells'])==1 and len([*tmp_path.glob('*.png')])==2+(name=='t.png')
+
 # ---- trainings that fail
 
 def filled(path, train, log=None, **kwargs):
