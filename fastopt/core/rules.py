@@ -781,7 +781,7 @@ def row_mean(x, above=1):
     "The mean over all dimensions but the first, with `keepdim`, if `x` has more than `above` dimensions; otherwise 0"
     if x.ndim<=above: return x.new_zeros(())
     n,dims = max(x.shape[1:].numel(), 1),tuple(range(1, x.ndim))
-    if x.device.type=='cpu' and (total := x.sum(dims, keepdim=True)).isfinite().all(): return total/n # A GPU would have to wait
+    if x.device.type=='cpu' and isfinite((total := x.sum(dims, keepdim=True)).sum()): return total/n # A GPU would have to wait
     return (x/n).sum(dims, keepdim=True) # The sum itself may be too large for the dtype
 
 # %% ../../nbs/core/00_rules.ipynb #bd56f67e

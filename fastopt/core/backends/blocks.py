@@ -226,7 +226,7 @@ def block_source(prog, columns):
     return '\n'.join([*L, '']),tuple(fs)
 
 # %% ../../../nbs/core/backends/07_blocks.ipynb #bf067d0d
-BLOCK = 2**18 # Numbers in a block, for each thread
+BLOCK = 2**17 # Numbers in a block, for each thread
 
 class Room:
     "Temporaries for blocks of at most `n` numbers of `dtype`"
