@@ -116,6 +116,7 @@ def updates(self:FastOptimizer,
     **hypers # Hypers and options that replace the current ones, in all groups
 )->dict: # Weight to its update, for weights with a gradient
     "What `step` would add to each weight, without changing weights, state or random numbers"
+    self.rule.check_given_once(hypers)
     given = dict(self.rule.translate(k, v) for k,v in hypers.items())
     for k in given: # Unlike in `set_hyper`, this includes hypers that fastai sets on any optimizer
         if k not in self.rule.ranges: raise TypeError(self.rule.unknown(k))

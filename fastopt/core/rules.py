@@ -395,6 +395,16 @@ def translate(self:Rule, name, value):
     if isnan(new): raise ValueError(f"{self.__name__}: {name}={value!r} cannot be converted to {k}, which must be {self.ranges[k]}")
     return k,new
 
+@patch
+def check_given_once(self:Rule, given, keys={}):
+    "Raise `TypeError` if two names in `given` set one hyper; `keys` has the names of PyTorch's classes: dict of name to hyper or hypers"
+    seen = {}
+    for k in given:
+        for o in [h] if isinstance(h := keys.get(k, k), str) else h:
+            ours = self.spellings[o][0] if o in self.spellings and o not in self.ranges else o
+            if (other := seen.setdefault(ours, k))!=k: raise TypeError(
+                f'{self.__name__}: {other!r} and {k!r} both set {ours!r}; give one of them')
+
 # %% ../../nbs/core/00_rules.ipynb #21bff982
 THEIRS = dict(betas=('mom', 'sqr_mom'), weight_decay=('wd',), momentum=('mom',), learning_rate=('lr',)) # Names of other libraries
 
@@ -402,6 +412,9 @@ THEIRS = dict(betas=('mom', 'sqr_mom'), weight_decay=('wd',), momentum=('mom',),
 def unknown(self:Rule, name):
     "The error message for a hyper or option `name` that this rule does not have"
     ours = THEIRS.get(name, ())
+    if name in self.spellings:
+        k,_ = self.spellings[name]
+        return f"{self.__name__} takes {name!r}, another spelling of {k!r}, only when an optimizer is made; as a default give {k}"
     if name=='lr': return f"{self.__name__} never multiplies by `lr`; end its chain with `descend`"
     if name in ('wd', 'weight_decay') and 'wd' not in self.ranges:
         return (f"{self.__name__} has no {name!r}, because it has no weight decay; put `decay` in its chain, as in "
@@ -415,6 +428,7 @@ def unknown(self:Rule, name):
 def resolve_hypers(self:Rule, given, called={}):
     "All hypers and all options with the user's `given` values, checked; `called` holds the names that the user knows hypers by"
     hypers,options = dict(self.hypers),dict(self.options)
+    self.check_given_once(given)
     for k,v in given.items():
         k,v = self.translate(k, v)
         if k not in self.ranges: raise TypeError(self.unknown(k))

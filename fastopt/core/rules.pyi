@@ -150,6 +150,8 @@ class Rule(Any):
         """The names of the terms, in order"""
     def check(self, name: Any, value: Any, called: Any = None) -> Any:
         """Raise `ValueError` unless `value` is in the range of `name`, which the user knows as `called`"""
+    def check_given_once(self, given: Any, keys: Any = ...) -> Any:
+        """Raise `TypeError` if two names in `given` set one hyper; `keys` has the names of PyTorch's classes: dict of name to hyper or hypers"""
     @property
     def core(self) -> Any:
         """The terms without decay and descent"""

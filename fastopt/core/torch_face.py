@@ -139,7 +139,9 @@ def _sort(self:TorchOptimizer, given):
     given = {k: _kept(v) for k,v in given.items() if v is not None or k not in rule.options} # PyTorch's Muon passes `adjust_lr_fn=None`
     # PyTorch's Adafactor has `None` as its first `eps`
     if isinstance(v := given.get('eps'), (tuple, list)) and v and v[0] is None: given['eps'] = 0.,*v[1:]
-    said = dict(rule.translate(k, v) for k,v in from_torch(rule, given, {**torch_keys(rule), **self.keys}).items())
+    keys = {**torch_keys(rule), **self.keys}
+    rule.check_given_once(given, keys)
+    said = dict(rule.translate(k, v) for k,v in from_torch(rule, given, keys).items())
     mine = {k:v for k,v in said.items() if k in rule.ranges}
     for k,v in mine.items(): rule.check(k, v, self.called.get(k))
     return mine,{k:v for k,v in said.items() if k not in mine}

@@ -66,6 +66,23 @@ def test_names_of_other_libraries():
             says(said, rule, weights(), **{theirs: .9})
     assert n>150
 
+@pytest.mark.parametrize('cls,given,hyper', [('DiffGrad', dict(mom=.5, betas=(.7, .8)), 'mom'),
+    ('DiffGrad', dict(betas=(.7, .8), sqr_mom=.5), 'sqr_mom'), ('AdamW', dict(wd=.5, weight_decay=.1), 'wd'),
+    ('RMSprop', dict(alpha=.9, sqr_mom=.9), 'sqr_mom'), ('AdaMod', dict(len_memory=3, mom3=.9), 'mom3')])
+def test_two_names_of_one_hyper(cls, given, hyper):
+    "Otherwise the order of the arguments would decide"
+    make,(a,b) = getattr(every, cls),given
+    for names in ((a, b), (b, a)):
+        said,hypers = f'{names[0]!r} and {names[1]!r} both set {hyper!r}; give one of them',{k: given[k] for k in names}
+        says(said, make, weights(), **hypers)
+        says(said, make, [dict(params=weights(), **hypers)])
+        says(said, make(weights()).updates, **hypers)
+    if cls=='AdaMod': says("both set 'mom3'", make.rule, weights(), **given)
+
+def test_another_spelling_as_a_default():
+    says("takes 'len_memory', another spelling of 'mom3', only when an optimizer is made; as a default give mom3",
+        Rule, *every.adamod, len_memory=3)
+
 def test_betas_of_another_length():
     for bad in ((.9,), (.9, .9, .9), .9): says('must be 2 numbers, for mom and sqr_mom', DiffGrad, weights(), betas=bad, error=ValueError)
 
