@@ -132,7 +132,7 @@ def markdown_table(
     rows, # Rows of cells; the first row is the header
     left=None # Number of columns, from the first, that are aligned to the left; by default all
 ):
-    "A table in Markdown"
+    "The rows as text with bars between the cells, as Markdown shows a table"
     rows = [[' '.join(str(o).split()).replace('|', r'\|') for o in r] for r in rows]
     rows.insert(1, ['---' if left is None or i<left else '---:' for i in range(len(rows[0]))])
     return '\n'.join(f"| {' | '.join(r)} |" for r in rows)

@@ -4,7 +4,7 @@ A rule gets its own class, whose `__call__` has the rule's hypers; a class for P
 from fastcore.script import call_parse
 from fastopt.core.groups import torch_names
 from fastopt.core.rules import OneOf, Range, Rule, Term, Whole
-from fastopt.core.torch_face import TorchOptimizer, _told
+from fastopt.core.torch_face import TorchOptimizer, _only_if
 from importlib import import_module
 from inspect import Parameter, cleandoc, getsource, isfunction, signature
 from math import isfinite
@@ -105,7 +105,7 @@ def _torch(name, cls):
     rule,ps = cls.rule,{k:o for k,o in cls.__signature__.parameters.items() if k!='params' and k not in cls.rule.manner}
     line = {k: f'{k}: {_torch_type(cls, k)} = {_default(o.default)}' for k,o in ps.items()}
     placed,named = ([line[k] for k,o in ps.items() if (o.kind==o.POSITIONAL_OR_KEYWORD)==b] for b in (True, False))
-    theirs = {k:only for k,(only,_) in _told(rule, rule.hypers).items() if k not in ps and k not in rule.spellings}
+    theirs = {k:only for k,(only,_) in _only_if(rule, rule.hypers).items() if k not in ps and k not in rule.spellings}
     if 'wd' in rule.hypers and 'decoupled_weight_decay' not in ps: theirs.setdefault('decoupled_weight_decay', ...)
     theirs = [f"{k}: {'Any' if isinstance(v, tuple) else 'bool'} = {_default(v)}" for k,v in theirs.items()]
     also = [*_also(rule, ps), 'foreach: bool | None = None', 'fused: bool | None = None', *theirs]

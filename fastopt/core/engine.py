@@ -7,7 +7,7 @@ Docs: https://fastopt.github.io/fastopt/core/engine.html.md"""
 # %% auto #0
 __all__ = ['LARGEST_STACKED', 'LARGEST_STACK', 'LOWP', 'DROP', 'TRAINED', 'DITHERED', 'PIECE', 'engines', 'AUTOCAST', 'PORTION',
            'PORTION_ON_CPU', 'unavailable', 'StandIn', 'Pool', 'TensorList', 'plain_name', 'call_each', 'compute_dtype',
-           'write_back', 'dither_seed', 'dither_flat', 'dither', 'state_seed', 'same_objects', 'Batch', 'copied',
+           'write_back', 'dither_seed', 'dither_flat', 'dither', 'state_seed', 'same_objects', 'Batch', 'copy_memo',
            'Part', 'run_together', 'cast_answers', 'run_to_end', 'by_set', 'eager', 'on_lists', 'describe_weight',
            'refuse_weight', 'refuse_memory', 'refuse_sharded', 'is_counter', 'refuse_state', 'Engine', 'portions',
            'in_portions', 'Sorting', 'capturing', 'makes_step']
@@ -392,7 +392,7 @@ def drop(self:Batch):
     for o in (self, *self.parts.values()): o.gs = None
 
 # %% ../../nbs/core/02_engine.ipynb #c1d8a6f3
-def copied(memo):
+def copy_memo(memo):
     "A copy of the dict `memo` and its lists; the numbers, plain or on a device, are shared because nothing writes to them"
     return {k: [*v] if isinstance(v, list) else v for k,v in memo.items()}
 
@@ -417,7 +417,7 @@ class Part:
     def step(self): return self.steps[self.batch.sets[self.sets[0]]]
     def recall(self, hyper):
         "`hyper` with copies of the memos, which terms may write to"
-        return {**hyper, **{k: AttrDict(copied(v)) for k,v in self.memos_of(self.sets[0]).items()}} if self.memos else hyper
+        return {**hyper, **{k: AttrDict(copy_memo(v)) for k,v in self.memos_of(self.sets[0]).items()}} if self.memos else hyper
     def memorize(self, hyper):
         "Write the memos in `hyper` back to the batch"
         for k,v in self.memos_of(self.sets[0]).items(): v.update(hyper[k])

@@ -21,7 +21,7 @@ from .groups import (FOREIGN, torch_names, check_foreign, check_params, check_we
 from .rules import LazyDoc, Route, Rule, as_number, maximize, unknown_name
 
 # %% ../../nbs/core/08_torch_face.ipynb #517b5adf
-def _told(rule, hypers):
+def _only_if(rule, hypers):
     "Arguments of PyTorch's classes that are no hypers here: dict of name to the only accepted value and the advice for other values"
     names = [t.__name__ for t in rule.terms]
     late = 'decay' not in names or any(t.state for t in rule.terms[:names.index('decay')])
@@ -39,7 +39,7 @@ def _told(rule, hypers):
 
 def check_torch_keys(rule, hypers, given):
     "Raise `ValueError` if `given` has an argument of PyTorch's classes with a value that this rule does not support"
-    for k,(only,way) in _told(rule, hypers).items():
+    for k,(only,way) in _only_if(rule, hypers).items():
         if k not in given: continue
         v = given[k]
         fits = (isinstance(v, (tuple, list)) and len(v)==len(only) and all(map(isclose, v, only)) if isinstance(only, tuple)
@@ -85,7 +85,7 @@ class TorchOptimizer(torch.optim.Optimizer):
         how = _how(self.rule, how, hypers.pop('foreach', None), hypers.pop('fused', None))
         if hypers.get('maximize'): self.rule = maximizing(self.rule)
         mine,told = self._sort(hypers)
-        if bad := first(k for k in told if k not in _told(self.rule, self.rule.hypers) and k!='decoupled_weight_decay'): raise TypeError(
+        if bad := first(k for k in told if k not in _only_if(self.rule, self.rule.hypers) and k!='decoupled_weight_decay'): raise TypeError(
             unknown_name(self.rule.__name__, bad, [*self.keys, *self.rule.options, *self.rule.spellings]))
         hypers,options = self.rule.resolve_hypers(mine, self.called)
         self.engine = Engine(self.rule, options, how, lowp, skip_nonfinite, state_dtype, capturable)

@@ -332,7 +332,7 @@ def _plain_table(df, heads, texts):
     return sortable_table(heads, [{k:cell(r[k]) for k in heads} for r in df.to_dict('records')], texts)
 
 # %% ../../nbs/evidence/13_benchmark.ipynb #024da8d2
-def _told(args, results):
+def _describe_runs(args, results):
     "Describe in sentences how the runs were done"
     sizes = 'at tiny sizes' if args['tiny'] else 'at full size'
     tuned = '' if args['track']=='default' else f", {args['trials']} trials each on a hold-out"
@@ -367,7 +367,7 @@ def save_html(self:Benchmark,
     path # File to write
 ):
     "Write all results as one page"
-    parts,tiny = _p(_told(self.args, self.reported)),self.args['tiny']
+    parts,tiny = _p(_describe_runs(self.args, self.reported)),self.args['tiny']
     if tiny: parts += _p('Tiny sizes show that everything works. They are no evidence about any optimizer, so the page has no verdicts.')
     if len(df := self.overview.reset_index()):
         parts += [_h('All tasks'), *_p('; '.join(f"{o.task}: {o.comparison.metric}, {'lower' if o.comparison.lower else 'higher'} is better"

@@ -278,7 +278,7 @@ def setup_of(
     return {k:v for k,v in res.items() if v is not None}
 
 # %% ../../nbs/evidence/08_compare.ipynb #5e7b0a05
-def _told_of(learn_fn, e, seed, hypers={}):
+def _full_setup(learn_fn, e, seed, hypers={}):
     "`setup_of` of the `Learner` that `learn_fn` makes now, with the digest of its first weights"
     learn,weights = make_learner_of(learn_fn, e, seed, hypers)
     return {**setup_of(learn), 'first weights':weights}
@@ -316,7 +316,7 @@ def train_entry(
     log,cuda = RunLog({**setup, 'first weights':weights}),next(learn.model.parameters()).is_cuda
     if cuda: torch.cuda.reset_peak_memory_stats()
     went_on = _go_on_from(learn, ckpt) if ckpt else False
-    if went_on: log._now = _steady(log._now, _told_of(learn_fn, e, seed, hypers)) # The rest is random
+    if went_on: log._now = _steady(log._now, _full_setup(learn_fn, e, seed, hypers)) # The rest is random
     cbs = [log, *([WarmUpRate(e.warmup)] if e.warmup else []), *([SaveResume(ckpt, 500)] if ckpt else [])]
     run = getattr(learn, fit) if isinstance(fit, str) else partial(fit, learn)
     with learn.no_bar(), learn.no_logging(), interruptible() as stop:
@@ -372,12 +372,12 @@ def code_digest(
     "16 hex digits that identify the code of `f` and of functions inside it, but not comments or variables outside it"
     f = unwrap_partial(f)
     # The order of a set is another one in each process
-    def const(o): return told(o) if inspect.iscode(o) else repr(sorted(o, key=repr) if isinstance(o, frozenset) else o)
-    def told(c): return [c.co_code.hex(), c.co_names, [*map(const, c.co_consts)]]
+    def const(o): return parts(o) if inspect.iscode(o) else repr(sorted(o, key=repr) if isinstance(o, frozenset) else o)
+    def parts(c): return [c.co_code.hex(), c.co_names, [*map(const, c.co_consts)]]
     code = getattr(f, '__code__', None) or getattr(type(f).__call__, '__code__', None)
-    return _digest(told(code) if code else type(f).__qualname__)
+    return _digest(parts(code) if code else type(f).__qualname__)
 
-def _told(f): return f if isinstance(f, str) else [code_digest(f), _held(f)]
+def _describe(f): return f if isinstance(f, str) else [code_digest(f), _held(f)]
 
 def _spec(e, lr, hypers):
     "Everything that determines how `e` trains, at learning rate `lr` before its factor and with `hypers`"
@@ -438,13 +438,13 @@ class Runs:
     def __init__(self, learn_fn, out, epochs, fit, show=True, again=False):
         self.learn_fn,self.out,self.epochs,self.fit,self.show,self.again = learn_fn,Path(out),epochs,fit,show,again
         self.sure,self.told = set(),{} # Keys of records that fit, and what `learn_fn` or `holdout` makes now, by seed
-        code,held = _told(learn_fn) # Once, because what it holds may change while it trains
+        code,held = _describe(learn_fn) # Once, because what it holds may change while it trains
         self.made_by = [code, held] if held else code
         self.where = dict(device=device_name(), versions=package_versions(), commit=git_commit())
     def plan(self, e, seed, lr=None, hypers={}, holdout=None):
         "Return the key of a run, and the run"
-        told = dict(spec=_spec(e, lr, hypers), seed=seed, epochs=self.epochs, fit=_told(self.fit),
-            holdout=holdout and [holdout[0], _told(holdout[1])])
+        told = dict(spec=_spec(e, lr, hypers), seed=seed, epochs=self.epochs, fit=_describe(self.fit),
+            holdout=holdout and [holdout[0], _describe(holdout[1])])
         if not isinstance(unwrap_partial(e.opt_func), Rule) and (held := _held(e.opt_func)): told['opt_func'] = held
         key = _digest([told, _digest(rule_source(e.opt_func)), self.made_by])
         return key,dict(e=e, seed=seed, lr=lr, hypers=hypers, holdout=holdout, told=told)
@@ -494,9 +494,9 @@ def check(self:Runs, plans):
         seen = self.told.setdefault(own, {})
         # A record that agrees with the Learner of another seed needs no Learner of its own, which may take long to make
         if seed not in seen and any(not other_setup(rec['setup'], o) for o in seen.values()): continue
-        if seed not in seen: seen[seed] = _told_of(f, p['e'], seed, p['hypers'])
+        if seed not in seen: seen[seed] = _full_setup(f, p['e'], seed, p['hypers'])
         old = {**rec['setup'], 'first weights':rec['weights']}
-        if other_setup(old, seen[seed]) and (bad := other_setup(old, _steady(seen[seed], _told_of(f, p['e'], seed, p['hypers'])))):
+        if other_setup(old, seen[seed]) and (bad := other_setup(old, _steady(seen[seed], _full_setup(f, p['e'], seed, p['hypers'])))):
             raise InputError(f"the stored run of {rec['name']} with seed {seed} in {self.out} is of another training: {bad}")
         self.sure.add(key)
 

@@ -35,7 +35,7 @@ def read_ledger(
         if o['claim'] not in recs or recs[o['claim']]['values'] is None: recs[o['claim']] = o # The first record with numbers counts
     return [recs[k] for k in CLAIMS if k in recs]
 
-def _asked(claim, values):
+def _select_values(claim, values):
     "Select from `values` what the questions of `claim` need"
     res = {}
     for q in (*claim.asks, *claim.controls):
@@ -53,7 +53,7 @@ def record_of(
     seconds=0. # Time of the trainings, including those shared with other claims of the same plan
 )->dict:
     "Make the record of a claim"
-    values = values and _asked(claim, values)
+    values = values and _select_values(claim, values)
     verdict,asks,controls = judge(claim, values)
     told = dict(claim=claim.id, says=claim.says, source=LITERATURE[claim.source], verdict=VERDICTS[verdict], protocol=claim.protocol)
     command = claim.command or f"settle('{claim.id}')"
@@ -103,12 +103,12 @@ def numbers_of(
     rec:dict # A record
 )->str:
     "The answers of a record, in words and numbers"
-    def told(o):
+    def text(o):
         if rec['deterministic']: return f"{o['question']}: difference {_number(o['difference'])}, {o['answer']}"
         found = f"; {_number(o['detectable'])} could have been found" if o['answer']=='open' else ''
         return f"{o['question']}: {_number(o['difference'])} ({_number(o['low'])} to {_number(o['high'])}), {o['answer']}{found}"
     if rec['values'] is None: return rec['why']
-    return '; '.join([*map(told, rec['asks']), *(f"control: {told(o)}" for o in rec['controls'])])
+    return '; '.join([*map(text, rec['asks']), *(f"control: {text(o)}" for o in rec['controls'])])
 
 # %% ../../nbs/evidence/16_ledger.ipynb #c8f3e2b5
 def _refer(setting):

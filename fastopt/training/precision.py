@@ -40,7 +40,7 @@ def _write_back(opt, lowp):
     for st in opt.state.values(): st.pop('comp', None)
 
 # %% ../../nbs/training/04_precision.ipynb #64a0ff5d
-def _alone(learn):
+def _refuse_mixed(learn):
     "Raise `ValueError` if `learn` computes in mixed precision"
     if both := learn._grab_cbs((MixedPrecision, NonNativeMixedPrecision)): raise ValueError(
         f"to_pure_bf16: {type(both[0]).__name__} is for weights in float32. Choose one of the two; learn.to_fp32() removes both")
@@ -53,7 +53,7 @@ class PureBF16(Callback):
         was # The former `opt_func` of the `Learner`
     ): self.lowp,self.was = lowp,was
     def before_fit(self):
-        _alone(self.learn)
+        _refuse_mixed(self.learn)
         refuse_cbs(self)
     def before_batch(self):
         if self.training: _write_back(self.opt, self.lowp)
@@ -85,7 +85,7 @@ def to_pure_bf16(self:Learner,
     if lowp not in LOWP: raise ValueError(unknown_name('to_pure_bf16: lowp', lowp, list(LOWP)))
     if not callable(f) or 'lowp' not in signature(f).parameters:
         raise TypeError(_no_rule(getattr(getattr(f, 'func', f), '__name__', type(f).__name__)))
-    _alone(self)
+    _refuse_mixed(self)
     if now and now[0].lowp==lowp: return self
     if now: self.to_fp32()
     if self.opt is not None: _write_back(self.opt, lowp)

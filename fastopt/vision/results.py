@@ -293,12 +293,12 @@ def comparison_table(
 # %% ../../nbs/vision/05_results.ipynb #2171d7f1
 def _unlike(a, b):
     "How the record `b` differs from `a` in what its score is about, and not in how it was trained; empty if it does not"
-    def told(o):
+    def subject(o):
         args,facts = o['args'],o['data']
         where = dict(dataset=facts.get('official') or facts.get('folder') or args['dataset'],
             images=facts.get('official') or facts.get('fingerprint')) # The official images are the same at each resolution
         return {k:args.get(k) or 0 for k in (*DISCIPLINE,'holdout','limit')} | where
-    x,y = told(a),told(b)
+    x,y = subject(a),subject(b)
     other = [k for k in x if x[k]!=y[k]]
     if 'images' not in other: other = [k for k in other if k!='dataset'] # The same images in another folder
     elif 'dataset' in other: other.remove('images') # It says the same

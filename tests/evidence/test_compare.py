@@ -275,12 +275,12 @@ HOLDERS = dict(closed=closed, default=default, only=only, attribute=attribute, o
 def test_what_a_function_holds_belongs_to_it(kind):
     "And not the addresses of what it holds, which are others in each process"
     one,same,other = (HOLDERS[kind](w) for w in (4,4,8))
-    assert json.dumps(C._told(one))==json.dumps(C._told(same))!=json.dumps(C._told(other))
+    assert json.dumps(C._describe(one))==json.dumps(C._describe(same))!=json.dumps(C._describe(other))
 
 def test_objects_are_the_same_at_another_address():
     def made(): return partial(of_width, some=[object(), accuracy, lambda: 0, Maker(3)], loss=Maker(4).make)
     kept = made(),made()
-    assert C._told(kept[0])==C._told(kept[1]) and ' at 0x' not in json.dumps(C._told(kept[0]))
+    assert C._describe(kept[0])==C._describe(kept[1]) and ' at 0x' not in json.dumps(C._describe(kept[0]))
     assert C._spec(C.Entry('x', Maker(3)), .1, {})==C._spec(C.Entry('x', Maker(3)), .1, {})
 
 def test_code_is_the_same_whatever_the_order_of_a_set():
@@ -292,7 +292,7 @@ def test_code_is_the_same_whatever_the_order_of_a_set():
 def test_the_key_of_a_plain_function_is_that_of_its_code():
     key,run = C.Runs(learn_fn, 'out', 1, 'fit_fc').plan(C.as_entry(adamw), 0, 1e-3)
     assert key==C._digest([run['told'], C._digest(C.rule_source(adamw)), C.code_digest(learn_fn)])
-    assert run['told']['fit']=='fit_fc' and C._told(learn_fn)==[C.code_digest(learn_fn), {}] and 'opt_func' not in run['told']
+    assert run['told']['fit']=='fit_fc' and C._describe(learn_fn)==[C.code_digest(learn_fn), {}] and 'opt_func' not in run['told']
 
 def opt_of(mom):
     def opt_func(ps, lr): return Adam(ps, lr, mom=mom)
@@ -307,7 +307,7 @@ def test_another_argument_is_another_run():
 
 def test_a_benchmark_does_not_depend_on_where_its_data_are():
     from fastopt.evidence.tasks import TaskLearner
-    one,same,other = (C._told(TaskLearner('digits', size, at)) for size,at in (('tiny','a'), ('tiny','b'), ('full','a')))
+    one,same,other = (C._describe(TaskLearner('digits', size, at)) for size,at in (('tiny','a'), ('tiny','b'), ('full','a')))
     assert one==same!=other
 
 def test_a_damaged_line_is_trained_again():

@@ -124,7 +124,7 @@ def choose(self:CallList, i):
 
 # %% ../../../nbs/core/backends/07_blocks.ipynb #b4103700
 @patch
-def folded(self:CallList, one, two):
+def fold(self:CallList, one, two):
     "Other summands with the sum of `one` and `two`, if `two` is a sum in which the node of `one` occurs and this saves a call"
     i = two.nodes[0]
     if not one.kind==two.kind=='node' or one.factor or self.used[i]>1 or self.op(i) not in SUMMED: return None
@@ -137,7 +137,7 @@ def folded(self:CallList, one, two):
 def choose_sum(self:CallList, i, op, args):
     "The calls that compute the sum `i`: first one summand, and then a call that adds the other"
     one,two = self.summands(op, *args)
-    if fold := self.folded(one, two): one,two = fold
+    if fold := self.fold(one, two): one,two = fold
     if one.kind==two.kind=='number': raise NotImplementedError('a sum has only numbers')
     swap = two.kind=='number' or (one.kind!='number' and two.calls<one.calls)
     base,more = (two, one) if swap else (one, two)
@@ -145,13 +145,13 @@ def choose_sum(self:CallList, i, op, args):
     if base.kind=='number': x,calls = self.tensor([base.nodes[0], *base.factor]),[]
     elif not swap and not fold: x,calls = args[0],[] # This node has its own calls
     elif not base.calls: x,calls = base.nodes[0],[]
-    else: x,calls = self.alone(base)
+    else: x,calls = self.isolate(base)
     f = dict(node='add', mul='addcmul', div='addcdiv')[more.kind]
     keyword = f"{'alpha' if f=='add' else 'value'}={self.scalar(more.factor)}" if more.factor else ''
     return [*calls, Call(i, f, (x, *more.nodes), keyword)]
 
 @patch
-def alone(self:CallList, o):
+def isolate(self:CallList, o):
     "A node that holds the summand `o`, and the calls that compute it"
     self.taken |= set(o.taken)
     x,calls = o.nodes[0],[]
@@ -271,7 +271,7 @@ def _on_blocks(rule, part, prog, k, step):
     step(blocks, prog.table[k].tolist(), prog.extras[k], part.cache['room'], as_tensors, as_scalars)
 
 # %% ../../../nbs/core/backends/07_blocks.ipynb #2f72ac2a
-def _planned(rule, b, hypers):
+def _plan(rule, b, hypers):
     "The `hypers` with writable memos, and pairs (program, function), or `None` if the rule has to run on lists"
     if 'blocks' not in b.cache: b.cache['blocks'] = takes_blocks(rule, b)
     if not b.cache['blocks']: return None
@@ -286,7 +286,7 @@ def _planned(rule, b, hypers):
     return None if any(step is None for _,step in found) else (own, found)
 
 # %% ../../../nbs/core/backends/07_blocks.ipynb #97ddd28f
-def _run_planned(rule, b, own, found, sets=None):
+def _run_plan(rule, b, own, found, sets=None):
     for prog,step in found:
         for k,j in enumerate(prog.sets):
             if sets is not None and j not in sets: continue
@@ -295,8 +295,8 @@ def _run_planned(rule, b, own, found, sets=None):
 
 def foreach(rule, b, hypers, sets=None):
     "Run `rule` on the batch `b` with PyTorch's own functions, in blocks if possible, otherwise as lists of tensors"
-    plan = _planned(rule, b, hypers)
+    plan = _plan(rule, b, hypers)
     if plan is None: return (yield from on_lists(rule, b, hypers, sets))
-    _run_planned(rule, b, *plan, sets)
+    _run_plan(rule, b, *plan, sets)
 
 engines.update(foreach=foreach)
