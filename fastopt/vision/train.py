@@ -283,7 +283,7 @@ def learnt_nothing(record, src):
     loss,lr,usual = last['valid_loss'],record['args']['lr'],suitable_lr(record['args']['opt'])
     finite = loss is not None and math.isfinite(loss)
     # Loss and accuracy have the rounding errors of 32 bits
-    if finite and (loss<guess*(1-1e-5) or last['accuracy']*counts.sum()>counts.max() + .1): return
+    if finite and (len(counts)<2 or loss<guess*(1-1e-5) or last['accuracy']*counts.sum()>counts.max() + .1): return
     what = f'is {loss:.3g}, and {last["accuracy"]:.1%} of the validation images are classified correctly' if finite else 'is not finite'
     way = (f'A lower --lr may help: {lr:g} was used, and {usual:g} is the default' if lr>usual else
         'More --epochs, a smaller --bs or another --lr may help')

@@ -173,6 +173,13 @@ def test_what_is_better_than_guessing_is_not_called_nothing():
     assert 'More --epochs, a smaller --bs or another --lr' in why(.6, .75)
     assert 'diverged' in why(float('nan'), .75) and 'diverged' in why(None, .75)
 
+@pytest.mark.parametrize('loss,says', [(0., None), (2., None), (float('nan'), 'diverged')])
+def test_a_single_class_to_validate_has_no_verdict(loss, says):
+    "As any guess is right, the validation cannot tell whether something was learned; a loss that is not finite still can"
+    src,row = T.AttrDict(valid=['a']*3, label=lambda o: o),dict(valid_loss=loss, accuracy=1.)
+    why = T.learnt_nothing(dict(args=dict(lr=1e-3, opt='adamw'), epochs=[row]), src)
+    assert why is None if says is None else says in why
+
 @lru_cache
 def recorded(right, n, bs):
     "The accuracy that a record has for `right` of `n` images correct, in batches of `bs`, computed by fastai"
