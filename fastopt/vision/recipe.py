@@ -13,6 +13,7 @@ __all__ = ['SCRIPT', 'BASE', 'PRESETS', 'DATASETS', 'PIPELINES', 'FASTAI_OPTS', 
 # %% ../../nbs/vision/02_recipe.ipynb #0989d20e
 import json, fastai.optimizer as native, pandas as pd
 from importlib import import_module
+from inspect import signature
 from fastai.callback.fp16 import AMPMode
 from fastai.learner import AvgSmoothLoss
 from fastai.vision.all import *
@@ -93,10 +94,15 @@ def recipe_settings(
     if given.get('sched', cfg['sched'])!=cfg['sched']: cfg |= dict(pct_start=None, warmup=None)
     if 'mixup' in given: cfg['mixup_from'] = 0
     if given.get('opt', '').startswith('schedulefree') and 'sched' not in given: cfg |= dict(sched='constant', pct_start=None)
-    idle = ('act','sa','sym','pool') if given.get('arch')=='small' else ('mom',) if given.get('sched')=='one_cycle' else ()
-    if bad := first(k for k in idle if k in given):
-        raise InputError(f'--{bad} would do nothing; leave it out, because the network small has none and one_cycle sets its own mom')
-    return _check_settings(cfg|given)
+    res = _check_settings(cfg|given)
+    takes = signature(getattr(Learner, SCHEDS[res['sched']])).parameters
+    idle = {'the network small has none': ('act','sa','sym','pool') if res['arch']=='small' else (),
+        'one_cycle sets its own': ('mom',) if res['sched']=='one_cycle' else (),
+        f"the schedule {res['sched']} has none": [k for k in ('pct_start','warmup') if k not in takes]}
+    for why,ks in idle.items():
+        if bad := first(k for k in ks if k in given):
+            raise InputError(f"--{bad.replace('_', '-')} would do nothing; leave it out, because {why}")
+    return res
 
 # %% ../../nbs/vision/02_recipe.ipynb #50b24b9a
 def supported_precision(cfg, device):

@@ -1,11 +1,13 @@
 "The recipe's parts: what they are equal to, and what they reject"
-import math, shutil, sys
+import math, re, shutil, sys
 from functools import partial
+from inspect import signature
+from types import SimpleNamespace
 import fastai.optimizer as native, pytest, torch
 from fastai.callback.fp16 import MixedPrecision
 from fastai.callback.mixup import MixUp
 from fastai.data.transforms import parent_label
-from fastai.learner import AvgSmoothLoss
+from fastai.learner import AvgSmoothLoss, Learner
 from fastai.torch_core import set_seed
 from fastopt.vision import recipe as R
 from fastopt.names import InputError
@@ -40,6 +42,16 @@ def apart(a, b): return max((x.float()-y.float()).abs().max().item() for x,y in 
 FLAGS = dict(lr=1e-2, size=128, sqrmom=.99, mom=.9, eps=1e-6, wd=1e-2, epochs=5, bs=64, mixup=0., opt='ranger', arch='xresnet50', sh=0.,
     sa=0, sym=0, beta=0., act_fn='Mish', fp16=0, pool='AvgPool') # Arguments of fastai's train_imagenette.py, with their defaults
 OURS = dict(sqrmom='sqr_mom', act_fn='act', fp16='precision')
+
+@pytest.mark.parametrize('sched', R.SCHEDS)
+@pytest.mark.parametrize('kw', [dict(pct_start=.5), dict(warmup=2), dict(pct_start=.25, warmup=1)], ids=str)
+def test_settings_of_a_schedule_act_or_are_refused(sched, kw):
+    "Before images are read; what is accepted reaches the fit"
+    try: cfg = R.recipe_settings('base-2020', sched=sched, **kw)
+    except InputError as e: return re.search(f'do nothing.* schedule {sched} has none', str(e)) or pytest.fail(str(e))
+    got = {}
+    R.fit_recipe(SimpleNamespace(**{R.SCHEDS[sched]: lambda *args, cbs, **given: got.update(given)}), cfg)
+    assert {k:got[k] for k in kw}==kw and signature(getattr(Learner, R.SCHEDS[sched])).bind(None, 1, **got)
 
 @pytest.mark.parametrize('flag', FLAGS)
 def test_script(flag):
