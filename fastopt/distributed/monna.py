@@ -469,13 +469,15 @@ def fit(self:MoNNA,
 # %% ../../nbs/distributed/05_monna.ipynb #797e3c38
 @patch
 @contextmanager
-def with_averages(self:Workers):
-    "Inside, schedule-free rules use their averages as the weights"
-    opts = [o for o in self.opts if _modes(o)]
-    for o in opts: o.eval()
-    try: yield
+def evaluated(self:Workers):
+    "Inside, models do not train, and schedule-free rules use their averages as the weights; afterwards all train again"
+    both = [*self.models, *(o for o in self.opts if _modes(o))]
+    try:
+        for o in both: o.eval()
+        yield
     finally:
-        for o in opts: o.train()
+        with delay_interrupt():
+            for o in both: o.train()
 
 @patch
 @torch.no_grad()
@@ -483,11 +485,9 @@ def validate(self:MoNNA):
     """Validation loss of the honest workers and their spread, as a dict, with the mean and the worst accuracy if the targets are classes,
     otherwise with the largest loss"""
     right,losses = [],[]
-    with self.workers.with_averages():
+    with self.workers.evaluated():
         for m in self.workers.models[:self.honest]:
-            m.eval()
             pred = torch.cat([m(o) for o in self.xv.split(100)]) # Their activations fit into a CPU's cache
-            m.train()
             losses.append(self.learn.loss_func(pred, self.yv).item())
             axis = getattr(self.learn.loss_func, 'axis', 1) # fastai's losses may have classes elsewhere, as of each token of a text
             if pred.ndim==self.yv.ndim+1 and not self.yv.is_floating_point() and (best := pred.argmax(axis)).shape==self.yv.shape:
@@ -505,7 +505,7 @@ def to_learner(self:MoNNA,
     "`learn` with the weights of worker `i`, to predict, validate or export"
     check_whole(0, i=i)
     if i>=(n := len(self.workers.models)): raise ValueError(f'i={i} is not one of the {n} workers that compute here: give 0 to {n-1}')
-    with self.workers.with_averages(): self.learn.model.load_state_dict(self.workers.models[i].state_dict())
+    with self.workers.evaluated(): self.learn.model.load_state_dict(self.workers.models[i].state_dict())
     if self.learn.opt: self.learn.opt.clear_state() # It belongs to other weights
     return self.learn
 

@@ -12,6 +12,7 @@ from fastopt.distributed.mixing import MIXINGS, nna
 from fastopt.distributed.monna import MoNNA, Workers
 from fastopt.distributed.transport import LAST_ROUND
 from fastopt.optim.adam import AdamW, adamw
+from fastopt.optim.schedulefree import schedulefree_sgd
 from fastopt.optim.sgd import momentum
 from fastcore.basics import first
 from functools import partial
@@ -259,6 +260,29 @@ def test_an_interrupted_step_is_made_to_the_end(k):
     with pytest.raises(KeyboardInterrupt): m.fit(5, 0.1)
     assert m.t==len(m.losses)==-(-k//2)
     assert torch.equal(m.fit(5-m.t, 0.1).workers.xs, want.workers.xs) and m.losses==want.losses
+
+class Pressed(nn.Dropout):
+    "Ctrl-C comes in the `at`-th validation of a worker"
+    at,seen = 0,[]
+    def forward(self, x):
+        if not self.training: self.seen.append(x)
+        if not self.training and len(self.seen)==self.at: signal.raise_signal(signal.SIGINT)
+        return super().forward(x)
+
+@pytest.mark.parametrize('at', [1, 2, 5])
+@pytest.mark.parametrize('rule', [polyak(0.9), schedulefree_sgd], ids=['polyak', 'schedulefree'])
+def test_workers_train_after_an_interrupted_validation(rule, at, monkeypatch):
+    "All train on, with dropout and without the averages, as if there had been no Ctrl-C"
+    def sim(): return MoNNA(learner(rule, lambda: nn.Sequential(nn.Linear(6, 9), Pressed(), nn.Linear(9, 3))), n=3, f=0, alpha=100., bs=5)
+    want = sim().fit(4, 0.1).workers.xs
+    monkeypatch.setattr(Pressed, 'at', at)
+    monkeypatch.setattr(Pressed, 'seen', [])
+    m = sim()
+    m.workers.stacked = False # The comparison with a loop would also count
+    with pytest.raises(KeyboardInterrupt): m.fit(4, 0.1, every=2)
+    assert all(o.training for m in m.workers.models for o in m.modules())
+    if m.t<4: m.fit(4-m.t, 0.1)
+    torch.testing.assert_close(m.workers.xs, want)
 
 def test_targets_need_not_be_classes():
     "Of a regression the losses are reported, and of a segmentation the accuracy of pixels"
