@@ -33,7 +33,7 @@ from .data import Examples, split_dirichlet
 from .monna import all_targets, validation_of
 from .peers import refuse_torch_class, rule_name
 from ..names import check_positive, check_whole
-from ..training.records import is_interactive
+from ..training.records import delay_interrupt, is_interactive
 
 # %% ../../nbs/distributed/06_federated.ipynb #775dc444
 class StepsOf:
@@ -279,6 +279,11 @@ def apply(self:Federated, w:Window):
     except BaseException:
         del self.losses[known:]
         raise
+    with delay_interrupt(): self.end_window(w, deltas, failed) # Otherwise a window that is applied in part would be applied again
+
+@patch
+def end_window(self:Federated, w, deltas, failed):
+    "Record the clients that have `failed` in the pending window `w`, and make its step with the changes `deltas` of the others"
     if not deltas: self.failures += len(failed)
     for i,e in failed.items():
         text = f'Client {i} failed in window {w.number}: {" ".join(f"{type(e).__name__}: {e}".split())}'
@@ -287,7 +292,9 @@ def apply(self:Federated, w:Window):
         self.excluded.append((w.number, i))
     for i in w.clients: self.counts[i] += 1
     self.take(w, deltas, self.weights, {w.number, *self.timeline.working.values()})
+    self.pending = None
 
+# %% ../../nbs/distributed/06_federated.ipynb #b7d31e05
 @patch
 def take(self:Federated,
     w:Window, # Window whose clients are those of `deltas`
@@ -360,10 +367,9 @@ def fit(self:Federated,
 def run_until(self:Federated, time):
     "Apply the windows up to `time`"
     while True:
-        self.pending = self.pending or self.timeline.next_window()
+        with delay_interrupt(): self.pending = self.pending or self.timeline.next_window()
         if self.pending.time>time+1e-9: return
         self.apply(self.pending)
-        self.pending = None
 
 # %% ../../nbs/distributed/06_federated.ipynb #362edf51
 @patch

@@ -1,5 +1,5 @@
 "Clients and their failures, a server that is resumed or restarted, and a real training that the simulation replays"
-import pytest, torch, warnings
+import pytest, signal, torch, warnings
 from contextlib import nullcontext
 from fastai.callback.core import Callback
 from fastai.callback.data import WeightedDL
@@ -12,7 +12,8 @@ from fastai.losses import CrossEntropyLossFlat
 from fastai.metrics import AccumMetric, accuracy
 from fastai.optimizer import OptimWrapper
 from fastai.text.data import SortedDL
-from fastopt.distributed.aggregation import FedAvg, FedFix
+from fastopt.distributed import federated
+from fastopt.distributed.aggregation import FedAvg, FedFix, Timeline
 from fastopt.distributed.data import split_dirichlet, tensor_dls
 from fastopt.distributed.federated import Federated, StepsOf, share_out
 from fastopt.distributed.flower import FederatedServer, Reply, client_answer
@@ -310,6 +311,25 @@ def test_an_interrupted_window_is_repeated(strategy, kwargs, when):
     with pytest.raises(KeyboardInterrupt): f.fit(4, every=4)
     assert all(torch.equal(v, f.x[k]) for k,v in f.learn.model.state_dict().items())
     assert torch.equal(flat(f.fit(4)), flat(want)) and f.losses==want.losses and f.counts==want.counts
+
+@pytest.mark.parametrize('owner,name', [(federated, 'aggregate'), (Federated, 'take'), (Timeline, 'next_window'), (Timeline, 'start')])
+@pytest.mark.parametrize('strategy,late', [('fedavg', False), ('fedavg', True), ('fedasync', True)])
+def test_an_interrupted_server_makes_each_step_once(owner, name, strategy, late, monkeypatch):
+    "Ctrl-C comes at the begin or at the end of the server's own work, which is long for large models"
+    f,want = (fed(strategy, percent=80) for _ in range(2))
+    want.run_until(3)
+    own,calls = getattr(owner, name),[]
+    def pressed(*args, **kwargs):
+        calls.append(args)
+        if not late and len(calls)==2: signal.raise_signal(signal.SIGINT)
+        res = own(*args, **kwargs)
+        if late and len(calls)==2: signal.raise_signal(signal.SIGINT)
+        return res
+    monkeypatch.setattr(owner, name, pressed)
+    with pytest.raises(KeyboardInterrupt): f.run_until(3)
+    f.run_until(3)
+    for k in ('counts', 'had', 'losses', 'excluded', 'time'): assert getattr(f, k)==getattr(want, k), k
+    assert torch.equal(flat(f), flat(want)) and f.timeline.state_dict()==want.timeline.state_dict()
 
 def test_a_model_is_where_its_data_are():
     "Otherwise the first training would move it away from the server's tensors"
