@@ -47,7 +47,7 @@ def split_dirichlet(
             for part,o in zip(parts, np.split(at, cuts)): part.append(o)
         if min(sum(map(len, o)) for o in parts)>=least: return [torch.from_numpy(np.sort(np.concatenate(o))) for o in parts]
     raise ValueError(f"In 100 draws some machine always had fewer than {least} examples: "
-        f"use fewer machines, a larger alpha (it is {alpha}), or a smaller `least`")
+        f"use fewer machines, a larger alpha (it is {alpha}), or a smaller `least`, which is the batch size of MoNNA")
 
 # %% ../../nbs/distributed/04_data.ipynb #6d5b8ee4
 def digits_tensors(path=None):

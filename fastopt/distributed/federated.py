@@ -16,11 +16,12 @@ from fastai.callback.core import Callback
 from fastai.callback.progress import CSVLogger, ShowGraphCallback
 from fastai.callback.tracker import TrackerCallback
 from fastai.callback.training import ShortEpochCallback
-from fastai.data.core import DataLoaders
+from fastai.data.core import DataLoaders, Datasets
 from fastai.learner import Learner, Recorder
 from fastai.optimizer import OptimWrapper
 from fastai.torch_core import no_random
 from fastcore.basics import first, patch
+from fastcore.foundation import L
 from fastprogress.fastprogress import progress_bar
 from math import inf
 from matplotlib.figure import Figure
@@ -135,6 +136,11 @@ def _listed(clients):
     if not (clients := list(clients)): raise ValueError('clients is an empty list: give at least one `DataLoaders` or `Learner`')
     return clients
 
+def _part_of(ds, at):
+    "The examples of `ds` at the indices `at`; data sets of fastai keep their kind, because a loader may need more than their examples"
+    if not isinstance(ds, Datasets): return Examples(ds, at)
+    return type(ds)(tls=L(o._new(o._get(at)) for o in ds.tls), n_inp=ds.n_inp)
+
 def share_out(
     learn, # `Learner` whose training images are distributed
     n, # Number of clients
@@ -146,7 +152,7 @@ def share_out(
     # Whole batches, as fastai trains on: batch norm refuses a batch of one example
     def part(at):
         kw = dict(wgts=dl.wgts[at]) if hasattr(dl, 'wgts') else {} # fastai's `WeightedDL` would forget them
-        return dl.new(Examples(dl.dataset, at.tolist()), shuffle=True, drop_last=True, bs=min(dl.bs, len(at)), **kw)
+        return dl.new(_part_of(dl.dataset, at.tolist()), shuffle=True, drop_last=True, bs=min(dl.bs, len(at)), **kw)
     return [DataLoaders(part(o), learn.dls.valid, device=learn.dls.device) for o in split_dirichlet(all_targets(dl), n, alpha, seed)]
 
 # %% ../../nbs/distributed/06_federated.ipynb #3eaa327f

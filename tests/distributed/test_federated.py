@@ -22,8 +22,10 @@ from fastopt.optim.adam import adamw
 from fastopt.optim.aggmo import aggmo
 from fastopt.optim.sgd import momentum, sgd
 from fastopt.training.schedules import SwitchOpt
+from fastopt.vision.loaders import classic_dls, fast_dls
 from functools import partial
 from math import inf, nan
+from pictures import paint
 from torch import nn
 from torch.utils.data import DataLoader, SubsetRandomSampler, TensorDataset
 from types import SimpleNamespace
@@ -158,6 +160,19 @@ def test_a_loader_that_sorts_is_shared_out_by_its_classes():
     parts = share_out(SimpleNamespace(dls=DataLoaders(dl, dl)), 3, .1, seed=1)
     want = split_dirichlet(y, 3, .1, seed=1)
     assert [o.train.dataset.at for o in parts]==[o.tolist() for o in want]
+
+@pytest.mark.parametrize('make', [fast_dls, partial(classic_dls, num_workers=0)], ids=['fast', 'classic'])
+def test_images_of_a_folder_are_shared_out(make, tmp_path):
+    "Both pipelines: each client has its own images, with their labels, and trains on them"
+    dls = make(paint(tmp_path/'images', 12), 16, 4, cache=tmp_path, device='cpu', batch_tfms=[])
+    learn = Learner(dls, nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 2)), opt_func=sgd, metrics=accuracy)
+    parts = share_out(learn, 3, seed=1)
+    items = [[dls.train.items[i] for i in o] for o in split_dirichlet(all_targets(dls.train), 3, seed=1)]
+    assert [sorted(o.train.items) for o in parts]==[sorted(o) for o in items] and sum(map(len, items))==24
+    for o in parts:
+        assert all_targets(o.train).tolist()==[dls.vocab.o2i[f.parent.name] for f in o.train.items]
+        for x,y in o.train: assert torch.equal(x.mean((2, 3)).argmax(1).as_subclass(torch.Tensor), y.as_subclass(torch.Tensor))
+    assert Federated(learn, 3, steps=4, lr=1., seed=1).fit(4).history[-1]['accuracy']==1
 
 @pytest.mark.parametrize('cb', [EarlyStoppingCallback, SaveModelCallback, CSVLogger, ShortEpochCallback])
 def test_callbacks_that_watch_the_validation_have_no_effect_on_clients(cb, tmp_path):
