@@ -36,6 +36,7 @@ def test_the_source_of_every_rule_and_term_is_on_its_page():
 def test_a_card_says_what_the_registry_says(name):
     rule,said = named_rules()[name],docs.card(name, named_rules()[name])
     whole,short = docs.state_bytes(rule)
+    assert 1<len(rule.info['doc'].split())<=8, 'the idea on a card has at most eight words'
     assert rule.info['doc'] in said and all(f'`{t}`' in said for t in rule.terms) and 0<=short<=whole and f'{whole:.3g} bytes' in said
     assert ('cannot be sharded' in said)==any(t.across for t in rule.terms)
     assert all(f'| `{k}` |' in docs.hyper_table(rule) for k in (*rule.hypers, *rule.options))

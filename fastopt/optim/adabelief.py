@@ -61,8 +61,8 @@ def over_root_late(u, s:Borrowed, *,
 _paper = 'AdaBelief Optimizer: Adapting Stepsizes by the Belief in Observed Gradients',2020,'https://arxiv.org/abs/2010.07468'
 _told = dict(paper=_paper, code='juntang-zhuang/Adabelief-Optimizer@2855178')
 adabelief = Rule(belief, over_root_late, rectify, decay, descend,
-    doc='Adam divided by the deviation of gradients from their mean, rectified', **_told)
-adabelief_plain = Rule(belief, over_root, decay, descend, doc='Adam divided by the deviation of gradients from their mean', **_told)
+    doc='Rectified Adam, divided by the deviation of gradients', **_told)
+adabelief_plain = Rule(belief, over_root, decay, descend, doc='Adam divided by the deviation of gradients', **_told)
 adabelief_ams = Rule(belief, over_top, decay, descend, doc='Adam divided by the largest deviation so far', **_told)
 AdaBelief = adabelief.torch('AdaBelief')
 
@@ -86,7 +86,7 @@ def yogi(u, m, v=millionth, *,
     return unbias(m, mom, step) / (unbias_root(v, sqr_mom, step) + eps)
 
 # %% ../../nbs/optim/09_adabelief.ipynb #3ee192a4
-yogi = Rule(decay, yogi, descend, lr=1e-2, doc='Adam with a mean square that falls slowly where gradients are small',
+yogi = Rule(decay, yogi, descend, lr=1e-2, doc='Adam whose mean square falls more slowly',
     paper=('Adaptive Methods for Nonconvex Optimization', 2018,
         'https://papers.nips.cc/paper/8186-adaptive-methods-for-nonconvex-optimization'), code='tensorflow/addons@23bd494')
 Yogi = yogi.torch('Yogi')

@@ -27,7 +27,7 @@ class _adabelief(Rule):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> FastOptimizer:
-        """Adam divided by the deviation of gradients from their mean, rectified
+        """Rectified Adam, divided by the deviation of gradients
 
         lr: Learning rate: the length of a step (in [0, inf))
         mom: β₁ of the mean (in [0, 1))
@@ -36,7 +36,7 @@ class _adabelief(Rule):
         n_min: Shortest moving average to trust, in steps (in [4, inf))
         wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))"""
 adabelief: _adabelief
-"""Adam divided by the deviation of gradients from their mean, rectified
+"""Rectified Adam, divided by the deviation of gradients
 
 | hyper   | default | range     | meaning |
 |---------|---------|-----------|---------|
@@ -66,7 +66,7 @@ class _adabelief_plain(Rule):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> FastOptimizer:
-        """Adam divided by the deviation of gradients from their mean
+        """Adam divided by the deviation of gradients
 
         lr: Learning rate: the length of a step (in [0, inf))
         mom: β₁ of the mean (in [0, 1))
@@ -74,7 +74,7 @@ class _adabelief_plain(Rule):
         eps: Added to the root (in [0, inf))
         wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))"""
 adabelief_plain: _adabelief_plain
-"""Adam divided by the deviation of gradients from their mean
+"""Adam divided by the deviation of gradients
 
 | hyper   | default | range     | meaning |
 |---------|---------|-----------|---------|
@@ -125,7 +125,7 @@ Paper: AdaBelief Optimizer: Adapting Stepsizes by the Belief in Observed Gradien
 Faithful to: juntang-zhuang/Adabelief-Optimizer@2855178"""
 
 class AdaBelief(TorchOptimizer):
-    """Adam divided by the deviation of gradients from their mean, rectified
+    """Rectified Adam, divided by the deviation of gradients
 
     | hyper        | default | range     | meaning |
     |--------------|---------|-----------|---------|
@@ -160,7 +160,7 @@ class AdaBelief(TorchOptimizer):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> None:
-        """Adam divided by the deviation of gradients from their mean, rectified
+        """Rectified Adam, divided by the deviation of gradients
 
         lr: Learning rate: the length of a step (in [0, inf))
         betas[0]: β₁ of the mean (in [0, 1))
@@ -186,7 +186,7 @@ class _yogi(Rule):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> FastOptimizer:
-        """Adam with a mean square that falls slowly where gradients are small
+        """Adam whose mean square falls more slowly
 
         lr: Learning rate: the length of a step (in [0, inf))
         wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))
@@ -195,7 +195,7 @@ class _yogi(Rule):
         eps: Added to the root (in [0, inf))
         eps_hat: Add `eps` to the root before it is debiased? (one of False, True)"""
 yogi: _yogi
-"""Adam with a mean square that falls slowly where gradients are small
+"""Adam whose mean square falls more slowly
 
 | hyper   | default | range              | meaning |
 |---------|---------|--------------------|---------|
@@ -210,7 +210,7 @@ Paper: Adaptive Methods for Nonconvex Optimization (2018), https://papers.nips.c
 Faithful to: tensorflow/addons@23bd494"""
 
 class Yogi(TorchOptimizer):
-    """Adam with a mean square that falls slowly where gradients are small
+    """Adam whose mean square falls more slowly
 
     | hyper        | default | range              | meaning |
     |--------------|---------|--------------------|---------|
@@ -245,7 +245,7 @@ class Yogi(TorchOptimizer):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> None:
-        """Adam with a mean square that falls slowly where gradients are small
+        """Adam whose mean square falls more slowly
 
         lr: Learning rate: the length of a step (in [0, inf))
         weight_decay: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))

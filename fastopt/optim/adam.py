@@ -112,6 +112,6 @@ def rectified(u, *,
 # %% ../../nbs/optim/01_adam.ipynb #7b83c148
 _told = dict(paper=('On the variance of the adaptive learning rate and beyond', 2019, 'https://arxiv.org/abs/1908.03265'),
     code='LiyuanLucasLiu/RAdam@d9fd30a')
-radam = Rule(adapt, rectify, decay, descend, doc='Rectified Adam, which is momentum until the mean square can be trusted', **_told)
-radam_hold = Rule(*radam, hold, doc='Rectified Adam that does not move until the mean square can be trusted', **_told)
+radam = Rule(adapt, rectify, decay, descend, doc='Rectified Adam: momentum until squares can be trusted', **_told)
+radam_hold = Rule(*radam, hold, doc='Rectified Adam that first waits without moving', **_told)
 RAdam = radam.torch('RAdam')

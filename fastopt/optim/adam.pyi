@@ -278,7 +278,7 @@ class _radam(Rule):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> FastOptimizer:
-        """Rectified Adam, which is momentum until the mean square can be trusted
+        """Rectified Adam: momentum until squares can be trusted
 
         lr: Learning rate: the length of a step (in [0, inf))
         mom: β₁ of the mean (in [0, 1))
@@ -287,7 +287,7 @@ class _radam(Rule):
         n_min: Shortest moving average to trust, in steps (in [4, inf))
         wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))"""
 radam: _radam
-"""Rectified Adam, which is momentum until the mean square can be trusted
+"""Rectified Adam: momentum until squares can be trusted
 
 | hyper   | default | range     | meaning |
 |---------|---------|-----------|---------|
@@ -318,7 +318,7 @@ class _radam_hold(Rule):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> FastOptimizer:
-        """Rectified Adam that does not move until the mean square can be trusted
+        """Rectified Adam that first waits without moving
 
         lr: Learning rate: the length of a step (in [0, inf))
         mom: β₁ of the mean (in [0, 1))
@@ -327,7 +327,7 @@ class _radam_hold(Rule):
         n_min: Shortest moving average to trust, in steps (in [4, inf))
         wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))"""
 radam_hold: _radam_hold
-"""Rectified Adam that does not move until the mean square can be trusted
+"""Rectified Adam that first waits without moving
 
 | hyper   | default | range     | meaning |
 |---------|---------|-----------|---------|
@@ -342,7 +342,7 @@ Paper: On the variance of the adaptive learning rate and beyond (2019), https://
 Faithful to: LiyuanLucasLiu/RAdam@d9fd30a"""
 
 class RAdam(TorchOptimizer):
-    """Rectified Adam, which is momentum until the mean square can be trusted
+    """Rectified Adam: momentum until squares can be trusted
 
     | hyper        | default | range     | meaning |
     |--------------|---------|-----------|---------|
@@ -377,7 +377,7 @@ class RAdam(TorchOptimizer):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> None:
-        """Rectified Adam, which is momentum until the mean square can be trusted
+        """Rectified Adam: momentum until squares can be trusted
 
         lr: Learning rate: the length of a step (in [0, inf))
         betas[0]: β₁ of the mean (in [0, 1))

@@ -34,6 +34,6 @@ def adam_mini(u, m, block_v=blocks, *,
     return unbias(m, mom, step) / (unbias_root(v, sqr_mom, step) + eps)
 
 # %% ../../nbs/optim/17_adam_mini.ipynb #e8d6d698
-adam_mini = Rule(adam_mini, decay, descend, doc='AdamW with one mean square for each row of a matrix',
+adam_mini = Rule(adam_mini, decay, descend, doc='AdamW with one mean square per row',
     paper=('Adam-mini: Use Fewer Learning Rates To Gain More', 2024, 'https://arxiv.org/abs/2406.16793'), code='zyushun/Adam-mini@402aadf')
 AdamMini = adam_mini.torch('AdamMini')

@@ -25,7 +25,7 @@ class _adam_mini(Rule):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> FastOptimizer:
-        """AdamW with one mean square for each row of a matrix
+        """AdamW with one mean square per row
 
         lr: Learning rate: the length of a step (in [0, inf))
         mom: β₁: decay rate of the mean of gradients (in [0, 1))
@@ -33,7 +33,7 @@ class _adam_mini(Rule):
         eps: Keeps the division finite (in [0, inf))
         wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))"""
 adam_mini: _adam_mini
-"""AdamW with one mean square for each row of a matrix
+"""AdamW with one mean square per row
 
 | hyper   | default | range     | meaning |
 |---------|---------|-----------|---------|
@@ -47,7 +47,7 @@ Paper: Adam-mini: Use Fewer Learning Rates To Gain More (2024), https://arxiv.or
 Faithful to: zyushun/Adam-mini@402aadf"""
 
 class AdamMini(TorchOptimizer):
-    """AdamW with one mean square for each row of a matrix
+    """AdamW with one mean square per row
 
     | hyper        | default | range     | meaning |
     |--------------|---------|-----------|---------|
@@ -80,7 +80,7 @@ class AdamMini(TorchOptimizer):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> None:
-        """AdamW with one mean square for each row of a matrix
+        """AdamW with one mean square per row
 
         lr: Learning rate: the length of a step (in [0, inf))
         betas[0]: β₁: decay rate of the mean of gradients (in [0, 1))

@@ -37,7 +37,7 @@ def adamod(u, m, v, s, *,
     return ((η+s)/2 if average_step else torch.minimum(η, s)) * m
 
 # %% ../../nbs/optim/08_adamod.ipynb #399956ca
-adamod = Rule(adamod, shrink, doc='Adam whose rates are bounded by their own averages', code='lancopku/AdaMod@d866407',
+adamod = Rule(adamod, shrink, doc='Adam with rates bounded by their averages', code='lancopku/AdaMod@d866407',
     paper=('An Adaptive and Momental Bound Method for Stochastic Learning', 2019, 'https://arxiv.org/abs/1910.12249'))
 AdaMod = adamod.torch('AdaMod')
 
@@ -45,5 +45,5 @@ AdaMod = adamod.torch('AdaMod')
 _lessw = 'lessw2020/Best-Deep-Learning-Optimizers@070a509'
 diffmod = Rule(adamod, friction, shrink, doc='AdaMod with the friction of diffGrad', code=_lessw)
 deepmemory = Rule(adamod, friction, shrink, lr=4e-3, eps=1e-6, mom3=from_length(200), version=1, average_step=True, code=_lessw,
-    doc='DiffMod with the mean of the rate and its average')
+    doc='DiffMod with its rate halfway to the average')
 DiffMod,DeepMemory = diffmod.torch('DiffMod'),deepmemory.torch('DeepMemory')

@@ -30,7 +30,7 @@ class _adamod(Rule):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> FastOptimizer:
-        """Adam whose rates are bounded by their own averages
+        """Adam with rates bounded by their averages
 
         lr: Learning rate (in [0, inf))
         mom: β₁: decay rate of the mean of gradients (in [0, 1))
@@ -40,7 +40,7 @@ class _adamod(Rule):
         average_step: Use the mean of the rate and its average instead of the smaller of the two? (one of False, True)
         wd: Weight decay, multiplied by `lr` (in [0, inf))"""
 adamod: _adamod
-"""Adam whose rates are bounded by their own averages
+"""Adam with rates bounded by their averages
 
 | hyper        | default | range              | meaning |
 |--------------|---------|--------------------|---------|
@@ -56,7 +56,7 @@ Paper: An Adaptive and Momental Bound Method for Stochastic Learning (2019), htt
 Faithful to: lancopku/AdaMod@d866407"""
 
 class AdaMod(TorchOptimizer):
-    """Adam whose rates are bounded by their own averages
+    """Adam with rates bounded by their averages
 
     | hyper        | default | range              | meaning |
     |--------------|---------|--------------------|---------|
@@ -94,7 +94,7 @@ class AdaMod(TorchOptimizer):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> None:
-        """Adam whose rates are bounded by their own averages
+        """Adam with rates bounded by their averages
 
         lr: Learning rate (in [0, inf))
         betas[0]: β₁: decay rate of the mean of gradients (in [0, 1))
@@ -170,7 +170,7 @@ class _deepmemory(Rule):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> FastOptimizer:
-        """DiffMod with the mean of the rate and its average
+        """DiffMod with its rate halfway to the average
 
         lr: Learning rate (in [0, inf))
         mom: β₁: decay rate of the mean of gradients (in [0, 1))
@@ -181,7 +181,7 @@ class _deepmemory(Rule):
         version: Friction ξ as a function of the size of the change (0: ½ to 1, 2: ½ to 5) or of the change with its sign (1: 0 to 1) (one of 0, 1, 2; versions above 2 have no trustworthy published definition)
         wd: Weight decay, multiplied by `lr` (in [0, inf))"""
 deepmemory: _deepmemory
-"""DiffMod with the mean of the rate and its average
+"""DiffMod with its rate halfway to the average
 
 | hyper        | default | range              | meaning |
 |--------------|---------|--------------------|---------|
@@ -248,7 +248,7 @@ class DiffMod(TorchOptimizer):
         weight_decay: Weight decay, multiplied by `lr` (in [0, inf))"""
 
 class DeepMemory(TorchOptimizer):
-    """DiffMod with the mean of the rate and its average
+    """DiffMod with its rate halfway to the average
 
     | hyper        | default | range              | meaning |
     |--------------|---------|--------------------|---------|
@@ -287,7 +287,7 @@ class DeepMemory(TorchOptimizer):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> None:
-        """DiffMod with the mean of the rate and its average
+        """DiffMod with its rate halfway to the average
 
         lr: Learning rate (in [0, inf))
         betas[0]: β₁: decay rate of the mean of gradients (in [0, 1))

@@ -44,7 +44,7 @@ def prox(u, p, *,
 _adan = dict(paper=('Adan: Adaptive Nesterov Momentum Algorithm for Faster Optimizing Deep Models', 2022,
     'https://arxiv.org/abs/2208.06677'), code='sail-sg/Adan@2c65bea')
 adan_no_prox = Rule(adan, decay, descend, doc='Adan with decoupled weight decay', **_adan)
-adan = Rule(adan, prox, descend, doc='Adam with a look-ahead along the change of the gradient', **_adan)
+adan = Rule(adan, prox, descend, doc='Adam that looks ahead along gradient changes', **_adan)
 Adan = adan.torch('Adan')
 
 # %% ../../nbs/optim/14_adan.ipynb #0b99ddd2
@@ -74,7 +74,7 @@ def look_first(u, *, step):
 _adopt = dict(paper=('ADOPT: Modified Adam Can Converge with Any β₂ with the Optimal Rate', 2024, 'https://arxiv.org/abs/2411.02853'),
     code='iShohei220/adopt@6468572')
 adoptw = Rule(adopt, decay, look_first, descend, doc='ADOPT with decoupled weight decay', **_adopt)
-adopt = Rule(decay, adopt, descend, doc='Adam divided by the mean square before the present gradient', **_adopt)
+adopt = Rule(decay, adopt, descend, doc='Adam divided by the previous mean square', **_adopt)
 ADOPT,ADOPTW = adopt.torch('ADOPT'),adoptw.torch('ADOPTW')
 
 # %% ../../nbs/optim/14_adan.ipynb #dff2e2c5
@@ -110,6 +110,6 @@ _mars = dict(paper=('MARS: Unleashing the Power of Variance Reduction for Traini
 mars_adamw = Rule(mars, adam, decay, descend, lr=3e-3, mom=0.95, sqr_mom=0.99, doc='AdamW on gradients corrected by their change', **_mars)
 mars_lion = Rule(mars, sign_of_mean, decay, descend, lr=3e-3, mom=0.95, doc='The sign of the mean of corrected gradients', **_mars)
 mars = route(two_dims, mars_adamw, Rule(adam, decay, descend, lr=3e-3, sqr_mom=0.95, wd=0.1),
-    doc='MARS with AdamW for matrices, and AdamW for all other weights', **_mars)
+    doc='MARS-AdamW for matrices, AdamW for other weights', **_mars)
 MARS,MARSAdamW,MARSLion = mars.torch('MARS', betas=('mom', 'sqr_mom'), betas_1d=('other_mom', 'other_sqr_mom'),
     weight_decay_1d='other_wd'),mars_adamw.torch('MARSAdamW'),mars_lion.torch('MARSLion')

@@ -67,7 +67,7 @@ class _adan(Rule):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> FastOptimizer:
-        """Adam with a look-ahead along the change of the gradient
+        """Adam that looks ahead along gradient changes
 
         lr: Learning rate: the length of a step (in [0, inf))
         mom: β₁: decay rate of the mean of gradients (in [0, 1))
@@ -76,7 +76,7 @@ class _adan(Rule):
         eps: Keeps the division finite (in [0, inf))
         wd: Weight decay, multiplied by `lr` (in [0, inf))"""
 adan: _adan
-"""Adam with a look-ahead along the change of the gradient
+"""Adam that looks ahead along gradient changes
 
 | hyper    | default | range     | meaning |
 |----------|---------|-----------|---------|
@@ -91,7 +91,7 @@ Paper: Adan: Adaptive Nesterov Momentum Algorithm for Faster Optimizing Deep Mod
 Faithful to: sail-sg/Adan@2c65bea"""
 
 class Adan(TorchOptimizer):
-    """Adam with a look-ahead along the change of the gradient
+    """Adam that looks ahead along gradient changes
 
     | hyper        | default | range     | meaning |
     |--------------|---------|-----------|---------|
@@ -126,7 +126,7 @@ class Adan(TorchOptimizer):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> None:
-        """Adam with a look-ahead along the change of the gradient
+        """Adam that looks ahead along gradient changes
 
         lr: Learning rate: the length of a step (in [0, inf))
         betas[0]: β₁: decay rate of the mean of gradients (in [0, 1))
@@ -196,7 +196,7 @@ class _adopt(Rule):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> FastOptimizer:
-        """Adam divided by the mean square before the present gradient
+        """Adam divided by the previous mean square
 
         lr: Learning rate: the length of a step (in [0, inf))
         wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))
@@ -206,7 +206,7 @@ class _adopt(Rule):
         clip: Clip normalised gradients to `(step-1)**clip_pow`? (one of False, True)
         clip_pow: Exponent of the bound of `clip` (in [0, inf))"""
 adopt: _adopt
-"""Adam divided by the mean square before the present gradient
+"""Adam divided by the previous mean square
 
 | hyper    | default | range              | meaning |
 |----------|---------|--------------------|---------|
@@ -222,7 +222,7 @@ Paper: ADOPT: Modified Adam Can Converge with Any β₂ with the Optimal Rate (2
 Faithful to: iShohei220/adopt@6468572"""
 
 class ADOPT(TorchOptimizer):
-    """Adam divided by the mean square before the present gradient
+    """Adam divided by the previous mean square
 
     | hyper        | default | range              | meaning |
     |--------------|---------|--------------------|---------|
@@ -259,7 +259,7 @@ class ADOPT(TorchOptimizer):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> None:
-        """Adam divided by the mean square before the present gradient
+        """Adam divided by the previous mean square
 
         lr: Learning rate: the length of a step (in [0, inf))
         weight_decay: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))
@@ -419,7 +419,7 @@ class _mars(Route):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> FastOptimizer:
-        """MARS with AdamW for matrices, and AdamW for all other weights
+        """MARS-AdamW for matrices, AdamW for other weights
 
         lr: Learning rate: the length of a step (in [0, inf))
         mom: β₁: decay rate of the mean of gradients (in [0, 1))
@@ -433,7 +433,7 @@ class _mars(Route):
         other_wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))
         lr_ratio: Factor on `lr` for the other rule (in [0, inf))"""
 mars: _mars
-"""MARS with AdamW for matrices, and AdamW for all other weights
+"""MARS-AdamW for matrices, AdamW for other weights
 
 | hyper         | default | range              | meaning |
 |---------------|---------|--------------------|---------|
@@ -453,7 +453,7 @@ Paper: MARS: Unleashing the Power of Variance Reduction for Training Large Model
 Faithful to: AGI-Arena/MARS@4831e28"""
 
 class MARS(TorchOptimizer):
-    """MARS with AdamW for matrices, and AdamW for all other weights
+    """MARS-AdamW for matrices, AdamW for other weights
 
     | hyper           | default | range              | meaning |
     |-----------------|---------|--------------------|---------|
@@ -497,7 +497,7 @@ class MARS(TorchOptimizer):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> None:
-        """MARS with AdamW for matrices, and AdamW for all other weights
+        """MARS-AdamW for matrices, AdamW for other weights
 
         lr: Learning rate: the length of a step (in [0, inf))
         betas[0]: β₁: decay rate of the mean of gradients (in [0, 1))

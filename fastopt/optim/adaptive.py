@@ -35,7 +35,7 @@ def rprop(u, prev, size=torch.ones_like, *,
     return prev*size
 
 # %% ../../nbs/optim/02_adaptive.ipynb #d9a42b97
-rprop = Rule(rprop, decay, descend, lr=1e-2, doc='Steps along the sign of the gradient that grow while signs agree',
+rprop = Rule(rprop, decay, descend, lr=1e-2, doc='Sign steps that grow while signs agree',
     paper=('A direct adaptive method for faster backpropagation learning: the RPROP algorithm', 1993,
         'https://doi.org/10.1109/ICNN.1993.298623'), code='torch 2.15.0')
 Rprop = rprop.torch('Rprop', etas=('drop', 'grow'))
@@ -55,7 +55,7 @@ def adagrad(u, v, *,
     return u / (v.sqrt() + eps) * (1/(1 + (step-1)*lr_decay))
 
 # %% ../../nbs/optim/02_adaptive.ipynb #5e81f8be
-adagrad = Rule(decay, adagrad, descend, lr=1e-2, doc='Rates that fall with the sum of squared gradients',
+adagrad = Rule(decay, adagrad, descend, lr=1e-2, doc='Rates that fall with summed squared gradients',
     paper=('Adaptive subgradient methods for online learning and stochastic optimization', 2011,
         'https://jmlr.org/papers/v12/duchi11a.html'), code='torch 2.15.0')
 Adagrad = adagrad.torch('Adagrad')
@@ -105,7 +105,7 @@ def standardize(u, v, m, *,
 rmsprop_centered = Rule(decay, standardize, heavy_ball, descend, lr=1e-2,
     doc='Gradients over their standard deviation, with optional momentum',
     paper=('Generating sequences with recurrent neural networks', 2013, 'https://arxiv.org/abs/1308.0850'), code='torch 2.15.0')
-rmsprop = Rule(decay, rmsprop, heavy_ball, descend, lr=1e-2, doc='Gradients over their root mean square, with optional momentum',
+rmsprop = Rule(decay, rmsprop, heavy_ball, descend, lr=1e-2, doc='Gradients over their root mean square',
     paper=('Neural networks for machine learning, lecture 6e', 2012,
         'https://www.cs.toronto.edu/~tijmen/csc321/slides/lecture_slides_lec6.pdf'), code='torch 2.15.0')
 RMSprop,RMSpropCentered = rmsprop.torch('RMSprop'),rmsprop_centered.torch('RMSpropCentered')
@@ -226,6 +226,6 @@ def adafactor(u, p, row=row_zeros, col=column_zeros, *,
     return d * (α / at_least(rms(d)/clip, 1.))
 
 # %% ../../nbs/optim/02_adaptive.ipynb #333da058
-adafactor = Rule(adafactor, shrink, lr=1e-2, doc='Mean squares of rows and columns, with almost no state',
+adafactor = Rule(adafactor, shrink, lr=1e-2, doc='Mean squares kept only by row and column',
     paper=('Adafactor: adaptive learning rates with sublinear memory cost', 2018, 'https://arxiv.org/abs/1804.04235'), code='torch 2.15.0')
 Adafactor = adafactor.torch('Adafactor', beta2_decay='power', eps=('eps', 'least'), d='clip')

@@ -28,7 +28,7 @@ class _rprop(Rule):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> FastOptimizer:
-        """Steps along the sign of the gradient that grow while signs agree
+        """Sign steps that grow while signs agree
 
         lr: Learning rate: the length of a step (in [0, inf))
         drop: η⁻: factor of the step after the sign has changed (in (0, 1))
@@ -37,7 +37,7 @@ class _rprop(Rule):
         most: Longest step, as a multiple of `lr` (in (0, inf))
         wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))"""
 rprop: _rprop
-"""Steps along the sign of the gradient that grow while signs agree
+"""Sign steps that grow while signs agree
 
 | hyper | default | range     | meaning |
 |-------|---------|-----------|---------|
@@ -52,7 +52,7 @@ Paper: A direct adaptive method for faster backpropagation learning: the RPROP a
 Faithful to: torch 2.15.0"""
 
 class Rprop(TorchOptimizer):
-    """Steps along the sign of the gradient that grow while signs agree
+    """Sign steps that grow while signs agree
 
     | hyper        | default | range     | meaning |
     |--------------|---------|-----------|---------|
@@ -88,7 +88,7 @@ class Rprop(TorchOptimizer):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> None:
-        """Steps along the sign of the gradient that grow while signs agree
+        """Sign steps that grow while signs agree
 
         lr: Learning rate: the length of a step (in [0, inf))
         etas[0]: η⁻: factor of the step after the sign has changed (in (0, 1))
@@ -116,7 +116,7 @@ class _adagrad(Rule):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> FastOptimizer:
-        """Rates that fall with the sum of squared gradients
+        """Rates that fall with summed squared gradients
 
         lr: Learning rate: the length of a step (in [0, inf))
         wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))
@@ -124,7 +124,7 @@ class _adagrad(Rule):
         start: Initial sum of squares (in [0, inf))
         eps: Keeps the division finite (in [0, inf))"""
 adagrad: _adagrad
-"""Rates that fall with the sum of squared gradients
+"""Rates that fall with summed squared gradients
 
 | hyper    | default | range | meaning |
 |----------|---------|-------|---------|
@@ -138,7 +138,7 @@ Paper: Adaptive subgradient methods for online learning and stochastic optimizat
 Faithful to: torch 2.15.0"""
 
 class Adagrad(TorchOptimizer):
-    """Rates that fall with the sum of squared gradients
+    """Rates that fall with summed squared gradients
 
     | hyper                     | default | range | meaning |
     |---------------------------|---------|-------|---------|
@@ -172,7 +172,7 @@ class Adagrad(TorchOptimizer):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> None:
-        """Rates that fall with the sum of squared gradients
+        """Rates that fall with summed squared gradients
 
         lr: Learning rate: the length of a step (in [0, inf))
         weight_decay: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))
@@ -322,7 +322,7 @@ class _rmsprop(Rule):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> FastOptimizer:
-        """Gradients over their root mean square, with optional momentum
+        """Gradients over their root mean square
 
         lr: Learning rate: the length of a step (in [0, inf))
         wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))
@@ -332,7 +332,7 @@ class _rmsprop(Rule):
         damp: Dampening: the share of the gradient that is not added, from the second step on; no effect if `mom` is 0 (in [0, 1))
         nesterov: Use Nesterov momentum, which looks one step ahead? (one of False, True)"""
 rmsprop: _rmsprop
-"""Gradients over their root mean square, with optional momentum
+"""Gradients over their root mean square
 
 | hyper    | default | range              | meaning |
 |----------|---------|--------------------|---------|
@@ -348,7 +348,7 @@ Paper: Neural networks for machine learning, lecture 6e (2012), https://www.cs.t
 Faithful to: torch 2.15.0"""
 
 class RMSprop(TorchOptimizer):
-    """Gradients over their root mean square, with optional momentum
+    """Gradients over their root mean square
 
     | hyper        | default | range              | meaning |
     |--------------|---------|--------------------|---------|
@@ -386,7 +386,7 @@ class RMSprop(TorchOptimizer):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> None:
-        """Gradients over their root mean square, with optional momentum
+        """Gradients over their root mean square
 
         lr: Learning rate: the length of a step (in [0, inf))
         weight_decay: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))
@@ -717,7 +717,7 @@ class _adafactor(Rule):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> FastOptimizer:
-        """Mean squares of rows and columns, with almost no state
+        """Mean squares kept only by row and column
 
         lr: Learning rate (in [0, inf))
         power: The share of a new square at step t is `t**power` (in (-inf, 0])
@@ -726,7 +726,7 @@ class _adafactor(Rule):
         clip: κ: largest rms of a direction (in [1, inf))
         wd: Weight decay, multiplied by `lr` (in [0, inf))"""
 adafactor: _adafactor
-"""Mean squares of rows and columns, with almost no state
+"""Mean squares kept only by row and column
 
 | hyper | default | range | meaning |
 |-------|---------|-------|---------|
@@ -741,7 +741,7 @@ Paper: Adafactor: adaptive learning rates with sublinear memory cost (2018), htt
 Faithful to: torch 2.15.0"""
 
 class Adafactor(TorchOptimizer):
-    """Mean squares of rows and columns, with almost no state
+    """Mean squares kept only by row and column
 
     | hyper        | default | range | meaning |
     |--------------|---------|-------|---------|
@@ -776,7 +776,7 @@ class Adafactor(TorchOptimizer):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> None:
-        """Mean squares of rows and columns, with almost no state
+        """Mean squares kept only by row and column
 
         lr: Learning rate (in [0, inf))
         beta2_decay: The share of a new square at step t is `t**power` (in (-inf, 0])

@@ -43,8 +43,8 @@ def aggmo_of(
 )->Rule:
     "Return the rule `aggmo` with the decay rates `betas`, or raise a `ValueError` if there are none"
     if not betas: raise ValueError("aggmo: no betas; give a decay rate for each velocity, as betas=[0, 0.9, 0.99]")
-    return Rule(decay, Velocities(*betas), descend, doc='The mean of several velocities with different decay rates',
-        paper=('Aggregated momentum: stability through passive damping', 2018, 'https://arxiv.org/abs/1804.00325'),
+    paper = 'Aggregated momentum: stability through passive damping', 2018, 'https://arxiv.org/abs/1804.00325'
+    return Rule(decay, Velocities(*betas), descend, doc='Mean of velocities with different decay rates', paper=paper,
         code='AtheMathmo/AggMo@f91730d')
 
 # %% ../../nbs/optim/04_aggmo.ipynb #2ee84874

@@ -27,7 +27,7 @@ class _aggmo(Rule):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> FastOptimizer:
-        """The mean of several velocities with different decay rates
+        """Mean of velocities with different decay rates
 
         lr: Learning rate: the length of a step (in [0, inf))
         wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))
@@ -35,7 +35,7 @@ class _aggmo(Rule):
         mom2: Decay rate of this velocity (in [0, 1))
         mom3: Decay rate of this velocity (in [0, 1))"""
 aggmo: _aggmo
-"""The mean of several velocities with different decay rates
+"""Mean of velocities with different decay rates
 
 | hyper | default | range     | meaning |
 |-------|---------|-----------|---------|
@@ -49,7 +49,7 @@ Paper: Aggregated momentum: stability through passive damping (2018), https://ar
 Faithful to: AtheMathmo/AggMo@f91730d"""
 
 class AggMo(TorchOptimizer):
-    """The mean of several velocities with different decay rates
+    """Mean of velocities with different decay rates
 
     | hyper        | default | range     | meaning |
     |--------------|---------|-----------|---------|
@@ -84,7 +84,7 @@ class AggMo(TorchOptimizer):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> None:
-        """The mean of several velocities with different decay rates
+        """Mean of velocities with different decay rates
 
         lr: Learning rate: the length of a step (in [0, inf))
         weight_decay: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))

@@ -72,5 +72,5 @@ demon_adam_wolfe = Rule(decay, demon_adam, descend, eps_in=True, doc='Demon Adam
     code='wolfecameron/optimizers@1f547d8')
 demon_adam_damped = Rule(damped_demon, decay, descend, t0=1, doc='Adam whose momentum decays to 0', paper=_paper,
     code='JRC1995/DemonRangerOptimizer@5abd21a')
-demon_adam = Rule(decay, demon_adam, descend, doc='Adam with a sum of gradients whose momentum decays to 0', paper=_paper)
+demon_adam = Rule(decay, demon_adam, descend, doc='Adam with a gradient sum whose momentum decays', paper=_paper)
 DemonSGDM,DemonAdam = demon_sgdm.torch('DemonSGDM'),demon_adam.torch('DemonAdam')

@@ -160,7 +160,7 @@ class _demon_adam(Rule):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> FastOptimizer:
-        """Adam with a sum of gradients whose momentum decays to 0
+        """Adam with a gradient sum whose momentum decays
 
         lr: Learning rate: the length of a step (in [0, inf))
         wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))
@@ -171,7 +171,7 @@ class _demon_adam(Rule):
         total: T: number of steps in the whole training, after which the momentum is 0; 0: the training has no end (whole numbers in [0, inf))
         t0: Number of the first step (one of 0, 1)"""
 demon_adam: _demon_adam
-"""Adam with a sum of gradients whose momentum decays to 0
+"""Adam with a gradient sum whose momentum decays
 
 | hyper   | default | range              | meaning |
 |---------|---------|--------------------|---------|
@@ -233,7 +233,7 @@ class DemonSGDM(TorchOptimizer):
         nesterov: Use Nesterov momentum, which looks one step ahead? (one of False, True)"""
 
 class DemonAdam(TorchOptimizer):
-    """Adam with a sum of gradients whose momentum decays to 0
+    """Adam with a gradient sum whose momentum decays
 
     | hyper        | default | range              | meaning |
     |--------------|---------|--------------------|---------|
@@ -271,7 +271,7 @@ class DemonAdam(TorchOptimizer):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> None:
-        """Adam with a sum of gradients whose momentum decays to 0
+        """Adam with a gradient sum whose momentum decays
 
         lr: Learning rate: the length of a step (in [0, inf))
         weight_decay: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))

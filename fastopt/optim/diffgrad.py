@@ -1,4 +1,4 @@
-"""Adam with smaller steps where the gradient has stopped changing
+"""Adam with smaller steps where gradients stop changing
 
 Docs: https://fastopt.github.io/fastopt/optim/diffgrad.html.md"""
 
@@ -28,7 +28,7 @@ def friction(u, g, prev, *,
 
 # %% ../../nbs/optim/07_diffgrad.ipynb #81d55e9f
 diffgrad = Rule(decay, adam, friction, descend, eps_hat=True,
-    doc='Adam with smaller steps where the gradient has stopped changing', code='shivram1987/diffGrad@73233ba',
+    doc='Adam with smaller steps where gradients stop changing', code='shivram1987/diffGrad@73233ba',
     paper=('diffGrad: An Optimization Method for Convolutional Neural Networks', 2019, 'https://arxiv.org/abs/1909.11015'))
 DiffGrad = diffgrad.torch('DiffGrad')
 
@@ -47,5 +47,5 @@ def late_friction(u, g, prev, *,
 # %% ../../nbs/optim/07_diffgrad.ipynb #7bfa58db
 _lessw = 'lessw2020/Best-Deep-Learning-Optimizers@070a509'
 diffrgrad = Rule(adapt, rectify, late_friction, decay, descend, version=1, doc='Rectified Adam with friction', code=_lessw)
-diffrgrad_hold = Rule(*diffrgrad, hold, version=1, code=_lessw, doc='diffRGrad that does not move until its mean square can be trusted')
+diffrgrad_hold = Rule(*diffrgrad, hold, version=1, code=_lessw, doc='diffRGrad that first waits without moving')
 DiffRGrad = diffrgrad.torch('DiffRGrad')

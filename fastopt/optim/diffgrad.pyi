@@ -29,7 +29,7 @@ class _diffgrad(Rule):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> FastOptimizer:
-        """Adam with smaller steps where the gradient has stopped changing
+        """Adam with smaller steps where gradients stop changing
 
         lr: Learning rate: the length of a step (in [0, inf))
         wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))
@@ -39,7 +39,7 @@ class _diffgrad(Rule):
         eps_hat: Add `eps` to the root before it is debiased (ε̂ in the paper)? (one of False, True)
         version: Friction ξ as a function of the size of the change (0: ½ to 1, 2: ½ to 5) or of the change with its sign (1: 0 to 1) (one of 0, 1, 2; versions above 2 have no trustworthy published definition)"""
 diffgrad: _diffgrad
-"""Adam with smaller steps where the gradient has stopped changing
+"""Adam with smaller steps where gradients stop changing
 
 | hyper   | default | range              | meaning |
 |---------|---------|--------------------|---------|
@@ -55,7 +55,7 @@ Paper: diffGrad: An Optimization Method for Convolutional Neural Networks (2019)
 Faithful to: shivram1987/diffGrad@73233ba"""
 
 class DiffGrad(TorchOptimizer):
-    """Adam with smaller steps where the gradient has stopped changing
+    """Adam with smaller steps where gradients stop changing
 
     | hyper        | default | range              | meaning |
     |--------------|---------|--------------------|---------|
@@ -92,7 +92,7 @@ class DiffGrad(TorchOptimizer):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> None:
-        """Adam with smaller steps where the gradient has stopped changing
+        """Adam with smaller steps where gradients stop changing
 
         lr: Learning rate: the length of a step (in [0, inf))
         weight_decay: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))
@@ -162,7 +162,7 @@ class _diffrgrad_hold(Rule):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> FastOptimizer:
-        """diffRGrad that does not move until its mean square can be trusted
+        """diffRGrad that first waits without moving
 
         lr: Learning rate: the length of a step (in [0, inf))
         mom: β₁ of the mean (in [0, 1))
@@ -172,7 +172,7 @@ class _diffrgrad_hold(Rule):
         version: As in `friction` (one of 0, 1, 2; versions above 2 have no trustworthy published definition)
         wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))"""
 diffrgrad_hold: _diffrgrad_hold
-"""diffRGrad that does not move until its mean square can be trusted
+"""diffRGrad that first waits without moving
 
 | hyper   | default | range          | meaning |
 |---------|---------|----------------|---------|

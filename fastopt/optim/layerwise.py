@@ -48,7 +48,7 @@ def biased_adam(u, m, v, *,
 
 # %% ../../nbs/optim/10_layerwise.ipynb #f34ba84b
 _lamb = 'Large Batch Optimization for Deep Learning: Training BERT in 76 minutes',2019,'https://arxiv.org/abs/1904.00962'
-lamb = Rule(biased_adam, decay, trust, descend, doc='Adam with steps in proportion to the norm of each tensor', paper=_lamb,
+lamb = Rule(biased_adam, decay, trust, descend, doc='Adam with steps proportional to tensor norms', paper=_lamb,
     code='cybertronai/pytorch-lamb@d3ab8dc')
 lamb_debiased = Rule(adam, decay, trust, descend, eps=1e-6, doc='LAMB with the debiased direction of Adam', paper=_lamb)
 LAMB = lamb.torch('LAMB')

@@ -28,7 +28,7 @@ class _lamb(Rule):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> FastOptimizer:
-        """Adam with steps in proportion to the norm of each tensor
+        """Adam with steps proportional to tensor norms
 
         lr: Learning rate: the length of a step (in [0, inf))
         mom: β₁: decay rate of the mean of gradients (in [0, 1))
@@ -39,7 +39,7 @@ class _lamb(Rule):
         adapt_all: Apply the ratio also to tensors without weight decay? (one of False, True)
         clip: Limit the ratio to 1? (one of False, True)"""
 lamb: _lamb
-"""Adam with steps in proportion to the norm of each tensor
+"""Adam with steps proportional to tensor norms
 
 | hyper     | default | range              | meaning |
 |-----------|---------|--------------------|---------|
@@ -104,7 +104,7 @@ lamb_debiased: _lamb_debiased
 Paper: Large Batch Optimization for Deep Learning: Training BERT in 76 minutes (2019), https://arxiv.org/abs/1904.00962"""
 
 class LAMB(TorchOptimizer):
-    """Adam with steps in proportion to the norm of each tensor
+    """Adam with steps proportional to tensor norms
 
     | hyper        | default | range              | meaning |
     |--------------|---------|--------------------|---------|
@@ -143,7 +143,7 @@ class LAMB(TorchOptimizer):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> None:
-        """Adam with steps in proportion to the norm of each tensor
+        """Adam with steps proportional to tensor norms
 
         lr: Learning rate: the length of a step (in [0, inf))
         betas[0]: β₁: decay rate of the mean of gradients (in [0, 1))

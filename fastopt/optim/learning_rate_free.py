@@ -151,7 +151,7 @@ def evidence_sliced(u, p, known:Across(_known, 2), m, v, s=pth_zeros, x0=every_p
 _told = dict(paper=('Prodigy: an expeditiously adaptive parameter-free learner', 2023, 'https://arxiv.org/abs/2306.06101'),
     code='konstmish/prodigy@3efb213')
 prodigy_l2 = Rule(decay, evidence, prodigy, doc='Prodigy with L2 weight decay', **_told)
-prodigy = Rule(evidence, prodigy, shrink_d, doc='Adam with a rate estimated from the distance to the solution', **_told)
+prodigy = Rule(evidence, prodigy, shrink_d, doc='Adam that estimates its own learning rate', **_told)
 Prodigy = prodigy.torch('Prodigy')
 
 def _sliced(rule, n): return rule if n==1 else Rule(*[evidence_sliced if t is evidence else t for t in rule], slice_p=n, **rule.info)
@@ -197,7 +197,7 @@ def dadapt_adam(u, m:Borrowed, v:Borrowed, d:Across(_farther_adam), *,
 _dadapt = dict(paper=('Learning-rate-free learning by D-Adaptation', 2023, 'https://arxiv.org/abs/2301.07733'),
     code='facebookresearch/dadaptation@c984980')
 dadapt_adamw = Rule(evidence_adam, dadapt_adam, shrink_d, doc='D-Adaptation of Adam with decoupled weight decay', **_dadapt)
-dadapt_adam = Rule(decay, evidence_adam, dadapt_adam, doc='Adam with a rate from a lower bound of the distance to the solution', **_dadapt)
+dadapt_adam = Rule(decay, evidence_adam, dadapt_adam, doc='Adam with a learning rate from D-Adaptation', **_dadapt)
 DAdaptAdam = dadapt_adam.torch('DAdaptAdam')
 
 # %% ../../nbs/optim/23_learning_rate_free.ipynb #2ed82df3
@@ -241,6 +241,5 @@ def dadapt_sgd(u, p, s:Borrowed, d:Across(_farther_sgd), x0=clone, *,
     return (p - (x0-s))*(1-mom)
 
 # %% ../../nbs/optim/23_learning_rate_free.ipynb #47cc545c
-dadapt_sgd = Rule(decay, evidence_sgd, dadapt_sgd,
-    doc='Gradient descent with a rate from a lower bound of the distance to the solution', **_dadapt)
+dadapt_sgd = Rule(decay, evidence_sgd, dadapt_sgd, doc='Gradient descent with a rate from D-Adaptation', **_dadapt)
 DAdaptSGD = dadapt_sgd.torch('DAdaptSGD')

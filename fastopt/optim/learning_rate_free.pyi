@@ -99,7 +99,7 @@ class _prodigy(Rule):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> FastOptimizer:
-        """Adam with a rate estimated from the distance to the solution
+        """Adam that estimates its own learning rate
 
         lr: Factor of d (in [0, inf))
         mom: β₁: decay rate of the mean of gradients (in [0, 1))
@@ -113,7 +113,7 @@ class _prodigy(Rule):
         growth_rate: Largest factor by which d grows at a step (in [1, inf])
         wd: Weight decay, multiplied by `lr` and d (in [0, inf))"""
 prodigy: _prodigy
-"""Adam with a rate estimated from the distance to the solution
+"""Adam that estimates its own learning rate
 
 | hyper               | default | range              | meaning |
 |---------------------|---------|--------------------|---------|
@@ -133,7 +133,7 @@ Paper: Prodigy: an expeditiously adaptive parameter-free learner (2023), https:/
 Faithful to: konstmish/prodigy@3efb213"""
 
 class Prodigy(TorchOptimizer):
-    """Adam with a rate estimated from the distance to the solution
+    """Adam that estimates its own learning rate
 
     | hyper               | default | range              | meaning |
     |---------------------|---------|--------------------|---------|
@@ -180,7 +180,7 @@ class Prodigy(TorchOptimizer):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> None:
-        """Adam with a rate estimated from the distance to the solution
+        """Adam that estimates its own learning rate
 
         lr: Factor of d (in [0, inf))
         betas[0]: β₁: decay rate of the mean of gradients (in [0, 1))
@@ -259,7 +259,7 @@ class _dadapt_adam(Rule):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> FastOptimizer:
-        """Adam with a rate from a lower bound of the distance to the solution
+        """Adam with a learning rate from D-Adaptation
 
         lr: Factor of d (in [0, inf))
         wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))
@@ -270,7 +270,7 @@ class _dadapt_adam(Rule):
         d0: First guess of the distance (in (0, inf))
         growth_rate: Largest factor by which d grows at a step (in [1, inf])"""
 dadapt_adam: _dadapt_adam
-"""Adam with a rate from a lower bound of the distance to the solution
+"""Adam with a learning rate from D-Adaptation
 
 | hyper               | default | range              | meaning |
 |---------------------|---------|--------------------|---------|
@@ -287,7 +287,7 @@ Paper: Learning-rate-free learning by D-Adaptation (2023), https://arxiv.org/abs
 Faithful to: facebookresearch/dadaptation@c984980"""
 
 class DAdaptAdam(TorchOptimizer):
-    """Adam with a rate from a lower bound of the distance to the solution
+    """Adam with a learning rate from D-Adaptation
 
     | hyper               | default | range              | meaning |
     |---------------------|---------|--------------------|---------|
@@ -326,7 +326,7 @@ class DAdaptAdam(TorchOptimizer):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> None:
-        """Adam with a rate from a lower bound of the distance to the solution
+        """Adam with a learning rate from D-Adaptation
 
         lr: Factor of d (in [0, inf))
         weight_decay: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))
@@ -353,7 +353,7 @@ class _dadapt_sgd(Rule):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> FastOptimizer:
-        """Gradient descent with a rate from a lower bound of the distance to the solution
+        """Gradient descent with a rate from D-Adaptation
 
         lr: Factor of d (in [0, inf))
         wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))
@@ -361,7 +361,7 @@ class _dadapt_sgd(Rule):
         mom: Share of the distance to the target that a step does not cover (in [0, 1))
         growth_rate: Largest factor by which d grows at a step (in [1, inf])"""
 dadapt_sgd: _dadapt_sgd
-"""Gradient descent with a rate from a lower bound of the distance to the solution
+"""Gradient descent with a rate from D-Adaptation
 
 | hyper       | default | range     | meaning |
 |-------------|---------|-----------|---------|
@@ -375,7 +375,7 @@ Paper: Learning-rate-free learning by D-Adaptation (2023), https://arxiv.org/abs
 Faithful to: facebookresearch/dadaptation@c984980"""
 
 class DAdaptSGD(TorchOptimizer):
-    """Gradient descent with a rate from a lower bound of the distance to the solution
+    """Gradient descent with a rate from D-Adaptation
 
     | hyper        | default | range     | meaning |
     |--------------|---------|-----------|---------|
@@ -409,7 +409,7 @@ class DAdaptSGD(TorchOptimizer):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> None:
-        """Gradient descent with a rate from a lower bound of the distance to the solution
+        """Gradient descent with a rate from D-Adaptation
 
         lr: Factor of d (in [0, inf))
         weight_decay: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))

@@ -62,10 +62,10 @@ _ranger = dict(k=6, alpha=0.5, code='lessw2020/Ranger-Deep-Learning-Optimizer@c8
 ranger = Rule(centralize, radam, decay, descend, lookahead, mom=0.95, eps=1e-5,
     doc='RAdam with lookahead and centralized gradients', **_ranger)
 ranger20 = Rule(centralize, adapt, decay, rectify, descend, lookahead, mom=0.95, eps=1e-5,
-    doc='Ranger of September 2020, which also rectifies the decay', **_ranger)
+    doc='Ranger of 2020, which also rectifies decay', **_ranger)
 rangerqh = Rule(decay, qhadam, descend, lookahead, doc='QHAdam with lookahead', **_ranger)
 Ranger,RangerQH = ranger.torch('Ranger'),rangerqh.torch('RangerQH')
 
 # %% ../../nbs/optim/11_lookahead.ipynb #3f9d06b8
 ranger19 = Rule(radam, decay, descend, lookahead, mom=0.95, sqr_mom=0.99, eps=1e-6, wd=0.01, k=6, alpha=0.5,
-    doc='Ranger of 2019 and of fastai, which is RAdam with lookahead', code='fastai 2.8.12')
+    doc='Ranger of 2019 (and fastai): RAdam with lookahead', code='fastai 2.8.12')

@@ -81,7 +81,7 @@ class _ranger20(Rule):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> FastOptimizer:
-        """Ranger of September 2020, which also rectifies the decay
+        """Ranger of 2020, which also rectifies decay
 
         lr: Learning rate: the length of a step (in [0, inf))
         conv_only: Centralize only convolutions (more than 3 dimensions), and not the weights of linear layers? (one of False, True)
@@ -94,7 +94,7 @@ class _ranger20(Rule):
         alpha: α: share of the way that the slow weights follow the fast ones; 1 is no lookahead (in [0, 1])
         slow_from: Copy the slow weights at the start, after the first step, or at the first merge (one of 'start', 'step', 'merge')"""
 ranger20: _ranger20
-"""Ranger of September 2020, which also rectifies the decay
+"""Ranger of 2020, which also rectifies decay
 
 | hyper     | default | range                           | meaning |
 |-----------|---------|---------------------------------|---------|
@@ -294,7 +294,7 @@ class _ranger19(Rule):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> FastOptimizer:
-        """Ranger of 2019 and of fastai, which is RAdam with lookahead
+        """Ranger of 2019 (and fastai): RAdam with lookahead
 
         lr: Learning rate: the length of a step (in [0, inf))
         mom: β₁ of the mean (in [0, 1))
@@ -306,7 +306,7 @@ class _ranger19(Rule):
         alpha: α: share of the way that the slow weights follow the fast ones; 1 is no lookahead (in [0, 1])
         slow_from: Copy the slow weights at the start, after the first step, or at the first merge (one of 'start', 'step', 'merge')"""
 ranger19: _ranger19
-"""Ranger of 2019 and of fastai, which is RAdam with lookahead
+"""Ranger of 2019 (and fastai): RAdam with lookahead
 
 | hyper     | default | range                           | meaning |
 |-----------|---------|---------------------------------|---------|

@@ -33,6 +33,6 @@ def qhadam(u, m, v, *,
 _paper = 'Quasi-hyperbolic momentum and Adam for deep learning',2018,'https://arxiv.org/abs/1810.06801'
 qhadamw = Rule(qhadam, decay, descend, mom=0.995, wd=0.01, doc='QHAdam with decoupled weight decay', paper=_paper,
     code='iprally/qhadamw-pytorch@8951294')
-qhadam = Rule(decay, qhadam, descend, mom=0.995, doc='Adam with the present gradient mixed into its means', paper=_paper,
+qhadam = Rule(decay, qhadam, descend, mom=0.995, doc='Adam with present gradients mixed into its means', paper=_paper,
     code='facebookresearch/qhoptim@e81dea3')
 QHAdam,QHAdamW = qhadam.torch('QHAdam'),qhadamw.torch('QHAdamW')

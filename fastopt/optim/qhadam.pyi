@@ -70,7 +70,7 @@ class _qhadam(Rule):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> FastOptimizer:
-        """Adam with the present gradient mixed into its means
+        """Adam with present gradients mixed into its means
 
         lr: Learning rate: the length of a step (in [0, inf))
         wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))
@@ -80,7 +80,7 @@ class _qhadam(Rule):
         nu2: ν₂: share of the mean square in the denominator; 1 is Adam (in [-inf, inf])
         eps: Keeps the division finite (in [0, inf))"""
 qhadam: _qhadam
-"""Adam with the present gradient mixed into its means
+"""Adam with present gradients mixed into its means
 
 | hyper   | default | range        | meaning |
 |---------|---------|--------------|---------|
@@ -96,7 +96,7 @@ Paper: Quasi-hyperbolic momentum and Adam for deep learning (2018), https://arxi
 Faithful to: facebookresearch/qhoptim@e81dea3"""
 
 class QHAdam(TorchOptimizer):
-    """Adam with the present gradient mixed into its means
+    """Adam with present gradients mixed into its means
 
     | hyper        | default | range        | meaning |
     |--------------|---------|--------------|---------|
@@ -133,7 +133,7 @@ class QHAdam(TorchOptimizer):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> None:
-        """Adam with the present gradient mixed into its means
+        """Adam with present gradients mixed into its means
 
         lr: Learning rate: the length of a step (in [0, inf))
         weight_decay: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))

@@ -22,7 +22,6 @@ def qhm(u, m, *,
     return u*(1-nu) + m*nu
 
 # %% ../../nbs/optim/03_qhm.ipynb #4b029a9e
-qhm = Rule(decay, qhm, descend, doc='Momentum with a long memory and extra weight on the present gradient',
-    paper=('Quasi-hyperbolic momentum and Adam for deep learning', 2018, 'https://arxiv.org/abs/1810.06801'),
-    code='facebookresearch/qhoptim@e81dea3')
+qhm = Rule(decay, qhm, descend, doc='Momentum with extra weight on the present gradient', code='facebookresearch/qhoptim@e81dea3',
+    paper=('Quasi-hyperbolic momentum and Adam for deep learning', 2018, 'https://arxiv.org/abs/1810.06801'))
 QHM = qhm.torch('QHM')

@@ -24,14 +24,14 @@ class _qhm(Rule):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> FastOptimizer:
-        """Momentum with a long memory and extra weight on the present gradient
+        """Momentum with extra weight on the present gradient
 
         lr: Learning rate: the length of a step (in [0, inf))
         wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))
         mom: β: decay rate of the mean of gradients (in [0, 1))
         nu: ν: share of the mean in the step; the rest is this step's gradient, and 0 is plain descent (in [0, 1])"""
 qhm: _qhm
-"""Momentum with a long memory and extra weight on the present gradient
+"""Momentum with extra weight on the present gradient
 
 | hyper | default | range     | meaning |
 |-------|---------|-----------|---------|
@@ -44,7 +44,7 @@ Paper: Quasi-hyperbolic momentum and Adam for deep learning (2018), https://arxi
 Faithful to: facebookresearch/qhoptim@e81dea3"""
 
 class QHM(TorchOptimizer):
-    """Momentum with a long memory and extra weight on the present gradient
+    """Momentum with extra weight on the present gradient
 
     | hyper        | default | range     | meaning |
     |--------------|---------|-----------|---------|
@@ -76,7 +76,7 @@ class QHM(TorchOptimizer):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> None:
-        """Momentum with a long memory and extra weight on the present gradient
+        """Momentum with extra weight on the present gradient
 
         lr: Learning rate: the length of a step (in [0, inf))
         weight_decay: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))

@@ -90,9 +90,8 @@ def schedulefree_late(u, p, z=clone, *,
 # %% ../../nbs/optim/21_schedulefree.ipynb #521c28f9
 _paper = 'The Road Less Scheduled', 2024, 'https://arxiv.org/abs/2405.15682'
 _told = dict(paper=_paper, code='facebookresearch/schedule_free@70785b5')
-schedulefree_sgd = Rule(decay, schedulefree, doc='Gradient descent with an average that needs no schedule', **_told)
-schedulefree_adamw = (
-    Rule(over_rms, decay, schedulefree, lr=0.0025, doc='Adam with an average that needs no schedule and replaces momentum', **_told))
+schedulefree_sgd = Rule(decay, schedulefree, doc='Gradient descent that averages instead of scheduling', **_told)
+schedulefree_adamw = Rule(over_rms, decay, schedulefree, lr=0.0025, doc='Adam that averages instead of scheduling', **_told)
 schedulefree_radam = Rule(over_late_rms, decay, schedulefree_late, doc='Schedule-free Adam with a warm-up by rectification', **_told)
 
 # %% ../../nbs/optim/21_schedulefree.ipynb #b4b5a40d

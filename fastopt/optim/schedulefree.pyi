@@ -29,7 +29,7 @@ class _schedulefree_sgd(Rule):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> FastOptimizer:
-        """Gradient descent with an average that needs no schedule
+        """Gradient descent that averages instead of scheduling
 
         lr: Learning rate of the fast point (in [0, inf))
         wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))
@@ -38,7 +38,7 @@ class _schedulefree_sgd(Rule):
         r: The weight of a step in the average grows with this power of the step (in [-inf, inf])
         weight_lr_power: The weight of a step in the average is this power of the largest rate so far (in [0, inf))"""
 schedulefree_sgd: _schedulefree_sgd
-"""Gradient descent with an average that needs no schedule
+"""Gradient descent that averages instead of scheduling
 
 | hyper           | default | range        | meaning |
 |-----------------|---------|--------------|---------|
@@ -71,7 +71,7 @@ class _schedulefree_adamw(Rule):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> FastOptimizer:
-        """Adam with an average that needs no schedule and replaces momentum
+        """Adam that averages instead of scheduling
 
         lr: Learning rate of the fast point (in [0, inf))
         sqr_mom: β₂: decay rate of the mean of squares (in [0, 1))
@@ -82,7 +82,7 @@ class _schedulefree_adamw(Rule):
         r: The weight of a step in the average grows with this power of the step (in [-inf, inf])
         weight_lr_power: The weight of a step in the average is this power of the largest rate so far (in [0, inf))"""
 schedulefree_adamw: _schedulefree_adamw
-"""Adam with an average that needs no schedule and replaces momentum
+"""Adam that averages instead of scheduling
 
 | hyper           | default | range        | meaning |
 |-----------------|---------|--------------|---------|
@@ -145,7 +145,7 @@ Paper: The Road Less Scheduled (2024), https://arxiv.org/abs/2405.15682
 Faithful to: facebookresearch/schedule_free@70785b5"""
 
 class ScheduleFreeSGD(TorchOptimizer):
-    """Gradient descent with an average that needs no schedule
+    """Gradient descent that averages instead of scheduling
 
     | hyper           | default | range        | meaning |
     |-----------------|---------|--------------|---------|
@@ -181,7 +181,7 @@ class ScheduleFreeSGD(TorchOptimizer):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> None:
-        """Gradient descent with an average that needs no schedule
+        """Gradient descent that averages instead of scheduling
 
         lr: Learning rate of the fast point (in [0, inf))
         weight_decay: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))
@@ -191,7 +191,7 @@ class ScheduleFreeSGD(TorchOptimizer):
         weight_lr_power: The weight of a step in the average is this power of the largest rate so far (in [0, inf))"""
 
 class ScheduleFreeAdamW(TorchOptimizer):
-    """Adam with an average that needs no schedule and replaces momentum
+    """Adam that averages instead of scheduling
 
     | hyper           | default | range        | meaning |
     |-----------------|---------|--------------|---------|
@@ -230,7 +230,7 @@ class ScheduleFreeAdamW(TorchOptimizer):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> None:
-        """Adam with an average that needs no schedule and replaces momentum
+        """Adam that averages instead of scheduling
 
         lr: Learning rate of the fast point (in [0, inf))
         betas[1]: β₂: decay rate of the mean of squares (in [0, 1))

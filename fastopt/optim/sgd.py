@@ -27,13 +27,12 @@ def heavy_ball(u, buf, *,
     return u + buf*mom if nesterov else buf
 
 # %% ../../nbs/optim/00_sgd.ipynb #56627a55
-sgd = Rule(decay, heavy_ball, descend, doc='Stochastic gradient descent, with momentum if `mom` is not 0',
+sgd = Rule(decay, heavy_ball, descend, doc='Stochastic gradient descent, with optional momentum',
     paper=('A stochastic approximation method', 1951, 'https://doi.org/10.1214/aoms/1177729586'), code='torch 2.15.0')
 momentum = Rule(*sgd, mom=0.9, doc='Gradient descent with momentum (the heavy ball)', paper=('Some methods of speeding up '
     'the convergence of iteration methods', 1964, 'https://doi.org/10.1016/0041-5553(64)90137-5'), code='torch 2.15.0')
-nesterov = Rule(*sgd, mom=0.9, nesterov=True, doc='Momentum that looks one step ahead along its velocity',
-    paper=('On the importance of initialization and momentum in deep learning', 2013, 'https://proceedings.mlr.press/v28/sutskever13.html'),
-    code='torch 2.15.0')
+nesterov = Rule(*sgd, mom=0.9, nesterov=True, doc='Momentum that looks one step ahead', code='torch 2.15.0',
+    paper=('On the importance of initialization and momentum in deep learning', 2013, 'https://proceedings.mlr.press/v28/sutskever13.html'))
 SGD,Momentum,Nesterov = sgd.torch('SGD'),momentum.torch('Momentum'),nesterov.torch('Nesterov')
 
 # %% ../../nbs/optim/00_sgd.ipynb #b6cd0a5c

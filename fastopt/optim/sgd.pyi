@@ -26,7 +26,7 @@ class _sgd(Rule):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> FastOptimizer:
-        """Stochastic gradient descent, with momentum if `mom` is not 0
+        """Stochastic gradient descent, with optional momentum
 
         lr: Learning rate: the length of a step (in [0, inf))
         wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))
@@ -34,7 +34,7 @@ class _sgd(Rule):
         damp: Dampening: the share of the gradient that is not added, from the second step on; no effect if `mom` is 0 (in [0, 1))
         nesterov: Use Nesterov momentum, which looks one step ahead? (one of False, True)"""
 sgd: _sgd
-"""Stochastic gradient descent, with momentum if `mom` is not 0
+"""Stochastic gradient descent, with optional momentum
 
 | hyper    | default | range              | meaning |
 |----------|---------|--------------------|---------|
@@ -100,7 +100,7 @@ class _nesterov(Rule):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> FastOptimizer:
-        """Momentum that looks one step ahead along its velocity
+        """Momentum that looks one step ahead
 
         lr: Learning rate: the length of a step (in [0, inf))
         wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))
@@ -108,7 +108,7 @@ class _nesterov(Rule):
         damp: Dampening: the share of the gradient that is not added, from the second step on; no effect if `mom` is 0 (in [0, 1))
         nesterov: Use Nesterov momentum, which looks one step ahead? (one of False, True)"""
 nesterov: _nesterov
-"""Momentum that looks one step ahead along its velocity
+"""Momentum that looks one step ahead
 
 | hyper    | default | range              | meaning |
 |----------|---------|--------------------|---------|
@@ -122,7 +122,7 @@ Paper: On the importance of initialization and momentum in deep learning (2013),
 Faithful to: torch 2.15.0"""
 
 class SGD(TorchOptimizer):
-    """Stochastic gradient descent, with momentum if `mom` is not 0
+    """Stochastic gradient descent, with optional momentum
 
     | hyper        | default | range              | meaning |
     |--------------|---------|--------------------|---------|
@@ -156,7 +156,7 @@ class SGD(TorchOptimizer):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> None:
-        """Stochastic gradient descent, with momentum if `mom` is not 0
+        """Stochastic gradient descent, with optional momentum
 
         lr: Learning rate: the length of a step (in [0, inf))
         weight_decay: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))
@@ -208,7 +208,7 @@ class Momentum(TorchOptimizer):
         nesterov: Use Nesterov momentum, which looks one step ahead? (one of False, True)"""
 
 class Nesterov(TorchOptimizer):
-    """Momentum that looks one step ahead along its velocity
+    """Momentum that looks one step ahead
 
     | hyper        | default | range              | meaning |
     |--------------|---------|--------------------|---------|
@@ -242,7 +242,7 @@ class Nesterov(TorchOptimizer):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> None:
-        """Momentum that looks one step ahead along its velocity
+        """Momentum that looks one step ahead
 
         lr: Learning rate: the length of a step (in [0, inf))
         weight_decay: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))

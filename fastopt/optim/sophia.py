@@ -63,7 +63,7 @@ class SophiaHessian(Callback):
         learn_curvature(ps, gs, self.opt.state, ranks*y.numel(), self.sqr_mom)
 
 # %% ../../nbs/optim/18_sophia.ipynb #44b4c9e8
-sophia = Rule(sophia, decay, descend, lr=1e-4, wd=0.1, doc='The mean gradient divided by the curvature and clipped to ±1',
+sophia = Rule(sophia, decay, descend, lr=1e-4, wd=0.1, doc='Mean gradient over curvature, clipped to ±1',
     paper=('Sophia: A Scalable Stochastic Second-order Optimizer for Language Model Pre-training', 2023,
         'https://arxiv.org/abs/2305.14342'), code='Liuhong99/Sophia@a7e1572')
 Sophia = sophia.torch('Sophia')

@@ -25,14 +25,14 @@ class _sophia(Rule):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> FastOptimizer:
-        """The mean gradient divided by the curvature and clipped to ±1
+        """Mean gradient over curvature, clipped to ±1
 
         lr: Learning rate: the length of a step (in [0, inf))
         mom: β₁: decay rate of the mean of gradients (in [0, 1))
         rho: ρ: with a larger value more weights use their curvature and fewer their sign (in (0, inf))
         wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))"""
 sophia: _sophia
-"""The mean gradient divided by the curvature and clipped to ±1
+"""Mean gradient over curvature, clipped to ±1
 
 | hyper | default | range     | meaning |
 |-------|---------|-----------|---------|
@@ -45,7 +45,7 @@ Paper: Sophia: A Scalable Stochastic Second-order Optimizer for Language Model P
 Faithful to: Liuhong99/Sophia@a7e1572"""
 
 class Sophia(TorchOptimizer):
-    """The mean gradient divided by the curvature and clipped to ±1
+    """Mean gradient over curvature, clipped to ±1
 
     | hyper        | default | range     | meaning |
     |--------------|---------|-----------|---------|
@@ -77,7 +77,7 @@ class Sophia(TorchOptimizer):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> None:
-        """The mean gradient divided by the curvature and clipped to ±1
+        """Mean gradient over curvature, clipped to ±1
 
         lr: Learning rate: the length of a step (in [0, inf))
         momentum: β₁: decay rate of the mean of gradients (in [0, 1))

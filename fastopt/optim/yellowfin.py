@@ -110,6 +110,6 @@ def yellowfin(u, p, m:Borrowed, buf, αμk:Across(_tune, 3), *,
     return u*(α*lr)
 
 # %% ../../nbs/optim/22_yellowfin.ipynb #ebe9b5f4
-yellowfin = Rule(shield, yellowfin, doc='Momentum that tunes its own learning rate and momentum', paper=(
+yellowfin = Rule(shield, yellowfin, doc='Momentum that tunes its own hyperparameters', paper=(
     'YellowFin and the art of momentum tuning', 2017, 'https://arxiv.org/abs/1706.03471'), code='JianGoForIt/YellowFin_Pytorch@b87aed1')
 YellowFin = yellowfin.torch('YellowFin')

@@ -29,7 +29,7 @@ class _yellowfin(Rule):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> FastOptimizer:
-        """Momentum that tunes its own learning rate and momentum
+        """Momentum that tunes its own hyperparameters
 
         lr: Factor of the tuned rate (in [0, inf))
         beta: β: decay rate of all measurements (in [0, 1))
@@ -41,7 +41,7 @@ class _yellowfin(Rule):
         log_min: Average the smallest curvatures as logarithms? (one of False, True)
         log_max: Average the largest curvatures as logarithms? (one of False, True)"""
 yellowfin: _yellowfin
-"""Momentum that tunes its own learning rate and momentum
+"""Momentum that tunes its own hyperparameters
 
 | hyper       | default | range              | meaning |
 |-------------|---------|--------------------|---------|
@@ -59,7 +59,7 @@ Paper: YellowFin and the art of momentum tuning (2017), https://arxiv.org/abs/17
 Faithful to: JianGoForIt/YellowFin_Pytorch@b87aed1"""
 
 class YellowFin(TorchOptimizer):
-    """Momentum that tunes its own learning rate and momentum
+    """Momentum that tunes its own hyperparameters
 
     | hyper        | default | range              | meaning |
     |--------------|---------|--------------------|---------|
@@ -101,7 +101,7 @@ class YellowFin(TorchOptimizer):
         state_dtype: torch.dtype | None = None,
         capturable: bool = False,
     ) -> None:
-        """Momentum that tunes its own learning rate and momentum
+        """Momentum that tunes its own hyperparameters
 
         lr: Factor of the tuned rate (in [0, inf))
         beta: β: decay rate of all measurements (in [0, 1))

@@ -241,7 +241,8 @@ class Room:
 
 def cut_blocks(rule, part):
     "The rows (weight, gradient, state …) of the weights of `part`, split into blocks as far as `rule` allows it"
-    n = min(BLOCK*torch.get_num_threads(), engine.PIECE//part.dtype.itemsize)
+    n = BLOCK*torch.get_num_threads()*(1 if rule.elementwise else 2) # A mean of rows costs several calls
+    n = min(n, engine.PIECE//part.dtype.itemsize)
     rows = [row for row in zip(part.ps, part.gs, *part.bufs.values()) if row[0].numel()]
     return [o for row in rows for o in (_cutting(rule, n)(row) if row[0].numel()>n else [[t.detach() for t in row]])]
 
