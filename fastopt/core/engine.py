@@ -35,18 +35,19 @@ def unavailable(what):
         "tensors, or how='eager'")
 
 @lru_cache
-def _callable(nm):
-    if nm.startswith('__') or not hasattr(Tensor, nm): raise AttributeError(f"'Tensor' object has no attribute {nm!r}")
-    return callable(getattr(Tensor, nm))
+def _callable(name):
+    "Is the attribute `name` of tensors a method? An unknown one raises an error"
+    if name.startswith('__') or not hasattr(Tensor, name): raise AttributeError(f"'Tensor' object has no attribute {name!r}")
+    return callable(getattr(Tensor, name))
 
 class StandIn:
     "Base class of what a term receives in place of tensors: `do` runs each operation, and plain numbers raise an error"
     own = True # May terms write to it?
     @classmethod
-    def __torch_function__(cls, f, types, args=(), kwargs=None): return cls.do(f.__name__, *args, **(kwargs or {}))
-    def __getattr__(self, nm):
-        if _callable(nm): return partial(self.do, nm, self)
-        raise unavailable(f'`{nm}`')
+    def __torch_function__(cls, func, types, args=(), kwargs=None): return cls.do(func.__name__, *args, **(kwargs or {}))
+    def __getattr__(self, name):
+        if _callable(name): return partial(self.do, name, self)
+        raise unavailable(f'`{name}`')
     def where(self, condition, other): return self.do('where', condition, self, other) # The function has another order than the method
     def __pos__(self): return self
     def __neg__(self): return self.do('neg', self)
@@ -54,68 +55,79 @@ class StandIn:
     def __invert__(self): return self.do('bitwise_not', self)
 
 # %% ../../nbs/core/02_engine.ipynb #c0f3a9d2
-def _number(o): return o.item() if isinstance(o, np.ndarray) and not o.ndim else o # `np.where` of numbers returns an array
+# `np.where` of numbers returns an array
+def _number(value): return value.item() if isinstance(value, np.ndarray) and not value.ndim else value
 
-def _operator(nm, op):
-    setattr(StandIn, f'__{nm}__', lambda self, o: self.do(op, self, _number(o)))
-    if hasattr(Tensor, f'__r{nm}__'): setattr(StandIn, f'__r{nm}__', lambda self, o: self.do(op, _number(o), self))
-    if hasattr(Tensor, f'__i{nm}__'): setattr(StandIn, f'__i{nm}__', lambda self, o: self.do(op + '_', self, _number(o)))
+def _operator(name, operation):
+    "Give stand-ins the operator `__{name}__`, and its reflected form and that in place if tensors have them"
+    setattr(StandIn, f'__{name}__', lambda self, other: self.do(operation, self, _number(other)))
+    if hasattr(Tensor, f'__r{name}__'): setattr(StandIn, f'__r{name}__', lambda self, other: self.do(operation, _number(other), self))
+    if hasattr(Tensor, f'__i{name}__'): setattr(StandIn, f'__i{name}__', lambda self, other: self.do(operation + '_', self, _number(other)))
 
-def _refused(nm, what):
-    def f(self, *args): raise unavailable(what)
-    setattr(StandIn, f'__{nm}__', f)
+def _refused(name, what):
+    "Let the special method `__{name}__` of stand-ins raise the error for `what`"
+    def refuse(self, *args): raise unavailable(what)
+    setattr(StandIn, f'__{name}__', refuse)
 
-for _nm in 'lt le gt ge eq ne add sub mul pow matmul'.split(): _operator(_nm, _nm)
-for _nm in 'and or xor'.split(): _operator(_nm, f'bitwise_{_nm}')
-for _nm in dict(truediv='div', floordiv='floor_divide', mod='remainder').items(): _operator(*_nm)
-for _nm in 'float int index'.split(): _refused(_nm, 'The number')
-for _nm in 'len iter contains getitem setitem'.split(): _refused(_nm, 'An entry')
+for _name in 'lt le gt ge eq ne add sub mul pow matmul'.split(): _operator(_name, _name)
+for _name in 'and or xor'.split(): _operator(_name, f'bitwise_{_name}')
+for _name,_operation in dict(truediv='div', floordiv='floor_divide', mod='remainder').items(): _operator(_name, _operation)
+for _name in 'float int index'.split(): _refused(_name, 'The number')
+for _name in 'len iter contains getitem setitem'.split(): _refused(_name, 'An entry')
 _refused('bool', 'The truth (`if`, `and`, `not`, `max`)')
 StandIn.__hash__ = object.__hash__ # Defining `__eq__` removes it
 
 # %% ../../nbs/core/02_engine.ipynb #36c3b837
 class Pool:
-    "Reusable memory for temporary tensors of `dtype` on a CPU, each of at most `n` numbers"
-    def __init__(self, n, dtype): self.n,self.dtype,self.free,self.numbers = n,dtype,[],{}
-    def take(self): return self.free.pop() if self.free else torch.empty(self.n, dtype=self.dtype, device='cpu')
-    def number(self, x):
-        "The number `x` as a cached tensor, which PyTorch would make for each operation; 0 is returned as it is, since 0 and -0 are one key"
-        if not isinstance(x, (int, float)) or not x: return x
-        if x not in self.numbers: self.numbers[x] = torch.tensor(x, dtype=self.dtype, device='cpu')
-        return self.numbers[x]
+    "Reusable memory for temporary tensors of `dtype` on a CPU, each of at most `size` numbers"
+    def __init__(self, size, dtype):
+        self.size,self.dtype = size,dtype
+        self.free = [] # Vectors of `size` numbers that nobody uses now
+        self.numbers = {} # Dict of plain number to tensor
+    def take(self): return self.free.pop() if self.free else torch.empty(self.size, dtype=self.dtype, device='cpu')
+    def number(self, value):
+        "`value` as a cached tensor, which PyTorch would make for each operation; 0 is returned as it is, since 0 and -0 are one key"
+        if not isinstance(value, (int, float)) or not value: return value
+        if value not in self.numbers: self.numbers[value] = torch.tensor(value, dtype=self.dtype, device='cpu')
+        return self.numbers[value]
 
 class TensorList(StandIn):
-    "A list `ts` of tensors that does arithmetic like one tensor, with results in memory of `pool`; terms may write to it if it is `own`"
-    memory = keep = None # The memory that returns to the pool with this list, and the lists whose memory it views
-    def __init__(self, ts, pool=None, own=True): self.ts,self.pool,self.own = list(ts),pool,own
+    "A list of `tensors` that does arithmetic like one tensor, with results in memory of `pool`; terms may write to it if it is `own`"
+    memory = None # The memory that returns to the pool with this list
+    keep = None # The lists whose memory it views
+    def __init__(self, tensors, pool=None, own=True): self.ts,self.pool,self.own = list(tensors),pool,own
     def __del__(self):
         if self.memory is not None: self.pool.free.append(self.memory)
     def lent(self):
         "The same tensors, to which nobody may write"
-        res = TensorList(self.ts, self.pool, False)
-        res.keep = [self]
-        return res
-    def each(self, f, args, kwargs):
+        result = TensorList(self.ts, self.pool, False)
+        result.keep = [self]
+        return result
+    def each(self, func, args, kwargs):
+        "Call `func`, which is marked `each`, for one tensor after the other"
         n = len(self.ts)
-        return _result(call_each(f, [[_nth(o, i) for o in args] for i in range(n)], [kwargs]*n), self.pool, args)
-    def __radd__(self, o): return self + o
-    def __rmul__(self, o): return self * o
-    def __rsub__(self, o): return -self + o
-    def __rtruediv__(self, o): return _on_lists('reciprocal', self) * o
+        calls = [[_nth(arg, i) for arg in args] for i in range(n)]
+        return _result(call_each(func, calls, [kwargs]*n), self.pool, args)
+    def __radd__(self, other): return self + other
+    def __rmul__(self, other): return self * other
+    def __rsub__(self, other): return -self + other
+    def __rtruediv__(self, other): return _on_lists('reciprocal', self) * other
 
 # %% ../../nbs/core/02_engine.ipynb #c5528bee
-def plain_name(nm):
-    "The name of the operation `nm` without the `_` of an operation in place"
-    return nm[:-1] if nm.endswith('_') and not nm.endswith('__') else nm
+def plain_name(operation):
+    "The name of the `operation` without the `_` of an operation in place"
+    return operation[:-1] if operation.endswith('_') and not operation.endswith('__') else operation
 
-def _nth(o, i): return o.ts[i] if isinstance(o, TensorList) else o
+def _nth(arg, index): return arg.ts[index] if isinstance(arg, TensorList) else arg
 
-def _result(ts, pool, args):
-    "Wrap `ts` in a `TensorList` that keeps those of `args` alive whose memory it views"
-    res = TensorList(ts, pool)
-    lent = [o for o in args if isinstance(o, TensorList) and (o.memory is not None or o.keep)]
-    if lent: res.keep = [o for o in lent if res.ts[0].untyped_storage().data_ptr()==o.ts[0].untyped_storage().data_ptr()]
-    return res
+def _result(tensors, pool, args):
+    "Wrap `tensors` in a `TensorList` that keeps those of `args` alive whose memory it views"
+    result = TensorList(tensors, pool)
+    lent = [arg for arg in args if isinstance(arg, TensorList) and (arg.memory is not None or arg.keep)]
+    if lent:
+        start = result.ts[0].untyped_storage().data_ptr()
+        result.keep = [arg for arg in lent if arg.ts[0].untyped_storage().data_ptr()==start]
+    return result
 
 # %% ../../nbs/core/02_engine.ipynb #39735d26
 _ALSO = frozenset("""absolute arccos arccosh arcsin arcsinh arctan arctan2 arctanh bfloat16 bool clone contiguous copy detach divide double
@@ -123,54 +135,65 @@ _ALSO = frozenset("""absolute arccos arccosh arcsin arcsinh arctan arctan2 arcta
     multiply negative not_equal ones_like real reshape_as softsign subtract tanhshrink to type type_as view_as zero zeros_like""".split())
 
 @lru_cache
-def _is_pointwise(nm):
+def _is_pointwise(operation):
     "Is each number of the result computed from the numbers at its place? PyTorch marks such operations, except names like those in `_ALSO`"
-    name = plain_name(nm)
+    name = plain_name(operation)
     found = getattr(torch.ops.aten, name, None)
     return name in _ALSO or (found is not None and any(torch.Tag.pointwise in getattr(found, o).tags for o in found.overloads()))
 
 @lru_cache
-def _ops(nm):
-    fs = [f for o in (torch, Tensor, torch.nn.functional) if callable(f := getattr(o, nm, None))]
-    if not fs: raise unavailable(f'`{nm}`')
-    return fs
+def _functions(operation):
+    "PyTorch's functions and methods of this name"
+    spaces = torch,Tensor,torch.nn.functional
+    found = list(filter(callable, [getattr(o, operation, None) for o in spaces]))
+    if not found: raise unavailable(f'`{operation}`')
+    return found
 
-def _call(nm, *args, **kwargs):
-    "Run the operation `nm` of the first of PyTorch's namespaces in which it has such arguments, as `relu` has `inplace` in one"
-    why = None
-    for f in _ops(nm):
-        try: return f(*args, **kwargs)
-        except TypeError as e: why = why or e
-    raise why
+def _call(operation, *args, **kwargs):
+    "Run the `operation` of the first of PyTorch's namespaces in which it has such arguments, as `relu` has `inplace` in one"
+    error = None
+    for func in _functions(operation):
+        try: return func(*args, **kwargs)
+        except TypeError as e: error = error or e
+    raise error
 
 # %% ../../nbs/core/02_engine.ipynb #39735d27
-def _same_memory(xs, ys):
-    "Are tensors of the list `xs` views of those of `ys`, as after `detach`?"
-    return any(x.data_ptr()==y.data_ptr() and x.numel() for x,y in zip(xs.ts, ys.ts))
+def _same_memory(results, given):
+    "Are tensors of the list `results` views of those of `given`, as after `detach`?"
+    return any(new.data_ptr()==old.data_ptr() and new.numel() for new,old in zip(results.ts, given.ts))
 
-def _on_lists(nm, *args, **kwargs):
-    "Run the operation `nm` on lists, with `torch._foreach_{nm}` if that accepts the arguments, otherwise tensor by tensor"
-    writes = plain_name(nm)!=nm
+def _one_by_one(operation, args, kwargs, tensors):
+    "Run the `operation` tensor by tensor; `tensors` are those of the first list among its arguments"
+    if not _is_pointwise(operation): raise unavailable(f'`{operation}`') # Large tensors are processed in pieces
+    results = []
+    for i in range(len(tensors)):
+        results.append(_call(operation, *[_nth(arg, i) for arg in args], **{name: _nth(arg, i) for name,arg in kwargs.items()}))
+    for result,tensor in zip(results, tensors):
+        if not isinstance(result, Tensor) or 0<result.numel()<tensor.numel(): raise unavailable(f'`{operation}`')
+    return results
+
+def _on_lists(operation, *args, **kwargs):
+    "Run the `operation` on lists, with `torch._foreach_{operation}` if that accepts the arguments, otherwise tensor by tensor"
+    writes = plain_name(operation)!=operation
     target = kwargs.get('out', args[0] if args and (writes or kwargs.get('inplace')) else None)
     if not getattr(target, 'own', True): raise ReadOnly(target)
     lone = args and isinstance(args[0], TensorList) and args[0].pool and len(args[0].ts)==1
-    if lone and (res := _on_one(nm, *args, **kwargs)) is not None: return res
-    lists = [o for o in (*args, *kwargs.values()) if isinstance(o, TensorList)]
-    if not lists: raise unavailable(f'`{nm}`') # The stand-ins were in a list, as for `torch.stack`
+    if lone and (result := _on_one(operation, *args, **kwargs)) is not None: return result
+    lists = [arg for arg in (*args, *kwargs.values()) if isinstance(arg, TensorList)]
+    if not lists: raise unavailable(f'`{operation}`') # The stand-ins were in a list, as for `torch.stack`
     if writes and not isinstance(args[0], TensorList): raise TypeError(
-        f'{nm} would write into a {type(args[0]).__name__}; a term may write only to its own state')
-    done,fast = False,getattr(torch, f'_foreach_{nm}', None) if nm not in ('norm', 'max') else None # These two reduce whole tensors
-    if fast and isinstance(args[0], TensorList) and _alike(args, kwargs):
+        f'{operation} would write into a {type(args[0]).__name__}; a term may write only to its own state')
+    on_all = getattr(torch, f'_foreach_{operation}', None) if operation not in ('norm', 'max') else None # These two reduce whole tensors
+    done = False
+    if on_all and isinstance(args[0], TensorList) and _alike(args, kwargs):
         with suppress(TypeError): # It has fewer arguments, such as no `decimals` of `round`
-            res,done = fast(*[getattr(o, 'ts', o) for o in _shared(nm, args)], **kwargs),True
-    if not done:
-        if not _is_pointwise(nm): raise unavailable(f'`{nm}`') # Large tensors are processed in pieces
-        res = [_call(nm, *[_nth(o, i) for o in args], **{k: _nth(o, i) for k,o in kwargs.items()}) for i in range(len(lists[0].ts))]
-        if any(not isinstance(o, Tensor) or 0<o.numel()<t.numel() for o,t in zip(res, lists[0].ts)): raise unavailable(f'`{nm}`')
+            tensors = on_all(*[getattr(arg, 'ts', arg) for arg in _shared(operation, args)], **kwargs)
+            done = True
+    if not done: tensors = _one_by_one(operation, args, kwargs, lists[0].ts)
     if writes: return args[0]
-    res = _result(res, lists[0].pool, lists)
-    res.own = done or all(o.own or not _same_memory(res, o) for o in lists)
-    return res
+    result = _result(tensors, lists[0].pool, lists)
+    result.own = done or all(given.own or not _same_memory(result, given) for given in lists)
+    return result
 TensorList.do = staticmethod(_on_lists)
 
 # %% ../../nbs/core/02_engine.ipynb #8d52e6b1
@@ -179,69 +202,77 @@ _INTO = frozenset(
 
 _IN_PLACE = frozenset('add_ sub_ mul_ div_ addcmul_ addcdiv_ copy_ sqrt_ lerp_'.split())
 
-def _on_one(nm, a, *args, **kwargs):
-    "Run the operation `nm` on lists of one tensor, in place or in memory of the pool of `a`; `None` if it is not one of the simple ones"
-    pool,ts = a.pool,[o.ts[0] for o in (a, *args) if isinstance(o, TensorList)]
-    given = [_nth(o, 0) for o in args]
-    if nm.rstrip('_') in ('add', 'sub', 'mul', 'div'): given = list(map(pool.number, given))
-    if nm in _IN_PLACE and a.ts[0].dtype==pool.dtype:
-        getattr(Tensor, nm)(a.ts[0], *given, **kwargs)
-        return a
-    t = max(ts, key=Tensor.numel)
-    def fits(x): return x.dtype==pool.dtype and (x.shape==t.shape or torch.broadcast_shapes(x.shape, t.shape)==t.shape)
-    if nm not in _INTO or t.numel()>pool.n or not is_dense(t) or not all(map(fits, ts)): return None
-    if any(isinstance(o, (TensorList, Tensor)) for o in kwargs.values()): return None
+def _on_one(operation, lone, *args, **kwargs):
+    "Run the `operation` on lists of one tensor, in place or in memory of the pool of the list `lone`; `None` if it is not a simple one"
+    pool,tensor = lone.pool,lone.ts[0]
+    tensors = [tensor, *(arg.ts[0] for arg in args if isinstance(arg, TensorList))]
+    given = [_nth(arg, 0) for arg in args]
+    if operation.rstrip('_') in ('add', 'sub', 'mul', 'div'): given = list(map(pool.number, given))
+    if operation in _IN_PLACE and tensor.dtype==pool.dtype:
+        getattr(Tensor, operation)(tensor, *given, **kwargs)
+        return lone
+    largest = max(tensors, key=Tensor.numel)
+    shape = largest.shape
+    def fits(o): return o.dtype==pool.dtype and (o.shape==shape or torch.broadcast_shapes(o.shape, shape)==shape)
+    if operation not in _INTO or largest.numel()>pool.size or not is_dense(largest) or not all(map(fits, tensors)): return None
+    if any(isinstance(value, (TensorList, Tensor)) for value in kwargs.values()): return None
     memory = pool.take()
-    res = TensorList([memory if t.shape==memory.shape else memory.as_strided(t.shape, t.stride())], pool)
-    res.memory = memory
-    getattr(torch, nm)(a.ts[0], *given, **kwargs, out=res.ts[0])
-    return res
+    result = TensorList([memory if shape==memory.shape else memory.as_strided(shape, largest.stride())], pool)
+    result.memory = memory
+    getattr(torch, operation)(tensor, *given, **kwargs, out=result.ts[0])
+    return result
 
 def _alike(args, kwargs):
     "Do all lists hold tensors of the same shapes? The `_foreach` functions broadcast slowly or not at all"
-    a,*bs = [o.ts for o in args if isinstance(o, TensorList)]
+    reference,*others = [arg.ts for arg in args if isinstance(arg, TensorList)]
     if any(map(risinstance(Tensor), args)) or any(map(risinstance(TensorList), kwargs.values())): return False
-    return all(x.shape==y.shape for b in bs for x,y in zip(a, b))
+    return all(ours.shape==theirs.shape for tensors in others for ours,theirs in zip(reference, tensors))
 
-def _shared(nm, args):
+def _shared(operation, args):
     "`args` with numbers as tensors: on a CPU, PyTorch would make one for each tensor of the list, which takes longer than a small step"
-    t = args[0].ts[0]
-    if nm.rstrip('_') not in ('add', 'mul', 'div') or t.device.type!='cpu' or not t.is_floating_point(): return args
-    return [torch.tensor(o, dtype=t.dtype, device='cpu') if isinstance(o, (int, float)) else o for o in args]
+    tensor = args[0].ts[0]
+    if operation.rstrip('_') not in ('add', 'mul', 'div') or tensor.device.type!='cpu' or not tensor.is_floating_point(): return args
+    return [torch.tensor(arg, dtype=tensor.dtype, device='cpu') if isinstance(arg, (int, float)) else arg for arg in args]
 
 # %% ../../nbs/core/02_engine.ipynb #c4be1a06
-def _run_each(f, args, kwargs):
-    "The result of `f`, where a number is a tensor of the dtype of the first of `args`"
-    def written(): return [count_writes(o) for o in args if isinstance(o, Tensor)]
-    before,res = written(),f(*args, **kwargs)
-    if written()!=before: raise TypeError(f'{f.__name__} is marked `each` and wrote into an argument; it must return a new tensor')
-    if isinstance(res, Tensor): return res
-    if isinstance(res, (int, float, np.number)): return first(args, risinstance(Tensor)).new_full((), res)
-    raise TypeError(f'{f.__name__} is marked `each` and returned {type(res).__name__}; it must return a tensor or a number')
+def _run_each(func, args, kwargs):
+    "The result of `func`, where a number is a tensor of the dtype of the first of `args`"
+    def written(): return [count_writes(arg) for arg in args if isinstance(arg, Tensor)]
+    before = written()
+    result = func(*args, **kwargs)
+    if written()!=before: raise TypeError(f'{func.__name__} is marked `each` and wrote into an argument; it must return a new tensor')
+    if isinstance(result, Tensor): return result
+    if isinstance(result, (int, float, np.number)): return first(args, risinstance(Tensor)).new_full((), result)
+    raise TypeError(f'{func.__name__} is marked `each` and returned {type(result).__name__}; it must return a tensor or a number')
 
 # %% ../../nbs/core/02_engine.ipynb #c4be1a07
 LARGEST_STACKED = 64*64 # Most numbers in a tensor for which a stack is faster on a CPU
 LARGEST_STACK = 2**24 # Most numbers in a stack
 
+# The arguments of many calls as those of one, with tensors in stacks
+def _stacked(calls): return [torch.stack(args) if isinstance(args[0], Tensor) else args[0] for args in zip(*calls)]
+
 def call_each(
-    f, # A function of whole tensors, see `each`
+    func, # A function of whole tensors, see `each`
     calls, # The positional arguments of each call, tensors and others
     kwargs # The keyword arguments of each call
 ):
-    "The results of all calls of `f`; tensors of one shape are stacked into one call if `f` accepts that and it is faster"
-    def form(i): return *((o.shape, o.dtype) if isinstance(o, Tensor) else repr(o) for o in calls[i]),repr(kwargs[i])
-    on_cpu = f.batched and first(calls[0], risinstance(Tensor)).device.type=='cpu'
-    if not f.batched or (on_cpu and f.batched=='gpu'): return [_run_each(f, *o) for o in zip(calls, kwargs)]
-    res,sizes = {},[max(o.numel() for o in args if isinstance(o, Tensor)) for args in calls]
-    small = [0<n<=(LARGEST_STACKED if on_cpu else LARGEST_STACK) for n in sizes]
-    alike = groupby([i for i,o in enumerate(small) if o], form).values() # Forms are not compared where nothing would be stacked
-    stacks = [o for same in alike for o in chunked(same, LARGEST_STACK//sizes[same[0]])]
-    for some in [*stacks, *([i] for i,o in enumerate(small) if not o)]:
-        i,kws = some[0],kwargs[some[0]]
-        if len(some)==1: res[i] = _run_each(f, calls[i], kws)
-        else: res |= zip(some, _run_each(f, [torch.stack(os) if isinstance(os[0], Tensor) else os[0]
-            for os in zip(*[calls[i] for i in some])], dict(kws, lead=1)))
-    return [res[i] for i in range(len(calls))]
+    "The results of all calls of `func`; tensors of one shape are stacked into one call if `func` accepts that and it is faster"
+    def form(i): return *((arg.shape, arg.dtype) if isinstance(arg, Tensor) else repr(arg) for arg in calls[i]),repr(kwargs[i])
+    on_cpu = func.batched and first(calls[0], risinstance(Tensor)).device.type=='cpu'
+    if not func.batched or (on_cpu and func.batched=='gpu'): return [_run_each(func, *call) for call in zip(calls, kwargs)]
+    sizes = [max(arg.numel() for arg in args if isinstance(arg, Tensor)) for args in calls] # Numbers in the largest tensor of each call
+    limit = LARGEST_STACKED if on_cpu else LARGEST_STACK
+    small = [i for i,size in enumerate(sizes) if 0<size<=limit]
+    alone = [[i] for i,size in enumerate(sizes) if not 0<size<=limit]
+    alike = groupby(small, form).values() # Forms are not compared where nothing would be stacked
+    stacks = [stack for same in alike for stack in chunked(same, LARGEST_STACK//sizes[same[0]])]
+    results = {}
+    for stack in [*stacks, *alone]: # The indices of calls that become one
+        i = stack[0]
+        if len(stack)==1: results[i] = _run_each(func, calls[i], kwargs[i])
+        else: results |= zip(stack, _run_each(func, _stacked([calls[j] for j in stack]), dict(kwargs[i], lead=1)))
+    return [results[i] for i in range(len(calls))]
 
 # %% ../../nbs/core/02_engine.ipynb #fed13bea
 LOWP = ('plain', 'kahan', 'stochastic')
@@ -268,24 +299,28 @@ DITHERED = 2**16 # Numbers that are rounded at a time on a CPU
 
 def dither_flat(x, dtype, seed, start=0):
     "`dither` for a vector `x`, whose first number has the index `start`"
-    mask,low = 0xFFFFFFFF,(1<<DROP[dtype]) - 1
-    h = torch.arange(start, start+len(x), device=x.device)*0x9E3779B1 + seed*0x85EBCA77 & mask
-    for shift,mul in ((16, 0x7FEB352D), (15, 0x846CA68B), (16, 1)): h = (h ^ (h >> shift))*mul & mask # lowbias32, a hash by C. Wellons
-    bits = x.view(torch.int32) + (h & low).to(torch.int32) & ~low
+    mask = 0xFFFFFFFF # Hashes have 32 bits
+    low = (1<<DROP[dtype]) - 1 # The bits that `dtype` drops
+    hashes = torch.arange(start, start+len(x), device=x.device)*0x9E3779B1 + seed*0x85EBCA77 & mask
+    for shift,factor in ((16, 0x7FEB352D), (15, 0x846CA68B), (16, 1)): # lowbias32, a hash by C. Wellons
+        hashes = (hashes ^ (hashes >> shift))*factor & mask
+    bits = x.view(torch.int32) + (hashes & low).to(torch.int32) & ~low
     return torch.where(x.isfinite(), bits.view(torch.float32), x)
 
 def dither(x, dtype, seed):
     "The float32 tensor `x` rounded stochastically to `dtype`, unbiased (below float16's 6e-5 it is rounded to nearest)"
-    y = x.contiguous() if not is_dense(x) else x
-    res,n = torch.empty_like(y),DITHERED if x.device.type=='cpu' else y.numel()
-    starts = range(0, y.numel(), max(n, 1)) # Whole numbers of 64 bits take many times the memory of the weights
-    for i,a,b in zip(starts, flat_view(y).split(n), flat_view(res).split(n)): b.copy_(dither_flat(a, dtype, seed, i))
-    return res
+    dense = x if is_dense(x) else x.contiguous()
+    result = torch.empty_like(dense)
+    n = DITHERED if x.device.type=='cpu' else dense.numel()
+    starts = range(0, dense.numel(), max(n, 1)) # Whole numbers of 64 bits take many times the memory of the weights
+    for start,piece,rounded in zip(starts, flat_view(dense).split(n), flat_view(result).split(n)):
+        rounded.copy_(dither_flat(piece, dtype, seed, start))
+    return result
 
 # %% ../../nbs/core/02_engine.ipynb #c22e900f
-def state_seed(rule, k, step):
-    "The seed of `dither` for the state `k` of `rule`"
-    return dither_seed(step + 2654435769*(1 + list(rule.state).index(k)))
+def state_seed(rule, name, step):
+    "The seed of `dither` for the state `name` of `rule`"
+    return dither_seed(step + 2654435769*(1 + list(rule.state).index(name)))
 
 # %% ../../nbs/core/02_engine.ipynb #72b04b82
 def same_objects(xs, ys):
@@ -297,7 +332,7 @@ class Batch:
     def __init__(self,
         rule, # `Rule` of all of them
         ps, # Weights
-        sts, # Their state dicts
+        states, # Their state dicts
         how='plain', # How 16-bit weights land, one of `LOWP`
         total=0, # The number of elements in all weights of the model
         groups=None, # Index of the group of each weight
@@ -305,26 +340,31 @@ class Batch:
         kind=None # The key by which `sort` tells batches apart
     ):
         gs = [p.grad for p in ps] if gs is None else gs
-        w,st = ps[0],sts[0] # Shared properties are read from the first weight
-        self.rule,self.ps,self.sts,self.total,self.kind = rule,ps,sts,total,kind
-        self.cache,self.gs = {},None # What engines keep for the next step, such as plans and tables; the gradients during a step
+        weight,state = ps[0],states[0] # Shared properties are read from the first weight
+        self.rule,self.ps,self.sts = rule,ps,states
+        self.total,self.kind = total,kind
+        self.cache = {} # What engines keep for the next step, such as plans and tables
+        self.gs = None # The gradients during a step
         self.copies = None # A dict of weight to the memory for its gradient's copy, if that must keep its address
-        self.device,self.dtype = w.device,w.dtype
-        self.groups,self.steps,self.do_wd = groups or [0]*len(ps),[o['step'] for o in sts],[o.get('do_wd', True) for o in sts]
-        self.how = how if w.dtype in DROP else 'plain'
-        kept = [*rule.state, *(['comp'] if self.how=='kahan' else [])]
-        self.bufs = {k: [o[k] for o in sts] for k in kept} # State by name, one tensor for each weight
-        self.low = [k for k in rule.state if st[k].dtype==torch.bfloat16]
-        self.plain = is_plain(w) and is_plain(gs[0]) and not w.is_neg() # Can engines reach into the memory of the weights?
-        self.dense = self.plain and is_dense(w)
+        self.device,self.dtype = weight.device,weight.dtype
+        self.groups = groups or [0]*len(ps)
+        self.steps = [o['step'] for o in states]
+        self.do_wd = [o.get('do_wd', True) for o in states]
+        self.how = how if weight.dtype in DROP else 'plain'
+        names = [*rule.state, *(['comp'] if self.how=='kahan' else [])]
+        self.bufs = {name: [o[name] for o in states] for name in names} # State by name, one tensor for each weight
+        self.low = [name for name in rule.state if state[name].dtype==torch.bfloat16]
+        # Can engines reach into the memory of the weights?
+        self.plain = is_plain(weight) and is_plain(gs[0]) and not weight.is_neg()
+        self.dense = self.plain and is_dense(weight)
         if self.plain: self.remember(gs)
         self.arrange([i for i,p in enumerate(ps) if not makes_step(p)])
     def remember(self, gs):
         "Record the addresses and layouts of all tensors, which `holds` compares; `gs` are the gradients"
         columns = dict(self.bufs, p=self.ps, g=gs)
         self.forms = [(g.dtype, g.stride()) for g in gs]
-        self.checks = {k: MemoryCheck(ts) for k,ts in columns.items()}
-        self.at = {k: look(columns[k]) for k,look in self.checks.items()} # Addresses, one for each weight
+        self.checks = {name: MemoryCheck(tensors) for name,tensors in columns.items()}
+        self.at = {name: look(columns[name]) for name,look in self.checks.items()} # Addresses, one for each weight
         # Gradients that must be copied
         self.copied = [i for i,(p,g) in enumerate(zip(self.ps, gs)) if g.is_neg() or (self.dense and not same_order(g, p))]
 
@@ -332,23 +372,28 @@ class Batch:
 @patch
 def arrange(self:Batch, missing):
     "Work out the sets of numbers for all weights but those at the indices `missing`, which have no gradient"
-    self.missing,self.parts,seen = missing,{},{}
-    self.active = [i for i in range(len(self.ps)) if i not in gone] if (gone := set(missing)) else range(len(self.ps))
+    self.missing,self.parts = missing,{}
+    gone = set(missing)
+    self.active = [i for i in range(len(self.ps)) if i not in gone] if gone else range(len(self.ps))
     self.places = self.active if missing else slice(None) # `active` as an index
-    alike = [repr([st[k] for k in self.rule.memos]) for st in self.sts] if self.rule.memos else self.groups
-    keys = list(zip(self.groups, self.steps, self.do_wd, alike))
-    which = [seen.setdefault(keys[i], len(seen)) for i in self.active]
+    alike = [repr([state[name] for name in self.rule.memos]) for state in self.sts] if self.rule.memos else self.groups
+    keys = list(zip(self.groups, self.steps, self.do_wd, alike)) # Weights with the same key share a set
+    set_of = {} # Dict of key to the index of its set
+    which = [set_of.setdefault(keys[i], len(set_of)) for i in self.active]
     self.which = np.zeros(len(self.ps), dtype=np.int32)
     self.which[self.places] = which
     # The first weight of each set
-    self.sets = [self.active[which.index(j)] for j in range(len(seen))] if len(seen)<len(which) else list(self.active)
-    # The weights of a set share one; a weight that makes no step keeps its old one
-    memos = [deepcopy(self.memos_of(j)) for j in range(len(seen))] if self.rule.memos else ()
-    for i in self.active if memos else (): self.sts[i].update(memos[self.which[i]])
-    self.memos = {k: [st[k] for st in self.sts] for k in self.rule.memos}
+    self.sets = [self.active[which.index(j)] for j in range(len(set_of))] if len(set_of)<len(which) else list(self.active)
+    if self.rule.memos: # The weights of a set share one; a weight that makes no step keeps its old one
+        memos = [deepcopy(self.memos_of(j)) for j in range(len(self.sets))]
+        for i in self.active: self.sts[i].update(memos[self.which[i]])
+    self.memos = {name: [state[name] for state in self.sts] for name in self.rule.memos}
 
 @patch
-def memos_of(self:Batch, j): return {k: self.sts[self.sets[j]][k] for k in self.rule.memos}
+def memos_of(self:Batch, index):
+    "The memos of the set with this `index`"
+    state = self.sts[self.sets[index]]
+    return {name: state[name] for name in self.rule.memos}
 
 @patch
 def part(self:Batch, sets=None):
@@ -379,12 +424,12 @@ def fetch(self:Batch):
 
 # %% ../../nbs/core/02_engine.ipynb #311b24d5
 @patch
-def place_of_copy(self:Batch, i, dtype):
-    "Memory for a copy in `dtype` of the gradient of weight `i`, in the layout of the weight"
-    def new(): return torch.empty_like(self.ps[i], dtype=dtype)
+def place_of_copy(self:Batch, index, dtype):
+    "Memory for a copy in `dtype` of the gradient of the weight `index`, in the layout of the weight"
+    def new(): return torch.empty_like(self.ps[index], dtype=dtype)
     if self.copies is None: return new()
-    if i not in self.copies: self.copies[i] = new()
-    return self.copies[i]
+    if index not in self.copies: self.copies[index] = new()
+    return self.copies[index]
 
 @patch
 def drop(self:Batch):
@@ -394,46 +439,50 @@ def drop(self:Batch):
 # %% ../../nbs/core/02_engine.ipynb #c1d8a6f3
 def copy_memo(memo):
     "A copy of the dict `memo` and its lists; the numbers, plain or on a device, are shared because nothing writes to them"
-    return {k: [*v] if isinstance(v, list) else v for k,v in memo.items()}
+    return {name: [*value] if isinstance(value, list) else value for name,value in memo.items()}
 
 class Part:
     "The weights of the `batch` that have one of the `sets` of numbers; all other attributes are those of the batch"
     def __init__(self, batch, sets):
-        self.batch,self.sets,self.blocks = proxy(batch),sets,{} # A cycle would keep the weights of a deleted optimizer in memory
+        self.batch = proxy(batch) # A cycle would keep the weights of a deleted optimizer in memory
+        self.sets = sets
+        self.blocks = {} # The blocks of kernels that hold its weights, by the size of a block
         place = np.full(len(batch.sets), -1, dtype=np.int32)
         place[list(sets)] = np.arange(len(sets))
         self.which = place[batch.which] # For each weight of the batch, the position of its set in `sets`, or -1
         self.which[batch.missing] = -1
         self.ids = np.flatnonzero(self.which>=0)
         self.places = None if len(self.ids)==len(batch.ps) else self.ids # The indices of its weights in the batch, or `None` for all
-        self.ps,self.bufs = self.of(batch.ps),{k: self.of(ts) for k,ts in batch.bufs.items()}
-        # The set of each of its weights, and the number of their elements
-        self.own,self.size = self.which[self.ids].tolist(),sum(p.numel() for p in self.ps)
-    def __getattr__(self, k): return getattr(self.batch, k)
-    def of(self, ts):
-        "The entries of `ts`, which has one for each weight of the batch, that belong to this part"
-        return ts if self.places is None else [ts[i] for i in self.ids]
+        self.ps = self.of(batch.ps)
+        self.bufs = {name: self.of(tensors) for name,tensors in batch.bufs.items()}
+        self.own = self.which[self.ids].tolist() # The set of each of its weights
+        self.size = sum(p.numel() for p in self.ps) # The number of their elements
+    def __getattr__(self, name): return getattr(self.batch, name)
+    def of(self, values):
+        "Those of `values`, one for each weight of the batch, that belong to this part"
+        return values if self.places is None else [values[i] for i in self.ids]
     @property
     def step(self): return self.steps[self.batch.sets[self.sets[0]]]
     def recall(self, hyper):
         "`hyper` with copies of the memos, which terms may write to"
-        return {**hyper, **{k: AttrDict(copy_memo(v)) for k,v in self.memos_of(self.sets[0]).items()}} if self.memos else hyper
+        if not self.memos: return hyper
+        return {**hyper, **{name: AttrDict(copy_memo(memo)) for name,memo in self.memos_of(self.sets[0]).items()}}
     def memorize(self, hyper):
         "Write the memos in `hyper` back to the batch"
-        for k,v in self.memos_of(self.sets[0]).items(): v.update(hyper[k])
+        for name,memo in self.memos_of(self.sets[0]).items(): memo.update(hyper[name])
 
 # %% ../../nbs/core/02_engine.ipynb #7ed44d8b
 @patch
 def holds(self:Batch, state):
     "Does everything that this batch has recorded about its weights, gradients and `state` still hold? Gradients may be missing"
-    sts = list(map(state.get, self.ps))
-    if not self.plain or not same_objects(sts, self.sts): return False
-    try: now = {k: list(map(itemgetter(k), sts)) for k in (*self.bufs, *self.memos, 'step')}
+    states = list(map(state.get, self.ps))
+    if not self.plain or not same_objects(states, self.sts): return False
+    try: now = {name: list(map(itemgetter(name), states)) for name in (*self.bufs, *self.memos, 'step')}
     except KeyError: return False
-    if now['step']!=self.steps or [st.get('do_wd', True) for st in sts]!=self.do_wd: return False
-    if not all(same_objects(now[k], ts) for k,ts in (*self.bufs.items(), *self.memos.items())): return False
-    at = {k: look(self.ps if k=='p' else self.bufs[k]) for k,look in self.checks.items() if k!='g'}
-    if any(o is None or (o!=self.at[k]).any() for k,o in at.items()): return False
+    if now['step']!=self.steps or [o.get('do_wd', True) for o in states]!=self.do_wd: return False
+    if not all(same_objects(now[name], values) for name,values in (*self.bufs.items(), *self.memos.items())): return False
+    at = {name: look(self.ps if name=='p' else self.bufs[name]) for name,look in self.checks.items() if name!='g'}
+    if any(found is None or (found!=self.at[name]).any() for name,found in at.items()): return False
     return self.follow()
 
 @patch
@@ -455,15 +504,16 @@ def columns(self:Batch):
     return dict(self.bufs, p=self.ps, g=[p.grad if i not in self.missing else self.stand_in(i) for i,p in enumerate(self.ps)])
 
 @patch
-def stand_in(self:Batch, i):
-    "A tensor with the layout of the missing gradient of weight `i`, which is inspected in its place"
-    p,(dtype,stride) = self.ps[i],self.forms[i]
+def stand_in(self:Batch, index):
+    "A tensor with the layout of the missing gradient of the weight `index`, which is inspected in its place"
+    p,(dtype,stride) = self.ps[index],self.forms[index]
     return p.detach() if (p.dtype, p.stride())==(dtype, stride) else torch.empty_strided(p.shape, stride, dtype=dtype, device=p.device)
 
 # %% ../../nbs/core/02_engine.ipynb #74900443
-def _tensors(o):
+def _tensors(arg):
     "An argument of a function across all weights, as a list of tensors"
-    return o if isinstance(o, list) else o.ts if isinstance(o, TensorList) else [o]
+    if isinstance(arg, list): return arg
+    return arg.ts if isinstance(arg, TensorList) else [arg]
 
 def _next(run, answer=None):
     "Send `answer` to the generator `run` and return its next `Question`, or `None` at its end"
@@ -472,24 +522,25 @@ def _next(run, answer=None):
 
 def _join(questions):
     "Join `questions`, which ask the same function, into one question about all of their weights"
-    tensors = [sum(map(_tensors, os), []) for os in zip(*[o.tensors for o in questions])]
-    return Question(questions[0].across, tensors, [k for o in questions for k in listify(o.knobs)])
+    tensors = [sum(map(_tensors, args), []) for args in zip(*[question.tensors for question in questions])]
+    knobs = [own for question in questions for own in listify(question.knobs)]
+    return Question(questions[0].across, tensors, knobs)
 
 # %% ../../nbs/core/02_engine.ipynb #93a66dec
 def run_together(runs):
     "Join the generators `runs` into one: each runs to its next question, and equal questions are answered together"
     runs = list(runs)
-    asked = [_next(r) for r in runs]
+    asked = [_next(run) for run in runs]
     while any(asked):
         across = first(asked, bool).across
-        mine = [i for i,o in enumerate(asked) if o and o.across is across] # The others run the other rule of a route
+        mine = [i for i,question in enumerate(asked) if question and question.across is across] # The others run the other rule of a route
         answer = yield _join([asked[i] for i in mine])
         for i in mine: asked[i] = _next(runs[i], answer)
 
 # %% ../../nbs/core/02_engine.ipynb #22b1aaba
 def cast_answers(run, dtype, device):
     "The generator `run`, with all tensors in the answers that it is sent cast to `dtype` and `device`"
-    def cast(o): return o.to(device, dtype) if isinstance(o, Tensor) else o
+    def cast(value): return value.to(device, dtype) if isinstance(value, Tensor) else value
     answer = None
     while True:
         try: answer = yield run.send(answer)
@@ -503,97 +554,111 @@ def run_to_end(run):
     while asked:
         across,tensors,knobs = asked
         answer = across.answer(tensors, knobs[0])
-        for o in across.memos:
-            for k in knobs[1:]: k[o].update(knobs[0][o])
+        for name in across.memos:
+            for own in knobs[1:]: own[name].update(knobs[0][name])
         asked = _next(run, answer)
 
 # %% ../../nbs/core/02_engine.ipynb #94d7a1ce
-def by_set(f):
-    "Turn `f`, which runs a part with one set of numbers, into an engine that goes from set to set; use it as a decorator"
-    @wraps(f)
-    def run(rule, b, hypers, sets=None):
-        return run_together(f(rule, b.part([j]), hypers[j]) for j in (range(len(hypers)) if sets is None else sets))
+def by_set(run_set):
+    "Turn `run_set`, which runs a part with one set of numbers, into an engine that goes from set to set; use it as a decorator"
+    @wraps(run_set)
+    def run(rule, batch, hypers, sets=None):
+        return run_together(run_set(rule, batch.part([j]), hypers[j]) for j in (range(len(hypers)) if sets is None else sets))
     return run
 
 # %% ../../nbs/core/02_engine.ipynb #e1b52615
-def _round(dtype, how, step):
+def _rounding(dtype, how, step):
+    "A function that rounds a tensor to `dtype` and converts it back"
     if how=='stochastic': return lambda x: dither(x, dtype, dither_seed(step)).to(dtype).to(x.dtype)
     return lambda x: x.to(dtype).to(x.dtype)
 
-def _eager(rule, b, i, hyper):
-    w,ct,state = b.ps[i],compute_dtype(b.dtype),{k: v[i].float() if k in b.low else v[i] for k,v in b.bufs.items()}
-    p = w.detach().to(ct)
-    u = yield from cast_answers(rule.run(p, b.gs[i].to(ct), state, hyper), ct, b.device)
-    if b.dtype not in DROP: w.sub_(u)
+def _eager(rule, part, index, hyper):
+    "Make the step of one weight of `part`, the one at `index`"
+    weight,dtype = part.ps[index],compute_dtype(part.dtype)
+    state = {name: tensors[index].float() if name in part.low else tensors[index] for name,tensors in part.bufs.items()}
+    p = weight.detach().to(dtype)
+    u = yield from cast_answers(rule.run(p, part.gs[index].to(dtype), state, hyper), dtype, part.device)
+    if part.dtype not in DROP: weight.sub_(u)
     else:
-        new,comp = write_back(p, u, b.how=='kahan' and state['comp'].to(ct), _round(b.dtype, b.how, b.step), b.how)
-        w.copy_(new.to(w.dtype)) # Between float32 and float16 PyTorch would drop a lazy negation
-        if b.how=='kahan': state['comp'].copy_(comp)
-    for k in b.low: b.bufs[k][i].copy_(dither(state[k], torch.bfloat16, state_seed(rule, k, b.step)))
+        rounded = _rounding(part.dtype, part.how, part.step)
+        new,comp = write_back(p, u, part.how=='kahan' and state['comp'].to(dtype), rounded, part.how)
+        weight.copy_(new.to(weight.dtype)) # Between float32 and float16 PyTorch would drop a lazy negation
+        if part.how=='kahan': state['comp'].copy_(comp)
+    for name in part.low: part.bufs[name][index].copy_(dither(state[name], torch.bfloat16, state_seed(rule, name, part.step)))
 
 @by_set
-def eager(rule, b, hyper):
-    "Run `rule` on the part `b` of a batch, tensor by tensor"
-    hypers = [b.recall(hyper) for _ in b.ps]
-    yield from run_together(_eager(rule, b, i, h) for i,h in enumerate(hypers))
-    b.memorize(hypers[0])
+def eager(rule, part, hyper):
+    "Run `rule` on the `part` of a batch, tensor by tensor"
+    hypers = [part.recall(hyper) for _ in part.ps]
+    yield from run_together(_eager(rule, part, i, own) for i,own in enumerate(hypers))
+    part.memorize(hypers[0])
 
 # %% ../../nbs/core/02_engine.ipynb #9770b0af
 PIECE = 2*2**20 # Bytes
 
 def _cutting(rule, n):
     "A function that splits a row of tensors of one shape into smaller rows, of at most `n` numbers per tensor, as far as `rule` allows it"
-    def flat(row): return zip(*[flat_view(t.detach()).split(n) for t in row])
+    def flat(row): return zip(*[flat_view(tensor.detach()).split(n) for tensor in row])
     def by_rows(row):
         p = row[0]
-        if p.ndim<2 or any(t.shape!=p.shape for t in row): return [row]
-        return zip(*[t.detach().split(max(1, n//p.shape[1:].numel())) for t in row])
-    return flat if rule.elementwise else by_rows if rule.row_by_row else lambda row: [row]
+        if p.ndim<2 or any(tensor.shape!=p.shape for tensor in row): return [row]
+        return zip(*[tensor.detach().split(max(1, n//p.shape[1:].numel())) for tensor in row])
+    if rule.elementwise: return flat
+    return by_rows if rule.row_by_row else lambda row: [row]
 
-def _pieces(rule, b):
+def _pieces(rule, part):
     "Yield rows (weight, gradient, state …), split and gathered into lists of at most `PIECE` bytes if possible"
-    size,piece,total = compute_dtype(b.dtype).itemsize,[],0
-    alone = PIECE/16 if b.device.type=='cpu' else PIECE # A tensor of more bytes than this is a piece of its own
-    in_order = any(t.across for t in rule.terms) # All engines pass weights to a function across all weights in the same order
-    cut = _cutting(rule, PIECE//size) if b.dense and b.how!='stochastic' and not b.low else lambda row: [row]
-    for row in zip(b.ps, b.gs, *b.bufs.values()):
-        for r in cut(row) if row[0].numel()*size>PIECE else [row]:
-            n = r[0].numel()*size
-            if n>alone:
+    itemsize = compute_dtype(part.dtype).itemsize
+    piece,total = [],0 # The rows that are gathered, and the bytes of their weights
+    alone = PIECE/16 if part.device.type=='cpu' else PIECE # A tensor of more bytes than this is a piece of its own
+    in_order = any(term.across for term in rule.terms) # All engines pass weights to a function across all weights in the same order
+    may_cut = part.dense and part.how!='stochastic' and not part.low
+    cut = _cutting(rule, PIECE//itemsize) if may_cut else lambda row: [row]
+    for whole in zip(part.ps, part.gs, *part.bufs.values()):
+        for row in cut(whole) if whole[0].numel()*itemsize>PIECE else [whole]:
+            size = row[0].numel()*itemsize
+            if size>alone:
                 if piece and in_order: yield piece
                 if in_order: piece,total = [],0
-                yield [r]
-            elif piece and total+n>PIECE:
+                yield [row]
+            elif piece and total+size>PIECE:
                 yield piece
-                piece,total = [r],n
-            else: piece,total = [*piece, r],total+n
+                piece,total = [row],size
+            else: piece,total = [*piece, row],total+size
     if piece: yield piece
 
 # %% ../../nbs/core/02_engine.ipynb #bc1c0de8
-def _foreach(rule, b, pool, piece, hyper):
-    ct,rnd = compute_dtype(b.dtype),_round(b.dtype, b.how, b.step)
-    def up(ts, own=True): return TensorList((t.detach().to(ct) for t in ts), pool, own)
-    ws,gs,*bufs = zip(*piece)
-    p,state = up(ws, False),{k: up(v) if k in b.low else TensorList(v, pool) for k,v in zip(b.bufs, bufs)}
-    u = yield from cast_answers(rule.run(p, up(gs, False), state, hyper), ct, b.device)
-    if not isinstance(u, TensorList): u = TensorList(torch.full_like(o, u) for o in p.ts) # A plain number
-    if b.dtype not in DROP: torch._foreach_sub_(list(ws), u.ts)
+def _foreach(rule, part, pool, piece, hyper):
+    "Make the step of the rows of `piece`, which belong to `part`, as lists"
+    dtype,rounding = compute_dtype(part.dtype),_rounding(part.dtype, part.how, part.step)
+    def up(tensors, own=True): return TensorList((tensor.detach().to(dtype) for tensor in tensors), pool, own)
+    def rounded(tensors): return TensorList(map(rounding, tensors.ts))
+    weights,gs,*columns = zip(*piece)
+    bufs = dict(zip(part.bufs, columns))
+    p = up(weights, False)
+    state = {name: up(tensors) if name in part.low else TensorList(tensors, pool) for name,tensors in bufs.items()}
+    u = yield from cast_answers(rule.run(p, up(gs, False), state, hyper), dtype, part.device)
+    if not isinstance(u, TensorList): u = TensorList(torch.full_like(tensor, u) for tensor in p.ts) # A plain number
+    if part.dtype not in DROP: torch._foreach_sub_(list(weights), u.ts)
     else:
-        new,comp = write_back(p, u, b.how=='kahan' and up(state['comp'].ts), lambda x: TensorList(map(rnd, x.ts)), b.how)
-        torch._foreach_copy_(list(ws), new.ts)
-        if b.how=='kahan': torch._foreach_copy_(state['comp'].ts, comp.ts)
-    for k,old in zip(b.bufs, bufs):
-        if k in b.low: torch._foreach_copy_(list(old), [dither(t, torch.bfloat16, state_seed(rule, k, b.step)) for t in state[k].ts])
+        new,comp = write_back(p, u, part.how=='kahan' and up(state['comp'].ts), rounded, part.how)
+        torch._foreach_copy_(list(weights), new.ts)
+        if part.how=='kahan': torch._foreach_copy_(state['comp'].ts, comp.ts)
+    for name,old in bufs.items():
+        if name not in part.low: continue
+        seed = state_seed(rule, name, part.step)
+        torch._foreach_copy_(list(old), [dither(tensor, torch.bfloat16, seed) for tensor in state[name].ts])
 
 @by_set
-def on_lists(rule, b, hyper):
-    "Run `rule` on the part `b` of a batch, as lists of tensors"
-    if not b.plain: return (yield from eager.__wrapped__(rule, b, hyper))
-    pieces = list(_pieces(rule, b))
-    hypers = [b.recall(hyper) for _ in pieces]
-    pool = Pool(max(r[0].numel() for r,*_ in pieces), compute_dtype(b.dtype)) if b.dense and b.device.type=='cpu' else None
-    yield from run_together(_foreach(rule, b, pool, *o) for o in zip(pieces, hypers))
-    b.memorize(hypers[0])
+def on_lists(rule, part, hyper):
+    "Run `rule` on the `part` of a batch, as lists of tensors"
+    if not part.plain: return (yield from eager.__wrapped__(rule, part, hyper))
+    pieces = list(_pieces(rule, part))
+    hypers = [part.recall(hyper) for _ in pieces]
+    largest = max(row[0].numel() for row,*_ in pieces) # Of pieces with one row, which use the pool
+    pool = Pool(largest, compute_dtype(part.dtype)) if part.dense and part.device.type=='cpu' else None
+    yield from run_together(_foreach(rule, part, pool, piece, own) for piece,own in zip(pieces, hypers))
+    part.memorize(hypers[0])
 
 # %% ../../nbs/core/02_engine.ipynb #50ef3734
 engines = dict(eager=eager, foreach=on_lists) # Other modules add `fused` and `auto`, and replace `foreach` by its form in blocks
@@ -627,8 +692,8 @@ def refuse_memory(rule, p):
     if g.device!=p.device: raise ValueError(f"{what} is on {p.device}, its gradient on {g.device}; call `zero_grad` before moving a weight")
     if g.dtype not in TRAINED: raise TypeError(f"{what} has a gradient of dtype {g.dtype}; "
         "only gradients in float64, float32, bfloat16 or float16 can be used, so set `grad` to None")
-    for o,whose in ((p, ''), (g, ' for its gradient')):
-        if lacks_memory(o):
+    for tensor,whose in ((p, ''), (g, ' for its gradient')):
+        if lacks_memory(tensor):
             raise ValueError(f"{what} has no memory{whose}, because its storage was resized; give it memory, or leave it out of the step")
     if is_plain(p) and overlaps_itself(p):
         raise ValueError(f"{what} has elements that share memory, as after `expand`; train its `.contiguous()`")
@@ -638,7 +703,7 @@ def refuse_sharded(engine, p):
     "Raise an error if `engine` needs the whole weight of which `p` is a shard, or cannot reach the memory of `p`"
     rule,what = engine.rule,describe_weight(engine.rule, p)
     def needs():
-        if asks := first(t for t in rule.terms if t.across): yield f'needs a number about all weights ({asks})'
+        if asks := first(term for term in rule.terms if term.across): yield f'needs a number about all weights ({asks})'
         if engine.skip_nonfinite: yield 'checks all gradients together (skip_nonfinite)'
         if engine.lowp=='stochastic' or engine.state_dtype: yield 'rounds at random by positions in the whole weight (lowp, state_dtype)'
     if is_sharded(p) and (why := first(needs())): raise TypeError(
@@ -652,31 +717,32 @@ def is_counter(step):
     "Is `step` a count on a device, as in a captured step: a tensor without dimensions, of dtype int64?"
     return isinstance(step, Tensor) and step.ndim==0 and step.dtype==torch.int64
 
-def _other_owner(rule, p, st):
-    "The rule of a route whose state the weight `p` has in `st`, if that is not the rule that would train it; otherwise `None`"
-    def leaves(o): return [*leaves(o.one), *leaves(o.other)] if isinstance(o, Route) else [o]
-    kept = {k for o in leaves(rule) for k in o.state if k in st}
-    return None if kept==rule.rule_of(p).state.keys() else first(o for o in leaves(rule) if o.state.keys()==kept)
+def _other_owner(rule, p, state):
+    "The rule of a route whose state the weight `p` has in `state`, if that is not the rule that would train it; otherwise `None`"
+    def leaves(rule): return [*leaves(rule.one), *leaves(rule.other)] if isinstance(rule, Route) else [rule]
+    kept = {name for leaf in leaves(rule) for name in leaf.state if name in state}
+    return None if kept==rule.rule_of(p).state.keys() else first(leaf for leaf in leaves(rule) if leaf.state.keys()==kept)
 
-def refuse_state(rule, p, st, starts):
-    "Raise an error if `st` cannot be the state dict of the weight `p`, whose state the functions `starts` make"
+def refuse_state(rule, p, state, starts):
+    "Raise an error if `state` cannot be the state dict of the weight `p`, whose state the functions `starts` make"
     what,own = describe_weight(rule, p),{**starts, 'comp': zeros}
-    if not (is_counter(st.get('step')) or type(st.get('step', 0)) is int and st.get('step', 0)>=0):
-        raise ValueError(f"{what} has counted step={st['step']!r}, which must be a whole number from 0 on; reset it with "
+    if not (is_counter(state.get('step')) or type(state.get('step', 0)) is int and state.get('step', 0)>=0):
+        raise ValueError(f"{what} has counted step={state['step']!r}, which must be a whole number from 0 on; reset it with "
             "`opt.state.pop(weight)`")
-    if st.get('step') and (owner := _other_owner(rule, p, st)): raise ValueError(
+    if state.get('step') and (owner := _other_owner(rule, p, state)): raise ValueError(
         f"{what} has the state of {owner.__name__}, but goes to {rule.rule_of(p).__name__}: does the function of the route know the "
         "weights of another model, such as the one before a copy? Make a route and an optimizer for this model, or drop the state of the "
         "weight: `opt.state.pop(weight)`")
-    for k in own.keys() & st.keys():
-        t,f = st[k],own[k]
-        if not (isinstance(t, Tensor) and t.is_floating_point()):
-            raise TypeError(f"{what} has a state {k!r} that is no floating point tensor: {t!r:.60}; `opt.state.pop(weight)` resets it")
-        want = p.shape if f in (zeros, clone) else f(torch.empty(p.shape, device='meta')).shape
-        if t.shape!=want: raise ValueError(f"{what} has a state {k!r} of shape {tuple(t.shape)}, which should be {tuple(want)}; "
+    for name in own.keys() & state.keys():
+        value,start = state[name],own[name]
+        if not (isinstance(value, Tensor) and value.is_floating_point()): raise TypeError(
+            f"{what} has a state {name!r} that is no floating point tensor: {value!r:.60}; `opt.state.pop(weight)` resets it")
+        shape = p.shape if start in (zeros, clone) else start(torch.empty(p.shape, device='meta')).shape
+        if value.shape!=shape: raise ValueError(
+            f"{what} has a state {name!r} of shape {tuple(value.shape)}, which should be {tuple(shape)}; "
             "after changing a weight's shape make a new optimizer, or drop the state of the weight: `opt.state.pop(weight)`")
-        if lacks_memory(t):
-            raise ValueError(f"{what} has a state {k!r} without memory, because its storage was resized; "
+        if lacks_memory(value):
+            raise ValueError(f"{what} has a state {name!r} without memory, because its storage was resized; "
                 "`opt.state.pop(weight)` resets it")
 
 # %% ../../nbs/core/02_engine.ipynb #2fb395d8
@@ -703,9 +769,15 @@ class Engine:
             f"{rule.__name__}: capturable=True needs compiled kernels; use how='auto' or 'fused', not {how!r}")
         if capturable and skip_nonfinite: raise ValueError(f"{rule.__name__}: skip_nonfinite=True waits for the gradients, which a "
             "CUDA graph cannot do; use a GradScaler, which can skip a step with capturable=True through `found_inf`")
-        self.rule,self.options,self.how,self.lowp = rule,rule.options if options is None else options,how,lowp
-        self.capturable,self.programs,self.captured = capturable,{},[] # Recorded programs, and what captured graphs rely on
-        self.skip_nonfinite,self.skipped,self.plans,self.state_dtype,self.written = skip_nonfinite,0,{},state_dtype,None
+        self.rule = rule
+        self.options = rule.options if options is None else options
+        self.how,self.lowp = how,lowp
+        self.skip_nonfinite,self.state_dtype,self.capturable = skip_nonfinite,state_dtype,capturable
+        self.skipped = 0 # Steps
+        self.plans = {} # Dict of key to the `Sorting` of its weights
+        self.written = None # The batches of the last step, and the `MemorySpans` that it wrote
+        self.programs = {} # Recorded programs
+        self.captured = [] # What captured graphs rely on
     # Compiled kernels are not copied; a copy finds them again
     def __getstate__(self): return {**self.__dict__, 'plans':{}, 'groups':[], 'written':None, 'programs':{}, 'captured':[]}
     @torch.no_grad()
@@ -725,37 +797,40 @@ class Engine:
         return True
     def run(self, batches, hypers, *scaler):
         "Make a step of `batches` with `hypers`, a dict for each group; `scaler` is `grad_scale, found_inf`"
-        if on := [o for o in AUTOCAST if torch.is_autocast_enabled(o)]:
+        if on := [device for device in AUTOCAST if torch.is_autocast_enabled(device)]:
             with ExitStack() as stack: # Otherwise matrix products would be computed in 16 bits
-                for o in on: stack.enter_context(torch.autocast(o, enabled=False))
+                for device in on: stack.enter_context(torch.autocast(device, enabled=False))
                 return self.run(batches, hypers, *scaler)
         if self.capturable: return self.run_capturable(batches, hypers, *scaler)
         if batches: self.refuse_capture(batches[0].ps[0])
-        for b in batches: b.advance()
-        try: run_to_end(run_together([engines[self.how](b.rule, b, self.sets(b, hypers)) for b in batches]))
+        for batch in batches: batch.advance()
+        try: run_to_end(run_together([engines[self.how](batch.rule, batch, self.sets(batch, hypers)) for batch in batches]))
         finally:
-            for b in batches: b.drop()
-    def sets(self, b, hypers):
-        "The hypers and the step of each set of numbers of the batch `b`, as dicts"
-        owns = [{**self.rule.hyper_of(b.ps[i], hypers[b.groups[i]]), 'step':b.steps[i]} for i in b.sets]
-        for own,i in zip(owns, b.sets):
-            if not b.do_wd[i] and 'wd' in own: own['wd'] = 0.
-        return owns
+            for batch in batches: batch.drop()
+    def sets(self, batch, hypers):
+        "The hypers and the step of each set of numbers of the `batch`, as dicts"
+        result = []
+        for i in batch.sets: # The first weight of each set
+            own = {**self.rule.hyper_of(batch.ps[i], hypers[batch.groups[i]]), 'step':batch.steps[i]}
+            if not batch.do_wd[i] and 'wd' in own: own['wd'] = 0.
+            result.append(own)
+        return result
 
 # %% ../../nbs/core/02_engine.ipynb #08a6a22c
 Engine.called = {} # Names that the user knows hypers by, if they differ: dict of our name to theirs
 
 @patch
-def numbers(self:Engine, i, hyper):
-    "The hypers of group `i` as numbers; those that changed since the last step are checked"
-    rule,given = self.rule,[hyper.get(k) for k in self.rule.hypers]
-    seen = vars(self).setdefault('seen', {})
-    old,nums = seen.get(i, ([None]*len(given), {}))
-    new = {k:v for k,v,o in zip(rule.hypers, given, old) if v is not o or type(v) not in (float, int)}
+def numbers(self:Engine, group, hyper):
+    "The hypers of `group`, an index or another key, as numbers; those that changed since the last step are checked"
+    rule,given = self.rule,[hyper.get(name) for name in self.rule.hypers]
+    seen = vars(self).setdefault('seen', {}) # Dict of group to the hypers that it had, as given and as numbers
+    old,nums = seen.get(group, ([None]*len(given), {}))
+    new = {name:value for name,value,before in zip(rule.hypers, given, old) if value is not before or type(value) not in (float, int)}
     if not new: return nums
-    def number(k, v): return v if self.capturable and isinstance(v, Tensor) else rule.number(k, v, self.called.get(k))
-    nums = {**nums, **{k: number(k, v) for k,v in new.items()}}
-    seen[i] = given,nums
+    def number(name, value):
+        return value if self.capturable and isinstance(value, Tensor) else rule.number(name, value, self.called.get(name))
+    nums = {**nums, **{name: number(name, value) for name,value in new.items()}}
+    seen[group] = given,nums
     return nums
 
 # %% ../../nbs/core/02_engine.ipynb #09bf630b
@@ -765,9 +840,8 @@ def finite(self:Engine, groups):
     ps = [p for group,_ in groups for p in group if makes_step(p) and p.grad.numel()]
     for p in ps:
         if p.grad.layout!=torch.strided or lacks_memory(p.grad): refuse_weight(self.rule, p) or refuse_memory(self.rule, p)
-    gs = [p.grad for p in ps]
-    return all(bool(torch.stack(torch._foreach_norm(o, float('inf'))).isfinite().all())
-        for o in groupby(gs, lambda g: (g.device, g.dtype)).values())
+    alike = groupby([p.grad for p in ps], lambda g: (g.device, g.dtype)).values()
+    return all(bool(torch.stack(torch._foreach_norm(gs, float('inf'))).isfinite().all()) for gs in alike)
 
 @patch
 def starts(self:Engine, p):
@@ -775,55 +849,58 @@ def starts(self:Engine, p):
     return self.rule.rule_of(p).starts(self.rule.hyper_of(p, {**self.rule.hypers, **self.options}))
 
 @patch
-def check(self:Engine, p, st):
-    "Raise an error unless the weight `p` can make a step with its gradient and its state dict `st`; nothing is written"
+def check(self:Engine, p, state):
+    "Raise an error unless the weight `p` can make a step with its gradient and its state dict `state`; nothing is written"
     refuse_weight(self.rule, p)
     refuse_memory(self.rule, p)
     refuse_sharded(self, p)
     if self.capturable: self.refuse_capturable(p)
-    refuse_state(self.rule, p, st, self.starts(p))
+    refuse_state(self.rule, p, state, self.starts(p))
 
 # %% ../../nbs/core/02_engine.ipynb #f1d168da
 @patch
-def prepare_state(self:Engine, p, st):
-    "Fill in what the state dict `st` of the weight `p` lacks, in the dtype of the computation, with the layout and device of `p`"
-    rule,ct,kahan = self.rule.rule_of(p),compute_dtype(p.dtype),self.lowp=='kahan' and p.dtype in DROP
-    st.setdefault('step', 0)
-    if is_counter(st['step']) and not self.capturable: st['step'] = st['step'].item()
-    for k,start in rule.memos.items(): st.setdefault(k, deepcopy(start))
-    if not kahan: st.pop('comp', None)
-    for k,f in {**self.starts(p), **({'comp': zeros} if kahan else {})}.items():
-        dtype = p.dtype if k=='comp' else f is zeros and ct==torch.float32 and self.state_dtype or ct
-        st[k] = place_like(st[k] if k in st else f(p.detach().to(dtype)), p, dtype)
-    return st
+def prepare_state(self:Engine, p, state):
+    "Fill in what the dict `state` of the weight `p` lacks, in the dtype of the computation, with the layout and device of `p`"
+    rule,computed = self.rule.rule_of(p),compute_dtype(p.dtype)
+    state.setdefault('step', 0)
+    if is_counter(state['step']) and not self.capturable: state['step'] = state['step'].item()
+    for name,start in rule.memos.items(): state.setdefault(name, deepcopy(start))
+    starts = self.starts(p)
+    if self.lowp=='kahan' and p.dtype in DROP: starts = {**starts, 'comp': zeros}
+    else: state.pop('comp', None)
+    for name,start in starts.items():
+        dtype = p.dtype if name=='comp' else start is zeros and computed==torch.float32 and self.state_dtype or computed
+        state[name] = place_like(state[name] if name in state else start(p.detach().to(dtype)), p, dtype)
+    return state
 
 @patch
 def share_memos(self:Engine, ps, state):
     """Give the weights `ps` the memos that functions across all weights have written. They come from the weight of the same rule with
     the most steps; a frozen one, whose memos may be old, is asked only if there is no other"""
-    for k in self.rule.learnt:
-        knowing = [p for group,_ in self.groups for p in group if p in state and k in state[p]]
-        for path,mine in groupby([p for p in ps if k in state[p]], self.rule.path_of).items():
+    for name in self.rule.learnt:
+        knowing = [p for group,_ in self.groups for p in group if p in state and name in state[p]]
+        for path,mine in groupby([p for p in ps if name in state[p]], self.rule.path_of).items():
             same = [p for p in knowing if self.rule.path_of(p)==path]
-            known = state[max(same, key=lambda p: (p.requires_grad, state[p]['step']))][k]
-            for p in mine: state[p][k] = deepcopy(known)
+            known = state[max(same, key=lambda p: (p.requires_grad, state[p]['step']))][name]
+            for p in mine: state[p][name] = deepcopy(known)
 
 # %% ../../nbs/core/02_engine.ipynb #4771de63
-PORTION,PORTION_ON_CPU = 512*2**20,64*2**20 # Bytes of weights
+PORTION = 512*2**20 # Bytes of weights
+PORTION_ON_CPU = 64*2**20
 
 def portions(
     ps # All weights, in their order
 ):
     "A dict of each weight to the index of the portion of the model that it begins in"
-    res,total = {},0
+    result,total = {},0
     for p in ps:
-        res[p] = total//(PORTION_ON_CPU if p.device.type=='cpu' else PORTION)
+        result[p] = total//(PORTION_ON_CPU if p.device.type=='cpu' else PORTION)
         total += p.numel()*max(4, p.element_size()) # Columns of 16-bit weights are in float32
-    return res
+    return result
 
 def in_portions(rule):
     "Does a batch of `rule` hold a portion of the model only?"
-    return not (rule.elementwise or any(t.across for t in rule.terms))
+    return not (rule.elementwise or any(term.across for term in rule.terms))
 
 # %% ../../nbs/core/02_engine.ipynb #a16fd1ab
 class Sorting(NamedTuple):
@@ -834,24 +911,32 @@ class Sorting(NamedTuple):
     others: list # The other weights
 
 @patch
+def kind_of(self:Engine, p, state, portion):
+    "The key of the batches that the weight `p` may join; `state` is its state dict, and `portion` that of the model or `False`"
+    rule = self.rule.rule_of(p)
+    looks = p.device,p.dtype,p.grad.dtype,is_dense(p),is_plain(p) and is_plain(p.grad),is_plain(p) and p.is_neg()
+    return self.rule.path_of(p),*looks,tuple(state[name].dtype for name in rule.state),portion
+
+@patch
 def sort(self:Engine, fresh, held, place, groups, state):
     "The `Batch`es of the weights `fresh` and of the batches `held`; `place` is a dict of weight to its index in `groups`"
-    among,cut = portions(place),{o: in_portions(o) for o in {self.rule.rule_of(p) for p in fresh}}
-    def kind(p):
-        path,rule,st = self.rule.path_of(p),self.rule.rule_of(p),state[p]
-        looks = p.device,p.dtype,p.grad.dtype,is_dense(p),is_plain(p) and is_plain(p.grad),is_plain(p) and p.is_neg()
-        return path,*looks,tuple(st[k].dtype for k in rule.state),cut[rule] and among[p]
+    portion_of = portions(place)
+    cut = {rule: in_portions(rule) for rule in {self.rule.rule_of(p) for p in fresh}}
+    def kind(p): return self.kind_of(p, state[p], cut[self.rule.rule_of(p)] and portion_of[p])
     for p in fresh: state[p] = self.prepare_state(p, state[p] if p in state else {})
     self.share_memos(fresh, state)
-    total,known = sum(p.numel() for group,_ in self.groups for p in group),{b.kind: b for b in held}
-    def batch(kind, ps):
-        b = known.pop(kind, None)
-        gs = {p: p.grad for p in ps} | ({p: b.stand_in(i) if i in b.missing else p.grad for i,p in enumerate(b.ps)} if b else {})
-        ps = sorted(gs, key=place.get)
+    total = sum(p.numel() for group,_ in self.groups for p in group)
+    known = {batch.kind: batch for batch in held}
+    def join(key, ps):
+        "The batch of the weights `ps` and of those that are in the known batch with this `key`"
+        grads = {p: p.grad for p in ps}
+        if old := known.pop(key, None):
+            for i,p in enumerate(old.ps): grads[p] = old.stand_in(i) if i in old.missing else p.grad
+        ps = sorted(grads, key=place.get)
         return Batch(self.rule.rule_of(ps[0]), ps, [state[p] for p in ps], self.lowp, total,
-            [groups[place[p]] for p in ps], [gs[p] for p in ps], kind)
-    new = [batch(*o) for o in groupby(fresh, kind).items()]
-    return sorted([*known.values(), *new], key=lambda b: place[b.ps[0]])
+            [groups[place[p]] for p in ps], [grads[p] for p in ps], key)
+    new = [join(key, ps) for key,ps in groupby(fresh, kind).items()]
+    return sorted([*known.values(), *new], key=lambda batch: place[batch.ps[0]])
 
 # %% ../../nbs/core/02_engine.ipynb #9988e5db
 @patch
@@ -859,8 +944,8 @@ def check_apart(self:Engine, written, ps, at, sizes):
     "Raise an error if a gradient of the weights `ps()`, of `sizes` bytes at the addresses `at`, shares memory with the spans `written`"
     for i in written.hits(at, sizes):
         g = ps()[i].grad
-        for t in written.ts:
-            if share_memory(t, g): self.refuse_shared(t, g, 'a gradient')
+        for tensor in written.ts:
+            if share_memory(tensor, g): self.refuse_shared(tensor, g, 'a gradient')
 
 @patch
 def refuse_shared(self:Engine, a, b, what='another'):
@@ -898,10 +983,12 @@ def makes_step(p):
 def check_step(self:Engine, fresh, every, state):
     "Raise an error if one of the weights `fresh` cannot make a step or tensors of `every` weight share memory; nothing is written"
     for p in fresh: self.check(p, state[p] if p in state else {})
-    kept = [t for p in every if p in state for t in state[p].values() if isinstance(t, Tensor)]
-    written,ps = MemorySpans(list(filter(is_plain, [*every, *kept]))),[p for p in every if makes_step(p) and is_plain(p.grad)]
+    kept = [value for p in every if p in state for value in state[p].values() if isinstance(value, Tensor)]
+    written = MemorySpans(list(filter(is_plain, [*every, *kept])))
     if both := written.clash(): self.refuse_shared(*both)
-    self.check_apart(written, lambda: ps, addresses([p.grad for p in ps]), np.array([byte_span(p.grad) for p in ps], dtype=np.int64))
+    ps = [p for p in every if makes_step(p) and is_plain(p.grad)]
+    gs = [p.grad for p in ps]
+    self.check_apart(written, lambda: ps, addresses(gs), np.array([byte_span(g) for g in gs], dtype=np.int64))
 
 # %% ../../nbs/core/02_engine.ipynb #f9d162de
 @patch
@@ -911,35 +998,43 @@ def batches(self:Engine,
     key=None # The key of the `Sorting` in `plans`
 ):
     "The `Batch`es of the weights that have gradients; everything is checked before anything is written"
-    every,of = [p for ps in groups for p in ps],[i for i,ps in enumerate(groups) for _ in ps]
+    every = [p for group in groups for p in group]
+    group_of = [i for i,group in enumerate(groups) for _ in group]
     old = self.plans.get(key)
-    if old is None or of!=old.groups or not same_objects(every, old.every): old = Sorting(every, of, [], every)
-    held = [b for b in old.batches if b.holds(state)]
-    fresh = list(filter(makes_step,
-        old.others if len(held)==len(old.batches) else [*old.others, *(p for b in old.batches if b not in held for p in b.ps)]))
+    if old is None or group_of!=old.groups or not same_objects(every, old.every): old = Sorting(every, group_of, [], every)
+    held = [batch for batch in old.batches if batch.holds(state)]
+    unsorted = old.others
+    if len(held)<len(old.batches): unsorted = [*unsorted, *(p for batch in old.batches if batch not in held for p in batch.ps)]
+    fresh = list(filter(makes_step, unsorted))
     if fresh or len(held)<len(old.batches) or key not in self.plans:
         self.refuse_capture(first([*fresh, *every]))
-        def check(held, fresh): self.check_step(fresh, [*fresh, *(p for b in held for p in b.ps)], state)
+        def check(held, fresh): self.check_step(fresh, [*fresh, *(p for batch in held for p in batch.ps)], state)
         try: check(held, fresh)
         except ValueError:
-            if not any(b.missing for b in held): raise
+            if not any(batch.missing for batch in held): raise
             # A weight without a gradient may be the cause, so all of these leave their batches
             held,fresh = [],list(filter(makes_step, every))
             check(held, fresh)
-        bs = self.sort(fresh, held, {p:i for i,p in enumerate(every)}, of, state)
-        sorted_in = {p for b in bs for p in b.ps}
-        self.plans[key] = old = Sorting(every, of, bs, [p for p in every if p not in sorted_in])
-    bs = [b for b in old.batches if len(b.active)]
-    self.check_gradients([b for b in bs if b.plain])
-    return bs
+        batches = self.sort(fresh, held, {p:i for i,p in enumerate(every)}, group_of, state)
+        in_batches = {p for batch in batches for p in batch.ps}
+        self.plans[key] = old = Sorting(every, group_of, batches, [p for p in every if p not in in_batches])
+    active = [batch for batch in old.batches if len(batch.active)]
+    self.check_gradients([batch for batch in active if batch.plain])
+    return active
 
 @patch
-def check_gradients(self:Engine, bs):
-    "Raise an error if a gradient of the batches `bs` shares memory with a tensor that their step writes"
-    if not bs: return
-    if self.written is None or not same_objects(bs, self.written[0]):
-        self.written = bs,MemorySpans([t for b in bs for ts in (b.ps, *b.bufs.values()) for t in ts])
-    at,sizes = (np.concatenate(o) for o in zip(*[(b.at['g'][b.places], b.checks['g'].spans[b.places]) for b in bs]))
+def check_gradients(self:Engine, batches):
+    "Raise an error if a gradient of the `batches` shares memory with a tensor that their step writes"
+    if not batches: return
+    if self.written is None or not same_objects(batches, self.written[0]):
+        self.written = batches,MemorySpans([tensor for batch in batches for tensor in _written(batch, range(len(batch.ps)))])
+    looks = [(batch.at['g'][batch.places], batch.checks['g'].spans[batch.places]) for batch in batches]
+    at,sizes = map(np.concatenate, zip(*looks))
     if not len(self.written[1].hits(at, sizes)): return
-    written = MemorySpans([ts[i] for b in bs for ts in (b.ps, *b.bufs.values()) for i in b.active])
-    self.check_apart(written, lambda: [b.ps[i] for b in bs for i in b.active], at, sizes)
+    # A weight without a gradient may be the cause, which this step does not write
+    written = MemorySpans([tensor for batch in batches for tensor in _written(batch, batch.active)])
+    self.check_apart(written, lambda: [batch.ps[i] for batch in batches for i in batch.active], at, sizes)
+
+def _written(batch, indices):
+    "The tensors that a step of the weights at `indices` writes"
+    return [column[i] for column in (batch.ps, *batch.bufs.values()) for i in indices]
