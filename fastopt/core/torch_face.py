@@ -23,28 +23,31 @@ from .rules import LazyDoc, Route, Rule, as_number, maximize, unknown_name
 # %% ../../nbs/core/08_torch_face.ipynb #517b5adf
 def _only_if(rule, hypers):
     "Arguments of PyTorch's classes that are no hypers here: dict of name to the only accepted value and the advice for other values"
-    names = [t.__name__ for t in rule.terms]
-    late = 'decay' not in names or any(t.state for t in rule.terms[:names.index('decay')])
+    names = [term.__name__ for term in rule.terms]
+    late = 'decay' not in names or any(term.state for term in rule.terms[:names.index('decay')])
     ams = 'use the class AMSGrad'
     if names[:1]!=['decay']: ams += ", or for AdamW's decay Rule(amsgrad.terms[1], decay, descend).torch('AMSGradW')"
-    res = dict(differentiable=(False, 'autograd does not record steps'),
+    result = dict(differentiable=(False, 'autograd does not record steps'),
         maximize=('maximize' in names, 'it holds for all groups; pass it to the optimizer'), amsgrad=('amsgrad' in names, ams),
         centered=('standardize' in names, 'use the class RMSpropCentered'))
     if hypers.get('wd'):
-        res['decoupled_weight_decay'] = late,'the position of decay in the chain decides, see Adam and AdamW, NAdam and NAdamW'
-    if 'orthogonalize' in names: res['ns_coefficients'] = (3.4445, -4.775, 2.0315),'write a term of your own for other coefficients'
+        result['decoupled_weight_decay'] = late,'the position of decay in the chain decides, see Adam and AdamW, NAdam and NAdamW'
+    if 'orthogonalize' in names: result['ns_coefficients'] = (3.4445, -4.775, 2.0315),'write a term of your own for other coefficients'
     if 'most' in hypers:
-        res['step_sizes'] = tuple(hypers[k]*hypers['lr'] for k in ('least', 'most')),'give least and most, as multiples of lr'
-    return res
+        sizes = tuple(hypers[name]*hypers['lr'] for name in ('least', 'most'))
+        result['step_sizes'] = sizes,'give least and most, as multiples of lr'
+    return result
+
+def _fits(value, only):
+    "Is `value` the one that is accepted, a truth or a tuple of numbers?"
+    if not isinstance(only, tuple): return bool(value)==only
+    return isinstance(value, (tuple, list)) and len(value)==len(only) and all(map(isclose, value, only))
 
 def check_torch_keys(rule, hypers, given):
     "Raise `ValueError` if `given` has an argument of PyTorch's classes with a value that this rule does not support"
-    for k,(only,way) in _only_if(rule, hypers).items():
-        if k not in given: continue
-        v = given[k]
-        fits = (isinstance(v, (tuple, list)) and len(v)==len(only) and all(map(isclose, v, only)) if isinstance(only, tuple)
-            else bool(v)==only)
-        if not fits: raise ValueError(f"{rule.__name__}: {k}={v!r} is not supported, only {only}; {way}")
+    for name,(only,advice) in _only_if(rule, hypers).items():
+        if name in given and not _fits(given[name], only):
+            raise ValueError(f"{rule.__name__}: {name}={given[name]!r} is not supported, only {only}; {advice}")
 
 # %% ../../nbs/core/08_torch_face.ipynb #3834da6c
 def _how(rule, how, foreach=None, fused=None):
@@ -66,7 +69,10 @@ FASTAI_CALLS = ('set_hyper', 'set_hypers', 'hypers', 'all_params', 'param_lists'
 
 class TorchOptimizer(torch.optim.Optimizer):
     "Base class of optimizers for PyTorch, each of which runs the `rule` of its class"
-    rule,keys,order,looked = None,{},(),False # `order` lists the positional arguments after `lr`
+    rule = None
+    keys = {} # Dict of PyTorch's name to ours
+    order = () # The positional arguments after `lr`
+    looked = False # Has a step looked for frozen weights that have gradients?
     def __init__(self,
         params, # Iterable of weights, or of dicts with `params` and hypers
         lr=None, # Learning rate, by default the rule's own
@@ -80,32 +86,36 @@ class TorchOptimizer(torch.optim.Optimizer):
     ):
         check_params(self.rule, params)
         rule,hypers = self.rule.select_variant(hypers)
-        if rule is not self.rule: self.rule,self.keys,self.called = rule,torch_keys(rule),torch_names(torch_keys(rule))
+        if rule is not self.rule:
+            self.rule,self.keys = rule,torch_keys(rule)
+            self.called = torch_names(self.keys)
         hypers = {**self._placed(args, hypers), **({} if lr is None else dict(lr=lr))}
         how = _how(self.rule, how, hypers.pop('foreach', None), hypers.pop('fused', None))
         if hypers.get('maximize'): self.rule = maximizing(self.rule)
         mine,told = self._sort(hypers)
-        if bad := first(k for k in told if k not in _only_if(self.rule, self.rule.hypers) and k!='decoupled_weight_decay'): raise TypeError(
-            unknown_name(self.rule.__name__, bad, [*self.keys, *self.rule.options, *self.rule.spellings]))
+        def known(name): return name in _only_if(self.rule, self.rule.hypers) or name=='decoupled_weight_decay'
+        if bad := first(name for name in told if not known(name)):
+            raise TypeError(unknown_name(self.rule.__name__, bad, [*self.keys, *self.rule.options, *self.rule.spellings]))
         hypers,options = self.rule.resolve_hypers(mine, self.called)
         self.engine = Engine(self.rule, options, how, lowp, skip_nonfinite, state_dtype, capturable)
-        self.engine.called,self.manner = self.called,dict(
-            how=how, lowp=lowp, skip_nonfinite=skip_nonfinite, state_dtype=state_dtype, capturable=capturable)
+        self.engine.called = self.called
+        self.manner = dict(how=how, lowp=lowp, skip_nonfinite=skip_nonfinite, state_dtype=state_dtype, capturable=capturable)
         check_torch_keys(self.rule, hypers, told)
         super().__init__(params, to_torch(hypers, self.keys))
-    def __getattr__(self, k):
-        if k in FASTAI_CALLS: raise AttributeError(f"{type(self).__name__} is a class for PyTorch and has no {k!r} for fastai; "
+    def __getattr__(self, name):
+        if name in FASTAI_CALLS: raise AttributeError(f"{type(self).__name__} is a class for PyTorch and has no {name!r} for fastai; "
             f"pass a Learner the rule, opt_func={self.rule.__name__}, or opt_func=partial(OptimWrapper, opt={type(self).__name__})")
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {k!r}")
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
     @property
     def skipped(self): return self.engine.skipped
     def __getstate__(self):
-        return {**super().__getstate__(), **{k:vars(self)[k] for k in ('engine', 'manner', 'rule', 'keys', 'called') if k in vars(self)}}
+        own = {name:vars(self)[name] for name in ('engine', 'manner', 'rule', 'keys', 'called') if name in vars(self)}
+        return {**super().__getstate__(), **own}
     @untraced
     @torch.no_grad()
     def step(self, closure=None):
         loss = closure and torch.enable_grad()(closure)()
-        if not self.looked: self.looked = not warn_frozen_gradient(self.rule, [p for pg in self.param_groups for p in pg['params']])
+        if not self.looked: self.looked = not warn_frozen_gradient(self.rule, _listed(self.param_groups))
         self.engine.step(*self.for_engine(), *scaler_says(self))
         return loss
     @property
@@ -113,21 +123,21 @@ class TorchOptimizer(torch.optim.Optimizer):
     def refresh(self):
         "Send changed hypers to the GPU, where a captured step reads them"
         self.engine.refresh(self.for_engine()[0])
-    def for_engine(self): return [(pg['params'], self._hyper(pg)) for pg in self.param_groups],self.state
+    def for_engine(self): return [(group['params'], self._hyper(group)) for group in self.param_groups],self.state
 
 # %% ../../nbs/core/08_torch_face.ipynb #bded0c11
-def _kept(v):
-    "`v` as a group keeps it: numpy numbers become Python numbers, which are simpler to pickle; tensors stay, so users can write to them"
-    if type(v) in (tuple, list): return type(v)(map(_kept, v))
-    return v if isinstance(v, torch.Tensor) or getattr(v, 'ndim', 1) else v.item()
+def _kept(value):
+    "`value` as a group keeps it: numpy numbers become Python's, which are simpler to pickle; tensors stay, so users can write to them"
+    if type(value) in (tuple, list): return type(value)(map(_kept, value))
+    return value if isinstance(value, torch.Tensor) or getattr(value, 'ndim', 1) else value.item()
 
 @patch
 def _placed(self:TorchOptimizer, args, hypers):
     "`hypers` together with the positional arguments `args`"
     name = type(self).__name__
     if len(args)>len(self.order):
-        raise TypeError(f"{name} takes params, lr{''.join(f', {k}' for k in self.order)} as positional arguments; pass the rest by name")
-    if both := first(k for k in self.order[:len(args)] if k in hypers):
+        raise TypeError(f"{name} takes {', '.join(['params', 'lr', *self.order])} as positional arguments; pass the rest by name")
+    if both := first(key for key in self.order[:len(args)] if key in hypers):
         raise TypeError(f"{name}: {both!r} is given twice, by position and by name; give it once")
     return {**dict(zip(self.order, args)), **hypers}
 
@@ -136,31 +146,33 @@ def _placed(self:TorchOptimizer, args, hypers):
 def _sort(self:TorchOptimizer, given):
     "Split `given` into hypers and options, checked and with the rule's names, and all other keys"
     rule = self.rule
-    given = {k: _kept(v) for k,v in given.items() if v is not None or k not in rule.options} # PyTorch's Muon passes `adjust_lr_fn=None`
-    # PyTorch's Adafactor has `None` as its first `eps`
-    if isinstance(v := given.get('eps'), (tuple, list)) and v and v[0] is None: given['eps'] = 0.,*v[1:]
+    # PyTorch's Muon passes `adjust_lr_fn=None`
+    given = {key: _kept(value) for key,value in given.items() if value is not None or key not in rule.options}
+    eps = given.get('eps')
+    if isinstance(eps, (tuple, list)) and eps and eps[0] is None: given['eps'] = 0.,*eps[1:] # As in PyTorch's Adafactor
     keys = {**torch_keys(rule), **self.keys}
     rule.check_given_once(given, keys)
-    said = dict(rule.translate(k, v) for k,v in from_torch(rule, given, keys).items())
-    mine = {k:v for k,v in said.items() if k in rule.ranges}
-    for k,v in mine.items(): rule.check(k, v, self.called.get(k))
-    return mine,{k:v for k,v in said.items() if k not in mine}
+    said = dict(rule.translate(name, value) for name,value in from_torch(rule, given, keys).items())
+    mine = {name:value for name,value in said.items() if name in rule.ranges}
+    for name,value in mine.items(): rule.check(name, value, self.called.get(name))
+    return mine,{name:value for name,value in said.items() if name not in mine}
 
 # %% ../../nbs/core/08_torch_face.ipynb #48de5b6f
 @patch
 def _group(self:TorchOptimizer, given, beside):
     "The dict `given` as a group: hypers with PyTorch's names, missing ones from `beside`, and all other keys as they are"
-    rule,own = self.rule,{**self.engine.options, **self.manner}
+    rule = self.rule
+    common = {**self.engine.options, **self.manner} # Values that hold for all groups
     # For Ranger21 `min_lr` is a hyper; for all other rules it is a foreign key
-    theirs = {k:v for k,v in given.items() if k in FOREIGN and k not in self.keys and k not in own}
-    mine,rest = self._sort({k:v for k,v in given.items() if k not in theirs})
+    theirs = {key:value for key,value in given.items() if key in FOREIGN and key not in self.keys and key not in common}
+    mine,rest = self._sort({key:value for key,value in given.items() if key not in theirs})
     rest |= theirs
-    if bad := first(k for k,v in {**mine, **rest}.items() if k in own and v!=own[k]): raise TypeError(
-        f"{rule.__name__}: {bad!r} holds for all groups and is {own[bad]!r} here; pass it to the optimizer")
-    for k in rest: k in own or check_foreign(rule.__name__, k, (*self.keys, *rule.options))
-    hypers = {**from_torch(rule, beside, self.keys), **{k:v for k,v in mine.items() if k in rule.hypers}}
-    check_torch_keys(rule, {k:as_number(v) for k,v in hypers.items()}, rest)
-    return {**{k:v for k,v in mine.items() if k in rule.options}, **rest, **to_torch(hypers, self.keys)}
+    if bad := first(name for name,value in {**mine, **rest}.items() if name in common and value!=common[name]): raise TypeError(
+        f"{rule.__name__}: {bad!r} holds for all groups and is {common[bad]!r} here; pass it to the optimizer")
+    for key in rest: key in common or check_foreign(rule.__name__, key, (*self.keys, *rule.options))
+    hypers = from_torch(rule, beside, self.keys) | {name:value for name,value in mine.items() if name in rule.hypers}
+    check_torch_keys(rule, {name:as_number(value) for name,value in hypers.items()}, rest)
+    return {**{name:value for name,value in mine.items() if name in rule.options}, **rest, **to_torch(hypers, self.keys)}
 
 # %% ../../nbs/core/08_torch_face.ipynb #e0eb3b5c
 @patch
@@ -174,21 +186,21 @@ def add_param_group(self:TorchOptimizer, param_group):
     if isinstance(ps, set):
         raise TypeError(f"{name}: the params of a group need an order, because checkpoints number them; pass a list, not a set")
     param_group['params'] = ps = [ps] if isinstance(ps, torch.Tensor) else list(ps)
-    if any(isinstance(o, (list, L)) for o in ps): raise TypeError(
+    if any(isinstance(p, (list, L)) for p in ps): raise TypeError(
         f"{name}: a list is no weight; lists of lists, as a Learner's splitter makes them, "
         f'are for the rule, opt_func={name}; {type(self).__name__} is a class for PyTorch, and its groups are dicts, dict(params=[…])')
-    check_weights(self.rule, [*(p for pg in self.param_groups for p in pg['params']), *(p[1] if isinstance(p, tuple) else p for p in ps)])
-    group = self._group({k:v for k,v in param_group.items() if k!='params'}, self.defaults)
-    for k in [k for k in param_group if k!='params' and k not in group]: del param_group[k] # Keys in other spellings
+    check_weights(self.rule, [*_listed(self.param_groups), *(p[1] if isinstance(p, tuple) else p for p in ps)]) # Some have names
+    group = self._group({key:value for key,value in param_group.items() if key!='params'}, self.defaults)
+    for key in [key for key in param_group if key!='params' and key not in group]: del param_group[key] # Keys in other spellings
     param_group.update(group)
     torch.optim.Optimizer.add_param_group(self, param_group)
     self.looked = False
 
 @patch
-def _hyper(self:TorchOptimizer, pg):
-    "The hypers of the group `pg` with fastopt's names, unchecked"
-    for k in pg: k in (*self.keys, 'params') or check_foreign(self.rule.__name__, k, tuple(self.keys))
-    return from_torch(self.rule, {k:pg[k] for k in self.keys if k in pg}, self.keys)
+def _hyper(self:TorchOptimizer, group):
+    "The hypers of `group` with fastopt's names, unchecked"
+    for key in group: key in (*self.keys, 'params') or check_foreign(self.rule.__name__, key, tuple(self.keys))
+    return from_torch(self.rule, {key:group[key] for key in self.keys if key in group}, self.keys)
 
 # %% ../../nbs/core/08_torch_face.ipynb #3217d1cd
 @patch
@@ -208,54 +220,61 @@ def updates(self:OptimWrapper, **hypers)->dict:
     return self.opt.updates(**hypers)
 
 # %% ../../nbs/core/08_torch_face.ipynb #b74bd0a7
+def _listed(groups): return [p for group in groups for p in group['params']] # All weights or their numbers, group by group
+
 @patch
 def state_dict(self:TorchOptimizer):
     "PyTorch's state dict, with a label that names the rule and with flat memos"
-    def tell(opt, sd):
-        ps = dict(zip((i for g in sd['param_groups'] for i in g['params']), (p for g in self.param_groups for p in g['params'])))
-        flat = {i: flatten_memos(self.rule.rule_of(ps[i]), st) if i in ps else st for i,st in sd['state'].items()} # Users may keep more
-        sd.update(fastopt=label(self.rule, self.engine.options), state=flat)
+    def tell(opt, saved):
+        weight_of = dict(zip(_listed(saved['param_groups']), _listed(self.param_groups)))
+        def flat(i, state): return flatten_memos(self.rule.rule_of(weight_of[i]), state) if i in weight_of else state # Users may keep more
+        saved.update(fastopt=label(self.rule, self.engine.options), state={i: flat(i, state) for i,state in saved['state'].items()})
     hook = self.register_state_dict_post_hook(tell, prepend=True) # First, so that the user's hooks see it
     try: return torch.optim.Optimizer.state_dict(self)
     finally: hook.remove()
 
 # %% ../../nbs/core/08_torch_face.ipynb #eea7b855
 @patch
-def _check_saved(self:TorchOptimizer, sd):
-    "Raise an error unless the state dict `sd` has the form of this optimizer's own"
-    check_label(self.rule, sd, self.engine.options)
-    state,groups,name = sd.get('state'),sd.get('param_groups'),self.rule.__name__
+def _check_saved(self:TorchOptimizer, saved):
+    "Raise an error unless the state dict `saved` has the form of this optimizer's own"
+    check_label(self.rule, saved, self.engine.options)
+    state,groups,name = saved.get('state'),saved.get('param_groups'),self.rule.__name__
     whole = (isinstance(state, dict) and isinstance(groups, (list, tuple))
-        and all(isinstance(g, dict) and isinstance(g.get('params'), (list, tuple)) for g in groups))
+        and all(isinstance(group, dict) and isinstance(group.get('params'), (list, tuple)) for group in groups))
     if not whole:
         raise ValueError(f"{name}: a state_dict needs a dict 'state' and a list 'param_groups' of dicts with 'params', "
-            f"but this one has {', '.join(map(str, sd))}; load a complete one")
-    lens = [[len(g['params']) for g in o] for o in (groups, self.param_groups)]
-    if lens[0]!=lens[1]:
+            f"but this one has {', '.join(map(str, saved))}; load a complete one")
+    theirs,ours = ([len(group['params']) for group in o] for o in (groups, self.param_groups))
+    if theirs!=ours:
         raise ValueError(
-            f"{name}: saved with {lens[0]} weights in its groups, but this optimizer has {lens[1]}; use the same model and groups")
-    ids = [i for g in groups for i in g['params']]
+            f"{name}: saved with {theirs} weights in its groups, but this optimizer has {ours}; use the same model and groups")
+    ids = _listed(groups)
     if not all(map(risinstance((int, str)), ids)) or len(set(ids))<len(ids):
         raise ValueError(f"{name}: the weights of the groups are called {ids!r:.80}, "
             "but each needs its own number or name; load the state_dict as it was saved")
-    if not all(isinstance(v, dict) for v in state.values()):
+    if not all(isinstance(value, dict) for value in state.values()):
         raise TypeError(f"{name}: the state of each weight must be a dict, which is not so here; load a complete state_dict")
-    for own,g in zip(self.param_groups, groups):
-        alien = (first(k for k in ('foreach', 'amsgrad', 'capturable', 'maximize') if k in g and k not in own)
-            or first(k for k in self.keys if k not in g))
-        if 'fastopt' not in sd and alien: raise foreign_state_error(self.rule, g)
+    for own,group in zip(self.param_groups, groups):
+        alien = (first(key for key in ('foreach', 'amsgrad', 'capturable', 'maximize') if key in group and key not in own)
+            or first(key for key in self.keys if key not in group))
+        if 'fastopt' not in saved and alien: raise foreign_state_error(self.rule, group)
 
 # %% ../../nbs/core/08_torch_face.ipynb #d2e09b53
 @patch
-def _take(self:TorchOptimizer, sd):
-    "Check the state dict `sd`; return it with this optimizer's names and without the state of weights, and that state by weight"
-    self._check_saved(sd)
-    pairs = list(zip([i for g in sd['param_groups'] for i in g['params']], [p for g in self.param_groups for p in g['params']]))
-    groups = [{**self._group({k:v for k,v in g.items() if k!='params' and k not in self.manner}, {**self.defaults, **own}),
-        'params': list(g['params'])} for own,g in zip(self.param_groups, sd['param_groups'])]
-    states = {p: load_state(self.engine, p, sd['state'][i], 'fastopt' in sd) for i,p in pairs if i in sd['state']}
-    ids = [i for i,_ in pairs]
-    return {**sd, 'param_groups': groups, 'state': {k:v for k,v in sd['state'].items() if k not in ids}},states
+def _group_from(self:TorchOptimizer, saved, own):
+    "The group of a state dict, `saved`, with this optimizer's names; hypers that it lacks are those of `own`, the present group"
+    given = {key:value for key,value in saved.items() if key!='params' and key not in self.manner}
+    return {**self._group(given, {**self.defaults, **own}), 'params': list(saved['params'])}
+
+@patch
+def _take(self:TorchOptimizer, saved):
+    "Check the state dict `saved`; return it with this optimizer's names and without the state of weights, and that state by weight"
+    self._check_saved(saved)
+    state,ids = saved['state'],_listed(saved['param_groups'])
+    groups = [self._group_from(group, own) for own,group in zip(self.param_groups, saved['param_groups'])]
+    states = {p: load_state(self.engine, p, state[i], 'fastopt' in saved) for i,p in zip(ids, _listed(self.param_groups)) if i in state}
+    rest = {key:value for key,value in state.items() if key not in ids} # What users keep for other keys
+    return {**saved, 'param_groups': groups, 'state': rest},states
 
 # %% ../../nbs/core/08_torch_face.ipynb #c11d5ea8
 @patch
@@ -263,33 +282,41 @@ def load_state_dict(self:TorchOptimizer, state_dict):
     "Load `state_dict` after checking all of it; if it does not fit, raise an error and change nothing"
     if not isinstance(state_dict, dict): check_label(self.rule, state_dict)
     states = {}
-    def take(opt, sd):
-        sd,new = self._take(sd)
+    def take(opt, saved):
+        saved,new = self._take(saved)
         states.update(new)
-        return sd
+        return saved
     def put(opt): self.state.update(states)
     # Last before the load and first after it, so that the user's hooks can change what is loaded, and see the result
     hooks = self.register_load_state_dict_pre_hook(take),self.register_load_state_dict_post_hook(put, prepend=True)
     try: torch.optim.Optimizer.load_state_dict(self, state_dict)
     finally:
-        for o in hooks: o.remove()
+        for hook in hooks: hook.remove()
 
 # %% ../../nbs/core/08_torch_face.ipynb #79d628dc
 def _order(name, keys):
     "The positional arguments after `lr` of PyTorch's class `name`, or those that most other classes have in common"
     theirs = getattr(torch.optim, name, None)
-    if not theirs: return [k for k in ('betas', 'momentum') if k in keys]
-    return [k for k,o in inspect.signature(theirs).parameters.items() if o.kind==o.POSITIONAL_OR_KEYWORD and k not in ('params', 'lr')]
+    if not theirs: return [key for key in ('betas', 'momentum') if key in keys]
+    params = inspect.signature(theirs).parameters
+    return [key for key,param in params.items() if param.kind==param.POSITIONAL_OR_KEYWORD and key not in ('params', 'lr')]
+
+def _signature(knobs, order, manner):
+    "The signature of a class with the arguments `knobs`, of which `order` lists the positional ones, and `manner`, dicts with defaults"
+    Param,knobs = inspect.Parameter,{**knobs}
+    placed = ['lr', *(order[:first(i for i,key in enumerate([*order, None]) if key not in knobs)])] # Up to the first that it lacks
+    params = [Param('params', Param.POSITIONAL_OR_KEYWORD)]
+    params += [Param(key, Param.POSITIONAL_OR_KEYWORD, default=knobs.pop(key)) for key in placed]
+    params += [Param(key, Param.KEYWORD_ONLY, default=value) for key,value in {**knobs, **manner}.items()]
+    return inspect.Signature(params)
 
 @patch
 def torch(self:Rule, name, **keys)->type[TorchOptimizer]:
     """Make a subclass of `torch.optim.Optimizer` called `name` that runs this rule; `keys` rename its hypers. The name of the class's
     argument comes first: `beta1='mom'`, or `etas=('drop', 'grow')` for an argument with several hypers"""
-    kinds,module,keys = inspect.Parameter,sys._getframe(1).f_globals.get('__name__', '__main__'),torch_keys(self, **keys)
-    knobs,order = {**to_torch(self.hypers, keys), **self.options},_order(name, keys)
-    placed = ['lr', *(order[:first(i for i,k in enumerate([*order, None]) if k not in knobs)])]
-    ps = [kinds('params', kinds.POSITIONAL_OR_KEYWORD), *(kinds(k, kinds.POSITIONAL_OR_KEYWORD, default=knobs.pop(k)) for k in placed)]
-    ps += [kinds(k, kinds.KEYWORD_ONLY, default=v) for k,v in {**knobs, **self.manner}.items()]
+    module,keys = sys._getframe(1).f_globals.get('__name__', '__main__'),torch_keys(self, **keys)
+    knobs = {**to_torch(self.hypers, keys), **self.options}
+    order = _order(name, keys)
     own = dict(rule=self, keys=keys, order=order, called=torch_names(keys), __module__=module,
-        __doc__=LazyDoc(lambda o: self.about(torch_names(keys))), __signature__=inspect.Signature(ps))
+        __doc__=LazyDoc(lambda cls: self.about(torch_names(keys))), __signature__=_signature(knobs, order, self.manner))
     return type(name, (TorchOptimizer,), own)
