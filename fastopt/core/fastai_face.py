@@ -36,19 +36,20 @@ def scaler_says(opt):
     "What a `GradScaler` has set on the optimizer `opt`: `grad_scale`, by which gradients are divided, and `found_inf`; `None` if not set"
     return getattr(opt, 'grad_scale', None),getattr(opt, 'found_inf', None)
 
-def _many(v): return isinstance(v, (slice, list, tuple, L)) or getattr(v, 'ndim', 0)>0
+def _many(value): return isinstance(value, (slice, list, tuple, L)) or getattr(value, 'ndim', 0)>0
 
 # %% ../../nbs/core/07_fastai_face.ipynb #6be1d2f4
-def untraced(f):
-    "Turn the method `f` into one that `torch.compile` calls instead of tracing it; use it as a decorator"
-    @wraps(f)
-    def run(*args, **kwargs): return (torch.compiler.disable(f) if torch.compiler.is_compiling() else f)(*args, **kwargs)
+def untraced(method):
+    "Turn the `method` into one that `torch.compile` calls instead of tracing it; use it as a decorator"
+    @wraps(method)
+    def run(*args, **kwargs): return (torch.compiler.disable(method) if torch.compiler.is_compiling() else method)(*args, **kwargs)
     return run
 
 # %% ../../nbs/core/07_fastai_face.ipynb #ca7fb4fa
 class FastOptimizer(Optimizer):
     "A fastai `Optimizer` that runs `rule`"
-    looked,freeze_called = False,False # Has a step checked frozen weights for gradients? Has the user called `freeze` or `unfreeze`?
+    looked = False # Has a step checked frozen weights for gradients?
+    freeze_called = False # Has the user called `freeze` or `unfreeze`?
     def __init__(self,
         params, # Weights, or a list of lists of weights, one for each group
         rule, # A `Rule`
@@ -61,9 +62,11 @@ class FastOptimizer(Optimizer):
     ):
         check_params(rule, params)
         rule,hypers = rule.select_variant(hypers)
-        wide = {k:v for k,v in hypers.items() if _many(v) and (k in rule.hypers or k in rule.spellings)}
-        hypers,options = rule.resolve_hypers({k:v for k,v in hypers.items() if k not in wide})
-        self.rule,self.warned,params = rule,set(),L(params)
+        wide = {name:value for name,value in hypers.items() if _many(value) and (name in rule.hypers or name in rule.spellings)}
+        hypers,options = rule.resolve_hypers({name:value for name,value in hypers.items() if name not in wide})
+        self.rule = rule
+        self.warned = set() # Names that the rule lacks, of which a warning has told
+        params = L(params)
         self.engine = Engine(rule, options, how, lowp, skip_nonfinite, state_dtype, capturable)
         if not params or not sum(len(o) if isinstance(o, (L, list)) else 1 for o in params): raise ValueError(
             f"{rule.__name__}: no weights to train; pass `model.parameters()` or a list of them")
@@ -102,13 +105,14 @@ def set_hyper(self:FastOptimizer, k, v):
 @patch
 def _set_hyper(self:FastOptimizer, k, v):
     rule = self.rule
-    (k,*_),v = zip(*[rule.translate(k, o) for o in v])
-    if k in rule.hypers:
-        for h,o in zip(self.hypers, [rule.number(k, o) for o in v]): h[k] = o
-    elif k not in FASTAI_HYPERS: raise TypeError(unknown_name(rule.__name__, k, list(rule.hypers)))
-    elif k not in self.warned:
-        self.warned.add(k)
-        warn(f"{rule.__name__} has no {k!r}; what sets it (a schedule, or the Learner) has no effect")
+    (name,*_),values = zip(*[rule.translate(k, value) for value in v])
+    if name in rule.hypers:
+        numbers = [rule.number(name, value) for value in values]
+        for hyper,number in zip(self.hypers, numbers): hyper[name] = number
+    elif name not in FASTAI_HYPERS: raise TypeError(unknown_name(rule.__name__, name, list(rule.hypers)))
+    elif name not in self.warned:
+        self.warned.add(name)
+        warn(f"{rule.__name__} has no {name!r}; what sets it (a schedule, or the Learner) has no effect")
 
 # %% ../../nbs/core/07_fastai_face.ipynb #7b3e6726
 @patch
@@ -117,9 +121,9 @@ def updates(self:FastOptimizer,
 )->dict: # Weight to its update, for weights with a gradient
     "What `step` would add to each weight, without changing weights, state or random numbers"
     self.rule.check_given_once(hypers)
-    given = dict(self.rule.translate(k, v) for k,v in hypers.items())
-    for k in given: # Unlike in `set_hyper`, this includes hypers that fastai sets on any optimizer
-        if k not in self.rule.ranges: raise TypeError(self.rule.unknown(k))
+    given = dict(self.rule.translate(name, value) for name,value in hypers.items())
+    for name in given: # Unlike in `set_hyper`, this includes hypers that fastai sets on any optimizer
+        if name not in self.rule.ranges: raise TypeError(self.rule.unknown(name))
     return self.engine.trial(*self.for_engine(), **given).updates
 
 # %% ../../nbs/core/07_fastai_face.ipynb #0f022d73
@@ -149,19 +153,22 @@ class LiveGroup(dict):
 def _read(self:FastOptimizer, group):
     "The hypers and other keys in the dict `group`, checked and in the rule's names"
     rule,keys = self.rule,torch_keys(self.rule)
-    said = [rule.translate(*o) for o in from_torch(rule, group, {k:h for k,h in keys.items() if k not in rule.hypers}).items()]
-    for k,_ in said: k in rule.hypers or check_foreign(rule.__name__, k, (*rule.hypers, *keys))
-    return {k: rule.number(k, v) if k in rule.hypers else v for k,v in said}
+    theirs = {key:hyper for key,hyper in keys.items() if key not in rule.hypers} # PyTorch's names that no hyper has
+    said = [rule.translate(*item) for item in from_torch(rule, group, theirs).items()]
+    for name,_ in said: name in rule.hypers or check_foreign(rule.__name__, name, (*rule.hypers, *keys))
+    return {name: rule.number(name, value) if name in rule.hypers else value for name,value in said}
 
 @patch
 def write(self:FastOptimizer, groups):
     "Write `groups`, a dict of group index to a dict of `params`, hypers and other keys; if one is invalid, raise and write nothing"
-    new = {i: {**self._read({k:v for k,v in g.items() if k!='params'}), **{k:L(v) for k,v in g.items() if k=='params'}}
-        for i,g in groups.items()}
+    new = {}
+    for i,group in groups.items():
+        new[i] = self._read({key:value for key,value in group.items() if key!='params'})
+        if 'params' in group: new[i]['params'] = L(group['params'])
     lists = [new[i]['params'] if i in new and 'params' in new[i] else ps for i,ps in enumerate(self.param_lists)]
     if not all(map(same_objects, lists, self.param_lists)): check_weights(self.rule, sum(map(list, lists), []))
     self.param_lists = L(lists)
-    for i,g in new.items(): self.hypers[i].update({k:v for k,v in g.items() if k!='params'})
+    for i,group in new.items(): self.hypers[i].update({key:value for key,value in group.items() if key!='params'})
     return new
 
 # %% ../../nbs/core/07_fastai_face.ipynb #a8c138b2
@@ -186,7 +193,7 @@ def freeze_to(self:FastOptimizer, n):
 def state_dict(self:FastOptimizer):
     "State, hypers and the frozen index, with a label that names the rule"
     states = [dict(on_host(self.rule.rule_of(p), self.state[p])) for p,*_ in self.all_params()]
-    return dict(state=states, hypers=[dict(h) for h in self.hypers], frozen_idx=self.frozen_idx,
+    return dict(state=states, hypers=[dict(hyper) for hyper in self.hypers], frozen_idx=self.frozen_idx,
         fastopt=label(self.rule, self.engine.options))
 
 # %% ../../nbs/core/07_fastai_face.ipynb #9e1a6c38
@@ -195,16 +202,17 @@ def _check_saved(self:FastOptimizer, sd):
     "Raise an error unless the state dict `sd` has the form of this optimizer's own"
     check_label(self.rule, sd, self.engine.options)
     if sd.get('fastopt') is None: raise foreign_state_error(self.rule, sd)
-    n,m,name = len(self.all_params()),len(self.hypers),self.rule.__name__
-    if bad := first(k for k in ('state', 'hypers') if not isinstance(sd.get(k), (list, tuple, L))): raise ValueError(
+    name = self.rule.__name__
+    n_weights,n_groups = len(self.all_params()),len(self.hypers)
+    if bad := first(key for key in ('state', 'hypers') if not isinstance(sd.get(key), (list, tuple, L))): raise ValueError(
         f"{name}: the state_dict's {bad!r} is a {type(sd.get(bad)).__name__}, not a list; load a complete state_dict")
-    if len(sd['state'])!=n or len(sd['hypers'])!=m: raise ValueError(f"{name}: saved with {len(sd['state'])} weights "
-        f"in {len(sd['hypers'])} groups, but this optimizer has {n} in {m}; use the same model and splitter")
+    if len(sd['state'])!=n_weights or len(sd['hypers'])!=n_groups: raise ValueError(f"{name}: saved with {len(sd['state'])} weights "
+        f"in {len(sd['hypers'])} groups, but this optimizer has {n_weights} in {n_groups}; use the same model and splitter")
     if not all(map(risinstance(dict), sd['hypers'])):
         raise TypeError(f"{name}: the state_dict's 'hypers' must be a list of dicts; load a complete state_dict")
-    i = as_number(sd.get('frozen_idx', 0))
-    if not 0<=i<=m or i%1:
-        raise ValueError(f"{name}: the state_dict's frozen_idx={sd['frozen_idx']!r} must be a number of groups from 0 to {m}; "
+    frozen = as_number(sd.get('frozen_idx', 0))
+    if not 0<=frozen<=n_groups or frozen%1:
+        raise ValueError(f"{name}: the state_dict's frozen_idx={sd['frozen_idx']!r} must be a number of groups from 0 to {n_groups}; "
             "load a complete state_dict")
 
 # %% ../../nbs/core/07_fastai_face.ipynb #896ed48c
@@ -212,15 +220,16 @@ def _check_saved(self:FastOptimizer, sd):
 def load_state_dict(self:FastOptimizer, sd):
     "Load the state dict `sd` after checking all of it; if it does not fit, raise an error and change nothing"
     self._check_saved(sd)
-    ps,idx,name = self.all_params().itemgot(0),int(as_number(sd.get('frozen_idx', self.frozen_idx))),self.rule.__name__
-    hypers = [self._read(h) for h in sd['hypers']]
-    states = [load_state(self.engine, p, st) for p,st in zip(ps, sd['state'])]
-    self.hypers = L(Hypers({**h, **deepcopy(saved)}) for h,saved in zip(self.hypers, hypers))
-    for p,st in zip(ps, states): self.state[p] = st
-    if idx==self.frozen_idx: return
-    if not self.freeze_called: return Optimizer.freeze_to(self, idx)
-    warn(f"{name}: saved with {idx} groups frozen, but {self.frozen_idx} are frozen now, which stays so; "
-        f"`learn.freeze_to({idx})` freezes as it was saved")
+    ps = self.all_params().itemgot(0)
+    frozen = int(as_number(sd.get('frozen_idx', self.frozen_idx)))
+    hypers = [self._read(saved) for saved in sd['hypers']]
+    states = [load_state(self.engine, p, saved) for p,saved in zip(ps, sd['state'])]
+    self.hypers = L(Hypers({**hyper, **deepcopy(saved)}) for hyper,saved in zip(self.hypers, hypers))
+    for p,state in zip(ps, states): self.state[p] = state
+    if frozen==self.frozen_idx: return
+    if not self.freeze_called: return Optimizer.freeze_to(self, frozen)
+    warn(f"{self.rule.__name__}: saved with {frozen} groups frozen, but {self.frozen_idx} are frozen now, which stays so; "
+        f"`learn.freeze_to({frozen})` freezes as it was saved")
 
 # %% ../../nbs/core/07_fastai_face.ipynb #0a1b6e72
 Rule.manner = dict(how='auto', lowp='plain', skip_nonfinite=False, state_dtype=None, capturable=False)
@@ -248,12 +257,13 @@ def stepper(
     "Make a callback for fastai's `Optimizer` that runs `rule`"
     if not isinstance(rule, Rule): raise TypeError(f'{rule!r} is not a rule; give one, such as adamw')
     rule,hypers = rule.select_variant(hypers)
-    if alone := first(t for t in rule.terms if t.across): raise ValueError(
+    if alone := first(term for term in rule.terms if term.across): raise ValueError(
         f"{rule.__name__}: {alone} needs all weights at once, but a callback sees only one; use {rule.__name__} itself as opt_func")
     hypers,options = rule.resolve_hypers(hypers)
     engine = Engine(rule, options, how)
     def _step(p, **kwargs):
-        state = {p: {k:kwargs[k] for k in ('step', 'do_wd', *rule.state, *rule.memos) if k in kwargs}}
+        names = 'step','do_wd',*rule.state,*rule.memos
+        state = {p: {name:kwargs[name] for name in names if name in kwargs}}
         engine.step([([p], kwargs)], state)
         return state[p]
     _step.defaults = hypers

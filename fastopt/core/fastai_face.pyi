@@ -12,8 +12,8 @@ class Hypers(dict):
 def scaler_says(opt: Any) -> Any:
     """What a `GradScaler` has set on the optimizer `opt`: `grad_scale`, by which gradients are divided, and `found_inf`; `None` if not set"""
 
-def untraced(f: Any) -> Any:
-    """Turn the method `f` into one that `torch.compile` calls instead of tracing it; use it as a decorator"""
+def untraced(method: Any) -> Any:
+    """Turn the `method` into one that `torch.compile` calls instead of tracing it; use it as a decorator"""
 
 class FastOptimizer(fastai.optimizer.Optimizer):
     """A fastai `Optimizer` that runs `rule`"""
