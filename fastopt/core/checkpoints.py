@@ -28,7 +28,7 @@ def _version():
 
 def label(rule, options={}):
     "The label of a checkpoint, a dict that says which rule, with which `options`, and which version of fastopt wrote it"
-    told = {k:v for k,v in options.items() if v is None or type(v) in (bool, int, float, str)}
+    told = {name:value for name,value in options.items() if value is None or type(value) in (bool, int, float, str)}
     return dict(rule=rule.named or rule.chain, terms=rule.chain, version=_version(), format=FORMAT, **(dict(options=told) if told else {}))
 
 # %% ../../nbs/core/06_checkpoints.ipynb #70bfd6c6
@@ -38,7 +38,7 @@ def check_label(rule, sd, options={}):
     if not isinstance(sd, dict): raise TypeError(
         f"{name}: a state_dict must be a dict, not a {type(sd).__name__}; load what `state_dict()` returned")
     if (saved := sd.get('fastopt')) is None: return
-    bad = (not isinstance(saved, dict) or first(k for k in label(rule) if k not in saved)
+    bad = (not isinstance(saved, dict) or first(key for key in label(rule) if key not in saved)
         or ('format' if isnan(as_number(saved['format'])) else None))
     if bad: raise ValueError(
         f"{name}: the state_dict's label 'fastopt' is incomplete: {saved!r:.80}; load a complete state_dict")
@@ -48,9 +48,11 @@ def check_label(rule, sd, options={}):
         f"{name}: the state_dict was saved by {saved['rule']!r}, a chain of {saved['terms']}; "
         f"{name} is a chain of {rule.chain}. Load it with the rule that saved it")
     theirs = saved['options'] if isinstance(saved.get('options'), dict) else {}
-    for k,v in theirs.items():
-        if k in options and (v!=options[k] or type(v)!=type(options[k])): warn(f"{name}: saved with {k}={v!r}, but this optimizer has "
-            f"{k}={options[k]!r}, which stays so; make the optimizer with {k}={v!r} to continue as it was saved", stacklevel=4)
+    for option,value in theirs.items():
+        if option not in options: continue
+        own = options[option]
+        if value!=own or type(value)!=type(own): warn(f"{name}: saved with {option}={value!r}, but this optimizer has "
+            f"{option}={own!r}, which stays so; make the optimizer with {option}={value!r} to continue as it was saved", stacklevel=4)
 
 def foreign_state_error(rule, has):
     "The error for a state dict with the keys `has` that no optimizer of fastopt saved"
@@ -58,75 +60,88 @@ def foreign_state_error(rule, has):
         "Load only the weights, and start with a new optimizer")
 
 # %% ../../nbs/core/06_checkpoints.ipynb #2ee384d3
-def _like(engine, p, k, v):
-    "The saved tensor `v` of the state `k` as a copy on the device of the weight `p`"
-    f = engine.starts(p).get(k, lambda _: p) # `comp` and `y` are like the weight
-    own,name = f(p.detach().to(compute_dtype(p.dtype))),engine.rule.__name__
-    if not isinstance(v, torch.Tensor):
-        raise ValueError(f"{name}: saved {k!r} is a {type(v).__name__}, not a tensor; load a complete state_dict")
-    if own.shape!=v.shape: raise ValueError(f"{name}: saved {k!r} has shape {tuple(v.shape)}, the weight {tuple(p.shape)}; "
+def _like(engine, p, name, saved):
+    "The tensor `saved` for the state `name` as a copy on the device of the weight `p`"
+    start = engine.starts(p).get(name, lambda _: p) # `comp` and `y` are like the weight
+    own = start(p.detach().to(compute_dtype(p.dtype))) # The state that a new weight gets
+    what = f"{engine.rule.__name__}: saved {name!r}"
+    if not isinstance(saved, torch.Tensor):
+        raise ValueError(f"{what} is a {type(saved).__name__}, not a tensor; load a complete state_dict")
+    if own.shape!=saved.shape: raise ValueError(f"{what} has shape {tuple(saved.shape)}, the weight {tuple(p.shape)}; "
         "load it into the same model, with the same options")
-    if v.layout!=torch.strided or v.is_floating_point()!=own.is_floating_point() or v.is_complex(): raise ValueError(
-        f"{name}: saved {k!r} is {v.dtype}, {v.layout}, but {own.dtype} is needed; load the state_dict as it was saved")
-    return v.detach().clone().to(p.device, v.dtype if f is zeros and v.dtype==torch.bfloat16 and own.dtype==torch.float32 else own.dtype)
+    if saved.layout!=torch.strided or saved.is_floating_point()!=own.is_floating_point() or saved.is_complex(): raise ValueError(
+        f"{what} is {saved.dtype}, {saved.layout}, but {own.dtype} is needed; load the state_dict as it was saved")
+    low = start is zeros and saved.dtype==torch.bfloat16 and own.dtype==torch.float32 # Saved with `state_dtype`
+    return saved.detach().clone().to(p.device, saved.dtype if low else own.dtype)
 
-def _memo(rule, k, start, v):
-    "A copy of the saved memo `v`; raise `ValueError` if its numbers are not those of `start`"
-    def fits(a, b):
-        if isinstance(a, list): return isinstance(b, (list, tuple)) and all(fits(0., o) for o in b)
-        return not isnan(x := as_number(b)) and x==b # A number too large for a float would change
-    if isinstance(v, dict) and v.keys()==start.keys() and all(fits(a, v[o]) for o,a in start.items()): return deepcopy(dict(v))
-    raise ValueError(f"{rule.__name__}: saved {k!r} is {v!r:.80}, not a dict of the numbers {', '.join(start)}; load a complete state_dict")
+def _memo(rule, name, start, saved):
+    "A copy of the memo `saved`; raise `ValueError` if its numbers are not those of `start`"
+    def fits(own, value):
+        if isinstance(own, list): return isinstance(value, (list, tuple)) and all(fits(0., number) for number in value)
+        number = as_number(value)
+        return not isnan(number) and number==value # A number too large for a float would change
+    if isinstance(saved, dict) and saved.keys()==start.keys() and all(fits(own, saved[key]) for key,own in start.items()):
+        return deepcopy(dict(saved))
+    raise ValueError(f"{rule.__name__}: saved {name!r} is {saved!r:.80}, not a dict of the numbers {', '.join(start)}; "
+        "load a complete state_dict")
 
 # %% ../../nbs/core/06_checkpoints.ipynb #b6c1b7c4
-def on_host(rule, st):
-    "The state dict `st` with its step and the numbers of the memos of `rule` as plain numbers, copied from the GPU if necessary"
-    def plain(v): return v.item() if isinstance(v, torch.Tensor) and not v.ndim else [*map(plain, v)] if isinstance(v, list) else v
-    memos = {k: {o: plain(v) for o,v in st[k].items()} for k in rule.memos if isinstance(st.get(k), dict)}
-    new = memos | ({'step': plain(st['step'])} if is_counter(st.get('step')) else {})
-    return {**st, **new} if new else st
+def on_host(rule, state):
+    "The dict `state` with its step and the numbers of the memos of `rule` as plain numbers, copied from the GPU if necessary"
+    def plain(value):
+        if isinstance(value, list): return [*map(plain, value)]
+        return value.item() if isinstance(value, torch.Tensor) and not value.ndim else value
+    new = {}
+    for name in rule.memos:
+        if isinstance(state.get(name), dict): new[name] = {key: plain(value) for key,value in state[name].items()}
+    if is_counter(state.get('step')): new['step'] = plain(state['step'])
+    return {**state, **new} if new else state
 
-def flatten_memos(rule, st):
-    "The state dict `st` with the memos of `rule` as numbers and tensors: `memo.product` for the number `product` of `memo`"
-    st = on_host(rule, st)
-    memos = {k:st[k] for k in rule.memos if isinstance(st.get(k), dict)}
-    if not memos: return st # As PyTorch does
-    flat = {f'{k}.{o}': torch.tensor(v, dtype=torch.float64, device='cpu') if isinstance(v, list) else v
-        for k,memo in memos.items() for o,v in memo.items()}
-    return {**{k:v for k,v in st.items() if k not in memos}, **flat}
+def flatten_memos(rule, state):
+    "The dict `state` with the memos of `rule` as numbers and tensors: `memo.product` for the number `product` of `memo`"
+    state = on_host(rule, state)
+    memos = {name:state[name] for name in rule.memos if isinstance(state.get(name), dict)}
+    if not memos: return state # As PyTorch does
+    result = {name:value for name,value in state.items() if name not in memos}
+    for name,memo in memos.items():
+        for key,value in memo.items():
+            result[f'{name}.{key}'] = torch.tensor(value, dtype=torch.float64, device='cpu') if isinstance(value, list) else value
+    return result
 
-def unflatten_memos(rule, st):
-    "The state dict `st` with the memos of `rule` restored as dicts, if all of their numbers are present"
-    st = dict(st)
-    for k,start in rule.memos.items():
-        if k not in st and all(f'{k}.{o}' in st for o in start): st[k] = {o: st.pop(f'{k}.{o}') for o in start}
-        if isinstance(st.get(k), dict):
-            st[k] = {o: v.tolist() if isinstance(v, torch.Tensor) and v.layout==torch.strided else v for o,v in st[k].items()}
-    return st
+def unflatten_memos(rule, state):
+    "The dict `state` with the memos of `rule` restored as dicts, if all of their numbers are present"
+    state = dict(state)
+    def plain(value): return value.tolist() if isinstance(value, torch.Tensor) and value.layout==torch.strided else value
+    for name,start in rule.memos.items():
+        flat = {key: f'{name}.{key}' for key in start}
+        if name not in state and all(key in state for key in flat.values()): state[name] = {key: state.pop(flat[key]) for key in start}
+        if isinstance(state.get(name), dict): state[name] = {key: plain(value) for key,value in state[name].items()}
+    return state
 
 # %% ../../nbs/core/06_checkpoints.ipynb #fca748fd
-def load_state(engine, p, st, labelled=True):
-    "A checked copy of `st`, the saved state of the weight `p`; only `labelled` checkpoints may have names that the rule does not know"
+def load_state(engine, p, saved, labelled=True):
+    "A checked copy of `saved`, the saved state of the weight `p`; only `labelled` checkpoints may have names that the rule does not know"
     rule = engine.rule
     own,name = rule.rule_of(p),rule.__name__
-    if not isinstance(st, dict): raise TypeError(
-        f"{name}: the saved state of a weight must be a dict, not a {type(st).__name__}; load a complete state_dict")
-    st,needs = unflatten_memos(own, st),['step', *own.state, *own.memos]
-    if (lack := first(k for k in needs if k not in st)) and any(k in st for k in needs): raise ValueError(
+    if not isinstance(saved, dict): raise TypeError(
+        f"{name}: the saved state of a weight must be a dict, not a {type(saved).__name__}; load a complete state_dict")
+    saved,needs = unflatten_memos(own, saved),['step', *own.state, *own.memos]
+    if (lack := first(key for key in needs if key not in saved)) and any(key in saved for key in needs): raise ValueError(
         f"{name}: the state saved for a weight of shape {tuple(p.shape)} has no {lack!r}, "
-        f"only {', '.join(map(str, st))}; load a complete state_dict, or rename the keys of another optimizer's")
-    if not labelled and (alien := first(k for k in st if k not in (*needs, 'do_wd', 'force_train', 'comp', 'y', 'y_mom'))):
-        raise foreign_state_error(rule, st)
-    return {k: _entry(engine, p, k, v) for k,v in st.items()}
+        f"only {', '.join(map(str, saved))}; load a complete state_dict, or rename the keys of another optimizer's")
+    known = *needs,'do_wd','force_train','comp','y','y_mom'
+    if not labelled and first(key for key in saved if key not in known): raise foreign_state_error(rule, saved)
+    return {key: _entry(engine, p, key, value) for key,value in saved.items()}
 
-def _entry(engine, p, k, v):
-    rule,n = engine.rule,as_number(v)
+def _entry(engine, p, name, saved):
+    "The checked copy of `saved`, the entry `name` of the state of the weight `p`"
+    rule,number = engine.rule,as_number(saved)
     own = rule.rule_of(p)
-    if k in (*own.state, 'comp', 'y'): return _like(engine, p, k, v)
-    if k in own.memos: return _memo(rule, k, own.memos[k], v)
-    if k=='step' and (isnan(n) or n<0 or n%1):
-        raise ValueError(f"{rule.__name__}: saved 'step' is {v!r}, not a number of steps; load a complete state_dict")
-    if k in ('do_wd', 'force_train') and n not in (0, 1):
-        raise ValueError(f"{rule.__name__}: saved {k!r} is {v!r}, but must be True or False; load a complete state_dict")
-    if k in ('step', 'do_wd', 'force_train'): return int(n) if k=='step' else bool(n)
-    return v.detach().clone().to(p.device) if isinstance(v, torch.Tensor) else deepcopy(v)
+    if name in (*own.state, 'comp', 'y'): return _like(engine, p, name, saved)
+    if name in own.memos: return _memo(rule, name, own.memos[name], saved)
+    if name=='step' and (isnan(number) or number<0 or number%1):
+        raise ValueError(f"{rule.__name__}: saved 'step' is {saved!r}, not a number of steps; load a complete state_dict")
+    if name in ('do_wd', 'force_train') and number not in (0, 1):
+        raise ValueError(f"{rule.__name__}: saved {name!r} is {saved!r}, but must be True or False; load a complete state_dict")
+    if name in ('step', 'do_wd', 'force_train'): return int(number) if name=='step' else bool(number)
+    return saved.detach().clone().to(p.device) if isinstance(saved, torch.Tensor) else deepcopy(saved)
