@@ -96,20 +96,25 @@ def torch_keys(rule, **own):
 
 def torch_names(keys):
     "The names that error messages use for hypers, given PyTorch's `keys`: dict of hyper to name, such as `betas[0]`"
-    return {h: k if isinstance(hs, str) else f'{k}[{i}]' for k,hs in keys.items() for i,h in enumerate([hs] if isinstance(hs, str) else hs)}
+    result = {}
+    for key,hypers in keys.items():
+        if isinstance(hypers, str): result[hypers] = key
+        else: result |= {hyper: f'{key}[{i}]' for i,hyper in enumerate(hypers)}
+    return result
 
 # %% ../../nbs/core/05_groups.ipynb #d1202288
 def to_torch(hyper, keys):
     "The dict `hyper` with PyTorch's names"
-    return {k: hyper[h] if isinstance(h, str) else tuple(hyper[o] for o in h) for k,h in keys.items()}
+    return {key: hyper[name] if isinstance(name, str) else tuple(hyper[o] for o in name) for key,name in keys.items()}
 
 def from_torch(rule, group, keys):
     "The dict `group` with fastopt's names; other keys stay as they are"
-    res = {}
-    for k,v in group.items():
-        h,pair = keys.get(k, k),isinstance(v, (tuple, list))
-        if isinstance(h, str): res[h] = v
-        elif k in rule.hypers and not pair: res[k] = v # Adafactor's `eps` is a pair in PyTorch, and only its first number here
-        elif pair and len(v)==len(h): res.update(zip(h, v))
-        else: raise ValueError(f"{rule.__name__}: {k}={v!r} must be {len(h)} numbers, for {' and '.join(h)}")
-    return res
+    result = {}
+    for key,value in group.items():
+        name = keys.get(key, key) # Or a tuple of names
+        several = isinstance(value, (tuple, list))
+        if isinstance(name, str): result[name] = value
+        elif key in rule.hypers and not several: result[key] = value # Adafactor's `eps` is a pair in PyTorch, and one number here
+        elif several and len(value)==len(name): result.update(zip(name, value))
+        else: raise ValueError(f"{rule.__name__}: {key}={value!r} must be {len(name)} numbers, for {' and '.join(name)}")
+    return result
