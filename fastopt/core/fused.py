@@ -30,6 +30,10 @@ class KernelSource(str):
     "A string whose `repr` is its plain text, so that notebooks show it line by line"
     __repr__ = str.__str__
 
+def _is_result(node):
+    "Is the `node` of a program a result that kernels read from a column, such as a sum or that of a whole-tensor function?"
+    return node[0] in COLUMN_OPS[1:]
+
 def kernel_source(
     rule, # A `Rule`
     lang='triton', # 'triton', 'cpp', 'numba' or 'torch'
@@ -39,14 +43,18 @@ def kernel_source(
 ):
     "The source of the kernels of `rule`, followed by the numbers of their table"
     prog = record(rule, {**rule.hypers, **rule.options, 'step':1001, **hyper}, how, lang!='torch')
-    write,ct = dict(triton=triton_source, cpp=cpp_source, numba=numba_source, torch=torch_source)[lang],compute_dtype(dtype)
+    write = dict(triton=triton_source, cpp=cpp_source, numba=numba_source, torch=torch_source)[lang]
+    results = [f'r{i}' for i,node in enumerate(prog.nodes) if _is_result(node)]
+    def kernel_of(phase):
+        dtypes = {**dict.fromkeys([*phase.loads, *phase.stores], compute_dtype(dtype)), 'p':dtype, 'g':dtype, 'comp':dtype}
+        return Kernel(prog, phase, dtypes, [column for column in phase.loads if column in results])
     phases,_ = split_phases(prog)
-    rows = [f'r{i}' for i,o in enumerate(prog.nodes) if o[0] in COLUMN_OPS[1:]]
-    def dtypes(o): return {**dict.fromkeys([*o.loads, *o.stores], ct), 'p':dtype, 'g':dtype, 'comp':dtype}
-    ks = [Kernel(prog, o, dtypes(o), [c for c in o.loads if c in rows]) for o in phases if o.stores or o.sums]
+    kernels = [kernel_of(phase) for phase in phases if phase.stores or phase.sums]
     numbers = ', '.join(f'c{i} = {c:.6g}' for i,c in enumerate(prog.consts))
-    return KernelSource('\n'.join(map(write, ks)) + f"{'//' if lang=='cpp' else '#'} {numbers}\n")
+    comment = '//' if lang=='cpp' else '#'
+    return KernelSource('\n'.join(map(write, kernels)) + f'{comment} {numbers}\n')
 
+# %% ../../nbs/core/04_fused.ipynb #5d0c2b7e
 @patch(as_prop=True)
 def kernel(self:Rule):
     "The source of the kernels of this rule in Triton, see `kernel_source`"
@@ -61,88 +69,105 @@ def launcher_for(device):
     return NumbaLauncher if found is CppLauncher and not compiler() and numba_installed() else found
 
 # %% ../../nbs/core/04_fused.ipynb #fe36bc75
-def is_per_row(r, p):
-    "Can the tensor `r` be read by row of the weight `p`, because it has one number or one number per row?"
-    return r.numel()==1 or r.shape==p.shape[:1]+(1,)*(p.ndim-1)
+def is_per_row(t, p):
+    "Can the tensor `t` be read by row of the weight `p`, because it has one number or one number per row?"
+    return t.numel()==1 or t.shape==p.shape[:1]+(1,)*(p.ndim-1)
 
-def as_kernel_column(ts, b, dtype):
-    "Function results or state `ts` as kernels read them: (True, as they are) if by row, otherwise (False, expanded to the weights' shapes)"
-    smaller = any(t.numel()<p.numel() for t,p in zip(ts, b.ps)) # Otherwise each row has one number, and reading by row is slower
-    if smaller and all(map(is_per_row, ts, b.ps)): return True,[t.to(p.device, dtype).contiguous() for t,p in zip(ts, b.ps)]
+def as_kernel_column(tensors, part, dtype):
+    """Function results or state `tensors`, one for each weight of `part`, as kernels read them: (True, as they are) if by row, otherwise
+    (False, expanded to the weights' shapes)"""
+    pairs = list(zip(tensors, part.ps))
+    smaller = any(t.numel()<p.numel() for t,p in pairs) # Otherwise each row has one number, and reading by row is slower
+    if smaller and all(is_per_row(t, p) for t,p in pairs): return True,[t.to(p.device, dtype).contiguous() for t,p in pairs]
     def fits(t, p): return (t.dtype, t.device, t.layout, t.shape)==(dtype, p.device, torch.strided, p.shape) and t.stride()==p.stride()
-    return False,[t if fits(t, p) else torch.empty_like(p, dtype=dtype).copy_(t) for t,p in zip(ts, b.ps)]
+    return False,[t if fits(t, p) else torch.empty_like(p, dtype=dtype).copy_(t) for t,p in pairs]
 
 # %% ../../nbs/core/04_fused.ipynb #646973e9
 class Plan:
-    "Runs the phases of `prog` on the part `b` of a batch"
-    def __init__(self, prog, b):
-        self.small = [n for n,ts in b.bufs.items() if any(t.shape!=p.shape for t,p in zip(ts, b.ps))]
-        self.late = {n:i for n,i in prog.out.items() if n in self.small}
-        if bad := first(n for n,i in self.late.items() if prog.nodes[i][0]!='each'): raise NotImplementedError(
+    "Runs the phases of `prog` on a `part` of a batch"
+    def __init__(self, prog, part):
+        # Columns of state that does not have the weights' shape
+        self.small = [column for column,tensors in part.bufs.items() if any(t.shape!=p.shape for t,p in zip(tensors, part.ps))]
+        self.late = {column:node for column,node in prog.out.items() if column in self.small} # They are written when all kernels have run
+        bad = first(column for column,node in self.late.items() if prog.nodes[node][0]!='each')
+        if bad: raise NotImplementedError(
             f"the state {bad!r} does not have the weights' shape; write the result of a function marked `each` to it")
-        (self.phases,self.wholes),self.launchers,self.dtype = split_phases(prog, self.late),{},compute_dtype(b.dtype)
-        self.due = [[i for i in self.wholes if prog.phase_of[i]==k] for k in range(len(self.phases))]
-        self.Launcher = launcher_for(b.device)
-        self.sums = {i: [p.new_zeros(rows_shape(p, *prog.nodes[i][2:]), dtype=self.dtype) for p in b.ps]
-            for o in self.phases for i in o.sums}
-    def whole(self, i, b, prog, columns):
-        "The results of the whole-tensor function of node `i`, one for each weight"
-        def column(a):
-            if a not in columns: return [self.extra(prog, int(a[1:]), j) for j in b.own]
-            ts = columns[a]
-            return [o.detach().to(self.dtype) for o in ts] if a in ('p', 'g') or ts[0].dtype!=self.dtype else ts
-        f,args = prog.nodes[i][1],self.wholes[i]
-        named = {a[0]: column(a[1]) for a in args if not isinstance(a, str)}
-        calls = [*zip(*[column(a) for a in args if isinstance(a, str)])]
-        return call_each(f, calls, [dict(zip(named, o)) for o in zip(*named.values())] if named else [{}]*len(b.ps))
-    def numbers(self, i, b, prog, columns):
-        "Yield the `Question` of node `i` about all weights, and return the columns of the answer"
-        a,lists = prog.nodes[i][1],[[o.detach().to(self.dtype) for o in columns[c]] for c in self.wholes[i]]
-        answer = yield Question(a, lists, self.knobs(prog, i))
-        def place(o): # A copy from the host would make it wait for the device
-            return o.to(b.device, self.dtype) if isinstance(o, Tensor) else torch.full((), o, dtype=self.dtype, device=b.device)
-        answer = [place(o) for o in ([answer] if a.n==1 else answer)]
-        return {f'r{j}': [answer[int(o[2][1:])]]*len(b.ps) for j,o in enumerate(prog.nodes) if o[:2]==('number', i)}
+        self.phases,self.wholes = split_phases(prog, self.late)
+        self.due = [[node for node in self.wholes if prog.phase_of[node]==i] for i in range(len(self.phases))] # Before each phase
+        self.Launcher = launcher_for(part.device)
+        self.launchers = {} # (index of the phase, *columns that are read by row) -> launcher
+        self.dtype = compute_dtype(part.dtype)
+        def zeros(node): return [p.new_zeros(rows_shape(p, *prog.nodes[node][2:]), dtype=self.dtype) for p in part.ps]
+        self.sums = {node: zeros(node) for phase in self.phases for node in phase.sums} # Where kernels add
     def __call__(self,
-        b, # `Part` of the batch
+        part, # `Part` of the batch
         prog # A `Program` with the same nodes as the plan's, and with numbers for the sets of the part
     ):
-        columns,self.wrote = dict(b.bufs, p=b.ps, g=b.gs),False
-        self.table = self.table_of(b, prog)
+        columns = dict(part.bufs, p=part.ps, g=part.gs) # Column -> one tensor for each weight
+        self.wrote = False # Has a kernel of this step run?
+        self.table = self.table_of(part, prog)
         if not self.launchers:
-            self.ahead(b, prog)
-            b.batch.checks = speed_up(b.checks, b.batch.columns())
-        for k,phase in enumerate(self.phases):
-            for i in self.due[k]:
-                if prog.nodes[i][0]=='across': columns |= yield from self.numbers(i, b, prog, columns)
-                else: columns[f'r{i}'] = self.whole(i, b, prog, columns)
-            if phase.stores or phase.sums: self.launch(k, b, prog, columns)
-        for n,i in self.late.items():
-            for j,t,r in zip(b.own, columns[n], columns[f'r{i}']): self.keep(t, r, j)
-        increment_version(b.ps) # Autograd does not see kernels write, but a graph that still needs the old weights must notice
+            self.ahead(part, prog)
+            part.batch.checks = speed_up(part.checks, part.batch.columns())
+        for i,phase in enumerate(self.phases):
+            for node in self.due[i]:
+                if prog.nodes[node][0]=='across': columns |= yield from self.numbers(node, part, prog, columns)
+                else: columns[f'r{node}'] = self.whole(node, part, prog, columns)
+            if phase.stores or phase.sums: self.launch(i, part, prog, columns)
+        for column,node in self.late.items():
+            for j,state,result in zip(part.own, columns[column], columns[f'r{node}']): self.keep(state, result, j)
+        increment_version(part.ps) # Autograd does not see kernels write, but a graph that still needs the old weights must notice
+
+# %% ../../nbs/core/04_fused.ipynb #b8e05f36
+@patch
+def whole(self:Plan, node, part, prog, columns):
+    "The results of the whole-tensor function of the node with the index `node`, one for each weight"
+    def values(arg):
+        if arg not in columns: return [self.extra(prog, int(arg[1:]), j) for j in part.own]
+        tensors = columns[arg]
+        return [t.detach().to(self.dtype) for t in tensors] if arg in ('p', 'g') or tensors[0].dtype!=self.dtype else tensors
+    function = prog.nodes[node][1]
+    args = self.wholes[node] # Columns or extra arguments, and pairs of a keyword and such an argument
+    keywords = {arg[0]: values(arg[1]) for arg in args if not isinstance(arg, str)}
+    calls = [*zip(*[values(arg) for arg in args if isinstance(arg, str)])]
+    kwargs = [dict(zip(keywords, row)) for row in zip(*keywords.values())] if keywords else [{}]*len(part.ps)
+    return call_each(function, calls, kwargs)
+@patch
+def numbers(self:Plan, node, part, prog, columns):
+    "Yield the `Question` of the node with the index `node` about all weights, and return the columns of the answer"
+    across = prog.nodes[node][1]
+    lists = [[t.detach().to(self.dtype) for t in columns[column]] for column in self.wholes[node]]
+    answer = yield Question(across, lists, self.knobs(prog, node))
+    def place(o): # A copy from the host would make it wait for the device
+        return o.to(part.device, self.dtype) if isinstance(o, Tensor) else torch.full((), o, dtype=self.dtype, device=part.device)
+    answer = [place(o) for o in ([answer] if across.n==1 else answer)]
+    # A node 'number' has the node of the question and, as in 'n0', which number of the answer it is
+    return {f'r{i}': [answer[int(o[2][1:])]]*len(part.ps) for i,o in enumerate(prog.nodes) if o[:2]==('number', node)}
 
 # %% ../../nbs/core/04_fused.ipynb #2275dc35
 @patch
-def launch(self:Plan, k, b, prog, columns):
-    "Run phase `k` on the part `b`, and add what it stores to `columns`"
-    phase,rows,mine = self.phases[k],[],dict(columns)
-    for c,i in phase.loads.items():
-        if prog.nodes[i][0] in COLUMN_OPS[1:] or c in self.small:
-            by_row,ts = as_kernel_column(columns[c], b, self.dtype)
-            mine[c] = self.fixed_place(c, ts, b)
-            if by_row: rows.append(c)
-    for c in phase.stores:
-        if c not in columns: mine[c] = columns[c] = self.temporary(c, b)
-    for i in phase.sums: mine[f'r{i}'] = columns[f'r{i}'] = b.of(self.sums[i])
-    key = k,*rows
+def launch(self:Plan, i, part, prog, columns):
+    "Run phase number `i` on `part`, and add what it stores to `columns`"
+    phase,rows = self.phases[i],[]
+    mine = dict(columns) # The columns as the kernel reads them
+    for column,node in phase.loads.items():
+        if _is_result(prog.nodes[node]) or column in self.small:
+            by_row,tensors = as_kernel_column(columns[column], part, self.dtype)
+            mine[column] = self.fixed_place(column, tensors, part)
+            if by_row: rows.append(column)
+    for column in phase.stores:
+        if column not in columns: mine[column] = columns[column] = self.temporary(column, part)
+    for node in phase.sums: mine[f'r{node}'] = columns[f'r{node}'] = part.of(self.sums[node])
+    key = i,*rows
     if key not in self.launchers:
-        self.launchers[key] = self.Launcher(Kernel(prog, phase, {c:ts[0].dtype for c,ts in mine.items()}, rows), b, mine)
-    self.launchers[key](b, self.table, mine)
+        kernel = Kernel(prog, phase, {column: tensors[0].dtype for column,tensors in mine.items()}, rows)
+        self.launchers[key] = self.Launcher(kernel, part, mine)
+    self.launchers[key](part, self.table, mine)
     self.wrote = True
 
 # %% ../../nbs/core/04_fused.ipynb #8392700c
 @patch
-def table_of(self:Plan, b, prog):
+def table_of(self:Plan, part, prog):
     "The numbers of `prog` that are passed to kernels, of shape (sets, numbers)"
     return prog.table
 @patch
@@ -150,75 +175,79 @@ def extra(self:Plan, prog, i, j):
     "The value in the set `j` of the `i`-th argument of whole-tensor functions that is no tensor"
     return prog.extras[j][i]
 @patch
-def knobs(self:Plan, prog, i):
-    "For each set the keyword arguments of the function across all weights at node `i`"
-    return prog.questions[i]
+def knobs(self:Plan, prog, node):
+    "For each set the keyword arguments of the function across all weights at the node with the index `node`"
+    return prog.questions[node]
 
 # %% ../../nbs/core/04_fused.ipynb #7f01b76d
 @patch
-def temporary(self:Plan, c, b):
-    "Memory for the temporary column `c`, which one kernel writes and later ones read"
-    return [torch.empty_like(p, dtype=self.dtype) for p in b.ps]
+def temporary(self:Plan, column, part):
+    "Memory for the temporary `column`, which one kernel writes and later ones read"
+    return [torch.empty_like(p, dtype=self.dtype) for p in part.ps]
 @patch
-def fixed_place(self:Plan, c, ts, b):
-    "The tensors `ts` of the column `c`, one for each weight of the part `b`, in the place where kernels read them"
-    return ts
+def fixed_place(self:Plan, column, tensors, part):
+    "The `tensors` of the `column`, one for each weight of `part`, in the place where kernels read them"
+    return tensors
 @patch
-def keep(self:Plan, t, r, j):
-    "Write `r` into the state `t` of a weight of set `j`"
-    t.copy_(r)
+def keep(self:Plan, state, result, j):
+    "Write `result` into the `state` of a weight of set `j`"
+    state.copy_(result)
 
 # %% ../../nbs/core/04_fused.ipynb #86a87764
 @patch
-def ahead(self:Plan, b, prog):
+def ahead(self:Plan, part, prog):
     "Build the kernels whose columns are already known, so that compiler errors come before any kernel writes"
+    read_by_row = [column for column in self.small if all(map(is_per_row, part.bufs[column], part.ps))]
+    state_dtypes = {column: tensors[0].dtype for column,tensors in part.bufs.items() if column not in self.small}
     for phase in self.phases:
-        rows = [c for c,i in phase.loads.items() if prog.nodes[i][0] in COLUMN_OPS[1:]
-            or (c in self.small and all(map(is_per_row, b.bufs[c], b.ps)))]
-        known = not any(prog.nodes[phase.loads[c]][0]=='each' for c in rows)
-        dtypes = {c: self.dtype for c in (*phase.loads, *phase.stores)} | {c: ts[0].dtype for c,ts in b.bufs.items() if c not in self.small}
+        rows = [column for column,node in phase.loads.items() if _is_result(prog.nodes[node]) or column in read_by_row]
+        known = not any(prog.nodes[phase.loads[column]][0]=='each' for column in rows)
+        dtypes = {column: self.dtype for column in (*phase.loads, *phase.stores)} | state_dtypes
         if known and (phase.stores or phase.sums):
-            self.Launcher.ahead(Kernel(prog, phase, dict(dtypes, p=b.dtype, g=b.gs[0].dtype), rows), b.device)
+            self.Launcher.ahead(Kernel(prog, phase, dict(dtypes, p=part.dtype, g=part.gs[0].dtype), rows), part.device)
 
 # %% ../../nbs/core/04_fused.ipynb #447ac461
 MIN_WEIGHTS = 10_000 # Model size from which a compilation pays off; it takes about a second, once per machine
 _warned = set()
 
 # %% ../../nbs/core/04_fused.ipynb #0c95e3fd
-def _fall_back(rule, b, hypers, e, sets=None):
-    try: yield from foreach(rule, b, hypers, sets)
-    except NotImplementedError as o: raise o from None # Both engines lack the operation, and this message has all ways out
-    said = f"{rule.__name__}: no fused kernel on {b.device.type}, continuing with how='foreach'. {type(e).__name__}: {e}"
-    if said in _warned: return
-    _warned.add(said) # First, so that a warning that is made an error is not raised in each step
-    warn(said)
+def _fall_back(rule, batch, hypers, error, sets=None):
+    "Run `foreach` on the `sets` of `batch`, or on all of them, and warn once that there is no kernel because of `error`"
+    try: yield from foreach(rule, batch, hypers, sets)
+    except NotImplementedError as e: raise e from None # Both engines lack the operation, and this message has all ways out
+    cause = f'{type(error).__name__}: {error}'
+    message = f"{rule.__name__}: no fused kernel on {batch.device.type}, continuing with how='foreach'. {cause}"
+    if message in _warned: return
+    _warned.add(message) # First, so that a warning that is made an error is not raised in each step
+    warn(message)
 
-def _launched(rule, b, hypers, own, prog):
-    "Run `prog` on its part of the batch `b`; `own` are the `hypers` with writable memos"
+def _launched(rule, batch, hypers, own, prog):
+    "Run `prog` on its part of the `batch`; `own` are the `hypers` with writable memos"
     plan = None
     try:
-        if prog.key not in b.cache: b.cache[prog.key] = Plan(prog, b)
-        plan = b.cache[prog.key]
-        yield from plan(b.part(prog.sets), prog)
-        for j in prog.sets if rule.memos else (): b.part([j]).memorize(own[j])
+        if prog.key not in batch.cache: batch.cache[prog.key] = Plan(prog, batch)
+        plan = batch.cache[prog.key]
+        yield from plan(batch.part(prog.sets), prog)
+        for j in prog.sets if rule.memos else (): batch.part([j]).memorize(own[j])
     except FAILURES as e:
         if plan and plan.wrote: raise # Half of the step is already made, and repeating it would be wrong
-        yield from _fall_back(rule, b, hypers, e, prog.sets)
+        yield from _fall_back(rule, batch, hypers, e, prog.sets)
 
 # %% ../../nbs/core/04_fused.ipynb #d47b02a8
-def fused(rule, b, hypers):
-    "Run `rule` on the batch `b`, with the same kernels for all weights whose programs have the same nodes"
-    if not b.dense: return (yield from eager(rule, b, hypers))
-    given = b.how,launcher_for(b.device).can_sum(b.device),tuple(b.low)
-    try: own,progs = step_programs(rule, b, hypers, *given)
-    except FAILURES as e: return (yield from _fall_back(rule, b, hypers, e))
-    yield from run_together([_launched(rule, b, hypers, own, prog) for prog in progs])
+def fused(rule, batch, hypers):
+    "Run `rule` on the `batch`, with the same kernels for all weights whose programs have the same nodes"
+    if not batch.dense: return (yield from eager(rule, batch, hypers))
+    can_sum = launcher_for(batch.device).can_sum(batch.device)
+    try: own,progs = step_programs(rule, batch, hypers, batch.how, can_sum, tuple(batch.low))
+    except FAILURES as e: return (yield from _fall_back(rule, batch, hypers, e))
+    yield from run_together([_launched(rule, batch, hypers, own, prog) for prog in progs])
 
-def auto(rule, b, hypers):
-    "Run `rule` on the batch `b` with `fused` if that is likely to be the fastest, otherwise with `foreach` or `eager`"
-    if not b.plain: return eager(rule, b, hypers)
-    fast = b.device.type in ('cuda', 'xpu') or (b.device.type=='cpu' and b.total>=MIN_WEIGHTS and (compiler() or numba_installed()))
-    among = len(b.ps)>1 or b.total>b.ps[0].numel() # If there are other weights, a lone one uses `foreach` for the same bits
-    return (fused if fast else foreach if among else eager)(rule, b, hypers)
+def auto(rule, batch, hypers):
+    "Run `rule` on the `batch` with `fused` if that is likely to be the fastest, otherwise with `foreach` or `eager`"
+    if not batch.plain: return eager(rule, batch, hypers)
+    kind = batch.device.type
+    fast = kind in ('cuda', 'xpu') or (kind=='cpu' and batch.total>=MIN_WEIGHTS and (compiler() or numba_installed()))
+    among = len(batch.ps)>1 or batch.total>batch.ps[0].numel() # If there are other weights, a lone one uses `foreach` for the same bits
+    return (fused if fast else foreach if among else eager)(rule, batch, hypers)
 
 engines.update(fused=fused, auto=auto)
