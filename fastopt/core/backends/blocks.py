@@ -38,26 +38,34 @@ class Summand(NamedTuple):
     @property
     def calls(self): return (self.kind in ('mul', 'div')) + bool(self.factor and self.kind!='number') # Calls that it would need by itself
 
-# %% ../../../nbs/core/backends/07_blocks.ipynb #e3fbfd22
-def _is_node(o): return type(o) is int
+# %% ../../../nbs/core/backends/07_blocks.ipynb #e93a5c16
+def _is_node(arg): return type(arg) is int
 
+def _nodes_in(args):
+    "The nodes among `args`, also those in pairs of a keyword and an argument"
+    return [o for arg in args for o in (arg if type(arg) is tuple else [arg]) if _is_node(o)]
+
+# %% ../../../nbs/core/backends/07_blocks.ipynb #e3fbfd22
 class CallList:
     "The `calls` that compute the nodes of `prog`, with `numbers` as 0-dim tensors k0, k1 … and `scalars` as numbers s0, s1 …"
     def __init__(self, prog):
-        self.nodes,live = list(prog.nodes),[i for i,n in enumerate(node_needs(prog)) if n<inf]
+        self.nodes = list(prog.nodes) # Those of intermediate results are added at the end
+        live = [i for i,need in enumerate(node_needs(prog)) if need<inf]
         if bad := first(self.op(i) for i in live if self.op(i) not in (*SUMMED, *COMPARED, *AS_THEY_ARE)):
             raise NotImplementedError(f'PyTorch has no function on blocks for {bad!r}')
-        self.numbers,self.scalars,self.taken,found = [],[],set(),{}
-        self.used = [0]*len(self.nodes)
-        for i in [*prog.out.values(), *(a for i in live for a in self.args(i))]: self.used[i] += 1
+        self.numbers,self.scalars = [],[] # Their texts, such as 'c0*-1'
+        self.taken = set() # Nodes that need no calls because the call of another node absorbs them
+        self.used = [0]*len(self.nodes) # How often each node is read
+        for i in [*prog.out.values(), *(arg for node in live for arg in self.args(node))]: self.used[i] += 1
+        found = {} # Node -> its calls
         for i in reversed(live):
             if i not in self.taken and self.op(i)!='load': found[i] = self.choose(i)
-        self.calls = [o for i in live for o in found.get(i, ())]
-    def op(self, i): return self.nodes[i][0]
-    def args(self, i): return [o for a in self.nodes[i][1:] for o in (a if type(a) is tuple else [a]) if _is_node(o)]
+        self.calls = [call for i in live for call in found.get(i, ())]
+    def op(self, node): return self.nodes[node][0]
+    def args(self, node): return _nodes_in(self.nodes[node][1:])
     def tensor(self, factor): return f'k{_place("*".join(factor), self.numbers)}'
     def scalar(self, factor): return f's{_place("*".join(factor), self.scalars)}'
-    def arg(self, a): return a if _is_node(a) else self.tensor([a])
+    def arg(self, arg): return arg if _is_node(arg) else self.tensor([arg])
     def new(self):
         "Add a node for an intermediate result, and return its index"
         self.nodes.append(('new',))
@@ -65,178 +73,200 @@ class CallList:
         return len(self.nodes)-1
 
 def _place(o, known):
+    "The index of `o` in the list `known`, to which it is added if it is new"
     if o not in known: known.append(o)
     return known.index(o)
 
 # %% ../../../nbs/core/backends/07_blocks.ipynb #6bb91280
 @patch
-def peel(self:CallList, i, taken):
-    "Write the node `i` as another node times a factor; absorbed nodes are added to `taken`"
+def peel(self:CallList, node, taken):
+    "Write `node` as another node times a factor; absorbed nodes are added to `taken`"
     factor = []
-    while self.used[i]==1:
-        op,*args = self.nodes[i]
+    while self.used[node]==1:
+        op,*args = self.nodes[node]
         if op=='neg': factor.append('-1')
-        elif op=='mul' and sum(map(_is_node, args))==1: factor.append(first(a for a in args if not _is_node(a)))
+        elif op=='mul' and sum(map(_is_node, args))==1: factor.append(first(arg for arg in args if not _is_node(arg)))
         else: break
-        taken.append(i)
-        i = first(args, _is_node)
-    return i,factor
+        taken.append(node)
+        node = first(args, _is_node)
+    return node,factor
 
 @patch
-def pair(self:CallList, kind, a, b, factor, taken):
-    "The `Summand` of the product or quotient (`kind`) of the nodes `a` and `b`"
-    if a==b: return Summand(kind, (a, b), factor, taken)
-    a,f = self.peel(a, taken)
-    b,h = self.peel(b, taken) if kind=='mul' else (b, [])
-    return Summand(kind, (a, b), [*factor, *f, *h], taken)
+def pair(self:CallList, kind, left, right, factor, taken):
+    "The `Summand` of the product or quotient (`kind`) of the nodes `left` and `right`"
+    if left==right: return Summand(kind, (left, right), factor, taken)
+    left,left_factor = self.peel(left, taken)
+    right,right_factor = self.peel(right, taken) if kind=='mul' else (right, [])
+    return Summand(kind, (left, right), [*factor, *left_factor, *right_factor], taken)
 
 # %% ../../../nbs/core/backends/07_blocks.ipynb #ed96f160
 @patch
-def summand(self:CallList, a, factor=()):
-    "The argument `a` times `factor` as a `Summand`"
-    if not _is_node(a): return Summand('number', (a,), list(factor), [])
-    i,more = self.peel(a, taken := [])
-    op,*args = self.nodes[i]
-    if self.used[i]>1 or op not in ('mul', 'div') or not all(map(_is_node, args)): return Summand('node', (i,), [*factor, *more], taken)
-    return self.pair(op, *args, [*factor, *more], [*taken, i])
+def summand(self:CallList, arg, factor=()):
+    "The argument `arg` times `factor` as a `Summand`"
+    if not _is_node(arg): return Summand('number', (arg,), list(factor), [])
+    node,more = self.peel(arg, taken := [])
+    factor = [*factor, *more]
+    op,*args = self.nodes[node]
+    if self.used[node]>1 or op not in ('mul', 'div') or not all(map(_is_node, args)): return Summand('node', (node,), factor, taken)
+    return self.pair(op, *args, factor, [*taken, node])
 
 @patch
 def summands(self:CallList, op, a, b, c=None):
-    "The two summands of the sum `op` of its arguments"
+    "The two summands of the sum `op`, which is a+b, a-b, or a+b*c for 'madd'"
     if op!='madd': return self.summand(a),self.summand(b, ['-1'] if op=='sub' else [])
     if all(map(_is_node, (b, c))): return self.summand(a),self.pair('mul', b, c, [], [])
     return self.summand(a),self.summand(*((b, [c]) if _is_node(b) else (c, [b])))
 
 # %% ../../../nbs/core/backends/07_blocks.ipynb #bd724330
 @patch
-def choose(self:CallList, i):
-    "The calls that compute the node `i`"
-    op,*args = self.nodes[i]
-    if op in SUMMED: return self.choose_sum(i, op, args)
+def choose(self:CallList, node):
+    "The calls that compute `node`"
+    op,*args = self.nodes[node]
+    if op in SUMMED: return self.choose_sum(node, op, args)
     if op=='mul' and sum(map(_is_node, args))==1:
-        x,factor = self.peel(first(args, _is_node), taken := [])
+        base,factor = self.peel(first(args, _is_node), taken := [])
         self.taken |= set(taken)
-        return [Call(i, 'mul', (x, self.tensor([*(a for a in args if not _is_node(a)), *factor])))]
-    if op=='lerp' and not _is_node(args[2]): return [Call(i, op, (*map(self.arg, args[:2]), self.scalar(args[2:])))]
-    if op=='full': return [Call(i, op, (self.scalar(args[1:]),))]
-    if op=='log1pexp': return [Call(i, 'logaddexp', (*args, self.tensor(['0'])))]
-    return [Call(i, op, tuple(args if op=='each' else map(self.arg, args)))]
+        return [Call(node, 'mul', (base, self.tensor([*(arg for arg in args if not _is_node(arg)), *factor])))]
+    if op=='lerp' and not _is_node(args[2]): return [Call(node, op, (*map(self.arg, args[:2]), self.scalar(args[2:])))]
+    if op=='full': return [Call(node, op, (self.scalar(args[1:]),))]
+    if op=='log1pexp': return [Call(node, 'logaddexp', (*args, self.tensor(['0'])))]
+    return [Call(node, op, tuple(args if op=='each' else map(self.arg, args)))]
 
 # %% ../../../nbs/core/backends/07_blocks.ipynb #b4103700
 @patch
 def fold(self:CallList, one, two):
     "Other summands with the sum of `one` and `two`, if `two` is a sum in which the node of `one` occurs and this saves a call"
-    i = two.nodes[0]
-    if not one.kind==two.kind=='node' or one.factor or self.used[i]>1 or self.op(i) not in SUMMED: return None
-    for a,b in (both := self.summands(*self.nodes[i])), both[::-1]:
-        if (a.kind, a.nodes)!=(one.kind, one.nodes) or not (a.calls and b.calls): continue
-        factor = f"(1+{'*'.join([*two.factor, *a.factor])})"
-        return one._replace(factor=[factor], taken=[*two.taken, i, *a.taken]),b._replace(factor=[*two.factor, *b.factor])
+    node = two.nodes[0]
+    if not one.kind==two.kind=='node' or one.factor or self.used[node]>1 or self.op(node) not in SUMMED: return None
+    within = self.summands(*self.nodes[node])
+    for same,other in (within, within[::-1]):
+        if (same.kind, same.nodes)!=(one.kind, one.nodes) or not (same.calls and other.calls): continue
+        factor = f"(1+{'*'.join([*two.factor, *same.factor])})"
+        one = one._replace(factor=[factor], taken=[*two.taken, node, *same.taken])
+        return one,other._replace(factor=[*two.factor, *other.factor])
 
 @patch
-def choose_sum(self:CallList, i, op, args):
-    "The calls that compute the sum `i`: first one summand, and then a call that adds the other"
+def choose_sum(self:CallList, node, op, args):
+    "The calls that compute the sum `node`: first one summand, and then a call that adds the other"
     one,two = self.summands(op, *args)
     if fold := self.fold(one, two): one,two = fold
     if one.kind==two.kind=='number': raise NotImplementedError('a sum has only numbers')
     swap = two.kind=='number' or (one.kind!='number' and two.calls<one.calls)
     base,more = (two, one) if swap else (one, two)
     self.taken |= set(more.taken)
-    if base.kind=='number': x,calls = self.tensor([base.nodes[0], *base.factor]),[]
-    elif not swap and not fold: x,calls = args[0],[] # This node has its own calls
-    elif not base.calls: x,calls = base.nodes[0],[]
-    else: x,calls = self.isolate(base)
-    f = dict(node='add', mul='addcmul', div='addcdiv')[more.kind]
-    keyword = f"{'alpha' if f=='add' else 'value'}={self.scalar(more.factor)}" if more.factor else ''
-    return [*calls, Call(i, f, (x, *more.nodes), keyword)]
+    calls = []
+    if base.kind=='number': start = self.tensor([base.nodes[0], *base.factor])
+    elif not swap and not fold: start = args[0] # This node has its own calls
+    elif not base.calls: start = base.nodes[0]
+    else: start,calls = self.isolate(base)
+    function = dict(node='add', mul='addcmul', div='addcdiv')[more.kind]
+    keyword = f"{'alpha' if function=='add' else 'value'}={self.scalar(more.factor)}" if more.factor else ''
+    return [*calls, Call(node, function, (start, *more.nodes), keyword)]
 
 @patch
-def isolate(self:CallList, o):
-    "A node that holds the summand `o`, and the calls that compute it"
-    self.taken |= set(o.taken)
-    x,calls = o.nodes[0],[]
-    if o.factor: calls.append(Call(x := self.new(), 'mul', (o.nodes[0], self.tensor(o.factor))))
-    if o.kind!='node': calls.append(Call(x := self.new(), o.kind, (calls[-1].node if calls else o.nodes[0], o.nodes[1])))
-    return x,calls
+def isolate(self:CallList, summand):
+    "A node that holds the `summand`, and the calls that compute it"
+    self.taken |= set(summand.taken)
+    node,calls = summand.nodes[0],[]
+    if summand.factor:
+        args = node,self.tensor(summand.factor)
+        calls.append(Call(node := self.new(), 'mul', args))
+    if summand.kind!='node':
+        args = node,summand.nodes[1]
+        calls.append(Call(node := self.new(), summand.kind, args))
+    return node,calls
 
 # %% ../../../nbs/core/backends/07_blocks.ipynb #0a5f4bc8
 class _Places:
-    "Assigns each result of `calls` a place: the column of a state, a temporary, or a new tensor"
-    def __init__(self, prog, calls):
-        self.calls,self.out,self.by = calls.calls,prog.out,{o.node: o for o in calls.calls}
-        loads = {o[1]: i for i,o in enumerate(prog.nodes) if o[0]=='load'}
-        self.place,self.holds,self.full = {i: n for n,i in loads.items()},dict(loads),set(loads.values())
-        self.free,self.temporaries = [],0
-        self.last = {a: t for t,o in enumerate(self.calls) for a in self.reads(o)} # The last call that reads each node
-        for n,i in self.out.items():
-            if i!=loads[n]: self.last[i] = len(self.calls) # It may have to be copied at the end, after the last call
-        self.wish = {}
-        for n,i in self.out.items():
-            while i in self.by and i not in self.wish:
-                self.wish[i] = n
-                i = first(a for a in self.reads(self.by[i]) if a in self.by and calls.used[a]==1)
-    def reads(self, o): return [b for a in o.args for b in (a if type(a) is tuple else [a]) if _is_node(b)]
-    def dead(self, i, t): return self.last.get(i, -1)<=t
-    def put(self, t, o):
-        "The place for the result of `o`, call number `t`, or `None` for a new tensor; arguments that are not read again are freed"
-        reads,to = set(self.reads(o)),None
-        if o.f=='full' or o.f not in ('each', *COMPARED) and reads & self.full:
-            old = {self.place[a] for a in reads if self.dead(a, t) and self.place[a].startswith('t_')}
-            n = self.wish.get(o.node)
-            to = n if n and self.dead(self.holds[n], t) else first(sorted(old)) or self.take()
-            self.full.add(o.node)
-            self.free += [w for w in old if w!=to]
-            if to in self.holds: self.holds[to] = o.node
-        self.place[o.node] = to or f'n{o.node}'
-        return to
+    "Assigns each result of `call_list` a place: the column of a state, a temporary, or a new tensor"
+    def __init__(self, prog, call_list):
+        self.calls,self.out = call_list.calls,prog.out
+        self.call_of = {call.node: call for call in self.calls}
+        loads = {node[1]: i for i,node in enumerate(prog.nodes) if node[0]=='load'} # Column -> node
+        self.place = {node: column for column,node in loads.items()} # Node -> name of its place
+        self.holds = dict(loads) # Column -> the node that it holds now
+        self.full = set(loads.values()) # Nodes whose results certainly have the shape and the dtype of a block
+        self.free = [] # Temporaries that no later call reads
+        self.temporaries = 0 # Number of temporaries
+        self.last = {arg: i for i,call in enumerate(self.calls) for arg in _nodes_in(call.args)} # The last call that reads each node
+        for column,node in self.out.items():
+            if node!=loads[column]: self.last[node] = len(self.calls) # It may have to be copied at the end, after the last call
+        self.wish = {} # Node -> the column whose new value it is, or leads to
+        for column,node in self.out.items():
+            while node in self.call_of and node not in self.wish:
+                self.wish[node] = column
+                args = _nodes_in(self.call_of[node].args)
+                node = first(arg for arg in args if arg in self.call_of and call_list.used[arg]==1)
+    def dead(self, node, i): return self.last.get(node, -1)<=i # Does no call after number `i` read `node`?
+    def put(self, i, call):
+        "The place for the result of `call`, which is number `i`, or `None` for a new tensor; arguments that are not read again are freed"
+        reads,place = set(_nodes_in(call.args)),None
+        if call.f=='full' or call.f not in ('each', *COMPARED) and reads & self.full:
+            freed = {self.place[arg] for arg in reads if self.dead(arg, i) and self.place[arg].startswith('t_')}
+            column = self.wish.get(call.node)
+            if column and self.dead(self.holds[column], i): place = column
+            else: place = first(sorted(freed)) or self.take()
+            self.full.add(call.node)
+            self.free += [o for o in freed if o!=place]
+            if place in self.holds: self.holds[place] = call.node
+        self.place[call.node] = place or f'n{call.node}'
+        return place
     def take(self):
+        "The name of a free temporary"
         if self.free: return self.free.pop()
         self.temporaries += 1
         return f't_{self.temporaries-1}'
     @property
     def copies(self):
         "Pairs (column, place of its new value) that remain to be copied at the end"
-        ends = {n: self.place[i] for n,i in self.out.items() if self.place[i]!=n}
+        ends = {column: self.place[node] for column,node in self.out.items() if self.place[node]!=column}
         if ends.keys() & {*ends.values()}: raise NotImplementedError('states swap their values')
         return ends.items()
 
 # %% ../../../nbs/core/backends/07_blocks.ipynb #c8f4f515
 def block_source(prog, columns):
     "The source of the step of `prog` on blocks of these `columns`, and the row functions that it calls"
-    calls = CallList(prog)
-    places,fs,body = _Places(prog, calls),[],[]
-    def text(a): return places.place[a] if _is_node(a) else f'e[{a[1:]}]' if a[0]=='.' else a
-    for t,o in enumerate(calls.calls):
-        f,args = o.f,o.args
-        if f=='each':
-            (f,*args),name = args,f'f{_place(args[0], fs)}'
-            words = [f'{a[0]}={text(a[1])}' if type(a) is tuple else text(a) for a in args]
-        else: name,words = f,[*map(text, args), *([o.keyword] if o.keyword else [])]
-        to = places.put(t, o)
-        if name=='full': body.append(f'{to}.fill_({words[0]})')
-        else: body.append(f"{name}({', '.join([*words, f'out={to}'])})" if to else f"n{o.node} = {name}({', '.join(words)})")
-        if o.f in COMPARED and any(o.node in u.args[u.f=='where':] for u in calls.calls):
+    call_list = CallList(prog)
+    calls,places = call_list.calls,_Places(prog, call_list)
+    functions,body = [],[]
+    def text(arg): return places.place[arg] if _is_node(arg) else f'e[{arg[1:]}]' if arg[0]=='.' else arg
+    for i,call in enumerate(calls):
+        name,args = call.f,call.args
+        if name=='each':
+            function,*args = args
+            name = f'f{_place(function, functions)}'
+            words = [f'{arg[0]}={text(arg[1])}' if type(arg) is tuple else text(arg) for arg in args]
+        else: words = [*map(text, args), *([call.keyword] if call.keyword else [])]
+        place = places.put(i, call)
+        if name=='full': body.append(f'{place}.fill_({words[0]})')
+        elif place: body.append(f"{name}({', '.join([*words, f'out={place}'])})")
+        else: body.append(f"n{call.node} = {name}({', '.join(words)})")
+        if call.f in COMPARED and any(call.node in o.args[o.f=='where':] for o in calls): # As the first argument of `where` it is allowed
             raise NotImplementedError('arithmetic with a mask')
-    body += [f'{n}.copy_({w})' for n,w in places.copies]
-    def named(letter, ns, what): return [f"    {', '.join(f'{letter}{i}' for i in range(len(ns)))}, = {what}"] if ns else []
-    L = ['def step(blocks, c, e, room, as_tensors, as_scalars):', *named('c', prog.consts, 'c'),
-        *named('k', calls.numbers, f"as_tensors([{', '.join(calls.numbers)}])"),
-        *named('s', calls.scalars, f"as_scalars([{', '.join(calls.scalars)}])"), f"    for {', '.join(columns)} in blocks:",
-        *(f'    {o}' for o in named('t_', range(places.temporaries), f'room(p, {places.temporaries})')), *(f'        {o}' for o in body)]
-    return '\n'.join([*L, '']),tuple(fs)
+    body += [f'{column}.copy_({place})' for column,place in places.copies]
+    def named(letter, items, value): return [f"    {', '.join(f'{letter}{i}' for i in range(len(items)))}, = {value}"] if items else []
+    temporaries = named('t_', range(places.temporaries), f'room(p, {places.temporaries})')
+    lines = ['def step(blocks, c, e, room, as_tensors, as_scalars):', *named('c', prog.consts, 'c'),
+        *named('k', call_list.numbers, f"as_tensors([{', '.join(call_list.numbers)}])"),
+        *named('s', call_list.scalars, f"as_scalars([{', '.join(call_list.scalars)}])"), f"    for {', '.join(columns)} in blocks:",
+        *(f'    {line}' for line in temporaries), *(f'        {line}' for line in body)]
+    return '\n'.join([*lines, '']),tuple(functions)
 
 # %% ../../../nbs/core/backends/07_blocks.ipynb #bf067d0d
 BLOCK = 2**17 # Numbers in a block, for each thread
 
 class Room:
     "Temporaries for blocks of at most `n` numbers of `dtype`"
-    def __init__(self, n, dtype): self.n,self.dtype,self.base,self.views = n,dtype,[],{}
+    def __init__(self, n, dtype):
+        self.n,self.dtype = n,dtype
+        self.base = [] # The memory of each temporary, a vector of `n` numbers
+        self.views = {} # (shape, strides) -> the temporaries in this form
     def __call__(self, p, n):
         "Memory for `n` temporaries with the shape and strides of the block `p`"
-        key = p.shape,p.stride()
+        form = p.shape,p.stride()
         self.base += [torch.empty(self.n, dtype=self.dtype, device='cpu') for _ in range(n-len(self.base))]
-        views = self.views.setdefault(key, [])
-        views += [o.as_strided(*key) for o in self.base[len(views):n]]
+        views = self.views.setdefault(form, [])
+        views += [o.as_strided(*form) for o in self.base[len(views):n]]
         return views[:n]
 
 def cut_blocks(rule, part):
@@ -244,60 +274,63 @@ def cut_blocks(rule, part):
     n = BLOCK*torch.get_num_threads()*(1 if rule.elementwise else 2) # A mean of rows costs several calls
     n = min(n, engine.PIECE//part.dtype.itemsize)
     rows = [row for row in zip(part.ps, part.gs, *part.bufs.values()) if row[0].numel()]
-    return [o for row in rows for o in (_cutting(rule, n)(row) if row[0].numel()>n else [[t.detach() for t in row]])]
+    def cut(row): return _cutting(rule, n)(row) if row[0].numel()>n else [[t.detach() for t in row]]
+    return [block for row in rows for block in cut(row)]
 
 # %% ../../../nbs/core/backends/07_blocks.ipynb #fefe7cde
 @lru_cache(maxsize=None)
-def block_build(source, fs):
-    "Compile `source`, with `fs` as its row functions, and return the function `step`"
-    space = {**vars(torch), **{f'f{i}': f for i,f in enumerate(fs)}}
+def block_build(source, functions):
+    "Compile `source`, with `functions` as its row functions, and return the function `step`"
+    space = {**vars(torch), **{f'f{i}': function for i,function in enumerate(functions)}}
     exec(compile(source, '<fastopt block>', 'exec'), space)
     return space['step']
 
-def takes_blocks(rule, b):
-    "Can the batch `b` be stepped by `rule` in blocks: on a CPU, in one dtype, without functions of whole tensors or across all weights?"
-    ts = [t for o in b.bufs.values() for t in o]
-    return (b.dense and b.device.type=='cpu' and b.dtype not in DROP and all(d==b.dtype for d,_ in b.forms) and not b.low
-        and (rule.elementwise or rule.row_by_row) and not any(t.across for t in rule.terms)
-        and all(t.shape==p.shape for ts in b.bufs.values() for t,p in zip(ts, b.ps)))
+def takes_blocks(rule, batch):
+    "Can the `batch` be stepped by `rule` in blocks: on a CPU, in one dtype, without functions of whole tensors or across all weights?"
+    def one_dtype(): return batch.dtype not in DROP and all(dtype==batch.dtype for dtype,_ in batch.forms) and not batch.low
+    def one_shape(): return all(t.shape==p.shape for tensors in batch.bufs.values() for t,p in zip(tensors, batch.ps))
+    return (batch.dense and batch.device.type=='cpu' and one_dtype()
+        and (rule.elementwise or rule.row_by_row) and not any(t.across for t in rule.terms) and one_shape())
 
-def _on_blocks(rule, part, prog, k, step):
-    "Make the step of the weights of `part` with the `k`th set of numbers of `prog`"
+def _on_blocks(rule, part, prog, i, step):
+    "Make the step of the weights of `part` with set number `i` of the numbers of `prog`"
     if not (blocks := cut_blocks(rule, part)): return
-    top = torch.finfo(part.dtype).max
-    def as_tensors(xs): return torch.tensor(xs, dtype=part.dtype, device='cpu').unbind()
-    def as_scalars(xs): return [x if not abs(x)>top else copysign(inf, x) for x in xs] # PyTorch rejects larger ones
-    n = max(o[0].numel() for o in blocks)
+    largest = torch.finfo(part.dtype).max
+    def as_tensors(numbers): return torch.tensor(numbers, dtype=part.dtype, device='cpu').unbind()
+    def as_scalars(numbers): return [x if not abs(x)>largest else copysign(inf, x) for x in numbers] # PyTorch rejects larger ones
+    n = max(row[0].numel() for row in blocks)
     if 'room' not in part.cache or part.cache['room'].n<n: part.cache['room'] = Room(n, part.dtype)
-    step(blocks, prog.table[k].tolist(), prog.extras[k], part.cache['room'], as_tensors, as_scalars)
+    step(blocks, prog.table[i].tolist(), prog.extras[i], part.cache['room'], as_tensors, as_scalars)
 
 # %% ../../../nbs/core/backends/07_blocks.ipynb #2f72ac2a
-def _plan(rule, b, hypers):
+def _plan(rule, batch, hypers):
     "The `hypers` with writable memos, and pairs (program, function), or `None` if the rule has to run on lists"
-    if 'blocks' not in b.cache: b.cache['blocks'] = takes_blocks(rule, b)
-    if not b.cache['blocks']: return None
-    try: own,progs = step_programs(rule, b, hypers)
+    if 'blocks' not in batch.cache: batch.cache['blocks'] = takes_blocks(rule, batch)
+    if not batch.cache['blocks']: return None
+    try: own,progs = step_programs(rule, batch, hypers)
     except Exception: return None # Lists support more, and their errors explain better what is wrong with a term
     def build(prog):
-        try: return block_build(*block_source(prog, ('p', 'g', *b.bufs)))
+        try: return block_build(*block_source(prog, ('p', 'g', *batch.bufs)))
         except NotImplementedError: return None # PyTorch has no function for an operation
-    for o in progs:
-        if ('block', o.key) not in b.cache: b.cache['block', o.key] = build(o)
-    found = [(o, b.cache['block', o.key]) for o in progs]
+    for prog in progs:
+        if ('block', prog.key) not in batch.cache: batch.cache['block', prog.key] = build(prog)
+    found = [(prog, batch.cache['block', prog.key]) for prog in progs]
     return None if any(step is None for _,step in found) else (own, found)
 
 # %% ../../../nbs/core/backends/07_blocks.ipynb #97ddd28f
-def _run_plan(rule, b, own, found, sets=None):
+def _run_plan(rule, batch, own, found, sets=None):
+    "Run the pairs (program, function) `found` on the `sets` of `batch`, or on all of them; `own` are the hypers with writable memos"
     for prog,step in found:
-        for k,j in enumerate(prog.sets):
+        for i,j in enumerate(prog.sets): # The program's set number `i` is set `j` of the batch
             if sets is not None and j not in sets: continue
-            _on_blocks(rule, b.part([j]), prog, k, step)
-            if rule.memos: b.part([j]).memorize(own[j])
+            part = batch.part([j])
+            _on_blocks(rule, part, prog, i, step)
+            if rule.memos: part.memorize(own[j])
 
-def foreach(rule, b, hypers, sets=None):
-    "Run `rule` on the batch `b` with PyTorch's own functions, in blocks if possible, otherwise as lists of tensors"
-    plan = _plan(rule, b, hypers)
-    if plan is None: return (yield from on_lists(rule, b, hypers, sets))
-    _run_plan(rule, b, *plan, sets)
+def foreach(rule, batch, hypers, sets=None):
+    "Run `rule` on the `batch` with PyTorch's own functions, in blocks if possible, otherwise as lists of tensors"
+    plan = _plan(rule, batch, hypers)
+    if plan is None: return (yield from on_lists(rule, batch, hypers, sets))
+    _run_plan(rule, batch, *plan, sets)
 
 engines.update(foreach=foreach)
