@@ -91,72 +91,83 @@ def formulas(
 class Kernel:
     "A `phase` of `prog` with what a backend needs to write its source: columns, their `dtypes`, and which of them are read by row (`rows`)"
     def __init__(self, prog, phase, dtypes, rows=()):
-        self.prog,self.phase,self.rows,self.wdtype = prog,phase,rows,dtypes['p']
-        self.columns = list(dict.fromkeys([*phase.loads, *phase.stores]))
-        self.dtypes,self.dtype = {c:dtypes[c] for c in self.columns},compute_dtype(self.wdtype)
-        self.table = [c for c in self.columns if c!='g'] # Gradients move from step to step and have their own table
+        self.prog,self.phase,self.rows = prog,phase,rows
+        self.columns = list(dict.fromkeys([*phase.loads, *phase.stores])) # All that are loaded or stored, once each
+        self.dtypes = {column:dtypes[column] for column in self.columns}
+        self.wdtype = dtypes['p'] # Of the weights
+        self.dtype = compute_dtype(self.wdtype) # Of the arithmetic
+        self.table = [column for column in self.columns if column!='g'] # Gradients move from step to step and have their own table
         self.key = prog.key,tuple(phase.body),tuple(self.dtypes.items()),tuple(rows),self.wdtype
     @property
     def consts(self): return [f'c{i}' for i in range(len(self.prog.consts))]
     @property
     def row_nodes(self):
         "The nodes of the body that are one number for each row, because all of their arguments are"
-        known,res = {self.phase.loads[c] for c in self.rows},[]
+        known,found = {self.phase.loads[column] for column in self.rows},[]
         for i in self.phase.body:
-            nodes = [a for a in self.prog.nodes[i][1:] if type(a) is int]
-            if nodes and all(a in known for a in nodes): known.add(i) or res.append(i)
-        return res
+            nodes = [arg for arg in self.prog.nodes[i][1:] if type(arg) is int]
+            if nodes and all(node in known for node in nodes):
+                known.add(i)
+                found.append(i)
+        return found
 
 # %% ../../../nbs/core/backends/00_base.ipynb #240af52c
 FAILURES = RuntimeError,OSError,ImportError # After these errors of a backend, a step goes on with PyTorch
 
 class Launcher:
-    "Launches the kernel `k` on parts of a batch, and keeps its tables"
+    "Launches the `kernel` on parts of a batch, and keeps its tables"
     BLOCK,sums,captures = 16384,False,False # Numbers per block; can its kernels sum? Can a graph replay its launches?
     def __init__(self,
-        k, # `Kernel`
-        b, # `Part` of a batch
+        kernel, # `Kernel`
+        part, # `Part` of a batch
         columns # Dict of column name to a list of tensors, one for each weight of the part
     ):
-        self.k,self.f,self.ps = k,self.build(k),b.batch.ps
+        self.k = kernel
+        self.f = self.build(kernel) # The compiled function
+        self.ps = part.batch.ps # All weights of the batch, because its parts share the tables
         # Addresses that the batch has recorded and checks at each step
-        still = {c: at for c,at in b.at.items() if c=='p' or columns.get(c) is b.bufs.get(c)}
-        self.moving = [j for j,c in enumerate(k.table) if c not in still] # Columns of the table that each launch updates
-        at = [still.get(c, np.zeros(len(self.ps), dtype=np.int64)) for c in k.table]
-        self.table = np.array(at, dtype=np.int64).reshape(len(k.table), len(self.ps)).T.copy() # Addresses, of shape (weights, columns)
+        still = {column: at for column,at in part.at.items() if column=='p' or columns.get(column) is part.bufs.get(column)}
+        # Columns of the table that each launch updates
+        self.moving = [j for j,column in enumerate(kernel.table) if column not in still]
+        at = [still.get(column, np.zeros(len(self.ps), dtype=np.int64)) for column in kernel.table]
+        # Addresses, of shape (weights, columns)
+        self.table = np.array(at, dtype=np.int64).reshape(len(kernel.table), len(self.ps)).T.copy()
         # Numbers in a row, of shape (weights, columns that are read by row); 0 if not known yet
-        self.rows = np.zeros((len(self.ps), len(k.rows)), dtype=np.int64)
-        if ('blocks', self.BLOCK) not in b.cache: b.cache['blocks', self.BLOCK] = self.blocks()
-        self.sizes,self.tid,self.off = b.cache['blocks', self.BLOCK] # Shared by all kernels of the batch with this size of blocks
+        self.rows = np.zeros((len(self.ps), len(kernel.rows)), dtype=np.int64)
+        if ('blocks', self.BLOCK) not in part.cache: part.cache['blocks', self.BLOCK] = self.blocks()
+        # Shared by all kernels of the batch with this size of blocks
+        self.sizes,self.tid,self.off = part.cache['blocks', self.BLOCK]
         self.place(columns)
     def blocks(self):
         "Three arrays: the sizes of the tensors, and for each block the index of its tensor and its offset there"
-        ns = [p.numel() for p in self.ps]
-        where = [(t, o) for t,n in enumerate(ns) for o in range(0, n, self.BLOCK)]
-        return np.array(ns, dtype=np.int64),np.array([t for t,_ in where], dtype=np.int32),np.array([o for _,o in where], dtype=np.int64)
+        sizes = [p.numel() for p in self.ps]
+        blocks = [(i, offset) for i,size in enumerate(sizes) for offset in range(0, size, self.BLOCK)]
+        tensors = np.array([i for i,_ in blocks], dtype=np.int32)
+        offsets = np.array([offset for _,offset in blocks], dtype=np.int64)
+        return np.array(sizes, dtype=np.int64),tensors,offsets
     @classmethod
-    def ahead(cls, k, device):
-        "Compile the kernel of `k` for `device`, so that errors of compilers come before any kernel writes"
-        cls.build(k)
+    def ahead(cls, kernel, device):
+        "Compile the `kernel` for `device`, so that errors of compilers come before any kernel writes"
+        cls.build(kernel)
     @classmethod
     def can_sum(cls, device):
         "Can kernels on `device` sum?"
         return cls.sums
-    def blocks_of(self, b):
-        "Two arrays: the index of the tensor and the offset of each block of the part `b`"
-        if self.BLOCK not in b.blocks:
-            here = slice(None) if b.places is None else b.which[self.tid]>=0
-            b.blocks[self.BLOCK] = self.tid[here],self.off[here]
-        return b.blocks[self.BLOCK]
+    def blocks_of(self, part):
+        "Two arrays: the index of the tensor and the offset of each block of `part`"
+        if self.BLOCK not in part.blocks:
+            here = slice(None) if part.places is None else part.which[self.tid]>=0
+            part.blocks[self.BLOCK] = self.tid[here],self.off[here]
+        return part.blocks[self.BLOCK]
     def place(self, columns): "Put the tables that do not change where the kernel can read them"
-    def __call__(self, b, numbers, columns):
-        ids = slice(None) if b.places is None else b.places
+    def __call__(self, part, numbers, columns):
+        ids = slice(None) if part.places is None else part.places # Where the tables have the weights of the part
         for j in self.moving: self.table[ids,j] = addresses(columns[self.k.table[j]])
         if self.k.rows and not self.rows[ids].all():
-            def numbers_in_row(i, p): return [max(p.numel()//max(columns[c][i].numel(), 1), 1) for c in self.k.rows]
-            self.rows[ids] = [numbers_in_row(*o) for o in enumerate(b.ps)]
-        tid,off = self.blocks_of(b)
-        if len(tid): self.launch(b, numbers, b.at['g'], tid, off)
+            def numbers_in_row(i, p): return [max(p.numel()//max(columns[column][i].numel(), 1), 1) for column in self.k.rows]
+            self.rows[ids] = [numbers_in_row(i, p) for i,p in enumerate(part.ps)]
+        tid,off = self.blocks_of(part)
+        if len(tid): self.launch(part, numbers, part.at['g'], tid, off)
 
 # %% ../../../nbs/core/backends/00_base.ipynb #66304118
 def rows_shape(p, above=None):
