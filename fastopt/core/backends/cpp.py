@@ -91,44 +91,52 @@ template <int DROP> static inline float dither(float x, int64_t i, float seed) {
 _CT = {torch.float32: 'float', torch.float64: 'double', torch.bfloat16: 'bf16', torch.float16: '_Float16'}
 
 # %% ../../../nbs/core/backends/02_cpp.ipynb #d4a30fe3
-def cpp_source(k):
-    "The C++ source of `Kernel` `k`"
-    by_row = k.row_nodes
-    lines,results = formulas(k.prog, k.phase, SPELLING, by_row)
-    once = [o for o in lines if any(o.startswith(f't{i} = ') for i in by_row)] # Compilers would divide for each number
-    def at(c): return 'grads[t]' if c=='g' else f'table[t*{len(k.table)} + {k.table.index(c)}]'
-    # g++ 12 does not vectorize copies of a struct
-    def put(c, o): return f'at_{c}[i].b = bf16({o}).b' if k.dtypes[c]==torch.bfloat16 else f'at_{c}[i] = {o}'
-    nr,ns,stores = len(k.rows),len(k.phase.sums),[c for c in k.columns if c in results]
-    L = [_CPP_HEAD + f'typedef {_CT[k.dtype]} F; typedef {_CT[k.wdtype]} W; enum {{ DROP = {DROP.get(k.wdtype, 0)} }};',
+def cpp_source(kernel):
+    "The C++ source of the `Kernel` `kernel`"
+    phase,columns,consts,by_row = kernel.phase,kernel.columns,kernel.consts,kernel.row_nodes
+    row_columns,n_rows,n_sums = kernel.rows,len(kernel.rows),len(kernel.phase.sums)
+    lines,results = formulas(kernel.prog, phase, SPELLING, by_row)
+    once = [line for line in lines if any(line.startswith(f't{i} = ') for i in by_row)] # Compilers would divide for each number
+    types = {column: _CT[dtype] for column,dtype in kernel.dtypes.items()}
+    def const(column): return '' if column in results else 'const ' # Those that are stored are not constant
+    def address(column): return 'grads[t]' if column=='g' else f'table[t*{len(kernel.table)} + {kernel.table.index(column)}]'
+    def put(column, text): # g++ 12 does not vectorize copies of a struct
+        return f'at_{column}[i].b = bf16({text}).b' if kernel.dtypes[column]==torch.bfloat16 else f'at_{column}[i] = {text}'
+    code = [_CPP_HEAD + f'typedef {_CT[kernel.dtype]} F; typedef {_CT[kernel.wdtype]} W; enum {{ DROP = {DROP.get(kernel.wdtype, 0)} }};',
         'extern "C" void kernel(const int64_t *table, const int64_t *grads, const int64_t *rows, const int64_t *sizes, const int32_t *tid, '
         'const int64_t *off, int64_t blocks, int64_t BLOCK, const double *numbers, const int32_t *which, int threads, '
         'const int64_t *outs, const int64_t *lens, const double *scales, double *edges) {']
-    L += ['    #pragma omp parallel for schedule(static) num_threads(threads)','    for (int64_t b = 0; b < blocks; b++) {',
+    # A thread takes a block `b` of the tensor `t`
+    code += ['    #pragma omp parallel for schedule(static) num_threads(threads)','    for (int64_t b = 0; b < blocks; b++) {',
         '        const int64_t t = tid[b], end = off[b] + BLOCK < sizes[t] ? off[b] + BLOCK : sizes[t];']
-    if k.consts:
-        L += [f'        const double *c = numbers + which[t]*{len(k.consts)};',
-            *(f'        const F {c} = c[{j}];' for j,c in enumerate(k.consts))]
-    L += [f"        {'const ' if c not in stores else ''}{_CT[k.dtypes[c]]} *__restrict at_{c} = ({_CT[k.dtypes[c]]} *){at(c)};"
-        for c in k.columns]
-    L += [f'        const int64_t n_{c} = rows[t*{nr} + {j}];' for j,c in enumerate(k.rows)]
-    L += [f'        Sum<F> s{j}(outs[t*{ns} + {j}], lens[t*{ns} + {j}], scales[t*{ns} + {j}], edges + (b*{ns} + {j})*2);'
-        for j in range(ns)]
-    L += ['        for (int64_t s = off[b], e; s < end; s = e) {','            e = end;']
-    L += [f'            if ((s / s{j}.n + 1) * s{j}.n < e) e = (s / s{j}.n + 1) * s{j}.n;\n            double a{j} = 0;' for j in range(ns)]
-    L += [f'            if ((s / n_{c} + 1) * n_{c} < e) e = (s / n_{c} + 1) * n_{c};\n            const F {c} = at_{c}[s / n_{c}];'
-        for c in k.rows]
-    L += [f'            const F {o};' for o in once]
-    over = f" reduction(+:{','.join(f'a{j}' for j in range(ns))})" if ns else ''
-    L += [f'            #pragma omp simd{over}','            for (int64_t i = s; i < e; i++) {']
-    L += [f'                const F {c} = at_{c}[i];' for c in k.phase.loads if c not in k.rows]
-    L += [f'                const F {o};' for o in lines if o not in once]
-    L += [f'                {put(c, o)};' for c,o in results.items() if type(c) is str]
-    L += [f'                a{j} += {results[c]};' for j,c in enumerate(k.phase.sums)]
-    L += ['            }', *(f'            s{j}.add(a{j}, s, e);' for j in range(ns)), '        }',
-        *(f'        s{j}.leave();' for j in range(ns)), '    }']
-    if ns: L += [f'    join<F>(sizes, tid, off, blocks, BLOCK, {ns}, outs, lens, scales, edges);']
-    return '\n'.join([*L, '}', ''])
+    if consts:
+        code += [f'        const double *c = numbers + which[t]*{len(consts)};',
+            *(f'        const F {name} = c[{j}];' for j,name in enumerate(consts))]
+    for column in columns:
+        code.append(f'        {const(column)}{types[column]} *__restrict at_{column} = ({types[column]} *){address(column)};')
+    code += [f'        const int64_t n_{column} = rows[t*{n_rows} + {j}];' for j,column in enumerate(row_columns)]
+    code += [f'        Sum<F> s{j}(outs[t*{n_sums} + {j}], lens[t*{n_sums} + {j}], scales[t*{n_sums} + {j}], edges + (b*{n_sums} + {j})*2);'
+        for j in range(n_sums)]
+    # A stretch from `s` to `e` ends where the block ends, or a row that is summed or read
+    code += ['        for (int64_t s = off[b], e; s < end; s = e) {','            e = end;']
+    for j in range(n_sums):
+        code.append(f'            if ((s / s{j}.n + 1) * s{j}.n < e) e = (s / s{j}.n + 1) * s{j}.n;')
+        code.append(f'            double a{j} = 0;')
+    for column in row_columns:
+        code.append(f'            if ((s / n_{column} + 1) * n_{column} < e) e = (s / n_{column} + 1) * n_{column};')
+        code.append(f'            const F {column} = at_{column}[s / n_{column}];')
+    code += [f'            const F {line};' for line in once]
+    # The inner loop is the step of one number
+    over = f" reduction(+:{','.join(f'a{j}' for j in range(n_sums))})" if n_sums else ''
+    code += [f'            #pragma omp simd{over}','            for (int64_t i = s; i < e; i++) {']
+    code += [f'                const F {column} = at_{column}[i];' for column in phase.loads if column not in row_columns]
+    code += [f'                const F {line};' for line in lines if line not in once]
+    code += [f'                {put(column, text)};' for column,text in results.items() if type(column) is str]
+    code += [f'                a{j} += {results[node]};' for j,node in enumerate(phase.sums)]
+    code += ['            }', *(f'            s{j}.add(a{j}, s, e);' for j in range(n_sums)), '        }',
+        *(f'        s{j}.leave();' for j in range(n_sums)), '    }']
+    if n_sums: code += [f'    join<F>(sizes, tid, off, blocks, BLOCK, {n_sums}, outs, lens, scales, edges);']
+    return '\n'.join([*code, '}', ''])
 
 # %% ../../../nbs/core/backends/02_cpp.ipynb #e4fbfafa
 @lru_cache
@@ -203,19 +211,24 @@ class CppLauncher(Launcher):
     "Launches a C++ kernel on a CPU"
     sums = True
     @staticmethod
-    def build(k): return cpp_build(cpp_source(k))
+    def build(kernel): return cpp_build(cpp_source(kernel))
     weights = 32768 # Number of weights from which another thread pays off
     def place(self, columns):
         nodes = [self.k.prog.nodes[i] for i in self.k.phase.sums]
-        of = np.array([[sum_rows(op, p, *above) for op,_,*above in nodes] for p in self.ps]).reshape(len(self.ps), len(nodes), 2)
-        self.outs = np.zeros((len(self.ps), len(nodes)), dtype=np.int64) # Addresses of the sums
-        self.summing = self.outs,of[...,0].astype(np.int64),np.ascontiguousarray(of[...,1]),np.zeros((len(self.tid), len(nodes), 2))
-        self.fixed,self.last = [[o.ctypes.data for o in os] for os in ((self.rows, self.sizes), self.summing)]
-    def threads(self, b, tid): return min(torch.get_num_threads(), len(tid), 1 + b.size//self.weights)
-    def __call__(self, b, numbers, columns):
-        ids = slice(None) if b.places is None else b.places
+        shape = len(self.ps),len(nodes)
+        # How many numbers each sum has, and its factor, of shape (weights, sums, 2)
+        counts = np.array([[sum_rows(op, p, *above) for op,_,*above in nodes] for p in self.ps]).reshape(*shape, 2)
+        self.outs = np.zeros(shape, dtype=np.int64) # Addresses of the sums
+        edges = np.zeros((len(self.tid), len(nodes), 2)) # Parts of sums at both ends of each block, whose rows continue in others
+        # Kept, because the kernel has their addresses
+        self.summing = self.outs,counts[...,0].astype(np.int64),np.ascontiguousarray(counts[...,1]),edges
+        self.fixed = [o.ctypes.data for o in (self.rows, self.sizes)]
+        self.last = [o.ctypes.data for o in self.summing]
+    def threads(self, part, tid): return min(torch.get_num_threads(), len(tid), 1 + part.size//self.weights)
+    def __call__(self, part, numbers, columns):
+        ids = slice(None) if part.places is None else part.places
         if not self.outs[ids].all(): self.outs[ids] = np.stack([addresses(columns[f'r{i}']) for i in self.k.phase.sums], 1)
-        super().__call__(b, numbers, columns)
-    def launch(self, b, numbers, grads, tid, off):
+        super().__call__(part, numbers, columns)
+    def launch(self, part, numbers, grads, tid, off):
         self.f(self.table.ctypes.data, grads.ctypes.data, *self.fixed, tid.ctypes.data, off.ctypes.data, len(tid), self.BLOCK,
-            numbers.ctypes.data, b.which.ctypes.data, self.threads(b, tid), *self.last)
+            numbers.ctypes.data, part.which.ctypes.data, self.threads(part, tid), *self.last)
