@@ -271,11 +271,14 @@ class Room:
 
 def cut_blocks(rule, part):
     "The rows (weight, gradient, state …) of the weights of `part`, split into blocks as far as `rule` allows it"
-    n = BLOCK*torch.get_num_threads()*(1 if rule.elementwise else 2) # A mean of rows costs several calls
-    n = min(n, engine.PIECE//part.dtype.itemsize)
+    key = 'cut',torch.get_num_threads()
+    if key not in part.cache: # Whether a rule is elementwise takes a while to find out
+        n = BLOCK*key[1]*(1 if rule.elementwise else 2) # A mean of rows costs several calls
+        n = min(n, engine.PIECE//part.dtype.itemsize)
+        part.cache[key] = n,_cutting(rule, n)
+    n,cut = part.cache[key]
     rows = [row for row in zip(part.ps, part.gs, *part.bufs.values()) if row[0].numel()]
-    def cut(row): return _cutting(rule, n)(row) if row[0].numel()>n else [[t.detach() for t in row]]
-    return [block for row in rows for block in cut(row)]
+    return [block for row in rows for block in (cut(row) if row[0].numel()>n else [[t.detach() for t in row]])]
 
 # %% ../../../nbs/core/backends/07_blocks.ipynb #fefe7cde
 @lru_cache(maxsize=None)
