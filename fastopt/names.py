@@ -68,14 +68,15 @@ def check_numbers(
     **ranges # The least value by name, or a pair of the least and the largest
 ):
     "Raise an `InputError` for an option outside of its range, not finite, or a whole number of more than 64 bits"
-    for k,r in ranges.items():
-        (lo,hi),v = r if isinstance(r, tuple) else (r, None),args.get(k)
-        if v is None: continue
-        said = f"--{k.replace('_', '-')} {v} is"
-        if isinstance(v, float) and not isfinite(v): raise InputError(f'{said} not a finite number: give {lo} or more')
-        if v<lo: raise InputError(f'{said} too small: give {lo} or more')
-        if hi is not None and v>hi: raise InputError(f'{said} too large: give {hi} or less')
-        if isinstance(v, Integral) and v>=2**63: raise InputError(f'{said} too large: give less than 2**63')
+    for name,limits in ranges.items():
+        least,most = limits if isinstance(limits, tuple) else (limits, None)
+        if (value := args.get(name)) is None: continue
+        said = f"--{name.replace('_', '-')} {value} is"
+        if isinstance(value, float) and not isfinite(value):
+            raise InputError(f'{said} not a finite number: give {least} or more' + ('' if most is None else f', at most {most}'))
+        if value<least: raise InputError(f'{said} too small: give {least} or more')
+        if most is not None and value>most: raise InputError(f'{said} too large: give {most} or less')
+        if isinstance(value, Integral) and value>=2**63: raise InputError(f'{said} too large: give less than 2**63')
 
 def check_positive(
     **values # Numbers by the names of their parameters; `None` is left alone
@@ -132,7 +133,7 @@ def markdown_table(
     rows, # Rows of cells; the first row is the header
     left=None # Number of columns, from the first, that are aligned to the left; by default all
 ):
-    "The rows as text with bars between the cells, as Markdown shows a table"
+    "A table in Markdown: its rows as text, with bars between the cells"
     rows = [[' '.join(str(o).split()).replace('|', r'\|') for o in r] for r in rows]
     rows.insert(1, ['---' if left is None or i<left else '---:' for i in range(len(rows[0]))])
     return '\n'.join(f"| {' | '.join(r)} |" for r in rows)

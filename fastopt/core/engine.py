@@ -655,8 +655,10 @@ def on_lists(rule, part, hyper):
     if not part.plain: return (yield from eager.__wrapped__(rule, part, hyper))
     pieces = list(_pieces(rule, part))
     hypers = [part.recall(hyper) for _ in pieces]
-    largest = max(row[0].numel() for row,*_ in pieces) # Of pieces with one row, which use the pool
-    pool = Pool(largest, compute_dtype(part.dtype)) if part.dense and part.device.type=='cpu' else None
+    pool = None
+    if part.dense and part.device.type=='cpu':
+        largest = max(row[0].numel() for row,*_ in pieces) # Only pieces of one row use the pool; their row is the first
+        pool = Pool(largest, compute_dtype(part.dtype))
     yield from run_together(_foreach(rule, part, pool, piece, own) for piece,own in zip(pieces, hypers))
     part.memorize(hypers[0])
 
@@ -777,9 +779,10 @@ class Engine:
         self.plans = {} # Dict of key to the `Sorting` of its weights
         self.written = None # The batches of the last step, and the `MemorySpans` that it wrote
         self.programs = {} # Recorded programs
+        self.parted = {} # Dict of rule to the answer of `in_portions`
         self.captured = [] # What captured graphs rely on
     # Compiled kernels are not copied; a copy finds them again
-    def __getstate__(self): return {**self.__dict__, 'plans':{}, 'groups':[], 'written':None, 'programs':{}, 'captured':[]}
+    def __getstate__(self): return {**self.__dict__, 'plans':{}, 'groups':[], 'written':None, 'programs':{}, 'parted':{}, 'captured':[]}
     @torch.no_grad()
     def step(self,
         groups, # List of (parameters, hypers)
@@ -807,16 +810,18 @@ class Engine:
         try: run_to_end(run_together([engines[self.how](batch.rule, batch, self.sets(batch, hypers)) for batch in batches]))
         finally:
             for batch in batches: batch.drop()
-    def sets(self, batch, hypers):
-        "The hypers and the step of each set of numbers of the `batch`, as dicts"
-        result = []
-        for i in batch.sets: # The first weight of each set
-            own = {**self.rule.hyper_of(batch.ps[i], hypers[batch.groups[i]]), 'step':batch.steps[i]}
-            if not batch.do_wd[i] and 'wd' in own: own['wd'] = 0.
-            result.append(own)
-        return result
 
 # %% ../../nbs/core/02_engine.ipynb #08a6a22c
+@patch
+def sets(self:Engine, batch, hypers):
+    "The hypers and the step of each set of numbers of the `batch`, as dicts"
+    result = []
+    for i in batch.sets: # The first weight of each set
+        own = {**self.rule.hyper_of(batch.ps[i], hypers[batch.groups[i]]), 'step':batch.steps[i]}
+        if not batch.do_wd[i] and 'wd' in own: own['wd'] = 0.
+        result.append(own)
+    return result
+
 Engine.called = {} # Names that the user knows hypers by, if they differ: dict of our name to theirs
 
 @patch
@@ -891,7 +896,7 @@ PORTION_ON_CPU = 64*2**20
 def portions(
     ps # All weights, in their order
 ):
-    "A dict of each weight to the index of the portion of the model that it begins in"
+    "A dict of each weight to the index of the portion of the model in which it begins"
     result,total = {},0
     for p in ps:
         result[p] = total//(PORTION_ON_CPU if p.device.type=='cpu' else PORTION)
@@ -911,18 +916,21 @@ class Sorting(NamedTuple):
     others: list # The other weights
 
 @patch
-def kind_of(self:Engine, p, state, portion):
-    "The key of the batches that the weight `p` may join; `state` is its state dict, and `portion` that of the model or `False`"
-    rule = self.rule.rule_of(p)
+def kind_of(self:Engine, p, rule, state, portion):
+    """The key of the batches that the weight `p` may join; `rule` trains it, and `state` is its state dict. `portion` is the index of
+    its portion of the model, or `None` if a batch holds all of them"""
     looks = p.device,p.dtype,p.grad.dtype,is_dense(p),is_plain(p) and is_plain(p.grad),is_plain(p) and p.is_neg()
     return self.rule.path_of(p),*looks,tuple(state[name].dtype for name in rule.state),portion
 
 @patch
 def sort(self:Engine, fresh, held, place, groups, state):
     "The `Batch`es of the weights `fresh` and of the batches `held`; `place` is a dict of weight to its index in `groups`"
-    portion_of = portions(place)
-    cut = {rule: in_portions(rule) for rule in {self.rule.rule_of(p) for p in fresh}}
-    def kind(p): return self.kind_of(p, state[p], cut[self.rule.rule_of(p)] and portion_of[p])
+    rule_of = {p: self.rule.rule_of(p) for p in fresh}
+    rules = set(rule_of.values())
+    # Weights that are no plain tensors come here in each step, and the answer takes a while
+    for rule in rules-self.parted.keys(): self.parted[rule] = in_portions(rule)
+    portion_of = portions(place) if any(self.parted[rule] for rule in rules) else {}
+    def kind(p): return self.kind_of(p, rule_of[p], state[p], portion_of[p] if self.parted[rule_of[p]] else None)
     for p in fresh: state[p] = self.prepare_state(p, state[p] if p in state else {})
     self.share_memos(fresh, state)
     total = sum(p.numel() for group,_ in self.groups for p in group)

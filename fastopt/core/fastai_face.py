@@ -62,6 +62,7 @@ class FastOptimizer(Optimizer):
     ):
         check_params(rule, params)
         rule,hypers = rule.select_variant(hypers)
+        rule.check_given_once(hypers)
         wide = {name:value for name,value in hypers.items() if _many(value) and (name in rule.hypers or name in rule.spellings)}
         hypers,options = rule.resolve_hypers({name:value for name,value in hypers.items() if name not in wide})
         self.rule = rule

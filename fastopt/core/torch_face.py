@@ -67,6 +67,8 @@ def maximizing(rule)->Rule:
 # Methods and attributes that a Learner uses
 FASTAI_CALLS = ('set_hyper', 'set_hypers', 'hypers', 'all_params', 'param_lists', 'freeze_to', 'freeze', 'unfreeze', 'clear_state')
 
+def _all_params(groups): return [p for group in groups for p in group['params']] # All weights or their numbers, group by group
+
 class TorchOptimizer(torch.optim.Optimizer):
     "Base class of optimizers for PyTorch, each of which runs the `rule` of its class"
     rule = None
@@ -115,7 +117,7 @@ class TorchOptimizer(torch.optim.Optimizer):
     @torch.no_grad()
     def step(self, closure=None):
         loss = closure and torch.enable_grad()(closure)()
-        if not self.looked: self.looked = not warn_frozen_gradient(self.rule, _listed(self.param_groups))
+        if not self.looked: self.looked = not warn_frozen_gradient(self.rule, _all_params(self.param_groups))
         self.engine.step(*self.for_engine(), *scaler_says(self))
         return loss
     @property
@@ -189,7 +191,7 @@ def add_param_group(self:TorchOptimizer, param_group):
     if any(isinstance(p, (list, L)) for p in ps): raise TypeError(
         f"{name}: a list is no weight; lists of lists, as a Learner's splitter makes them, "
         f'are for the rule, opt_func={name}; {type(self).__name__} is a class for PyTorch, and its groups are dicts, dict(params=[…])')
-    check_weights(self.rule, [*_listed(self.param_groups), *(p[1] if isinstance(p, tuple) else p for p in ps)]) # Some have names
+    check_weights(self.rule, [*_all_params(self.param_groups), *(p[1] if isinstance(p, tuple) else p for p in ps)]) # Some have names
     group = self._group({key:value for key,value in param_group.items() if key!='params'}, self.defaults)
     for key in [key for key in param_group if key!='params' and key not in group]: del param_group[key] # Keys in other spellings
     param_group.update(group)
@@ -220,13 +222,11 @@ def updates(self:OptimWrapper, **hypers)->dict:
     return self.opt.updates(**hypers)
 
 # %% ../../nbs/core/08_torch_face.ipynb #b74bd0a7
-def _listed(groups): return [p for group in groups for p in group['params']] # All weights or their numbers, group by group
-
 @patch
 def state_dict(self:TorchOptimizer):
     "PyTorch's state dict, with a label that names the rule and with flat memos"
     def tell(opt, saved):
-        weight_of = dict(zip(_listed(saved['param_groups']), _listed(self.param_groups)))
+        weight_of = dict(zip(_all_params(saved['param_groups']), _all_params(self.param_groups)))
         def flat(i, state): return flatten_memos(self.rule.rule_of(weight_of[i]), state) if i in weight_of else state # Users may keep more
         saved.update(fastopt=label(self.rule, self.engine.options), state={i: flat(i, state) for i,state in saved['state'].items()})
     hook = self.register_state_dict_post_hook(tell, prepend=True) # First, so that the user's hooks see it
@@ -248,7 +248,7 @@ def _check_saved(self:TorchOptimizer, saved):
     if theirs!=ours:
         raise ValueError(
             f"{name}: saved with {theirs} weights in its groups, but this optimizer has {ours}; use the same model and groups")
-    ids = _listed(groups)
+    ids = _all_params(groups)
     if not all(map(risinstance((int, str)), ids)) or len(set(ids))<len(ids):
         raise ValueError(f"{name}: the weights of the groups are called {ids!r:.80}, "
             "but each needs its own number or name; load the state_dict as it was saved")
@@ -270,9 +270,9 @@ def _group_from(self:TorchOptimizer, saved, own):
 def _take(self:TorchOptimizer, saved):
     "Check the state dict `saved`; return it with this optimizer's names and without the state of weights, and that state by weight"
     self._check_saved(saved)
-    state,ids = saved['state'],_listed(saved['param_groups'])
+    state,ids = saved['state'],_all_params(saved['param_groups'])
     groups = [self._group_from(group, own) for own,group in zip(self.param_groups, saved['param_groups'])]
-    states = {p: load_state(self.engine, p, state[i], 'fastopt' in saved) for i,p in zip(ids, _listed(self.param_groups)) if i in state}
+    states = {p: load_state(self.engine, p, state[i], 'fastopt' in saved) for i,p in zip(ids, _all_params(self.param_groups)) if i in state}
     rest = {key:value for key,value in state.items() if key not in ids} # What users keep for other keys
     return {**saved, 'param_groups': groups, 'state': rest},states
 

@@ -271,14 +271,15 @@ class Room:
 
 def cut_blocks(rule, part):
     "The rows (weight, gradient, state …) of the weights of `part`, split into blocks as far as `rule` allows it"
-    key = 'cut',torch.get_num_threads()
+    threads = torch.get_num_threads()
+    key = 'cut',BLOCK,engine.PIECE,threads
     if key not in part.cache: # Whether a rule is elementwise takes a while to find out
-        n = BLOCK*key[1]*(1 if rule.elementwise else 2) # A mean of rows costs several calls
-        n = min(n, engine.PIECE//part.dtype.itemsize)
-        part.cache[key] = n,_cutting(rule, n)
-    n,cut = part.cache[key]
+        size = BLOCK*threads*(1 if rule.elementwise else 2) # A mean of rows takes several calls; in larger blocks there are fewer
+        size = min(size, engine.PIECE//part.dtype.itemsize)
+        part.cache[key] = size,_cutting(rule, size)
+    size,cut = part.cache[key]
     rows = [row for row in zip(part.ps, part.gs, *part.bufs.values()) if row[0].numel()]
-    return [block for row in rows for block in (cut(row) if row[0].numel()>n else [[t.detach() for t in row]])]
+    return [block for row in rows for block in (cut(row) if row[0].numel()>size else [[t.detach() for t in row]])]
 
 # %% ../../../nbs/core/backends/07_blocks.ipynb #fefe7cde
 @lru_cache(maxsize=None)
