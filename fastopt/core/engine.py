@@ -249,6 +249,12 @@ def _run_each(func, args, kwargs):
 LARGEST_STACKED = 64*64 # Most numbers in a tensor for which a stack is faster on a CPU
 LARGEST_STACK = 2**24 # Most numbers in a stack
 
+def _forms(calls, kwargs):
+    "A key for each call, equal for those that one call can replace"
+    columns = [column for column in (*zip(*calls), kwargs) if any(arg is not column[0] for arg in column)] # Most numbers are one object
+    def form(arg): return (arg.shape, arg.dtype) if isinstance(arg, Tensor) else repr(arg)
+    return list(zip(*[map(form, column) for column in columns])) or [()]*len(calls)
+
 # The arguments of many calls as those of one, with tensors in stacks
 def _stacked(calls): return [torch.stack(args) if isinstance(args[0], Tensor) else args[0] for args in zip(*calls)]
 
@@ -258,14 +264,14 @@ def call_each(
     kwargs # The keyword arguments of each call
 ):
     "The results of all calls of `func`; tensors of one shape are stacked into one call if `func` accepts that and it is faster"
-    def form(i): return *((arg.shape, arg.dtype) if isinstance(arg, Tensor) else repr(arg) for arg in calls[i]),repr(kwargs[i])
     on_cpu = func.batched and first(calls[0], risinstance(Tensor)).device.type=='cpu'
     if not func.batched or (on_cpu and func.batched=='gpu'): return [_run_each(func, *call) for call in zip(calls, kwargs)]
-    sizes = [max(arg.numel() for arg in args if isinstance(arg, Tensor)) for args in calls] # Numbers in the largest tensor of each call
+    sizes = [max([arg.numel() for arg in args if isinstance(arg, Tensor)]) for args in calls] # Numbers in the largest tensor of each call
     limit = LARGEST_STACKED if on_cpu else LARGEST_STACK
     small = [i for i,size in enumerate(sizes) if 0<size<=limit]
     alone = [[i] for i,size in enumerate(sizes) if not 0<size<=limit]
-    alike = groupby(small, form).values() # Forms are not compared where nothing would be stacked
+    # Forms are not compared where nothing would be stacked
+    alike = groupby(small, _forms(calls, kwargs).__getitem__).values() if small else ()
     stacks = [stack for same in alike for stack in chunked(same, LARGEST_STACK//sizes[same[0]])]
     results = {}
     for stack in [*stacks, *alone]: # The indices of calls that become one
