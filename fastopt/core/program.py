@@ -27,27 +27,33 @@ class Untraceable(Exception): "Raised while a rule is recorded if its numbers ca
 
 class Trace:
     "The arithmetic that turns the dict `h` of hypers into the numbers of a step: `lines` of Python, and their constants in `space`"
-    def __init__(self): self.lines,self.names,self.space,self.guarded = [],{},{},set()
-    def number(self, x, text):
-        "Return a `TracedNumber` for the number `x`, which the expression `text` computes"
+    def __init__(self):
+        self.lines = []
+        self.space = {} # Name -> an object that is the same in all steps
+        self.names = {} # Expression -> name of its number
+        self.guarded = set() # Pairs (name of a number, function) whose answer is guarded already
+    def number(self, value, text):
+        "Return a `TracedNumber` for the number `value`, which the expression `text` computes"
         if text not in self.names:
             self.names[text] = f'n{len(self.names)}'
             self.lines.append(f'{self.names[text]} = {text}')
-        return TracedNumber(self, x, self.names[text])
-    def constant(self, o):
-        "Return a name for an object that is the same in all steps"
-        self.space[name := f'k{len(self.space)}'] = o
+        return TracedNumber(self, value, self.names[text])
+    def constant(self, value):
+        "Return a name for the object `value`, which is the same in all steps"
+        self.space[name := f'k{len(self.space)}'] = value
         return name
-    def text(self, o):
-        "Return an expression for `o`, a traced or plain number, or another constant"
-        if isinstance(o, TracedNumber): return o.name
-        return f'({o!r})' if type(o) in (int, float) and isfinite(o) else self.constant(o) # -1 ** x is -(1**x), and (-1)**x is not
-    def guard(self, name, f, answer):
-        "Add a line that stops with `None` unless the function `f` returns `answer` for the number `name`"
-        if (name, f) in self.guarded: return
-        self.guarded.add((name, f))
-        test = f'bool({name}) is not {answer}' if f is bool else f'repr({self.constant(f)}({name})) != {repr(answer)!r}'
-        self.lines.append(f'if {test}: return None')
+    def text(self, value):
+        "Return an expression for `value`, a traced or plain number, or another constant"
+        if isinstance(value, TracedNumber): return value.name
+        if type(value) in (int, float) and isfinite(value): return f'({value!r})' # -1 ** x is -(1**x), and (-1)**x is not
+        return self.constant(value)
+    def guard(self, name, function, answer):
+        "Add a line that stops with `None` unless `function` returns `answer` for the number `name`"
+        if (name, function) in self.guarded: return
+        self.guarded.add((name, function))
+        if function is bool: wrong = f'bool({name}) is not {answer}'
+        else: wrong = f'repr({self.constant(function)}({name})) != {repr(answer)!r}'
+        self.lines.append(f'if {wrong}: return None')
     def compiled(self, result):
         "Return a function of `h` that computes the expression `result`, or returns `None` if a guard fails"
         exec('\n    '.join(['def numbers(h):', *self.lines, f'return {result}']), space := dict(self.space))
@@ -57,14 +63,16 @@ class Trace:
 class TracedNumber:
     "A number with the value `x`, called `name` in the lines of its `trace`"
     __array_ufunc__ = None # NumPy leaves arithmetic to this class
-    def __init__(self, trace, x, name): self.trace,self.x,self.name = trace,x,name
+    def __init__(self, trace, value, name):
+        self.trace,self.name = trace,name
+        self.x = value
     @classmethod
-    def __torch_function__(cls, f, types, args=(), kwargs=None): return NotImplemented # The symbol beside it records the operation
-    def answer(self, f=repr):
-        "Return the plain result of the function `f`; this trace then serves only steps with the same result"
-        res = f(self.x)
-        self.trace.guard(self.name, f, res)
-        return res
+    def __torch_function__(cls, func, types, args=(), kwargs=None): return NotImplemented # The symbol beside it records the operation
+    def answer(self, function=repr):
+        "Return the plain result of `function`; this trace then serves only steps with the same result"
+        result = function(self.x)
+        self.trace.guard(self.name, function, result)
+        return result
     def __repr__(self): return self.answer()
     def root(self): return self.trace.number(sqrt(self.x), f'{self.trace.constant(sqrt)}({self.name})')
     def __pos__(self): return self.trace.number(+self.x, f'+{self.name}')
@@ -77,19 +85,20 @@ class TracedNumber:
 # %% ../../nbs/core/03_program.ipynb #cb47c855
 COMPARED = 'lt le gt ge eq ne'.split() # Operators whose result is a truth
 
-def _on_numbers(nm, sign, f):
-    def plain(o): return o.x if isinstance(o, TracedNumber) else o
-    def write(self, a, b):
-        if not all(isinstance(o, (TracedNumber, int, float, np.number)) for o in (a, b)): return NotImplemented
-        return self.trace.number(f(plain(a), plain(b)), f'{self.trace.text(a)} {sign} {self.trace.text(b)}')
-    setattr(TracedNumber, f'__{nm}__', lambda self, o: write(self, self, o))
-    if nm not in COMPARED: setattr(TracedNumber, f'__r{nm}__', lambda self, o: write(self, o, self))
+def _on_numbers(name, sign, function):
+    "Give traced numbers the operator `__{name}__`, and its reflected form if there is one"
+    def plain(number): return number.x if isinstance(number, TracedNumber) else number
+    def write(self, left, right):
+        if not all(isinstance(o, (TracedNumber, int, float, np.number)) for o in (left, right)): return NotImplemented
+        return self.trace.number(function(plain(left), plain(right)), f'{self.trace.text(left)} {sign} {self.trace.text(right)}')
+    setattr(TracedNumber, f'__{name}__', lambda self, other: write(self, self, other))
+    if name not in COMPARED: setattr(TracedNumber, f'__r{name}__', lambda self, other: write(self, other, self))
 
 _SIGNS = dict(add='+', sub='-', mul='*', truediv='/', floordiv='//', mod='%', pow='**', lshift='<<', rshift='>>',
     lt='<', le='<=', gt='>', ge='>=', eq='==', ne='!=', xor='^', **{'and':'&', 'or':'|'})
-for _nm,_sign in _SIGNS.items(): _on_numbers(_nm, _sign, getattr(operator, f'{_nm}_' if _nm in ('and', 'or') else _nm))
-for _nm,_f in dict(bool=bool, float=float, int=int, index=operator.index, hash=hash).items():
-    setattr(TracedNumber, f'__{_nm}__', lambda self, f=_f: self.answer(f))
+for _name,_sign in _SIGNS.items(): _on_numbers(_name, _sign, getattr(operator, f'{_name}_' if _name in ('and', 'or') else _name))
+for _name,_function in dict(bool=bool, float=float, int=int, index=operator.index, hash=hash).items():
+    setattr(TracedNumber, f'__{_name}__', lambda self, function=_function: self.answer(function))
 
 # %% ../../nbs/core/03_program.ipynb #06d68428
 SUMS = ('sum', 'mean', 'row_mean') # Operations that a kernel can sum while it passes over a tensor
@@ -99,33 +108,33 @@ COLUMN_OPS = ('load', 'each', 'number', *SUMS) # Nodes that kernels read from co
 class Program:
     "A recorded rule: `nodes` (operation, arguments), the numbers `consts`, and `extras`, other arguments of whole-tensor functions"
     def __init__(self, sums=False, trace=None):
-        self.known,self.flags,self.trace,self.wide = {},{},trace,[] # Is each node perhaps of the shape of the weights? `norm(x)` is not
-        self.nodes,self.consts,self.extras,self.phase_of,self.out,self.questions,self.sums = [],[],[],[],{},{},sums
-        self.sets,self.go = (0,),None # Its sets of numbers; the name of the number that is 0 if the step is to be skipped
+        self.sums = sums # Can the kernels sum?
+        self.trace = trace # The `Trace` of its numbers, if they are traced
+        self.nodes = [] # (operation, *arguments); an argument that is a node is its index
+        self.consts = [] # The numbers that kernels read, which nodes call c0, c1 …
+        self.extras = [] # Arguments of whole-tensor functions that are no tensors, which nodes call .0, .1 …
+        self.phase_of = [] # For each node the first phase that can compute it
+        self.wide = [] # Is each node perhaps of the shape of the weights? `norm(x)` is not
+        self.known = {} # (operation, *arguments) -> index of the node
+        self.flags = {} # `True` or `False` -> its name among the extras
+        self.questions = {} # Node 'across' -> keyword arguments of its function
+        self.out = {} # 'p' or name of a state -> the node of its new value
+        self.sets = (0,) # Its sets of numbers
+        self.go = None # The name of the number that is 0 if the step is to be skipped
     def add(self, op, *args):
         "Append a node and return its index; `phase_of` has the first phase that can compute it, which each barrier delays by one"
         node = (op, *args)
         if node in self.known: return self.known[node]
-        at = max([self.phase_of[a] for a in args if type(a) is int], default=0)
-        if op=='across': at = max([at, *(self.phase_of[i]-1 for i in self.questions)]) # All programs ask in the same order
+        inputs = [arg for arg in args if type(arg) is int]
+        phase = max([self.phase_of[i] for i in inputs], default=0)
+        if op=='across': phase = max([phase, *(self.phase_of[i]-1 for i in self.questions)]) # All programs ask in the same order
         self.nodes.append(node)
-        self.phase_of.append(at + (op in BARRIERS))
-        whole = op=='each' and not (args[0] in SUMMED_IN_KERNELS or args[0].narrow)
-        self.wide.append(whole or op=='load' or (op not in BARRIERS and any(self.wide[a] for a in args if type(a) is int and op!='number')))
+        self.phase_of.append(phase + (op in BARRIERS))
+        if op=='each': wide = not (args[0] in SUMMED_IN_KERNELS or args[0].narrow)
+        else: wide = op=='load' or (op not in BARRIERS and op!='number' and any(self.wide[i] for i in inputs))
+        self.wide.append(wide)
         if op!='across': self.known[node] = len(self.nodes)-1 # The same operation again is the same node
         return len(self.nodes)-1
-    def arg(self, o):
-        "An argument as it is recorded: the index of a node, or the name of a constant"
-        if isinstance(o, SymbolicTensor): return o.i
-        x = o.x if isinstance(o, TracedNumber) else o
-        if isinstance(x, (bool, torch.Tensor)) or not isinstance(x, (int, float, np.number)): raise NotImplementedError(
-            f"A term used {shorten(repr(x), 60)}, but only the tensors of its signature and plain numbers can be recorded; use how='eager'")
-        self.consts.append(o if o is not x else float(o))
-        return f'c{len(self.consts)-1}'
-    def extra(self, o):
-        "The recorded form of the argument `o` of a whole-tensor function, where `o` is no tensor"
-        if self.trace and not isinstance(o, TracedNumber) and not _is_constant(o): raise Untraceable
-        return o
     @property
     def row(self):
         "The numbers of the recording, the `extras` and what it tells functions across all weights, as `filled` takes them"
@@ -133,14 +142,6 @@ class Program:
     def gradient(self, g):
         "What the rule receives as the gradient, given the symbol `g` of the gradient that kernels load"
         return g
-    def filled(self, sets=(0,), rows=None):
-        """Return a copy for the `sets` of numbers, with their `table`, a float64 array of shape (sets, numbers), and for each set the
-        `extras` and the keyword arguments of functions across all weights. `rows` has these three for each set; the default is a single
-        set with the plain numbers of the recording"""
-        res,rows = copy(self),rows or [self.row]
-        res.sets,res.extras,res.questions = sets,[o[1] for o in rows],{i: [o[2][i] for o in rows] for i in self.questions}
-        res.table = np.array([o[0] for o in rows], dtype=np.float64)
-        return res
     @cached_property
     def key(self):
         "A number that is the same for programs with the same nodes"
@@ -148,10 +149,42 @@ class Program:
 
 _structures = {}
 
+# %% ../../nbs/core/03_program.ipynb #d40b7a92
+@patch
+def arg(self:Program, value):
+    "An argument as it is recorded: the index of a node, or the name of a constant"
+    if isinstance(value, SymbolicTensor): return value.i
+    plain = value.x if isinstance(value, TracedNumber) else value
+    if isinstance(plain, (bool, torch.Tensor)) or not isinstance(plain, (int, float, np.number)): raise NotImplementedError(
+        f"A term used {shorten(repr(plain), 60)}, but only the tensors of its signature and plain numbers can be recorded; "
+        "use how='eager'")
+    self.consts.append(value if value is not plain else float(value))
+    return f'c{len(self.consts)-1}'
+
+@patch
+def extra(self:Program, value):
+    "The recorded form of the argument `value` of a whole-tensor function, which is no tensor"
+    if self.trace and not isinstance(value, TracedNumber) and not _is_constant(value): raise Untraceable
+    return value
+
+# %% ../../nbs/core/03_program.ipynb #7c21e9f4
+@patch
+def filled(self:Program, sets=(0,), rows=None):
+    """Return a copy for the `sets` of numbers, with their `table`, a float64 array of shape (sets, numbers), and for each set the
+    `extras` and the keyword arguments of functions across all weights. `rows` has these three for each set; the default is a single
+    set with the plain numbers of the recording"""
+    rows = rows or [self.row]
+    filled = copy(self)
+    filled.sets = sets
+    filled.extras = [extras for _,extras,_ in rows]
+    filled.questions = {node: [knobs[node] for _,_,knobs in rows] for node in self.questions}
+    filled.table = np.array([consts for consts,_,_ in rows], dtype=np.float64)
+    return filled
+
 # %% ../../nbs/core/03_program.ipynb #ea7afffb
 _BY_ARGUMENTS = {1: 'neg abs sqrt exp log log1pexp sigmoid sign land', # `land` rounds to the weights' dtype
     2: 'add sub mul div gt lt ge le eq ne full maximum minimum dither dither_bf16', 3: 'madd lerp where'}
-OPS = {o:n for n,os in _BY_ARGUMENTS.items() for o in os.split()} # Name -> number of arguments
+OPS = {op: number for number,ops in _BY_ARGUMENTS.items() for op in ops.split()} # Name -> number of arguments
 
 # %% ../../nbs/core/03_program.ipynb #d7a16d0d
 ALIAS = dict(truediv='div', true_divide='div', multiply='mul', subtract='sub', negative='neg', absolute='abs')
@@ -168,47 +201,50 @@ def _bounded(x, op, bound): return x if bound is None else _record(op, x, bound)
 POWERS = {2: lambda x: x*x, 3: lambda x: x*x*x, -1: lambda x: 1/x, -2: lambda x: 1/(x*x),
     0.5: lambda x: x.sqrt(), -0.5: lambda x: 1/x.sqrt()}
 
-def _power(x, p):
-    "Record the power `p`, a number, of `x`"
-    if p in POWERS: return POWERS[p](x)
-    if p%1: return (x.log()*p).exp()
-    if abs(p)>64: return None
-    if p<0: return 1/_power(x, -p)
-    if p<2: return x if p else _record('full', x, 1.)
-    y = _power(x*x, p//2)
-    return y*x if p%2 else y
+def _power(x, power):
+    "Record `x**power`, where `power` is a number"
+    if power in POWERS: return POWERS[power](x)
+    if power%1: return (x.log()*power).exp()
+    if abs(power)>64: return None
+    if power<0: return 1/_power(x, -power)
+    if power<2: return x if power else _record('full', x, 1.)
+    even = _power(x*x, power//2)
+    return even*x if power%2 else even
 
 def _as_call(nm, args, kwargs):
     "The call of the operation `nm` as messages write it, such as `lerp(x, y, …)`; they are the same in each step, whatever its numbers"
     letters = iter('xyzvw')
-    def text(o): return next(letters, 'x') if isinstance(o, SymbolicTensor) else '…'
-    return f"{nm}({', '.join([*map(text, args), *(f'{k}={text(o)}' for k,o in kwargs.items())])})"
+    def text(value): return next(letters, 'x') if isinstance(value, SymbolicTensor) else '…'
+    words = [*map(text, args), *(f'{name}={text(value)}' for name,value in kwargs.items())]
+    return f"{nm}({', '.join(words)})"
 
 # %% ../../nbs/core/03_program.ipynb #d7a16d0e
-def _fits(f, args, kwargs):
-    try: return bool(signature(f).bind(*args, **kwargs))
+def _fits(function, args, kwargs):
+    try: return bool(signature(function).bind(*args, **kwargs))
     except TypeError: return False
 
-def _compose(s, op, args, kwargs):
-    "Record the operation `op`, of which `s` is an argument, and return the symbol of its result; `None` if there are no such operations"
+def _compose(symbol, op, args, kwargs):
+    "Record the operation `op`, of which `symbol` is an argument, and return that of its result; `None` if there are no such operations"
     pair = len(args)==2 and not kwargs
     if op in ('add', 'sub') and len(args)==2 and kwargs.keys()=={'alpha'}:
         return _record('madd', *args, kwargs['alpha']*(1 if op=='add' else -1))
-    if op=='copy' and pair: return args[1] if isinstance(args[1], SymbolicTensor) else _record('full', s, args[1])
+    if op=='copy' and pair: return args[1] if isinstance(args[1], SymbolicTensor) else _record('full', symbol, args[1])
     if op in COMPOSED: return COMPOSED[op](*args, **kwargs) if _fits(COMPOSED[op], args, kwargs) else None
-    if op=='pow' and pair and args[0] is s and not isinstance(args[1], SymbolicTensor): return _power(*args)
+    if op=='pow' and pair and args[0] is symbol and not isinstance(args[1], SymbolicTensor): return _power(*args)
     if op=='div' and pair and not isinstance(args[1], SymbolicTensor): # Multiplying is cheaper
         return args[0]*cond(args[1]!=0, lambda: 1/args[1], inf)
-    if OPS.get(op)==len(args) and not kwargs: return SymbolicTensor(s.prog, s.prog.add(op, *map(s.prog.arg, args)), True)
+    if OPS.get(op)==len(args) and not kwargs:
+        prog = symbol.prog
+        return SymbolicTensor(prog, prog.add(op, *map(prog.arg, args)), True)
 
 def _record(nm, *args, out=None, **kwargs):
     "Record the operation `nm` and return the symbol of its result"
-    s = (args[0] if args and isinstance(args[0], SymbolicTensor)
+    symbol = (args[0] if args and isinstance(args[0], SymbolicTensor)
         else first([o for o in (*args, *kwargs.values()) if isinstance(o, SymbolicTensor)]))
-    if s is None: raise unavailable(f'`{nm}`') # The symbols were in a list, as for `torch.stack`
+    if symbol is None: raise unavailable(f'`{nm}`') # The symbols were in a list, as for `torch.stack`
     name = plain_name(nm)
     op = ALIAS.get(name, name)
-    if (new := _compose(s, op, args, kwargs)) is None: raise NotImplementedError(
+    if (new := _compose(symbol, op, args, kwargs)) is None: raise NotImplementedError(
         f"No kernel for `{_as_call(nm, args, kwargs)}`; use how='eager', fastopt's `norm(x)`, `mean(x)` and `row_mean(x)`, a function "
         f"marked `each`, or an operation among {', '.join(sorted(WRITTEN))}")
     target = out if name==nm else args[0]
@@ -219,28 +255,34 @@ def _record(nm, *args, out=None, **kwargs):
     return target
 
 # %% ../../nbs/core/03_program.ipynb #12add612
+_MADE_WITH = 'closure','defaults','kwdefaults' # What a term may have built a function with, from numbers of this step
+
 class SymbolicTensor(StandIn):
     "A symbol that stands for a tensor: node `i` of `prog`; terms may write to it if it is `own`: state or a result of their own"
-    def __init__(self, prog, i, own=False): self.prog,self.i,self.own = prog,i,own
+    def __init__(self, prog, node, own=False):
+        self.prog,self.own = prog,own
+        self.i = node
     do = staticmethod(_record)
     @property
     def weight(self): return SymbolicTensor(self.prog, 0) # The weight is loaded first
     @property
     def wide(self): return self.prog.wide[self.i]
     def lent(self): return SymbolicTensor(self.prog, self.i)
-    def each(self, f, args, kwargs):
-        "Record a call of the whole-tensor function `f`, or a sum if kernels can compute it"
-        if self.prog.sums and f in SUMMED_IN_KERNELS: return SUMMED_IN_KERNELS[f](*args, **kwargs)
-        if self.prog.trace and _package(f)!='fastopt' and any(getattr(f, f'__{o}__', None) for o in ('closure', 'defaults', 'kwdefaults')):
-            raise Untraceable # The term may have built the function from numbers of this step
-        def arg(o):
-            if isinstance(o, SymbolicTensor): return o.i
-            if type(o) is bool and o in self.prog.flags: return self.prog.flags[o]
-            self.prog.extras.append(self.prog.extra(o))
-            name = f'.{len(self.prog.extras)-1}' # No state can have such a name
-            if type(o) is bool: self.prog.flags[o] = name
+    def each(self, function, args, kwargs):
+        "Record a call of the whole-tensor `function`, or a sum if kernels can compute it"
+        prog = self.prog
+        if prog.sums and function in SUMMED_IN_KERNELS: return SUMMED_IN_KERNELS[function](*args, **kwargs)
+        if prog.trace and _package(function)!='fastopt' and any(getattr(function, f'__{o}__', None) for o in _MADE_WITH): raise Untraceable
+        def arg(value):
+            if isinstance(value, SymbolicTensor): return value.i
+            if type(value) is bool and value in prog.flags: return prog.flags[value]
+            prog.extras.append(prog.extra(value))
+            name = f'.{len(prog.extras)-1}' # No state can have such a name
+            if type(value) is bool: prog.flags[value] = name
             return name
-        return SymbolicTensor(self.prog, self.prog.add('each', f, *map(arg, args), *[(k, arg(v)) for k,v in kwargs.items()]), True)
+        by_position = [arg(value) for value in args]
+        by_keyword = [(name, arg(value)) for name,value in kwargs.items()]
+        return SymbolicTensor(prog, prog.add('each', function, *by_position, *by_keyword), True)
 
 # %% ../../nbs/core/03_program.ipynb #def6a756
 def _sum(op, x, *args): return SymbolicTensor(x.prog, x.prog.add(op, x.i, *args), True)
@@ -254,9 +296,9 @@ def _follow(prog, run):
     try:
         while True:
             across,tensors,knobs = run.send(answer)
-            i = prog.add('across', across, *[o.i for o in tensors])
-            prog.questions[i] = knobs
-            answer = [SymbolicTensor(prog, prog.add('number', i, f'n{j}')) for j in range(across.n)]
+            node = prog.add('across', across, *[symbol.i for symbol in tensors])
+            prog.questions[node] = knobs
+            answer = [SymbolicTensor(prog, prog.add('number', node, f'n{i}')) for i in range(across.n)]
             if across.n==1: answer = answer[0]
     except StopIteration as e: return e.value
 
@@ -270,18 +312,22 @@ def record(
     prog=None # The `Program` to record into, by default a new one
 ):
     "Record one step of `rule` as a `Program`"
-    prog,hyper = prog or Program(sums),{**{k: AttrDict(deepcopy(v)) for k,v in rule.memos.items()}, **hyper}
-    env = {n: SymbolicTensor(prog, prog.add('load', n), n not in 'pg')
-        for n in ('p', 'g', *rule.state, *(['comp'] if how=='kahan' else []))}
-    start,prog.states = {n:s.i for n,s in env.items()},[s for s in env.values() if s.own]
+    prog = prog or Program(sums)
+    memos = {name: AttrDict(deepcopy(memo)) for name,memo in rule.memos.items()}
+    hyper = {**memos, **hyper}
+    names = 'p','g',*rule.state,*(['comp'] if how=='kahan' else [])
+    env = {name: SymbolicTensor(prog, prog.add('load', name), name not in 'pg') for name in names}
+    start = {name: symbol.i for name,symbol in env.items()}
+    prog.states = [symbol for symbol in env.values() if symbol.own]
     u = _follow(prog, rule.run(env['p'], prog.gradient(env['g']), env, hyper))
     land = dict(plain=lambda x: x, kahan=partial(_record, 'land'),
         stochastic=lambda x: _record('dither', x, dither_seed(hyper['step'])))[how]
     new,comp = write_back(env['p'], u, env.get('comp'), land, how)
     if comp is not None: env['comp'].copy_(comp)
-    for n in low:
-        if env[n].i!=start[n]: env[n].copy_(_record('dither_bf16', env[n], state_seed(rule, n, hyper['step'])))
-    prog.out = {n:s.i for n,s in env.items() if n!='p' and s.i!=start[n]} | dict(p=new.i)
+    for name in low:
+        if env[name].i!=start[name]: env[name].copy_(_record('dither_bf16', env[name], state_seed(rule, name, hyper['step'])))
+    written = {name: symbol.i for name,symbol in env.items() if name!='p' and symbol.i!=start[name]}
+    prog.out = written | dict(p=new.i)
     return prog
 
 # %% ../../nbs/core/03_program.ipynb #f4410b9d
@@ -289,71 +335,87 @@ _TRUSTED = ('fastopt', 'torch', 'numpy', 'math', 'operator', 'functools', 'itert
 _UNSEEN = {'IMPORT_NAME', 'STORE_GLOBAL', 'STORE_DEREF', 'STORE_ATTR', 'STORE_SUBSCR', 'DELETE_SUBSCR'} # What a function does elsewhere
 _EFFECTS = {'print', 'input', 'open', 'eval', 'exec', 'globals', 'vars', 'next', 'setattr', '__import__'}
 
-def _package(o): return (getattr(o, '__module__', None) or '').partition('.')[0]
+def _package(value): return (getattr(value, '__module__', None) or '').partition('.')[0]
 
-def _code_of(f):
-    codes = [f.__code__]
-    for c in codes: codes += [o for o in c.co_consts if isinstance(o, CodeType)]
+def _code_of(function):
+    "The code of `function` and of all functions within it"
+    codes = [function.__code__]
+    for code in codes: codes += [o for o in code.co_consts if isinstance(o, CodeType)] # The loop goes on with those that it adds
     return codes
 
-def _is_constant(o): return o is None or type(o) in (int, float, bool, str, torch.dtype) or (type(o) is tuple and all(map(_is_constant, o)))
+def _is_constant(value):
+    if type(value) is tuple: return all(map(_is_constant, value))
+    return value is None or type(value) in (int, float, bool, str, torch.dtype)
 
 # %% ../../nbs/core/03_program.ipynb #2c9d8e15
 _TYPES = {'isinstance', 'issubclass', 'type', '__class__', 'isscalar', 'hasattr', 'getattr'}
 
-def asks_for_types(f):
-    "Does the function `f` of a user ask for the type or the attributes of a value, or match it with a pattern?"
-    codes = [] if _package(f)=='fastopt' else _code_of(f)
-    return any(_TYPES.intersection(c.co_names) or any(o.opname.startswith('MATCH') for o in get_instructions(c)) for c in codes)
+def asks_for_types(function):
+    "Does the `function` of a user ask for the type or the attributes of a value, or match it with a pattern?"
+    def matches(code): return any(o.opname.startswith('MATCH') for o in get_instructions(code))
+    codes = [] if _package(function)=='fastopt' else _code_of(function)
+    return any(_TYPES.intersection(code.co_names) or matches(code) for code in codes)
 
 # %% ../../nbs/core/03_program.ipynb #aef7c1c5
-def _follow_value(o, seen):
-    "Return the reads of the value `o`, which a term reads"
-    if isinstance(o, Term): return _follow_code(o.f, seen)
-    if isinstance(o, FunctionType): return [] if hasattr(o, 'whole') else _follow_code(o, seen) # Functions of whole tensors are always run
-    if isinstance(o, ModuleType) and o.__name__.partition('.')[0] in _TRUSTED and 'random' not in o.__name__: return []
-    if _is_constant(o) or (callable(o) and _package(o) in _TRUSTED): return []
+def _follow_value(value, seen):
+    "Return the reads of `value`, which a term reads"
+    if isinstance(value, Term): return _follow_code(value.f, seen)
+    if isinstance(value, FunctionType): # Functions of whole tensors are always run
+        return [] if hasattr(value, 'whole') else _follow_code(value, seen)
+    if isinstance(value, ModuleType) and value.__name__.partition('.')[0] in _TRUSTED and 'random' not in value.__name__: return []
+    if _is_constant(value) or (callable(value) and _package(value) in _TRUSTED): return []
     raise Untraceable
 
-def _follow_code(f, seen):
-    if f in seen or _package(f)=='fastopt': return []
-    if not isinstance(f, FunctionType): raise Untraceable
-    seen.add(f)
-    codes,space = _code_of(f),f.__globals__
-    names = {n for c in codes for n in c.co_names}
-    if names & _EFFECTS or any(n.startswith('rand') or n=='item' for n in names) or asks_for_types(f): raise Untraceable
-    if any(o.opname in _UNSEEN for c in codes for o in get_instructions(c)): raise Untraceable
-    found = [(partial(space.get, n), space[n]) for n in names if n in space]
-    found += [(partial(getattr, c, 'cell_contents', None), c.cell_contents) for c in f.__closure__ or ()]
-    return found + [r for _,v in found for r in _follow_value(v, seen)]
+def _follow_code(function, seen):
+    "Return the reads of `function`, unless it is among those that were `seen`, as pairs (lookup function, value)"
+    if function in seen or _package(function)=='fastopt': return []
+    if not isinstance(function, FunctionType): raise Untraceable
+    seen.add(function)
+    codes = _code_of(function)
+    names = set().union(*(code.co_names for code in codes))
+    if names & _EFFECTS or any(name.startswith('rand') or name=='item' for name in names) or asks_for_types(function): raise Untraceable
+    if any(o.opname in _UNSEEN for code in codes for o in get_instructions(code)): raise Untraceable
+    space = function.__globals__
+    reads = [(partial(space.get, name), space[name]) for name in names if name in space]
+    reads += [(partial(getattr, cell, 'cell_contents', None), cell.cell_contents) for cell in function.__closure__ or ()]
+    for _,value in tuple(reads): reads += _follow_value(value, seen)
+    return reads
 
 # %% ../../nbs/core/03_program.ipynb #f3ce1a47
 def find_reads(rule):
     "Return pairs (lookup function, value) of what the terms of `rule` read besides their arguments, or `None` if changes can go unnoticed"
-    try: return [r for t in rule.terms for r in _follow_code(t.f, set())]
+    try: return [read for term in rule.terms for read in _follow_code(term.f, set())]
     except (Untraceable, ValueError): return None # An empty cell is a `ValueError`
 
 # %% ../../nbs/core/03_program.ipynb #d9f60a84
 class Recorder:
     "The recordings of `rule` with one choice of its options; the remaining arguments are those of `record`"
-    KEPT,MISSES = 8,16 # Recordings to keep; new recordings in a row after which numbers are no longer traced
+    KEPT = 8 # Recordings to keep
+    MISSES = 16 # New recordings in a row after which numbers are no longer traced
     def __init__(self, rule, how='plain', sums=False, low=()):
-        self.rule,self.how,self.sums,self.low,self.numeric = rule,how,sums,low,(*rule.hypers, 'step')
-        self.found,self.missed,self.reads = [],0,None if rule.memos else find_reads(rule)
+        self.rule,self.how,self.sums,self.low = rule,how,sums,low
+        self.numeric = (*rule.hypers, 'step') # What is traced
+        self.reads = None if rule.memos else find_reads(rule) # `None` if each step is recorded with plain numbers
+        self.found = [] # Pairs (program, function of the hypers that returns its row), beginning with the one that was used last
+        self.missed = 0 # New recordings since one of these served a step
     def __call__(self, hyper):
         "Return the program for the step with `hyper`, and its row for `Program.filled`"
-        if self.reads and any(look() is not o for look,o in self.reads): self.found,self.reads = [],find_reads(self.rule)
+        if self.reads and any(look() is not value for look,value in self.reads):
+            self.found = []
+            self.reads = find_reads(self.rule)
         if self.reads is None: return self.plain(hyper)
-        for o in self.found:
-            try: row = o[1](hyper)
+        for recording in self.found:
+            prog,numbers = recording
+            try: row = numbers(hyper)
             except Exception: row = None # The rule itself will raise a clearer error
             if row is None: continue
             self.missed = 0
-            if o is not self.found[0]: self.found = [o, *(q for q in self.found if q is not o)]
-            return o[0],row
+            if recording is not self.found[0]: self.found = [recording, *(o for o in self.found if o is not recording)]
+            return prog,row
         if self.missed<self.MISSES and (new := self.traced(hyper)): return new
-        res,self.reads = self.plain(hyper),None # A term with an error has raised by now, so this rule needs plain numbers
-        return res
+        plain = self.plain(hyper)
+        self.reads = None # A term with an error has raised by now, so this rule needs plain numbers
+        return plain
 
 # %% ../../nbs/core/03_program.ipynb #b52e68b0
 @patch
@@ -367,12 +429,14 @@ def traced(self:Recorder, hyper):
     "Record the step with traced numbers, and return the same as `__call__`, or `None` if the rule does not accept them"
     self.missed += 1
     prog = Program(self.sums, trace := Trace())
-    given = {k: trace.number(v, f'h[{k!r}]') if k in self.numeric else v for k,v in hyper.items()}
+    given = {name: trace.number(value, f'h[{name!r}]') if name in self.numeric else value for name,value in hyper.items()}
     try: record(self.rule, given, self.how, self.sums, self.low, prog)
     except Exception: return None
-    def texts(os): return f"[{', '.join(map(trace.text, os))}]"
-    asked = ', '.join(f"{i}: {{{', '.join(f'{k!r}: {trace.text(v)}' for k,v in knobs.items())}}}" for i,knobs in prog.questions.items())
-    numbers = trace.compiled(f'{texts(prog.consts)}, {texts(prog.extras)}, {{{asked}}}')
+    def as_list(values): return f"[{', '.join(map(trace.text, values))}]"
+    def as_dict(texts): return f"{{{', '.join(f'{key!r}: {text}' for key,text in texts.items())}}}"
+    def as_keywords(knobs): return as_dict({name: trace.text(value) for name,value in knobs.items()})
+    asked = as_dict({node: as_keywords(knobs) for node,knobs in prog.questions.items()})
+    numbers = trace.compiled(f'{as_list(prog.consts)}, {as_list(prog.extras)}, {asked}')
     self.found = [(prog, numbers), *self.found[:self.KEPT-1]]
     return prog,numbers(hyper)
 
@@ -386,104 +450,120 @@ def record_sets(
     *given # Further arguments of `record`
 ):
     "Return the `Program`s of one step of `rule`, each filled with the numbers of the sets that it serves"
-    find = _recorder(rule, tuple([hypers[0][k] for k in rule.options]), *given)
-    found = [find(o) for o in hypers]
-    if len(found)==1: return [found[0][0].filled((0,), [found[0][1]])]
-    alike = groupby(range(len(found)), lambda j: found[j][0].key).values()
-    return [found[js[0]][0].filled(tuple(js), [found[j][1] for j in js]) for js in alike]
+    find = _recorder(rule, tuple([hypers[0][name] for name in rule.options]), *given)
+    found = [find(hyper) for hyper in hypers] # For each set its program, and its row for `filled`
+    if len(found)==1:
+        prog,row = found[0]
+        return [prog.filled((0,), [row])]
+    alike = groupby(range(len(found)), lambda i: found[i][0].key).values() # Lists of sets whose programs have the same nodes
+    return [found[sets[0]][0].filled(tuple(sets), [found[i][1] for i in sets]) for sets in alike]
 
-def step_programs(rule, b, hypers, *given):
-    "The `hypers` of the batch `b`, with writable memos, and the `Program`s of its step"
-    own = [b.part([j]).recall(o) for j,o in enumerate(hypers)] if rule.memos else hypers
+def step_programs(rule, batch, hypers, *given):
+    "The `hypers` of the `batch`, with writable memos, and the `Program`s of its step"
+    own = [batch.part([i]).recall(hyper) for i,hyper in enumerate(hypers)] if rule.memos else hypers
     return own,record_sets(rule, own, *given)
 
 # %% ../../nbs/core/03_program.ipynb #ad9cb77e
 class Phase:
-    "One kernel: it `loads` columns (column, node), computes the nodes of `body`, then `stores` (column, node) and `sums` (node, summed)"
-    def __init__(self): self.loads,self.body,self.stores,self.sums = {},[],{},{}
+    "One kernel: it `loads` columns, computes the nodes of `body`, then `stores` nodes in columns and `sums` others"
+    def __init__(self):
+        self.loads = {} # Column -> the node that it holds
+        self.body = [] # Nodes
+        self.stores = {} # Column -> the node that is stored in it
+        self.sums = {} # Node of a sum -> the node that is summed
 
 def node_needs(prog):
     "The first phase that needs each node, or `inf` for nodes that are not needed, as a list"
     last = max(prog.phase_of)
     need = [inf]*len(prog.nodes)
-    for i in prog.out.values(): need[i] = last
-    for i in reversed(range(len(need))):
-        op,*args = prog.nodes[i]
-        if op=='across': need[i] = prog.phase_of[i] # It runs even if its result is not needed, because it may write to memos
-        by = prog.phase_of[i]-1 if op in BARRIERS else need[i]
-        if need[i]<inf:
-            for a in args:
-                if type(a) is int: need[a] = min(need[a], by)
+    for node in prog.out.values(): need[node] = last
+    for node in reversed(range(len(need))):
+        op,*args = prog.nodes[node]
+        if op=='across': need[node] = prog.phase_of[node] # It runs even if its result is not needed, because it may write to memos
+        if need[node]==inf: continue
+        phase = prog.phase_of[node]-1 if op in BARRIERS else need[node] # It needs the arguments
+        for arg in args:
+            if type(arg) is int: need[arg] = min(need[arg], phase)
     return need
 
 # %% ../../nbs/core/03_program.ipynb #f496f8bc
 class _Split:
     "The `phases` of `prog`, and in `wholes` the columns of the functions between them; `again` recomputes values to avoid temporaries"
     def __init__(self, prog, small, again):
-        self.prog,self.need,self.again,last = prog,node_needs(prog),again,max(prog.phase_of)
+        self.prog,self.again = prog,again
+        self.need = node_needs(prog)
+        last = max(prog.phase_of)
         self.phases = [Phase() for _ in range(last+1)]
-        self.stored = {n: last if self.op(i) in COLUMN_OPS else self.need[i] for n,i in prog.out.items() if n not in small}
-        live = [(i, o) for i,o in enumerate(prog.nodes) if o[0] in BARRIERS and self.need[i]<inf]
-        self.wholes = {i: [self.column(a, prog.phase_of[i]-1) if type(a) is int else a for a in args]
-            for i,(op,_,*args) in live if op not in SUMS}
-        for i,(op,*args) in live:
-            if op in SUMS: self.store(i, args[0], prog.phase_of[i]-1)
-        for n,k in self.stored.items(): self.store(n, prog.out[n], k)
-        for o in self.phases: o.body.sort()
-    def op(self, i): return self.prog.nodes[i][0]
-    def args(self, i): return [a for a in self.prog.nodes[i][1:] if type(a) is int]
-    def narrow(self, i):
-        "Is node `i` at most one number for each row, which costs next to nothing to read?"
-        return self.op(i) in (*SUMS, 'number') or (self.op(i)=='each' and getattr(self.prog.nodes[i][1], 'narrow', False))
+        # 'p' or name of a state -> the phase that stores its new value
+        self.stored = {column: last if self.op(node) in COLUMN_OPS else self.need[node]
+            for column,node in prog.out.items() if column not in small}
+        live = [i for i,node in enumerate(prog.nodes) if node[0] in BARRIERS and self.need[i]<inf]
+        self.wholes = {node: self.columns_for(node) for node in live if self.op(node) not in SUMS}
+        for node in live:
+            if self.op(node) in SUMS: self.store(node, prog.nodes[node][1], prog.phase_of[node]-1)
+        for column,phase in self.stored.items(): self.store(column, prog.out[column], phase)
+        for phase in self.phases: phase.body.sort()
+    def op(self, node): return self.prog.nodes[node][0]
+    def args(self, node): return [arg for arg in self.prog.nodes[node][1:] if type(arg) is int]
+    def columns_for(self, node):
+        "The columns of the arguments of the function at `node`, and its other arguments as they are"
+        before = self.prog.phase_of[node]-1 # The phase that stores them
+        return [self.column(arg, before) if type(arg) is int else arg for arg in self.prog.nodes[node][2:]]
+    def narrow(self, node):
+        "Is `node` at most one number for each row, which costs next to nothing to read?"
+        return self.op(node) in (*SUMS, 'number') or (self.op(node)=='each' and getattr(self.prog.nodes[node][1], 'narrow', False))
     @property
     def moved(self):
         "The number of columns of the weights' shape that all phases read and write"
-        return sum(len(o.stores) + sum(not self.narrow(i) for i in o.loads.values()) for o in self.phases)
+        read = [node for phase in self.phases for node in phase.loads.values() if not self.narrow(node)]
+        return len(read) + sum(len(phase.stores) for phase in self.phases)
 
 # %% ../../nbs/core/03_program.ipynb #7d2d9314
 @patch
-def lies(self:_Split, i, k):
-    "The column that holds node `i` at the start of phase `k`, or `None`"
-    if self.op(i)=='load':
-        n = self.prog.nodes[i][1]
-        if self.stored.get(n, inf)>=k: return n
-    elif self.op(i) in COLUMN_OPS: return f'r{i}'
-    kept = first(n for n,at in self.stored.items() if self.prog.out[n]==i and at<k)
-    return kept or (None if self.again else first(f't{i}' for o in self.phases[:k] if f't{i}' in o.stores))
+def lies(self:_Split, node, phase):
+    "The column that holds `node` at the start of phase number `phase`, or `None`"
+    if self.op(node)=='load':
+        column = self.prog.nodes[node][1]
+        if self.stored.get(column, inf)>=phase: return column
+    elif self.op(node) in COLUMN_OPS: return f'r{node}'
+    kept = first(column for column,when in self.stored.items() if self.prog.out[column]==node and when<phase)
+    temporary = f't{node}'
+    return kept or (temporary if not self.again and any(temporary in o.stores for o in self.phases[:phase]) else None)
 
 @patch
-def leaves(self:_Split, i, k):
-    "The set of wide columns from which phase `k` could recompute node `i`, or `None` if it could not"
-    if self.narrow(i): return set()
-    if col := self.lies(i, k): return {col}
-    parts = [self.leaves(a, k) for a in self.args(i)]
-    return None if self.op(i)=='load' or None in parts else set().union(*parts)
+def leaves(self:_Split, node, phase):
+    "The set of wide columns from which phase number `phase` could recompute `node`, or `None` if it could not"
+    if self.narrow(node): return set()
+    if column := self.lies(node, phase): return {column}
+    leaves = [self.leaves(arg, phase) for arg in self.args(node)]
+    return None if self.op(node)=='load' or None in leaves else set().union(*leaves)
 
 # %% ../../nbs/core/03_program.ipynb #b5762de5
 @patch
-def want(self:_Split, i, k):
-    "Make node `i` available in phase `k`, by loading a column or by computing it in the body"
-    phase = self.phases[k]
-    if i in phase.body or i in phase.loads.values(): return
-    if self.need[i]<k or self.op(i) in COLUMN_OPS:
-        leaves = self.leaves(i, k)
-        if leaves is None or self.lies(i, k) or len(leaves - phase.loads.keys())>2: return phase.loads.setdefault(self.column(i, k-1), i)
-    phase.body.append(i)
-    for a in self.args(i): self.want(a, k)
+def want(self:_Split, node, phase):
+    "Make `node` available in phase number `phase`, by loading a column or by computing it in the body"
+    loads,body = self.phases[phase].loads,self.phases[phase].body
+    if node in body or node in loads.values(): return
+    if self.need[node]<phase or self.op(node) in COLUMN_OPS:
+        leaves = self.leaves(node, phase)
+        if leaves is None or self.lies(node, phase) or len(leaves - loads.keys())>2:
+            return loads.setdefault(self.column(node, phase-1), node)
+    body.append(node)
+    for arg in self.args(node): self.want(arg, phase)
 
 # %% ../../nbs/core/03_program.ipynb #29af7f6e
 @patch
-def store(self:_Split, c, i, k):
-    "Make phase `k` store node `i` in the column `c`, or sum it if `c` is the index of a sum"
-    self.want(i, k)
-    (self.phases[k].sums if type(c) is int else self.phases[k].stores)[c] = i
+def store(self:_Split, column, node, phase):
+    "Make phase number `phase` store `node` in `column`, or sum it if `column` is the node of a sum"
+    self.want(node, phase)
+    (self.phases[phase].sums if type(column) is int else self.phases[phase].stores)[column] = node
 
 @patch
-def column(self:_Split, i, k):
-    "The column that holds node `i` after phase `k`, which is a new temporary if there was none"
-    if col := self.lies(i, k+1): return col
-    self.store(f't{i}', i, self.stored[self.prog.nodes[i][1]] if self.op(i)=='load' else self.need[i])
-    return f't{i}'
+def column(self:_Split, node, phase):
+    "The column that holds `node` after phase number `phase`, which is a new temporary if there was none"
+    if found := self.lies(node, phase+1): return found
+    self.store(f't{node}', node, self.stored[self.prog.nodes[node][1]] if self.op(node)=='load' else self.need[node])
+    return f't{node}'
 
 # %% ../../nbs/core/03_program.ipynb #c6707c05
 def split_phases(
@@ -491,5 +571,5 @@ def split_phases(
     small=() # Names of states that do not have the weights' shape, which kernels do not write
 ):
     "Split `prog` into `Phase`s; also return the columns of the arguments of each whole-tensor function between them"
-    s = min((_Split(prog, small, again) for again in (False, True)), key=lambda s: s.moved)
-    return s.phases,s.wholes
+    split = min((_Split(prog, small, again) for again in (False, True)), key=operator.attrgetter('moved'))
+    return split.phases,split.wholes
