@@ -26,58 +26,66 @@ def _unknown(self, *args): raise NotImplementedError(_NEEDED)
 
 class SymbolicNumber:
     "A symbol for a number that the GPU computes: node `i` of the `numbers` of `prog`, of the `kind` 'float', 'whole' or 'truth'"
-    def __init__(self, prog, i, kind): self.prog,self.i,self.kind = prog,i,kind
+    def __init__(self, prog, node, kind):
+        self.prog,self.kind = prog,kind
+        self.i = node
     @classmethod
-    def __torch_function__(cls, f, types, args=(), kwargs=None): return NotImplemented # The symbol beside it records the operation
+    def __torch_function__(cls, func, types, args=(), kwargs=None): return NotImplemented # The symbol beside it records the operation
     def root(self): return self.prog.compute('root', self)
     sqrt = root
-    def __getattr__(self, nm):
-        if nm.startswith('__'): raise AttributeError(nm) # NumPy asks for these before it does arithmetic
+    def __getattr__(self, name):
+        if name.startswith('__'): raise AttributeError(name) # NumPy asks for these before it does arithmetic
         _unknown(self)
     def __pos__(self): return self
     def __neg__(self): return self.prog.compute('neg', self)
     def __abs__(self): return self.prog.compute('abs', self)
-    def __pow__(self, o):
-        if not _is_number(o): return NotImplemented
-        return POWERS[o](self) if not isinstance(o, SymbolicNumber) and o in POWERS else self.prog.compute('pow', self, o)
-    def __rpow__(self, o): return self.prog.compute('pow', o, self)
+    def __pow__(self, power):
+        if not _is_number(power): return NotImplemented
+        if not isinstance(power, SymbolicNumber) and power in POWERS: return POWERS[power](self)
+        return self.prog.compute('pow', self, power)
+    def __rpow__(self, base): return self.prog.compute('pow', base, self)
 
 # %% ../../nbs/core/10_capture.ipynb #70eb56a1
-def _is_number(o): return isinstance(o, (SymbolicNumber, int, float, np.number))
+def _is_number(value): return isinstance(value, (SymbolicNumber, int, float, np.number))
 
-def _operator(nm, op):
-    def of(self, o): return self.prog.compute(op, self, o) if _is_number(o) else NotImplemented
-    def reflected(self, o): return self.prog.compute(op, o, self) if _is_number(o) else NotImplemented
-    setattr(SymbolicNumber, f'__{nm}__', of)
-    if op not in COMPARED: setattr(SymbolicNumber, f'__r{nm}__', reflected)
+def _operator(name, op):
+    "Give symbols for numbers the operator `__{name}__`, and its reflected form if there is one"
+    def forward(self, other): return self.prog.compute(op, self, other) if _is_number(other) else NotImplemented
+    def reflected(self, other): return self.prog.compute(op, other, self) if _is_number(other) else NotImplemented
+    setattr(SymbolicNumber, f'__{name}__', forward)
+    if op not in COMPARED: setattr(SymbolicNumber, f'__r{name}__', reflected)
 
-for _nm in [*COMPARED, *'add sub mul mod and or xor lshift rshift'.split()]: _operator(_nm, _nm)
-for _nm in dict(truediv='div', floordiv='floordiv').items(): _operator(*_nm)
-for _nm in 'bool float int index round trunc floor ceil len iter divmod rdivmod'.split(): setattr(SymbolicNumber, f'__{_nm}__', _unknown)
-for _nm in 'hash str format'.split(): setattr(SymbolicNumber, f'__{_nm}__', _unknown) # As a key or a text, a symbol would equal no number
+for _name in [*COMPARED, *'add sub mul mod and or xor lshift rshift'.split()]: _operator(_name, _name)
+for _name,_op in dict(truediv='div', floordiv='floordiv').items(): _operator(_name, _op)
+_PLAIN = 'bool float int index round trunc floor ceil len iter divmod rdivmod'.split()
+_TEXT = 'hash str format'.split() # As a key or a text, a symbol would equal no number
+for _name in (*_PLAIN, *_TEXT): setattr(SymbolicNumber, f'__{_name}__', _unknown)
 
 # %% ../../nbs/core/10_capture.ipynb #88c27749
 @patch
 def cond(self:SymbolicNumber, then, other):
     "The result of the function `cond` for this condition: record both sides, between which the GPU chooses"
     states = self.prog.states
-    before = [s.i for s in states]
-    def run(f):
-        for s,i in zip(states, before): s.i = i
-        res = f() if callable(f) else f
+    before = [state.i for state in states]
+    def run(side):
+        "The result of one side, and the node of each state after it"
+        for state,node in zip(states, before): state.i = node
+        result = side() if callable(side) else side
         # State that is returned may be written to later
-        return SymbolicTensor(self.prog, res.i) if isinstance(res, SymbolicTensor) else res,[s.i for s in states]
-    (a,xs),(b,ys) = run(then),run(other)
-    for s,x,y in zip(states, xs, ys): s.i = self.choose(*[SymbolicTensor(self.prog, o) for o in (x, y)]).i
-    return self.choose(a, b)
+        if isinstance(result, SymbolicTensor): result = SymbolicTensor(self.prog, result.i)
+        return result,[SymbolicTensor(self.prog, state.i) for state in states]
+    then_result,then_states = run(then)
+    other_result,other_states = run(other)
+    for state,one,two in zip(states, then_states, other_states): state.i = self.choose(one, two).i
+    return self.choose(then_result, other_result)
 
 @patch
-def choose(self:SymbolicNumber, a, b):
-    "`a` if this number is not 0, otherwise `b`, which may be tensors, numbers or `None`"
-    if a is None or b is None: return None
-    if not any(isinstance(o, SymbolicTensor) for o in (a, b)): return self.prog.compute('where', self, a, b)
-    if getattr(a, 'i', None)==getattr(b, 'i', None) and type(a)==type(b): return a
-    return torch.where(self.prog.test(self), a, b)
+def choose(self:SymbolicNumber, then, other):
+    "`then` if this number is not 0, otherwise `other`, which may be tensors, numbers or `None`"
+    if then is None or other is None: return None
+    if not any(isinstance(o, SymbolicTensor) for o in (then, other)): return self.prog.compute('where', self, then, other)
+    if getattr(then, 'i', None)==getattr(other, 'i', None) and type(then)==type(other): return then
+    return torch.where(self.prog.test(self), then, other)
 
 # %% ../../nbs/core/10_capture.ipynb #102e352b
 class CapturableProgram(Program):
@@ -88,17 +96,21 @@ class CapturableProgram(Program):
         scaled=False # Does a `GradScaler` pass a divisor of the gradients and whether to skip the step?
     ):
         super().__init__(sums)
-        self.numbers,self.cells,self.tests,self.scaled,self.states = {},{},{},scaled,[]
+        self.scaled = scaled
+        self.numbers = {} # (operation, kind, arguments) -> index of the number
+        self.cells = {} # Index of a number that kernels read -> its name there
+        self.tests = {} # Index of a number -> the node that is true everywhere if it is not 0
+        self.states = [] # The symbols that terms may write to
         if scaled: self.go = self.arg(self.given('go'))
     def given(self, name, whole=False):
         "A symbol for the hyper `name`, or for 'step', 'do_wd', 'scale' or 'go'"
         return self._node('given', 'whole' if whole else 'float', name)
     def _node(self, op, kind, *args): return SymbolicNumber(self, self.numbers.setdefault((op, kind, *args), len(self.numbers)), kind)
-    def number(self, o):
-        "The number `o` as a symbol"
-        if isinstance(o, SymbolicNumber): return o
-        whole = isinstance(o, (int, np.integer))
-        return self._node('literal', *(('whole', int(o)) if whole else ('float', float(o))))
+    def number(self, value):
+        "The number `value` as a symbol"
+        if isinstance(value, SymbolicNumber): return value
+        if isinstance(value, (int, np.integer)): return self._node('literal', 'whole', int(value))
+        return self._node('literal', 'float', float(value))
     def compute(self, op, *args):
         "Record the operation `op` on numbers, and return the symbol of its result"
         args = list(map(self.number, args))
@@ -107,26 +119,26 @@ class CapturableProgram(Program):
             "`%` and `//` of numbers that are not whole would be rounded otherwise than in Python; leave `capturable` off")
         kind = ('truth' if op in COMPARED or (op in ('and', 'or', 'xor') and kinds=={'truth'}) else
             'float' if op in ('div', 'pow', 'root') or 'float' in kinds else 'whole')
-        return self._node(op, kind, *[(o.i, o.kind) for o in args])
-    def arg(self, o):
-        if not _is_number(o) or isinstance(o, bool): return super().arg(o)
-        n = self.number(o)
-        if n.i not in self.cells:
-            self.consts.append(n)
-            self.cells[n.i] = f'c{len(self.consts)-1}'
-        return self.cells[n.i]
-    def test(self, n):
-        "A symbol for a tensor that is true everywhere if the number `n` is not 0"
-        if n.i not in self.tests: self.tests[n.i] = self.add('ne', self.arg(n), self.arg(0.))
-        return SymbolicTensor(self, self.tests[n.i])
-    def extra(self, o):
-        if isinstance(o, SymbolicNumber) and self.hyper(o) is None: raise NotImplementedError(
+        return self._node(op, kind, *[(number.i, number.kind) for number in args])
+    def arg(self, value):
+        if not _is_number(value) or isinstance(value, bool): return super().arg(value)
+        number = self.number(value)
+        if number.i not in self.cells:
+            self.consts.append(number)
+            self.cells[number.i] = f'c{len(self.consts)-1}'
+        return self.cells[number.i]
+    def test(self, number):
+        "A symbol for a tensor that is true everywhere if `number` is not 0"
+        if number.i not in self.tests: self.tests[number.i] = self.add('ne', self.arg(number), self.arg(0.))
+        return SymbolicTensor(self, self.tests[number.i])
+    def extra(self, value):
+        if isinstance(value, SymbolicNumber) and self.hyper(value) is None: raise NotImplementedError(
             "a function of whole tensors receives a number that depends on the step or on other numbers, but it runs in Python; "
             "leave `capturable` off")
-        return o
-    def hyper(self, n):
-        "The name of the hyper that `n` stands for, or `None`"
-        (op,_,*args) = list(self.numbers)[n.i]
+        return value
+    def hyper(self, number):
+        "The name of the hyper that `number` stands for, or `None`"
+        op,_,*args = list(self.numbers)[number.i]
         return args[0] if op=='given' and args[0] not in ('step', 'do_wd', 'scale', 'go') else None
     def gradient(self, g): return g*self.given('scale') if self.scaled else g
     @property
@@ -161,14 +173,14 @@ def _spelt(op, args):
     form = dict(mod='remainder({}, {})', pow='power({}, {})', root='tl.sqrt({})', neg='-{}', abs='tl.abs({})', where='tl.where({}, {}, {})')
     return form[op].format(*args)
 
-def _literal(x): return repr(x) if isfinite(x) else f"float('{x}')"
+def _literal(value): return repr(value) if isfinite(value) else f"float('{value}')"
 
 def numbers_source(
     prog, # A `CapturableProgram`
     names # The names of the hypers in the table
 ):
     "The Triton source of the kernel that counts the step of a set and computes its numbers"
-    L = [_HELPERS, '@triton.jit', f"def kernel(at, wide, steps, numbers{', scale, found'*prog.scaled}):",
+    code = [_HELPERS, '@triton.jit', f"def kernel(at, wide, steps, numbers{', scale, found'*prog.scaled}):",
         '    s = tl.program_id(0).to(tl.int64)', f"    go = {'tl.load(found) == 0' if prog.scaled else 'tl.full([], 1, tl.int1)'}",
         '    step = tl.load(steps + s) + go.to(tl.int64)', '    tl.store(steps + s, step)']
     def write(op, kind, *args):
@@ -176,112 +188,144 @@ def numbers_source(
         if op=='given' and args[0] in ('step', 'go'): return f'{args[0]}.to({_KINDS[kind]})'
         if op=='given' and args[0]=='scale': return '1. / tl.load(scale).to(tl.float64)'
         if op=='given':
-            i = f's*{len(names)} + {names.index(args[0])}'
-            return f'value(at + {i}, wide + {i})' + '.to(tl.int64)'*(kind=='whole')
-        kinds = {kind, *(k for _,k in args)}
-        of = 'float' if 'float' in kinds else 'truth' if kinds=={'truth'} else 'whole'
-        def text(i, k, of): return f'n{i}' if k==of else f'n{i}.to({_KINDS[of]})'
-        if op=='where': return _spelt(op, [f'n{args[0][0]} != 0', *(text(*o, kind) for o in args[1:])])
-        return _spelt(op, [text(*o, of) for o in args])
-    L += [f'    n{i} = {write(*o)}' for o,i in prog.numbers.items()]
-    L += [f'    tl.store(numbers + s*{len(prog.consts)} + {c[1:]}, n{i}.to(tl.float64))' for i,c in prog.cells.items()]
-    return '\n'.join([*L, ''])
+            place = f's*{len(names)} + {names.index(args[0])}'
+            return f'value(at + {place}, wide + {place})' + '.to(tl.int64)'*(kind=='whole')
+        kinds = {kind, *(arg_kind for _,arg_kind in args)}
+        common = 'float' if 'float' in kinds else 'truth' if kinds=={'truth'} else 'whole'
+        def text(index, is_kind, to_kind): return f'n{index}' if is_kind==to_kind else f'n{index}.to({_KINDS[to_kind]})'
+        if op=='where':
+            (condition,_),*sides = args
+            return _spelt(op, [f'n{condition} != 0', *(text(*side, kind) for side in sides)])
+        return _spelt(op, [text(*arg, common) for arg in args])
+    code += [f'    n{index} = {write(*number)}' for number,index in prog.numbers.items()]
+    code += [f'    tl.store(numbers + s*{len(prog.consts)} + {name[1:]}, n{index}.to(tl.float64))' for index,name in prog.cells.items()]
+    return '\n'.join([*code, ''])
 
 # %% ../../nbs/core/10_capture.ipynb #fbab9d79
 class DeviceNumbers:
-    "The device memory of the batch `b` for hypers, of shape (sets, names), for steps, one per set, and for the computed tables"
-    def __init__(self, rule, b):
-        self.rule,self.device,self.names,n = rule,b.device,[*rule.hypers, 'do_wd'],len(b.sets)
-        def new(dtype, *shape): return torch.zeros(shape, dtype=dtype, device=b.device)
-        self.values,self.at,self.wide = (new(o, n, len(self.names)) for o in (torch.float64, torch.int64, torch.int8))
-        self.one,self.zero = torch.ones((), device=b.device),torch.zeros((), device=b.device) # For values that the scaler does not set
-        self.steps = torch.stack([torch.as_tensor(b.steps[i], dtype=torch.int64, device=b.device) for i in b.sets])
-        self.sent,self.tables,self.fixed = None,{},{}
+    "The device memory of the `batch` for hypers, of shape (sets, names), for steps, one per set, and for the computed tables"
+    def __init__(self, rule, batch):
+        self.rule,self.device = rule,batch.device
+        self.names = [*rule.hypers, 'do_wd']
+        def new(dtype): return torch.zeros(len(batch.sets), len(self.names), dtype=dtype, device=batch.device)
+        self.values = new(torch.float64) # The hypers that are plain numbers
+        self.at = new(torch.int64) # The address of each hyper, in `values` or in a tensor
+        self.wide = new(torch.int8) # Is it in float64 there, not in float32?
+        # For values that the scaler does not set
+        self.one = torch.ones((), device=batch.device)
+        self.zero = torch.zeros((), device=batch.device)
+        self.steps = torch.stack([torch.as_tensor(batch.steps[i], dtype=torch.int64, device=batch.device) for i in batch.sets])
+        self.sent = None # The arrays that were sent last
+        self.tables = {} # Key of a program -> its computed numbers
+        self.fixed = {} # Set -> the hypers that a graph keeps, by name
         counts = self.steps.unbind()
-        for i in b.active: b.steps[i] = b.sts[i]['step'] = counts[b.which[i]]
-    def place(self,
-        hypers # For each set a dict of its hypers and 'do_wd': plain numbers, or tensors of one number on the device
-    ):
-        "Send `hypers` to the device if something has changed"
-        shape = len(hypers),len(self.names)
-        given,wide,ts = np.zeros(shape),np.ones(shape, np.int8),[]
-        at = self.values.data_ptr() + 8*np.arange(given.size).reshape(shape)
-        for own,row,rat,rwide in zip(hypers, given, at, wide):
-            for j,k in enumerate(self.names):
-                if isinstance(v := own[k], Tensor): ts,rat[j],rwide[j] = [*ts, self._checked(k, v)],v.data_ptr(),v.dtype==torch.float64
-                else: row[j] = v
-        self.hypers,self.ts,new = hypers,ts,(given, at, wide)
-        if self.sent is not None and all(map(np.array_equal, new, self.sent)): return
-        others = [f'{k}={hypers[j][k]!r}' for j,old in self.fixed.items() for k,v in old.items() if hypers[j][k]!=v]
-        if others: raise RuntimeError(f"{self.rule.__name__}: {others[0]} is passed to a function of whole tensors, "
-            "for which a captured graph keeps the old value; capture again")
-        if capturing(self.device): raise RuntimeError(
-            f"{self.rule.__name__}: a hyper changed while a graph is being captured; call `refresh()` of the optimizer before the capture")
-        for t,x in zip((self.values, self.at, self.wide), new): t.copy_(send(x, self.device))
-        self.sent = new
-    def _checked(self, k, v):
-        if v.numel()==1 and v.dtype in (torch.float32, torch.float64): return v
-        raise TypeError(f"{self.rule.__name__}: {k} is a tensor of shape {tuple(v.shape)} and dtype {v.dtype}; "
-            "on a GPU it must be one number in float32 or float64")
+        for i in batch.active: batch.steps[i] = batch.sts[i]['step'] = counts[batch.which[i]]
     def compute(self, prog, dtype, grad_scale=None, found_inf=None):
         "Count the step and compute the numbers of `prog`, a table in `dtype` of shape (sets, numbers) whose address never changes"
         key = prog.key
         if key not in self.tables: self.tables[key] = torch.zeros(len(self.hypers), len(prog.consts), dtype=dtype, device=self.device)
-        def there(t, other): return other if t is None else t.to(self.device, torch.float32, non_blocking=True)
+        def there(tensor, other): return other if tensor is None else tensor.to(self.device, torch.float32, non_blocking=True)
         scaler = (there(grad_scale, self.one), there(found_inf, self.zero)) if prog.scaled else ()
         with on_device(self.device):
             triton_build(numbers_source(prog, self.names))[(len(self.hypers),)](
                 self.at, self.wide, self.steps, self.tables[key], *scaler, num_warps=1)
         return self.tables[key]
 
+# %% ../../nbs/core/10_capture.ipynb #93c5a6d8
+@patch
+def place(self:DeviceNumbers,
+    hypers # For each set a dict of its hypers and 'do_wd': plain numbers, or tensors of one number on the device
+):
+    "Send `hypers` to the device if something has changed"
+    shape = len(hypers),len(self.names)
+    values = np.zeros(shape)
+    at = self.values.data_ptr() + 8*np.arange(values.size).reshape(shape)
+    wide = np.ones(shape, np.int8)
+    tensors = []
+    for i,hyper in enumerate(hypers):
+        for j,name in enumerate(self.names):
+            value = hyper[name]
+            if isinstance(value, Tensor):
+                tensors.append(self._checked(name, value))
+                at[i,j] = value.data_ptr()
+                wide[i,j] = value.dtype==torch.float64
+            else: values[i,j] = value
+    self.hypers = hypers
+    self.tensors = tensors # Kept, because the device has their addresses
+    new = values,at,wide
+    if self.sent is not None and all(map(np.array_equal, new, self.sent)): return
+    self._check_fixed(hypers)
+    if capturing(self.device): raise RuntimeError(
+        f"{self.rule.__name__}: a hyper changed while a graph is being captured; call `refresh()` of the optimizer before the capture")
+    for tensor,array in zip((self.values, self.at, self.wide), new): tensor.copy_(send(array, self.device))
+    self.sent = new
+
+@patch
+def _checked(self:DeviceNumbers, name, tensor):
+    if tensor.numel()==1 and tensor.dtype in (torch.float32, torch.float64): return tensor
+    raise TypeError(f"{self.rule.__name__}: {name} is a tensor of shape {tuple(tensor.shape)} and dtype {tensor.dtype}; "
+        "on a GPU it must be one number in float32 or float64")
+
+@patch
+def _check_fixed(self:DeviceNumbers, hypers):
+    "Raise an error if `hypers` has another value for one that a captured graph keeps"
+    for i,old in self.fixed.items():
+        for name,value in old.items():
+            if hypers[i][name]!=value: raise RuntimeError(
+                f"{self.rule.__name__}: {name}={hypers[i][name]!r} is passed to a function of whole tensors, "
+                "for which a captured graph keeps the old value; capture again")
+
 # %% ../../nbs/core/10_capture.ipynb #3345d3a1
 class CapturablePlan(Plan):
     "A `Plan` whose launches can be replayed"
-    def __init__(self, prog, b):
-        super().__init__(prog, b)
-        self.temporaries,self.results = {},{}
-    def table_of(self, b, prog): return self.known.tables[prog.key]
-    def plain(self, prog, o, j):
-        "The plain value in the set `j` of the hyper that the symbol `o` stands for"
-        if not isinstance(o, SymbolicNumber): return o
-        k = prog.hyper(o)
-        v = self.known.hypers[j][k]
-        if isinstance(v, Tensor): raise TypeError(
-            f"{self.known.rule.__name__}: {k} is a tensor and is passed to a function of whole tensors; make it a plain number")
-        if capturing(self.known.device): self.known.fixed.setdefault(j, {})[k] = v
-        return v
+    def __init__(self, prog, part):
+        super().__init__(prog, part)
+        self.temporaries = {} # Column -> one tensor for each weight of the batch
+        self.results = {} # Column -> dict of index of a weight to its tensor
+    def table_of(self, part, prog): return self.known.tables[prog.key]
+    def plain(self, prog, value, j):
+        "The plain value in the set `j` of the hyper that the symbol `value` stands for"
+        if not isinstance(value, SymbolicNumber): return value
+        name = prog.hyper(value)
+        plain = self.known.hypers[j][name]
+        if isinstance(plain, Tensor): raise TypeError(
+            f"{self.known.rule.__name__}: {name} is a tensor and is passed to a function of whole tensors; make it a plain number")
+        if capturing(self.known.device): self.known.fixed.setdefault(j, {})[name] = plain
+        return plain
     def extra(self, prog, i, j): return self.plain(prog, prog.extras[i], j)
-    def knobs(self, prog, i): return [{k: self.plain(prog, o, 0) for k,o in prog.questions[i].items()}]
-    def temporary(self, c, b):
-        if c not in self.temporaries: self.temporaries[c] = [torch.empty_like(p, dtype=self.dtype) for p in b.batch.ps]
-        return b.of(self.temporaries[c])
-    def fixed_place(self, c, ts, b):
-        if c in self.small: return ts
-        kept = self.results.setdefault(c, {})
-        for i,t in zip(b.ids, ts):
+    def knobs(self, prog, node): return [{name: self.plain(prog, value, 0) for name,value in prog.questions[node].items()}]
+    def temporary(self, column, part):
+        if column not in self.temporaries: self.temporaries[column] = [torch.empty_like(p, dtype=self.dtype) for p in part.batch.ps]
+        return part.of(self.temporaries[column])
+    def fixed_place(self, column, tensors, part):
+        if column in self.small: return tensors
+        kept = self.results.setdefault(column, {})
+        for i,t in zip(part.ids, tensors):
             if i not in kept: kept[i] = torch.empty_like(t)
-        mine = [kept[i] for i in b.ids]
-        torch._foreach_copy_(mine, ts)
+        mine = [kept[i] for i in part.ids]
+        torch._foreach_copy_(mine, tensors)
         return mine
-    def keep(self, t, r, j):
-        if self.go is not None: r = torch.where(self.table[j,self.go]!=0, r, t)
-        t.copy_(r)
+    def keep(self, state, result, j):
+        if self.go is not None: result = torch.where(self.table[j,self.go]!=0, result, state)
+        state.copy_(result)
 
 # %% ../../nbs/core/10_capture.ipynb #8a535c30
 @patch
 def program(self:Engine, p, how='plain', low=(), scaled=False):
     "The `CapturableProgram` of the rule that trains the weight `p`, recorded once; other arguments as in `record`"
-    rule,kind = self.rule.rule_of(p),launcher_for(p.device)
-    key = self.rule.path_of(p),how,tuple(low),scaled,kind
+    rule = self.rule.rule_of(p)
+    launcher = launcher_for(p.device)
+    key = self.rule.path_of(p),how,tuple(low),scaled,launcher
     if key in self.programs: return self.programs[key]
-    prog = CapturableProgram(kind.can_sum(p.device), scaled)
-    stand_ins = {k: prog.given(k, self.rule.ranges[k].whole) for k in self.rule.hypers}
+    prog = CapturableProgram(launcher.can_sum(p.device), scaled)
+    stand_ins = {name: prog.given(name, self.rule.ranges[name].whole) for name in self.rule.hypers}
     hyper = {**self.rule.hyper_of(p, {**self.options, **stand_ins}), 'step': prog.given('step', True)}
     if 'wd' in hyper: hyper['wd'] = hyper['wd']*prog.given('do_wd')
     try:
-        on_symbols = [o for t in rule.terms for o in reachable(t) if not hasattr(o, 'whole')] # Functions marked `each` receive tensors
-        if f := first(on_symbols, asks_for_types): raise NotImplementedError(
-            f"{f.__name__} asks for the type or the attributes of a value, but it is run on symbols for numbers; leave `capturable` off")
+        functions = [function for term in rule.terms for function in reachable(term)]
+        on_symbols = [function for function in functions if not hasattr(function, 'whole')] # Functions marked `each` receive tensors
+        if bad := first(on_symbols, asks_for_types): raise NotImplementedError(
+            f"{bad.__name__} asks for the type or the attributes of a value, but it is run on symbols for numbers; leave `capturable` off")
         record(rule, hyper, how, prog.sums, low, prog)
         for knobs in prog.questions.values(): list(map(prog.extra, knobs.values()))
     except Exception as e:
@@ -294,7 +338,8 @@ def program(self:Engine, p, how='plain', low=(), scaled=False):
 @patch
 def refuse_capturable(self:Engine, p):
     "Raise `NotImplementedError` unless a step of the weight `p` can be captured"
-    rule,what = self.rule.rule_of(p),describe_weight(self.rule, p)
+    rule = self.rule.rule_of(p)
+    what = describe_weight(self.rule, p)
     def reasons():
         if rule.memos:
             yield f"{self.rule.__name__}: capturable=True is not supported: the rule keeps numbers on the host ({', '.join(rule.memos)})"
@@ -305,50 +350,57 @@ def refuse_capturable(self:Engine, p):
 
 # %% ../../nbs/core/10_capture.ipynb #dc5a8fb5
 @patch
-def device_hypers(self:Engine, b, hypers):
-    "The hypers and the decay flag of each set of the batch `b`, in the form that `DeviceNumbers` takes"
-    def number(k, v): return v if not isinstance(v, Tensor) or v.device==b.device else self.rule.number(k, v, self.called.get(k))
-    return [{**{k: number(k, hypers[b.groups[i]][k]) for k in self.rule.hypers}, 'do_wd': float(b.do_wd[i])} for i in b.sets]
+def device_hypers(self:Engine, batch, hypers):
+    "The hypers and the decay flag of each set of the `batch`, in the form that `DeviceNumbers` takes"
+    def number(name, value):
+        there = not isinstance(value, Tensor) or value.device==batch.device
+        return value if there else self.rule.number(name, value, self.called.get(name))
+    def of_set(i):
+        given = hypers[batch.groups[i]]
+        return {**{name: number(name, given[name]) for name in self.rule.hypers}, 'do_wd': float(batch.do_wd[i])}
+    return [of_set(i) for i in batch.sets]
 
 @patch
-def device_numbers(self:Engine, b):
-    "The `DeviceNumbers` of the batch `b`, which are made again if its sets have changed"
-    part = b.part()
-    if b.cache.get('numbers', (None,))[0] is not part:
-        self.refuse_capture(b.ps[0])
-        b.cache['numbers'] = part,DeviceNumbers(self.rule, b)
-    return b.cache['numbers'][1]
+def device_numbers(self:Engine, batch):
+    "The `DeviceNumbers` of the `batch`, which are made again if its sets have changed"
+    part = batch.part()
+    if batch.cache.get('numbers', (None,))[0] is not part:
+        self.refuse_capture(batch.ps[0])
+        batch.cache['numbers'] = part,DeviceNumbers(self.rule, batch)
+    return batch.cache['numbers'][1]
 
 @patch
-def launches(self:Engine, b, hypers, grad_scale, found_inf):
-    "Make the launches of a step of the batch `b`; like engines, this is a generator"
-    numbers,part = self.device_numbers(b),b.part()
-    numbers.place(self.device_hypers(b, hypers))
-    prog = self.program(b.ps[0], b.how, b.low, grad_scale is not None or found_inf is not None)
-    if prog.key not in b.cache:
-        self.refuse_capture(b.ps[0])
-        b.cache[prog.key] = CapturablePlan(prog, b)
-        with on_device(b.device): put(np.full(2, 2**40), b.device) # Compile it now, which is impossible during a capture
-    plan = b.cache[prog.key]
-    plan.known,plan.go = numbers,prog.go and int(prog.go[1:])
+def launches(self:Engine, batch, hypers, grad_scale, found_inf):
+    "Make the launches of a step of the `batch`; like engines, this is a generator"
+    numbers = self.device_numbers(batch)
+    part = batch.part()
+    numbers.place(self.device_hypers(batch, hypers))
+    prog = self.program(batch.ps[0], batch.how, batch.low, grad_scale is not None or found_inf is not None)
+    if prog.key not in batch.cache:
+        self.refuse_capture(batch.ps[0])
+        batch.cache[prog.key] = CapturablePlan(prog, batch)
+        with on_device(batch.device): put(np.full(2, 2**40), batch.device) # Compile it now, which is impossible during a capture
+    plan = batch.cache[prog.key]
+    plan.known = numbers
+    plan.go = prog.go and int(prog.go[1:]) # Index of the number that is 0 if the step is to be skipped
     numbers.compute(prog, plan.dtype, grad_scale, found_inf)
-    if capturing(b.device): self.captured.append((b, numbers, grad_scale, found_inf))
+    if capturing(batch.device): self.captured.append((batch, numbers, grad_scale, found_inf))
     yield from plan(part, prog)
 
 # %% ../../nbs/core/10_capture.ipynb #10ede0a7
 @patch
 def run_capturable(self:Engine, batches, hypers, grad_scale=None, found_inf=None):
     "Do what `run` does, with numbers that the device computes"
-    for b in batches:
-        if b.copies is None: b.copies = {}
-        b.fetch()
-    try: run_to_end(run_together([self.launches(b, hypers, grad_scale, found_inf) for b in batches]))
+    for batch in batches:
+        if batch.copies is None: batch.copies = {}
+        batch.fetch()
+    try: run_to_end(run_together([self.launches(batch, hypers, grad_scale, found_inf) for batch in batches]))
     finally:
-        for b in batches: b.drop()
+        for batch in batches: batch.drop()
 
 @patch
 def refresh(self:Engine, groups):
     "Send changed hypers to the device, where captured steps read them; `groups` as for `step`"
     hypers = [{**self.options, **self.numbers(i, hyper)} for i,(_,hyper) in enumerate(groups)]
-    for b in self.plans[None].batches if None in self.plans else ():
-        if 'numbers' in b.cache: self.device_numbers(b).place(self.device_hypers(b, hypers))
+    for batch in self.plans[None].batches if None in self.plans else ():
+        if 'numbers' in batch.cache: self.device_numbers(batch).place(self.device_hypers(batch, hypers))
