@@ -89,89 +89,108 @@ class PartialSum(NamedTuple):
         return self.op=='row_mean'
     def rows(self, p): return sum_rows(self.op, p, *self.above)
 
-def partial_sums(k):
-    "The `PartialSum`s of the `Kernel` `k`, as a list"
-    found,before = [],0
-    for i in k.phase.sums:
-        op,_,*above = k.prog.nodes[i]
-        found.append(PartialSum(i, op, tuple(above), before))
+def partial_sums(kernel):
+    "The `PartialSum`s of the `Kernel` `kernel`, as a list"
+    found = []
+    before = 0
+    for node in kernel.phase.sums:
+        op,_,*above = kernel.prog.nodes[node]
+        found.append(PartialSum(node, op, tuple(above), before))
         before += 1 + found[-1].by_row
     return found
 
-def _sum_lines(k):
+def _sum_lines(kernel):
     "The lines of `kernel` that sum what its block returned, and store the parts"
-    rows,L = [s for s in partial_sums(k) if s.by_row],[]
-    def at(s, j): return f'tl.load(sums + _t*{2*len(rows)} + {2*rows.index(s) + j})'
-    for s in partial_sums(k):
-        parts = f'parts + tl.num_programs(0)*{s.before} + _b'
-        if s.by_row: L += [f'_n = {at(s, 0)}',
-            f'if _n > 0: sum_by_row(_x{s.node}, {parts}*2, _n, {at(s, 1)}.to(tl.pointer_type({_TL[k.dtype]})), _first, _size, BLOCK)']
-        else: L.append(f'tl.store({parts}, tl.sum(_x{s.node}, 0))')
-    return L
+    sums = partial_sums(kernel)
+    by_row = [o for o in sums if o.by_row]
+    def entry(partial, j): return f'tl.load(sums + _t*{2*len(by_row)} + {2*by_row.index(partial) + j})' # Length of a row, and address
+    lines = []
+    for partial in sums:
+        parts = f'parts + tl.num_programs(0)*{partial.before} + _b'
+        if partial.by_row:
+            out = f'{entry(partial, 1)}.to(tl.pointer_type({_TL[kernel.dtype]}))'
+            lines.append(f'_n = {entry(partial, 0)}')
+            lines.append(f'if _n > 0: sum_by_row(_x{partial.node}, {parts}*2, _n, {out}, _first, _size, BLOCK)')
+        else: lines.append(f'tl.store({parts}, tl.sum(_x{partial.node}, 0))')
+    return lines
 
 # %% ../../../nbs/core/backends/03_triton.ipynb #5f3c31cd
-def _skip_lines(k):
+def _block_lines(kernel):
+    "The lines of `block`, which makes the step of a block of the tensor `_t` and returns the values to be summed"
+    phase,row_columns = kernel.phase,kernel.rows
+    lines,results = formulas(kernel.prog, phase, SPELLING)
+    def address(column):
+        return 'tl.load(_grads + _t)' if column=='g' else f'tl.load(_table + _t*{len(kernel.table)} + {kernel.table.index(column)})'
+    def pointer(column): return f'{address(column)}.to(tl.pointer_type({_TL[kernel.dtypes[column]]}))'
+    def load(column):
+        if column not in row_columns: return f'tl.load(at_{column}, _mask)'
+        if kernel.prog.nodes[phase.loads[column]][0] in ('sum', 'mean', 'number'): # One number for each tensor
+            return f'tl.broadcast_to(tl.load({pointer(column)}), [BLOCK])'
+        length = f'tl.load(_rows + _t*{len(row_columns)} + {row_columns.index(column)})'
+        return f'tl.load(row_of({pointer(column)}, _first, {length}, BLOCK), _mask)'
+    code = ['@triton.jit',
+        'def block(_table, _grads, _rows, _t, _first, _i, _mask, _numbers, _which, BLOCK: tl.constexpr, ALIGN: tl.constexpr):']
+    if kernel.consts: code.append(f'    _set = tl.load(_which + _t)*{len(kernel.consts)}')
+    code += [f'    {name} = tl.load(_numbers + _set + {j})' for j,name in enumerate(kernel.consts)]
+    code += [f'    at_{column} = tl.multiple_of({pointer(column)}, ALIGN) + _i' for column in kernel.columns if column not in row_columns]
+    for column in sorted(phase.loads, key=lambda column: column not in row_columns): # Those that are read by row come first
+        code.append(f'    {column} = {load(column)}' + ('' if kernel.dtypes[column]==kernel.dtype else '.to(F)'))
+    code += [f'    {line}' for line in lines]
+    code += [f'    tl.store(at_{column}, {text}, _mask)' for column,text in results.items() if type(column) is str]
+    if phase.sums: code.append(f"    return {', '.join(f'within({results[node]}, _mask, BLOCK)' for node in phase.sums)}")
+    return code
+
+def _skip_lines(kernel):
     "The lines of `kernel` that end it before it writes anything if the number `go` is 0"
-    if k.prog.go is None: return []
-    return [f'    if tl.load(numbers + tl.load(which + _t)*{len(k.consts)} + {k.consts.index(k.prog.go)}) == 0: return']
+    if kernel.prog.go is None: return []
+    number = f'{len(kernel.consts)} + {kernel.consts.index(kernel.prog.go)}'
+    return [f'    if tl.load(numbers + tl.load(which + _t)*{number}) == 0: return']
 
-def table_dtypes(k):
-    "The tables that `Kernel` `k` reads, in the order of its arguments, as a dict of name to dtype"
+# %% ../../../nbs/core/backends/03_triton.ipynb #b8e4270c
+def table_dtypes(kernel):
+    "The tables that the `Kernel` `kernel` reads, in the order of its arguments, as a dict of name to dtype"
     tables = dict.fromkeys(('table', 'grads', 'rows', 'sizes'), torch.int64) | dict(full=torch.int8, tid=torch.int32, off=torch.int64)
-    sums = dict(sums=torch.int64, parts=torch.float64) if k.phase.sums else {}
-    return tables | sums | dict(numbers=k.dtype, which=torch.int32)
+    sums = dict(sums=torch.int64, parts=torch.float64) if kernel.phase.sums else {}
+    return tables | sums | dict(numbers=kernel.dtype, which=torch.int32)
 
-def triton_source(k):
-    "The Triton source of `Kernel` `k`"
-    lines,results = formulas(k.prog, k.phase, SPELLING)
-    found = ', '.join(f'_x{i}' for i in k.phase.sums)
-    def at(c): return 'tl.load(_grads + _t)' if c=='g' else f'tl.load(_table + _t*{len(k.table)} + {k.table.index(c)})'
-    def ptr(c): return f'{at(c)}.to(tl.pointer_type({_TL[k.dtypes[c]]}))'
-    def load(c):
-        if c not in k.rows: return f'tl.load(at_{c}, _mask)'
-        # One number for each tensor
-        if k.prog.nodes[k.phase.loads[c]][0] in ('sum', 'mean', 'number'): return f'tl.broadcast_to(tl.load({ptr(c)}), [BLOCK])'
-        return f'tl.load(row_of({ptr(c)}, _first, tl.load(_rows + _t*{len(k.rows)} + {k.rows.index(c)}), BLOCK), _mask)'
-    L = ['@triton.jit',
-        f'def block(_table, _grads, _rows, _t, _first, _i, _mask, _numbers, _which, BLOCK: tl.constexpr, ALIGN: tl.constexpr):']
-    if k.consts:
-        L += [f'    _set = tl.load(_which + _t)*{len(k.consts)}',
-            *(f'    {c} = tl.load(_numbers + _set + {j})' for j,c in enumerate(k.consts))]
-    L += [f'    at_{c} = tl.multiple_of({ptr(c)}, ALIGN) + _i' for c in k.columns if c not in k.rows]
-    L += [f'    {c} = {load(c)}' + ('' if k.dtypes[c]==k.dtype else '.to(F)') for c in sorted(k.phase.loads, key=lambda c: c not in k.rows)]
-    L += [f'    {o}' for o in lines] + [f'    tl.store(at_{c}, {o}, _mask)' for c,o in results.items() if type(c) is str]
-    if found: L.append(f"    return {', '.join(f'within({results[i]}, _mask, BLOCK)' for i in k.phase.sums)}")
+def triton_source(kernel):
+    "The Triton source of the `Kernel` `kernel`"
+    summed = ', '.join(f'_x{node}' for node in kernel.phase.sums)
     def call(mask, align):
-        return f'{found}{" = "*bool(found)}block(table, grads, rows, _t, _first, _i, {mask}, numbers, which, BLOCK, {align})'
-    place = ['    _b = tl.program_id(0)', '    _t = tl.load(tid + _b)', *_skip_lines(k), '    _size = tl.load(sizes + _t)',
-        '    _first = tl.multiple_of(tl.load(off + _b), BLOCK)', '    _i = _first + tl.arange(0, BLOCK)']
-    calls = [f"    if tl.load(full + _b) != 0: {call('None', 16)}", f"    else: {call('_i < _size', 1)}"]
-    head = f"def kernel({', '.join(table_dtypes(k))}, BLOCK: tl.constexpr):"
-    L += ['', '@triton.jit', head, *place, *calls, *(f'    {o}' for o in _sum_lines(k)), '']
-    text = ('\n'.join(L).replace('.to(F)', f'.to({_TL[k.dtype]})').replace('.to(W)', f'.to({_TL[k.wdtype]})')
-        .replace('DROP)', f'{DROP.get(k.wdtype)})'))
-    for w,o in _TRITON_HELPERS.items(): text = f'@triton.jit{o}\n'*(f'{w}(' in text) + text
+        return f'{summed}{" = "*bool(summed)}block(table, grads, rows, _t, _first, _i, {mask}, numbers, which, BLOCK, {align})'
+    code = _block_lines(kernel)
+    code += ['', '@triton.jit', f"def kernel({', '.join(table_dtypes(kernel))}, BLOCK: tl.constexpr):"]
+    code += ['    _b = tl.program_id(0)', '    _t = tl.load(tid + _b)', *_skip_lines(kernel), '    _size = tl.load(sizes + _t)']
+    code += ['    _first = tl.multiple_of(tl.load(off + _b), BLOCK)', '    _i = _first + tl.arange(0, BLOCK)']
+    code += [f"    if tl.load(full + _b) != 0: {call('None', 16)}", f"    else: {call('_i < _size', 1)}"]
+    code += [f'    {line}' for line in _sum_lines(kernel)]
+    text = '\n'.join([*code, ''])
+    for name,value in (('.to(F)', f'.to({_TL[kernel.dtype]})'), ('.to(W)', f'.to({_TL[kernel.wdtype]})'),
+        ('DROP)', f'{DROP.get(kernel.wdtype)})')): text = text.replace(name, value)
+    for name,helper in _TRITON_HELPERS.items():
+        if f'{name}(' in text: text = f'@triton.jit{helper}\n{text}'
     return f'\n{text}'
 
 # %% ../../../nbs/core/backends/03_triton.ipynb #c27e91d5
-def warps(k):
+def warps(kernel):
     "The number of warps (32 threads) for a block: each thread keeps 32 bytes of each column in registers, from two accesses of 16 bytes"
-    return 4*k.dtype.itemsize//torch.float32.itemsize
+    return 4*kernel.dtype.itemsize//torch.float32.itemsize
 
 # %% ../../../nbs/core/backends/03_triton.ipynb #2d47ce89
 @lru_cache(maxsize=None)
 def triton_build(source):
     "Compile the Triton `source` and return its function `kernel`"
     import triton, triton.language as tl
-    fn,ns = f'<fastopt {hashlib.sha256(source.encode()).hexdigest()[:12]}>',dict(triton=triton, tl=tl, __name__=__name__)
-    linecache.cache[fn] = len(source),None,source.splitlines(True),fn # Triton reads the source of functions from here
-    exec(compile(source, fn, 'exec'), ns)
-    return ns['kernel']
+    file = f'<fastopt {hashlib.sha256(source.encode()).hexdigest()[:12]}>'
+    linecache.cache[file] = len(source),None,source.splitlines(True),file # Triton reads the source of functions from here
+    space = dict(triton=triton, tl=tl, __name__=__name__)
+    exec(compile(source, file, 'exec'), space)
+    return space['kernel']
 
-def send(x, device):
-    "Copy the array `x` to `device` without waiting for the copy"
-    t = torch.from_numpy(x)
-    return t.pin_memory().to(device, non_blocking=True) if device.type=='cuda' else t.to(device)
+def send(array, device):
+    "Copy `array` to `device` without waiting for the copy"
+    tensor = torch.from_numpy(array)
+    return tensor.pin_memory().to(device, non_blocking=True) if device.type=='cuda' else tensor.to(device)
 
 # %% ../../../nbs/core/backends/03_triton.ipynb #e8f6c073
 _JOIN = """
@@ -195,27 +214,30 @@ def join_source(dtype):
 def _long_rows(n, size, BLOCK):
     "Rows of `n` numbers in a tensor of `size` numbers that span blocks, as three arrays: the row, its first and its last block"
     ends = np.arange(BLOCK, size, BLOCK)
-    r = np.unique(ends[ends%n>0]//n)
-    return r,r*n//BLOCK,((r+1)*n - 1)//BLOCK
+    rows = np.unique(ends[ends%n>0]//n)
+    return rows,rows*n//BLOCK,((rows+1)*n - 1)//BLOCK
 
 def stretches(
-    k, # `Kernel`
+    kernel, # `Kernel`
     ps, # Weights
     outs, # The addresses of the results of each sum, one for each weight
     BLOCK # Numbers in a block
 ):
     "The stretches of partial sums that belong together, as rows (start, number of parts, address of the sum, bits of its scale)"
     blocks = [-(-p.numel()//BLOCK) for p in ps]
-    begin,found = np.cumsum([0, *blocks]),[np.zeros((4, 0), np.int64)]
-    for s,at in zip(partial_sums(k), outs):
-        for t,p in enumerate(ps):
-            n,scale = s.rows(p)
+    begin = np.cumsum([0, *blocks]) # The first block of each weight, and the number of all blocks
+    found = [np.zeros((4, 0), np.int64)]
+    for partial,at in zip(partial_sums(kernel), outs):
+        place = begin[-1]*partial.before # Where the parts of this sum begin
+        for i,p in enumerate(ps):
+            n,scale = partial.rows(p)
             if not (p.numel() and scale): continue
-            bits,place = np.float64(scale).view(np.int64),begin[-1]*s.before
-            if s.by_row:
-                r,a,z = _long_rows(n, p.numel(), BLOCK)
-                found.append(np.stack([place + 2*(begin[t]+a) + 1, 2*(z-a), at[t] + r*k.dtype.itemsize, np.full_like(r, bits)]))
-            else: found.append(np.array([[place + begin[t]], [blocks[t]], [at[t]], [bits]]))
+            bits = np.float64(scale).view(np.int64)
+            if partial.by_row:
+                rows,first,last = _long_rows(n, p.numel(), BLOCK)
+                starts = place + 2*(begin[i]+first) + 1 # In the second place of the block in which a row begins
+                found.append(np.stack([starts, 2*(last-first), at[i] + rows*kernel.dtype.itemsize, np.full_like(rows, bits)]))
+            else: found.append(np.array([[place + begin[i]], [blocks[i]], [at[i]], [bits]]))
     return np.ascontiguousarray(np.concatenate(found, 1).T)
 
 # %% ../../../nbs/core/backends/03_triton.ipynb #f19c3b64
@@ -240,86 +262,119 @@ PUT = 32 # Number of addresses that a launch of `put` writes
 def put_source():
     "The Triton source of the kernel that writes its arguments into a table"
     names = [f'a{i}' for i in range(PUT)]
-    lines = [f'    tl.store(table + {i}, {o}, n > {i})' for i,o in enumerate(names)]
+    lines = [f'    tl.store(table + {i}, {name}, n > {i})' for i,name in enumerate(names)]
     return '\n'.join(['', f'@triton.jit(do_not_specialize={["n", *names]})', f"def kernel(table, n, {', '.join(names)}):", *lines, ''])
 
-def put(x, device):
-    "Write the array `x` to `device` as arguments of kernels, which a graph keeps; a replayed copy would read the array on the host again"
-    t,f = torch.empty(x.shape, dtype=torch.int64, device=device),triton_build(put_source())
-    for i in range(0, len(x), PUT):
+def put(array, device):
+    "Write `array` to `device` as arguments of kernels, which a graph keeps; a replayed copy would read the array on the host again"
+    table = torch.empty(array.shape, dtype=torch.int64, device=device)
+    kernel = triton_build(put_source())
+    for start in range(0, len(array), PUT):
         # All of one type, so that one kernel is enough. An empty tensor is at 0, and nothing is read there
-        some = [o or 2**40 for o in x[i:i+PUT].tolist()]
-        f[(1,)](t[i:], len(some), *some, *some[:1]*(PUT-len(some)))
-    return t
+        some = [address or 2**40 for address in array[start:start+PUT].tolist()]
+        kernel[(1,)](table[start:], len(some), *some, *some[:1]*(PUT-len(some)))
+    return table
 
 # %% ../../../nbs/core/backends/03_triton.ipynb #c64a5010
 class TritonLauncher(Launcher):
     "Launches a Triton kernel on a GPU"
-    BLOCK,OPTIONS = 1024,{} # Numbers per program instance; further options of Triton, such as `num_warps`
-    sums,captures,MANY = True,True,1024 # If a stretch has more than `MANY` parts, instances of `join` take one stretch each
+    BLOCK = 1024 # Numbers per program instance
+    OPTIONS = {} # Further options of Triton, such as `num_warps`
+    MANY = 1024 # If a stretch has more than `MANY` parts, instances of `join` take one stretch each
+    sums = captures = True
     @staticmethod
-    def build(k): return triton_build(triton_source(k))
+    def build(kernel): return triton_build(triton_source(kernel))
     @classmethod
-    def ahead(cls, k, device):
+    def ahead(cls, kernel, device):
         # Triton compiles at the first launch otherwise. Tables are aligned when they are launched, as those without memory are here
-        with on_device(device),plain_errors(): cls.build(k).warmup(*table_dtypes(k).values(), grid=(1,), **cls.options(k))
+        dtypes = table_dtypes(kernel).values()
+        with on_device(device),plain_errors(): cls.build(kernel).warmup(*dtypes, grid=(1,), **cls.options(kernel))
     @classmethod
-    def options(cls, k): return dict(BLOCK=cls.BLOCK, num_warps=warps(k)) | cls.OPTIONS
+    def options(cls, kernel): return dict(BLOCK=cls.BLOCK, num_warps=warps(kernel)) | cls.OPTIONS
     @classmethod
     def can_sum(cls, device): return device.type!='xpu' or torch.xpu.get_device_properties(device).has_fp64
-    def place(self, columns): self.on,self.part,self.stream,self.given,self.captured = {},None,None,None,[]
-    def place_part(self, b, tid, off):
-        "Send the tables of the part `b`, with the blocks `tid` and `off`, to the device"
-        tables = dict(table=self.table, sizes=self.sizes, rows=self.rows, tid=tid, off=off, which=b.which)
-        if self.k.phase.sums: tables |= self.sum_tables(b, len(tid))
-        self.on |= {k: send(o, b.device) for k,o in tables.items()}
-        self.part,self.given,self.sent,self.aligned,self.grads = b,None,self.table.copy(),*[np.array([-1])]*2
-    def sum_tables(self, b, blocks):
-        "Tables for sums: length of a row and address of its sum by weight and sum, places for partial sums, and the stretches for `join`"
-        by_row,joined = ([(s, at) for s,at in zip(partial_sums(self.k), self.outs) if s.by_row],
-            stretches(self.k, b.ps, self.outs, self.BLOCK))
-        def row(s, p, at): return (s.rows(p)[0] if s.rows(p)[1] else 0, at)
-        table = np.zeros((len(self.ps), 2*len(by_row)), dtype=np.int64)
-        table[b.ids] = np.array([[row(s, p, at[t]) for s,at in by_row] for t,p in enumerate(b.ps)], dtype=np.int64).reshape(len(b.ps), -1)
-        self.joins,self.tile = len(joined),32 if joined[:,1].max(initial=0)<=self.MANY else 2048
-        return dict(sums=table, parts=np.zeros(blocks*(len(self.outs)+len(by_row))), joined=joined)
-    def place_numbers(self, numbers, device):
-        self.given,new = numbers,send(numbers.astype(np.float64 if self.k.dtype==torch.float64 else np.float32), device)
-        if 'numbers' in self.on and self.on['numbers'].shape==new.shape: self.on['numbers'].copy_(new)
-        else: self.on['numbers'] = new
-    def __call__(self, b, numbers, columns):
-        self.outs = [addresses(columns[f'r{i}']) for i in self.k.phase.sums]
-        with on_device(b.device) as stream:
+    def place(self, columns):
+        self.on = {} # The tables on the device, by name
+        self.part = None # The part of the batch that they describe
+        self.stream = None # The stream on which they were sent
+        self.given = None # The numbers that were sent last
+        self.captured = [] # For each captured launch the tables that it reads
+    def __call__(self, part, numbers, columns):
+        self.outs = [addresses(columns[f'r{node}']) for node in self.k.phase.sums]
+        with on_device(part.device) as stream:
             # Data sent on another stream might not have arrived, except before a capture, which waits for everything
-            if stream!=self.stream and not capturing(b.device): self.part,self.stream = None,stream
-            super().__call__(b, numbers, columns)
+            if stream!=self.stream and not capturing(part.device):
+                self.part = None
+                self.stream = stream
+            super().__call__(part, numbers, columns)
+
+# %% ../../../nbs/core/backends/03_triton.ipynb #f16b82c9
+@patch
+def place_part(self:TritonLauncher, part, tid, off):
+    "Send the tables of `part`, with the blocks `tid` and `off`, to the device"
+    tables = dict(table=self.table, sizes=self.sizes, rows=self.rows, tid=tid, off=off, which=part.which)
+    if self.k.phase.sums: tables |= self.sum_tables(part, len(tid))
+    self.on |= {name: send(table, part.device) for name,table in tables.items()}
+    self.part = part
+    self.given = None
+    self.sent = self.table.copy() # The addresses that were sent last
+    self.aligned = self.grads = np.array([-1]) # Nothing that depends on the gradients has been sent
+
+@patch
+def sum_tables(self:TritonLauncher, part, blocks):
+    "Tables for sums: length of a row and address of its sum by weight and sum, places for partial sums, and the stretches for `join`"
+    by_row = [(partial, at) for partial,at in zip(partial_sums(self.k), self.outs) if partial.by_row]
+    lengths = np.zeros((len(self.ps), len(by_row), 2), dtype=np.int64)
+    for j,(partial,at) in enumerate(by_row):
+        lengths[part.ids,j,0] = [n if scale else 0 for n,scale in map(partial.rows, part.ps)]
+        lengths[part.ids,j,1] = at
+    joined = stretches(self.k, part.ps, self.outs, self.BLOCK)
+    self.joins = len(joined)
+    self.tile = 32 if joined[:,1].max(initial=0)<=self.MANY else 2048 # Parts that `join` adds at once
+    parts = np.zeros(blocks*(len(self.outs)+len(by_row)))
+    return dict(sums=lengths.reshape(len(self.ps), 2*len(by_row)), parts=parts, joined=joined)
+
+@patch
+def place_numbers(self:TritonLauncher, numbers, device):
+    "Send `numbers` to the memory that the earlier ones have on `device`"
+    new = send(numbers.astype(np.float64 if self.k.dtype==torch.float64 else np.float32), device)
+    self.given = numbers
+    if 'numbers' in self.on and self.on['numbers'].shape==new.shape: self.on['numbers'].copy_(new)
+    else: self.on['numbers'] = new
 
 # %% ../../../nbs/core/backends/03_triton.ipynb #115501de
 @patch
-def bring(self:TritonLauncher, b, grads, tid, off):
+def bring(self:TritonLauncher, part, grads, tid, off):
     "Send tables that are missing on the device or have changed, and return the dict of tables for a launch"
-    captured,moved = capturing(b.device),self.moving and not np.array_equal(self.table, self.sent) if b is self.part else True
+    captured = capturing(part.device)
+    known = part is self.part
+    moved = not known or (self.moving and not np.array_equal(self.table, self.sent))
     aligned = (np.bitwise_or.reduce(self.table, 1) | grads) & 15 == 0
     if captured and (moved or not np.array_equal(aligned, self.aligned)): raise RuntimeError("a graph is being captured of a step "
         "whose tables are not on the GPU yet; first make a step with these weights and with gradients of the same alignment")
-    if b is not self.part: self.place_part(b, tid, off)
-    elif moved: self.sent,self.on['table'] = self.table.copy(),send(self.table, b.device)
+    if not known: self.place_part(part, tid, off)
+    elif moved:
+        self.on['table'] = send(self.table, part.device)
+        self.sent = self.table.copy()
     if not np.array_equal(aligned, self.aligned):
         full = aligned[tid] & (off+self.BLOCK <= self.sizes[tid])
-        self.aligned,self.on['full'] = aligned,send(full.astype(np.int8), b.device)
+        self.on['full'] = send(full.astype(np.int8), part.device)
+        self.aligned = aligned
     if np.array_equal(grads, self.grads): return self.on
-    if captured: return {**self.on, 'grads': put(grads, b.device)}
-    self.grads,self.on['grads'] = grads,send(grads, b.device)
+    if captured: return {**self.on, 'grads': put(grads, part.device)}
+    self.on['grads'] = send(grads, part.device)
+    self.grads = grads
     return self.on
 
 @patch
-def launch(self:TritonLauncher, b, numbers, grads, tid, off):
-    on = self.bring(b, grads, tid, off)
+def launch(self:TritonLauncher, part, numbers, grads, tid, off):
+    on = self.bring(part, grads, tid, off)
     if isinstance(numbers, torch.Tensor): on['numbers'] = numbers
-    elif self.given is None or not np.array_equal(numbers, self.given): self.place_numbers(numbers, b.device)
-    if capturing(b.device): self.captured.append(list(on.values())) # A graph reads them whenever it is replayed
+    elif self.given is None or not np.array_equal(numbers, self.given): self.place_numbers(numbers, part.device)
+    if capturing(part.device): self.captured.append(list(on.values())) # A graph reads them whenever it is replayed
     with plain_errors():
-        self.f[(len(tid),)](*[on[o] for o in table_dtypes(self.k)], **self.options(self.k))
+        self.f[(len(tid),)](*[on[name] for name in table_dtypes(self.k)], **self.options(self.k))
         if self.k.phase.sums and self.joins:
-            many,join = 2048//self.tile,triton_build(join_source(self.k.dtype))
+            join = triton_build(join_source(self.k.dtype))
+            many = 2048//self.tile # Stretches for each program instance
             join[(-(-self.joins//many),)](on['parts'], on['joined'], self.joins, MANY=many, TILE=self.tile, num_warps=8)
