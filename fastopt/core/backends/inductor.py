@@ -18,31 +18,37 @@ from ..memory import flat_view
 _CALLS = dict(lerp='torch.lerp({0}, {1}, {2})', full='torch.full_like({0}, {1})', maximum='torch.maximum({0}, {1})',
     minimum='torch.minimum({0}, {1})', where='torch.where({0}, {1}, {2})', sigmoid='1 / (1 + (-{0}).exp())', land='{0}.to(W).to(F)',
     log1pexp='torch.nn.functional.softplus({0})', dither='dither({0}, W, {1})', dither_bf16='dither({0}, torch.bfloat16, {1})')
-SPELLING = ARITHMETIC | _CALLS | {o: f'{{0}}.{o}()' for o in ('abs', 'sqrt', 'exp', 'log', 'sign')}
+SPELLING = ARITHMETIC | _CALLS | {op: f'{{0}}.{op}()' for op in ('abs', 'sqrt', 'exp', 'log', 'sign')}
 
 # %% ../../../nbs/core/backends/04_inductor.ipynb #64dd60ae
-def torch_source(k):
-    "The PyTorch source of the `Kernel` `k`"
-    lines,results = formulas(k.prog, k.phase, SPELLING)
-    L = [f"def kernel({', '.join([*(f'at_{c}' for c in k.columns), *k.consts])}):"]
-    L += [f'    {c} = at_{c}.to(F)' for c in k.phase.loads] + [f'    {o}' for o in lines]
-    L += [f'    new_{c} = {o}' for c,o in results.items()] # Everything is read before anything is written
-    return '\n'.join([*L, *(f'    at_{c}.copy_(new_{c})' for c in results), ''])
+def torch_source(kernel):
+    "The PyTorch source of the `Kernel` `kernel`"
+    lines,results = formulas(kernel.prog, kernel.phase, SPELLING)
+    args = [f'at_{column}' for column in kernel.columns] + kernel.consts
+    code = [f"def kernel({', '.join(args)}):"]
+    code += [f'    {column} = at_{column}.to(F)' for column in kernel.phase.loads]
+    code += [f'    {line}' for line in lines]
+    code += [f'    new_{column} = {text}' for column,text in results.items()] # Everything is read before anything is written
+    code += [f'    at_{column}.copy_(new_{column})' for column in results]
+    return '\n'.join([*code, ''])
 
 @lru_cache(maxsize=None)
 def torch_build(source, dtype, wdtype):
     "Compile the PyTorch `source` for state of `dtype` and weights of `wdtype`, and return its function `kernel`"
-    ns = dict(torch=torch, F=dtype, W=wdtype, dither=dither_flat)
-    exec(compile(source, f'<fastopt {hashlib.sha256(source.encode()).hexdigest()[:12]}>', 'exec'), ns)
-    return torch.compile(ns['kernel'], dynamic=True, fullgraph=True)
+    space = dict(torch=torch, F=dtype, W=wdtype, dither=dither_flat)
+    exec(compile(source, f'<fastopt {hashlib.sha256(source.encode()).hexdigest()[:12]}>', 'exec'), space)
+    return torch.compile(space['kernel'], dynamic=True, fullgraph=True)
 
 # %% ../../../nbs/core/backends/04_inductor.ipynb #3420b2ee
 class TorchLauncher(Launcher):
     "Launches a kernel compiled by `torch.compile`, once for each weight"
     @staticmethod
-    def build(k): return torch_build(torch_source(k), k.dtype, k.wdtype)
-    def __call__(self, b, numbers, columns):
-        sets = [[torch.tensor(c, dtype=self.k.dtype, device='cpu') for c in row] for row in numbers.tolist()]
-        for t,p in enumerate(b.ps):
-            ts = {c: columns[c][t].detach() for c in self.k.columns}
-            if p.numel(): self.f(*[o.expand_as(p).reshape(-1) if c in self.k.rows else flat_view(o) for c,o in ts.items()], *sets[b.own[t]])
+    def build(kernel): return torch_build(torch_source(kernel), kernel.dtype, kernel.wdtype)
+    def __call__(self, part, numbers, columns):
+        def as_tensors(row): return [torch.tensor(number, dtype=self.k.dtype, device='cpu') for number in row]
+        def as_vector(column, i, p):
+            tensor = columns[column][i].detach()
+            return tensor.expand_as(p).reshape(-1) if column in self.k.rows else flat_view(tensor)
+        sets = list(map(as_tensors, numbers.tolist()))
+        for i,p in enumerate(part.ps):
+            if p.numel(): self.f(*[as_vector(column, i, p) for column in self.k.columns], *sets[part.own[i]])
