@@ -162,31 +162,42 @@ def nb_to_f16(x):
 # %% ../../../nbs/core/backends/05_numba.ipynb #1d0d85fe
 _NT = {torch.float32: 'float32', torch.float64: 'float64', torch.bfloat16: 'bf16', torch.float16: 'f16'}
 
-def _read(dtype, f, text): return f'nb_from_{_NT[dtype]}({text})' if dtype in DROP else text if dtype==f else f'F({text})'
+def _read(dtype, to, text): return f'nb_from_{_NT[dtype]}({text})' if dtype in DROP else text if dtype==to else f'F({text})'
 def _write(dtype, text): return f'nb_to_{_NT[dtype]}({text})' if dtype in DROP else text
 
-def _loops(k, lines, results):
+def _loops(kernel, lines, results):
     "The lines of the loops over blocks, runs within a row, and elements, as in C++"
-    def at(c): return '_grads[_t]' if c=='g' else f'_table[_t, {k.table.index(c)}]'
-    sums,rows = list(enumerate(k.phase.sums)),list(enumerate(k.rows))
-    L = ['    for _b in range(_first, _last):','        _t,_s = int64(_tid[_b]),_off[_b]',
+    phase,row_columns,n_sums = kernel.phase,kernel.rows,len(kernel.phase.sums)
+    def address(column): return '_grads[_t]' if column=='g' else f'_table[_t, {kernel.table.index(column)}]'
+    def loaded(column, place): return _read(kernel.dtypes[column], kernel.dtype, f'load_{column}(at_{column}, {place})')
+    # A block `_b` of the tensor `_t`
+    code = ['    for _b in range(_first, _last):','        _t,_s = int64(_tid[_b]),_off[_b]',
         '        _end = nb_where(_s + _BLOCK < _sizes[_t], _s + _BLOCK, _sizes[_t])']
-    L += ['        _set = int64(_which[_t])']*bool(k.consts) + [f'        {c} = F(_numbers[_set, {j}])' for j,c in enumerate(k.consts)]
-    L += [f'        at_{c} = {at(c)}' for c in k.columns] + [f'        n_{c} = _rows[_t, {j}]' for j,c in rows]
-    L += [f'        _edges[_b, {j}, 0] = _edges[_b, {j}, 1] = _s{j} = 0.\n        _n{j},_open{j} = _lens[_t, {j}],0' for j,_ in sums]
-    L += ['        while _s < _end:','            _e = _end']
-    L += [f'            _a{j} = 0.\n            _e = nb_where((_s//_n{j} + 1)*_n{j} < _e, (_s//_n{j} + 1)*_n{j}, _e)' for j,_ in sums]
-    L += [f'            _e = nb_where((_s//n_{c} + 1)*n_{c} < _e, (_s//n_{c} + 1)*n_{c}, _e)' for _,c in rows]
-    L += [f"            {c} = {_read(k.dtypes[c], k.dtype, f'load_{c}(at_{c}, _s//n_{c})')}" for _,c in rows]
-    L += ['            for _i in range(_s, _e):']
-    L += [f"                {c} = {_read(k.dtypes[c], k.dtype, f'load_{c}(at_{c}, _i)')}" for c in k.phase.loads if c not in k.rows]
-    L += [f'                {o}' for o in lines]
-    L += [f'                store_{c}(at_{c}, _i, {_write(k.dtypes[c], o)})' for c,o in results.items() if type(c) is str]
-    L += [f'                _a{j} = nb_plus(_a{j}, float64({results[c]}))' for j,c in sums]
-    for j,_ in sums: L += [f'            _s{j} += _a{j}',f'            if _s % _n{j} == 0: _open{j} = 1',f'            if _e % _n{j} == 0:',
-        f'                if _open{j}: store_sum(_outs[_t, {j}], _s//_n{j}, F(nb_scaled(_s{j}, _scales[_t, {j}])))',
-        f'                else: _edges[_b, {j}, 0] = _s{j}', f'                _s{j},_open{j} = 0.,0']
-    return [*L, '            _s = _e', *(f'        _edges[_b, {j}, _open{j}] += _s{j}' for j,_ in sums)]
+    if kernel.consts: code.append('        _set = int64(_which[_t])')
+    code += [f'        {name} = F(_numbers[_set, {j}])' for j,name in enumerate(kernel.consts)]
+    code += [f'        at_{column} = {address(column)}' for column in kernel.columns]
+    code += [f'        n_{column} = _rows[_t, {j}]' for j,column in enumerate(row_columns)]
+    for j in range(n_sums):
+        code += [f'        _edges[_b, {j}, 0] = _edges[_b, {j}, 1] = _s{j} = 0.',f'        _n{j},_open{j} = _lens[_t, {j}],0']
+    # A stretch from `_s` to `_e` ends where the block ends, or a row that is summed or read
+    code += ['        while _s < _end:','            _e = _end']
+    for j in range(n_sums):
+        code += [f'            _a{j} = 0.',f'            _e = nb_where((_s//_n{j} + 1)*_n{j} < _e, (_s//_n{j} + 1)*_n{j}, _e)']
+    for column in row_columns:
+        code.append(f'            _e = nb_where((_s//n_{column} + 1)*n_{column} < _e, (_s//n_{column} + 1)*n_{column}, _e)')
+    code += [f"            {column} = {loaded(column, f'_s//n_{column}')}" for column in row_columns]
+    # The inner loop is the step of one number
+    code += ['            for _i in range(_s, _e):']
+    code += [f"                {column} = {loaded(column, '_i')}" for column in phase.loads if column not in row_columns]
+    code += [f'                {line}' for line in lines]
+    for column,text in results.items():
+        if type(column) is str: code.append(f'                store_{column}(at_{column}, _i, {_write(kernel.dtypes[column], text)})')
+    code += [f'                _a{j} = nb_plus(_a{j}, float64({results[node]}))' for j,node in enumerate(phase.sums)]
+    for j in range(n_sums):
+        code += [f'            _s{j} += _a{j}',f'            if _s % _n{j} == 0: _open{j} = 1',f'            if _e % _n{j} == 0:',
+            f'                if _open{j}: store_sum(_outs[_t, {j}], _s//_n{j}, F(nb_scaled(_s{j}, _scales[_t, {j}])))',
+            f'                else: _edges[_b, {j}, 0] = _s{j}',f'                _s{j},_open{j} = 0.,0']
+    return [*code, '            _s = _e', *(f'        _edges[_b, {j}, _open{j}] += _s{j}' for j in range(n_sums))]
 
 # %% ../../../nbs/core/backends/05_numba.ipynb #5fe5ebb6
 _NUMBA_JOIN = '''
@@ -205,23 +216,29 @@ _NUMBA_JOIN = '''
 
 _CUT = '\n# %%\n' # Between the parts of a source; all parts except the last one are the same in many kernels
 
-def numba_source(k):
-    "The source of the `Kernel` `k` in Python, for Numba"
-    lines,results = formulas(k.prog, k.phase, SPELLING)
-    L = ['def kernel(_table, _grads, _rows, _sizes, _tid, _off, _first, _last, _BLOCK, '
+def numba_source(kernel):
+    "The source of the `Kernel` `kernel` in Python, for Numba"
+    lines,results = formulas(kernel.prog, kernel.phase, SPELLING)
+    code = []
+    for j,column in enumerate(kernel.columns):
+        kind = 'uint16' if kernel.dtypes[column] in DROP else _NT[kernel.dtypes[column]]
+        code.append(f'load_{column},store_{column} = nb_column({kind}, {j}, {len(kernel.columns)})')
+    if kernel.phase.sums: code.append('_,store_sum = nb_column(F, 0, 1)')
+    if kernel.wdtype in DROP:
+        rounded = _read(kernel.wdtype, None, _write(kernel.wdtype, 'x'))
+        code += ['@njit(**inner)',f'def nb_round(x): return {rounded}']
+    code += ['', 'def kernel(_table, _grads, _rows, _sizes, _tid, _off, _first, _last, _BLOCK, '
         '_numbers, _which, _outs, _lens, _scales, _edges, _join):']
-    L += _loops(k, lines, results)
-    kinds = ['uint16' if k.dtypes[c] in DROP else _NT[k.dtypes[c]] for c in k.columns]
-    columns = [f'load_{c},store_{c} = nb_column({kind}, {j}, {len(kinds)})' for j,(c,kind) in enumerate(zip(k.columns, kinds))]
-    if k.phase.sums: columns += ['_,store_sum = nb_column(F, 0, 1)']
-    if k.wdtype in DROP: columns += [f'@njit(**inner)\ndef nb_round(x): return {_read(k.wdtype, None, _write(k.wdtype, "x"))}']
-    text,tools = '\n'.join([*columns, '', *L]) + _NUMBA_JOIN*bool(k.phase.sums),{**_NUMBA_MATH, **_NUMBA_HALVES}
-    head = f'{_NUMBA_HEAD}F,DROP = {_NT[k.dtype]},{DROP.get(k.wdtype, 0)}\n'
-    if k.dtype==torch.float64:
-        exact = {f'nb_{o}': f'math.{o}' for o in ('exp', 'log', 'log1p')}
-        head += ''.join(f'{n} = {o}\n' for n,o in exact.items())
-        tools = {n:o for n,o in tools.items() if n not in exact}
-    return _CUT.join([head, *(f'@njit(**inner){o}' for n,o in tools.items() if f'{n}(' in text), f'\n{text}\n'])
+    text = '\n'.join(code + _loops(kernel, lines, results))
+    if kernel.phase.sums: text += _NUMBA_JOIN
+    head = f'{_NUMBA_HEAD}F,DROP = {_NT[kernel.dtype]},{DROP.get(kernel.wdtype, 0)}\n'
+    tools = {**_NUMBA_MATH, **_NUMBA_HALVES}
+    if kernel.dtype==torch.float64:
+        for name in ('exp', 'log', 'log1p'): # In place of the polynomials, which are exact enough for float32 alone
+            head += f'nb_{name} = math.{name}\n'
+            del tools[f'nb_{name}']
+    helpers = [f'@njit(**inner){helper}' for name,helper in tools.items() if f'{name}(' in text]
+    return _CUT.join([head, *helpers, f'\n{text}\n'])
 
 # %% ../../../nbs/core/backends/05_numba.ipynb #b29fe2cc
 @lru_cache
@@ -243,8 +260,8 @@ class _Kept:
     def save_overload(self, sig, result):
         from numba.core.serialize import dumps
         if not (folder := trusted_folder()): return
-        with TemporaryDirectory(prefix='fastopt-') as d:
-            path = Path(d)/'kernel'
+        with TemporaryDirectory(prefix='fastopt-') as scratch:
+            path = Path(scratch)/'kernel'
             path.write_bytes(dumps(result._reduce()))
             keep(path, folder, self.key, '.numba')
 
@@ -269,22 +286,23 @@ _ARGS = '''void(int64[:,::1], int64[::1], int64[:,::1], int64[::1], int32[::1], 
 def _compile(source, key):
     import numba
     head,*helpers,own = source.split(_CUT)
-    for o in helpers: _define(head, o)
+    for helper in helpers: _define(head, helper)
     space = {**_names(head)}
     exec(compile(own, f'<fastopt {key}>', 'exec'), space)
     space['kernel'].__qualname__ = f'kernel_{key}'
-    f = numba.njit(nogil=True, error_model='numpy', fastmath={'contract'}, no_cfunc_wrapper=True)(space['kernel'])
-    f._cache = _Kept(key)
-    f.compile(_ARGS)
-    return f
+    kernel = numba.njit(nogil=True, error_model='numpy', fastmath={'contract'}, no_cfunc_wrapper=True)(space['kernel'])
+    kernel._cache = _Kept(key)
+    kernel.compile(_ARGS)
+    return kernel
 
 @lru_cache(maxsize=None)
 def numba_build(source):
     "The function `kernel` of the Python `source`, compiled or loaded from the cache"
     import llvmlite, numba
     from numba.core.registry import cpu_target
-    on = numba.__version__,llvmlite.__version__,platform.python_version(),*cpu_target.target_context.codegen().magic_tuple()
-    key = hashlib.sha256('|'.join([source, *map(str, on)]).encode()).hexdigest()[:24]
+    machine = cpu_target.target_context.codegen().magic_tuple()
+    versions = numba.__version__,llvmlite.__version__,platform.python_version()
+    key = hashlib.sha256('|'.join([source, *versions, *map(str, machine)]).encode()).hexdigest()[:24]
     if key not in _failed:
         try: return _compile(source, key)
         # Its errors have no common base class
@@ -297,30 +315,31 @@ WORTH = 2**17 # Number of weights from which another thread pays off
 @lru_cache(maxsize=1)
 def _pool(pid): return ThreadPoolExecutor(os.cpu_count(), 'fastopt')
 
-def run_in_threads(fs):
-    "Call the functions `fs` in parallel, the last one in this thread and each other one in a thread of its own"
-    def begin(f):
-        try: return _pool(os.getpid()).submit(f)
-        except RuntimeError: f() # No thread can start while Python exits
-    *others,mine = fs
-    begun = [o for o in map(begin, others) if o]
+def run_in_threads(functions):
+    "Call the `functions` in parallel, the last one in this thread and each other one in a thread of its own"
+    def begin(function):
+        try: return _pool(os.getpid()).submit(function)
+        except RuntimeError: function() # No thread can start while Python exits
+    *others,mine = functions
+    begun = [future for future in map(begin, others) if future]
     try:
         mine()
         wait(begun)
     finally: wait(begun) # Also after an interrupt, so that no thread is still writing
-    for o in begun: o.result()
+    for future in begun: future.result()
 
 # %% ../../../nbs/core/backends/05_numba.ipynb #74c25ba8
 class NumbaLauncher(CppLauncher):
     "Launches a kernel compiled by Numba on a CPU, in several threads"
     weights = WORTH
     @staticmethod
-    def build(k): return numba_build(numba_source(k))
-    def launch(self, b, numbers, grads, tid, off):
-        n,threads = len(tid),self.threads(b, tid)
+    def build(kernel): return numba_build(numba_source(kernel))
+    def launch(self, part, numbers, grads, tid, off):
+        blocks = len(tid)
+        threads = self.threads(part, tid)
         def run(first, last, join):
-            self.f(self.table, grads, self.rows, self.sizes, tid, off, first, last, self.BLOCK, numbers, b.which, *self.summing, join)
-        if threads==1: return run(0, n, True)
-        cuts = [n*i//threads for i in range(threads+1)]
-        run_in_threads([partial(run, a, z, False) for a,z in zip(cuts, cuts[1:])])
+            self.f(self.table, grads, self.rows, self.sizes, tid, off, first, last, self.BLOCK, numbers, part.which, *self.summing, join)
+        if threads==1: return run(0, blocks, True)
+        cuts = [blocks*i//threads for i in range(threads+1)]
+        run_in_threads([partial(run, first, last, False) for first,last in zip(cuts, cuts[1:])])
         if self.k.phase.sums: run(0, 0, True)
