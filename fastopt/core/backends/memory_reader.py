@@ -10,6 +10,7 @@ __all__ = ['READER_SOURCE', 'Reader', 'Forms', 'memory_reader', 'CppMemoryCheck'
 # %% ../../../nbs/core/backends/06_memory_reader.ipynb #366f8bc4
 import ctypes, numpy as np, platform, sysconfig, torch
 from functools import lru_cache
+from itertools import chain
 from fastcore.basics import first
 from torch import Tensor
 from .cpp import cpp_build
@@ -54,13 +55,14 @@ extern "C" int64_t kernel(const Reader *r, void *list, int64_t n, const int64_t 
 """
 
 # %% ../../../nbs/core/backends/06_memory_reader.ipynb #095c2194
-def _at(o, i):
-    "The int64 at offset `i` in bytes of the object `o`"
-    return ctypes.c_int64.from_address(id(o) + i).value
+def _at(value, offset):
+    "The int64 at `offset` in bytes of the object `value`"
+    return ctypes.c_int64.from_address(id(value) + offset).value
 
-def _place(ts, of, begin, end):
-    "The only offset between `begin` and `end` at which each of the objects `ts` holds the number `of(object)`; raise if there are others"
-    places = [i for i in range(begin, end, 8) if all(_at(t, i)==of(t) for t in ts)]
+def _place(tensors, of, begin, end):
+    "The only offset between `begin` and `end` at which each of the `tensors` holds the number `of(tensor)`; raise if there are others"
+    def fits(offset): return all(_at(t, offset)==of(t) for t in tensors)
+    places = list(filter(fits, range(begin, end, 8)))
     if len(places)!=1: raise RuntimeError('no single offset fits all objects')
     return places[0]
 
@@ -68,69 +70,79 @@ class _Subclass(Tensor): pass
 
 # %% ../../../nbs/core/backends/06_memory_reader.ipynb #6a1fd827
 _IS_NEG = '_ZN2at6native6is_negERKNS_6TensorE' # The name of `at::native::is_neg` in the library
-_CODES,_ASKED = 'layout dtype device_type device_index'.split(),'dim sizes strides data_ptr storage_offset storage_size'.split()
+_CODES = 'layout dtype device_type device_index'.split()
+_ASKED = 'dim sizes strides data_ptr storage_offset storage_size'.split()
 
-def _address(f): return ctypes.cast(f, ctypes.c_void_p).value
+def _address(function): return ctypes.cast(function, ctypes.c_void_p).value
 
 class Reader:
     "The compiled function, with the offsets and addresses that it needs; raises an error if objects do not have the expected layout"
     def __init__(self):
         if platform.python_implementation()!='CPython' or sysconfig.get_config_var('Py_GIL_DISABLED'):
             raise RuntimeError('the memory reader needs CPython with the GIL')
-        a,lib = torch.zeros(2, 3),ctypes.CDLL(torch._C.__file__) # It also finds symbols of the libraries that it is linked with
-        ts = [a, a[1:], torch.nn.Parameter(a), a.as_subclass(_Subclass)]
-        self.of_code = {o: getattr(lib, f'aoti_torch_get_{o}') for o in _CODES}
-        asked = [getattr(lib, o) for o in (_IS_NEG, *(f'aoti_torch_get_{o}' for o in _ASKED))]
-        functions = [ctypes.pythonapi.PyList_GetItem, asked[0], *self.of_code.values(), *asked[1:]]
-        self.type_at = _place(ts, lambda t: id(type(t)), 0, object.__basicsize__)
-        self.tensor_at = _place(ts, lambda t: t._cdata, object.__basicsize__, Tensor.__basicsize__)
+        library = ctypes.CDLL(torch._C.__file__) # It also finds symbols of the libraries that it is linked with
+        def getter(name): return getattr(library, f'aoti_torch_get_{name}')
+        self.of_code = {name: getter(name) for name in _CODES}
+        functions = [ctypes.pythonapi.PyList_GetItem, getattr(library, _IS_NEG), *self.of_code.values(), *map(getter, _ASKED)]
+        plain = torch.zeros(2, 3)
+        tensors = [plain, plain[1:], torch.nn.Parameter(plain), plain.as_subclass(_Subclass)]
+        self.type_at = _place(tensors, lambda t: id(type(t)), 0, object.__basicsize__)
+        self.tensor_at = _place(tensors, lambda t: t._cdata, object.__basicsize__, Tensor.__basicsize__)
         self.given = np.array([self.type_at, self.tensor_at, *map(_address, functions)], np.int64)
         pointer,number = ctypes.c_void_p,ctypes.c_int64
         make = ctypes.PYFUNCTYPE(number, pointer, ctypes.py_object, number, pointer, pointer) # Keeps the GIL
         self.f = make(_address(cpp_build(READER_SOURCE)))
-    def codes(self, t):
-        "Yield PyTorch's codes for the layout, the dtype, and the type and index of the device of `t`"
-        if _at(t, self.tensor_at)!=t._cdata: raise RuntimeError('a tensor has another offset than those of other objects')
-        n,tensor = ctypes.c_int32(),ctypes.c_void_p(id(t) + self.tensor_at)
-        for f in self.of_code.values():
-            if f(tensor, ctypes.byref(n)): raise RuntimeError('PyTorch has no code for this tensor')
-            yield n.value
-    def __call__(self, ts, forms, at):
-        "Do the tensors in the list `ts` have these `forms`? Their addresses are written into the array `at`"
-        return not self.f(self.given.ctypes.data, ts, len(ts), forms.ctypes.data, at.ctypes.data)
+    def codes(self, tensor):
+        "Yield PyTorch's codes for the layout, the dtype, and the type and index of the device of `tensor`"
+        if _at(tensor, self.tensor_at)!=tensor._cdata: raise RuntimeError('a tensor has another offset than those of other objects')
+        code = ctypes.c_int32()
+        pointer = ctypes.c_void_p(id(tensor) + self.tensor_at)
+        for function in self.of_code.values():
+            if function(pointer, ctypes.byref(code)): raise RuntimeError('PyTorch has no code for this tensor')
+            yield code.value
+    def __call__(self, tensors, forms, at):
+        "Do the tensors in the list `tensors` have these `forms`? Their addresses are written into the array `at`"
+        return not self.f(self.given.ctypes.data, tensors, len(tensors), forms.ctypes.data, at.ctypes.data)
 
 # %% ../../../nbs/core/backends/06_memory_reader.ipynb #c76d42a8
 class Forms:
-    "`Forms(ts, reader)(us)` returns the addresses of the tensors `us`, or `None` if one differs from `ts`, lacks memory or is unreadable"
-    def __init__(self, ts, reader):
-        def form(t): return [id(type(t)), t.element_size(), byte_span(t), *reader.codes(t), t.is_neg(), t.ndim, *t.shape, *t.stride()]
-        self.reader,self.n,self.types = reader,len(ts),set(map(type, ts)) # A reference to each type keeps its address valid
-        self.forms = np.array([n for t in ts for n in form(t)], np.int64)
-    def __call__(self, ts):
+    "`Forms(tensors, reader)(others)` is the addresses of `others`, or `None` if one differs from `tensors`, lacks memory or is unreadable"
+    def __init__(self, tensors, reader):
+        self.reader,self.n = reader,len(tensors)
+        self.types = set(map(type, tensors)) # A reference to each type keeps its address valid
+        def form(t): return id(type(t)),t.element_size(),byte_span(t),*reader.codes(t),t.is_neg(),t.ndim,*t.shape,*t.stride()
+        self.forms = np.array([*chain.from_iterable(map(form, tensors))], np.int64) # The rows have different lengths
+    def __call__(self, tensors):
         at = np.empty(self.n, np.int64)
-        if type(ts) is list and len(ts)==self.n and self.reader(ts, self.forms, at): return at
+        if type(tensors) is list and len(tensors)==self.n and self.reader(tensors, self.forms, at): return at
 
 # %% ../../../nbs/core/backends/06_memory_reader.ipynb #1ad83212
 def _trial(kind):
     "Tensors for the trial, which differ from each other in one property; some are on devices of the type `kind`"
-    a,wide = torch.arange(6.).view(2, 3),torch.zeros(4, 6)
-    there = [f(a.to(kind)) for f in (torch.clone, torch.t, Tensor.double)]*(kind!='cpu')
-    freed,cut,given_back,behind,empty = a.clone(),a.clone(),a.clone(),wide.clone()[2:,:3],torch.zeros(5)[5:]
-    for t,n in ((freed, 0), (cut, 20), (given_back, 0), (given_back, 8), (behind, 48), (empty, 0)): t.untyped_storage().resize_(n)
+    a = torch.arange(6.).view(2, 3)
+    wide = torch.zeros(4, 6)
+    there = [a.to(kind), a.to(kind).t(), a.to(kind).double()] if kind!='cpu' else []
+    def resized(t, *sizes):
+        "The tensor `t`, whose storage was resized to each of `sizes` bytes"
+        for size in sizes: t.untyped_storage().resize_(size)
+        return t
+    without_memory = [resized(a.clone(), 0), resized(a.clone(), 20), resized(a.clone(), 0, 8), resized(wide.clone()[2:,:3], 48)]
     return [a, a.clone(), a.t(), a.view(3, 2), a[:1], a[1:], wide[1:3,1:4], wide[2:,:3], a[:,:1].expand(2, 3), a.double(), a.half(),
-        a.bfloat16(), a.int(), torch._neg_view(a), torch.nn.Parameter(a), a.as_subclass(_Subclass), freed, cut, given_back, behind, empty,
-        a[:0], torch.zeros(5)[5:], torch.ones(()), a.to_sparse(), a.to('meta'), *there,
+        a.bfloat16(), a.int(), torch._neg_view(a), torch.nn.Parameter(a), a.as_subclass(_Subclass), *without_memory,
+        resized(torch.zeros(5)[5:], 0), a[:0], torch.zeros(5)[5:], torch.ones(()), a.to_sparse(), a.to('meta'), *there,
         wide.view(2, 2, 3, 2).to(memory_format=torch.channels_last)]
 
 def _agrees(reader, kind):
     "Does the `reader` agree with Python on every pair of the trial's tensors?"
-    ts = _trial(kind)
+    tensors = _trial(kind)
     def is_read(t): return is_plain(t) and t.layout==torch.strided
-    layouts,at = list(map(layout_of, ts)),[addresses([t]) if is_read(t) and not lacks_memory(t) else None for t in ts]
-    for a,layout in zip(ts, layouts):
-        if not is_read(a): continue
-        fits = Forms([a], reader)
-        if any(fits([b])!=(expected if of==layout else None) for b,of,expected in zip(ts, layouts, at)): return False
+    layouts = list(map(layout_of, tensors))
+    at = [addresses([t]) if is_read(t) and not lacks_memory(t) else None for t in tensors]
+    for one,layout in zip(tensors, layouts):
+        if not is_read(one): continue
+        fits = Forms([one], reader)
+        for other,other_layout,address in zip(tensors, layouts, at):
+            if fits([other])!=(address if other_layout==layout else None): return False
     return True
 
 @lru_cache
@@ -145,18 +157,21 @@ def memory_reader(
 
 # %% ../../../nbs/core/backends/06_memory_reader.ipynb #e57dfa5c
 class CppMemoryCheck:
-    "Does what the `MemoryCheck` `slow` of the tensors `ts` does, in one call, and calls `slow` if anything has changed"
-    def __init__(self, ts, slow, reader): self.slow,self.spans,self.fits = slow,slow.spans,Forms(ts, reader)
-    def __call__(self, ts):
-        at = self.fits(ts)
-        return self.slow(ts) if at is None else at
+    "Does what the `MemoryCheck` `slow` of the `tensors` does, in one call, and calls `slow` if anything has changed"
+    def __init__(self, tensors, slow, reader):
+        self.slow,self.spans = slow,slow.spans
+        self.fits = Forms(tensors, reader)
+    def __call__(self, tensors):
+        at = self.fits(tensors)
+        return self.slow(tensors) if at is None else at
 
 def speed_up(
     checks, # Dict of column name to its `MemoryCheck`
     columns # Dict of column name to its list of tensors
 ):
     "Replace each check in `checks` by a `CppMemoryCheck`, or return `checks` if there is no reader"
-    reader = memory_reader(first(t.device.type for ts in columns.values() for t in ts) or 'cpu')
-    def fast(k, o): return o if isinstance(o, CppMemoryCheck) else CppMemoryCheck(columns[k], o, reader)
-    try: return {k: fast(k, o) for k,o in checks.items()} if reader else checks
+    kinds = (t.device.type for tensors in columns.values() for t in tensors)
+    reader = memory_reader(first(kinds) or 'cpu')
+    def fast(column, check): return check if isinstance(check, CppMemoryCheck) else CppMemoryCheck(columns[column], check, reader)
+    try: return {column: fast(column, check) for column,check in checks.items()} if reader else checks
     except Exception: return checks # A class of tensors that the trial does not know
