@@ -65,20 +65,20 @@ def settled_steps(rule):
 class TrafficPlan(Plan):
     "A `Plan` that runs no kernel; `moved` counts the columns of the weights' shape that are read or written"
     moved = 0
-    def count(self, b, ts): self.moved += sum(o.shape==b.ps[0].shape for o in ts)
-    def whole(self, i, b, prog, columns):
-        res = super().whole(i, b, prog, columns)
-        self.count(b, [*res, *(columns[a][0] for a in self.wholes[i] if a in columns)])
-        return res
-    def numbers(self, i, b, prog, columns):
-        self.count(b, [columns[c][0] for c in self.wholes[i]])
-        return (yield from super().numbers(i, b, prog, columns))
-    def ahead(self, b, prog): "Compile nothing"
-    def launch(self, k, b, prog, columns):
-        phase = self.phases[k]
-        for c in phase.stores: columns.setdefault(c, [torch.ones_like(p) for p in b.ps])
-        for i in phase.sums: columns[f'r{i}'] = b.of(self.sums[i])
-        self.count(b, [columns[c][0] for c in (*phase.loads, *phase.stores)])
+    def count(self, part, tensors): self.moved += sum(t.shape==part.ps[0].shape for t in tensors)
+    def whole(self, node, part, prog, columns):
+        results = super().whole(node, part, prog, columns)
+        self.count(part, [*results, *(columns[arg][0] for arg in self.wholes[node] if arg in columns)])
+        return results
+    def numbers(self, node, part, prog, columns):
+        self.count(part, [columns[column][0] for column in self.wholes[node]])
+        return (yield from super().numbers(node, part, prog, columns))
+    def ahead(self, part, prog): "Compile nothing"
+    def launch(self, i, part, prog, columns):
+        phase = self.phases[i]
+        for column in phase.stores: columns.setdefault(column, [torch.ones_like(p) for p in part.ps])
+        for node in phase.sums: columns[f'r{node}'] = part.of(self.sums[node])
+        self.count(part, [columns[column][0] for column in (*phase.loads, *phase.stores)])
 
 # %% ../../nbs/evidence/02_step_bench.ipynb #94968f89
 def state_numbers(
@@ -87,17 +87,19 @@ def state_numbers(
 ):
     "Numbers per weight that `rule` reads and writes in a step, averaged over a `period`"
     p = torch.nn.Parameter(torch.ones(4, 3))
-    p.grad,opt = torch.ones_like(p),rule([p], how='eager')
+    p.grad = torch.ones_like(p)
+    opt = rule([p], how='eager')
     opt.step()
-    b,n = first(opt.engine.plans.values()).batches[0],0
-    b.fetch()
-    b = b.part()
+    batch = first(opt.engine.plans.values()).batches[0]
+    batch.fetch()
+    part = batch.part()
+    moved = 0
     for step in settled_steps(rule):
         prog = program(rule, step, p, sums).filled()
-        plan = TrafficPlan(prog, b)
-        run_to_end(run_together([plan(b, prog)]))
-        n += plan.moved
-    return n/period(rule)
+        plan = TrafficPlan(prog, part)
+        run_to_end(run_together([plan(part, prog)]))
+        moved += plan.moved
+    return moved/period(rule)
 
 # %% ../../nbs/evidence/02_step_bench.ipynb #f15285c8
 def bytes_moved(rule, shapes, sums=True):
