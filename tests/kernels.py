@@ -30,7 +30,7 @@ def joined(sources):
 def asked(run, case):
     "The C++ sources of the kernels that `run(case)` needs, found without building any; the results of the run are meaningless"
     seen = {}
-    def build(k): return seen.setdefault(cpp.cpp_source(k), lambda *args: None)
+    def build(kernel): return seen.setdefault(cpp.cpp_source(kernel), lambda *args: None)
     with patch.object(cpp.CppLauncher, 'build', staticmethod(build)), patch.object(fused, '_warned', set()), torch.random.fork_rng():
         with warnings.catch_warnings(), suppress(Exception):
             warnings.simplefilter('ignore')

@@ -186,7 +186,7 @@ def as_on_gpu(monkeypatch):
 
 class Broken(TritonLauncher):
     @classmethod
-    def build(cls, k): raise RuntimeError('Failed to find C compiler')
+    def build(cls, kernel): raise RuntimeError('Failed to find C compiler')
 
 @pytest.mark.parametrize('begin', [gpu_parts.setup, gpu_parts.begin_worker])
 def test_a_step_that_falls_back_is_no_kernel_that_is_right(as_on_gpu, monkeypatch, begin):

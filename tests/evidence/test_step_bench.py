@@ -154,7 +154,7 @@ def test_class_missing(monkeypatch, uncompiled):
 def test_fallback_is_not_called_fused(monkeypatch):
     class Broken(base.Launcher):
         @staticmethod
-        def build(k): raise RuntimeError('no such chip')
+        def build(kernel): raise RuntimeError('no such chip')
     monkeypatch.setattr(fused, 'backends', dict(cpu=Broken))
     left_out = {}
     assert ('adamw','fastopt','fused') not in keys(measure('adamw', left_out=left_out))
