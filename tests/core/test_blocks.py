@@ -2,7 +2,7 @@
 import random, pytest, torch
 from fastopt.core import engine
 from fastopt.core.backends import blocks
-from fastopt.core.backends.blocks import CallList, block_source
+from fastopt.core.backends.blocks import Call, CallList, _Places, block_source
 from fastopt.core.engine import Engine
 from fastopt.core.program import record
 from fastopt.core.rules import Rule, descend, row_mean, term
@@ -56,6 +56,15 @@ def test_most_random_programs_are_recorded_for_blocks():
         try: return bool(block_source(record(Rule(term(f), descend), dict(lr=0.1, step=1)), tuple('pgabc')))
         except NotImplementedError: return False
     assert sum(map(fits, range(160)))>=120
+
+def test_the_source_is_the_same_in_each_process():
+    "Twenty temporaries that one call frees are reused in the order of their names, not in that of their hashes, which differ by process"
+    prog = record(Rule(descend), dict(lr=0.1, step=1))
+    places,names,nodes = _Places(prog, CallList(prog)),[f't_{i}' for i in range(20)],range(100, 120)
+    places.place.update(zip(nodes, names))
+    places.full.update(nodes)
+    assert places.put(0, Call(200, 'add', tuple(nodes)))=='t_0'
+    assert places.free==sorted(names)[1:]
 
 def test_rules_that_need_no_whole_tensors_take_blocks(monkeypatch):
     lists = []

@@ -203,9 +203,10 @@ class _Places:
         reads,place = set(_nodes_in(call.args)),None
         if call.f=='full' or call.f not in ('each', *COMPARED) and reads & self.full:
             freed = {self.place[arg] for arg in reads if self.dead(arg, i) and self.place[arg].startswith('t_')}
+            freed = sorted(freed) # The order of a set of texts differs between processes
             column = self.wish.get(call.node)
             if column and self.dead(self.holds[column], i): place = column
-            else: place = first(sorted(freed)) or self.take()
+            else: place = first(freed) or self.take()
             self.full.add(call.node)
             self.free += [o for o in freed if o!=place]
             if place in self.holds: self.holds[place] = call.node
