@@ -15,8 +15,7 @@ def rounded_newton_schulz(x, steps, eps):
     return (X.mT if M.shape[0]>M.shape[1] else X).to(x.dtype).reshape(x.shape) * gain(x, 'original')
 
 @term
-def orthogonalize_rounded(u, *, ns_steps:Count=5, ns_eps:NonNeg=1e-7):
-    return rounded_newton_schulz(u, ns_steps, ns_eps)
+def orthogonalize_rounded(u, *, ns_steps:Count=5, ns_eps:NonNeg=1e-7): return rounded_newton_schulz(u, ns_steps, ns_eps)
 
 def official_muon(hp): return (Rule(mean_ahead, orthogonalize_rounded, decay, descend, lr=0.02) if hp.pop('bf16', False) else muon),hp
 
