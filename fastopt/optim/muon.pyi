@@ -7,7 +7,8 @@ from torch.optim.optimizer import ParamsT
 from typing import Annotated, Any, Literal
 import torch
 
-__all__ = ['muon', 'Muon', 'as_matrix', 'as_matrices', 'newton_schulz', 'gain', 'mean_ahead', 'orthogonalize', 'hidden_matrices']
+__all__ = ['muon', 'Muon', 'as_matrix', 'as_matrices', 'newton_schulz', 'gain', 'matrix_step', 'mean_ahead', 'orthogonalize',
+    'hidden_matrices']
 
 class _muon(Rule):
     def __call__(
@@ -137,8 +138,20 @@ def newton_schulz(
 ) -> Any:
     """Approximate the orthogonal matrix nearest to `x`, or to each `x` in `lead` dimensions, with a polynomial applied `steps` times"""
 
-def gain(p: Any, adjust_lr_fn: Any, flatten: Any = False) -> Any:
-    """Return the factor by which the step of the weight `p` exceeds an orthogonal matrix, as a tensor without dimensions"""
+def gain(x: Any, adjust_lr_fn: Any, flatten: Any = False) -> Any:
+    """Return the factor by which the step of a weight like `x` exceeds an orthogonal matrix, which depends on its shape only"""
+
+def matrix_step(
+    x: Any,
+    steps: Any,
+    eps: Any,
+    norm: Any,
+    dtype: Any,
+    adjust_lr_fn: Any,
+    flatten: Any = False,
+    lead: Any = 0,
+) -> Any:
+    """Return `newton_schulz` of `x`, or of each `x` in `lead` dimensions, times its `gain`"""
 
 mean_ahead: Term
 """Return the mean gradient, or with `nesterov` its value if the next gradient equals this one"""
