@@ -347,29 +347,33 @@ class Batch:
     ):
         gs = [p.grad for p in ps] if gs is None else gs
         weight,state = ps[0],states[0] # Shared properties are read from the first weight
-        self.rule,self.ps,self.sts = rule,ps,states
-        self.total,self.kind = total,kind
-        self.cache = {} # What engines keep for the next step, such as plans and tables
-        self.gs = None # The gradients during a step
-        self.copies = None # A dict of weight to the memory for its gradient's copy, if that must keep its address
-        self.device,self.dtype = weight.device,weight.dtype
-        self.groups = groups or [0]*len(ps)
-        self.steps = [o['step'] for o in states]
-        self.do_wd = [o.get('do_wd', True) for o in states]
+        self.rule = rule
+        self.kind = kind
+        self.total = total # Elements of all weights of the model
+        self.device = weight.device
+        self.dtype = weight.dtype # That of the weights; gradients may have another one
         self.how = how if weight.dtype in DROP else 'plain'
+        # Lists with one entry for each weight
+        self.ps = ps # Weights, of any shape
+        self.sts = states # State dicts
+        self.groups = groups or [0]*len(ps) # Indices of groups
+        self.steps = [o['step'] for o in states] # Steps made so far
+        self.do_wd = [o.get('do_wd', True) for o in states] # Does weight decay apply?
+        self.gs = None # Gradients, of the shapes of the weights; only during a step
         names = [*rule.state, *(['comp'] if self.how=='kahan' else [])]
-        self.bufs = {name: [o[name] for o in states] for name in names} # State by name, one tensor for each weight
-        self.low = [name for name in rule.state if state[name].dtype==torch.bfloat16]
-        # Can engines reach into the memory of the weights?
-        self.plain = is_plain(weight) and is_plain(gs[0]) and not weight.is_neg()
-        self.dense = self.plain and is_dense(weight)
+        self.bufs = {name: [o[name] for o in states] for name in names} # Dict of the name of a state to such a list of tensors
+        self.low = [name for name in rule.state if state[name].dtype==torch.bfloat16] # Names of states that are kept in bfloat16
+        self.plain = is_plain(weight) and is_plain(gs[0]) and not weight.is_neg() # Can engines reach into the memory of the weights?
+        self.dense = self.plain and is_dense(weight) # Is each weight also one block of memory?
+        self.cache = {} # What engines keep for the next step, such as plans and tables
+        self.copies = None # A dict of weight to the memory for its gradient's copy, if that must keep its address
         if self.plain: self.remember(gs)
         self.arrange([i for i,p in enumerate(ps) if not makes_step(p)])
     def remember(self, gs):
         "Record the addresses and layouts of all tensors, which `holds` compares; `gs` are the gradients"
         columns = dict(self.bufs, p=self.ps, g=gs)
-        self.forms = [(g.dtype, g.stride()) for g in gs]
-        self.checks = {name: MemoryCheck(tensors) for name,tensors in columns.items()}
+        self.forms = [(g.dtype, g.stride()) for g in gs] # Of each gradient
+        self.checks = {name: MemoryCheck(tensors) for name,tensors in columns.items()} # One for each column
         self.at = {name: look(columns[name]) for name,look in self.checks.items()} # Addresses, one for each weight
         # Gradients that must be copied
         self.copied = [i for i,(p,g) in enumerate(zip(self.ps, gs)) if g.is_neg() or (self.dense and not same_order(g, p))]
@@ -727,9 +731,10 @@ def is_counter(step):
 
 def _other_owner(rule, p, state):
     "The rule of a route whose state the weight `p` has in `state`, if that is not the rule that would train it; otherwise `None`"
-    def leaves(rule): return [*leaves(rule.one), *leaves(rule.other)] if isinstance(rule, Route) else [rule]
-    kept = {name for leaf in leaves(rule) for name in leaf.state if name in state}
-    return None if kept==rule.rule_of(p).state.keys() else first(leaf for leaf in leaves(rule) if leaf.state.keys()==kept)
+    def leaves(fork): return [*leaves(fork.one), *leaves(fork.other)] if isinstance(fork, Route) else [fork]
+    rules = leaves(rule)
+    kept = {name for leaf in rules for name in leaf.state if name in state}
+    return None if kept==rule.rule_of(p).state.keys() else first(leaf for leaf in rules if leaf.state.keys()==kept)
 
 def refuse_state(rule, p, state, starts):
     "Raise an error if `state` cannot be the state dict of the weight `p`, whose state the functions `starts` make"

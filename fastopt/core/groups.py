@@ -55,21 +55,22 @@ FOREIGN = frozenset(('initial_lr', 'max_lr', 'min_lr', 'base_momentum', 'max_mom
     # PyTorch's optimizers
     'foreach', 'fused', 'capturable', 'differentiable', 'maximize', 'amsgrad', 'centered', 'nesterov', 'decoupled_weight_decay'))
 
-def edit_distance(a, b):
-    "The Levenshtein distance of `a` and `b`: how many letters have to be inserted, deleted or replaced"
-    row = list(range(len(b)+1))
-    for i,x in enumerate(a, 1):
-        diag,row[0] = row[0],i
-        for j,y in enumerate(b, 1): diag,row[j] = row[j],min(row[j]+1, row[j-1]+1, diag + (x!=y))
+def edit_distance(word, other):
+    "The Levenshtein distance of `word` and `other`: how many letters have to be inserted, deleted or replaced"
+    row = list(range(len(other)+1)) # Distances from the letters of `word` so far to each beginning of `other`
+    for i,letter in enumerate(word, 1):
+        diagonal = row[0]
+        row[0] = i
+        for j,theirs in enumerate(other, 1): diagonal,row[j] = row[j],min(row[j]+1, row[j-1]+1, diagonal + (letter!=theirs))
     return row[-1]
 
 @lru_cache(None)
-def check_foreign(name, k, known):
-    "Raise `TypeError` if the key `k` of a group looks like a misspelling of one of the names `known`; `name` is that of the rule"
-    def is_near(o): # Two edits make another word of a short one, unless they exchange letters
-        return len(o)>4 and (edit_distance(k, o)<=(2 if len(o)>7 else 1) or sorted(k)==sorted(o))
-    near = None if k in FOREIGN or not isinstance(k, str) else first(filter(is_near, known))
-    if near: raise TypeError(f"{name} has no {k!r}; did you mean {near!r}? It has: {', '.join(known)}")
+def check_foreign(name, key, known):
+    "Raise `TypeError` if the `key` of a group looks like a misspelling of one of the names `known`; `name` is that of the rule"
+    def is_near(other): # Two edits make another word of a short one, unless they exchange letters
+        return len(other)>4 and (edit_distance(key, other)<=(2 if len(other)>7 else 1) or sorted(key)==sorted(other))
+    near = None if key in FOREIGN or not isinstance(key, str) else first(filter(is_near, known))
+    if near: raise TypeError(f"{name} has no {key!r}; did you mean {near!r}? It has: {', '.join(known)}")
 
 # %% ../../nbs/core/05_groups.ipynb #3f14f029
 _FASTAI = dict(momentum='mom', weight_decay='wd', alpha='sqr_mom', betas=('mom', 'sqr_mom')) # PyTorch's keys as `OptimWrapper` reads them
@@ -77,22 +78,25 @@ _FASTAI = dict(momentum='mom', weight_decay='wd', alpha='sqr_mom', betas=('mom',
 def torch_keys(rule, **own):
     "PyTorch's names for the hypers of `rule`: dict of PyTorch's key to the hyper, or to a tuple of hypers"
     names = dict(wd='weight_decay', alpha='la_alpha', mom='momentum', damp='dampening',
-        **{k:o for o,(k,f) in rule.spellings.items() if f is float})
-    pair,named = ('mom', 'sqr_mom'),[(o, k) for k,hs in own.items() for o in ([hs] if isinstance(hs, str) else hs)]
-    taken = {o:(k, own[k]) for o,k in named}
-    if twice := first((o, k) for o,k in named if taken[o][0]!=k): raise TypeError(
+        **{hyper: name for name,(hyper,convert) in rule.spellings.items() if convert is float})
+    def listed(hypers): return [hypers] if isinstance(hypers, str) else hypers
+    named = [(hyper, key) for key,hypers in own.items() for hyper in listed(hypers)]
+    taken = {hyper: (key, own[key]) for hyper,key in named} # Dict of hyper to its key and all hypers of that key
+    if twice := first((hyper, key) for hyper,key in named if taken[hyper][0]!=key): raise TypeError(
         f'{rule.__name__}: the hyper {twice[0]!r} would have two names, {twice[1]!r} and {taken[twice[0]][0]!r}: keep one of them')
+    pair = ('mom', 'sqr_mom')
     if {*pair}<=rule.hypers.keys() and not ('sqr_mom' in names or 'other_mom' in rule.hypers or {*pair} & taken.keys()):
         taken |= dict.fromkeys(pair, ('betas', pair))
-    if bad := first(o for o in taken if o not in rule.hypers): raise TypeError(
+    if bad := first(hyper for hyper in taken if hyper not in rule.hypers): raise TypeError(
         f"{rule.__name__} has no hyper {bad!r} that {taken[bad][0]!r} could stand for; "
         f"a name of the class comes first, as in torch(…, weight_decay='wd'). It has: {', '.join(rule.hypers)}")
-    res = dict(taken.get(h, (names.get(h, h), h)) for h in rule.hypers)
-    def taken_by_fastai(k, h): return k in _FASTAI and [*L(_FASTAI[k])]!=[*L(h)] and {*L(_FASTAI[k])}<=rule.hypers.keys()
-    if other := first((k, h) for k,h in res.items() if taken_by_fastai(k, h)): raise TypeError(
-        f"{rule.__name__}: the name {other[0]!r} for {other[1]!r} is taken: fastai's OptimWrapper writes "
-        f"{' and '.join(L(_FASTAI[other[0]]))} there; choose another name")
-    return res
+    result = dict(taken.get(hyper, (names.get(hyper, hyper), hyper)) for hyper in rule.hypers)
+    for key,hypers in result.items():
+        theirs = [*L(_FASTAI.get(key))] # None for most keys
+        if theirs and theirs!=[*L(hypers)] and {*theirs}<=rule.hypers.keys(): raise TypeError(
+            f"{rule.__name__}: the name {key!r} for {hypers!r} is taken: fastai's OptimWrapper writes "
+            f"{' and '.join(theirs)} there; choose another name")
+    return result
 
 def torch_names(keys):
     "The names that error messages use for hypers, given PyTorch's `keys`: dict of hyper to name, such as `betas[0]`"

@@ -17,154 +17,173 @@ from torch import Tensor, UntypedStorage
 from fastcore.basics import first
 
 # %% ../../nbs/core/01_memory.ipynb #a0766f11
-def is_dense(t):
-    "Are the elements of `t` one block of memory in the order of its dimensions, or in channels-last order?"
-    return t.is_contiguous() or (t.ndim==4 and t.is_contiguous(memory_format=torch.channels_last)) or (
-        t.ndim==5 and t.is_contiguous(memory_format=torch.channels_last_3d))
+def is_dense(tensor):
+    "Are the elements of `tensor` one block of memory in the order of its dimensions, or in channels-last order?"
+    return tensor.is_contiguous() or (tensor.ndim==4 and tensor.is_contiguous(memory_format=torch.channels_last)) or (
+        tensor.ndim==5 and tensor.is_contiguous(memory_format=torch.channels_last_3d))
 
-def flat_view(t):
-    "The elements of the tensor `t`, which must be `is_dense`, as a 1-d view in memory order"
-    return t.as_strided((t.numel(),), (1,))
+def flat_view(tensor):
+    "The elements of `tensor`, which must be `is_dense`, as a 1-d view in memory order"
+    return tensor.as_strided((tensor.numel(),), (1,))
 
 # %% ../../nbs/core/01_memory.ipynb #b12526f8
-def same_order(a, b):
-    "Do the tensors `a` and `b`, which have the same shape, store their elements in the same order?"
-    return a.stride()==b.stride() or all(x==y for n,x,y in zip(a.shape, a.stride(), b.stride()) if n>1)
+def same_order(tensor, other):
+    "Do `tensor` and `other`, which have the same shape, store their elements in the same order?"
+    if tensor.stride()==other.stride(): return True
+    return all(ours==theirs for size,ours,theirs in zip(tensor.shape, tensor.stride(), other.stride()) if size>1)
 
 # %% ../../nbs/core/01_memory.ipynb #f3577712
-def is_plain(t):
-    "Does the tensor `t` hold its elements at an address? Wrapper subclasses and meta tensors do not, and on Apple's GPUs it is a handle"
-    return type(t).__torch_dispatch__ is Tensor.__torch_dispatch__ and t.device.type not in ('meta', 'mps')
+def is_plain(tensor):
+    "Does `tensor` hold its elements at an address? Wrapper subclasses and meta tensors do not, and on Apple's GPUs it is a handle"
+    return type(tensor).__torch_dispatch__ is Tensor.__torch_dispatch__ and tensor.device.type not in ('meta', 'mps')
 
-def is_sharded(t):
-    "Is the tensor `t` a shard, a part of a weight whose other parts are in other processes?"
-    return any(not o.is_replicate() for o in getattr(t, 'placements', ())) or getattr(t, '_fsdp_flattened', False)
+def is_sharded(tensor):
+    "Is `tensor` a shard, a part of a weight whose other parts are in other processes?"
+    return any(not o.is_replicate() for o in getattr(tensor, 'placements', ())) or getattr(tensor, '_fsdp_flattened', False)
 
 # %% ../../nbs/core/01_memory.ipynb #c75ce56e
-def addresses(ts):
-    "The addresses of the first elements of the tensors `ts`, as an int64 array"
-    return np.fromiter(map(Tensor.data_ptr, ts), np.int64, len(ts))
+def addresses(tensors):
+    "The addresses of the first elements of `tensors`, as an int64 array"
+    return np.fromiter(map(Tensor.data_ptr, tensors), np.int64, len(tensors))
 
-def layout_of(t):
-    "Everything that says how to read the memory of the tensor `t`: class, dtype, device, layout, shape, strides and pending negation"
-    return type(t), t.dtype, t.device, t.layout, t.layout==torch.strided and (t.shape, t.stride(), t.is_neg())
+def layout_of(tensor):
+    "Everything that says how to read the memory of `tensor`: class, dtype, device, layout, shape, strides and pending negation"
+    strided = tensor.layout==torch.strided and (tensor.shape, tensor.stride(), tensor.is_neg())
+    return type(tensor), tensor.dtype, tensor.device, tensor.layout, strided
 
 # %% ../../nbs/core/01_memory.ipynb #f5a23ce4
-def python_layout_check(ts):
-    "Return a function that checks whether its arguments have the same layouts as `ts`, one by one"
-    forms = list(map(layout_of, ts))
-    return lambda *us: list(map(layout_of, us))==forms
+def python_layout_check(tensors):
+    "Return a function that checks whether its arguments have the same layouts as `tensors`, one by one"
+    layouts = list(map(layout_of, tensors))
+    return lambda *others: list(map(layout_of, others))==layouts
 
-def _guarded(ts):
+def _guarded(tensors):
+    "PyTorch's own form of `python_layout_check`"
     from torch._C._dynamo.guards import TensorGuards
-    return TensorGuards(*ts, dynamic_dims_sizes=[list(t.shape) for t in ts], dynamic_dims_strides=[list(t.stride()) for t in ts]).check
+    sizes = [list(tensor.shape) for tensor in tensors]
+    strides = [list(tensor.stride()) for tensor in tensors]
+    return TensorGuards(*tensors, dynamic_dims_sizes=sizes, dynamic_dims_strides=strides).check
 
 # %% ../../nbs/core/01_memory.ipynb #013a3e8a
 @lru_cache
 @torch.no_grad()
 def layout_check():
     "PyTorch's layout check in C++ if it exists and passes the test, otherwise `python_layout_check`"
-    a = torch.zeros(2, 3, device='cpu')
-    others = (a.t(), a.view(3, 2), a[:1], a.double(), a.bfloat16(), torch._neg_view(a), a[:,:1].expand(2, 3), a.to_sparse(),
-        torch.nn.Parameter(a), a.to('meta'))
+    one = torch.zeros(2, 3, device='cpu')
+    others = (one.t(), one.view(3, 2), one[:1], one.double(), one.bfloat16(), torch._neg_view(one), one[:,:1].expand(2, 3),
+        one.to_sparse(), torch.nn.Parameter(one), one.to('meta'))
     try:
-        fits = _guarded([a])
-        return _guarded if fits(a.clone()) and not any(map(fits, others)) else python_layout_check
+        fits = _guarded([one])
+        return _guarded if fits(one.clone()) and not any(map(fits, others)) else python_layout_check
     except Exception: return python_layout_check # A private function may fail in any way
 
 # %% ../../nbs/core/01_memory.ipynb #5d1c7be2
-def byte_span(t):
-    "The number of bytes from the start of the first element of `t` to the end of its last"
-    return t.element_size()*(1 + sum((n-1)*s for n,s in zip(t.shape, t.stride()))) if t.numel() else 0
+def byte_span(tensor):
+    "The number of bytes from the start of the first element of `tensor` to the end of its last"
+    if not tensor.numel(): return 0
+    last = sum((size-1)*stride for size,stride in zip(tensor.shape, tensor.stride())) # The place of the last element
+    return tensor.element_size()*(1+last)
 
-def storage_ends(ts):
-    "The addresses at which the storages of the tensors `ts` end, as an int64 array"
-    storages = list(map(Tensor.untyped_storage, ts))
-    return (np.fromiter(map(UntypedStorage.data_ptr, storages), np.int64, len(ts))
-        + np.fromiter(map(UntypedStorage.nbytes, storages), np.int64, len(ts)))
+def storage_ends(tensors):
+    "The addresses at which the storages of `tensors` end, as an int64 array"
+    storages = list(map(Tensor.untyped_storage, tensors))
+    return (np.fromiter(map(UntypedStorage.data_ptr, storages), np.int64, len(tensors))
+        + np.fromiter(map(UntypedStorage.nbytes, storages), np.int64, len(tensors)))
 
-def lacks_memory(t):
-    "Has the memory of the tensor `t` been freed or shortened?"
-    return is_plain(t) and bool((storage_ends([t]) < addresses([t]) + byte_span(t)).any())
+def lacks_memory(tensor):
+    "Has the memory of `tensor` been freed or shortened?"
+    return is_plain(tensor) and bool((storage_ends([tensor]) < addresses([tensor]) + byte_span(tensor)).any())
 
 # %% ../../nbs/core/01_memory.ipynb #56f08938
 CHUNK = 256 # Tensors inspected at a time, few enough to stay in a processor's cache
 
 class MemoryCheck:
-    "`MemoryCheck(ts)(us)` returns the addresses of the tensors `us`, or `None` if their layouts differ from `ts` or they lack memory"
-    def __init__(self, ts):
-        self.spans = np.fromiter(map(byte_span, ts), np.int64, len(ts))
-        self.checks = [(layout_check() if len(set(map(id, o)))==len(o) else python_layout_check)(o) # The one in C++ allows no duplicates
-            for o in (ts[i:i+CHUNK] for i in range(0, len(ts), CHUNK))]
-    def __call__(self, ts):
-        at = np.empty(len(ts), np.int64)
-        for i,fits in zip(range(0, len(ts), CHUNK), self.checks):
-            part,here = ts[i:i+CHUNK],slice(i, i+CHUNK)
-            if not fits(*part): return None
-            at[here] = addresses(part)
-            if (storage_ends(part) < at[here]+self.spans[here]).any(): return None
+    "`MemoryCheck(tensors)(others)` returns the addresses of `others`, or `None` if their layouts differ or they lack memory"
+    def __init__(self, tensors):
+        self.spans = np.fromiter(map(byte_span, tensors), np.int64, len(tensors)) # Bytes
+        def check_of(chunk): # The check in C++ allows no duplicates
+            return (layout_check() if len(set(map(id, chunk)))==len(chunk) else python_layout_check)(chunk)
+        self.checks = [check_of(tensors[i:i+CHUNK]) for i in range(0, len(tensors), CHUNK)] # Layout checks, one for each chunk
+    def __call__(self, others):
+        at = np.empty(len(others), np.int64)
+        for i,fits in zip(range(0, len(others), CHUNK), self.checks):
+            here = slice(i, i+CHUNK)
+            chunk = others[here]
+            if not fits(*chunk): return None
+            at[here] = addresses(chunk)
+            if (storage_ends(chunk) < at[here]+self.spans[here]).any(): return None
         return at
 
 # %% ../../nbs/core/01_memory.ipynb #1693b404
-def is_gapless(t):
-    "Do the elements of `t` fill one block of memory, in any order, without gaps and without overlap?"
-    n = 1
-    for stride,size in sorted(o for o in zip(t.stride(), t.shape) if o[1]!=1):
-        if stride!=n: return not t.numel()
+def _strides(tensor):
+    "(stride, size) of each dimension of `tensor` except those of size 1, from the smallest stride to the largest"
+    return sorted((stride, size) for stride,size in zip(tensor.stride(), tensor.shape) if size!=1)
+
+def is_gapless(tensor):
+    "Do the elements of `tensor` fill one block of memory, in any order, without gaps and without overlap?"
+    n = 1 # Elements in the dimensions so far
+    for stride,size in _strides(tensor):
+        if stride!=n: return not tensor.numel()
         n *= size
     return True
 
 # %% ../../nbs/core/01_memory.ipynb #0d4a08d0
-def byte_addresses(t):
-    "The addresses of all bytes of `t`, element by element"
-    first = reduce(np.add.outer, [np.arange(n)*s for n,s in zip(t.shape, t.stride())], np.array(0)).ravel()*t.element_size()
-    return t.data_ptr() + np.add.outer(first, np.arange(t.element_size())).ravel()
+def byte_addresses(tensor):
+    "The addresses of all bytes of `tensor`, element by element"
+    dims = [np.arange(size)*stride for size,stride in zip(tensor.shape, tensor.stride())]
+    starts = reduce(np.add.outer, dims, np.array(0)).ravel()*tensor.element_size()
+    return tensor.data_ptr() + np.add.outer(starts, np.arange(tensor.element_size())).ravel()
 
-def overlaps_itself(t):
-    "Do two elements of `t` share memory, as in an expanded tensor?"
+def overlaps_itself(tensor):
+    "Do two elements of `tensor` share memory, as in an expanded tensor?"
     reach = 0 # The furthest element along the dimensions with smaller strides
-    for stride,size in sorted(o for o in zip(t.stride(), t.shape) if o[1]!=1):
+    for stride,size in _strides(tensor):
         # Only now is it worth to look at each byte, which takes many times the memory of the tensor
-        if stride<=reach: return not is_gapless(t) and len(np.unique(byte_addresses(t)))<t.numel()*t.element_size()
+        if stride<=reach: return not is_gapless(tensor) and len(np.unique(byte_addresses(tensor)))<tensor.numel()*tensor.element_size()
         reach += (size-1)*stride
     return False
 
-def share_memory(a, b):
-    "Do the tensors `a` and `b` share memory?"
-    (x,y),(m,n) = addresses([a, b]),(byte_span(a), byte_span(b))
-    return a.device==b.device and bool(x<y+n and y<x+m) and (
-        is_gapless(a) and is_gapless(b) or len(np.intersect1d(byte_addresses(a), byte_addresses(b)))>0)
+def share_memory(tensor, other):
+    "Do `tensor` and `other` share memory?"
+    start,other_start = addresses([tensor, other])
+    overlap = start<other_start+byte_span(other) and other_start<start+byte_span(tensor)
+    return tensor.device==other.device and bool(overlap) and (
+        is_gapless(tensor) and is_gapless(other) or len(np.intersect1d(byte_addresses(tensor), byte_addresses(other)))>0)
 
 # %% ../../nbs/core/01_memory.ipynb #65363f89
 class MemorySpans:
-    "The blocks of memory that the tensors `ts` span, sorted by address"
-    def __init__(self, ts):
-        at,sizes = addresses(ts),np.fromiter(map(byte_span, ts), np.int64, len(ts))
+    "The blocks of memory that `tensors` span, sorted by address"
+    def __init__(self, tensors):
+        at = addresses(tensors)
+        sizes = np.fromiter(map(byte_span, tensors), np.int64, len(tensors))
         order = [i for i in np.argsort(at, kind='stable') if sizes[i]]
-        self.ts,self.at = [ts[i] for i in order],at[order]
+        self.ts = [tensors[i] for i in order] # Without empty ones
+        self.at = at[order] # Where their blocks begin
         self.reach = np.maximum.accumulate(self.at + sizes[order]) # The furthest end of the blocks up to each one
     def clash(self):
         "The first two tensors that share memory, or `None`"
         # The starts of runs of blocks that overlap
         begins = np.flatnonzero(np.concatenate([[True], self.at[1:]>=self.reach[:-1], [True]]))
-        for i,j in zip(begins, begins[1:]):
-            run = self.ts[i:j]
-            if j-i==1: continue
-            touched,size = list(map(byte_addresses, run)) if not all(map(is_gapless, run)) else None,sum(t.nbytes for t in run)
+        for start,end in zip(begins, begins[1:]):
+            if end-start==1: continue
+            run = self.ts[start:end]
+            touched = None if all(map(is_gapless, run)) else list(map(byte_addresses, run))
+            size = sum(tensor.nbytes for tensor in run)
             if touched is None or len(np.unique(np.concatenate(touched)))<size:
-                return first(combinations(run, 2), lambda ab: share_memory(*ab))
+                return first(combinations(run, 2), lambda pair: share_memory(*pair))
     def hits(self, at, sizes):
         "The indices of those blocks, of `sizes` bytes at the addresses `at`, that overlap with these"
         if not len(self.at): return np.zeros(0, int)
-        i = np.searchsorted(self.at, at+sizes) - 1 # For each block the last of these that begins before it ends
-        return np.flatnonzero((i>=0) & (self.reach[i]>at) & (sizes>0))
+        last = np.searchsorted(self.at, at+sizes) - 1 # For each block the last of these that begins before it ends
+        return np.flatnonzero((last>=0) & (self.reach[last]>at) & (sizes>0))
 
 # %% ../../nbs/core/01_memory.ipynb #3a6d2018
-def place_like(t, p, dtype):
-    "The state `t` of the weight `p` in `dtype`, on the device and in the element order of `p`; `t` itself if nothing has to change"
-    if not is_plain(t): return t.to(p.device, dtype)
-    alike = is_plain(p) and t.shape==p.shape # Otherwise the state has an order of its own, without overlap
-    fits = same_order(t, p) if alike and is_dense(p) else is_gapless(t) if t.shape==p.shape else t.is_contiguous()
-    if t.dtype==dtype and t.device==p.device and fits and not t.is_neg(): return t
-    new = torch.empty_like(p, dtype=dtype) if alike else torch.empty(t.shape, dtype=dtype, device=p.device)
-    return new.copy_(t.resolve_neg()) # Between float32 and float16 PyTorch would drop a lazy negation
+def place_like(tensor, p, dtype):
+    "The state `tensor` of the weight `p` in `dtype`, on the device and in the element order of `p`; itself if nothing has to change"
+    if not is_plain(tensor): return tensor.to(p.device, dtype)
+    same_shape = tensor.shape==p.shape
+    alike = is_plain(p) and same_shape # Otherwise the state has an order of its own, without overlap
+    fits = same_order(tensor, p) if alike and is_dense(p) else is_gapless(tensor) if same_shape else tensor.is_contiguous()
+    if tensor.dtype==dtype and tensor.device==p.device and fits and not tensor.is_neg(): return tensor
+    new = torch.empty_like(p, dtype=dtype) if alike else torch.empty(tensor.shape, dtype=dtype, device=p.device)
+    return new.copy_(tensor.resolve_neg()) # Between float32 and float16 PyTorch would drop a lazy negation

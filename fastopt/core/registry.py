@@ -28,16 +28,17 @@ def state_floats(
 ):
     "How many numbers of state `rule` keeps for each element of a weight"
     p = torch.zeros(shape)
-    return sum(f(p).numel() for f in rule.rule_of(p).state.values()) / p.numel()
+    return sum(start(p).numel() for start in rule.rule_of(p).state.values()) / p.numel()
 
 # %% ../../nbs/core/09_registry.ipynb #65e30bb0
 def runs_on(rule):
     "The names of the engines that can run `rule`"
     p = torch.zeros(4, 3).requires_grad_()
-    p.grad,rule = torch.ones(4, 3),rule.rule_of(p)
-    st = dict(step=0, **rule.memos, **{k: f(p.detach()) for k,f in rule.state.items()})
-    b = Batch(rule, [p], [st])
-    try: Plan(record(rule, b.part().recall({**rule.hypers, **rule.options, 'step':1001})), b)
+    rule = rule.rule_of(p)
+    p.grad = torch.ones(4, 3)
+    state = dict(step=0, **rule.memos, **{name: start(p.detach()) for name,start in rule.state.items()})
+    batch = Batch(rule, [p], [state])
+    try: Plan(record(rule, batch.part().recall({**rule.hypers, **rule.options, 'step':1001})), batch)
     except NotImplementedError: return ['eager', 'foreach']
     return ['eager', 'foreach', 'fused']
 
@@ -57,30 +58,32 @@ OVERFLOWS = dict(adafactor=_rows, shampoo=_grams, nesterov=_ahead, ranger=_apart
     yellowfin=(1.8e19, 'in the first two steps its measurements are infinite, and their ratio is NaN, at which the authors\' code fails'))
 
 # %% ../../nbs/core/09_registry.ipynb #6522fc83
-def _number(v): return f'{v:g}' if type(v) is float else str(v)
+def _number(value): return f'{value:g}' if type(value) is float else str(value)
 
 def registry_row(
     name, # The name of the rule
     rule # The `Rule`
 ):
     "The row of `rule` in the registry, as a dict of column to value"
-    knobs,(title,year,link) = {**rule.hypers, **rule.options},rule.info['paper'] or ('', None, '')
-    good,total = replayed_cases().get(name, (0, 0))
-    told = ', '.join(f'{k}={_number(v)} ({rule.ranges[k]!r})' for k,v in knobs.items())
+    knobs = {**rule.hypers, **rule.options}
+    title,year,link = rule.info['paper'] or ('', None, '')
+    passed,total = replayed_cases().get(name, (0, 0))
+    told = ', '.join(f'{knob}={_number(value)} ({rule.ranges[knob]!r})' for knob,value in knobs.items())
     return dict(name=name, idea=rule.info['doc'], terms=rule.chain, hypers=told,
         state=round(state_floats(rule), 3), elementwise=rule.elementwise, engines=' '.join(runs_on(rule)),
         bits16='plain kahan stochastic', overflow='NaN from {:.2g} in float32: {}'.format(*OVERFLOWS[name]) if name in OVERFLOWS else '',
-        paper=title, year=year, link=link, faithful_to=rule.info['code'], cases=f'{good}/{total}' if total else '')
+        paper=title, year=year, link=link, faithful_to=rule.info['code'], cases=f'{passed}/{total}' if total else '')
 
 # %% ../../nbs/core/09_registry.ipynb #98cec2ed
-COMPARE = dict(lt=op.lt, le=op.le, gt=op.gt, ge=op.ge, eq=op.eq, ne=op.ne, has=lambda a, b: a.str.contains(b, regex=False))
+COMPARE = dict(lt=op.lt, le=op.le, gt=op.gt, ge=op.ge, eq=op.eq, ne=op.ne,
+    has=lambda column, text: column.str.contains(text, regex=False))
 
 def _holds(df, condition, value):
     "A boolean series: which rows of `df` meet the `condition` on a column, such as `state__lt`, for `value`"
-    col,_,how = condition.partition('__')
-    if col not in df.columns: raise KeyError(unknown_name('opts()', col, list(df.columns)))
+    column,_,how = condition.partition('__')
+    if column not in df.columns: raise KeyError(unknown_name('opts()', column, list(df.columns)))
     if (how or 'eq') not in COMPARE: raise KeyError(unknown_name(f'opts({condition}=…)', how, list(COMPARE)))
-    return COMPARE[how or 'eq'](df[col], value)
+    return COMPARE[how or 'eq'](df[column], value)
 
 # %% ../../nbs/core/09_registry.ipynb #50838b78
 class Opts(pd.DataFrame):
@@ -88,15 +91,19 @@ class Opts(pd.DataFrame):
     @property
     def _constructor(self): return Opts
     def _repr_html_(self):
-        short = self[[c for c in ('idea', 'terms', 'state', 'year', 'cases') if c in self.columns]]
+        short = self[[column for column in ('idea', 'terms', 'state', 'year', 'cases') if column in self.columns]]
         with pd.option_context('display.max_colwidth', 90, 'display.max_rows', None): return pd.DataFrame(short)._repr_html_()
 
 # %% ../../nbs/core/09_registry.ipynb #af8b3b49
 def named_rules():
     "All rules of the fastopt modules that are imported, as a dict of name to `Rule`"
-    # A module that is still being imported may lack names of its `__all__`
-    mods = [m for k,m in sys.modules.copy().items() if k.startswith('fastopt.')]
-    return {k:o for m in mods for k in getattr(m, '__all__', ()) if isinstance(o := getattr(m, k, None), Rule)}
+    rules = {}
+    for path,module in sys.modules.copy().items():
+        if not path.startswith('fastopt.'): continue
+        # A module that is still being imported may lack names of its `__all__`
+        values = {name: getattr(module, name, None) for name in getattr(module, '__all__', ())}
+        rules |= {name: value for name,value in values.items() if isinstance(value, Rule)}
+    return rules
 
 def find_rule(
     name:str, # Name of a rule of fastopt, or `module:name` of one of your own
@@ -120,7 +127,7 @@ def opts(
         near = get_close_matches(like, sorted(rules), 3, 0.5)
         raise ValueError(f"opts() has no {like!r}{'; did you mean ' + ' or '.join(map(repr, near)) + '?' if near else '.'} "
             f"opts() lists all {len(rules)}, opts('ada*') those that begin with 'ada'")
-    rows = [registry_row(k, o) for k,o in sorted(rules.items()) if k==like or fnmatch(k, like)]
+    rows = [registry_row(name, rule) for name,rule in sorted(rules.items()) if name==like or fnmatch(name, like)]
     df = Opts(rows, columns=columns).set_index('name').astype(dict(year='Int64'))
-    for k,v in conditions.items(): df = df[_holds(df, k, v)]
+    for condition,value in conditions.items(): df = df[_holds(df, condition, value)]
     return df

@@ -29,10 +29,11 @@ from fastcore.docments import docments
 from ..names import unknown_name, unwrap_partial
 
 # %% ../../nbs/core/00_rules.ipynb #cde6e3a2
-def as_number(x):
-    "The number `x` (Python, numpy or a tensor of one element) as a float; NaN if `x` is no number, such as text or a list"
-    if (x.numel()==1 if isinstance(x, torch.Tensor) else getattr(x, 'ndim', 1)==0): x = x.item()
-    try: return float(x) if isinstance(x, AnyReal) else nan
+def as_number(value):
+    "The number `value` (Python, numpy or a tensor of one element) as a float; NaN if it is no number, such as text or a list"
+    single = value.numel()==1 if isinstance(value, torch.Tensor) else getattr(value, 'ndim', 1)==0
+    if single: value = value.item()
+    try: return float(value) if isinstance(value, AnyReal) else nan
     except OverflowError: return inf
 
 # %% ../../nbs/core/00_rules.ipynb #74bfe944
@@ -44,28 +45,32 @@ class Range:
         ends='[]', # Interval notation: '[)' excludes `hi`
         whole=False, # Whole numbers only?
         also=None # Other spellings: dict of name to function, such as `len_memory` for `1-1/len_memory`
-    ): self.lo,self.hi,self.ends,self.whole,self.also = lo,hi,ends,whole,also or {}
-    def __contains__(self, x):
-        x = as_number(x)
-        over = x>=self.lo if self.ends[0]=='[' else x>self.lo
-        under = x<=self.hi if self.ends[1]==']' else x<self.hi
-        return over and under and isfinite(x) and (not self.whole or x==int(x))
+    ):
+        self.lo,self.hi,self.ends = lo,hi,ends
+        self.whole = whole
+        self.also = also or {}
+    def __contains__(self, value):
+        number = as_number(value)
+        above = number>=self.lo if self.ends[0]=='[' else number>self.lo
+        below = number<=self.hi if self.ends[1]==']' else number<self.hi
+        return above and below and isfinite(number) and (not self.whole or number==int(number))
     def __str__(self): return f"{'whole numbers ' if self.whole else ''}in {self.ends[0]}{self.lo:g}, {self.hi:g}{self.ends[1]}"
     def __repr__(self):
-        lo,hi = [(f'{o:g}', '≤' if end in '[]' else '<') for o,end in zip((self.lo, self.hi), self.ends)]
-        least,most = '' if self.lo==-inf else ' '.join(lo)+' ','' if self.hi==inf else ' '.join(hi[::-1])
-        return f"{least}x{most and ' '+most}{', whole' if self.whole else ''}" if least or most else 'any finite x'
+        if self.lo==-inf and self.hi==inf: return 'any finite x'
+        lower = '' if self.lo==-inf else f"{self.lo:g} {'≤' if self.ends[0]=='[' else '<'} "
+        upper = '' if self.hi==inf else f" {'≤' if self.ends[1]==']' else '<'} {self.hi:g}"
+        return f"{lower}x{upper}{', whole' if self.whole else ''}"
 
 class OneOf:
     "The `choices` of an option, which is fixed when the optimizer is made and never scheduled; `why` explains why there are no others"
     def __init__(self, *choices, why=''): self.choices,self.why = choices,why
-    def __contains__(self, x): return any(type(x) is type(c) and x==c for c in self.choices)
+    def __contains__(self, value): return any(type(value) is type(choice) and value==choice for choice in self.choices)
     def __repr__(self): return f"one of {', '.join(map(repr, self.choices))}{f'; {self.why}' if self.why else ''}"
 
 class Whole(OneOf):
     "An option that is a whole number of at least `lo`"
     def __init__(self, lo=0): self.lo = lo
-    def __contains__(self, x): return type(x) is int and x>=self.lo
+    def __contains__(self, value): return type(value) is int and value>=self.lo
     def __repr__(self): return f"a whole number, {self.lo} or more"
 
 # %% ../../nbs/core/00_rules.ipynb #d2d5895c
@@ -88,21 +93,32 @@ def clone(p):
     return p.detach().clone()
 class Borrowed: "Annotates state that an earlier term of the chain declares"
 
-TERM_ARGS,HOST = ('u', 'g', 'p'),('step',)
+TERM_ARGS = ('u', 'g', 'p') # What a term may be given: the update so far, the gradient and the weight
+HOST = ('step',) # Numbers that engines count
 # Names that engines and fastai use for state of their own; kernels use c0, r0, t0 and so on
 RESERVED = ('step', 'do_wd', 'force_train', 'comp')
 USUAL_HYPERS = 'lr mom sqr_mom wd eps beta betas momentum weight_decay'.split() # A state may not have such a name
 
 # %% ../../nbs/core/00_rules.ipynb #95a314e5
-def _parameters(f):
-    "The parameters of `f`; annotations that are text, as after `from __future__ import annotations`, are evaluated"
-    try: return inspect.signature(f, eval_str=True).parameters.values()
-    except (NameError, SyntaxError): return inspect.signature(f).parameters.values() # Names local to another function, or plain words
+def _parameters(func):
+    "The parameters of `func`; annotations that are text, as after `from __future__ import annotations`, are evaluated"
+    try: return inspect.signature(func, eval_str=True).parameters.values()
+    except (NameError, SyntaxError): return inspect.signature(func).parameters.values() # Names local to another function, or plain words
 
-def _assigned(f):
-    "The names of the local variables to which the function `f` assigns; one instruction may assign to two"
-    def names(o): return [o.argval] if isinstance(o.argval, str) else o.argval[:o.opname.count('STORE')]
-    return {n for o in get_instructions(f) if o.opname.startswith(('STORE_FAST', 'STORE_DEREF')) for n in names(o)}
+def _split(params):
+    "Those of the parameters `params` before `*`, which are tensors, and those after it, the knobs: hypers, options and memos"
+    tensors = [param for param in params if param.kind!=param.KEYWORD_ONLY]
+    return tensors,[param for param in params if param.kind==param.KEYWORD_ONLY]
+
+def _assigned(func):
+    "The names of the local variables to which `func` assigns"
+    names = set()
+    for instruction in get_instructions(func):
+        operation,target = instruction.opname,instruction.argval
+        if not operation.startswith(('STORE_FAST', 'STORE_DEREF')): continue
+        # One instruction may assign to two variables, or assign to one and load another
+        names |= {target} if isinstance(target, str) else {*target[:operation.count('STORE')]}
+    return names
 
 # %% ../../nbs/core/00_rules.ipynb #95a314e6
 class Memo:
@@ -110,99 +126,116 @@ class Memo:
     def __init__(self, **start): self.start = start
 
 class Across:
-    """Annotates `n` numbers about all weights: `f` of the lists of tensors (split in any way), hypers and memos that it names. Where hypers
-    differ between groups, they are those of the first group with a gradient"""
-    def __init__(self, f, n=1):
-        self.f,self.n,ps = f,n,_parameters(f)
-        self.given,self.knobs = [o.name for o in ps if o.kind!=o.KEYWORD_ONLY],[o for o in ps if o.kind==o.KEYWORD_ONLY]
-        self.memos = [o.name for o in self.knobs if isinstance(o.annotation, Memo)]
+    """Annotates `n` numbers about all weights: `func` of the lists of tensors (split in any way), hypers and memos that it names. Where
+    hypers differ between groups, they are those of the first group with a gradient"""
+    def __init__(self, func, n=1):
+        self.f,self.n = func,n
+        tensors,self.knobs = _split(_parameters(func))
+        self.given = [param.name for param in tensors]
+        self.memos = [knob.name for knob in self.knobs if isinstance(knob.annotation, Memo)]
+
+# %% ../../nbs/core/00_rules.ipynb #b356125b
+class Term:
+    "A map from one update to the next, `f(u, …)`, with `given`, `state`, `hypers` and `options` read from its signature"
+    def __init__(self, func):
+        update_wrapper(self, func)
+        self.f = func
+        params = _parameters(func)
+        self._check(params)
+        tensors,knobs = _split(params)
+        self.given = [param.name for param in tensors]
+        self.knobs = [knob.name for knob in knobs]
+        self.across = {param.name: param.annotation for param in tensors if isinstance(param.annotation, Across)}
+        self.borrowed = [param.name for param in tensors if param.annotation is Borrowed]
+        own = [param for param in tensors if param.name not in (*TERM_ARGS, *self.across, *self.borrowed)]
+        self.state = {param.name: zeros if param.default is param.empty else param.default for param in own}
+        # States that the function gives to another tensor, as in `m = m*0.9`, perhaps instead of writing into them
+        self.assigns = _assigned(func) & self.state.keys()
+        for across in self.across.values(): knobs = knobs + across.knobs
+        self.memos = {knob.name: knob.annotation.start for knob in knobs if isinstance(knob.annotation, Memo)}
+        knobs = [knob for knob in knobs if knob.name not in (*HOST, *self.memos)]
+        self.hypers  = {knob.name: knob.default for knob in knobs if not isinstance(knob.annotation, OneOf)}
+        self.options = {knob.name: knob.default for knob in knobs if isinstance(knob.annotation, OneOf)}
+        self.ranges = {knob.name: Finite if knob.annotation is knob.empty else knob.annotation for knob in knobs}
+        for name in (*self.state, *self.memos):
+            if name not in RESERVED and not fullmatch('[crt][0-9]+', name): continue
+            advice = 'put it after the `*`, to be given the number of the step' if name in HOST else 'rename that parameter'
+            raise ValueError(f"Term {self.__name__}: no state can be called {name!r}, which engines reserve; {advice}")
+    @cached_property
+    def docs(self):
+        "The comments on hypers and options, by name; finding them takes a millisecond, so they are read only when asked for"
+        functions = [self.f, *[across.f for across in self.across.values()]]
+        try: comments = [item for func in functions for item in docments(func).items()]
+        except (OSError, SyntaxError, TokenError): return {} # A function from a prompt, or a lambda, may have no readable source
+        return {name: comment or '' for name,comment in comments if name in self.ranges}
+    def __call__(self, *args, **kwargs): return self.f(*args, **kwargs)
+    def __repr__(self): return self.__name__
+    def __reduce__(self): return _find_term, (self.__module__, self.__qualname__)
 
 # %% ../../nbs/core/00_rules.ipynb #b356125a
-def _is_range(o): return isinstance(o, (Range, OneOf, Memo))
+def _is_range(annotation): return isinstance(annotation, (Range, OneOf, Memo))
 
-def _as_range(name, o):
-    "How to write the annotation `o` of the hyper `name`, which is no range, as one"
-    if isinstance(o, range): return f"write {name}:Range({o.start}, {o.stop}, '[)', whole=True)"
-    numbers = isinstance(o, (tuple, list)) and len(o)==2 and not any(isnan(as_number(x)) or type(x) is bool for x in o)
-    if numbers: return f"write {name}:Range({', '.join(map(repr, o))})"
-    if isinstance(o, (tuple, list, set, frozenset, dict)) and 0<len(o)<9: return f"write {name}:OneOf({', '.join(map(repr, o))})"
-    if o is bool: return f'write {name}:Flag'
+def _as_range(name, annotation):
+    "How to write the `annotation` of the hyper `name`, which is no range, as one"
+    if isinstance(annotation, range): return f"write {name}:Range({annotation.start}, {annotation.stop}, '[)', whole=True)"
+    def is_number(value): return not isnan(as_number(value)) and type(value) is not bool
+    pair = isinstance(annotation, (tuple, list)) and len(annotation)==2
+    if pair and all(map(is_number, annotation)): return f"write {name}:Range({', '.join(map(repr, annotation))})"
+    several = isinstance(annotation, (tuple, list, set, frozenset, dict)) and 0<len(annotation)<9
+    if several: return f"write {name}:OneOf({', '.join(map(repr, annotation))})"
+    if annotation is bool: return f'write {name}:Flag'
     return f'give it one, such as {name}:Unit or {name}:Pos, or no annotation'
 
 def _stored_outside(code, free):
     "The names of variables outside of the function with the `code` to which it, or a function that it defines, assigns"
     free = free & {*code.co_freevars}
-    outside = [o.argval for o in get_instructions(code) if o.opname in ('STORE_GLOBAL', 'DELETE_GLOBAL')
-        or (o.opname in ('STORE_DEREF', 'DELETE_DEREF') and o.argval in free)]
-    return outside + [n for o in code.co_consts if isinstance(o, CodeType) for n in _stored_outside(o, free)]
+    found = []
+    for instruction in get_instructions(code):
+        operation,name = instruction.opname,instruction.argval
+        outside = operation in ('STORE_GLOBAL', 'DELETE_GLOBAL') or (operation in ('STORE_DEREF', 'DELETE_DEREF') and name in free)
+        if outside: found.append(name)
+    for inner in code.co_consts:
+        if isinstance(inner, CodeType): found += _stored_outside(inner, free)
+    return found
 
-# %% ../../nbs/core/00_rules.ipynb #b356125b
-class Term:
-    "A map from one update to the next, `f(u, …)`, with `given`, `state`, `hypers` and `options` read from its signature"
-    def __init__(self, f):
-        update_wrapper(self, f)
-        self.f,ps = f,_parameters(f)
-        self._check(ps)
-        tensors,knobs = [o for o in ps if o.kind!=o.KEYWORD_ONLY],[o for o in ps if o.kind==o.KEYWORD_ONLY]
-        self.given,self.knobs = [o.name for o in tensors],[o.name for o in knobs]
-        self.across = {o.name: o.annotation for o in tensors if isinstance(o.annotation, Across)}
-        own = [o for o in tensors if o.name not in (*TERM_ARGS, *self.across) and o.annotation is not Borrowed]
-        self.state = {o.name: zeros if o.default is o.empty else o.default for o in own}
-        self.borrowed = [o.name for o in tensors if o.annotation is Borrowed]
-        # States that the function gives to another tensor, as in `m = m*0.9`, perhaps instead of writing into them
-        self.assigns = _assigned(f) & self.state.keys()
-        knobs = [*knobs, *(o for a in self.across.values() for o in a.knobs)]
-        self.memos = {o.name: o.annotation.start for o in knobs if isinstance(o.annotation, Memo)}
-        knobs = [o for o in knobs if o.name not in (*HOST, *self.memos)]
-        self.hypers  = {o.name: o.default for o in knobs if not isinstance(o.annotation, OneOf)}
-        self.options = {o.name: o.default for o in knobs if isinstance(o.annotation, OneOf)}
-        self.ranges = {o.name: Finite if o.annotation is o.empty else o.annotation for o in knobs}
-        for o in (*self.state, *self.memos):
-            if o in RESERVED or fullmatch('[crt][0-9]+', o):
-                say = 'put it after the `*`, to be given the number of the step' if o in HOST else 'rename that parameter'
-                raise ValueError(f"Term {self.__name__}: no state can be called {o!r}, which engines reserve; {say}")
-    @cached_property
-    def docs(self):
-        "The comments on hypers and options, by name; finding them takes a millisecond, so they are read only when asked for"
-        fs = self.f,*(a.f for a in self.across.values())
-        try: return {k:v or '' for f in fs for k,v in docments(f).items() if k in self.ranges}
-        except (OSError, SyntaxError, TokenError): return {} # A function from a prompt, or a lambda, may have no readable source
-    def _check(self, ps):
-        "Raise unless each of the parameters `ps` is a tensor, a hyper or an option, and the function assigns to no variable outside of it"
-        for o in ps:
-            what = f"Term {self.__name__}: the parameter {o.name!r}"
-            if o.kind in (o.VAR_POSITIONAL, o.VAR_KEYWORD):
-                raise TypeError(f"{what} takes any number of arguments; name each one, with tensors before `*` and hypers after it")
-            if o.kind!=o.KEYWORD_ONLY and o.default is not o.empty and not callable(o.default): raise TypeError(
-                f"{what} stands before `*`, which makes it a state, but its default is {o.default!r}; "
-                f"put hypers after `*`: def {self.__name__}(u, *, {o.name}={o.default!r})")
-            if o.kind!=o.KEYWORD_ONLY and o.default is o.annotation is o.empty and o.name in USUAL_HYPERS: raise TypeError(
+# %% ../../nbs/core/00_rules.ipynb #b356125c
+@patch
+def _check(self:Term, params):
+    "Raise unless each of `params` is a tensor, a hyper or an option, and the function assigns to no variable outside of it"
+    for param in params:
+        name,default,annotation = param.name,param.default,param.annotation
+        bare = annotation is param.empty # Without an annotation
+        what = f"Term {self.__name__}: the parameter {name!r}"
+        if param.kind in (param.VAR_POSITIONAL, param.VAR_KEYWORD):
+            raise TypeError(f"{what} takes any number of arguments; name each one, with tensors before `*` and hypers after it")
+        if param.kind!=param.KEYWORD_ONLY:
+            if default is not param.empty and not callable(default): raise TypeError(
+                f"{what} stands before `*`, which makes it a state, but its default is {default!r}; "
+                f"put hypers after `*`: def {self.__name__}(u, *, {name}={default!r})")
+            if default is param.empty and bare and name in USUAL_HYPERS: raise TypeError(
                 f"{what} stands before `*`, which makes it a state, but it is the name of a hyper; "
-                f"put hypers after `*`: def {self.__name__}(u, *, {o.name}=…)")
-            if o.kind==o.KEYWORD_ONLY and not (o.annotation is o.empty or _is_range(o.annotation)): raise TypeError(
-                f"{what} is annotated with {getattr(o.annotation, '__name__', shorten(repr(o.annotation), 60))}, which is no range; "
-                + _as_range(o.name, o.annotation))
-            given = o.name in HOST or isinstance(o.annotation, Memo)
-            if o.kind==o.KEYWORD_ONLY and o.default is o.empty and not given:
-                raise TypeError(f"{what} is a hyper without a default; give it one: {o.name}=…. "
-                    "The number of the step is called `step`")
-        code = getattr(self.f, '__code__', None)
-        if code and (name := first(_stored_outside(code, {*code.co_freevars}))): raise TypeError(
-            f"Term {self.__name__} assigns to {name!r}, a variable outside of it, but engines differ in how often they run a term; "
-            "the number of the step is the parameter `step` after `*`, and a `Memo` there remembers other numbers")
-    def __call__(self, *args, **kwargs): return self.f(*args, **kwargs)
-    def __repr__(self): return self.__name__
-    def __reduce__(self): return _find_term, (self.__module__, self.__qualname__)
+                f"put hypers after `*`: def {self.__name__}(u, *, {name}=…)")
+            continue
+        if not (bare or _is_range(annotation)): raise TypeError(
+            f"{what} is annotated with {getattr(annotation, '__name__', shorten(repr(annotation), 60))}, which is no range; "
+            + _as_range(name, annotation))
+        if default is param.empty and name not in HOST and not isinstance(annotation, Memo):
+            raise TypeError(f"{what} is a hyper without a default; give it one: {name}=…. "
+                "The number of the step is called `step`")
+    code = getattr(self.f, '__code__', None)
+    if code and (name := first(_stored_outside(code, {*code.co_freevars}))): raise TypeError(
+        f"Term {self.__name__} assigns to {name!r}, a variable outside of it, but engines differ in how often they run a term; "
+        "the number of the step is the parameter `step` after `*`, and a `Memo` there remembers other numbers")
 
-def term(f)->Term:
-    "Turn the function `f` into a `Term`; use it as a decorator"
-    return Term(f)
+def term(func)->Term:
+    "Turn the function `func` into a `Term`; use it as a decorator"
+    return Term(func)
 
 # %% ../../nbs/core/00_rules.ipynb #fb1aff3a
 def _find_term(module, name):
     "The term `name` of `module`, even if a rule has taken over that name"
-    o = getattr(sys.modules.get(module) or __import__(module, fromlist=[name]), name)
-    return first(t for t in o.terms if t.__name__==name) if isinstance(o, Rule) else o
+    found = getattr(sys.modules.get(module) or __import__(module, fromlist=[name]), name)
+    return first(o for o in found.terms if o.__name__==name) if isinstance(found, Rule) else found
 
 # %% ../../nbs/core/00_rules.ipynb #d12b552b
 @term
@@ -235,27 +268,13 @@ def maximize(u):
 
 # %% ../../nbs/core/00_rules.ipynb #0b5e93fa
 class LazyDoc:
-    "A `__doc__` that the function `f` of the instance, or of `None` for the class itself, writes when somebody reads it"
-    def __init__(self, f): self.f = f
-    def __get__(self, o, cls=None): return self.f(o)
-
-# %% ../../nbs/core/00_rules.ipynb #68c774d0
-def _agree(kind, name, a, b, over):
-    if a==b or name in over: return
-    raise ValueError(f"Two terms disagree on {kind} {name!r}: {a!r} and {b!r}. Choose one, Rule(…, {name}=…), or rename one of the two "
-        "if they have different meanings")
-
-def _what_it_is(o, way):
-    "What the object `o` is, which is not what was asked for, and the `way` out"
-    inner = unwrap_partial(o)
-    if isinstance(inner, Rule) and inner is not o:
-        told = ', '.join(f'{k}={v!r}' for k,v in o.keywords.items()) or 'lr=1e-3'
-        return f"a partial of {inner.__name__} makes optimizers; write Rule(*{inner.__name__}, {told})"
-    if isinstance(o, type) and isinstance(getattr(o, 'rule', None), Rule):
-        return f"{o.__name__} is a class for PyTorch; pass its rule, {o.rule.__name__}"
-    return f"{getattr(o, '__name__', shorten(repr(o), 60))} is a {type(o).__name__}; {way}"
+    "A `__doc__` that the function `write` of the instance, or of `None` for the class itself, returns when somebody reads it"
+    def __init__(self, write): self.write = write
+    def __get__(self, instance, cls=None): return self.write(instance)
 
 # %% ../../nbs/core/00_rules.ipynb #bd32c640
+_DECLARED = 'state', 'memos', 'hypers', 'options', 'ranges' # Dicts by name, which a rule collects from its terms
+
 class Rule:
     "An optimizer as a chain of `terms`: `u` starts as the gradient, and what the last term returns is subtracted from the weights"
     manner = {} # Arguments of the faces that control *how* any rule runs, with their defaults
@@ -268,54 +287,87 @@ class Rule:
     ):
         if not terms and type(self) is Rule:
             raise TypeError("A Rule needs at least one term, and none was given; for example Rule(adam, decay, descend)")
-        self.terms = [t for o in terms for t in (o.core if isinstance(o, Rule) else [o])]
-        self.state,self.memos,self.hypers,self.options,self.ranges,self.defaults = {},{},{},{},{},defaults
-        self.__module__,self.info = sys._getframe(1).f_globals.get('__name__', '__main__'),dict(doc=doc, paper=paper, code=code)
-        self.learnt,self.across_names = set(),set() # Memos that an `Across` function writes to, and the names of numbers about all weights
-        for t in self.terms: self._collect(t)
+        self.terms = []
+        for given in terms: self.terms += given.core if isinstance(given, Rule) else [given]
+        self.state = {} # Functions of a weight that make its state
+        self.memos = {} # Numbers that memos begin with
+        self.hypers,self.options = {},{} # Default values
+        self.ranges = {} # `Range` of each hyper, `OneOf` of each option
+        self.defaults = defaults
+        self.info = dict(doc=doc, paper=paper, code=code)
+        self.__module__ = sys._getframe(1).f_globals.get('__name__', '__main__')
+        self.across_names = set() # The names of numbers about all weights
+        self.learnt = set() # Memos that an `Across` function writes to
+        for term in self.terms: self._collect(term)
         self._override(defaults)
     def __init_subclass__(cls):
         doc = cls.__doc__
-        cls.__doc__ = LazyDoc(lambda o: doc if o is None else o.about())
+        cls.__doc__ = LazyDoc(lambda rule: doc if rule is None else rule.about())
     @cached_property
     def docs(self):
         "The meaning of each hyper and option"
-        return {k:v for t in self.terms for k,v in t.docs.items()}
-    def _override(self, defaults):
-        if bad := first(k for k in defaults if k not in self.ranges): raise TypeError(self.unknown(bad))
-        for k,v in defaults.items(): (self.hypers if k in self.hypers else self.options)[k] = v
-        for k,v in {**self.hypers, **self.options}.items(): self.check(k, v)
-        kinds,knobs = inspect.Parameter,{**self.knobs, **self.manner}
-        placed = dict(params=kinds.empty, **{k:knobs.pop(k) for k in ('lr',) if k in knobs})
-        def __call__(*args, **kwargs): return type(self).__call__(self, *args, **kwargs)
-        self.__call__ = __call__ # IPython also reads the docstring of `diffgrad.__call__`
-        self.__signature__ = __call__.__signature__ = inspect.Signature([*(kinds(k, kinds.POSITIONAL_OR_KEYWORD, default=v)
-            for k,v in placed.items()), *(kinds(k, kinds.KEYWORD_ONLY, default=v) for k,v in knobs.items())])
+        return {name: comment for term in self.terms for name,comment in term.docs.items()}
     @property
     def knobs(self):
         "All hypers and options with their defaults, `lr` first"
         knobs = {**self.hypers, **self.options}
-        return {k:knobs[k] for k in sorted(self.ranges, key='lr'.__ne__)}
+        return {name: knobs[name] for name in sorted(self.ranges, key='lr'.__ne__)}
     @property
     def __name__(self): return self.named or f'Rule({self.chain})'
-    def _collect(self, t):
-        if not isinstance(t, Term): raise TypeError("A Rule is made of terms; " + _what_it_is(t, 'put @term above the function'
-            if isinstance(t, FunctionType) else 'pass functions with @term above them, or rules such as adamw'))
-        if both := first(k for k in t.state if k in self.state): raise ValueError(f"Two terms keep a state called {both!r}: "
-            f"{first(o for o in self.terms if both in o.state)} and {t}. If they come from two rules, the rules cannot be combined; "
-            f"in a term of your own, rename the parameter {both!r}")
-        needs = [*t.borrowed, *(o for a in t.across.values() for o in a.given if o not in (*TERM_ARGS, *t.state))]
-        if lack := first(b for b in needs if b not in self.state and b not in self.across_names):
-            raise ValueError(f"{t} borrows {lack!r}, which no term before it keeps; put a term that keeps it in front of {t}")
-        self.across_names |= t.across.keys()
-        self.learnt |= {o.name for a in t.across.values() for o in a.knobs if o.name in t.memos}
-        if both := first(self.learnt & set(t.knobs)): raise ValueError(
-            f"{t} reads the memo {both!r}, which a function across all weights writes to; let that function return what {t} needs")
-        for k,v in t.hypers.items():  _agree('hyper',  k, self.hypers.get(k, v), v, self.defaults)
-        for k,v in t.options.items(): _agree('option', k, self.options.get(k, v), v, self.defaults)
-        for o in ('state', 'memos', 'hypers', 'options', 'ranges'): getattr(self, o).update(getattr(t, o))
 
 Rule.__init_subclass__()
+
+# %% ../../nbs/core/00_rules.ipynb #68c774d0
+def _agree(kind, name, before, value, chosen):
+    "Raise unless the `value` of a term for `name` is that of the terms `before`, or the rule has `chosen` one"
+    if before==value or name in chosen: return
+    raise ValueError(f"Two terms disagree on {kind} {name!r}: {before!r} and {value!r}. Choose one, Rule(…, {name}=…), or rename "
+        "one of the two if they have different meanings")
+
+def _what_it_is(given, way):
+    "What the object `given` is, which is not what was asked for, and the `way` out"
+    inner = unwrap_partial(given)
+    if isinstance(inner, Rule) and inner is not given:
+        told = ', '.join(f'{name}={value!r}' for name,value in given.keywords.items()) or 'lr=1e-3'
+        return f"a partial of {inner.__name__} makes optimizers; write Rule(*{inner.__name__}, {told})"
+    if isinstance(given, type) and isinstance(getattr(given, 'rule', None), Rule):
+        return f"{given.__name__} is a class for PyTorch; pass its rule, {given.rule.__name__}"
+    return f"{getattr(given, '__name__', shorten(repr(given), 60))} is a {type(given).__name__}; {way}"
+
+# %% ../../nbs/core/00_rules.ipynb #bd32c641
+@patch
+def _collect(self:Rule, term):
+    "Add what `term` declares, if it goes together with the terms before it"
+    if not isinstance(term, Term): raise TypeError("A Rule is made of terms; " + _what_it_is(term, 'put @term above the function'
+        if isinstance(term, FunctionType) else 'pass functions with @term above them, or rules such as adamw'))
+    if both := first(name for name in term.state if name in self.state): raise ValueError(f"Two terms keep a state called {both!r}: "
+        f"{first(o for o in self.terms if both in o.state)} and {term}. If they come from two rules, the rules cannot be combined; "
+        f"in a term of your own, rename the parameter {both!r}")
+    needs = list(term.borrowed)
+    for across in term.across.values(): needs += [name for name in across.given if name not in (*TERM_ARGS, *term.state)]
+    if lack := first(name for name in needs if name not in self.state and name not in self.across_names):
+        raise ValueError(f"{term} borrows {lack!r}, which no term before it keeps; put a term that keeps it in front of {term}")
+    self.across_names |= term.across.keys()
+    for across in term.across.values(): self.learnt |= {knob.name for knob in across.knobs if knob.name in term.memos}
+    if both := first(self.learnt & set(term.knobs)): raise ValueError(
+        f"{term} reads the memo {both!r}, which a function across all weights writes to; let that function return what {term} needs")
+    for name,value in term.hypers.items():  _agree('hyper',  name, self.hypers.get(name, value), value, self.defaults)
+    for name,value in term.options.items(): _agree('option', name, self.options.get(name, value), value, self.defaults)
+    for kind in _DECLARED: getattr(self, kind).update(getattr(term, kind))
+
+@patch
+def _override(self:Rule, defaults):
+    "Replace some default values by `defaults`, check all of them, and make the signature, which begins with `params` and `lr`"
+    if bad := first(name for name in defaults if name not in self.ranges): raise TypeError(self.unknown(bad))
+    for name,value in defaults.items(): (self.hypers if name in self.hypers else self.options)[name] = value
+    for name,value in {**self.hypers, **self.options}.items(): self.check(name, value)
+    Param,knobs = inspect.Parameter,{**self.knobs, **self.manner}
+    params = [Param('params', Param.POSITIONAL_OR_KEYWORD)]
+    if 'lr' in knobs: params.append(Param('lr', Param.POSITIONAL_OR_KEYWORD, default=knobs.pop('lr')))
+    params += [Param(name, Param.KEYWORD_ONLY, default=value) for name,value in knobs.items()]
+    def __call__(*args, **kwargs): return type(self).__call__(self, *args, **kwargs)
+    self.__call__ = __call__ # IPython also reads the docstring of `diffgrad.__call__`
+    self.__signature__ = __call__.__signature__ = inspect.Signature(params)
 
 # %% ../../nbs/core/00_rules.ipynb #f02c7d58
 @patch
@@ -324,30 +376,33 @@ def about(self:Rule,
 ):
     "The help text: the idea, a table of hypers and options, and the sources"
     doc,paper,code = self.info.values()
-    # Why an option has no other choices is said only in the error message
-    rows = [('hyper', 'default', 'range', 'meaning'), *((called.get(k, k), f'{v:g}' if type(v) is float else repr(v),
-        repr(self.ranges[k]).partition(';')[0], self.docs.get(k) or k) for k,v in self.knobs.items())]
-    widths = [max(map(len, o)) for o in zip(*rows)]
-    table = [f"| {' | '.join(map(str.ljust, r, [*widths[:3], 0]))} |" for r in rows]
-    table.insert(1, f"|{'|'.join('-'*(n+2) for n in [*widths[:3], 7])}|")
-    told = [f"Paper: {'{} ({}), {}'.format(*paper)}" if paper else '', f'Faithful to: {code}' if code else '']
-    return '\n'.join([doc, '', *table, '', *filter(None, told)]).strip()
+    rows = [('hyper', 'default', 'range', 'meaning')]
+    for name,value in self.knobs.items():
+        default = f'{value:g}' if type(value) is float else repr(value)
+        allowed = repr(self.ranges[name]).partition(';')[0] # Why an option has no other choices is said only in the error message
+        rows.append((called.get(name, name), default, allowed, self.docs.get(name) or name))
+    *widths,_ = [max(map(len, column)) for column in zip(*rows)] # Meanings are not aligned
+    table = [f"| {' | '.join(map(str.ljust, row, [*widths, 0]))} |" for row in rows]
+    table.insert(1, f"|{'|'.join('-'*(width+2) for width in [*widths, 7])}|")
+    sources = [f"Paper: {'{} ({}), {}'.format(*paper)}" if paper else '', f'Faithful to: {code}' if code else '']
+    return '\n'.join([doc, '', *table, '', *filter(None, sources)]).strip()
 
 # %% ../../nbs/core/00_rules.ipynb #c84477b5
 @patch(as_prop=True)
 def chain(self:Rule):
     "The names of the terms, in order"
-    return ', '.join(t.__name__ for t in self.terms)
+    return ', '.join(term.__name__ for term in self.terms)
 
 @patch(as_prop=True)
 def core(self:Rule):
     "The terms without decay and descent"
-    return [t for t in self.terms if t not in (decay, shrink, descend)]
+    return [term for term in self.terms if term not in (decay, shrink, descend)]
 
 @patch(as_prop=True)
 def named(self:Rule):
     "The variable of its module that holds this rule, or `None`"
-    return first(k for k,v in vars(sys.modules.get(self.__module__, sys)).items() if v is self and not k.startswith('_'))
+    variables = vars(sys.modules.get(self.__module__, sys))
+    return first(name for name,value in variables.items() if value is self and not name.startswith('_'))
 
 # %% ../../nbs/core/00_rules.ipynb #036af517
 @patch
@@ -357,7 +412,7 @@ def __repr__(self:Rule): return (f'{self.named}: ' if self.named else '') + self
 def __iter__(self:Rule): return iter(self.terms)
 
 # %% ../../nbs/core/00_rules.ipynb #36047543
-def _rebuild(terms, told, defaults): return Rule(*terms, **told, **defaults)
+def _rebuild(terms, info, defaults): return Rule(*terms, **info, **defaults)
 
 @patch
 def __reduce__(self:Rule): return self.named or (_rebuild, (self.terms, self.info, self.defaults))
@@ -366,9 +421,10 @@ def __reduce__(self:Rule): return self.named or (_rebuild, (self.terms, self.inf
 @patch
 def check(self:Rule, name, value, called=None):
     "Raise `ValueError` unless `value` is in the range of `name`, which the user knows as `called`"
-    if value in (want := self.ranges[name]): return
-    no_number = isinstance(want, Range) and isnan(as_number(value)) and not isinstance(value, (AnyReal, torch.Tensor))
-    raise ValueError(f"{self.__name__}: {called or name}={value!r} must be {want}" + (
+    allowed = self.ranges[name]
+    if value in allowed: return
+    no_number = isinstance(allowed, Range) and isnan(as_number(value)) and not isinstance(value, (AnyReal, torch.Tensor))
+    raise ValueError(f"{self.__name__}: {called or name}={value!r} must be {allowed}" + (
         f', but it is a {type(value).__name__}, not a number' if no_number else ''))
 
 @patch
@@ -382,28 +438,33 @@ def number(self:Rule, name, value, called=None):
 @patch(as_prop=True)
 def spellings(self:Rule):
     "Other spellings of hypers: dict of name to (hyper, conversion)"
-    return {o:(k,f) for k,r in self.ranges.items() for o,f in getattr(r, 'also', {}).items()}
+    found = {}
+    for hyper,allowed in self.ranges.items():
+        for name,convert in getattr(allowed, 'also', {}).items(): found[name] = hyper,convert
+    return found
 
 @patch
 def translate(self:Rule, name, value):
     "The hyper that `name=value` stands for, and its value"
     if name in self.ranges or name not in self.spellings: return name,value
-    k,convert = self.spellings[name]
-    x = None if value is None else as_number(value) # In some spellings `None` has a meaning
-    try: new = nan if x is not None and isnan(x) else convert(x)
+    hyper,convert = self.spellings[name]
+    number = None if value is None else as_number(value) # In some spellings `None` has a meaning
+    try: new = nan if number is not None and isnan(number) else convert(number)
     except (ArithmeticError, ValueError, TypeError): new = nan
-    if isnan(new): raise ValueError(f"{self.__name__}: {name}={value!r} cannot be converted to {k}, which must be {self.ranges[k]}")
-    return k,new
+    if isnan(new): raise ValueError(
+        f"{self.__name__}: {name}={value!r} cannot be converted to {hyper}, which must be {self.ranges[hyper]}")
+    return hyper,new
 
 @patch
 def check_given_once(self:Rule, given, keys={}):
     "Raise `TypeError` if two names in `given` set one hyper; `keys` has the names of PyTorch's classes: dict of name to hyper or hypers"
-    seen = {}
-    for k in given:
-        for o in [h] if isinstance(h := keys.get(k, k), str) else h:
-            ours = self.spellings[o][0] if o in self.spellings and o not in self.ranges else o
-            if (other := seen.setdefault(ours, k))!=k: raise TypeError(
-                f'{self.__name__}: {other!r} and {k!r} both set {ours!r}; give one of them')
+    seen = {} # Dict of hyper to the name that sets it
+    for name in given:
+        hypers = keys.get(name, name)
+        for hyper in [hypers] if isinstance(hypers, str) else hypers:
+            if hyper not in self.ranges and hyper in self.spellings: hyper,_ = self.spellings[hyper]
+            other = seen.setdefault(hyper, name)
+            if other!=name: raise TypeError(f'{self.__name__}: {other!r} and {name!r} both set {hyper!r}; give one of them')
 
 # %% ../../nbs/core/00_rules.ipynb #21bff982
 THEIRS = dict(betas=('mom', 'sqr_mom'), weight_decay=('wd',), momentum=('mom',), learning_rate=('lr',)) # Names of other libraries
@@ -413,13 +474,13 @@ def unknown(self:Rule, name):
     "The error message for a hyper or option `name` that this rule does not have"
     ours = THEIRS.get(name, ())
     if name in self.spellings:
-        k,_ = self.spellings[name]
-        return f"{self.__name__} takes {name!r}, another spelling of {k!r}, only when an optimizer is made; as a default give {k}"
+        hyper,_ = self.spellings[name]
+        return f"{self.__name__} takes {name!r}, another spelling of {hyper!r}, only when an optimizer is made; as a default give {hyper}"
     if name=='lr': return f"{self.__name__} never multiplies by `lr`; end its chain with `descend`"
     if name in ('wd', 'weight_decay') and 'wd' not in self.ranges:
         return (f"{self.__name__} has no {name!r}, because it has no weight decay; put `decay` in its chain, as in "
             "Rule(adam, decay, descend)")
-    if ours and all(k in self.ranges for k in ours):
+    if ours and all(hyper in self.ranges for hyper in ours):
         return (f"{self.__name__} has no {name!r}, which is called {' and '.join(ours)} here; only the classes for PyTorch "
             f"call it {name!r}. It has: {', '.join(self.ranges)}")
     return unknown_name(self.__name__, name, [*self.ranges, *self.spellings])
@@ -429,27 +490,31 @@ def resolve_hypers(self:Rule, given, called={}):
     "All hypers and all options with the user's `given` values, checked; `called` holds the names that the user knows hypers by"
     hypers,options = dict(self.hypers),dict(self.options)
     self.check_given_once(given)
-    for k,v in given.items():
-        k,v = self.translate(k, v)
-        if k not in self.ranges: raise TypeError(self.unknown(k))
-        self.check(k, v, called.get(k))
-        (hypers if k in hypers else options)[k] = v
+    for name,value in given.items():
+        name,value = self.translate(name, value)
+        if name not in self.ranges: raise TypeError(self.unknown(name))
+        self.check(name, value, called.get(name))
+        (hypers if name in hypers else options)[name] = value
     return hypers,options
 
 # %% ../../nbs/core/00_rules.ipynb #458a56d2
 @patch
 def starts(self:Rule, knobs):
     "For each state, the function of a weight that makes it; its keywords are bound to those values that the dict `knobs` has"
-    told = {k: {o:knobs[o] for o in getattr(f, '__kwdefaults__', None) or () if o in knobs} for k,f in self.state.items()}
-    return {k: partial(f, **told[k]) if told[k] else f for k,f in self.state.items()}
+    def bound(start):
+        keywords = getattr(start, '__kwdefaults__', None) or ()
+        told = {name: knobs[name] for name in keywords if name in knobs}
+        return partial(start, **told) if told else start
+    return {name: bound(start) for name,start in self.state.items()}
 
 Rule.variants = {} # Arguments that ask for another rule: dict of name to a function of the user's value
 
 @patch
 def select_variant(self:Rule, given):
     "The rule that the user's arguments `given` ask for, and the arguments that are left for it"
-    k = first(o for o in given if o in self.variants)
-    return (self.variants[k](given[k]),{o:v for o,v in given.items() if o!=k}) if k else (self,given)
+    asked = first(name for name in given if name in self.variants)
+    if not asked: return self,given
+    return self.variants[asked](given[asked]),{name: value for name,value in given.items() if name!=asked}
 
 # %% ../../nbs/core/00_rules.ipynb #284d77d8
 class Question(NamedTuple):
@@ -459,17 +524,18 @@ class Question(NamedTuple):
     knobs: dict # Hypers, and memos that the function writes to; after runs have been joined, a list with those of each run
 
 # %% ../../nbs/core/00_rules.ipynb #41f7a2d6
-def count_writes(t):
-    "How often the tensor `t` has been written to, or `None` if PyTorch does not count"
-    try: return t._version
+def count_writes(tensor):
+    "How often the `tensor` has been written to, or `None` if PyTorch does not count"
+    try: return tensor._version
     except RuntimeError: return None # In inference mode
 
-def _one_number(f, o):
-    "The number `o` that the function `f` across all weights has returned, where a tensor has no dimensions"
-    if isinstance(o, (np.generic, np.ndarray)) and o.size==1: o = o.item()
-    if isinstance(o, torch.Tensor) and o.numel()==1 and not o.is_complex(): return o.reshape(())
-    if isinstance(o, (int, float)): return o
-    raise TypeError(f"{f.__name__} is a function across all weights and returned {shorten(repr(o), 60)}, which is not one real number")
+def _one_number(func, result):
+    "The number `result` that `func`, a function across all weights, has returned; where it is a tensor, without dimensions"
+    if isinstance(result, (np.generic, np.ndarray)) and result.size==1: result = result.item()
+    if isinstance(result, torch.Tensor) and result.numel()==1 and not result.is_complex(): return result.reshape(())
+    if isinstance(result, (int, float)): return result
+    raise TypeError(
+        f"{func.__name__} is a function across all weights and returned {shorten(repr(result), 60)}, which is not one real number")
 
 @patch
 def answer(self:Across,
@@ -477,18 +543,20 @@ def answer(self:Across,
     knobs # Dict of hypers and memos
 ):
     "The number that the function returns, or a list of `n` numbers; a function that writes to one of `tensors` raises an error"
-    def written(): return [count_writes(t) for ts in tensors for t in ts]
-    before,name = written(),self.f.__name__
-    there = first(t for ts in tensors for t in ts)
-    for k in self.memos if there is not None else (): # The first of the weights may be on another device than at the last step
-        knobs[k].update({o: beside(v, there) for o,v in knobs[k].items()})
-    res = self.f(*map(list, tensors), **knobs)
+    name = self.f.__name__
+    every = sum(map(list, tensors), [])
+    def written(): return list(map(count_writes, every))
+    before = written()
+    for memo in self.memos if every else (): # The first of the weights may be on another device than at the last step
+        knobs[memo].update({key: beside(value, every[0]) for key,value in knobs[memo].items()})
+    result = self.f(*map(list, tensors), **knobs)
     if written()!=before: raise TypeError(
         f"{name} is a function across all weights and wrote into one of its tensors, which it may only read")
-    if self.n==1: return _one_number(self.f, res)
-    if (got := len(res) if hasattr(res, '__len__') else 'one')!=self.n: raise TypeError(
-        f"{name} is a function across all weights with {self.n} numbers and returned {got}; return a tuple of {self.n}")
-    return [_one_number(self.f, o) for o in res]
+    if self.n==1: return _one_number(self.f, result)
+    count = len(result) if hasattr(result, '__len__') else 'one'
+    if count!=self.n: raise TypeError(
+        f"{name} is a function across all weights with {self.n} numbers and returned {count}; return a tuple of {self.n}")
+    return [_one_number(self.f, number) for number in result]
 
 # %% ../../nbs/core/00_rules.ipynb #284d77db
 class ReadOnly(TypeError):
@@ -497,30 +565,33 @@ class ReadOnly(TypeError):
         super().__init__('a term may write only to its own state')
         self.what = what
 
-def _written(t, k):
-    "The error for the term `t`, which has written into its argument `k`"
-    return TypeError(f"Term {t} wrote into {repr(k) if k else 'a tensor'}, which it may only read, by a method that ends in `_` "
-        f"or an assignment such as `{k or 'u'} *= 2`; write `{k or 'u'} = {k or 'u'}*2`. A term may write only to its own state")
+def _written(term, name):
+    "The error for the `term` that has written into its argument `name`, or into one that is not known"
+    return TypeError(f"Term {term} wrote into {repr(name) if name else 'a tensor'}, which it may only read, by a method that ends in `_` "
+        f"or an assignment such as `{name or 'u'} *= 2`; write `{name or 'u'} = {name or 'u'}*2`. A term may write only to its own state")
 
-def _writes(o):
-    "A number that changes when a term writes to the state `o`, which is a tensor or stands for one; `None` if PyTorch does not count"
-    if isinstance(o, torch.Tensor): return count_writes(o)
-    counts = list(map(count_writes, o.ts)) if isinstance(getattr(o, 'ts', None), list) else [o.i]
+def _writes(state):
+    "A number that changes when a term writes to `state`, a tensor or what stands for one; `None` if PyTorch does not count"
+    if isinstance(state, torch.Tensor): return count_writes(state)
+    counts = list(map(count_writes, state.ts)) if isinstance(getattr(state, 'ts', None), list) else [state.i]
     return None if None in counts else sum(counts)
 
 # %% ../../nbs/core/00_rules.ipynb #284d77d9
-def _lend(o): return o.lent() if hasattr(o, 'lent') else o # Stand-ins for tensors refuse writes at once
+def _lend(value): return value.lent() if hasattr(value, 'lent') else value # Stand-ins for tensors refuse writes at once
 
-def _check_update(t, u, p):
-    "Raise an error unless the term `t` has returned an update `u` of the kind of `p`, which is a tensor or stands for one, or a number"
-    if u is None: raise TypeError(f"Term {t} returned nothing; end it with `return u`, or return the new update")
+def _check_update(term, u, p):
+    "Raise an error unless the `term` has returned an update `u` of the kind of `p`, which is a tensor or stands for one, or a number"
+    if u is None: raise TypeError(f"Term {term} returned nothing; end it with `return u`, or return the new update")
     if isinstance(u, (tuple, list, dict, set, str)):
-        raise TypeError(f"Term {t} returned an object of type {type(u).__name__}; return one tensor, the new update")
+        raise TypeError(f"Term {term} returned an object of type {type(u).__name__}; return one tensor, the new update")
     if isinstance(u, torch.Tensor) and not isinstance(p, torch.Tensor): raise NotImplementedError(
-        f"{t}: it returned a tensor that it did not compute from its arguments, which only how='eager' accepts")
-    us,ps = (o if isinstance(o, list) else [o] for o in (getattr(u, 'ts', u), getattr(p, 'ts', p)))
-    small = first((a, b) for a,b in zip(us, ps) if isinstance(a, torch.Tensor) and a.shape!=b.shape)
-    if small or not getattr(u, 'wide', True): raise TypeError(f"Term {t} returned an update of " + (
+        f"{term}: it returned a tensor that it did not compute from its arguments, which only how='eager' accepts")
+    def listed(value):
+        tensors = getattr(value, 'ts', value)
+        return tensors if isinstance(tensors, list) else [tensors]
+    pairs = zip(listed(u), listed(p))
+    small = first((new, weight) for new,weight in pairs if isinstance(new, torch.Tensor) and new.shape!=weight.shape)
+    if small or not getattr(u, 'wide', True): raise TypeError(f"Term {term} returned an update of " + (
         f"shape {tuple(small[0].shape)} for a weight of shape {tuple(small[1].shape)}" if small else 'fewer numbers than the weight has')
         + '; return one of the same shape, such as `u*norm(u)` in place of `norm(u)`')
 
@@ -532,21 +603,23 @@ def run(self:Rule,
     hyper # Dict with all hypers, all options, all memos and `step`
 ):
     "A generator that yields each `Question` about all weights and returns the update, which is to be subtracted from `p`"
-    env,fresh = dict(state, p=p, g=g, u=g),True
-    for t in self.terms:
-        fresh = fresh and not t.state
-        for k,a in t.across.items(): env[k] = yield Question(a, [env[o] for o in a.given], {o.name:hyper[o.name] for o in a.knobs})
-        lent = [(k, env[k], count_writes(env[k])) for k in TERM_ARGS if isinstance(env[k], torch.Tensor)]
-        given = [_lend(env[o]) if o in TERM_ARGS else env[o] for o in t.given]
-        before = {k: _writes(env[k]) for k in t.assigns}
-        try: env['u'] = t(*given, **{k:hyper[k] for k in t.knobs})
-        except NotImplementedError as e: raise NotImplementedError(f'{t}: {e}') from e
-        except ReadOnly as e: raise _written(t, first(k for k,o in zip(t.given, given) if o is e.what)) from e
-        _check_update(t, env['u'], p)
-        if k := first(k for k,o,n in lent if count_writes(o)!=n): raise _written(t, k)
-        if k := first(k for k,n in before.items() if n is not None and _writes(env[k])==n): raise TypeError(
-            f"Term {t} assigns to its state {k!r}, which gives the name to another tensor and leaves the state as it was; write into it, "
-            f"as {k}.copy_(…) or ema_({k}, u, mom) do, and give the result another name")
+    env = dict(state, p=p, g=g, u=g) # Values of the parameters of all terms
+    fresh = True # Does `g` still become what each term returns, because no term with state has run?
+    for term in self.terms:
+        fresh = fresh and not term.state
+        for name,across in term.across.items():
+            env[name] = yield Question(across, [env[o] for o in across.given], {knob.name: hyper[knob.name] for knob in across.knobs})
+        lent = [(name, env[name], count_writes(env[name])) for name in TERM_ARGS if isinstance(env[name], torch.Tensor)]
+        given = [_lend(env[name]) if name in TERM_ARGS else env[name] for name in term.given]
+        before = {name: _writes(env[name]) for name in term.assigns}
+        try: env['u'] = term(*given, **{name: hyper[name] for name in term.knobs})
+        except NotImplementedError as e: raise NotImplementedError(f'{term}: {e}') from e
+        except ReadOnly as e: raise _written(term, first(name for name,value in zip(term.given, given) if value is e.what)) from e
+        _check_update(term, env['u'], p)
+        if name := first(name for name,tensor,count in lent if count_writes(tensor)!=count): raise _written(term, name)
+        if name := first(name for name,count in before.items() if count is not None and _writes(env[name])==count): raise TypeError(
+            f"Term {term} assigns to its state {name!r}, which gives the name to another tensor and leaves the state as it was; write into "
+            f"it, as {name}.copy_(…) or ema_({name}, u, mom) do, and give the result another name")
         if fresh: env['g'] = env['u']
     return env['u']
 
@@ -554,11 +627,12 @@ def run(self:Rule,
 @patch
 def apply(self:Rule, p, g, state, hyper):
     "The update that `run` returns if `p` is the only weight"
-    run,answer = self.run(p, g, state, hyper),None
+    run = self.run(p, g, state, hyper)
+    answer = None
     try:
         while True:
             asked = run.send(answer)
-            answer = asked.across.answer([[o] for o in asked.tensors], asked.knobs)
+            answer = asked.across.answer([[tensor] for tensor in asked.tensors], asked.knobs)
     except StopIteration as e: return e.value
 
 # %% ../../nbs/core/00_rules.ipynb #b4e58c56
@@ -576,40 +650,46 @@ def hyper_of(self:Rule, p, hyper):
     return hyper
 
 # %% ../../nbs/core/00_rules.ipynb #ccafe125
-def _check_predicate(f):
-    "Raise `TypeError` unless `f` is a function that accepts one weight"
-    def no(why): raise TypeError(
+def _check_predicate(func):
+    "Raise `TypeError` unless `func` is a function that accepts one weight"
+    def refuse(why): raise TypeError(
         f"A route begins with a function of a weight, and {why}; write for example route(matrices, muon, adamw) or "
         "route(lambda p: p.ndim>1, muon, adamw)")
-    if isinstance(f, (Rule, Term)): no(f"{f.__name__} is a {type(f).__name__.lower()}")
-    if isinstance(f, type): no(f'{f.__name__} is a class')
-    if not callable(f) or isinstance(f, torch.nn.Module): no(f'{shorten(repr(f), 60)} is a {type(f).__name__}')
-    try: takes = inspect.signature(f)
+    if isinstance(func, (Rule, Term)): refuse(f"{func.__name__} is a {type(func).__name__.lower()}")
+    if isinstance(func, type): refuse(f'{func.__name__} is a class')
+    if not callable(func) or isinstance(func, torch.nn.Module): refuse(f'{shorten(repr(func), 60)} is a {type(func).__name__}')
+    try: takes = inspect.signature(func)
     except ValueError: return # Some functions written in C have no signature
     try: takes.bind(None)
-    except TypeError: no(f'{_name_of(f)}{takes} does not accept one argument')
+    except TypeError: refuse(f'{_name_of(func)}{takes} does not accept one argument')
 
-def _name_of(f):
-    "The name of the function `f`, which may be a `partial` or an object with `__call__`"
-    f = unwrap_partial(f)
-    return getattr(f, '__name__', type(f).__name__)
+def _name_of(func):
+    "The name of the function `func`, which may be a `partial` or an object with `__call__`"
+    func = unwrap_partial(func)
+    return getattr(func, '__name__', type(func).__name__)
 
 class Route(Rule):
     "Weights for which `predicate` holds are trained by `one`, the rest by `other`"
-    def __init__(self, predicate, one, other, defaults, doc='', **told):
+    def __init__(self, predicate, one, other, defaults, doc='', **sources):
         _check_predicate(predicate)
-        for o in (one, other):
-            if not isinstance(o, Rule): raise TypeError(
-                f"A route leads to rules; {_what_it_is(o, 'pass two rules, such as route(matrices, muon, adamw)')}")
-        super().__init__(doc=doc or f'{one.__name__} where {_name_of(predicate)}, else {other.__name__}', **told)
-        self.predicate,self.one,self.other,self.terms,self.defaults = predicate,one,other,[*one.terms, *other.terms],defaults
+        for rule in (one, other):
+            if not isinstance(rule, Rule): raise TypeError(
+                f"A route leads to rules; {_what_it_is(rule, 'pass two rules, such as route(matrices, muon, adamw)')}")
+        super().__init__(doc=doc or f'{one.__name__} where {_name_of(predicate)}, else {other.__name__}', **sources)
+        self.predicate,self.one,self.other = predicate,one,other
+        self.terms = [*one.terms, *other.terms]
+        self.defaults = defaults
         self.learnt = one.learnt | other.learnt
-        mine,its = {**one.hypers, **one.options},{**other.hypers, **other.options}
-        self.names = {k: f'other_{k}' if k!='lr' and k in mine and mine[k]!=v else k for k,v in its.items()}
-        for o in ('state', 'memos', 'hypers', 'options', 'ranges'):
-            new = {self.names.get(k, k):v for k,v in getattr(other, o).items()}
-            getattr(self, o).update(getattr(one, o) | {k:v for k,v in new.items() if k not in getattr(one, o)})
-        self.hypers['lr_ratio'],self.ranges['lr_ratio'] = its['lr']/mine['lr'],NonNeg
+        mine = {**one.hypers, **one.options}
+        its = {**other.hypers, **other.options}
+        def name_here(name, value): return f'other_{name}' if name!='lr' and name in mine and mine[name]!=value else name
+        self.names = {name: name_here(name, value) for name,value in its.items()} # Dict of a name in `other` to that in this rule
+        for kind in _DECLARED: # Where both rules declare a name, that of `one` counts
+            ours = getattr(one, kind)
+            new = {self.names.get(name, name): value for name,value in getattr(other, kind).items()}
+            getattr(self, kind).update(ours | {name: value for name,value in new.items() if name not in ours})
+        self.hypers['lr_ratio'] = its['lr']/mine['lr']
+        self.ranges['lr_ratio'] = NonNeg
         self._override(defaults)
     def fits(self, p):
         "Does `one` train the weight `p`?"
@@ -621,7 +701,7 @@ class Route(Rule):
     @cached_property
     def docs(self):
         "The meaning of each hyper and option"
-        its = {self.names.get(k, k):v for k,v in self.other.docs.items()}
+        its = {self.names.get(name, name): comment for name,comment in self.other.docs.items()}
         return {**its, **self.one.docs, 'lr_ratio': 'Factor on `lr` for the other rule'}
 
 # %% ../../nbs/core/00_rules.ipynb #f3ec67b9
@@ -634,7 +714,7 @@ def chain(self:Route):
 def core(self:Route): raise TypeError(f"{self.__name__} is a fork, not a chain; put terms into the rules it leads to")
 
 # %% ../../nbs/core/00_rules.ipynb #d0e5446a
-def _reroute(predicate, one, other, defaults, told): return Route(predicate, one, other, defaults, **told)
+def _reroute(predicate, one, other, defaults, info): return Route(predicate, one, other, defaults, **info)
 
 @patch
 def __reduce__(self:Route): return self.named or (_reroute, (self.predicate, self.one, self.other, self.defaults, self.info))
@@ -648,8 +728,8 @@ def path_of(self:Route, p):
 def rule_of(self:Route, p): return (self.one if self.fits(p) else self.other).rule_of(p)
 @patch
 def hyper_of(self:Route, p, hyper):
-    if self.fits(p): return self.one.hyper_of(p, {k: hyper[k] for k in (*self.one.hypers, *self.one.options)})
-    its = {k: hyper[name] for k,name in self.names.items()}
+    if self.fits(p): return self.one.hyper_of(p, {name: hyper[name] for name in (*self.one.hypers, *self.one.options)})
+    its = {name: hyper[here] for name,here in self.names.items()}
     return self.other.hyper_of(p, {**its, 'lr': hyper['lr']*hyper['lr_ratio']})
 
 # %% ../../nbs/core/00_rules.ipynb #99bae379
@@ -697,7 +777,7 @@ def root(x):
     "The square root of `x`, which may be a number, a tensor or a symbol that stands for a number"
     return x.root() if hasattr(type(x), 'root') else x.sqrt() if isinstance(x, torch.Tensor) else sqrt(x)
 
-def _is_list(o): return hasattr(type(o), 'each')
+def _is_list(value): return hasattr(type(value), 'each')
 
 def cond(
     pred, # A condition on numbers, such as `step==1`, or a symbol that stands for one
@@ -705,7 +785,7 @@ def cond(
     other # The result if it does not hold, of the same kinds
 ):
     "`then` if `pred` holds, else `other`; functions are called, and only the chosen one if `pred` is a plain condition"
-    def value(o): return o() if callable(o) else o
+    def value(side): return side() if callable(side) else side
     if hasattr(type(pred), 'cond'): return pred.cond(then, other)
     if isinstance(pred, torch.Tensor) or _is_list(pred): return torch.where(pred, value(then), value(other))
     return value(then if pred else other)
@@ -724,60 +804,61 @@ def waits(device):
     "Would the host have to wait for a number on `device`? Such a device keeps the number and computes with it in float64"
     return device.type=='cuda'
 
-def number_of(x):
-    "The number in the tensor `x`: a plain number, or a float64 tensor on a device that `waits`; numbers become floats"
-    if not isinstance(x, torch.Tensor): return float(x)
-    return x.double() if waits(x.device) else x.item()
+def number_of(value):
+    "The number in the tensor `value`: a plain number, or a float64 tensor on a device that `waits`; numbers become floats"
+    if not isinstance(value, torch.Tensor): return float(value)
+    return value.double() if waits(value.device) else value.item()
 
 # %% ../../nbs/core/00_rules.ipynb #4c2a7d11
-def beside(x, t):
-    "The number `x`, or each in the list `x`, on the device of the tensor `t` if it is a tensor"
-    if isinstance(x, list): return [beside(o, t) for o in x]
-    return x.to(t.device) if isinstance(x, torch.Tensor) else x
+def beside(value, tensor):
+    "The number `value`, or each in the list `value`, on the device of `tensor` if it is a tensor"
+    if isinstance(value, list): return [beside(number, tensor) for number in value]
+    return value.to(tensor.device) if isinstance(value, torch.Tensor) else value
 
 def total(
-    f, # A function of a tensor that returns a number or a tensor with one
-    ts # Tensors, possibly on several devices
+    func, # A function of a tensor that returns a number or a tensor with one
+    tensors # Tensors, possibly on several devices
 ):
-    "The sum of `f(t)` over the tensors `ts`, in the form of `number_of`, on the device of the first"
-    return number_of(sum(beside(f(t), ts[0]) for t in ts))
+    "The sum of `func(tensor)` over the `tensors`, in the form of `number_of`, on the device of the first"
+    return number_of(sum(beside(func(tensor), tensors[0]) for tensor in tensors))
 
 # %% ../../nbs/core/00_rules.ipynb #9ded28c8
-def _by_position(f, args, kwargs):
-    "`args` and `kwargs` of `f`, with all tensors in `args`, which are all that an engine looks at"
-    ps = [*inspect.signature(f).parameters.values()]
-    inspect.signature(f).bind(*args, **kwargs) # It raises an error for arguments that `f` does not have
-    named = [i for i,o in enumerate(ps) if o.kind==o.POSITIONAL_OR_KEYWORD and _is_list(kwargs.get(o.name))]
+def _by_position(func, args, kwargs):
+    "`args` and `kwargs` of `func`, with all tensors in `args`, which are all that an engine looks at"
+    params = [*inspect.signature(func).parameters.values()]
+    inspect.signature(func).bind(*args, **kwargs) # It raises an error for arguments that `func` does not have
+    named = [i for i,param in enumerate(params) if param.kind==param.POSITIONAL_OR_KEYWORD and _is_list(kwargs.get(param.name))]
     if len(named)<sum(map(_is_list, kwargs.values())): raise TypeError(
-        f'{f.__name__} is marked `each`, so its tensors must be parameters that it takes by position, before any `*`')
-    return (*args, *[kwargs.pop(o.name, o.default) for o in ps[len(args):named[-1]+1]]),kwargs
+        f'{func.__name__} is marked `each`, so its tensors must be parameters that it takes by position, before any `*`')
+    moved = [kwargs.pop(param.name, param.default) for param in params[len(args):named[-1]+1]]
+    return (*args, *moved),kwargs
 
-def _check_arguments(f, args, kwargs):
-    "Raise a `TypeError` that names the parameters of `f` unless it accepts the arguments"
-    try: inspect.signature(f).bind(*args, **kwargs)
-    except TypeError as e: raise TypeError(f"{f.__name__}{inspect.signature(f)}: {e}" + (
+def _check_arguments(func, args, kwargs):
+    "Raise a `TypeError` that names the parameters of `func` unless it accepts the arguments"
+    try: inspect.signature(func).bind(*args, **kwargs)
+    except TypeError as e: raise TypeError(f"{func.__name__}{inspect.signature(func)}: {e}" + (
         '; `norm(x)` and `mean(x)` are of the whole tensor, `row_mean(x)` of each row, and a function of your own that is marked `each` '
-        'may take more arguments' if f.__module__==__name__ else '')) from None
+        'may take more arguments' if func.__module__==__name__ else '')) from None
 
 def each(
-    f=None, # A function of tensors and of numbers
+    func=None, # A function of tensors and of numbers
     *, rows=False, # Does it treat each entry of the first dimension (of two or more) by itself?
     narrow=False, # Is its result much smaller than the tensor, such as one number for each row? Kernels then read it as often as they like
     batched=False # Does it also accept a stack of tensors, announced by `lead=1`? 'gpu': stack them only on a GPU
 ):
-    "Mark `f` as needing whole tensors, or whole `rows`; tensor-like arguments decide by their method `each` how to run it"
-    if f is None: return partial(each, rows=rows, narrow=narrow, batched=batched)
-    f.narrow,f.batched = narrow,batched
-    @wraps(f)
-    def _f(*args, **kwargs):
-        if any(map(_is_list, kwargs.values())): args,kwargs = _by_position(f, args, kwargs)
-        x = first(args, _is_list)
-        try: return f(*args, **kwargs) if x is None else x.each(f, args, kwargs)
+    "Mark `func` as needing whole tensors, or whole `rows`; tensor-like arguments decide by their method `each` how to run it"
+    if func is None: return partial(each, rows=rows, narrow=narrow, batched=batched)
+    func.narrow,func.batched = narrow,batched
+    @wraps(func)
+    def marked(*args, **kwargs):
+        if any(map(_is_list, kwargs.values())): args,kwargs = _by_position(func, args, kwargs)
+        stand_in = first(args, _is_list)
+        try: return func(*args, **kwargs) if stand_in is None else stand_in.each(func, args, kwargs)
         except TypeError:
-            _check_arguments(f, args, kwargs)
+            _check_arguments(func, args, kwargs)
             raise
-    _f.whole = 'row' if rows else 'tensor'
-    return _f
+    marked.whole = 'row' if rows else 'tensor'
+    return marked
 
 # %% ../../nbs/core/00_rules.ipynb #55999475
 @each
@@ -794,38 +875,43 @@ def mean(x):
 def row_mean(x, above=1):
     "The mean over all dimensions but the first, with `keepdim`, if `x` has more than `above` dimensions; otherwise 0"
     if x.ndim<=above: return x.new_zeros(())
-    n,dims = max(x.shape[1:].numel(), 1),tuple(range(1, x.ndim))
-    if x.device.type=='cpu' and isfinite((total := x.sum(dims, keepdim=True)).sum()): return total/n # A GPU would have to wait
+    n = max(x.shape[1:].numel(), 1)
+    dims = tuple(range(1, x.ndim))
+    if x.device.type=='cpu' and isfinite((sums := x.sum(dims, keepdim=True)).sum()): return sums/n # A GPU would have to wait
     return (x/n).sum(dims, keepdim=True) # The sum itself may be too large for the dtype
 
 # %% ../../nbs/core/00_rules.ipynb #bd56f67e
 def _names(code):
     "The names used in the code object `code` and in the functions that it defines"
-    return {*code.co_names}.union(*[_names(o) for o in code.co_consts if isinstance(o, CodeType)])
+    return {*code.co_names}.union(*[_names(inner) for inner in code.co_consts if isinstance(inner, CodeType)])
 
 _THEIRS = 'torch', 'fastcore', 'fastai', 'numpy', 'scipy' # Libraries whose functions call none that are marked
 
-def _reached(f):
-    "What the function `f` may call: what its names mean globally and in modules and objects, its closure and its default values"
-    names,space = {*_names(f.__code__), '__call__'},f.__globals__
-    found = [space[o] for o in names if o in space] + [o.cell_contents for o in f.__closure__ or () if o!=CellType()]
-    found += [*(f.__defaults__ or ()), *(f.__kwdefaults__ or {}).values()]
-    inside = [inspect.getattr_static(o, k, None) for o in found if not isinstance(o, FunctionType) for k in names]
+def _reached(func):
+    "What the function `func` may call: what its names mean globally and in modules and objects, its closure and its default values"
+    names = {*_names(func.__code__), '__call__'}
+    space = func.__globals__
+    found = [space[name] for name in names if name in space]
+    found += [cell.cell_contents for cell in func.__closure__ or () if cell!=CellType()] # Some cells are still empty
+    found += [*(func.__defaults__ or ()), *(func.__kwdefaults__ or {}).values()]
+    objects = [o for o in found if not isinstance(o, FunctionType)]
+    inside = [inspect.getattr_static(o, name, None) for o in objects for name in names]
     return [getattr(o, '__func__', o) for o in (*found, *inside)] # Without the object of a method
 
 # %% ../../nbs/core/00_rules.ipynb #5a0cb6d3
-def reachable(f, seen=None):
-    "The set of the term or function `f` and what it may call, without what libraries and functions marked `each` call"
-    f,seen = unwrap_partial(getattr(f, 'f', f)),set() if seen is None else seen
-    marked = hasattr(f, 'whole')
-    if not isinstance(f, FunctionType) or f in seen or not marked and (f.__module__ or '').split('.')[0] in _THEIRS: return seen
-    seen.add(f)
-    for o in () if marked else filter(callable, _reached(f)): reachable(o, seen)
+def reachable(func, seen=None):
+    "The set of the term or function `func` and what it may call, without what libraries and functions marked `each` call"
+    func = unwrap_partial(getattr(func, 'f', func)) # A term keeps its function as `f`
+    seen = set() if seen is None else seen
+    marked = hasattr(func, 'whole')
+    if not isinstance(func, FunctionType) or func in seen or not marked and (func.__module__ or '').split('.')[0] in _THEIRS: return seen
+    seen.add(func)
+    for called in () if marked else filter(callable, _reached(func)): reachable(called, seen)
     return seen
 
-def _whole(f):
-    "What the term `f`, and the functions that it reaches, need whole: a set of 'row' and 'tensor'"
-    return {o.whole for o in reachable(f) if hasattr(o, 'whole')}
+def _whole(func):
+    "What the term `func`, and the functions that it reaches, need whole: a set of 'row' and 'tensor'"
+    return {o.whole for o in reachable(func) if hasattr(o, 'whole')}
 
 # %% ../../nbs/core/00_rules.ipynb #3ff29877
 @patch(as_prop=True)
@@ -836,4 +922,4 @@ def elementwise(self:Rule):
 @patch(as_prop=True)
 def row_by_row(self:Rule):
     "Can tensors be split between rows, because no term needs more than whole rows?"
-    return not any('tensor' in _whole(t) for t in self.terms)
+    return not any('tensor' in _whole(term) for term in self.terms)

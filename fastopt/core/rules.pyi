@@ -35,12 +35,12 @@ USUAL_HYPERS: Any
 
 THEIRS: Any
 
-def as_number(x: Any) -> Any:
-    """The number `x` (Python, numpy or a tensor of one element) as a float; NaN if `x` is no number, such as text or a list"""
+def as_number(value: Any) -> Any:
+    """The number `value` (Python, numpy or a tensor of one element) as a float; NaN if it is no number, such as text or a list"""
 
 class Range:
     """The range `lo` to `hi` of a hyper; `also` maps other spellings of the hyper to functions that convert them"""
-    def __contains__(self, x: Any) -> Any: ...
+    def __contains__(self, value: Any) -> Any: ...
     def __init__(self, lo: Any = ..., hi: Any = ..., ends: Any = '[]', whole: Any = False, also: Any = None) -> None: ...
     also: Any
     ends: Any
@@ -50,14 +50,14 @@ class Range:
 
 class OneOf:
     """The `choices` of an option, which is fixed when the optimizer is made and never scheduled; `why` explains why there are no others"""
-    def __contains__(self, x: Any) -> Any: ...
+    def __contains__(self, value: Any) -> Any: ...
     def __init__(self, *choices: Any, why: Any = '') -> None: ...
     choices: Any
     why: Any
 
 class Whole(OneOf):
     """An option that is a whole number of at least `lo`"""
-    def __contains__(self, x: Any) -> Any: ...
+    def __contains__(self, value: Any) -> Any: ...
     def __init__(self, lo: Any = 0) -> None: ...
     lo: Any
 
@@ -76,9 +76,9 @@ class Memo:
     start: Any
 
 class Across:
-    """Annotates `n` numbers about all weights: `f` of the lists of tensors (split in any way), hypers and memos that it names. Where hypers
-    differ between groups, they are those of the first group with a gradient"""
-    def __init__(self, f: Any, n: Any = 1) -> None: ...
+    """Annotates `n` numbers about all weights: `func` of the lists of tensors (split in any way), hypers and memos that it names. Where
+    hypers differ between groups, they are those of the first group with a gradient"""
+    def __init__(self, func: Any, n: Any = 1) -> None: ...
     def answer(self, tensors: Any, knobs: Any) -> Any:
         """The number that the function returns, or a list of `n` numbers; a function that writes to one of `tensors` raises an error"""
     f: Any
@@ -90,7 +90,7 @@ class Across:
 class Term:
     """A map from one update to the next, `f(u, …)`, with `given`, `state`, `hypers` and `options` read from its signature"""
     def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
-    def __init__(self, f: Any) -> None: ...
+    def __init__(self, func: Any) -> None: ...
     across: Any
     assigns: Any
     borrowed: Any
@@ -104,8 +104,8 @@ class Term:
     ranges: Any
     state: Any
 
-def term(f: Any) -> Term:
-    """Turn the function `f` into a `Term`; use it as a decorator"""
+def term(func: Any) -> Term:
+    """Turn the function `func` into a `Term`; use it as a decorator"""
 
 decay: Term
 """Weight decay: $L_2$ before the first term with state, decoupled after it"""
@@ -120,9 +120,9 @@ maximize: Term
 """Maximize the loss by flipping the sign of the gradient"""
 
 class LazyDoc:
-    """A `__doc__` that the function `f` of the instance, or of `None` for the class itself, writes when somebody reads it"""
-    def __init__(self, f: Any) -> None: ...
-    f: Any
+    """A `__doc__` that the function `write` of the instance, or of `None` for the class itself, returns when somebody reads it"""
+    def __init__(self, write: Any) -> None: ...
+    write: Any
 
 class Rule(Any):
     """An optimizer as a chain of `terms`: `u` starts as the gradient, and what the last term returns is subtracted from the weights"""
@@ -215,8 +215,8 @@ class Question(tuple):
     knobs: Any
     tensors: Any
 
-def count_writes(t: Any) -> Any:
-    """How often the tensor `t` has been written to, or `None` if PyTorch does not count"""
+def count_writes(tensor: Any) -> Any:
+    """How often the `tensor` has been written to, or `None` if PyTorch does not count"""
 
 class ReadOnly(TypeError):
     """Raised by the stand-in `what` for a tensor when a term tries to write to it"""
@@ -232,7 +232,7 @@ class Route(Rule):
         other: Any,
         defaults: Any,
         doc: Any = '',
-        **told: Any,
+        **sources: Any,
     ) -> None: ...
     @property
     def chain(self) -> Any:
@@ -297,17 +297,17 @@ def smaller(a: Any, b: Any) -> Any:
 def waits(device: Any) -> Any:
     """Would the host have to wait for a number on `device`? Such a device keeps the number and computes with it in float64"""
 
-def number_of(x: Any) -> Any:
-    """The number in the tensor `x`: a plain number, or a float64 tensor on a device that `waits`; numbers become floats"""
+def number_of(value: Any) -> Any:
+    """The number in the tensor `value`: a plain number, or a float64 tensor on a device that `waits`; numbers become floats"""
 
-def beside(x: Any, t: Any) -> Any:
-    """The number `x`, or each in the list `x`, on the device of the tensor `t` if it is a tensor"""
+def beside(value: Any, tensor: Any) -> Any:
+    """The number `value`, or each in the list `value`, on the device of `tensor` if it is a tensor"""
 
-def total(f: Any, ts: Any) -> Any:
-    """The sum of `f(t)` over the tensors `ts`, in the form of `number_of`, on the device of the first"""
+def total(func: Any, tensors: Any) -> Any:
+    """The sum of `func(tensor)` over the `tensors`, in the form of `number_of`, on the device of the first"""
 
-def each(f: Any = None, *, rows: Any = False, narrow: Any = False, batched: Any = False) -> Any:
-    """Mark `f` as needing whole tensors, or whole `rows`; tensor-like arguments decide by their method `each` how to run it"""
+def each(func: Any = None, *, rows: Any = False, narrow: Any = False, batched: Any = False) -> Any:
+    """Mark `func` as needing whole tensors, or whole `rows`; tensor-like arguments decide by their method `each` how to run it"""
 
 def norm(x: Any) -> Any:
     """The $L_2$ norm of the whole tensor `x`, as a tensor without dimensions"""
@@ -318,5 +318,5 @@ def mean(x: Any) -> Any:
 def row_mean(x: Any, above: Any = 1) -> Any:
     """The mean over all dimensions but the first, with `keepdim`, if `x` has more than `above` dimensions; otherwise 0"""
 
-def reachable(f: Any, seen: Any = None) -> Any:
-    """The set of the term or function `f` and what it may call, without what libraries and functions marked `each` call"""
+def reachable(func: Any, seen: Any = None) -> Any:
+    """The set of the term or function `func` and what it may call, without what libraries and functions marked `each` call"""

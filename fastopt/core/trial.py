@@ -24,24 +24,30 @@ class Trial(NamedTuple):
     updates: dict # Weight to what the step would add to it, in the dtype of the computation; only weights that would make the step
     state: dict # Weight to its state dict after the step, for weights that have one
 
-def _lack_memory(ts):
-    "Has the memory of one of the tensors `ts` been freed or shortened?"
-    ts = list(filter(is_plain, ts))
-    return bool((storage_ends(ts) < addresses(ts) + np.array(list(map(byte_span, ts)), dtype=np.int64)).any())
+def _kept(ps, state):
+    "The tensors that the state dicts of the weights `ps` hold"
+    return [value for p in ps for value in state.get(p, {}).values() if isinstance(value, torch.Tensor)]
 
-def _copied(st): return {k: v.clone() if isinstance(v, torch.Tensor) else deepcopy(v) for k,v in st.items()}
+def _lack_memory(tensors):
+    "Has the memory of one of `tensors` been freed or shortened?"
+    tensors = list(filter(is_plain, tensors))
+    spans = np.array(list(map(byte_span, tensors)), dtype=np.int64)
+    return bool((storage_ends(tensors) < addresses(tensors) + spans).any())
 
 # %% ../../nbs/core/11_trial.ipynb #6a8ae358
+def _copied(state): return {name: value.clone() if isinstance(value, torch.Tensor) else deepcopy(value) for name,value in state.items()}
+
 @contextmanager
 def _put_back(ps):
     "Yield copies of the weights `ps`, and at the end of the block restore their values and the state of all random number generators"
-    rng,old = get_random_states(),[p.detach().clone() for p in ps]
+    rng = get_random_states()
+    copies = [p.detach().clone() for p in ps]
     with ExitStack() as stack:
         for p in ps: # A graph that still needs the weights finds the same values
             if not p.is_inference(): stack.enter_context(_unsafe_preserve_version_counter(p))
-        try: yield old
+        try: yield copies
         finally:
-            for p,o in zip(ps, old): p.copy_(o)
+            for p,before in zip(ps, copies): p.copy_(before)
             set_random_states(**rng)
 
 # %% ../../nbs/core/11_trial.ipynb #5822d3a0
@@ -54,11 +60,13 @@ def stand(self:Engine,
     "Make a `step` that updates the state but not the weights, and return the updates"
     ps = [p for group,_ in groups for p in group if makes_step(p)]
     odd = any(is_plain(p) and not is_gapless(p) for p in ps) # What is put back must not raise an error of its own
-    if odd or _lack_memory([t for p in ps for t in (p, *state.get(p, {}).values()) if isinstance(t, torch.Tensor)]):
-        self.check_step(ps, ps, state)
-    with _put_back(ps) as old:
+    if odd or _lack_memory([*ps, *_kept(ps, state)]): self.check_step(ps, ps, state)
+    def change(p, before):
+        dtype = compute_dtype(p.dtype)
+        return p.detach().to(dtype) - before.to(dtype)
+    with _put_back(ps) as copies:
         self.step(groups, state)
-        return {p: p.detach().to(ct := compute_dtype(p.dtype)) - o.to(ct) for p,o in zip(ps, old)}
+        return {p: change(p, before) for p,before in zip(ps, copies)}
 
 @patch
 @torch.no_grad()
@@ -68,11 +76,14 @@ def trial(self:Engine,
     **others # Hypers and options that replace those of the groups and of the engine
 )->Trial:
     "The updates and the state that `step` would give, without making the step"
-    every,rule = [p for group,_ in groups for p in group],self.rule
-    ps = [p for p in every if makes_step(p)]
-    if _lack_memory([t for p in ps for t in state.get(p, {}).values() if isinstance(t, torch.Tensor)]): self.check_step(ps, ps, state)
-    engine,after = copy(self),{p: _copied(state[p]) if makes_step(p) else dict(state[p]) for p in every if p in state}
-    hypers = {k: rule.number(k, v) for k,v in others.items() if k in rule.hypers}
-    engine.seen,engine.options = {},{**self.options, **{k:v for k,v in others.items() if k not in hypers}}
-    for k,v in engine.options.items(): rule.check(k, v)
+    rule = self.rule
+    every = [p for group,_ in groups for p in group]
+    ps = list(filter(makes_step, every))
+    if _lack_memory(_kept(ps, state)): self.check_step(ps, ps, state)
+    engine = copy(self)
+    after = {p: _copied(state[p]) if makes_step(p) else dict(state[p]) for p in every if p in state}
+    hypers = {name: rule.number(name, value) for name,value in others.items() if name in rule.hypers}
+    engine.seen = {} # Hypers of the groups that have been checked
+    engine.options = {**self.options, **{name: value for name,value in others.items() if name not in hypers}}
+    for name,value in engine.options.items(): rule.check(name, value)
     return Trial(engine.stand([(group, {**hyper, **hypers}) for group,hyper in groups], after), after)

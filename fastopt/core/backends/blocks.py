@@ -257,18 +257,18 @@ def block_source(prog, columns):
 BLOCK = 2**17 # Numbers in a block, for each thread
 
 class Room:
-    "Temporaries for blocks of at most `n` numbers of `dtype`"
-    def __init__(self, n, dtype):
-        self.n,self.dtype = n,dtype
-        self.base = [] # The memory of each temporary, a vector of `n` numbers
+    "Temporaries for blocks of at most `size` numbers of `dtype`"
+    def __init__(self, size, dtype):
+        self.size,self.dtype = size,dtype
+        self.base = [] # The memory of each temporary, a vector of `size` numbers
         self.views = {} # (shape, strides) -> the temporaries in this form
-    def __call__(self, p, n):
-        "Memory for `n` temporaries with the shape and strides of the block `p`"
+    def __call__(self, p, count):
+        "Memory for `count` temporaries with the shape and strides of the block `p`"
         form = p.shape,p.stride()
-        self.base += [torch.empty(self.n, dtype=self.dtype, device='cpu') for _ in range(n-len(self.base))]
+        self.base += [torch.empty(self.size, dtype=self.dtype, device='cpu') for _ in range(count-len(self.base))]
         views = self.views.setdefault(form, [])
-        views += [o.as_strided(*form) for o in self.base[len(views):n]]
-        return views[:n]
+        views += [o.as_strided(*form) for o in self.base[len(views):count]]
+        return views[:count]
 
 def cut_blocks(rule, part):
     "The rows (weight, gradient, state …) of the weights of `part`, split into blocks as far as `rule` allows it"
@@ -304,7 +304,7 @@ def _on_blocks(rule, part, prog, i, step):
     def as_tensors(numbers): return torch.tensor(numbers, dtype=part.dtype, device='cpu').unbind()
     def as_scalars(numbers): return [x if not abs(x)>largest else copysign(inf, x) for x in numbers] # PyTorch rejects larger ones
     n = max(row[0].numel() for row in blocks)
-    if 'room' not in part.cache or part.cache['room'].n<n: part.cache['room'] = Room(n, part.dtype)
+    if 'room' not in part.cache or part.cache['room'].size<n: part.cache['room'] = Room(n, part.dtype)
     step(blocks, prog.table[i].tolist(), prog.extras[i], part.cache['room'], as_tensors, as_scalars)
 
 # %% ../../../nbs/core/backends/07_blocks.ipynb #2f72ac2a
