@@ -56,5 +56,6 @@ from fastopt.distributed.federated import Federated
 from fastopt.distributed.monna import MoNNA
 from fastopt.distributed.peers import ClusterLink, MixWithPeers
 from fastopt.distributed.transport import TCPLink
-import fastopt.training.import_order, fastopt.training.lr_find # They patch `Learner`
-fastopt.training.import_order.watch_names(globals())
+from fastopt.training import lr_find as _lr_find # It patches `Learner`
+from fastopt.training.import_order import watch_names as _watch_names # This module patches it, too
+_watch_names(globals())

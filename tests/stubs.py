@@ -167,10 +167,9 @@ def render(module):
 def render_all():
     "The stub of `fastopt.all`: its imports, marked as re-exports, as type checkers require for a package with `py.typed`"
     nodes = ast.parse(Path(fastopt.all.__file__).read_text(encoding='utf-8')).body
-    for o in nodes:
-        if isinstance(o, ast.ImportFrom): o.names = [ast.alias(a.name, a.name) for a in o.names]
-    lines = [fill(ast.unparse(o).replace('import ', 'import (', 1) + ')', 140, subsequent_indent='    ')
-        for o in nodes if isinstance(o, ast.ImportFrom)]
+    froms = [o for o in nodes if isinstance(o, ast.ImportFrom) and not o.names[0].asname] # Modules with private names only patch
+    for o in froms: o.names = [ast.alias(a.name, a.name) for a in o.names]
+    lines = [fill(ast.unparse(o).replace('import ', 'import (', 1) + ')', 140, subsequent_indent='    ') for o in froms]
     return '\n'.join(['# Made by tests/stubs.py from all.py: run `python tests/stubs.py`', *lines, ''])
 
 INIT = '# Made by tests/stubs.py: what is in `fastopt.all` is in `fastopt`, too\nfrom fastopt.all import *\n\n__version__: str\n'

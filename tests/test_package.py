@@ -176,7 +176,7 @@ def test_full_matrices_are_as_large_as_when_they_last_passed(request):
 # ---- names in a star import
 
 OWN = {'Adam', 'SGD', 'RAdam', 'QHAdam', 'ranger'} # Optimizers of fastai that ours replace
-exported = {k:o for k,o in vars(fastopt.all).items() if not k.startswith('_') and not ismodule(o)}
+exported = {k:o for k,o in vars(fastopt.all).items() if not k.startswith('_')}
 WORDS = set("""Rule Route route matrices hidden_matrices term each Across Borrowed Memo Range OneOf Whole NonNeg Pos Unit Share Count
     Steps Flag Finite zeros clone ema_ ema_sqr_ unbias unbias_root at_least root cond larger smaller norm mean row_mean decay shrink
     descend maximize centralize lookahead friction trust cautious agc stabilize heavy_ball clip_norm clip_value clip_coords opts
@@ -192,6 +192,8 @@ def test_a_star_import_brings_rules_classes_and_what_is_typed():
     assert classes=={o for m in pkgutil.iter_modules([str(root/'fastopt'/'optim')])
         for o,c in vars(import_module(f'fastopt.optim.{m.name}')).items() if isinstance(c, type) and issubclass(c, torch.optim.Optimizer)
         and c.__module__==f'fastopt.optim.{m.name}'}
+
+def test_a_star_import_brings_no_module(): assert not [k for k,o in exported.items() if ismodule(o)]
 
 def test_a_star_import_replaces_only_optimizers_of_fastai():
     theirs = {k:o for k,o in vars(fastai.vision.all).items() if not k.startswith('_')}
