@@ -60,7 +60,7 @@ def recorded(
     sim # Object that is trained in the block, with `history` and `plot`
 ):
     "Keep a record, a picture and the model of the block, however it ends; yields the folder and the record"
-    record = run_facts(prog, name, args) # It takes longer than the other, which leaves a folder
+    record = run_facts(prog, name, args) # First, because it takes long: a Ctrl-C in it leaves no empty folder
     path = make_run_folder(args.out, name)
     try:
         with running_record(record, path/'record.json'):
@@ -115,10 +115,12 @@ def refuse_unused(
         if args[k]!=signature(declared).parameters[k].default: raise InputError(f'--{k.replace("_", "-")} {why}')
 
 def check_table_file(path):
-    "The `Path` of the table `path`, whose folder exists, and that of its picture, which is never the table itself"
+    "The `Path` of the table `path`, whose folder exists, and that of its picture, which no other table and no other picture has"
     if not (path := Path(path)).parent.is_dir(): raise InputError(f'--table {path}: there is no folder {path.parent}')
     if path.is_dir(): raise InputError(f'--table {path} is a folder: give a file, such as {path/"table.json"}')
-    return path,path.with_name(f'{path.name.removesuffix(".json")}.png')
+    if path.suffix.lower()=='.png': raise InputError(
+        f'--table {path} has the name of a picture: give another one, such as {path.with_suffix(".json")}')
+    return path,path.with_name(f'{path.name}.png')
 
 # %% ../../nbs/distributed/07_commands.ipynb #bcb7ea8f
 _SETTING = dict(fedbuff=('c', int), fedfix=('dt', float)) # The option of a strategy, and the type of its value
@@ -170,9 +172,9 @@ def _imported():
     try: import_flower()
     except ImportError as e: raise InputError(str(e)) from e
 
-def train_flower(args, fed, path, lacks=True):
-    "Run Flower's programs in the folder `path` until all windows are finished, if it `lacks` some, and return the record"
-    state,record = (path/'state.pt').absolute(),run_facts('fastopt-federate', path.name, args)
+def train_flower(args, fed, path, record, lacks=True):
+    "Run Flower's programs in the folder `path` until all windows are finished, if it `lacks` some, and complete its `record`"
+    state = (path/'state.pt').absolute()
     state.with_suffix('.error').unlink(missing_ok=True)
     config = {k: args[k] for k in NEEDED} | dict(windows=args.windows, deadline=args.deadline, state=str(state))
     if args.data_path: config['data_path'] = str(Path(args.data_path).absolute()) # Flower's programs run in another folder
@@ -187,7 +189,6 @@ def train_flower(args, fed, path, lacks=True):
             finally:
                 if state.is_file(): record.update(collect_flower(fed, path))
     except (RuntimeError, ValueError, OSError) as e: raise InputError(_one_line(e)) from e
-    return record
 
 # %% ../../nbs/distributed/07_commands.ipynb #e1a5c4b7
 def run_flower(args):
@@ -202,10 +203,12 @@ def run_flower(args):
         if done>=args.windows and (path/'model.pkl').is_file(): raise InputError(
             f'--resume {path} has finished {done} windows already: give a larger --windows, the total')
     if done<args.windows: _imported()
-    path = path or make_run_folder(args.out, f'flower-{args.strategy}-{args.data}')
+    name = path.name if path else f'flower-{args.strategy}-{args.data}'
+    record = run_facts('fastopt-federate', name, args) # Before the folder, as in `recorded`
+    path = path or make_run_folder(args.out, name)
     with exclusive_lock(path/'lock', wait=False) as ours:
         if not ours: raise InputError(f'--resume {path} is still in use by another process: wait until it has ended')
-        record = train_flower(args, fed, path, done<args.windows)
+        train_flower(args, fed, path, record, done<args.windows)
     print(f'{fed.history[-1]["accuracy"]:.2%} of {fed.learn.dls.valid.n} validation images correct after {args.windows} windows and '
         f'{sum(fed.counts)} deliveries; {len(record["faults"])} faults. In {path}:')
     print('  record.json  curves.png  model.pkl  state.pt  flower')
@@ -304,10 +307,11 @@ def _addresses(text):
     if twice := first(o for o in at if at.count(o)>1): raise InputError(f'--peers: {"".join(twice)} occurs twice: give each its own')
     return [(h, int(p)) for h,_,p in at]
 
-def _secret(path):
+def _secret(path, owners='the peers'):
+    "The secret in the file `path`, which only its `owners` may have"
     try: key = Path(path).read_bytes().strip()
     except OSError as e: raise InputError(f'--key-file {path} cannot be read: {e.strerror}') from e
-    if not key: raise InputError(f'--key-file {path} is empty: write a secret into it that only the peers have')
+    if not key: raise InputError(f'--key-file {path} is empty: write a secret into it that only {owners} have')
     return key
 
 def _key(path, n, rank=None):
@@ -317,7 +321,8 @@ def _key(path, n, rank=None):
     if not Path(path).is_dir(): return _secret(path)
     if rank is None: raise InputError(
         f'--key-file {path} is a folder with the secrets of one worker: give its --rank and --peers, or a file')
-    return [b'' if i==rank else _secret(Path(path)/str(i)) for i in range(n)]
+    if not 0<=rank<n: raise InputError(f'--rank {rank} is not one of {n} workers: give 0 to {n-1}')
+    return [b'' if i==rank else _secret(Path(path)/str(i), f'the workers {rank} and {i}') for i in range(n)]
 
 # %% ../../nbs/distributed/07_commands.ipynb #f480b28a
 def check_real(args):
@@ -378,9 +383,10 @@ def run_processes(args):
     "Start a process for each worker on this machine, collect their records, and return the folder of the run"
     _made(MoNNA, simulated_learner(args, polyak()), args.n, args.f, args.mixing, None, args.alpha, bs=args.bs, seed=args.seed)
     _key(args.key_file, args.n)
-    path = make_run_folder(args.out, f'peers-{args.mixing}-{args.data}')
+    name,procs = f'peers-{args.mixing}-{args.data}',[]
+    record = run_facts('fastopt-collaborate', name, args) # Before the folder, as in `recorded`
+    path = make_run_folder(args.out, name)
     at = ','.join(f'127.0.0.1:{p}' for p in free_ports(args.n))
-    record,procs = run_facts('fastopt-collaborate', path.name, args),[]
     with running_record(record, path/'record.json'):
         try:
             for i in range(args.n): procs.append(start_peer(args, i, at, path))
@@ -461,8 +467,9 @@ def run_scale(args, opt, lr):
         learn = simulated_learner(args, opt)
         parts = [torch.arange(i, learn.dls.train.n, n) for i in range(n)]
         return _made(MoNNA, learn, n, f, args.mixing, parts=parts, bs=args.bs, seed=args.seed)
-    path = make_run_folder(args.out, f'scale-{args.mixing}-{args.data}')
-    record = run_facts('fastopt-collaborate', path.name, args, load=os.getloadavg())
+    name = f'scale-{args.mixing}-{args.data}'
+    record = run_facts('fastopt-collaborate', name, args, load=os.getloadavg()) # Before the folder, as in `recorded`
+    path = make_run_folder(args.out, name)
     with use_threads(1), running_record(record, path/'record.json'):
         record['rows'] = time_by_workers(make, ns, args.steps, lr(0) if callable(lr) else lr)
     print(show_rows(record['rows']))

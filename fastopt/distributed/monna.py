@@ -35,7 +35,7 @@ from .mixing import find_mixing, finite_rows, mixed, variance_of
 from .peers import PeerMixing, describe_model, fewest_heard, refuse_torch_class, refuse_wrapped
 from .peers import rule_name, trained_weights
 from ..names import check_whole, unwrap_partial
-from ..optim.schedulefree import _modes
+from ..optim.schedulefree import _modes, check_opt_func
 from ..training.records import delay_interrupt, is_interactive
 
 # %% ../../nbs/distributed/05_monna.ipynb #d2a6a861
@@ -82,6 +82,7 @@ def make_opts(self:Workers):
     learn = self.learn
     groups = [[list(g) if isinstance(g, (list, L)) else [g] for g in _as_groups(learn.splitter(m))] for m in self.models]
     kind = unwrap_partial(learn.opt_func)
+    check_opt_func(learn.opt_func)
     refuse_torch_class(learn.opt_func)
     if isinstance(kind, OptimWrapper): raise TypeError('This OptimWrapper belongs to the weights of one model: '
         f'give the Learner a function that makes one for each worker, such as partial(OptimWrapper, opt={type(kind.opt).__name__})')
@@ -341,7 +342,7 @@ def mix_each(self:MoNNA, known):
 
 @patch
 def one_step(self:MoNNA, lr=None):
-    "A local step of every worker, an exchange and a mixture; returns the mean loss of the honest workers"
+    "A local step of every worker, an exchange and a mixture; the mean loss of the honest workers is added to `losses`"
     if self.peers: return self.real_step(lr)
     ws,h,w = self.workers,self.honest,self.computing
     at = [self.batch(i) for i in range(w)]
@@ -358,8 +359,8 @@ def one_step(self:MoNNA, lr=None):
         xs = ws.xs if w==self.n else torch.cat([ws.xs, lie(self.attack, ws.xs, self.n-w, **known)])
         ys = mixed(self.mixing, xs, self.f, self.hear(~finite_rows(xs[w:]).cpu()))
     ws.xs.copy_(ys)
+    self.losses.append(losses[:h].mean().item())
     self.t += 1
-    return losses[:h].mean().item()
 
 # %% ../../nbs/distributed/05_monna.ipynb #43692644
 @patch
@@ -386,17 +387,18 @@ def local_step(self:MoNNA, lr):
 
 @patch
 def real_step(self:MoNNA, lr):
-    "A local step of this worker, an exchange with its peers and a mixture; returns its loss"
+    "A local step of this worker, an exchange with its peers and a mixture; its loss is added to `losses`"
     x,peers = self.workers.xs[0],self.peers
     if self.stepped is None or self.stepped[0]!=self.t: # Otherwise a Ctrl-C has ended the wait in this round
         with delay_interrupt(): self.stepped = self.t,self.local_step(lr)
     peers.t = self.t
-    try:
-        heard = peers.hear(x)
-        with delay_interrupt(): x.copy_(peers.combine(x, heard))
-    finally: self.t = peers.t # The round is over even if `combine` has had enough of hearing too little
-    self.times[:] = to_ticks(monotonic()-self.began)
-    return self.stepped[1]
+    heard = peers.hear(x)
+    with delay_interrupt():
+        try: x.copy_(peers.combine(x, heard))
+        finally:
+            if peers.t!=self.t: self.losses.append(self.stepped[1])
+            self.t = peers.t # The round is over even if `combine` has had enough of hearing too little
+            self.times[:] = to_ticks(monotonic()-self.began)
 
 # %% ../../nbs/distributed/05_monna.ipynb #543cb11b
 def _by_round(schedules):
@@ -458,7 +460,7 @@ def fit(self:MoNNA,
     with torch.random.fork_rng(devices=[]):
         for k in bar:
             with nullcontext() if self.peers else delay_interrupt(): # A wait for peers may be long, and they go on without this one
-                self.losses.append(self.one_step(lr(self.t) if callable(lr) else lr))
+                self.one_step(lr(self.t) if callable(lr) else lr)
             last = self.t>=end or bool(self.peers and self.peers.over)
             if last and self.t<end: self.peers.warn_early(f'{end-self.t} rounds')
             if last or (every and self.t%every==0): self.history.append(self.validate())

@@ -22,6 +22,14 @@ from ..names import InputError, markdown_table
 from ..training.records import device_name, exclusive_lock, package_versions
 
 # %% ../../nbs/distributed/12_tables.ipynb #c705452c
+def _is_number(o): return isinstance(o, (int, float)) and not isinstance(o, bool)
+
+def _is_result(o):
+    "Is `o` the result of a training, as `fill_table` stores it?"
+    if not isinstance(o, dict) or not {'error', 'accuracy'} & o.keys() or not isinstance(steps := o.get('history', []), list): return False
+    if not all(isinstance(h, dict) and _is_number(h.get('accuracy')) and _is_number(h.get('step', h.get('time'))) for h in steps): return False
+    return all(_is_number(o[k]) for k in ('accuracy', 'worst', 'tail') if k in o)
+
 def read_table(
     path, # File of the table
     settings # Dict of the settings of all trainings
@@ -31,8 +39,11 @@ def read_table(
     if not path.exists(): return dict(settings=settings, device=device_name(), versions=package_versions(), cells={})
     try:
         table = json.loads(path.read_text(encoding='utf-8'))
-        said,_ = table['settings'],table['cells']
-    except (OSError, ValueError, KeyError, TypeError) as e: raise InputError(f'--table {path} is not a table: give another file') from e
+        said,cells = dict(table['settings']),dict(table['cells'])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as e: raise InputError(
+        f'--table {path} is not a table: give another file') from e
+    if bad := first(k for k,o in cells.items() if k.count(' ')<2 or not _is_result(o)): raise InputError(
+        f'--table {path} has a damaged entry {bad!r}: remove it, so that its training is repeated, or give another file')
     for k in settings:
         if said.get(k)!=settings[k]: raise InputError(
             f'--table {path} was made with {k} {said.get(k)}, not {settings[k]}: give the same settings, or another file')

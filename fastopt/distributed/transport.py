@@ -154,7 +154,8 @@ def _listening(host, port):
 @patch
 def _check_same(self:TCPLink, like, layout, rule, f):
     if self.settings!=(like.dtype, like.numel(), layout, rule, f): raise ValueError(
-        'This link is open for another model, rule or f: close it, and make a new link for each training')
+        'This link is open for other weights, another rule or another f: close it, and make a new link for each training. '
+        'learn.fine_tune is two trainings, of the head and of all weights: call fit for each of them')
 
 # %% ../../nbs/distributed/08_transport.ipynb #7e3b60d1
 async def _within(work, seconds):

@@ -7,7 +7,7 @@ Docs: https://fastopt.github.io/fastopt/optim/schedulefree.html.md"""
 # %% auto #0
 __all__ = ['Blend', 'schedulefree_sgd', 'schedulefree_adamw', 'schedulefree_radam', 'ScheduleFreeSGD', 'ScheduleFreeAdamW',
            'ScheduleFreeRAdam', 'after_create_opt', 'schedulefree', 'over_rms', 'over_late_rms', 'schedulefree_late',
-           'averaged', 'averages']
+           'averaged', 'averages', 'check_opt_func']
 
 # %% ../../nbs/optim/21_schedulefree.ipynb #382220aa
 import torch
@@ -20,6 +20,7 @@ from .adam import rectification
 from ..core.fastai_face import FastOptimizer
 from ..core.torch_face import TorchOptimizer
 from ..core.rules import Flag, Memo, NonNeg, Range, Finite, Rule, Steps, Term, Unit, clone, unbias_root, decay, ema_sqr_, term
+from ..names import unwrap_partial
 
 # %% ../../nbs/optim/21_schedulefree.ipynb #bcc7c6ba
 Blend = Range(0, 1, '(]') # At 0 the average could not be recovered
@@ -162,22 +163,29 @@ def _modes(opt):
 
 after_create_opt = {} # Functions of a `Learner` that has made an optimizer, by what they do
 
-_create_opt = Learner.create_opt # Somebody else may have patched it
-
-@patch
-def create_opt(self:Learner):
-    "Create the optimizer as fastai does, then call the functions in `after_create_opt`"
-    if isinstance(f := self.opt_func, str): raise TypeError(f"opt_func={f!r} is a name; give the optimizer itself: opt_func={f}")
-    if isinstance(f, Term): raise TypeError(
-        f"opt_func={f} is a term, which is one part of a rule; give a whole rule, such as adamw, or combine terms into one with `Rule`")
-    _create_opt(self)
-    for f in after_create_opt.values(): f(self)
-
 def _add_average(learn):
     "If the optimizer of `learn` keeps an average, add its callback, or warn that it is not imported"
     if not (opt := _modes(learn.opt)): return
     if hasattr(learn, 'add_schedule_free'): learn.add_schedule_free()
     else: warn(f"{opt.rule.__name__}: validation would use the weights instead of their average; "
         "`import fastopt.training.schedule_free` to switch")
+
+# %% ../../nbs/optim/21_schedulefree.ipynb #c669a3b7
+_create_opt = Learner.create_opt # Somebody else may have patched it
+
+def check_opt_func(
+    f # The `opt_func` of a `Learner`
+):
+    "Raise `TypeError` if `f` is the name of an optimizer, or one term, in place of a rule"
+    if isinstance(f, str): raise TypeError(f"opt_func={f!r} is a name; give the optimizer itself: opt_func={f}")
+    if isinstance(o := unwrap_partial(f), Term): raise TypeError(
+        f"opt_func={o} is a term, which is one part of a rule; give a whole rule, such as adamw, or combine terms into one with `Rule`")
+
+@patch
+def create_opt(self:Learner):
+    "Create the optimizer as fastai does, then call the functions in `after_create_opt`"
+    check_opt_func(self.opt_func)
+    _create_opt(self)
+    for f in after_create_opt.values(): f(self)
 
 after_create_opt['schedule-free callback'] = _add_average

@@ -52,8 +52,12 @@ def test_a_key_file_may_be_a_folder_with_a_secret_for_each_pair(tmp_path):
     assert read(tmp_path/'keys'/'1', 3, 1)==[b'secret of 0 and 1', b'', b'secret of 1 and 2']
     (tmp_path/'one').write_text('secret\n')
     assert read(tmp_path/'one', 3, 1)==b'secret' and read(None, 3, 1) is None
-    for rank,says in ((0, 'keys/1/1 cannot be read: No such file'.replace('/', os.sep)), (None, 'give its --rank and --peers')):
+    for rank,says in ((0, 'keys/1/1 cannot be read: No such file'.replace('/', os.sep)), (None, 'give its --rank and --peers'),
+        (3, '--rank 3 is not one of 3 workers: give 0 to 2'), (-1, '--rank -1 is not one of 3 workers: give 0 to 2')):
         with pytest.raises(InputError, match=re.escape(says)): read(tmp_path/'keys'/'1', 3, rank)
+    for o in (tmp_path/'one', tmp_path/'keys'/'1'/'2'): o.write_text(' \n')
+    for path,who in ((tmp_path/'one', 'the peers have'), (tmp_path/'keys'/'1', 'the workers 1 and 2 have')):
+        with pytest.raises(InputError, match=f'is empty: write a secret into it that only {who}'): read(path, 3, 1)
 
 @pytest.mark.parametrize('engine', ['cluster', 'peers'])
 def test_four_workers_train_together(engine, tmp_path):
@@ -198,6 +202,19 @@ def test_an_interrupted_run_leaves_its_record_its_picture_and_its_model(run, own
     assert record['status']=='interrupted' and [o['step' if owner is MoNNA else 'time'] for o in record['history']]==ends
     assert {o.name for o in path.iterdir()}=={'record.json', 'curves.png', 'model.pkl'}
     assert load_learner(path/'model.pkl').model and (owner is MoNNA or len(record['clients'])==4)
+
+@pytest.mark.parametrize('run', [lambda out: collaborate_command(n=5, f=1, steps=8, limit=400, out=out),
+    lambda out: collaborate_command(engine='processes', n=2, f=0, limit=300, alpha=100., steps=1, out=out),
+    lambda out: collaborate_command(scale='2', limit=300, steps=1, out=out),
+    lambda out: federate_command(clients=4, time=3., limit=400, steps=2, out=out),
+    lambda out: federate_command(engine='flower', clients=2, limit=200, steps=1, out=out)],
+    ids=['workers', 'processes', 'scale', 'clients', 'flower'])
+def test_an_interrupt_before_the_training_leaves_no_folder(run, tmp_path, monkeypatch):
+    "The versions of packages and the device are asked for before the folder of the run is made, because that may take seconds"
+    monkeypatch.setattr(commands, 'import_flower', lambda: None)
+    stopped(monkeypatch, commands, 'run_facts', 1)
+    with pytest.raises(KeyboardInterrupt): run(tmp_path)
+    assert not [*tmp_path.iterdir()]
 
 WORKER = """import json, sys, time
 from pathlib import Path

@@ -1,5 +1,5 @@
 "Workers in one matrix step as if each were alone, under every rule; the simulation mixes correctly and continues where it stopped"
-import pytest, signal, torch
+import pytest, re, signal, torch
 import torch.nn.functional as F
 from fastai import optimizer
 from fastai.callback.data import WeightedDL
@@ -12,6 +12,7 @@ from fastopt.distributed.mixing import MIXINGS, nna
 from fastopt.distributed.monna import MoNNA, Workers
 from fastopt.distributed.transport import LAST_ROUND
 from fastopt.optim.adam import AdamW, adamw
+from fastopt.optim.lookahead import lookahead
 from fastopt.optim.schedulefree import schedulefree_sgd
 from fastopt.optim.sgd import momentum
 from fastcore.basics import first
@@ -125,6 +126,14 @@ def test_an_optimizer_of_one_model_is_refused():
 @pytest.mark.parametrize('rule', [AdamW, partial(torch.optim.SGD, momentum=.9)])
 def test_a_class_for_pytorch_is_refused_by_name(rule):
     with pytest.raises(TypeError, match=r'(AdamW|SGD) is a class for PyTorch: .* opt=(AdamW|SGD)\)'): Workers(learner(rule), 2)
+
+@pytest.mark.parametrize('rule,says', [('adamw', "opt_func='adamw' is a name; give the optimizer itself: opt_func=adamw"),
+    (lookahead, 'opt_func=lookahead is a term, which is one part of a rule; give a whole rule'),
+    (partial(lookahead, k=3), 'opt_func=lookahead is a term')], ids=['name', 'term', 'partial'])
+def test_a_name_or_a_term_is_refused_as_in_a_learner(rule, says):
+    for make in (lambda: MoNNA(learner(rule), n=3, f=0, alpha=100., bs=5), learner(rule).create_opt):
+        with pytest.raises(TypeError, match=re.escape(says)) as e: make()
+        assert '\n' not in str(e.value)
 
 class Reads(nn.Module):
     "A model that stacking cannot run, or runs wrongly"

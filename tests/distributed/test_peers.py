@@ -4,6 +4,7 @@ from fastai.learner import Learner
 from fastai.losses import CrossEntropyLossFlat
 from fastai.optimizer import OptimWrapper
 from fastopt.distributed.data import polyak, tensor_dls
+from fastopt.distributed.mixing import find_mixing
 from fastopt.distributed.monna import MoNNA
 from fastopt.distributed.peers import ClusterLink, MixWithPeers, PeerMixing, rule_name
 from fastopt.distributed.transport import Heard, TCPLink
@@ -156,6 +157,18 @@ def test_after_an_interrupted_wait_the_local_step_is_not_made_again(saved):
     a.fit(2, 0.1)
     assert torch.equal(a.workers.xs, b.workers.xs) and a.losses==b.losses and a.peers.schedule==b.peers.schedule
 
+def test_a_step_whose_mixture_is_interrupted_keeps_its_loss():
+    "Ctrl-C comes in `combine` of round 1, which is made to its end"
+    def press(xs, f, heard, mean=find_mixing('mean')):
+        if a.t==1 and len(a.losses)==1: signal.raise_signal(signal.SIGINT)
+        return mean(xs, f, heard)
+    a,b = echoed(EchoLink()),echoed(EchoLink()).fit(3, 0.1)
+    a.peers.mixing = press
+    with pytest.raises(KeyboardInterrupt): a.fit(3, 0.1)
+    assert a.t==len(a.losses)==2
+    a.fit(1, 0.1)
+    assert torch.equal(a.workers.xs, b.workers.xs) and a.losses==b.losses and a.peers.schedule==b.peers.schedule
+
 def test_a_round_that_raises_for_lack_of_patience_is_over():
     "Its local step is not made again, and it is not twice in the schedule"
     class Alone(EchoLink):
@@ -164,7 +177,7 @@ def test_a_round_that_raises_for_lack_of_patience_is_over():
     m.peers.enough = 2
     for t in (10, 11):
         with pytest.raises(RuntimeError, match=f'too few vectors in {t} rounds'): m.fit(20, 0.1)
-        assert m.t==t and [o['round'] for o in m.peers.schedule]==[*range(t)]
+        assert m.t==len(m.losses)==t and [o['round'] for o in m.peers.schedule]==[*range(t)]
 
 def test_the_log_has_the_schedule_and_a_full_disk_does_not_end_the_training(tmp_path):
     peers = PeerMixing(EchoLink(), mixing='mean')
@@ -362,6 +375,14 @@ def test_weights_that_are_no_vector_are_refused_everywhere(change, says):
     change(learn.model)
     for train in (lambda: MoNNA(learn, n=3, f=0, alpha=100., bs=5), cb.before_fit):
         with pytest.raises(ValueError, match=says): train()
+
+def test_fine_tune_is_refused_by_name():
+    "It trains the head and then all weights, which one link cannot send"
+    learn = learner()
+    learn.splitter = lambda m: [[*m[:2].parameters()], [*m[2:].parameters()]]
+    with TCPLink(0, [('127.0.0.1', 0)], deadline=5) as link, learn.no_bar(), learn.no_logging():
+        with pytest.raises(ValueError, match='learn.fine_tune is two trainings, of the head and of all weights: call fit for each'):
+            learn.fine_tune(1, .1, cbs=MixWithPeers(link, mixing='mean'))
 
 def test_the_name_of_a_rule_says_which_one_is_wrapped():
     "Otherwise Adam and SGD of PyTorch would count as one rule"

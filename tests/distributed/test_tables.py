@@ -44,7 +44,7 @@ def test_more_seeds_are_added_to_a_table_and_drawn(tmp_path, capsys):
     assert [o['step'] for o in b['cells']['nna none 1']['history']]==[1, 2]
     low,high = (f'{100*o:.1f}' for o in sorted(o['worst'] for o in b['cells'].values()))
     assert f'({low}–{high}) |' in capsys.readouterr().out.split('The worst of them:')[-1]
-    assert (tmp_path/'a.png').stat().st_size>5000
+    assert (tmp_path/'a.json.png').stat().st_size>5000
     with pytest.raises(CliError, match='describe a table: add --table'): collaborate_command(**SMALL, seeds=2)
     with pytest.raises(CliError, match="has no 'nna2'"): collaborate_command(**{**one, 'mixings': 'nna2'})
 
@@ -71,7 +71,7 @@ def test_strategies_are_compared_and_continued(tmp_path, monkeypatch, capsys):
     assert len(both['cells'])==12 and {k: both['cells'][k] for k in table['cells']}==table['cells']
     out = capsys.readouterr().out
     assert '| fedavg | - | - |' in out, 'One validation has no deviation'
-    assert '| strategy | F-0 | F-80 |' in out and 'Standard deviation there:' in out and (tmp_path/'f.png').stat().st_size>5000
+    assert '| strategy | F-0 | F-80 |' in out and 'Standard deviation there:' in out and (tmp_path/'f.json.png').stat().st_size>5000
     with pytest.raises(CliError, match='was made with steps 2, not 3'): federate_command(table=tmp_path/'f.json', **{**FED, 'steps': 3})
     with pytest.raises(CliError, match='was made with dt 0.5, not 0.2'): federate_command(table=tmp_path/'f.json', **FED, dt=.2)
 
@@ -96,11 +96,37 @@ def test_a_table_of_strategies_refuses(tmp_path, kw, says, monkeypatch):
     with pytest.raises(CliError, match=says): federate_command(**{**FED, 'table': 'f.json', **kw})
     assert not (tmp_path/'f.json').exists()
 
-@pytest.mark.parametrize('name', ['t.png', 't.0', 't', 't.json'])
-def test_a_picture_replaces_no_table(tmp_path, name):
-    "Whatever the name of the table is, its picture has another one, also if other tables lie beside it"
-    for o in {'t.1', name}: collaborate_command(table=tmp_path/o, **dict(SMALL, steps=1), mixings='mean', attacks='none', every=1)
-    assert len(json.loads((tmp_path/name).read_text())['cells'])==1 and len([*tmp_path.glob('*.png')])==2+(name=='t.png')
+@pytest.mark.parametrize('names', [('t.0', 't.1'), ('t', 't.json'), ('t.json', 't.json.json'), ('t', 't.JSON')], ids='-'.join)
+def test_a_picture_replaces_no_table_and_no_picture(tmp_path, names):
+    "Whatever the names of two tables are, each has its own picture"
+    for o in names: collaborate_command(table=tmp_path/o, **dict(SMALL, steps=1), mixings='mean', attacks='none', every=1)
+    assert {*(o.name for o in tmp_path.iterdir())}=={*names, *(f'{o}.png' for o in names)}
+    assert all(len(json.loads((tmp_path/o).read_text())['cells'])==1 for o in names)
+
+@pytest.mark.parametrize('name', ['t.png', 't.PNG'])
+@pytest.mark.parametrize('run', [federate_command, collaborate_command])
+def test_a_picture_replaces_no_table(tmp_path, name, run):
+    "A table t.png would be the picture of a table t"
+    with pytest.raises(CliError, match=f'{name} has the name of a picture: give another one, such as .*t.json$'): run(table=tmp_path/name)
+    assert not [*tmp_path.iterdir()]
+
+GOOD = dict(accuracy=.5, worst=.5, history=[dict(step=1, accuracy=.5)])
+
+@pytest.mark.parametrize('cells', [dict(a=GOOD), {'nna none': GOOD}, *({'nna none 0': o} for o in (5, None, [], {}, 'x', GOOD | dict(accuracy='5'),
+    GOOD | dict(worst=None), GOOD | dict(tail=[1]), GOOD | dict(history=5), GOOD | dict(history=[5]), GOOD | dict(history=[dict(step=1)]),
+    GOOD | dict(history=[dict(accuracy=.5)]), GOOD | dict(history=[dict(step='a', accuracy=.5)])))], ids=str)
+def test_a_damaged_entry_is_named(tmp_path, cells):
+    "A table that somebody has edited is not continued, and not changed"
+    said = json.dumps(dict(settings={}, cells={'mean none 0': GOOD} | cells))
+    (tmp_path/'t.json').write_text(said)
+    with pytest.raises(InputError, match=rf't.json has a damaged entry {[*cells][0]!r}: remove it') as e: filled(tmp_path/'t.json', None)
+    assert (tmp_path/'t.json').read_text()==said and '\n' not in str(e.value)
+
+@pytest.mark.parametrize('said', ['', '{', '[]', '5', 'null', '{"cells": {}}', '{"settings": 5, "cells": {}}', '{"settings": {}, "cells": 5}',
+    '{"settings": [], "cells": [5]}', '[' * 10**5, '\udcff'], ids=lambda o: o[:40].encode('ascii', 'replace').decode())
+def test_what_is_no_table_is_refused(tmp_path, said):
+    (tmp_path/'t.json').write_bytes(said.encode(errors='surrogateescape'))
+    with pytest.raises(InputError, match='t.json is not a table: give another file'): filled(tmp_path/'t.json', None)
 
 # ---- trainings that fail
 
