@@ -795,6 +795,7 @@ class Sources:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
     def sweep(self):
+        "Delete the files in the folder that were not written since this object was made"
         for o in self.folder.rglob('*'):
             if o.is_file() and o not in self.written: o.unlink()
 

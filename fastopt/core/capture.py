@@ -31,7 +31,9 @@ class SymbolicNumber:
         self.i = node
     @classmethod
     def __torch_function__(cls, func, types, args=(), kwargs=None): return NotImplemented # The symbol beside it records the operation
-    def root(self): return self.prog.compute('root', self)
+    def root(self):
+        "The symbol of the square root, which the GPU computes"
+        return self.prog.compute('root', self)
     sqrt = root
     def __getattr__(self, name):
         if name.startswith('__'): raise AttributeError(name) # NumPy asks for these before it does arithmetic
@@ -121,6 +123,7 @@ class CapturableProgram(Program):
             'float' if op in ('div', 'pow', 'root') or 'float' in kinds else 'whole')
         return self._node(op, kind, *[(number.i, number.kind) for number in args])
     def arg(self, value):
+        "An argument as it is recorded: the index of a node, or the name of a number that the GPU computes"
         if not _is_number(value) or isinstance(value, bool): return super().arg(value)
         number = self.number(value)
         if number.i not in self.cells:
@@ -131,18 +134,28 @@ class CapturableProgram(Program):
         "A symbol for a tensor that is true everywhere if `number` is not 0"
         if number.i not in self.tests: self.tests[number.i] = self.add('ne', self.arg(number), self.arg(0.))
         return SymbolicTensor(self, self.tests[number.i])
-    def extra(self, value):
-        if isinstance(value, SymbolicNumber) and self.hyper(value) is None: raise NotImplementedError(
-            "a function of whole tensors receives a number that depends on the step or on other numbers, but it runs in Python; "
-            "leave `capturable` off")
-        return value
-    def hyper(self, number):
-        "The name of the hyper that `number` stands for, or `None`"
-        op,_,*args = list(self.numbers)[number.i]
-        return args[0] if op=='given' and args[0] not in ('step', 'do_wd', 'scale', 'go') else None
-    def gradient(self, g): return g*self.given('scale') if self.scaled else g
+    def gradient(self, g):
+        "The symbol `g` of the gradient, times the factor of the `GradScaler` if there is one"
+        return g*self.given('scale') if self.scaled else g
     @property
-    def key(self): return super().key,tuple(self.numbers),tuple(self.cells.items())
+    def key(self):
+        "A tuple that is the same for programs with the same nodes and the same numbers"
+        return super().key,tuple(self.numbers),tuple(self.cells.items())
+
+# %% ../../nbs/core/10_capture.ipynb #102e352c
+@patch
+def extra(self:CapturableProgram, value):
+    "The argument `value` of a whole-tensor function; `NotImplementedError` if it depends on the step or on other numbers"
+    if isinstance(value, SymbolicNumber) and self.hyper(value) is None: raise NotImplementedError(
+        "a function of whole tensors receives a number that depends on the step or on other numbers, but it runs in Python; "
+        "leave `capturable` off")
+    return value
+
+@patch
+def hyper(self:CapturableProgram, number):
+    "The name of the hyper that `number` stands for, or `None`"
+    op,_,*args = list(self.numbers)[number.i]
+    return args[0] if op=='given' and args[0] not in ('step', 'do_wd', 'scale', 'go') else None
 
 # %% ../../nbs/core/10_capture.ipynb #92d00f05
 _HELPERS = '''
@@ -282,7 +295,9 @@ class CapturablePlan(Plan):
         super().__init__(prog, part)
         self.temporaries = {} # Column -> one tensor for each weight of the batch
         self.results = {} # Column -> dict of index of a weight to its tensor
-    def table_of(self, part, prog): return self.known.tables[prog.key]
+    def table_of(self, part, prog):
+        "The numbers of `prog` that the GPU has computed for this step, of shape (sets, numbers)"
+        return self.known.tables[prog.key]
     def plain(self, prog, value, j):
         "The plain value in the set `j` of the hyper that the symbol `value` stands for"
         if not isinstance(value, SymbolicNumber): return value
@@ -292,12 +307,18 @@ class CapturablePlan(Plan):
             f"{self.known.rule.__name__}: {name} is a tensor and is passed to a function of whole tensors; make it a plain number")
         if capturing(self.known.device): self.known.fixed.setdefault(j, {})[name] = plain
         return plain
-    def extra(self, prog, i, j): return self.plain(prog, prog.extras[i], j)
-    def knobs(self, prog, node): return [{name: self.plain(prog, value, 0) for name,value in prog.questions[node].items()}]
+    def extra(self, prog, i, j):
+        "The plain value in the set `j` of the `i`-th argument of whole-tensor functions; `TypeError` if the hyper is a tensor"
+        return self.plain(prog, prog.extras[i], j)
+    def knobs(self, prog, node):
+        "One dict with the plain keyword arguments, those of set 0, of the function across all weights at the `node`"
+        return [{name: self.plain(prog, value, 0) for name,value in prog.questions[node].items()}]
     def temporary(self, column, part):
+        "The same memory for the temporary `column` at each step, because a graph keeps its address"
         if column not in self.temporaries: self.temporaries[column] = [torch.empty_like(p, dtype=self.dtype) for p in part.batch.ps]
         return part.of(self.temporaries[column])
     def fixed_place(self, column, tensors, part):
+        "Copies of `tensors` at addresses that stay for all steps; states of another shape than the weights are used as they are"
         if column in self.small: return tensors
         kept = self.results.setdefault(column, {})
         for i,t in zip(part.ids, tensors):
@@ -306,6 +327,7 @@ class CapturablePlan(Plan):
         torch._foreach_copy_(mine, tensors)
         return mine
     def keep(self, state, result, j):
+        "Write `result` into the `state` of a weight of set `j`, unless the scaler has found that the step is to be skipped"
         if self.go is not None: result = torch.where(self.table[j,self.go]!=0, result, state)
         state.copy_(result)
 

@@ -48,7 +48,9 @@ class StandIn:
     def __getattr__(self, name):
         if _callable(name): return partial(self.do, name, self)
         raise unavailable(f'`{name}`')
-    def where(self, condition, other): return self.do('where', condition, self, other) # The function has another order than the method
+    def where(self, condition, other):
+        "This where `condition` is true, and `other` elsewhere"
+        return self.do('where', condition, self, other) # The function has another order than the method
     def __pos__(self): return self
     def __neg__(self): return self.do('neg', self)
     def __abs__(self): return self.do('abs', self)
@@ -84,7 +86,9 @@ class Pool:
         self.size,self.dtype = size,dtype
         self.free = [] # Vectors of `size` numbers that nobody uses now
         self.numbers = {} # Dict of plain number to tensor
-    def take(self): return self.free.pop() if self.free else torch.empty(self.size, dtype=self.dtype, device='cpu')
+    def take(self):
+        "A vector of `size` numbers: a free one, whose old numbers it still has, or a new one"
+        return self.free.pop() if self.free else torch.empty(self.size, dtype=self.dtype, device='cpu')
     def number(self, value):
         "`value` as a cached tensor, which PyTorch would make for each operation; 0 is returned as it is, since 0 and -0 are one key"
         if not isinstance(value, (int, float)) or not value: return value
@@ -472,7 +476,9 @@ class Part:
         "Those of `values`, one for each weight of the batch, that belong to this part"
         return values if self.places is None else [values[i] for i in self.ids]
     @property
-    def step(self): return self.steps[self.batch.sets[self.sets[0]]]
+    def step(self):
+        "The number of the step that its weights make, from 1"
+        return self.steps[self.batch.sets[self.sets[0]]]
     def recall(self, hyper):
         "`hyper` with copies of the memos, which terms may write to"
         if not self.memos: return hyper

@@ -76,10 +76,13 @@ class FastOptimizer(Optimizer):
         self.hypers = L(map(Hypers, self.hypers))
     def __repr__(self): return f"{self.rule!r}\n" + '\n'.join(f"{len(ps)} weights: {h}" for ps,h in zip(self.param_lists, self.hypers))
     @property
-    def skipped(self): return self.engine.skipped
+    def skipped(self):
+        "The number of steps that were skipped because a gradient was not finite; always 0 without `skip_nonfinite`"
+        return self.engine.skipped
     @untraced
     @torch.no_grad()
     def step(self, closure=None):
+        "Make one step, after `closure` if there is one, whose loss is returned; gradients that are not finite may make it skip the step"
         loss = closure and torch.enable_grad()(closure)()
         if not self.looked: self.looked = not warn_frozen_gradient(self.rule, self.all_params().itemgot(0))
         self.engine.step(*self.for_engine(), *scaler_says(self))
@@ -89,7 +92,9 @@ class FastOptimizer(Optimizer):
     def refresh(self):
         "Send changed hypers to the GPU, where a captured step reads them"
         self.engine.refresh(self.for_engine()[0])
-    def for_engine(self): return list(zip(self.param_lists, self.hypers)),self.state
+    def for_engine(self):
+        "The list of (weights, hypers) of all groups and the dict from weights to their states, as the engine takes them"
+        return list(zip(self.param_lists, self.hypers)),self.state
 
 # %% ../../nbs/core/07_fastai_face.ipynb #455802fa
 @patch
@@ -141,11 +146,14 @@ class LiveGroup(dict):
         super().__init__(opt.hypers[i], params=opt.param_lists[i])
         self.opt,self.i = opt,i
     def __setitem__(self, k, v): self.update({k: v})
-    def update(self, *args, **kwargs): super().update(self.opt.write({self.i: dict(*args, **kwargs)})[self.i])
+    def update(self, *args, **kwargs):
+        "Write hypers or `params` to the optimizer, and to this dict; if one is invalid, it raises and writes nothing"
+        super().update(self.opt.write({self.i: dict(*args, **kwargs)})[self.i])
     def __ior__(self, o):
         self.update(o)
         return self
     def setdefault(self, k, v=None):
+        "The value of the key `k`, which is written to the optimizer as `v` first if there is none"
         if k not in self: self[k] = v
         return self[k]
 
@@ -174,7 +182,9 @@ def write(self:FastOptimizer, groups):
 
 # %% ../../nbs/core/07_fastai_face.ipynb #a8c138b2
 @patch(as_prop=True)
-def param_groups(self:FastOptimizer): return [LiveGroup(self, i) for i in range(len(self.param_lists))]
+def param_groups(self:FastOptimizer):
+    "A `LiveGroup` for each group, as a list; writing to it changes the hypers of the optimizer, as with PyTorch"
+    return [LiveGroup(self, i) for i in range(len(self.param_lists))]
 
 @patch(set_prop=True)
 def param_groups(self:FastOptimizer, groups):

@@ -31,7 +31,8 @@ class FastOptimizer(fastai.optimizer.Optimizer):
     engine: Any
     def eval(self) -> Any:
         """Replace the weights by the average, if the rule keeps one"""
-    def for_engine(self) -> Any: ...
+    def for_engine(self) -> Any:
+        """The list of (weights, hypers) of all groups and the dict from weights to their states, as the engine takes them"""
     freeze_called: Any
     def freeze_to(self, n: Any) -> Any:
         """Freeze the first `n` groups, and remember that the user chose this"""
@@ -48,11 +49,13 @@ class FastOptimizer(fastai.optimizer.Optimizer):
     def set_hyper(self, k: Any, v: Any) -> Any:
         """Set the hyper `k` to `v` in all groups, or to one entry of a list `v` per group, or spread the slice `v` over the groups"""
     @property
-    def skipped(self) -> Any: ...
+    def skipped(self) -> Any:
+        """The number of steps that were skipped because a gradient was not finite; always 0 without `skip_nonfinite`"""
     state: Any
     def state_dict(self) -> Any:
         """State, hypers and the frozen index, with a label that names the rule"""
-    def step(self, closure: Any = None) -> Any: ...
+    def step(self, closure: Any = None) -> Any:
+        """Make one step, after `closure` if there is one, whose loss is returned; gradients that are not finite may make it skip the step"""
     def train(self) -> Any:
         """Restore the trained weights after `eval`"""
     def updates(self, **hypers: Any) -> dict:
@@ -69,8 +72,10 @@ class LiveGroup(dict):
     def __setitem__(self, k: Any, v: Any) -> Any: ...
     i: Any
     opt: Any
-    def setdefault(self, k: Any, v: Any = None) -> Any: ...
-    def update(self, *args: Any, **kwargs: Any) -> Any: ...
+    def setdefault(self, k: Any, v: Any = None) -> Any:
+        """The value of the key `k`, which is written to the optimizer as `v` first if there is none"""
+    def update(self, *args: Any, **kwargs: Any) -> Any:
+        """Write hypers or `params` to the optimizer, and to this dict; if one is invalid, it raises and writes nothing"""
 
 def stepper(rule: Any, how: Any = 'eager', **hypers: Any) -> Any:
     """Make a callback for fastai's `Optimizer` that runs `rule`"""

@@ -74,7 +74,9 @@ class TracedNumber:
         self.trace.guard(self.name, function, result)
         return result
     def __repr__(self): return self.answer()
-    def root(self): return self.trace.number(sqrt(self.x), f'{self.trace.constant(sqrt)}({self.name})')
+    def root(self):
+        "The square root as a traced number, so that later steps compute it anew"
+        return self.trace.number(sqrt(self.x), f'{self.trace.constant(sqrt)}({self.name})')
     def __pos__(self): return self.trace.number(+self.x, f'+{self.name}')
     def __neg__(self): return self.trace.number(-self.x, f'-{self.name}')
     def __abs__(self): return self.trace.number(abs(self.x), f'abs({self.name})')
@@ -264,10 +266,16 @@ class SymbolicTensor(StandIn):
         self.i = node
     do = staticmethod(_record)
     @property
-    def weight(self): return SymbolicTensor(self.prog, 0) # The weight is loaded first
+    def weight(self):
+        "The symbol of the weight that the program trains, which is node 0"
+        return SymbolicTensor(self.prog, 0) # The weight is loaded first
     @property
-    def wide(self): return self.prog.wide[self.i]
-    def lent(self): return SymbolicTensor(self.prog, self.i)
+    def wide(self):
+        "Does it perhaps have the shape of the weight? One number for the tensor or for each row does not"
+        return self.prog.wide[self.i]
+    def lent(self):
+        "A symbol of the same node to which nobody may write"
+        return SymbolicTensor(self.prog, self.i)
     def each(self, function, args, kwargs):
         "Record a call of the whole-tensor `function`, or a sum if kernels can compute it"
         prog = self.prog

@@ -109,23 +109,33 @@ class TorchOptimizer(torch.optim.Optimizer):
             f"pass a Learner the rule, opt_func={self.rule.__name__}, or opt_func=partial(OptimWrapper, opt={type(self).__name__})")
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
     @property
-    def skipped(self): return self.engine.skipped
+    def skipped(self):
+        "The number of steps that were skipped because a gradient was not finite; always 0 without `skip_nonfinite`"
+        return self.engine.skipped
     def __getstate__(self):
         own = {name:vars(self)[name] for name in ('engine', 'manner', 'rule', 'keys', 'called') if name in vars(self)}
         return {**super().__getstate__(), **own}
     @untraced
     @torch.no_grad()
     def step(self, closure=None):
+        "Make one step, after `closure` if there is one, whose loss is returned; gradients that are not finite may make it skip the step"
         loss = closure and torch.enable_grad()(closure)()
         if not self.looked: self.looked = not warn_frozen_gradient(self.rule, _all_params(self.param_groups))
         self.engine.step(*self.for_engine(), *scaler_says(self))
         return loss
     @property
     def _step_supports_amp_scaling(self): return self.engine.capturable # `GradScaler` reads it
-    def refresh(self):
-        "Send changed hypers to the GPU, where a captured step reads them"
-        self.engine.refresh(self.for_engine()[0])
-    def for_engine(self): return [(group['params'], self._hyper(group)) for group in self.param_groups],self.state
+
+# %% ../../nbs/core/08_torch_face.ipynb #8e4f8960
+@patch
+def for_engine(self:TorchOptimizer):
+    "The list of (weights, hypers with the rule's names) of all groups and the dict from weights to their states, for the engine"
+    return [(group['params'], self._hyper(group)) for group in self.param_groups],self.state
+
+@patch
+def refresh(self:TorchOptimizer):
+    "Send changed hypers to the GPU, where a captured step reads them"
+    self.engine.refresh(self.for_engine()[0])
 
 # %% ../../nbs/core/08_torch_face.ipynb #bded0c11
 def _kept(value):

@@ -33,7 +33,8 @@ class TorchOptimizer(torch.optim.optimizer.Optimizer):
     engine: Any
     def eval(self) -> Any:
         """Replace the weights by the average, if the rule keeps one"""
-    def for_engine(self) -> Any: ...
+    def for_engine(self) -> Any:
+        """The list of (weights, hypers with the rule's names) of all groups and the dict from weights to their states, for the engine"""
     keys: Any
     def load_state_dict(self, state_dict: Any) -> Any:
         """Load `state_dict` after checking all of it; if it does not fit, raise an error and change nothing"""
@@ -44,10 +45,12 @@ class TorchOptimizer(torch.optim.optimizer.Optimizer):
         """Send changed hypers to the GPU, where a captured step reads them"""
     rule: Any
     @property
-    def skipped(self) -> Any: ...
+    def skipped(self) -> Any:
+        """The number of steps that were skipped because a gradient was not finite; always 0 without `skip_nonfinite`"""
     def state_dict(self) -> Any:
         """PyTorch's state dict, with a label that names the rule and with flat memos"""
-    def step(self, closure: Any = None) -> Any: ...
+    def step(self, closure: Any = None) -> Any:
+        """Make one step, after `closure` if there is one, whose loss is returned; gradients that are not finite may make it skip the step"""
     def train(self) -> Any:
         """Restore the trained weights after `eval`"""
     def updates(self, **hypers: Any) -> dict:

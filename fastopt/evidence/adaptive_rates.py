@@ -20,8 +20,11 @@ class RateHistogram(Callback):
     def __init__(self, every=1):
         if not (isinstance(every, int) and every>0): raise ValueError(f"every={every!r} must be a whole number of batches, 1 or more")
         self.every,self.batches,self.counts,self.medians,self.seen = every,[],[],[],0
-    def before_step(self): self.before = None if self.seen%self.every else [p.detach().clone() for p,*_ in self.opt.all_params()]
+    def before_step(self):
+        "Before every `every`th step: copy the weights"
+        self.before = None if self.seen%self.every else [p.detach().clone() for p,*_ in self.opt.all_params()]
     def after_step(self):
+        "After the step: record displacement over `m` where the weights were copied; `ValueError` if the rule keeps no mean `m`"
         self.seen += 1
         if self.before is None: return
         rows = [(a, p.detach(), self.opt.state[p]) for a,(p,*_) in zip(self.before, self.opt.all_params()) if p.grad is not None]

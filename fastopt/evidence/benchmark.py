@@ -188,7 +188,9 @@ class Benchmark:
     "Results of `run_benchmark`"
     def __init__(self, results, missing, failed, args): self.results,self.missing,self.failed,self.args = results,missing,failed,args
     @property
-    def reported(self): return [o for o in self.results if not o.synthetic]
+    def reported(self):
+        "The results of tasks with real data, as a list; those of synthetic stand-ins are left out"
+        return [o for o in self.results if not o.synthetic]
     def _frame(self, get):
         parts = [get(o).assign(task=o.task) for o in self.reported]
         res = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=['task'])
@@ -199,13 +201,21 @@ class Benchmark:
         res = self._frame(lambda o: o.comparison.table)
         return res[[k for k in TINY_COLUMNS if k in res]] if self.args['tiny'] else res
     @property
-    def runs(self): return self._frame(lambda o: o.comparison.runs)
+    def runs(self):
+        "One row for each run of each task, as a DataFrame"
+        return self._frame(lambda o: o.comparison.runs)
     @property
-    def curves(self): return self._frame(lambda o: o.comparison.curves)
+    def curves(self):
+        "One row for each epoch of each run of each task, as a DataFrame"
+        return self._frame(lambda o: o.comparison.curves)
     @property
-    def trials(self): return self._frame(lambda o: pd.DataFrame() if o.comparison.tuned is None else o.comparison.tuned)
+    def trials(self):
+        "One row for each trial of the tuning of each task, as a DataFrame"
+        return self._frame(lambda o: pd.DataFrame() if o.comparison.tuned is None else o.comparison.tuned)
     @property
-    def steps(self): return self._frame(lambda o: o.steps)
+    def steps(self):
+        "One row for each optimizer of each task, with its steps to the target, as a DataFrame"
+        return self._frame(lambda o: o.steps)
     def __repr__(self): return self.table.to_string()
     def _repr_html_(self): return self.table.to_html(float_format=_round)
 

@@ -27,6 +27,7 @@ class Ask(NamedTuple):
     by:float = 0. # Smallest difference for 'above' and 'below'
     @property
     def text(self):
+        "The question as a phrase, such as 'adamod above by 0.5 adam in accuracy'"
         by = f' by {self.by:g}' if self.by else ''
         other = f'{self.other:g}' if isinstance(self.other, (int,float)) else self.other
         return f"{self.one} {'like' if self.how=='alike' else self.how}{by} {other} in {self.measure}"
@@ -70,7 +71,9 @@ class Claim(NamedTuple):
     why:str = '' # Why it is not attempted here
     command:str = '' # What settles it elsewhere, or in another way
     @property
-    def protocol(self): return _digest([self.plan, self.asks, self.controls, self.exact])
+    def protocol(self):
+        "16 hex digits that identify plan, asks and controls, so that a result is known to be of the present protocol"
+        return _digest([self.plan, self.asks, self.controls, self.exact])
 
 def judge(
     claim:Claim, # The claim

@@ -114,9 +114,12 @@ class WarmUpRate(Callback):
     order = 1001
     def __init__(self, steps): self.steps = steps
     def before_step(self):
+        "Before each step: multiply the rates of all groups by (step+1)/`steps`, at most 1"
         self.rates = [h['lr'] for h in self.opt.hypers]
         self.opt.set_hyper('lr', [o*min(1., (self.train_iter+1)/self.steps) for o in self.rates])
-    def after_step(self): self.opt.set_hyper('lr', self.rates)
+    def after_step(self):
+        "After each step: restore the rates of all groups"
+        self.opt.set_hyper('lr', self.rates)
 
 # %% ../../nbs/evidence/08_compare.ipynb #883f5f22
 def _digest(o):
@@ -150,14 +153,17 @@ class RunLog(Callback):
     order = Recorder.order+1
     def __init__(self, now=None): self.rows,self.batch,self.diverged,self._now,self.setup = [],'',0,now,None
     def before_batch(self):
+        "Before the first training batch: keep its digest; after an interruption, `InputError` if the setup is another one"
         if not self.training: return
         if not self.batch: self.batch,self.setup = tensors_digest(_flat_tensors([self.xb, self.yb])),self._now
         elif bad := other_setup(self.setup, self._now): raise InputError(f'an interrupted run is of another training: {bad}')
     def after_batch(self):
+        "After a training batch with a loss that is not finite: note its number in `diverged`, and end the fit"
         if not self.training or torch.isfinite(self.loss_grad): return
         self.diverged = self.train_iter
         raise CancelFitException
     def after_epoch(self):
+        "After each epoch: add its losses and metrics to `rows`, with the number of steps so far and the seconds"
         row = dict(zip(self.recorder.metric_names[1:], map(float, self.recorder.values[-1])))
         self.rows.append(dict(row, step=self.train_iter, seconds=round(time.time()-self.recorder.start_epoch, 3)))
 
@@ -600,7 +606,9 @@ class Comparison:
         return np.array([_score(o, self.metric) for o in self._runs(name)])
     def _runs(self, name): return [o for o in self.records if o['name']==name]
     @property
-    def baseline(self): return self.entries[0].name
+    def baseline(self):
+        "The name of the first entry, with which the others are compared"
+        return self.entries[0].name
     @property
     def runs(self):
         "All runs, as a DataFrame"

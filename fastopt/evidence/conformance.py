@@ -46,7 +46,9 @@ from torch.amp import GradScaler
 # %% ../../nbs/evidence/01_conformance.ipynb #d1f70cb2
 class Batches(list):
     "Ready-made batches, with the `new_empty` that `export` needs"
-    def new_empty(self): return Batches()
+    def new_empty(self):
+        "A list without batches, which `export` saves in place of the data"
+        return Batches()
 
 def body_and_head(model):
     "Split the parameters into two groups, body and head"
@@ -88,6 +90,7 @@ class CheckFixture:
         path='.' # Folder for files
     ): self.opt_func,self.lr,self.path,self.changed = opt_func,lr,path,{} # `changed` is filled by `run_check`
     def learner(self, **kwargs):
+        "A `Learner` of a network with two groups on 4 batches of 4 random rows, equal at each call; `kwargs` go to `Learner`"
         torch.manual_seed(0)
         model = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3), nn.Linear(3, 1))
         data = Batches((torch.randn(4, 2), torch.randn(4, 1)) for _ in range(4))
@@ -95,9 +98,11 @@ class CheckFixture:
             device=torch.device('cpu'))
         return Learner(dls, model, nn.MSELoss(), self.opt_func, lr=self.lr, splitter=body_and_head, path=Path(self.path), **kwargs)
     def fitted(self, learn, *args, how='fit', **kwargs):
+        "All weights of `learn` as one vector in float64, after its method `how` was called with `args` and `kwargs`, silently"
         with learn.no_bar(), learn.no_logging(): getattr(learn, how)(*args, **kwargs)
         return flatten_weights(learn.model.parameters())
     def bare(self, dtype=torch.float32):
+        "Two equal weights of shape (4, 3), as a list, and the optimizer of both, each in a group of its own"
         torch.manual_seed(0)
         w = torch.randn(4, 3).to(dtype)
         ps = [nn.Parameter(w.clone()) for _ in range(2)]
@@ -545,13 +550,19 @@ def _frozen_idx(lab):
 class StepRecorder(Callback):
     "Record for every batch the norm of the gradients at the step, and whether weights moved before and at it"
     order = MixedPrecision.order+5
-    def before_fit(self): self.norms,self.early,self.updates = [],0,0
-    def before_batch(self): self.start = flatten_weights(self.model.parameters())
+    def before_fit(self):
+        "Before the fit: empty the list of norms, and set both counts to 0"
+        self.norms,self.early,self.updates = [],0,0
+    def before_batch(self):
+        "Before each batch: copy the weights"
+        self.start = flatten_weights(self.model.parameters())
     def before_step(self):
+        "Before each step: record the norm of all gradients, and count in `early` whether weights have moved already"
         gs = [p.grad.norm() for p in self.model.parameters() if p.grad is not None]
         self.norms.append(torch.stack(gs).norm().item() if gs else 0.)
         self.early += max_difference(self.start, flatten_weights(self.model.parameters()))>0
     def after_batch(self):
+        "After each training batch: count in `updates` whether weights have moved"
         if self.training: self.updates += max_difference(self.start, flatten_weights(self.model.parameters()))>0
 
 @register_check('GradientClip', "Leave gradients in `p.grad` until `step` is called, and move no weight before it.")
@@ -574,6 +585,7 @@ def _accumulate(lab):
 class CpuScaler(MixedPrecision):
     "`MixedPrecision` with a scaler that works on a CPU"
     def before_fit(self):
+        "Before the fit: replace fastai's scaler by one for the CPU, whose scale starts at 4"
         super().before_fit()
         self.learn.scaler = GradScaler('cpu', init_scale=4.)
 
@@ -582,6 +594,7 @@ class OverflowAt(Callback):
     order = MixedPrecision.order-1
     def __init__(self, at, leave_out=False): self.at,self.leave_out = at,leave_out
     def before_step(self):
+        "Before step `at`: fill all gradients with infinity, or leave out the step"
         if self.train_iter!=self.at: return
         if self.leave_out: raise CancelStepException()
         for p in self.model.parameters():

@@ -76,8 +76,11 @@ class Watch(Callback):
             raise ValueError(f'{type(self).__name__}: every={every!r} must be a whole number of steps, 1 or more')
         self.every,self.steps_seen,self.rows = every,0,[]
     @property
-    def frame(self): return pd.DataFrame(self.rows)
+    def frame(self):
+        "The measurements as a DataFrame: a row for each step and layer (or other group)"
+        return pd.DataFrame(self.rows)
     def before_fit(self):
+        "Before the fit: an error if nothing can be measured; in `lr_find` and `get_preds` the callback is off"
         self.run = not (hasattr(self.learn, 'lr_finder') or hasattr(self.learn, 'gather_preds'))
         if not self.run: return
         refuse_cbs(self, self.refused)
@@ -87,8 +90,11 @@ class Watch(Callback):
         self.look()
         if self not in (known := vars(self.learn).setdefault('diagnostics', [])): known.append(self)
     def look(self): "Raise an error if there is nothing to measure"
-    def due(self, step): return (step-1)%self.every==0
+    def due(self, step):
+        "Is there a measurement at `step`, the number of a step from 1?"
+        return (step-1)%self.every==0
     def before_step(self):
+        "Before each step: count it, and measure if that is due"
         self.steps_seen += 1
         if self.due(self.steps_seen): self.note(self.measure())
     def note(self, found):
@@ -118,7 +124,9 @@ def _lines(df, by):
     yield 'all',dict(color='k', lw=2.2, linestyle='--', label='all')
 
 @patch
-def looks(self:Watch, df): return _lines(df, self.by)
+def looks(self:Watch, df):
+    "Pairs of (layer, style of its line) for the layers in the DataFrame `df`, and then for all together"
+    return _lines(df, self.by)
 
 @patch
 def plot(self:Watch,
@@ -162,9 +170,11 @@ class WatchUpdates(Watch):
         ('cosine', 'cosine to the last update', 'linear'))
     named,last = 'updates',None
     def before_step(self):
+        "Before each step: measure if that is due, and copy the weights one step before a measurement"
         super().before_step()
         if self.due(self.steps_seen+1): self.last = {p: p.detach().clone() for p,*_ in self.opt.all_params() if makes_step(p)}
     def sums(self):
+        "Yield for each weight the sums of squares and products of update, weight, gradient, decay and last update"
         us,last = self.opt.updates(),self.last or {}
         decays = {k:0. for k in ('wd', 'other_wd') if any(h.get(k) for _,h in _inner(self.opt).for_engine()[0])}
         plain,self.last = self.opt.updates(**decays) if decays else us,None
@@ -173,6 +183,7 @@ class WatchUpdates(Watch):
             d = w - last[p].to(u.dtype) if p in last else torch.zeros((), dtype=u.dtype, device=u.device)
             yield p,[_sum(o) for o in (u.square(), w.square(), p.grad.to(u.dtype).square(), (u-plain[p]).square(), u*d, d.square())]
     def values(self, uu, ww, gg, dd, ul, ll):
+        "The four numbers of the panels from the sums over all weights of a layer"
         return dict(ratio=sqrt(_over(uu, ww)), rate=sqrt(_over(uu, gg)), decay=sqrt(_over(dd, uu)), cosine=_over(ul, sqrt(uu*ll)))
 
 # %% ../../nbs/evidence/09_diagnostics.ipynb #91540ef5
@@ -216,6 +227,7 @@ class WatchTerm(Watch):
     "Measure the effect of the first of `terms` in the chain of a rule"
     terms,before,after,kin = (),note_before,note_after,''
     def look(self):
+        "Raise `ValueError` if the rule has none of the `terms`"
         rule = _inner(self.opt).rule
         if not any(t.__name__ in self.terms for t in rule.terms): raise ValueError(f"{self}: {rule.__name__} has no term "
             f"{' or '.join(self.terms)} ({rule.chain.replace(', ', ' → ')}), so there is nothing to watch; {self.kin} have")
@@ -234,19 +246,25 @@ class WatchFriction(WatchTerm):
     named,panels = 'friction',(('mean', r'mean of $\xi$', 'linear'), ('sd', r'standard deviation of $\xi$', 'linear'))
     terms,before,after,kin = ('friction', 'late_friction'),hand_ones,take_back,'diffgrad, diffrgrad, diffmod and deepmemory'
     def sums(self):
+        "Yield for each weight the number of its coordinates, and the sums of the friction ξ and of its square"
         for p,(_,ξ) in self.noted().items(): yield p,[ξ.numel(),_sum(ξ),_sum(ξ.double().square())]
-    def values(self, n, s, ss): return dict(mean=_over(s, n), sd=sqrt(max(0., _over(ss, n) - _over(s, n)**2)))
+    def values(self, n, s, ss):
+        "Mean and standard deviation of `n` frictions with the sum `s` and the sum of squares `ss`"
+        return dict(mean=_over(s, n), sd=sqrt(max(0., _over(ss, n) - _over(s, n)**2)))
 
 # %% ../../nbs/evidence/09_diagnostics.ipynb #f5e71821
 class WatchBound(WatchTerm):
     "Measure the fraction of moving coordinates whose rate AdaMod's bound cuts"
     named,panels,terms,kin = 'bound',(('cut', 'fraction of coordinates cut', 'linear'),),('adamod',),'adamod, diffmod and deepmemory'
     def sums(self):
+        "Yield for each weight how many of its coordinates move without the bound, and how many of them the bound cuts"
         free = self.noted(mom3=0.)
         for p,(_,u) in self.noted().items():
             most = free[p][1].abs()
             yield p,[_sum(most>0),_sum(u.abs()<most)]
-    def values(self, n, cut): return dict(cut=_over(cut, n))
+    def values(self, n, cut):
+        "The fraction of coordinates cut, of `cut` among the `n` that move"
+        return dict(cut=_over(cut, n))
 
 # %% ../../nbs/evidence/09_diagnostics.ipynb #2e81cf12
 class WatchClip(WatchTerm):
@@ -254,8 +272,11 @@ class WatchClip(WatchTerm):
     named,panels = 'clip',(('q', 'q, fraction of coordinates clipped', 'linear'),)
     terms,kin = ('clip_coords', 'clip_value'),'sgd_clip, sgdm_clip, adam_clip, and rules with clip_value,'
     def sums(self):
+        "Yield for each weight the number of its coordinates, and how many of them the clip changes"
         for p,(a,b) in self.noted().items(): yield p,[a.numel(),_sum(a!=b)]
-    def values(self, n, clipped): return dict(q=_over(clipped, n))
+    def values(self, n, clipped):
+        "The fraction of coordinates clipped, of `clipped` among `n`"
+        return dict(q=_over(clipped, n))
 
 # %% ../../nbs/evidence/09_diagnostics.ipynb #4444baa4
 def doubling(step):
@@ -279,6 +300,7 @@ class Sharpness(Watch):
         self.kept,self.others = deque(maxlen=batches),None
         self.seconds,self.measured = 0.,0
     def look(self):
+        "Make an optimizer of each other rule for the same weights; an error if one is not of fastopt or keeps points of its own path"
         own = _inner(self.opt)
         self.own,ps = optimizer_name(own.rule),[p for p,*_ in self.opt.all_params()]
         if self.others is None: self.others = {k: _inner(o(ps)) for k,o,_ in self.rules if k!=self.own}
@@ -288,11 +310,14 @@ class Sharpness(Watch):
             if points := [s for s,f in o.rule.state.items() if f is clone]: raise ValueError(f'Sharpness: {k} keeps points '
                 f'of its own path ({", ".join(points)}), which mean nothing on the path of {self.own}; leave it out')
         self.began = time.perf_counter()
-    def after_pred(self): self.kept.append((self.xb, self.yb))
+    def after_pred(self):
+        "After each prediction of a training batch: keep the batch, and forget the oldest beyond `batches`"
+        self.kept.append((self.xb, self.yb))
 
 # %% ../../nbs/evidence/09_diagnostics.ipynb #748a8930
 @patch
 def before_step(self:Sharpness):
+    "Before each step: let the other rules see the gradients, and measure if a measurement is due"
     began,self.steps_seen = time.perf_counter(),self.steps_seen+1
     due,updates = self.due(self.steps_seen),{}
     for k,o in self.others.items(): updates[k] = o.engine.stand(*o.for_engine())
@@ -303,6 +328,7 @@ def before_step(self:Sharpness):
 
 @patch
 def after_fit(self:Sharpness):
+    "After the fit: free the batches, and print the share of the time that the measurements took"
     self.kept.clear()
     if self.measured and rank_distrib()==0: print(f'Sharpness: {self.measured} measurements along {len(self.others)+1} rules took '
         f'{self.seconds:.1f} s, {100*self.seconds/(time.perf_counter()-self.began):.0f}% of the last fit')
@@ -355,5 +381,6 @@ def along(self:Sharpness, updates):
 
 @patch
 def looks(self:Sharpness, df):
+    "Pairs of (rule, style of its line) for the rules in the DataFrame `df`, as a list"
     names = list(df.rule.unique())
     return [(k, dict(o, ms=4, lw=1.3, label=k)) for k,o in zip(names, optimizer_styles(names))]

@@ -41,6 +41,7 @@ class WideBlock(nn.Module):
         self.conv1,self.conv2 = nn.Conv2d(ni, nf, 3, stride, 1, bias=False),nn.Conv2d(nf, nf, 3, 1, 1, bias=False)
         self.short = nn.Conv2d(ni, nf, 1, stride, bias=False) if ni!=nf or stride>1 else None
     def forward(self, x):
+        "Map images `x` [batch, `ni`, height, width] to [batch, `nf`, height/`stride`, width/`stride`]"
         h = F.relu(self.bn1(x))
         y = self.conv2(self.drop(F.relu(self.bn2(self.conv1(h)))))
         return y + (self.short(h) if self.short else x)
@@ -130,8 +131,11 @@ class WordLSTM(nn.Module):
         self.embed,self.drop,self.out = nn.Embedding(words, hidden),nn.Dropout(drop),nn.Linear(hidden, words)
         self.lstm = nn.LSTM(hidden, hidden, layers, batch_first=True, dropout=drop)
         for k in ('h','c'): self.register_buffer(k, torch.zeros(layers, bs, hidden))
-    def reset(self): [o.zero_() for o in (self.h,self.c)]
+    def reset(self):
+        "Set the states of all rows to 0, as before a new text"
+        [o.zero_() for o in (self.h,self.c)]
     def forward(self, x):
+        "Logits [`bs`, length, vocabulary] of the words that follow those in `x`; the states continue in the next batch"
         y,state = self.lstm(self.drop(self.embed(x)), (self.h.clone(), self.c.clone()))
         for o,s in zip((self.h,self.c), state): o.copy_(s.detach())
         return self.out(self.drop(y))
@@ -154,6 +158,7 @@ class CharTransformer(nn.Module):
         self.out = nn.Linear(dim, chars)
         self.register_buffer('mask', nn.Transformer.generate_square_subsequent_mask(length), persistent=False)
     def forward(self, x):
+        "Logits [batch, length, alphabet] of the characters that follow those in `x` [batch, length]"
         n = x.shape[1]
         return self.out(self.body(self.embed(x) + self.place[:n], self.mask[:n,:n], is_causal=True))
 

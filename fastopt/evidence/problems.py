@@ -29,9 +29,13 @@ class Problem:
     noise:float=0. # Standard deviation of the noise on each coordinate of the gradients that an optimizer gets
     note:str='' # Source of the definition
     @property
-    def dims(self): return len(self.domain)
+    def dims(self):
+        "The number of coordinates"
+        return len(self.domain)
     @property
-    def far(self): return 1e6*max(hi-lo for lo,hi in self.domain) # A coordinate beyond this has diverged
+    def far(self):
+        "The size of a coordinate beyond which a path has diverged: a million widths of the domain"
+        return 1e6*max(hi-lo for lo,hi in self.domain) # A coordinate beyond this has diverged
     def __call__(self,
         *xs # Coordinates, as tensors of one shape or as numbers
     ):

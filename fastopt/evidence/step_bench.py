@@ -65,16 +65,21 @@ def settled_steps(rule):
 class TrafficPlan(Plan):
     "A `Plan` that runs no kernel; `moved` counts the columns of the weights' shape that are read or written"
     moved = 0
-    def count(self, part, tensors): self.moved += sum(t.shape==part.ps[0].shape for t in tensors)
+    def count(self, part, tensors):
+        "Add to `moved` how many of `tensors`, one of each column, have the weights' shape"
+        self.moved += sum(t.shape==part.ps[0].shape for t in tensors)
     def whole(self, node, part, prog, columns):
+        "The results of the whole-tensor function at `node`; its columns and results are counted"
         results = super().whole(node, part, prog, columns)
         self.count(part, [*results, *(columns[arg][0] for arg in self.wholes[node] if arg in columns)])
         return results
     def numbers(self, node, part, prog, columns):
+        "Yield the question at `node` about all weights, after its columns have been counted"
         self.count(part, [columns[column][0] for column in self.wholes[node]])
         return (yield from super().numbers(node, part, prog, columns))
     def ahead(self, part, prog): "Compile nothing"
     def launch(self, i, part, prog, columns):
+        "Count what phase number `i` loads and stores, and add stored columns of ones in place of its results"
         phase = self.phases[i]
         for column in phase.stores: columns.setdefault(column, [torch.ones_like(p) for p in part.ps])
         for node in phase.sums: columns[f'r{node}'] = part.of(self.sums[node])
@@ -212,7 +217,9 @@ class Copy:
     def __init__(self, ps):
         self.src = torch.ones(sum(p.numel() for p in ps), device=ps[0].device)
         self.dst = torch.empty_like(self.src)
-    def step(self): self.dst.copy_(self.src)
+    def step(self):
+        "Copy one vector into the other"
+        self.dst.copy_(self.src)
 
 COPY,TORCH = ('copy', '', ''),('adamw', 'torch', 'fused')
 as_peers = dict(muon=dict(ns_dtype='bfloat16')) # The other libraries multiply matrices in bfloat16 on every device
@@ -235,6 +242,7 @@ class Products:
         Xs = [M.mT if M.shape[0]>M.shape[1] else M for M in Ms]
         self.Xs = [(X/X.norm()).bfloat16() for X in Xs]
     def step(self):
+        "Multiply the matrices as often as Newton-Schulz does, without all else that Muon computes"
         for X in self.Xs:
             for _ in range(every.muon.hypers['ns_steps']):
                 A = X @ X.mT
@@ -413,10 +421,12 @@ class Face:
             under) = opt,np.full(len(opt.param_lists), 1e-3),[],opt.opt if isinstance(opt, OptimWrapper) else opt.engine
         under.step = partial(self.timed, under.step, first(opt.all_params())[0].device)
     def timed(self, step, device, *args, **kwargs):
+        "Call the engine's `step`, and add its milliseconds to `inside`, after `device` has finished"
         start = synchronized_time(device)
         step(*args, **kwargs)
         self.inside.append((synchronized_time(device)-start)*1e3)
     def step(self):
+        "Set rates and momentum, step, free the gradients and read three hypers, as a `Learner` does for each batch"
         for k,v in (('lr', self.lrs), ('mom', 0.9)): self.opt.set_hyper(k, v)
         self.opt.step()
         self.opt.zero_grad()
@@ -450,19 +460,23 @@ class OneMissing:
     "Stand-in for an optimizer in which a different one of the weights `ps` has no gradient at each step"
     def __init__(self, ps): self.opt,self.ps = AdamW(ps, how='fused'),cycle(ps)
     def step(self):
+        "Remove the gradient of the next weight in turn, and step"
         next(self.ps).grad = None
         self.opt.step()
 
 class NewEachStep:
     "Stand-in for an optimizer whose every step is the first step of a new one from `make`"
     def __init__(self, make, ps): self.make,self.ps = make,ps
-    def step(self): self.make(self.ps).step()
+    def step(self):
+        "Make a new optimizer for the weights, and let it make its first step"
+        self.make(self.ps).step()
 
 # %% ../../nbs/evidence/02_step_bench.ipynb #4ab83f6f
 class OneByOne:
     "Stand-in for the optimizer `opt` whose equal matrices are not stacked"
     def __init__(self, opt): self.opt = opt
     def step(self):
+        "Step with an engine that stacks no matrices"
         with mock.patch.object(engine, 'LARGEST_STACKED', 0): self.opt.step()
 
 _ours,_theirs = partial(AdamW, how='fused'),partial(torch.optim.AdamW, fused=True)

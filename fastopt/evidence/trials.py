@@ -406,6 +406,7 @@ class SmallTransformer(nn.Module):
         self.norms,self.qkv,self.out = nn.ModuleList(nn.LayerNorm(d) for _ in range(3)),nn.Linear(d, 3*d),nn.Linear(d, d)
         self.mlp,self.head = nn.Sequential(nn.Linear(d, 4*d), nn.GELU(), nn.Linear(4*d, d)),nn.Linear(d, vocab)
     def forward(self, x):
+        "Logits [batch, length, vocabulary] of the words that follow those in `x` [batch, length]"
         h = self.tokens(x) + self.places.weight[:x.shape[1]]
         q,k,v = self.qkv(self.norms[0](h)).unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
         ahead = torch.ones(x.shape[1], x.shape[1], dtype=torch.bool).triu(1)

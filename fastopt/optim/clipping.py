@@ -82,8 +82,11 @@ SGDClip,SGDMClip,AdamClip = sgd_clip.torch('SGDClip'),sgdm_clip.torch('SGDMClip'
 # %% ../../nbs/optim/15_clipping.ipynb #c6183e87
 class Clipped(Callback):
     "Record at every step the fraction of entries that `clip_coords` clipped, in `q`, and its threshold, in `top`"
-    def before_fit(self): self.q,self.top = [],[]
+    def before_fit(self):
+        "Before the fit: empty both lists"
+        self.q,self.top = [],[]
     def after_step(self):
+        "After each step: add what `clip_coords` has noted about it to both lists"
         memo = first(st['clipped'] for st in self.opt.state.values() if 'clipped' in st)
         self.q.append(as_number(memo['q']))
         self.top.append(as_number(memo['top']))

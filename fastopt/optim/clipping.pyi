@@ -278,7 +278,9 @@ clip_coords: Term
 
 class Clipped(fastai.callback.core.Callback):
     """Record at every step the fraction of entries that `clip_coords` clipped, in `q`, and its threshold, in `top`"""
-    def after_step(self) -> Any: ...
-    def before_fit(self) -> Any: ...
+    def after_step(self) -> Any:
+        """After each step: add what `clip_coords` has noted about it to both lists"""
+    def before_fit(self) -> Any:
+        """Before the fit: empty both lists"""
     q: Any
     top: Any

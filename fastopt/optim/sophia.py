@@ -54,6 +54,7 @@ class SophiaHessian(Callback):
         check_whole(1, k=k)
         self.k,self.sqr_mom = k,sqr_mom
     def after_pred(self):
+        "After the prediction of every `k`th training batch: update the curvature `h` of all weights with sampled labels"
         if not self.training or self.train_iter%self.k: return
         axis,ps = getattr(self.loss_func, 'axis', 1),[p for p,*_ in self.opt.all_params() if p.requires_grad]
         y = torch.distributions.Categorical(logits=self.pred.detach().float().movedim(axis, -1)).sample()

@@ -90,7 +90,8 @@ def learn_curvature(ps: Any, gs: Any, state: Any, n: Any, sqr_mom: Any = 0.99) -
 class SophiaHessian(fastai.callback.core.Callback):
     """Update the curvature of `sophia` every `k` steps with labels sampled from the model's predictions (logits of classes)"""
     def __init__(self, k: Any = 10, sqr_mom: Any = 0.99) -> None: ...
-    def after_pred(self) -> Any: ...
+    def after_pred(self) -> Any:
+        """After the prediction of every `k`th training batch: update the curvature `h` of all weights with sampled labels"""
     k: Any
     order: Any
     sqr_mom: Any

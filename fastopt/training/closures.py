@@ -20,10 +20,12 @@ class Closure(Replay):
     alone = 'each would take the step; remove one of them'
     refused = {SAM: 'both decide where gradients are taken; remove one of them'}
     def before_fit(self):
+        "Before the fit: raise `ValueError` if a callback cannot work with several evaluations per step, such as float16 with a scaler"
         super().before_fit()
         if bad := first(o for o in self.learn._grab_cbs(MixedPrecision) if o.amp_mode==AMPMode.FP16): raise ValueError(
             f'{self} cannot work with {bad}: its scaler allows one evaluation per step; use `learn.to_bf16()` or `learn.to_fp32()`')
     def before_step(self):
+        "Before the step: call `opt.step` with a closure that returns the known loss first and then repeats the batch, and end the step"
         later,known = [cb for cb in self.learn.cbs.sorted('order') if cb.order>self.order],[self.loss_of(self.tape)]
         def closure():
             loss = known.pop() if known else self.again()

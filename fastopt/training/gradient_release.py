@@ -43,6 +43,7 @@ class ReleaseGrads(Callback):
         GradientClip: 'it needs the norm of all gradients, but only one exists at a time; remove it or `gradient_release`',
         Replay: 'it needs all gradients before the step; remove it or `gradient_release`'}
     def before_fit(self):
+        "Before the fit: raise `ValueError` if something needs all gradients at once"
         refuse_cbs(self, self.refused)
         for bad,why in self.obstacles():
             if bad: raise ValueError(f'{self}: {why}')
@@ -50,6 +51,7 @@ class ReleaseGrads(Callback):
 # %% ../../nbs/training/09_gradient_release.ipynb #c1e3f378
 @patch
 def before_backward(self:ReleaseGrads):
+    "Before the backward pass: run it with hooks that step each weight and free its gradient, in place of that of fastai"
     opt,done = self.opt,set()
     opt.engine.groups = list(zip(opt.param_lists, opt.hypers))
     def release(hyper, p):

@@ -53,12 +53,16 @@ class PureBF16(Callback):
         was # The former `opt_func` of the `Learner`
     ): self.lowp,self.was = lowp,was
     def before_fit(self):
+        "Before the fit: raise `ValueError` if a callback computes in mixed precision, or if there is a second `PureBF16`"
         _refuse_mixed(self.learn)
         refuse_cbs(self)
     def before_batch(self):
+        "Before each batch: convert its floating-point inputs to bfloat16, and in training set the optimizer's `lowp`"
         if self.training: _write_back(self.opt, self.lowp)
         self.learn.xb = apply(lambda o: o.bfloat16() if torch.is_floating_point(o) else o, self.xb)
-    def after_pred(self): self.learn.pred = to_float(self.pred)
+    def after_pred(self):
+        "After the prediction: convert it to float32 for the loss"
+        self.learn.pred = to_float(self.pred)
 
 # %% ../../nbs/training/04_precision.ipynb #c7371877
 @patch

@@ -36,14 +36,27 @@ class Replay(Callback):
     "Records a batch so that `again` can repeat it with the same inputs, random numbers and callbacks; only the weights may differ"
     order,run_valid,refused = MixedPrecision.order-0.5,False,{} # After accumulation, before gradients are unscaled and clipped
     def before_fit(self):
+        "Before the fit: raise `ValueError` if a callback cannot be repeated with this one, and empty the tape"
         refuse_cbs(self, self.refused)
         self.tape = []
-    def after_fit(self): self.tape.clear()
-    def after_cancel_step(self): self.tape.clear() # Another callback refuses this step; fastai drops its gradients, too
-    def before_batch(self): self.rng = self.random()
-    def after_backward(self): self.tape.append((self.rng, [(o, {**vars(o)}) for o in self.actors()], self.loss_grad.detach().clone()))
-    def actors(self): return self.learn,*self.learn.cbs
-    def random(self): return [o.get_rng_state() for o in _generators(self.model)]
+    def after_fit(self):
+        "After the fit: empty the tape"
+        self.tape.clear()
+    def after_cancel_step(self):
+        "After another callback has cancelled the step: empty the tape"
+        self.tape.clear() # Another callback refuses this step; fastai drops its gradients, too
+    def before_batch(self):
+        "Before each training batch: keep the states of the random numbers"
+        self.rng = self.random()
+    def after_backward(self):
+        "After the backward pass: record random numbers, attributes of learner and callbacks, and the loss on the tape"
+        self.tape.append((self.rng, [(o, {**vars(o)}) for o in self.actors()], self.loss_grad.detach().clone()))
+    def actors(self):
+        "The objects whose attributes a repeated batch restores: the `Learner` and its callbacks, as a tuple"
+        return self.learn,*self.learn.cbs
+    def random(self):
+        "The states of the random number generators that the model can use, the CPU's first, as a list"
+        return [o.get_rng_state() for o in _generators(self.model)]
 
 # %% ../../nbs/training/06_replay.ipynb #c8aa7c1f
 def _set_random(model, states):
@@ -80,4 +93,6 @@ def again(self:Replay):
         return self.loss_of(self.tape[len(batches):])
 
 @patch
-def loss_of(self:Replay, batches): return sum(loss for *_,loss in batches)
+def loss_of(self:Replay, batches):
+    "The sum of the losses of the recorded `batches`, as a tensor without dimensions"
+    return sum(loss for *_,loss in batches)

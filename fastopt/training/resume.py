@@ -394,28 +394,37 @@ class SaveResume(Callback):
     def __call__(self, event_name):
         if self.learn and not _aside(self.learn): return super().__call__(event_name)
     def before_fit(self):
+        "Before the fit: check that the file can be written, and note the settings; `NotImplementedError` with several processes"
         if num_distrib()>1:
             raise NotImplementedError('SaveResume: the random numbers of several processes do not fit in one file; train in one process')
         check_writable(path := _target(self.path), _beside(path, '.prev'))
         self.origin,self.drawn,self.began,self.terms,self.number,self.done = None,None,_known(self.learn),_terms(self.learn),0,0
         self.given = _given(self.learn)
         self.learn.first_opt = getattr(self.learn, 'first_opt', None) or _maker(self.opt)
-    def before_epoch(self): self.seen = None
+    def before_epoch(self):
+        "Before each epoch: note that no training batch of it is done"
+        self.seen = None
     def before_train(self):
+        "Before the training batches of an epoch: keep the random numbers of the loaders, and in the first one how the fit began"
         opt = {k:_plain(v) for k,v in self.opt.state_dict().items() if k!='state'}
         if self.origin is None:
             self.origin = dict(number=getattr(self.learn, 'fits_done', 0), terms=self.terms, opt=opt, optimizer=_maker(self.opt),
                 given=self.given, begun=_hypers(self.opt))
         self.drawn,self.seen = _rngs(self.dls),-1
     def after_batch(self):
+        "After every `every`th training batch, or once its step is finished: write the checkpoint"
         if self.seen is None: return # A batch of the validation
         self.seen,self.done = self.seen+1,self.done+1
         if self.late or self.done % self.every==0: self.save(self.seen)
-    def after_train(self): self.seen = None
+    def after_train(self):
+        "After the training batches of an epoch: note that the batches that follow validate"
+        self.seen = None
     def after_epoch(self):
+        "After each epoch that trained: write the checkpoint"
         if self.drawn is not None: self.save(None) # Otherwise the epoch was skipped
         self.drawn,self.number = None,self.number+1
     def after_fit(self):
+        "After the fit: note in the `Learner` that this fit is done, which `learn.resume` checks"
         if self.origin is not None: self.learn.fits_done = self.origin['number']+1
         self.began = {}
     def save(self, batch):

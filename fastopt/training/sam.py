@@ -38,6 +38,7 @@ class SAM(Replay):
             if not 0<=v<inf: raise ValueError(f'SAM: {name}={v!r} must be a number, 0 or more')
         self.rho,self.adaptive,self.eta = rho,adaptive,eta
     def before_step(self):
+        "Before each step: replace the gradients by those at distance `rho` uphill; zero or infinite ones stay as they are"
         try:
             ps = [p for pg in self.opt.param_lists for p in pg if p.requires_grad and p.grad is not None]
             if es := self.uphill(ps):

@@ -111,8 +111,11 @@ class ScheduleFree(Callback):
         self.recalibrate,self.stale,self.stays = recalibrate,[],False
     def __call__(self, event_name):
         if event_name=='after_create' or (self.learn and self.leads()): return super().__call__(event_name)
-    def after_create(self): self.stays = True
+    def after_create(self):
+        "After the `Learner` is made: note that this callback stays, so that one given to a fit precedes it"
+        self.stays = True
     def before_fit(self):
+        "Before the fit: warn if the rule keeps no average, or if a schedule moves its rate or momentum"
         if self.learn.opt is None: return # The learner only predicts
         if not _modes(self.opt): return warn(f"ScheduleFree has no effect: {getattr(self.opt, 'rule', self.opt)!r} keeps no average; "
             "give the Learner a schedule-free rule, such as opt_func=schedulefree_adamw, or remove the callback")
@@ -120,9 +123,14 @@ class ScheduleFree(Callback):
         if moved: warn(f"{_modes(self.opt).rule.__name__} needs no schedule, and this fit moves {' and '.join(moved)}; "
             "use `learn.fit(n, lr)` instead")
     def before_batch(self):
+        "Before each training batch: switch the weights to y, where gradients are taken"
         if self.training and (opt := _modes(self.opt)): opt.train()
-    def before_validate(self): self.switch_to_average()
-    def after_fit(self): self.switch_to_average()
+    def before_validate(self):
+        "Before each validation: switch the weights to the average x"
+        self.switch_to_average()
+    def after_fit(self):
+        "After the fit: switch the weights to the average x"
+        self.switch_to_average()
 
 # %% ../../nbs/training/05_schedule_free.ipynb #b2f7ab94
 @patch

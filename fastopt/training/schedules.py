@@ -348,23 +348,30 @@ class SwitchOpt(Callback):
         self.at,self.to,self.n_last,self.factor,self.base,self.moves,self.held = at,to,n_last,None,None,[],None
         self.given = None if lr is None else np.ravel(lr).tolist()
     def before_fit(self):
+        "Before the fit: raise `ValueError` if the steps cannot be measured, with a `Closure` or 16-bit weights, and `lr` is not given"
         refuse_cbs(self, self.refused if self.given is None else {})
         if self.given is None and any(p.requires_grad and p.itemsize<4 for p in self.model.parameters()): raise ValueError(
             'switch_opt: the steps of 16-bit weights are mostly rounding, so no rate can be estimated from them: set lr=…')
-    def state_dict(self): return dict(factor=self.factor, moves=self.moves)
-    def load_state_dict(self, sd): self.factor,self.moves = sd['factor'],sd['moves'][-self.n_last:]
+    def state_dict(self):
+        "A dict with the factors of the rates, `None` before the switch, and the sums of the last measured steps"
+        return dict(factor=self.factor, moves=self.moves)
+    def load_state_dict(self, sd):
+        "Restore what `state_dict` has returned"
+        self.factor,self.moves = sd['factor'],sd['moves'][-self.n_last:]
 
 switch_opt = SwitchOpt
 
 # %% ../../nbs/training/01_schedules.ipynb #b3643040
 @patch
 def before_step(self:SwitchOpt):
+    "Before each of the last `n_last` steps until the switch: copy the weights"
     self.held,near = None,self.n_last/(len(self.dls.train)*self.n_epoch)
     if self.factor is None and self.given is None and self.pct_train+near>=self.at-1e-9:
         self.held = [[(p, p.detach().clone()) for p in ps if p.grad is not None and p.requires_grad] for ps in self.opt.param_lists]
 
 @patch
 def after_step(self:SwitchOpt):
+    "After a step before which weights were copied: keep Σ d·d and Σ d·g of its displacements d and gradients g, per group"
     if self.held is None: return
     dots = [[[(o.double()*(was-p.detach()).double()).sum().item() for o in (was-p.detach(), p.grad)] for p,was in ps] for ps in self.held]
     self.moves = [*self.moves, [[math.fsum(o[j] for o in ps) for j in (0, 1)] for ps in dots]][-self.n_last:]
@@ -404,6 +411,7 @@ def switch(self:SwitchOpt):
 # %% ../../nbs/training/01_schedules.ipynb #38b67d33
 @patch
 def before_batch(self:SwitchOpt):
+    "Before each training batch after the switch: multiply the scheduled rates by the factors"
     done = self.pct_train>=self.at-1e-9
     if done and self.factor is None:
         raise ValueError(f'switch_opt: the training continues at {self.pct_train:.3g}, after the switch at={self.at}, '
@@ -415,17 +423,20 @@ def before_batch(self:SwitchOpt):
 
 @patch
 def after_fit(self:SwitchOpt):
+    "After the fit: restore the scheduled rates"
     if self.base is not None: self.opt.set_hyper('lr', self.base)
     self.base = None
 
 @patch
 def after_batch(self:SwitchOpt):
+    "After each training batch: restore the scheduled rates, and switch if the position `at` is reached"
     self.after_fit()
     if self.factor is None and self.pct_train>=self.at-1e-9: self.switch()
 
 # %% ../../nbs/training/01_schedules.ipynb #a7c1e9b3
 @patch
 def before_train(self:SwitchOpt):
+    "Before the first batch of a fit: warn if the optimizer is still that of an earlier switch"
     if self.train_iter or self.pct_train>=self.at-1e-9 or not getattr(self.opt, 'switched', False): return
     now = getattr(self.opt, 'rule', self.opt)
     warn(f'switch_opt: this fit starts with the optimizer of an earlier switch, {now!r}; reset_opt=True starts with `opt_func`')

@@ -552,9 +552,13 @@ class ImageStore:
         "Row of item `o`; -1 if it is not a file in `root`, or not in the store"
         return (self.row.get(Path(o).relative_to(self.root).as_posix(), -1)
             if isinstance(o, (str,Path)) and Path(o).is_relative_to(self.root) else -1)
-    def is_valid(self, i): return zlib.crc32(self[i].numpy())==self.crcs[i]
+    def is_valid(self, i):
+        "Do the pixels of row `i` have the checksum that was stored with them?"
+        return zlib.crc32(self[i].numpy())==self.crcs[i]
     @property
-    def skipped(self): return [k for k,(w,_) in zip(self.names, self.sizes) if not w]
+    def skipped(self):
+        "The names of files that could not be read as images, as a list; their rows have no pixels"
+        return [k for k,(w,_) in zip(self.names, self.sizes) if not w]
     def pixels_on(self, device):
         "All pixels on `device`; `None` if that is the CPU or has too little memory"
         if device not in self.copies:

@@ -89,9 +89,14 @@ class EpochLog(Callback):
     "Record the results and the cost of each epoch, across interruptions"
     order = Recorder.order+1
     def __init__(self): self.rows,self.mb,self.train_s = [],0,0.
-    def spent(self): return time.time()-self.recorder.start_epoch # `learn.resume` restores that
-    def after_train(self): self.train_s = self.spent()
+    def spent(self):
+        "Seconds since the epoch began, without interruptions"
+        return time.time()-self.recorder.start_epoch # `learn.resume` restores that
+    def after_train(self):
+        "After the training batches of an epoch: keep the seconds that they took"
+        self.train_s = self.spent()
     def after_epoch(self):
+        "After each epoch: add its losses, metrics, rate, seconds and images per second to `rows`, and update the peak memory"
         row,self.mb = dict(zip(self.recorder.metric_names[1:-1], map(float, self.recorder.values[-1]))),max(self.mb, peak_memory() or 0)
         images = len(self.dls.train)*self.dls.train.bs
         self.rows.append(dict(row, lr=float(self.recorder.lrs[-1]), seconds=round(self.spent(), 2), images_s=round(images/self.train_s, 1)))
@@ -100,26 +105,33 @@ class EpochLog(Callback):
 class EtaEstimator:
     "Estimate the time left from the batches that this process has done"
     def __init__(self): self.start,self.done,self.curves = None,0,[]
-    def tick(self): self.start,self.done = self.start or time.time(),self.done+1
-    def left(self, rest): return format_time((time.time()-self.start)/max(self.done-1, 1)*rest) if self.done>1 else '?'
+    def tick(self):
+        "Count a batch; the time starts with the first one"
+        self.start,self.done = self.start or time.time(),self.done+1
+    def left(self, rest):
+        "The time for `rest` further batches as text, such as '01:23', or '?' until two batches are done"
+        return format_time((time.time()-self.start)/max(self.done-1, 1)*rest) if self.done>1 else '?'
 
 class RunProgress(Callback):
     "Show the progress of the run and the total time left"
     order,run_valid = Recorder.order+2,False
     def __init__(self, clock, seed, later, mbar=None): store_attr()
     def before_fit(self):
+        "Before the fit: make the bar for all batches of this seed, if there is a bar above it"
         self.total = self.n_epoch*len(self.dls.train)
         if self.mbar:
             self.bar = progress_bar(range(self.total), parent=self.mbar)
             self.bar.prefix = f'seed {self.seed}:'
             self.bar.update(0)
     def after_batch(self):
+        "After each training batch: move the bar, with the time left for all seeds"
         self.clock.tick()
         left = self.total-self.learn.train_iter+self.later*self.total
         if self.mbar:
             self.bar.comment = f'epoch {self.epoch+1}/{self.n_epoch}, {self.clock.left(left)} left in total'
             self.bar.update(self.learn.train_iter)
     def after_epoch(self):
+        "After each epoch: draw the curves of accuracy of all seeds, or print a line if there is no bar"
         row,left = self.learn.epoch_log.rows[-1],self.total*(1+self.later)-self.learn.train_iter
         if not self.mbar: return print(f'seed {self.seed}  epoch {self.epoch+1}/{self.n_epoch}',
             f"{row['accuracy']:.2%}  {row['seconds']:.0f} s, {self.clock.left(left)} left in total", sep='  ', flush=True)

@@ -135,19 +135,26 @@ class BatchDL(TfmdDL):
         super().__init__(dataset, **{**kwargs, 'num_workers':0})
         self._draw()
     def new(self, dataset=None, cls=None, **kwargs):
+        "A loader of `dataset` with the same boxes, the same store and the settings of this one, unless `kwargs` replace them"
         return super().new(dataset, cls, **{**dict(boxes=self.boxes, store=self.store), **kwargs})
     def randomize(self):
+        "Draw new random numbers for the coming epoch, and from them the boxes and flips of all images"
         super().randomize()
         self._draw()
     def _draw(self):
         self.chance,self.there = np.random.default_rng(self.rng.getrandbits(64)),None
         self.table = self.boxes.draw(self.store.sizes[self.rows], self.chance, self.random) if self.store else None
-    def create_item(self, i): return i or 0
-    def retain(self, res, b): return res
+    def create_item(self, i):
+        "The index `i` itself, because `create_batch` reads all images of a batch together"
+        return i or 0
+    def retain(self, res, b):
+        "The batch `res` as it is; the indices `b` that it was made from have no types to pass on"
+        return res
     def to_detach(self, b, cpu=True, gather=True):
         "Like fastai's, but a single number stays on its device, because fetching each loss would make the host wait for each batch"
         return to_detach(b, cpu and getattr(b, 'ndim', 1)>0, gather)
     def create_batch(self, b):
+        "The batch of the indices `b`: bytes of shape (batch, 3, height, width), and the targets"
         there = self.store and (self.rows[b]>=0).all() and self.store.pixels_on(self.device) is not None
         x,*ys = self._batch_on_device(b) if there else self._batch_on_cpu(b)
         return (TensorImage(x), *ys)

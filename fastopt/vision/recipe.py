@@ -163,6 +163,7 @@ def recipe_optimizer(
 class DeviceMixedPrecision(MixedPrecision):
     "fastai's `MixedPrecision` on the device of the loaders"
     def before_fit(self):
+        "Before the fit: make scaler and autocast for the device; `InputError` if bfloat16 is asked of a GPU without it"
         kind,half = self.dls.device.type,self.amp_mode==AMPMode.FP16
         if kind=='cuda' and not half and not torch.cuda.is_bf16_supported():
             raise InputError('This GPU has no bfloat16; use --precision fp16')
@@ -173,6 +174,7 @@ class DeviceMixedPrecision(MixedPrecision):
 class SmoothLoss(AvgSmoothLoss):
     "fastai's smoothed average of the losses, kept on the device"
     def accumulate(self, learn):
+        "Include the loss of the batch in the average, without fetching it from the device"
         loss,self.count = learn.loss.detach().mean(),self.count+1
         self.val = torch.lerp(loss, self.val.to(loss), self.beta)
 
@@ -253,6 +255,7 @@ class ThroughputTimer(Callback):
     order,run_valid = Recorder.order+3,False
     def __init__(self, n, warm=1): self.n,self.warm,self.last = n,warm,None
     def after_batch(self):
+        "After each batch: start the clock after the warm batches, and after `n` more note the `pace` and end the fit"
         seen = self.learn.train_iter
         if self.last is None and (seen<self.warm or self.iter+self.n>=self.n_iter) or self.last and seen<self.last: return
         if torch.cuda.is_available(): torch.cuda.synchronize()

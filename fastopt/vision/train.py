@@ -95,6 +95,7 @@ class KeepRecord(Callback):
     order = Recorder.order+1
     def __init__(self, save): self.save,self.rows = save,[] # `learn.resume` restores `rows`
     def after_epoch(self):
+        "After each epoch: add its row, and warn if `save` cannot write"
         row = dict(zip(self.recorder.metric_names[1:-1], self.recorder.values[-1]))
         self.rows.append(dict(row, lr=self.recorder.lrs[-1], seconds=round(time.time()-self.recorder.start_epoch, 2)))
         try: self.save(self.rows)
@@ -103,9 +104,15 @@ class KeepRecord(Callback):
 class PlainLog(Callback):
     "Print each epoch as a line of text"
     order = Recorder.order+1
-    def line(self, row): print(*(f'{o:<11.4f}' if isinstance(o, float) else f'{o!s:<11}' for o in row), flush=True)
-    def before_fit(self): self.line(self.recorder.metric_names)
-    def after_epoch(self): self.line(self.recorder.log)
+    def line(self, row):
+        "Print the `row` in columns of 11 characters, numbers with 4 decimals"
+        print(*(f'{o:<11.4f}' if isinstance(o, float) else f'{o!s:<11}' for o in row), flush=True)
+    def before_fit(self):
+        "Before the fit: print the names of the columns"
+        self.line(self.recorder.metric_names)
+    def after_epoch(self):
+        "After each epoch: print its losses, metrics and time"
+        self.line(self.recorder.log)
 
 # %% ../../nbs/vision/03_train.ipynb #177a02c8
 def _axes(ax, title, ys=()):

@@ -99,7 +99,9 @@ class Kernel:
         self.table = [column for column in self.columns if column!='g'] # Gradients move from step to step and have their own table
         self.key = prog.key,tuple(phase.body),tuple(self.dtypes.items()),tuple(rows),self.wdtype
     @property
-    def consts(self): return [f'c{i}' for i in range(len(self.prog.consts))]
+    def consts(self):
+        "The names c0, c1 … that the constants of the program have in its source, as a list"
+        return [f'c{i}' for i in range(len(self.prog.consts))]
     @property
     def row_nodes(self):
         "The nodes of the body that are one number for each row, because all of their arguments are"

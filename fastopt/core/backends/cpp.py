@@ -211,9 +211,12 @@ class CppLauncher(Launcher):
     "Launches a C++ kernel on a CPU"
     sums = True
     @staticmethod
-    def build(kernel): return cpp_build(cpp_source(kernel))
+    def build(kernel):
+        "The compiled function of the C++ source of `kernel`; `RuntimeError` if it cannot be compiled"
+        return cpp_build(cpp_source(kernel))
     weights = 32768 # Number of weights from which another thread pays off
     def place(self, columns):
+        "Make the tables of sums, and note the addresses that each launch passes to the kernel"
         nodes = [self.k.prog.nodes[i] for i in self.k.phase.sums]
         shape = len(self.ps),len(nodes)
         # How many numbers each sum has, and its factor, of shape (weights, sums, 2)
@@ -224,11 +227,14 @@ class CppLauncher(Launcher):
         self.summing = self.outs,counts[...,0].astype(np.int64),np.ascontiguousarray(counts[...,1]),edges
         self.fixed = [o.ctypes.data for o in (self.rows, self.sizes)]
         self.last = [o.ctypes.data for o in self.summing]
-    def threads(self, part, tid): return min(torch.get_num_threads(), len(tid), 1 + part.size//self.weights)
+    def threads(self, part, tid):
+        "The number of threads for the blocks `tid`: at most one a block, and another from each `weights` elements of `part`"
+        return min(torch.get_num_threads(), len(tid), 1 + part.size//self.weights)
     def __call__(self, part, numbers, columns):
         ids = slice(None) if part.places is None else part.places
         if not self.outs[ids].all(): self.outs[ids] = np.stack([addresses(columns[f'r{i}']) for i in self.k.phase.sums], 1)
         super().__call__(part, numbers, columns)
     def launch(self, part, numbers, grads, tid, off):
+        "Call the kernel with addresses, for the blocks that begin at `off` in the tensors `tid`"
         self.f(self.table.ctypes.data, grads.ctypes.data, *self.fixed, tid.ctypes.data, off.ctypes.data, len(tid), self.BLOCK,
             numbers.ctypes.data, part.which.ctypes.data, self.threads(part, tid), *self.last)

@@ -43,7 +43,9 @@ def torch_build(source, dtype, wdtype):
 class TorchLauncher(Launcher):
     "Launches a kernel compiled by `torch.compile`, once for each weight"
     @staticmethod
-    def build(kernel): return torch_build(torch_source(kernel), kernel.dtype, kernel.wdtype)
+    def build(kernel):
+        "The function of the source of `kernel` that `torch.compile` has compiled, for vectors"
+        return torch_build(torch_source(kernel), kernel.dtype, kernel.wdtype)
     def __call__(self, part, numbers, columns):
         def as_tensors(row): return [torch.tensor(number, dtype=self.k.dtype, device='cpu') for number in row]
         def as_vector(column, i, p):

@@ -333,8 +333,11 @@ class NumbaLauncher(CppLauncher):
     "Launches a kernel compiled by Numba on a CPU, in several threads"
     weights = WORTH
     @staticmethod
-    def build(kernel): return numba_build(numba_source(kernel))
+    def build(kernel):
+        "The function of the source of `kernel` that Numba has compiled"
+        return numba_build(numba_source(kernel))
     def launch(self, part, numbers, grads, tid, off):
+        "Call the kernel in each thread for its part of the blocks, and then join sums across blocks"
         blocks = len(tid)
         threads = self.threads(part, tid)
         def run(first, last, join):

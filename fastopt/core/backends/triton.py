@@ -87,7 +87,9 @@ class PartialSum(NamedTuple):
     def by_row(self):
         "Is there a sum for each row? Each block then needs two places, for a row that began before it and a row that continues after it"
         return self.op=='row_mean'
-    def rows(self, p): return sum_rows(self.op, p, *self.above)
+    def rows(self, p):
+        "What `sum_rows` says of this sum over the weight `p`: how many numbers a row has, and the factor of the sum"
+        return sum_rows(self.op, p, *self.above)
 
 def partial_sums(kernel):
     "The `PartialSum`s of the `Kernel` `kernel`, as a list"
@@ -283,17 +285,25 @@ class TritonLauncher(Launcher):
     MANY = 1024 # If a stretch has more than `MANY` parts, instances of `join` take one stretch each
     sums = captures = True
     @staticmethod
-    def build(kernel): return triton_build(triton_source(kernel))
+    def build(kernel):
+        "The Triton function of the source of `kernel`, which Triton compiles at its first launch"
+        return triton_build(triton_source(kernel))
     @classmethod
     def ahead(cls, kernel, device):
+        "Let Triton compile the `kernel` for `device` now, without a launch"
         # Triton compiles at the first launch otherwise. Tables are aligned when they are launched, as those without memory are here
         dtypes = table_dtypes(kernel).values()
         with on_device(device),plain_errors(): cls.build(kernel).warmup(*dtypes, grid=(1,), **cls.options(kernel))
     @classmethod
-    def options(cls, kernel): return dict(BLOCK=cls.BLOCK, num_warps=warps(kernel)) | cls.OPTIONS
+    def options(cls, kernel):
+        "The keyword arguments of a launch of `kernel`: size of a block, number of warps, and `OPTIONS`"
+        return dict(BLOCK=cls.BLOCK, num_warps=warps(kernel)) | cls.OPTIONS
     @classmethod
-    def can_sum(cls, device): return device.type!='xpu' or torch.xpu.get_device_properties(device).has_fp64
+    def can_sum(cls, device):
+        "Can kernels on `device` sum? They need float64, which some Intel GPUs lack"
+        return device.type!='xpu' or torch.xpu.get_device_properties(device).has_fp64
     def place(self, columns):
+        "Forget all tables on the device; `bring` and `place_numbers` send them before a launch that needs them"
         self.on = {} # The tables on the device, by name
         self.part = None # The part of the batch that they describe
         self.stream = None # The stream on which they were sent
@@ -368,6 +378,7 @@ def bring(self:TritonLauncher, part, grads, tid, off):
 
 @patch
 def launch(self:TritonLauncher, part, numbers, grads, tid, off):
+    "Send tables that have changed, launch the kernel for the blocks `tid`, and join what blocks have summed in parts"
     on = self.bring(part, grads, tid, off)
     if isinstance(numbers, torch.Tensor): on['numbers'] = numbers
     elif self.given is None or not np.array_equal(numbers, self.given): self.place_numbers(numbers, part.device)
