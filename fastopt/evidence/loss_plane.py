@@ -33,10 +33,13 @@ class WeightPath(Callback):
         if not (isinstance(every, int) and every>0): raise ValueError(f"every={every!r} must be a whole number of batches, 1 or more")
         self.every,self.points = every,[]
     def before_fit(self):
-        if hasattr(self.learn, 'lr_finder') or hasattr(self.learn, 'gather_preds'): return
+        "Before the fit: record the weights if nothing is recorded yet; `lr_find` and `get_preds` are not recorded"
+        self.run = not (hasattr(self.learn, 'lr_finder') or hasattr(self.learn, 'gather_preds'))
+        if not self.run: return
         self.seen = 0
         if not self.points: self.points.append(flat_weights(self.model).cpu())
     def after_batch(self):
+        "After every `every`th training batch: record the weights"
         if not self.training: return
         self.seen += 1
         if self.seen%self.every==0: self.points.append(flat_weights(self.model).cpu())

@@ -1,5 +1,6 @@
 "Problems match their descriptions, each optimizer has one style, sweeps equal direct runs, pages work offline, planes leave no trace"
 import base64, io, math, matplotlib.pyplot as plt, numpy as np, pytest, random, re, sys, torch
+from fastai.callback.schedule import LRFinder
 from fastai.data.core import DataLoaders
 from fastai.learner import Learner
 from fastai.optimizer import OptimWrapper
@@ -455,6 +456,18 @@ def test_a_plane_goes_through_its_checkpoints():
     sds = [learner(seed=i).model.state_dict() for i in range(3)]
     flat = [torch.cat([o[k].flatten() for k,_ in learn.model.named_parameters()]) for o in sds]
     assert torch.equal(P.loss_plane(learn, sds, n=2).losses, P.loss_plane(learn, flat, n=2).losses)
+
+@pytest.mark.parametrize('earlier', [0, 1])
+def test_a_search_for_a_rate_is_no_part_of_the_way(earlier, tmp_path):
+    "It raised an error before the first fit, and was recorded after one"
+    way = P.WeightPath()
+    learn = learner(cbs=way)
+    learn.path = tmp_path # The search saves the weights there
+    if earlier: fit(learn)
+    with learn.no_logging(): learn.fit(2, cbs=LRFinder(num_it=6))
+    assert len(way.points)==9*earlier
+    fit(learn)
+    assert len(way.points)==9 + 8*earlier
 
 def test_a_random_plane_holds_little_of_the_way():
     way = P.WeightPath(every=2)
