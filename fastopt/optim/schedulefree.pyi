@@ -8,7 +8,8 @@ from typing import Annotated, Any, TypeAlias
 import torch
 
 __all__ = ['Blend', 'schedulefree_sgd', 'schedulefree_adamw', 'schedulefree_radam', 'ScheduleFreeSGD', 'ScheduleFreeAdamW',
-    'ScheduleFreeRAdam', 'after_create_opt', 'schedulefree', 'over_rms', 'over_late_rms', 'schedulefree_late', 'averaged', 'averages']
+    'ScheduleFreeRAdam', 'after_create_opt', 'schedulefree', 'over_rms', 'over_late_rms', 'schedulefree_late', 'averaged', 'averages',
+    'check_opt_func']
 
 Blend: TypeAlias = float # in (0, 1]
 
@@ -311,3 +312,6 @@ def averaged(y: Any, z: Any, mom: Any) -> Any:
 
 def averages(rule: Any) -> Any:
     """Test whether `rule` keeps an average"""
+
+def check_opt_func(f: Any) -> Any:
+    """Raise `TypeError` if `f` is the name of an optimizer, or one term, in place of a rule"""
