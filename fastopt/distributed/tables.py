@@ -22,13 +22,13 @@ from ..names import InputError, markdown_table
 from ..training.records import device_name, exclusive_lock, package_versions
 
 # %% ../../nbs/distributed/12_tables.ipynb #c705452c
-def _is_number(o): return isinstance(o, (int, float)) and not isinstance(o, bool)
+def _are_numbers(o, *keys): return all(isinstance(o.get(k), (int, float)) and not isinstance(o[k], bool) for k in keys)
 
 def _is_result(o):
     "Is `o` the result of a training, as `fill_table` stores it?"
-    if not isinstance(o, dict) or not {'error', 'accuracy'} & o.keys() or not isinstance(steps := o.get('history', []), list): return False
-    if not all(isinstance(h, dict) and _is_number(h.get('accuracy')) and _is_number(h.get('step', h.get('time'))) for h in steps): return False
-    return all(_is_number(o[k]) for k in ('accuracy', 'worst', 'tail') if k in o)
+    if not isinstance(o, dict) or not isinstance(steps := o.get('history', []), list): return False
+    if not all(isinstance(h, dict) and _are_numbers(h, 'accuracy', 'step' if 'step' in h else 'time') for h in steps): return False
+    return 'error' in o or _are_numbers(o, *({'accuracy', 'worst', 'tail'} & {'accuracy', *o}))
 
 def read_table(
     path, # File of the table
