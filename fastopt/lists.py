@@ -9,7 +9,7 @@ __all__ = ['commands_text', 'completion_code', 'commands_command', 'opts_text', 
 
 # %% ../nbs/lists.ipynb #658d8228
 from . import __version__, cli
-from .names import CliError, check_choice, did_you_mean, print_json
+from .names import CliError, print_json
 from importlib import import_module
 from shutil import get_terminal_size
 from textwrap import wrap
@@ -35,9 +35,7 @@ def completion_code(
 @cli.declared(cli.commands)
 def commands_command(topic, json, completion):
     if completion: return print(completion_code(completion))
-    if topic:
-        names = {k.removeprefix('fastopt-'):k for k in cli.SCRIPTS}
-        return cli.parser(names[check_choice(topic.removeprefix('fastopt-'), [*names], 'The list of commands')]).print_help()
+    if topic: return cli.parser(cli.script_of(topic)).print_help()
     if not json: return print(commands_text())
     print(json_.dumps([dict(command=k, kind=next(n for n,v in cli.KINDS.items() if k in v), about=cli.summary(k),
         subcommands=[] if callable(f) else [o.__name__ for o in f]) for k,f in cli.SCRIPTS.items()], indent=1))
@@ -71,9 +69,7 @@ def rule_text(
 
 @cli.declared(cli.opts)
 def opts_command(like, json):
-    if not {*'*?['} & {*like} and like not in cli.OPTS:
-        raise CliError(f"The list of optimizers has no {like!r}{did_you_mean(like, cli.OPTS)} "
-            "fastopt-opts lists all, and fastopt-opts 'ada*' those that begin with 'ada'")
+    cli.check_pattern(like)
     import_module('fastopt.optim.all')
     df = import_module('fastopt.core.registry').opts(like)
     if json: return print_json(df.reset_index())

@@ -6,7 +6,8 @@ Docs: https://fastopt.github.io/fastopt/names.html.md"""
 
 # %% auto #0
 __all__ = ['did_you_mean', 'unknown_name', 'InputError', 'check_choice', 'check_whole', 'check_numbers', 'check_positive',
-           'unwrap_partial', 'import_spec', 'RuleNames', 'print_json', 'markdown_table', 'package_version']
+           'unwrap_partial', 'check_spec', 'import_spec', 'RuleNames', 'print_json', 'markdown_table',
+           'package_version']
 
 # %% ../nbs/names.ipynb #bde5c099
 import sys
@@ -65,17 +66,20 @@ def check_whole(
 
 def check_numbers(
     args, # Values of options by name; `None`, or a missing one, is left alone
-    **ranges # The least value by name, or a pair of the least and the largest
+    # The least value by name, or the least and the largest, which may be `None`; ends that '()' in a third place marks are left out
+    **ranges
 ):
     "Raise an `InputError` for an option outside of its range, not finite, or a whole number of more than 64 bits"
     for name,limits in ranges.items():
-        least,most = limits if isinstance(limits, tuple) else (limits, None)
+        least,most,ends = (*limits, '[]')[:3] if isinstance(limits, tuple) else (limits, None, '[]')
         if (value := args.get(name)) is None: continue
         said = f"--{name.replace('_', '-')} {value} is"
+        low = f'{least} or more' if ends[0]=='[' else f'more than {least}'
+        high = f'{most} or less' if ends[1]==']' else f'less than {most}'
         if isinstance(value, float) and not isfinite(value):
-            raise InputError(f'{said} not a finite number: give {least} or more' + ('' if most is None else f', at most {most}'))
-        if value<least: raise InputError(f'{said} too small: give {least} or more')
-        if most is not None and value>most: raise InputError(f'{said} too large: give {most} or less')
+            raise InputError(f'{said} not a finite number: give {low}' + ('' if most is None else f', and {high}'))
+        if value<least or (value==least and ends[0]=='('): raise InputError(f'{said} too small: give {low}')
+        if most is not None and (value>most or (value==most and ends[1]==')')): raise InputError(f'{said} too large: give {high}')
         if isinstance(value, Integral) and value>=2**63: raise InputError(f'{said} too large: give less than 2**63')
 
 def check_positive(
@@ -96,13 +100,17 @@ def unwrap_partial(
 # %% ../nbs/names.ipynb #5be1d002
 def _names(mod): return [o.name for o in iter_modules(mod and getattr(mod, '__path__', []))]
 
+def check_spec(spec):
+    "Raise an `InputError` if `spec` is not of the form `module:attribute`"
+    if not all(spec.partition(':')): raise InputError(f'{spec!r} is not of the form module:attribute, as in torch.optim:Adagrad')
+
 def import_spec(
     spec:str # Of the form `module:attribute`
 ):
     "Import the object that `spec` names; modules of the current folder are found, too"
     if '' not in sys.path: sys.path.insert(0, '')
     name,_,attr = spec.partition(':')
-    if not name or not attr: raise CliError(f"{spec!r} is not of the form module:attribute, as in torch.optim:Adagrad")
+    check_spec(spec)
     mod = None
     for i,part in enumerate(name.split('.')):
         here = '.'.join(name.split('.')[:i+1])
@@ -119,7 +127,7 @@ def import_spec(
 class RuleNames(list):
     "Names of rules; `module:name`, a rule of your own, counts as one of them"
     also = ' (all: fastopt-opts; a rule of your own: module:name)'
-    def __contains__(self, name): return ':' in name or super().__contains__(name)
+    def __contains__(self, name): return all(name.partition(':')) or super().__contains__(name)
 
 # %% ../nbs/names.ipynb #468cfa4b
 def print_json(

@@ -9,7 +9,7 @@ __all__ = ['TEMPLATE', 'CASES', 'NEXT', 'class_name', 'check_new_name', 'cells_o
            'make_generated', 'new_command']
 
 # %% ../nbs/new.ipynb #60679e26
-import keyword, os, re, subprocess, sys
+import os, re, subprocess, sys
 from contextlib import ExitStack
 from fastcore.nbio import mk_cell, new_nb, read_nb, write_nb
 from importlib import import_module
@@ -175,9 +175,7 @@ def check_new_name(
     cls:str=None # Name of the class; by default that of `class_name`
 ):
     "Raise an error if no optimizer can have this `name`, or its class the name `cls`"
-    if not re.fullmatch('[a-z][a-z0-9]*(_[a-z0-9]+)*', name) or keyword.iskeyword(name): raise InputError(
-        f'{name!r} cannot name a rule: give lower-case letters and digits, with underscores between words, such as my_momentum')
-    if name in cli.OPTS: raise InputError(f'There is a rule {name} already: choose another name, or change its notebook in nbs/optim')
+    cli.check_rule_name(name)
     files = [root/'fastopt'/'optim'/f'{name}.py', root/'tests'/'cases'/f'{name}.py', *(root/'nbs'/'optim').glob(f'[0-9]*_{name}.ipynb')]
     if there := [o for o in files if o.exists()]: raise InputError(f'{there[0].relative_to(root)} exists already: choose another name')
     cls = cls or class_name(name)

@@ -1,7 +1,7 @@
 "The command lines are answered before anything slow is imported, and their help is correct"
 import contextlib, json, os, re, shlex, subprocess, sys, warnings
 from configparser import ConfigParser
-from inspect import signature
+from inspect import Parameter, signature
 from pathlib import Path
 import pytest
 from fastopt import __version__, cli
@@ -66,10 +66,28 @@ def test_alike_names_are_told_apart():
     ('fastopt-bench --tasks digit,mnist-vae', "did you mean 'digits'"),
     ('fastopt-bench --opts adamw,difgrad', "did you mean 'diffgrad'"),
     ('fastopt-bench --track tune', "did you mean 'tuned'"), ('fastopt-federate --strategy fedfx', "did you mean 'fedfix'"),
-    ('fastopt-collaborate --mixing nan', "did you mean 'nna'")])
-def test_mistyped(args, says):
-    code,out,err,slow,_ = script(*args.split())
+    ('fastopt-collaborate --mixing nan', "did you mean 'nna'"),
+    ('fastopt-leaderboard run --hypers zzz', '--hypers zzz is not a list such as k=5,alpha=.5'),
+    ('fastopt-leaderboard tune --lrs a,b', '--lrs a,b is not a list such as 1e-3,4e-3'),
+    ('fastopt-leaderboard run --arch nope', "The list of networks has no 'nope'"),
+    ('fastopt-federate --percents a', "--percents: 'a' is not a number"), ('fastopt-collaborate --scale a', 'must be numbers of workers'),
+    ('fastopt-train --valid-pct 2', '--valid-pct 2.0 is too large: give less than 1'),
+    ('fastopt-check nope', "'nope' is not of the form module:attribute"),
+    ('fastopt-federate --strategies nope', "--strategies has no 'nope'"), ('fastopt-federate --engine flowr', "invalid choice: 'flowr'"),
+    ('fastopt-collaborate --mixings nope', "The list of mixing rules has no 'nope'"), ('fastopt-opts lionn', "did you mean 'lion'"),
+    ('fastopt-help trian', "did you mean 'train'"), ('fastopt-new Foo', "'Foo' cannot name a rule")])
+def test_mistyped(args, says, record_property):
+    code,out,err,slow,seconds = script(*args.split())
+    record_property('seconds of CPU', seconds)
     assert (code, out, slow)==(2, '', '[]') and says in err
+    assert seconds<1, 'It takes a tenth of that'
+
+def ends_of(r):
+    "The least value of the range `r`, the largest one, and its brackets"
+    return (*r, '[]')[:3] if isinstance(r, tuple) else (r, None, '[]')
+
+# The arguments that a command requires, in a form that is valid
+REQUIRED = dict(check=['a:b'], export=['board.md'], new=['my_rule'])
 
 def out_of_range():
     "Each number of each command beyond either end of its range, as (arguments, message)"
@@ -77,32 +95,83 @@ def out_of_range():
         kinds = {k: o.annotation for k,o in signature(f).parameters.items()}
         for k,r in cli.RANGES.get(f.__name__, {}).items():
             if k not in kinds: continue # `tune` has no --lr
-            (lo,hi),kind = r if isinstance(r, tuple) else (r, None),kinds[k]
-            opt,beyond = f"--{k.replace('_', '-')}",1 if kind is int else .5
-            yield [*prog.split(), opt, str(kind(lo-beyond))],f'{opt} {kind(lo-beyond)} is too small: give {lo} or more'
-            if kind is int: yield [*prog.split(), opt, str(2**63)],'is too large: give less than 2**63'
-            if kind is float: yield [*prog.split(), opt, 'nan'],'is not a finite number'
-            if hi: yield [*prog.split(), opt, str(hi+beyond)],f'is too large: give {hi} or less'
+            (lo,hi,ends),kind = ends_of(r),kinds[k]
+            start,opt,beyond = [*prog.split(), *REQUIRED.get(f.__name__, [])],f"--{k.replace('_', '-')}",1 if kind is int else .5
+            low,high = f'{lo} or more' if ends[0]=='[' else f'more than {lo}',f'{hi} or less' if ends[1]==']' else f'less than {hi}'
+            for v in (lo-beyond, *([lo] if ends[0]=='(' else [])):
+                yield [*start, opt, str(kind(v))],f'{opt} {kind(v)} is too small: give {low}'
+            if kind is int: yield [*start, opt, str(2**63)],'is too large: give less than 2**63'
+            if kind is float: yield from (([*start, opt, v], f'is not a finite number: give {low}') for v in ('nan', 'inf'))
+            if hi:
+                for v in (hi+beyond, *([hi] if ends[1]==')' else [])): yield [*start, opt, str(kind(v))],f'is too large: give {high}'
 
-@pytest.mark.parametrize('args,says', [*out_of_range()], ids=lambda o: ' '.join(o) if isinstance(o, list) else '')
-def test_a_number_out_of_range(args, says, capsys, monkeypatch):
-    "Nothing is imported for it"
+@pytest.fixture
+def refused(capsys, monkeypatch):
+    "A function that returns the last line that a command prints if it is refused at once, before the module of its work is imported"
     def fail(declaration, own): raise AssertionError('The work has begun')
     monkeypatch.setattr(cli, 'worker', fail)
-    with pytest.raises(SystemExit) as e: cli.start(args[0], args[1:])
-    out,err = capsys.readouterr()
-    assert (e.value.code, out)==(2, '') and err.count('\n')==1 and says in err
+    def run(args):
+        with pytest.raises(SystemExit) as e: cli.start(args[0], args[1:])
+        out,err = capsys.readouterr()
+        assert (e.value.code, out)==(2, ''), err
+        *usage,said = err.splitlines()
+        assert not usage or usage[0].startswith('usage: ')
+        return said
+    return run
 
-def test_the_smallest_numbers_are_accepted(monkeypatch):
+@pytest.mark.parametrize('args,says', [*out_of_range()], ids=lambda o: ' '.join(o) if isinstance(o, list) else '')
+def test_a_number_out_of_range(args, says, refused): assert says in refused(args)
+
+def test_the_smallest_and_largest_numbers_are_accepted(monkeypatch):
     for prog,f in PROGS.items():
         known,given = signature(f).parameters,{}
         monkeypatch.setattr(cli, 'worker', lambda declaration, own: lambda *args, **kwargs: given.update(kwargs))
         for k,r in cli.RANGES.get(f.__name__, {}).items():
-            if k not in known: continue
-            for v in r if isinstance(r, tuple) else (r,):
+            if k not in known or (f.__name__, k)==('tune', 'holdout'): continue # At 0 it would set aside nothing
+            lo,hi,ends = ends_of(r)
+            for v in (lo if ends[0]=='[' else lo+1e-9, *([] if hi is None else [hi if ends[1]==']' else hi-1e-9])):
                 name,*rest = prog.split()
-                cli.start(name, [*rest, f"--{k.replace('_', '-')}={v}"])
+                cli.start(name, [*rest, *REQUIRED.get(f.__name__, []), f"--{k.replace('_', '-')}={v}"])
                 assert given[k]==v
+
+# Texts without a format, by command or for all, and why
+ANY = dict(data='a name, a folder or an archive, which is looked up', url='a link', family='part of a row', cls='compared with the name')
+ANY |= {('run', 'name'):'of an entry', ('tune', 'name'):'of an entry', ('show', 'like'):'part of a name'}
+WRONG = {o[0]: o[1:] for o in (('spec', 'nope', ':b', 'a:', ''), ('hypers', 'zzz', 'k', 'k=', 'k=a', 'k=5,', '=,='), ('holdout', '0'),
+    ('lrs', 'a,b', '', '1e-3;1e-2', 'nan', '-1', '1,inf'), ('path', 'board', 'board.pdf', 'board.', ''), ('table', 't.png', 'x/T.PNG'),
+    ('strategies', 'nope', ' , ', 'fedavg:2', 'fedbuff:x', 'fedbuff:', 'fedbuff:0', 'fedfix:0', 'fedfix:inf', 'fedavg@x', 'fedavg@nan',
+        'fedavg@-1', 'fedavg@', 'fedavg,nope'), ('percents', 'a', '0,x', '100', '-1', 'nan', ','),
+    ('scale', 'a', '8,many', '0', '8,', '-8'), ('peers', 'a', 'a:b', ':1', 'a:0', 'a:70000', 'a:1,a:1', 'a:1,'),
+    ('topic', 'trian', 'fastopt-'), ('like', 'adamm', 'Adam', 'a:', ':b'), ('name', 'Foo', 'a-b', 'for', '1st', 'adam', 'a__b', ''))}
+
+def texts():
+    "(command, its declaration, name, annotation) of each option or argument of each command"
+    for prog,f in PROGS.items():
+        for k,o in signature(f).parameters.items():
+            if o.kind!=o.VAR_POSITIONAL: yield prog,f,k,o.annotation
+
+def wrong_texts():
+    "A wrong text for each option or argument that is more than any text, as arguments"
+    for prog,f,k,kind in texts():
+        own = cli.FORMATS.get(f.__name__, {})
+        wrong = WRONG[k] if k in own else ['zzz'] if kind not in (str, cli.FILE, cli.DIR, bool) else []
+        positional = k in ('preset', 'like', 'topic') or signature(f).parameters[k].default is Parameter.empty
+        for o in wrong:
+            yield [*prog.split(), *(['--', o] if positional else [*REQUIRED.get(f.__name__, []), f"--{k.replace('_', '-')}={o}"])]
+
+@pytest.mark.parametrize('args', [*wrong_texts()], ids=' '.join)
+def test_a_wrong_text_is_refused_at_once(args, refused):
+    "The property of all options that have names, numbers or a format of their own"
+    assert ': error: ' in refused(args)
+
+def test_each_option_has_a_check():
+    "A number has a range, and a text names, a format, or a reason why it may be any text"
+    for prog,f,k,kind in texts():
+        if kind in (int, float): assert k in cli.RANGES.get(f.__name__, {}), (prog, k)
+        elif kind is str: assert (k in cli.FORMATS.get(f.__name__, {})) != (k in ANY or (f.__name__, k) in ANY), (prog, k)
+    known = {(f.__name__, k) for _,f,k,_ in texts()}
+    assert {(f, k) for f,o in cli.FORMATS.items() for k in o}<=known and {k if isinstance(k, tuple) else ('', k) for k in ANY}<={
+        *known, *(('', k) for _,k in known)} and {*WRONG}=={k for o in cli.FORMATS.values() for k in o}
 
 @pytest.mark.parametrize('cmd', cli.SCRIPTS['fastopt-leaderboard'], ids=lambda o: o.__name__)
 def test_help_of_commands(cmd):
@@ -189,7 +258,7 @@ def test_fastopt_help_explains_a_command(topic, capsys, monkeypatch):
 
 def test_a_mistyped_topic_is_answered_with_the_nearest(capsys):
     with pytest.raises(SystemExit) as e: cli.start('fastopt-help', ['trian'])
-    assert e.value.code==1 and "did you mean 'train'" in capsys.readouterr().err
+    assert e.value.code==2 and "did you mean 'train'" in capsys.readouterr().err
 
 def said_json(capsys, *args):
     "The JSON that a command prints, without anything else"
@@ -296,6 +365,7 @@ def test_other_warnings_are_seen(name, monkeypatch):
 # ---- declarations are correct
 
 def test_names():
+    assert cli.NETWORKS==list(recipe.ARCHS)
     assert cli.OPTS==sorted(recipe.named_rules()) and cli.ARCHS==list(T.archs)
     assert set(cli.ENGINES)==set(engine.engines) and cli.RECIPES==list(recipe.PRESETS)
 

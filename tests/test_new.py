@@ -63,7 +63,7 @@ print(w.tolist(), opts('my_momentum').index.tolist())'''
     res = python(tree, 'import pytest, sys; sys.exit(pytest.main(sys.argv[1:]))', *'-q -n 0 -p no:cacheprovider -m'.split(), '', *both)
     assert not res.returncode and '2 passed' in res.stdout, res.stdout
     again = python(tree, COMMAND, 'my_momentum')
-    assert again.returncode==1 and 'There is a rule my_momentum already' in again.stderr and content(tree)==after
+    assert again.returncode==2 and 'There is a rule my_momentum already' in again.stderr and content(tree)==after
 
 @pytest.mark.parametrize('name,says', [('My', 'cannot name a rule'), ('a-b', 'cannot name a rule'), ('2fast', 'cannot name a rule'),
     ('a__b', 'cannot name a rule'), ('class', 'cannot name a rule'), ('', 'cannot name a rule'), ('adamw', 'a rule adamw already'),

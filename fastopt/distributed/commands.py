@@ -7,9 +7,9 @@ Docs: https://fastopt.github.io/fastopt/distributed/commands.html.md"""
 # %% auto #0
 __all__ = ['NEEDED', 'SHARED', 'TORCHRUN', 'SCHEDULE', 'TABLED', 'keep_model', 'recorded', 'simulated_learner', 'refuse_unused',
            'check_table_file', 'federated_of', 'flower_federated', 'resumed', 'collect_flower', 'train_flower',
-           'run_flower', 'parse_strategy', 'run_federated_table', 'run_federated', 'federate_command', 'check_real',
-           'check_opt', 'real_link', 'run_processes', 'start_peer', 'end_peers', 'run_table', 'run_scale',
-           'run_collaborative', 'collaborate_command']
+           'run_flower', 'run_federated_table', 'run_federated', 'federate_command', 'check_real', 'check_opt',
+           'real_link', 'run_processes', 'start_peer', 'end_peers', 'run_table', 'run_scale', 'run_collaborative',
+           'collaborate_command']
 
 # %% ../../nbs/distributed/07_commands.ipynb #10678176
 import json, os, signal, subprocess, sys, time, torch
@@ -18,17 +18,16 @@ from fastai.learner import Learner
 from fastai.losses import CrossEntropyLossFlat
 from fastai.metrics import accuracy
 from fastai.torch_core import set_seed
-from fastcore.basics import AttrDict, first
+from fastcore.basics import AttrDict
 from functools import partial
 from inspect import signature
 from pathlib import Path
 import fastopt.optim.all # chkstyle: ignore - `find_rule` knows what is imported
 from .. import cli
 from ..core.registry import find_rule
-from .aggregation import STRATEGIES, find_strategy
 from .clock import FOREVER
 from .data import CLIENT_NETWORKS, NETWORKS, SETTINGS, image_tensors, polyak, tensor_dls
-from .federated import Federated, hardware
+from .federated import Federated
 from .flower import FederatedServer, free_ports, import_flower, last_line, local_flower, write_app
 from .monna import MoNNA
 from .peers import ClusterLink
@@ -99,9 +98,6 @@ def _one_line(e):
     "The first line of the message of `e`, without the number of an `OSError`"
     return str(e if getattr(e, 'filename', None) else getattr(e, 'strerror', None) or e).partition('\n')[0]
 
-def _check_positive(args, *names):
-    for k in names:
-        if not args[k]>0: raise InputError(f'--{k} {args[k]:g} must be more than 0')
 
 # %% ../../nbs/distributed/07_commands.ipynb #4c1e07d5
 def refuse_unused(
@@ -118,18 +114,15 @@ def check_table_file(path):
     "The `Path` of the table `path`, whose folder exists, and that of its picture, which no other table and no other picture has"
     if not (path := Path(path)).parent.is_dir(): raise InputError(f'--table {path}: there is no folder {path.parent}')
     if path.is_dir(): raise InputError(f'--table {path} is a folder: give a file, such as {path/"table.json"}')
-    if path.suffix.lower()=='.png': raise InputError(
-        f'--table {path} has the name of a picture: give another one, such as {path.with_suffix(".json")}')
+    cli.check_table_name(path)
     return path,path.with_name(f'{path.name}.png')
 
 # %% ../../nbs/distributed/07_commands.ipynb #bcb7ea8f
-_SETTING = dict(fedbuff=('c', int), fedfix=('dt', float)) # The option of a strategy, and the type of its value
-
 def federated_of(
     args # Arguments of the command, or Flower's configuration
 )->Federated:
     "The federated training that `args` describe"
-    own = {k: args[k] for name,(k,_) in _SETTING.items() if name==args.strategy}
+    own = {k: args[k] for name,(k,_) in cli.STRATEGY_OPTIONS.items() if name==args.strategy}
     learn = simulated_learner(args, partial(find_rule(args.opt, '--opt'), lr=args.lr), CLIENT_NETWORKS)
     shared = {k:args[k] for k in ('percent', 'sample', 'alpha', 'seed')}
     return _made(Federated, learn, args.clients, args.strategy, args.steps, args.lr, **shared, **own)
@@ -195,7 +188,6 @@ def run_flower(args):
     "Train with Flower's programs on this machine, and return the folder of the run"
     if args.sample is not None: raise InputError('--sample works only with simulated clients: remove it, or use --engine simulated')
     refuse_unused(args, cli.federate, 'time every percent', 'works only with simulated clients: remove it, or use --engine simulated')
-    _check_positive(args, 'deadline')
     fed = federated_of(AttrDict(args, percent=0, sample=None))
     path,done = Path(args.resume) if args.resume else None,0
     if path:
@@ -214,29 +206,6 @@ def run_flower(args):
     print('  record.json  curves.png  model.pkl  state.pt  flower')
     return path
 
-# %% ../../nbs/distributed/07_commands.ipynb #70b4e9a2
-def parse_strategy(
-    text # Name of a strategy, with its number after a colon and the clients' rate after an @, such as 'fedfix:.2@.01'
-):
-    "The settings of the command for the strategy `text`"
-    text,_,rate = text.partition('@')
-    name,_,number = text.partition(':')
-    kws = dict(strategy=check_choice(name, list(STRATEGIES), 'The list of strategies'))
-    if number:
-        if name not in _SETTING: raise InputError(f'--strategies: {name} has no number, as {text} would give it: write {name}')
-        k,kind = _SETTING[name]
-        try: kws[k] = kind(number)
-        except ValueError as e: raise InputError(f'--strategies: {number!r} in {text} is not a value of --{k}') from e
-    _made(find_strategy, **kws)
-    if rate:
-        kws['lr'] = _number('strategies', rate)
-        check_numbers(kws, lr=0)
-    return kws
-
-def _number(option, text):
-    try: return float(text)
-    except ValueError as e: raise InputError(f'--{option}: {text!r} is not a number') from e
-
 # %% ../../nbs/distributed/07_commands.ipynb #5e9f03c8
 SHARED = 'clients dt c data opt lr time every steps bs sample alpha limit'.split() # Settings that all trainings of a table have in common
 
@@ -245,11 +214,7 @@ def run_federated_table(args):
     if args.engine!='simulated' or args.resume: raise InputError(
         '--table works only with simulated clients: leave out --engine and --resume')
     refuse_unused(args, cli.federate, 'strategy percent', 'has no effect on a table: use --strategies and --percents')
-    kws,columns = ({''.join(o.split()): None for o in args[k].split(',') if o.strip()} for k in ('strategies', 'percents'))
-    for k,os in dict(strategies=kws, percents=columns).items():
-        if not os: raise InputError(f'--{k} is empty: name at least one')
-    kws,columns = {o: parse_strategy(o) for o in kws},{f'F-{o}': _number('percents', o) for o in columns}
-    for o in columns.values(): _made(hardware, args.clients, o)
+    kws,columns = cli.parse_strategies(args.strategies),{f'F-{k}': v for k,v in cli.parse_percents(args.percents).items()}
     def train(strategy, column, seed):
         start = time.time()
         fed = federated_of(AttrDict(args, **kws[strategy], percent=columns[column], seed=seed)).fit(args.time, args.every)
@@ -274,10 +239,9 @@ def run_federated(
     "Train as `args` describe, and return the folder of the run"
     if args.resume: args = resumed(args)
     elif not args.table:
-        for k,(option,_) in _SETTING.items():
+        for k,(option,_) in cli.STRATEGY_OPTIONS.items():
             if args.strategy!=k: refuse_unused(args, cli.federate, option, f'is for {k}: remove it, or use --strategy {k}')
     check_numbers(args, **cli.RANGES['federate'])
-    _check_positive(args, 'time', 'every')
     if not args.time<FOREVER: raise InputError(f'--time {args.time:g} would never end: give a number of units')
     if args.engine!='flower':
         refuse_unused(args, cli.federate, 'windows deadline', 'works only with Flower: remove it, or use --engine flower')
@@ -299,14 +263,6 @@ def run_federated(
 def federate_command(**args): return run_federated(AttrDict(args))
 
 # %% ../../nbs/distributed/07_commands.ipynb #cef3ccdc
-def _addresses(text):
-    "The (host, port) of each peer in `text`"
-    at = [o.rpartition(':') for o in text.split(',')]
-    for (h,_,p),o in zip(at, text.split(',')):
-        if not h or not p.isdecimal() or not 0<int(p)<1<<16: raise InputError(f'--peers: {o!r} is not host:port')
-    if twice := first(o for o in at if at.count(o)>1): raise InputError(f'--peers: {"".join(twice)} occurs twice: give each its own')
-    return [(h, int(p)) for h,_,p in at]
-
 def _secret(path, owners='the peers'):
     "The secret in the file `path`, which only its `owners` may have"
     try: key = Path(path).read_bytes().strip()
@@ -341,7 +297,6 @@ def check_real(args):
     if args.scale: refuse_unused(args, cli.collaborate, 'attack n alpha every', 'has no effect on --scale: remove it')
     if args.key_file and not args.peers and args.engine!='processes': raise InputError('--key-file is for --peers: remove it')
     if not args.peers and args.engine=='simulated': refuse_unused(args, cli.collaborate, 'deadline', 'is for real workers: remove it')
-    _check_positive(args, 'deadline')
 
 def check_opt(args):
     "Raise an `InputError` for an optimizer with options that belong to Polyak's momentum"
@@ -370,7 +325,7 @@ def real_link(args):
     if args.engine=='cluster':
         with _cluster() as link: yield link
     elif args.peers:
-        at = _addresses(args.peers)
+        at = cli.parse_addresses(args.peers)
         key = _key(args.key_file, len(at), args.rank)
         here = all(h in ('127.0.0.1', 'localhost') for h,_ in at)
         if not here and not key: raise InputError(
@@ -460,8 +415,7 @@ def run_table(args, opt, lr):
 # %% ../../nbs/distributed/07_commands.ipynb #65934daa
 def run_scale(args, opt, lr):
     "Time the steps of several numbers of workers, and return the folder of the record; a fifth of the workers may lie, or `f`"
-    ns = [int(o) if o.isdecimal() else 0 for o in args.scale.split(',')]
-    if not all(ns): raise InputError(f'--scale {args.scale} must be numbers of workers, such as 8,32,128')
+    ns = cli.parse_counts(args.scale)
     def make(n):
         f = n//5 if args.f is None else args.f
         learn = simulated_learner(args, opt)

@@ -18,7 +18,7 @@ from fastcore.script import CliError
 from fastprogress.fastprogress import format_time, master_bar, progress_bar
 from PIL import UnidentifiedImageError
 from .. import cli
-from ..names import InputError, check_numbers, print_json
+from ..names import check_numbers, print_json
 from ..training.records import device_name, exclusive_lock, git_commit, interruptible, is_interactive, package_versions
 from ..training.resume import *
 from ..training.resume import _remove_checkpoint
@@ -237,7 +237,7 @@ def run_seeds(
 # %% ../../nbs/vision/04_leaderboard.ipynb #073b08d6
 def parse_settings(preset, hypers='', **given):
     "Convert the options of a command to settings"
-    return recipe_settings(preset, **{k:v for k,v in given.items() if k in {*SCRIPT, 'pipeline'}}, hypers=parse_hypers(hypers))
+    return recipe_settings(preset, **{k:v for k,v in given.items() if k in {*SCRIPT, 'pipeline'}}, hypers=cli.parse_hypers(hypers))
 
 def plan_runs(
     preset, # Name of a preset
@@ -278,10 +278,8 @@ def best_lr(
 
 @cli.declared(cli.tune)
 def tune_command(preset, lrs, runs, out, **given):
-    if not given['holdout']: raise InputError('--holdout 0 would choose the rate by the official validation images; '
-        'give the fraction of the training images to set aside, such as 0.1')
-    try: lrs = sorted({float(o) for o in lrs.split(',')})
-    except ValueError as e: raise InputError(f'--lrs {lrs} is not a list such as 1e-3,4e-3 ({e})') from e
+    cli.check_holdout(given['holdout'])
+    lrs = cli.parse_rates(lrs)
     several,found = detach_from_launcher(),{}
     for lr in lrs:
         about,path = plan_runs(preset, given|dict(lr=lr, runs=runs))

@@ -6,12 +6,12 @@ Docs: https://fastopt.github.io/fastopt/vision/recipe.html.md"""
 
 # %% auto #0
 __all__ = ['SCRIPT', 'BASE', 'PRESETS', 'DATASETS', 'PIPELINES', 'FASTAI_OPTS', 'HYPERS', 'PRESET_HYPERS', 'SCHEDS', 'ARCHS',
-           'ACTS', 'POOLS', 'SPEEDS', 'preset_table', 'small_convnet', 'parse_hypers', 'recipe_settings',
-           'supported_precision', 'recipe_loaders', 'recipe_network', 'recipe_optimizer', 'DeviceMixedPrecision',
-           'SmoothLoss', 'recipe_learner', 'fit_recipe', 'ThroughputTimer', 'measure_throughput', 'throughput_ratios']
+           'ACTS', 'POOLS', 'SPEEDS', 'preset_table', 'small_convnet', 'recipe_settings', 'supported_precision',
+           'recipe_loaders', 'recipe_network', 'recipe_optimizer', 'DeviceMixedPrecision', 'SmoothLoss',
+           'recipe_learner', 'fit_recipe', 'ThroughputTimer', 'measure_throughput', 'throughput_ratios']
 
 # %% ../../nbs/vision/02_recipe.ipynb #0989d20e
-import json, fastai.optimizer as native, pandas as pd
+import fastai.optimizer as native, pandas as pd
 from importlib import import_module
 from inspect import signature
 from fastai.callback.fp16 import AMPMode
@@ -62,12 +62,6 @@ SCHEDS = dict(flat_cos='fit_flat_cos', fc='fit_fc', one_cycle='fit_one_cycle', w
     wsd='fit_wsd', cos_restarts='fit_cos_restarts', constant='fit')
 ARCHS = dict(small=small_convnet, **{k:getattr(xresnet, k) for k in xresnet.__all__ if re.match('x.*resne', k)})
 ACTS,POOLS = dict(Mish=Mish, ReLU=nn.ReLU, SiLU=nn.SiLU, GELU=nn.GELU),dict(AvgPool=AvgPool, MaxPool=MaxPool)
-
-def parse_hypers(text):
-    "Parse 'k=5,alpha=.5' into a dict"
-    try: return {k.strip():json.loads(v) if v in ('true','false') else float(v) if re.search('[.e]', v) else int(v)
-        for k,v in (o.split('=') for o in text.split(','))} if text else {}
-    except ValueError as e: raise InputError(f'--hypers {text} is not a list such as k=5,alpha=.5 ({e})') from e
 
 # %% ../../nbs/vision/02_recipe.ipynb #7c9877de
 def _check_settings(cfg):

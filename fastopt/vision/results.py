@@ -22,7 +22,7 @@ from fastcore.basics import first, groupby
 from matplotlib.figure import Figure
 from .. import cli
 from ..files import atomic_write
-from ..names import InputError, check_choice, markdown_table, print_json, unknown_name
+from ..names import InputError, markdown_table, print_json, unknown_name
 from ..training.pages import COLOURS, escape_unprintable, html_document, item_style, label_scores, sortable_table, svg_text
 from ..training.records import append_json_line, read_json_lines
 from ..training.statistics import compare_scores, holm_correction, mean_interval, welch_test
@@ -434,9 +434,9 @@ def submission_table(
 
 @cli.declared(cli.export)
 def export_command(path, url, out):
+    cli.check_board_file(path)
     recs,path = read_board(out),Path(path)
     if str(path)=='readme': return print(submission_table(recs, url))
     makers = {'.md':lambda: frame_as_markdown(leaderboard_table(recs)[SHORT])+'\n', '.csv':lambda: runs_frame(recs).to_csv(index=False),
         '.html':lambda: html_page(recs)}
-    maker = makers[check_choice(path.suffix, list(makers), f'The list of kinds of file ({path})')]
-    with atomic_write(path) as p: p.write_text(maker(), encoding='utf-8')
+    with atomic_write(path) as p: p.write_text(makers[path.suffix](), encoding='utf-8')

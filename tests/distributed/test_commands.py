@@ -299,7 +299,7 @@ AWAY = dict(rank=0, peers='10.0.0.1:7070,10.0.0.2:7070', f=0)
     (dict(TWO, engine='processes'), 'leave out --rank and --peers'), (dict(rank=0), 'go together'), (dict(TWO, rank=5), 'give 0 to 1'),
     (dict(TWO, peers='127.0.0.1:70000,127.0.0.1:1'), "'127.0.0.1:70000' is not host:port"),
     (dict(TWO, peers='127.0.0.1:7070,127.0.0.1:7070'), 'occurs twice'), (dict(TWO, f=None), 'not a minority'),
-    (dict(TWO, n=5), '--n 5 is not the number of workers, 2'), (dict(TWO, deadline=0.), '--deadline 0 must be more than 0'),
+    (dict(TWO, n=5), '--n 5 is not the number of workers, 2'), (dict(TWO, deadline=0.), '--deadline 0.0 is too small: give more than 0'),
     (dict(TWO, attack='foe'), 'only with simulated workers'), (dict(engine='cluster', attack='sf'), 'only with simulated workers'),
     (dict(engine='processes', attack='mimic'), 'only with simulated workers'), (AWAY, 'need --key-file'),
     (dict(AWAY, key_file='nofile'), 'nofile cannot be read: No such file'), (dict(AWAY, key_file=os.devnull), 'is empty'),
@@ -320,8 +320,8 @@ def test_mistakes_of_collaborate(kwargs, says, tmp_path):
 
 @pytest.mark.parametrize('kwargs,says', [
     (dict(resume='nofolder'), 'nofolder has no state.pt'), (dict(engine='flower', windows=0), '--windows 0 is too small'),
-    (dict(engine='flower', deadline=0.), '--deadline 0 must be'), (dict(engine='flower', sample=2), 'only with simulated clients'),
-    (dict(time=0.), '--time 0 must be'), (dict(every=0.), '--every 0 must be'),
+    (dict(engine='flower', deadline=0.), '--deadline 0.0 is too small'), (dict(engine='flower', sample=2), 'only with simulated clients'),
+    (dict(time=0.), '--time 0.0 is too small'), (dict(every=0.), '--every 0.0 is too small'),
     (dict(strategy='fedavg', dt=.2), '--dt is for fedfix: remove it, or use --strategy fedfix'), (dict(c=3), '--c is for fedbuff'),
     *((o, 'works only with Flower: remove it') for o in (dict(windows=5), dict(deadline=9.), dict(table='f.json', windows=5))),
     *((dict(engine='flower') | o, 'only with simulated clients') for o in (dict(time=3.), dict(every=.5), dict(percent=0.))),

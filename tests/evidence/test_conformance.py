@@ -327,7 +327,7 @@ def test_command_line(monkeypatch, capsys):
     assert (code, out)==(1, '') and "did you mean 'Adagrad'?" in said[-1] and 'Traceback' not in said[-1]
     for lr in ('0', 'nan', '-1'):
         code,out = run('torch.optim:SGD', '--lr', lr)
-        assert (code, out)==(1, '') and 'must be a finite number greater than 0' in said[-1] and 'Traceback' not in said[-1]
+        assert (code, out)==(2, '') and ': give more than 0\n' in said[-1] and 'Traceback' not in said[-1]
     code,out = run('torch.optim:SGD')
     assert code==1 and 'FAILED  live hypers' in out and 'checks passed' in out
     code,out = run('fastopt.all:adamw')

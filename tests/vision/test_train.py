@@ -362,7 +362,7 @@ def test_where_class_folders_may_be(classes, tmp_path, where):
     assert record(quick(path, valid_pct=.25))['data']['valid']==4
 
 @pytest.mark.parametrize('pct,says', [(None, 'no folder `train`.*--valid-pct 0.2 holds out'),
-    (0., 'above 0 and below 1'), (20., 'above 0 and below 1')])
+    (0., '--valid-pct 0.0 is too small: give more than 0'), (20., '--valid-pct 20.0 is too large: give less than 1')])
 def test_shares_that_are_none(classes, pct, says):
     with pytest.raises(T.InputError, match=says): quick(classes, valid_pct=pct)
 
