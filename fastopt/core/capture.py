@@ -25,7 +25,7 @@ _NEEDED = ("the value of a number is needed (by `if`, `min`, `int` or a function
 def _unknown(self, *args): raise NotImplementedError(_NEEDED)
 
 class SymbolicNumber:
-    "A symbol for a number that the GPU computes: node `i` of the `numbers` of `prog`, of the `kind` 'float', 'whole' or 'truth'"
+    "A symbol for a number that the GPU computes: the index `node` in the `numbers` of `prog`, of the `kind` 'float', 'whole' or 'truth'"
     def __init__(self, prog, node, kind):
         self.prog,self.kind = prog,kind
         self.i = node

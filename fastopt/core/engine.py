@@ -24,7 +24,7 @@ from torch import Tensor
 from fastcore.basics import AttrDict, chunked, first, groupby, listify, patch, risinstance
 from .memory import (MemoryCheck, MemorySpans, addresses, byte_span, flat_view, is_dense, is_plain, is_sharded, lacks_memory,
     overlaps_itself, place_like, same_order, share_memory)
-from .rules import Question, ReadOnly, Route, clone, count_writes, mean, norm, reachable, row_mean, zeros
+from .rules import Question, ReadOnly, Route, clone, count_writes, zeros
 from ..names import did_you_mean
 
 # %% ../../nbs/core/02_engine.ipynb #5ea1d0b7
@@ -49,7 +49,7 @@ class StandIn:
         if _callable(name): return partial(self.do, name, self)
         raise unavailable(f'`{name}`')
     def where(self, condition, other):
-        "This where `condition` is true, and `other` elsewhere"
+        "This tensor where `condition` is true, and `other` elsewhere"
         return self.do('where', condition, self, other) # The function has another order than the method
     def __pos__(self): return self
     def __neg__(self): return self.do('neg', self)
@@ -922,9 +922,7 @@ def portions(
 
 def in_portions(rule):
     "Does a batch of `rule` hold a portion of the model only?"
-    functions = set().union(*map(reachable, rule.terms))
-    keeps = any(hasattr(function, 'whole') and function not in (mean, norm, row_mean) for function in functions)
-    return keeps and not any(term.across for term in rule.terms)
+    return not (rule.elementwise or any(term.across for term in rule.terms))
 
 # %% ../../nbs/core/02_engine.ipynb #a16fd1ab
 class Sorting(NamedTuple):

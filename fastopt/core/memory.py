@@ -98,7 +98,7 @@ def lacks_memory(tensor):
 CHUNK = 256 # Tensors inspected at a time, few enough to stay in a processor's cache
 
 class MemoryCheck:
-    "`MemoryCheck(tensors)(others)` returns the addresses of `others`, or `None` if their layouts differ or they lack memory"
+    "`MemoryCheck(tensors)(others)` returns the addresses of `others`, or `None` if they lack memory or differ from `tensors` in layout"
     def __init__(self, tensors):
         self.spans = np.fromiter(map(byte_span, tensors), np.int64, len(tensors)) # Bytes
         def check_of(chunk): # The check in C++ allows no duplicates

@@ -61,7 +61,7 @@ class Trace:
 
 # %% ../../nbs/core/03_program.ipynb #6ec2d444
 class TracedNumber:
-    "A number with the value `x`, called `name` in the lines of its `trace`"
+    "A number with this `value`, called `name` in the lines of its `trace`"
     __array_ufunc__ = None # NumPy leaves arithmetic to this class
     def __init__(self, trace, value, name):
         self.trace,self.name = trace,name
@@ -260,7 +260,7 @@ def _record(nm, *args, out=None, **kwargs):
 _MADE_WITH = 'closure','defaults','kwdefaults' # What a term may have built a function with, from numbers of this step
 
 class SymbolicTensor(StandIn):
-    "A symbol that stands for a tensor: node `i` of `prog`; terms may write to it if it is `own`: state or a result of their own"
+    "A symbol for a tensor, the `node` with this index in `prog`; terms may write to it if it is `own`: state or a result of their own"
     def __init__(self, prog, node, own=False):
         self.prog,self.own = prog,own
         self.i = node

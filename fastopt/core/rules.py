@@ -530,7 +530,7 @@ def count_writes(tensor):
     except RuntimeError: return None # In inference mode
 
 def _one_number(func, result):
-    "The number `result` that `func`, a function across all weights, has returned; where it is a tensor, without dimensions"
+    "The number in `result`, which `func`, a function across all weights, has returned; a tensor loses its dimensions"
     if isinstance(result, (np.generic, np.ndarray)) and result.size==1: result = result.item()
     if isinstance(result, torch.Tensor) and result.numel()==1 and not result.is_complex(): return result.reshape(())
     if isinstance(result, (int, float)): return result

@@ -198,6 +198,7 @@ def run_flower(args):
     name = path.name if path else f'flower-{args.strategy}-{args.data}'
     record = run_facts('fastopt-federate', name, args) # Before the folder, as in `recorded`
     path = path or make_run_folder(args.out, name)
+    record['name'] = path.name
     with exclusive_lock(path/'lock', wait=False) as ours:
         if not ours: raise InputError(f'--resume {path} is still in use by another process: wait until it has ended')
         train_flower(args, fed, path, record, done<args.windows)
@@ -341,6 +342,7 @@ def run_processes(args):
     name,procs = f'peers-{args.mixing}-{args.data}',[]
     record = run_facts('fastopt-collaborate', name, args) # Before the folder, as in `recorded`
     path = make_run_folder(args.out, name)
+    record['name'] = path.name
     at = ','.join(f'127.0.0.1:{p}' for p in free_ports(args.n))
     with running_record(record, path/'record.json'):
         try:
@@ -424,6 +426,7 @@ def run_scale(args, opt, lr):
     name = f'scale-{args.mixing}-{args.data}'
     record = run_facts('fastopt-collaborate', name, args, load=os.getloadavg()) # Before the folder, as in `recorded`
     path = make_run_folder(args.out, name)
+    record['name'] = path.name
     with use_threads(1), running_record(record, path/'record.json'):
         record['rows'] = time_by_workers(make, ns, args.steps, lr(0) if callable(lr) else lr)
     print(show_rows(record['rows']))

@@ -26,9 +26,12 @@ def _are_numbers(o, *keys): return all(isinstance(o.get(k), (int, float)) and no
 
 def _is_result(o):
     "Is `o` the result of a training, as `fill_table` stores it?"
-    if not isinstance(o, dict) or not isinstance(steps := o.get('history', []), list): return False
-    if not all(isinstance(h, dict) and _are_numbers(h, 'accuracy', 'step' if 'step' in h else 'time') for h in steps): return False
-    return 'error' in o or _are_numbers(o, *({'accuracy', 'worst', 'tail'} & {'accuracy', *o}))
+    if not isinstance(o, dict): return False
+    steps = o.get('history', [])
+    if not isinstance(steps, list) or not all(isinstance(h, dict) for h in steps): return False
+    if not any(all(_are_numbers(h, 'accuracy', x) for h in steps) for x in ('step', 'time')): return False
+    least = () if 'error' in o else ('accuracy',)
+    return _are_numbers(o, *{'accuracy', 'worst', 'tail'} & {*least, *o})
 
 def read_table(
     path, # File of the table
@@ -39,7 +42,8 @@ def read_table(
     if not path.exists(): return dict(settings=settings, device=device_name(), versions=package_versions(), cells={})
     try:
         table = json.loads(path.read_text(encoding='utf-8'))
-        said,cells = dict(table['settings']),dict(table['cells'])
+        said,cells = table['settings'],table['cells']
+        if not (isinstance(said, dict) and isinstance(cells, dict)): raise ValueError(f'settings is {said!r} and cells is {cells!r}')
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as e: raise InputError(
         f'--table {path} is not a table: give another file') from e
     if bad := first(k for k,o in cells.items() if k.count(' ')<2 or not _is_result(o)): raise InputError(

@@ -80,7 +80,7 @@ class Watch(Callback):
         "The measurements as a DataFrame: a row for each step and layer (or other group)"
         return pd.DataFrame(self.rows)
     def before_fit(self):
-        "Before the fit: an error if nothing can be measured; in `lr_find` and `get_preds` the callback is off"
+        "Before the fit: raise an error if nothing can be measured; in `lr_find` and `get_preds` the callback is off"
         self.run = not (hasattr(self.learn, 'lr_finder') or hasattr(self.learn, 'gather_preds'))
         if not self.run: return
         refuse_cbs(self, self.refused)

@@ -79,7 +79,7 @@ class TrafficPlan(Plan):
         return (yield from super().numbers(node, part, prog, columns))
     def ahead(self, part, prog): "Compile nothing"
     def launch(self, i, part, prog, columns):
-        "Count what phase number `i` loads and stores, and add stored columns of ones in place of its results"
+        "Count the columns that phase number `i` loads and stores, and add stored columns of ones in place of its results"
         phase = self.phases[i]
         for column in phase.stores: columns.setdefault(column, [torch.ones_like(p) for p in part.ps])
         for node in phase.sums: columns[f'r{node}'] = part.of(self.sums[node])

@@ -48,7 +48,8 @@ def gain(x, adjust_lr_fn, flatten=False):
 @each(batched=True)
 def matrix_step(x, steps, eps, norm, dtype, adjust_lr_fn, flatten=False, lead=0):
     "Return `newton_schulz` of `x`, or of each `x` in `lead` dimensions, times its `gain`"
-    X,factor = newton_schulz(x, steps, eps, norm, dtype, flatten, lead),gain(x[(0,)*lead], adjust_lr_fn, flatten)
+    X = newton_schulz(x, steps, eps, norm, dtype, flatten, lead)
+    factor = gain(x[(0,)*lead], adjust_lr_fn, flatten)
     return X if factor==1 else X.mul_(factor)
 
 # %% ../../nbs/optim/19_muon.ipynb #5ebfd76f

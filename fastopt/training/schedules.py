@@ -356,7 +356,7 @@ class SwitchOpt(Callback):
         "A dict with the factors of the rates, `None` before the switch, and the sums of the last measured steps"
         return dict(factor=self.factor, moves=self.moves)
     def load_state_dict(self, sd):
-        "Restore what `state_dict` has returned"
+        "Restore the dict that `state_dict` has returned"
         self.factor,self.moves = sd['factor'],sd['moves'][-self.n_last:]
 
 switch_opt = SwitchOpt

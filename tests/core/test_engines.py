@@ -3,6 +3,7 @@ from contextlib import nullcontext
 from functools import lru_cache
 import copy, pytest, torch, tracemalloc
 from cover import covering, in_turn, met
+import fastopt.optim.all as every
 from fastopt.core import engine, fused
 from fastopt.core.backends import cpp
 from fastopt.core.backends.cpp import CppLauncher, cpp_build
@@ -326,16 +327,16 @@ def peak_of(f):
 PARTED = [n for n,r in RULES.items() if engine.in_portions(r)]
 
 @pytest.mark.parametrize('how', ['fused', 'foreach'])
-@pytest.mark.parametrize('name', ['muon', 'shampoo', 'soap', 'adafactor', 'lamb'])
+@pytest.mark.parametrize('name', ['muon', 'shampoo', 'soap', 'adafactor', 'lamb', 'diffgrad with trust'])
 def test_temporaries_of_a_step_are_bounded_by_a_portion_of_the_model(name, how, monkeypatch):
     "The bytes that a step needs beyond weights and state do not grow with the number of weights"
-    rule,(few,many) = RULES[name],(4, 16)
-    for limit in ('PORTION_ON_CPU', 'PIECE'): monkeypatch.setattr(engine, limit, few*4*64*48) # Foreach works on pieces of a batch
+    rule,(few,many) = RULES.get(name) or Rule(*every.diffgrad.terms[:-1], every.trust, descend),(4, 16)
+    monkeypatch.setattr(engine, 'PORTION_ON_CPU', few*4*64*48)
     def peak(n):
         ps,state,runs = [torch.ones(64, 48, requires_grad=True) for _ in range(n)],{},Engine(rule, how=how)
         for i,p in enumerate(ps): p.grad = torch.randn_like(p)
         for _ in range(3): runs.step([(ps, rule.hypers)], state)
-        assert len(runs.plans[None].batches)==(n//few if engine.in_portions(rule) else 1)
+        assert len(runs.plans[None].batches)==n//few
         return peak_of(lambda: runs.step([(ps, rule.hypers)], state))
     assert peak(many) <= 1.5*peak(few)
 

@@ -118,7 +118,8 @@ GOOD = dict(accuracy=.5, worst=.5, history=[dict(step=1, accuracy=.5)])
 @pytest.mark.parametrize('cells', [dict(a=GOOD), {'nna none': GOOD}, *({'nna none 0': o} for o in (5, None, [], {}, 'x',
     GOOD | dict(accuracy='5'), GOOD | dict(worst=None), GOOD | dict(tail=[1]), GOOD | dict(history=5), GOOD | dict(history=[5]),
     GOOD | dict(history=[dict(step=1)]), GOOD | dict(history=[dict(accuracy=.5)]),
-    GOOD | dict(history=[dict(step='a', accuracy=.5)])))], ids=str)
+    GOOD | dict(history=[dict(step='a', accuracy=.5)]), dict(error='x', accuracy='5'),
+    GOOD | dict(history=[dict(step=1, accuracy=.5), dict(time=2, accuracy=.5)])))], ids=str)
 def test_a_damaged_entry_is_named(tmp_path, cells):
     "A table that somebody has edited is not continued, and not changed"
     said = json.dumps(dict(settings={}, cells={'mean none 0': GOOD} | cells))
@@ -127,7 +128,8 @@ def test_a_damaged_entry_is_named(tmp_path, cells):
     assert (tmp_path/'t.json').read_text()==said and '\n' not in str(e.value)
 
 @pytest.mark.parametrize('said', ['', '{', '[]', '5', 'null', '{"cells": {}}', '{"settings": 5, "cells": {}}',
-    '{"settings": {}, "cells": 5}', '{"settings": [], "cells": [5]}', '[' * 10**5, '\udcff'],
+    '{"settings": {}, "cells": 5}', '{"settings": [], "cells": [5]}', '{"settings": [], "cells": []}',
+    '{"settings": {}, "cells": []}', '[' * 10**5, '\udcff'],
     ids=lambda o: o[:40].encode('ascii', 'replace').decode())
 def test_what_is_no_table_is_refused(tmp_path, said):
     (tmp_path/'t.json').write_bytes(said.encode(errors='surrogateescape'))

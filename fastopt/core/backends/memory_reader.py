@@ -157,7 +157,7 @@ def memory_reader(
 
 # %% ../../../nbs/core/backends/06_memory_reader.ipynb #e57dfa5c
 class CppMemoryCheck:
-    "Does what the `MemoryCheck` `slow` of the `tensors` does, in one call, and calls `slow` if anything has changed"
+    "Replaces the `MemoryCheck` `slow` of the `tensors` by one call, and calls `slow` if anything has changed"
     def __init__(self, tensors, slow, reader):
         self.slow,self.spans = slow,slow.spans
         self.fits = Forms(tensors, reader)

@@ -88,7 +88,7 @@ class PartialSum(NamedTuple):
         "Is there a sum for each row? Each block then needs two places, for a row that began before it and a row that continues after it"
         return self.op=='row_mean'
     def rows(self, p):
-        "What `sum_rows` says of this sum over the weight `p`: how many numbers a row has, and the factor of the sum"
+        "Return, as `sum_rows` does for this sum over the weight `p`, how many numbers a row has, and the factor of the sum"
         return sum_rows(self.op, p, *self.above)
 
 def partial_sums(kernel):
