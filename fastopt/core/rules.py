@@ -711,7 +711,9 @@ def chain(self:Route):
     return f'{self.one.chain} | {self.other.chain}'
 
 @patch(as_prop=True)
-def core(self:Route): raise TypeError(f"{self.__name__} is a fork, not a chain; put terms into the rules it leads to")
+def core(self:Route):
+    "A route has no chain to borrow terms from; reading this raises `TypeError`, which says so"
+    raise TypeError(f"{self.__name__} is a fork, not a chain; put terms into the rules it leads to")
 
 # %% ../../nbs/core/00_rules.ipynb #d0e5446a
 def _reroute(predicate, one, other, defaults, info): return Route(predicate, one, other, defaults, **info)
@@ -722,12 +724,16 @@ def __reduce__(self:Route): return self.named or (_reroute, (self.predicate, sel
 # %% ../../nbs/core/00_rules.ipynb #861c0623
 @patch
 def path_of(self:Route, p):
+    "The branches that lead to the rule that trains the weight `p`, as booleans: `True` where `one` trains it"
     fits = self.fits(p)
     return fits, *(self.one if fits else self.other).path_of(p)
 @patch
-def rule_of(self:Route, p): return (self.one if self.fits(p) else self.other).rule_of(p)
+def rule_of(self:Route, p):
+    "The rule that trains the weight `p`, which is no `Route`"
+    return (self.one if self.fits(p) else self.other).rule_of(p)
 @patch
 def hyper_of(self:Route, p, hyper):
+    "The part of the dict `hyper` for the rule that trains `p`, in its own names; the other rule's rate is `lr` times `lr_ratio`"
     if self.fits(p): return self.one.hyper_of(p, {name: hyper[name] for name in (*self.one.hypers, *self.one.options)})
     its = {name: hyper[here] for name,here in self.names.items()}
     return self.other.hyper_of(p, {**its, 'lr': hyper['lr']*hyper['lr_ratio']})

@@ -238,19 +238,23 @@ class Route(Rule):
     def chain(self) -> Any:
         """The chains of both rules"""
     @property
-    def core(self) -> Any: ...
+    def core(self) -> Any:
+        """A route has no chain to borrow terms from; reading this raises `TypeError`, which says so"""
     defaults: Any
     docs: Any
     def fits(self, p: Any) -> Any:
         """Does `one` train the weight `p`?"""
-    def hyper_of(self, p: Any, hyper: Any) -> Any: ...
+    def hyper_of(self, p: Any, hyper: Any) -> Any:
+        """The part of the dict `hyper` for the rule that trains `p`, in its own names; the other rule's rate is `lr` times `lr_ratio`"""
     learnt: Any
     names: Any
     one: Any
     other: Any
-    def path_of(self, p: Any) -> Any: ...
+    def path_of(self, p: Any) -> Any:
+        """The branches that lead to the rule that trains the weight `p`, as booleans: `True` where `one` trains it"""
     predicate: Any
-    def rule_of(self, p: Any) -> Any: ...
+    def rule_of(self, p: Any) -> Any:
+        """The rule that trains the weight `p`, which is no `Route`"""
     terms: Any
 
 def matrices(p: Any) -> Any:

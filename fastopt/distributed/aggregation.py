@@ -98,16 +98,23 @@ def _tilt(t, n):
 class FedAvg:
     "Wait for all clients"
     dt = None
-    def ends(self, delivered, working): return delivered and not working
-    def weights(self, p, taus, sample=None): return [pi/q for pi,q in zip(p, at_work([1]*len(p), sample))]
+    def ends(self, delivered, working):
+        "Does the window end? It does when all who work have delivered"
+        return delivered and not working
+    def weights(self, p, taus, sample=None):
+        "The weight of each client, its importance in `p` divided by the probability that it is at work"
+        return [pi/q for pi,q in zip(p, at_work([1]*len(p), sample))]
 
 @dataclass(frozen=True)
 class FedAsync:
     "Use each delivery at once"
     identical:bool=False # Do all deliveries count 1, regardless of the sender?
     dt = None
-    def ends(self, delivered, working): return delivered>0
+    def ends(self, delivered, working):
+        "Does the window end? It does at the first delivery"
+        return delivered>0
     def weights(self, p, taus, sample=None):
+        "The weight of each client: 1 if `identical`, otherwise in proportion to its importance in `p` over its rate of deliveries"
         if self.identical: return [1.]*len(p)
         rates = [q/t for q,t in zip(at_work(taus, sample), taus)]
         return [pi*sum(rates)/r for pi,r in zip(p, rates)]
@@ -120,8 +127,11 @@ class FedBuff:
     identical:bool=True # Do all deliveries count 1/c, regardless of the sender?
     dt = None
     def __post_init__(self): check_whole(1, c=self.c)
-    def ends(self, delivered, working): return delivered>=self.c or (delivered and not working)
+    def ends(self, delivered, working):
+        "Does the window end? It does after `c` deliveries, or when all who work have delivered"
+        return delivered>=self.c or (delivered and not working)
     def weights(self, p, taus, sample=None):
+        "The weight of each client: 1/c if `identical`, otherwise its importance in `p` over its share of windows with a delivery"
         if self.identical: return [1/min(self.c, sample or len(p))]*len(p) # A window has no more deliveries than clients work
         return [pi/q if q else 0. for pi,q in zip(p, participation(self, taus, sample=sample))]
 
@@ -132,8 +142,11 @@ class FedFix:
     def __post_init__(self):
         if not (isinstance(self.dt, Real) and 1e-6<=self.dt<FOREVER): raise ValueError(
             f"FedFix: dt={self.dt!r} must be a length of time greater than 0 and finite")
-    def ends(self, delivered, working): return False
+    def ends(self, delivered, working):
+        "Deliveries never end a window, because the clock does"
+        return False
     def weights(self, p, taus, sample=None):
+        "The weight of each client, its importance in `p` times its windows for one delivery over the probability that it is at work"
         windows = [-(-to_ticks(t)//window_ticks(self.dt)) for t in taus]
         return [pi*n/q for pi,n,q in zip(p, windows, at_work(windows, sample))]
 
@@ -253,11 +266,14 @@ def next_window(self:Timeline):
 
 # %% ../../nbs/distributed/03_aggregation.ipynb #a94933cf
 @patch
-def state_dict(self:Timeline): return dict(clock=self.clock.state_dict(), number=self.number, working=list(self.working.items()),
-    absent=sorted(self.absent), turn=self.turn, rng=self.rng.getstate())
+def state_dict(self:Timeline):
+    "Everything that `load_state_dict` needs, as a dict of numbers, lists and tuples"
+    return dict(clock=self.clock.state_dict(), number=self.number, working=list(self.working.items()),
+        absent=sorted(self.absent), turn=self.turn, rng=self.rng.getstate())
 
 @patch
 def load_state_dict(self:Timeline, sd):
+    "Go on where the `Timeline` was whose `state_dict` had returned `sd`, with the same random numbers"
     self.clock.load_state_dict(sd['clock'])
     self.number,self.working,self.absent,self.turn = sd['number'],{i:v for i,v in sd['working']},set(sd['absent']),list(sd['turn'])
     self.rng.setstate((sd['rng'][0], tuple(sd['rng'][1]), sd['rng'][2]))

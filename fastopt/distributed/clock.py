@@ -35,13 +35,17 @@ class Event(NamedTuple):
     tag:int # Anything that distinguishes events of one kind
 
     @property
-    def time(self): return self.tick/UNIT
+    def time(self):
+        "The time of the event, in units of time"
+        return self.tick/UNIT
 
 class VirtualClock:
     "A queue of events, and the time of the last event that was taken out"
     def __init__(self): self.tick,self.count,self.queue = 0,0,[]
     @property
-    def time(self): return self.tick/UNIT
+    def time(self):
+        "The time of the last event that was taken out, in units of time; 0 at the start"
+        return self.tick/UNIT
     def __len__(self): return len(self.queue)
     def put(self,
         after, # Ticks from now
@@ -58,8 +62,12 @@ class VirtualClock:
         e = heappop(self.queue)
         self.tick = e.tick
         return e
-    def state_dict(self): return dict(tick=self.tick, count=self.count, queue=[list(o) for o in sorted(self.queue)])
-    def load_state_dict(self, sd): self.tick,self.count,self.queue = sd['tick'],sd['count'],[Event(*o) for o in sd['queue']]
+    def state_dict(self):
+        "Ticks, number of events so far and waiting events, as a dict of numbers and lists"
+        return dict(tick=self.tick, count=self.count, queue=[list(o) for o in sorted(self.queue)])
+    def load_state_dict(self, sd):
+        "Restore the ticks and the events of `sd`, which `state_dict` has returned"
+        self.tick,self.count,self.queue = sd['tick'],sd['count'],[Event(*o) for o in sd['queue']]
 
 # %% ../../nbs/distributed/02_clock.ipynb #a13ef869
 def hardware(

@@ -98,7 +98,9 @@ class Examples:
     def __init__(self, ds, at): self.ds,self.at = ds,list(at)
     def __len__(self): return len(self.at)
     def __getitem__(self, i): return self.ds[self.at[i]]
-    def new_empty(self): return Examples([], [])
+    def new_empty(self):
+        "An instance without examples, which `export` saves in place of the data"
+        return Examples([], [])
 
 def tensor_dls(
     x, y, # Examples to train on

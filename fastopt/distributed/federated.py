@@ -61,8 +61,12 @@ WATCHERS = TrackerCallback,CSVLogger,ShowGraphCallback,ShortEpochCallback
 class KeepLosses(Callback):
     "Record the loss of each training batch in `losses`"
     run_valid = False
-    def before_fit(self): self.losses = []
-    def after_batch(self): self.losses.append(self.learn.loss.item())
+    def before_fit(self):
+        "Before the fit: empty the list of losses"
+        self.losses = []
+    def after_batch(self):
+        "After each batch: add its loss to `losses`, as a number"
+        self.losses.append(self.learn.loss.item())
 
 # %% ../../nbs/distributed/06_federated.ipynb #16c7a10e
 class Federated:
@@ -398,7 +402,9 @@ def replay(self:Federated,
 
 # %% ../../nbs/distributed/06_federated.ipynb #6cba91e2
 @patch
-def time_now(self:Federated): return self.history[-1]['time'] if self.history else 0.
+def time_now(self:Federated):
+    "The time at the end of the last window, in units of time; 0 before the first"
+    return self.history[-1]['time'] if self.history else 0.
 
 # %% ../../nbs/distributed/06_federated.ipynb #e834d721
 @patch

@@ -47,7 +47,9 @@ class FederatedServer:
         self.began = time.monotonic()
         if self.path and self.path.exists(): self.load()
 
-    def now(self): return self.offset + time.monotonic()-self.began
+    def now(self):
+        "Seconds of this training so far, including those before it was interrupted"
+        return self.offset + time.monotonic()-self.began
 
     def fault(self, client, text):
         "Record a fault of a client"
@@ -250,12 +252,16 @@ def import_flower():
 class FlowerMail:
     "Send and fetch messages through Flower's grid"
     def __init__(self, grid): self.grid,self.flwr = grid,import_flower().app
-    def nodes(self): return list(self.grid.get_node_ids())
+    def nodes(self):
+        "The identifiers of all nodes that are connected now, as a list"
+        return list(self.grid.get_node_ids())
     def send(self, node, kind, tensors, config):
+        "Send `config`, and the dict `tensors` if it is not empty, to a node; return the identifier of the message"
         content = self.flwr.RecordDict({'config': self.flwr.ConfigRecord(config)})
         if tensors: content['model'] = self.flwr.ArrayRecord(tensors)
         return first(self.grid.push_messages([self.flwr.Message(content=content, dst_node_id=node, message_type=kind)]))
     def fetch(self, ids):
+        "Yield a `Reply` for each answer to the messages `ids` that has arrived"
         for m in self.grid.pull_messages(ids) if ids else []: yield self.read(m)
     def read(self, m):
         "The `Reply` in the message `m`; one that cannot be read is a failure of its client"
@@ -379,11 +385,13 @@ class LocalFlower:
                 env=self.env, cwd=self.folder, start_new_session=True)
 
     def start_link(self):
+        "Start the SuperLink, without encryption, on ports of this machine"
         self.start('superlink', 'flower-superlink', '--insecure', '--disable-runtime-dependency-installation',
             '--fleet-api-address', f'127.0.0.1:{self.fleet}', '--control-api-address', f'127.0.0.1:{self.control}',
             '--host', '127.0.0.1', '--port', str(self.link))
 
     def start_node(self, i):
+        "Start the SuperNode number `i`, whose data is partition `i` of `n`"
         self.start(f'supernode-{i}', 'flower-supernode', '--insecure', '--superlink', f'127.0.0.1:{self.link}', '--host', '127.0.0.1',
             '--port', str(self.ports[i]), '--node-config', f'partition-id={i} num-partitions={self.n}')
 

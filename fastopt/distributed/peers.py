@@ -36,7 +36,7 @@ class ClusterLink:
 
     def __enter__(self): return self
     def __exit__(self, *args): self.close()
-    def close(self, linger=0., done=True): pass
+    def close(self, linger=0., done=True): "Do nothing, because the process group belongs to the caller"
 
     def gather(self, x):
         "The tensors `x` of all ranks, in order of rank"
@@ -195,6 +195,7 @@ class MixWithPeers(Callback):
     ): self.peers = PeerMixing(link, f, mixing, patience)
 
     def before_fit(self):
+        "Before the fit: agree with the peers on weights and optimizer; in `lr_find` and `get_preds` the callback is off"
         self.run = not hasattr(self.learn, 'lr_finder') and not hasattr(self.learn, 'gather_preds')
         if not self.run: return
         refuse_wrapped(self.learn.model)
@@ -202,9 +203,12 @@ class MixWithPeers(Callback):
         self.ps = [p for _,p in named]
         self.peers.open(self.vector(), describe_model(named), rule_name(self.learn.opt_func))
 
-    def vector(self): return torch.cat([p.detach().flatten() for p in self.ps])
+    def vector(self):
+        "A copy of all trained weights as one vector"
+        return torch.cat([p.detach().flatten() for p in self.ps])
 
     def after_step(self):
+        "After each step: exchange weights with the peers and mix them; end the fit if they have ended theirs"
         x = self.vector()
         heard = self.peers.hear(x)
         with delay_interrupt(), torch.no_grad():

@@ -36,7 +36,9 @@ class Summand(NamedTuple):
     factor: list
     taken: list
     @property
-    def calls(self): return (self.kind in ('mul', 'div')) + bool(self.factor and self.kind!='number') # Calls that it would need by itself
+    def calls(self):
+        "The number of calls that it would need by itself, 0 to 2"
+        return (self.kind in ('mul', 'div')) + bool(self.factor and self.kind!='number') # Calls that it would need by itself
 
 # %% ../../../nbs/core/backends/07_blocks.ipynb #e93a5c16
 def _is_node(arg): return type(arg) is int
@@ -61,11 +63,21 @@ class CallList:
         for i in reversed(live):
             if i not in self.taken and self.op(i)!='load': found[i] = self.choose(i)
         self.calls = [call for i in live for call in found.get(i, ())]
-    def op(self, node): return self.nodes[node][0]
-    def args(self, node): return _nodes_in(self.nodes[node][1:])
-    def tensor(self, factor): return f'k{_place("*".join(factor), self.numbers)}'
-    def scalar(self, factor): return f's{_place("*".join(factor), self.scalars)}'
-    def arg(self, arg): return arg if _is_node(arg) else self.tensor([arg])
+    def op(self, node):
+        "The operation of the node with the index `node`"
+        return self.nodes[node][0]
+    def args(self, node):
+        "The indices of the nodes that `node` reads, also by keyword"
+        return _nodes_in(self.nodes[node][1:])
+    def tensor(self, factor):
+        "The name, such as k0, of the 0-dim tensor that holds the product of the numbers in the list `factor`"
+        return f'k{_place("*".join(factor), self.numbers)}'
+    def scalar(self, factor):
+        "The name, such as s0, of the Python number that is the product of the numbers in the list `factor`"
+        return f's{_place("*".join(factor), self.scalars)}'
+    def arg(self, arg):
+        "The argument `arg` of a call: the index of a node, or the name of a tensor that holds a number"
+        return arg if _is_node(arg) else self.tensor([arg])
     def new(self):
         "Add a node for an intermediate result, and return its index"
         self.nodes.append(('new',))
