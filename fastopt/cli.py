@@ -696,7 +696,7 @@ def _console(script):
     def f():
         warnings.filterwarnings('ignore', '`torch.jit.script` is deprecated', FutureWarning)
         start(script)
-    f.__doc__ = f'The command `{script}`'
+    f.__doc__ = f'The command `{script}`: {summary(script)}'
     return f
 
 (fastopt_train,fastopt_bench,fastopt_bench_step,fastopt_check,fastopt_leaderboard,fastopt_federate,

@@ -1,6 +1,7 @@
 "The pages of the documentation: their contents, and that the check of the built site detects each kind of fault"
 import ast, fastopt.all, inspect, json, math, os, pytest, re, subprocess, sys
 from base64 import b64decode
+from fastcore.basics import first
 from fastcore.nbio import mk_cell, new_nb, read_nb, write_nb
 from fastopt import docs
 from fastopt.core.engine import engines
@@ -44,11 +45,59 @@ def test_a_card_says_what_the_registry_says(name):
     assert f'| **Default learning rate** | `{lr}`' in said and ('pass it to `fit`' in said)==(lr!='0.001')
     assert f'lr {lr} · ' in docs.gallery_page([('A', 'a.ipynb', {f'x.{name}':rule})])
 
-def test_every_name_of_the_reference_has_a_description():
-    "That of a rule, and of its class, is the rule's"
-    def own(o): return vars(o).get('__doc__') if isinstance(o, type) else o.__doc__ # Not one of its base
-    every = {k:o for k,o in docs.public_objects(docs.library_modules()).items() if docs.kind_of(o) not in ('rule', 'optimizer')}
-    assert every and not [k for k,o in every.items() if not str(own(o) or '').strip()]
+def written_by_hand():
+    "Public functions, classes, terms and values by full name; a rule, and its class, have the description of the rule"
+    return {k:o for k,o in docs.public_objects(docs.library_modules()).items() if docs.kind_of(o) not in ('rule', 'optimizer')}
+
+def functions_of(cls):
+    "The functions of fastopt that `cls` defines under public names, methods and properties, by name; it need not be a class of ours"
+    found = {k: unwrap_property(o) for k,o in vars(cls).items() if k[0]!='_'}
+    return {k:f for k,f in found.items() if inspect.isfunction(f) and f.__module__.startswith('fastopt.')}
+
+def unwrap_property(o):
+    "The function under a property, a class method or the like"
+    return first(getattr(o, k) for k in ('__func__', 'fget', 'func') if hasattr(o, k)) or o
+
+def public_methods():
+    "All public methods and properties that fastopt defines, also those that it adds to fastai's classes, by full name"
+    classes = {o for m in docs.library_modules().values() for o in vars(m).values() if isinstance(o, type)}
+    return {f'{c.__module__}.{c.__name__}.{k}': f for c in classes for k,f in functions_of(c).items() if c.__name__[0]!='_'}
+
+def descriptions():
+    "The docstring of each public name, without that of a base class"
+    names = {k: vars(o).get('__doc__') if isinstance(o, type) else o.__doc__ for k,o in written_by_hand().items()}
+    return {k: str(o or '').strip() for k,o in (names | {k: f.__doc__ for k,f in public_methods().items()}).items()}
+
+def test_every_public_name_has_a_description():
+    "Functions, classes, terms, methods and properties, also the events of callbacks; special methods such as `__call__` need none"
+    every = descriptions()
+    lack = sorted(k for k,o in every.items() if not o)
+    assert len(every)>1500 and not lack, f'without a docstring: {", ".join(lack)}'
+
+def test_methods_of_each_kind_are_seen():
+    every = public_methods()
+    assert {'fastai.learner.Learner.fit_fc', 'fastopt.training.schedules.SwitchOpt.before_step', 'fastopt.core.engine.Part.step',
+        'fastopt.core.backends.triton.TritonLauncher.can_sum', 'fastopt.core.rules.Route.docs', 'fastopt.core.rules.Route.core',
+        'fastopt.core.fastai_face.FastOptimizer.param_groups', 'fastopt.core.backends.cpp.CppLauncher.build'} <= every.keys()
+
+FILLING = {*'a an are as at by for from get gets in is it its make makes of on or return returns that the this to with'.split()}
+
+def words_of(text):
+    "The words of `text` without endings, and without those that say nothing"
+    parts = re.findall('[a-z]+', re.sub('(?<=[a-z])(?=[A-Z])', ' ', text).lower().replace('_', ' '))
+    return {o.removesuffix('s') for o in parts if o not in FILLING}
+
+def repeats(name, said):
+    "Does the docstring `said` only repeat the full `name`, or its last two parts and the kind of object?"
+    return not words_of(said) - words_of(' '.join(name.split('.')[-2:])) - {'clas', 'command', 'function', 'method', 'property'}
+
+@pytest.mark.parametrize('name,said', [('a.Pool.take', 'Take from the pool.'), ('a.fastopt_train', 'The command `fastopt-train`'),
+    ('a.SaveResume', 'SaveResume class'), ('a.state_dict', 'Returns the state dict'), ('a.C.step', '')])
+def test_a_docstring_that_repeats_is_seen(name, said): assert repeats(name, said) and not repeats(name, f'{said}, or `None`')
+
+def test_no_docstring_merely_repeats_its_name():
+    bad = sorted(f'{k}: {o}' for k,o in descriptions().items() if o and repeats(k, o))
+    assert not bad, '; '.join(bad)
 
 def test_names_after_a_heading_are_links():
     linked = docs.link_names('# `diffgrad`\n\n`diffgrad`\n\n## `diffgrad`\n', dict(diffgrad='fastopt.optim.diffgrad.diffgrad'))

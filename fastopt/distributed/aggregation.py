@@ -242,7 +242,7 @@ def start(self:Timeline, got=()):
 # %% ../../nbs/distributed/03_aggregation.ipynb #d59dd1d0
 @patch
 def next_window(self:Timeline):
-    "The next `Window`"
+    "Let clients deliver, leave and return until the strategy ends a window, and return that `Window`"
     got = []
     if self.strategy.dt: self.clock.put(window_ticks(self.strategy.dt), 'end', rank=3)
     while not self.strategy.ends(len(got), len(self.working)):
