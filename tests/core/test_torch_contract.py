@@ -315,3 +315,30 @@ def test_grad_scaler_drives_every_class():
         scaler.step(opt)
         scaler.update()
         assert opt.state[p]['step']==1
+
+class Wrapper:
+    "An object like those of Lightning, which inherits from the class of the optimizer that it wraps and has none of its attributes"
+    def __init__(self, opt):
+        self._optimizer = opt
+        self.__class__ = type('Wrapper', (self.__class__, type(opt)), {})
+    @property
+    def optimizer(self): return self._optimizer
+    def __getattr__(self, name): return getattr(self._optimizer, name)
+
+@pytest.mark.parametrize('name,kw', [('AdamW', {}), ('DiffGrad', dict(maximize=True)), ('Ranger', {}),
+    ('AggMo', dict(betas=(0., 0.9, 0.5))), ('Prodigy', dict(slice_p=2)), ('ScheduleFreeAdamW', {})])
+def test_methods_of_a_wrapper_that_inherits_are_those_of_the_optimizer(name, kw):
+    (ps,opt),(qs,other) = ((o, make(name, o[:2], how='eager', **kw)) for o in (weights(), weights()))
+    for o,ws in ((opt, ps), (other, qs)): go(o, ws, 2)
+    saved = copy.deepcopy(other.state_dict())
+    wrap = Wrapper(other)
+    assert wrap.state_dict()['fastopt']==saved['fastopt']
+    go(other, qs, 1, 2)
+    wrap.load_state_dict(saved)
+    with torch.no_grad():
+        for p,q in zip(ps, qs): q.copy_(p)
+    for o in (opt, wrap): o.add_param_group(dict(params=(ps if o is opt else qs)[2:]))
+    for o in (opt, wrap): o.eval(), o.train()
+    grads(ps, 3), grads(qs, 3)
+    assert same([*opt.updates().values()], [*wrap.updates().values()]) and len(wrap.updates())==3
+    assert same(go(opt, ps, 2, 3), go(other, qs, 2, 3)) and not {'state', 'param_groups'} & vars(wrap).keys()
