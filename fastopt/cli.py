@@ -11,11 +11,11 @@ __all__ = ['OPTS', 'ARCHS', 'ENGINES', 'NETWORKS', 'RECIPES', 'DATASETS', 'PIPEL
            'ABOUT', 'METAVARS', 'BY_TYPE', 'EXAMPLES', 'GROUPS', 'RANGES', 'STRATEGY_OPTIONS', 'BOARD_FILES', 'FORMATS',
            'ENDS', 'fastopt_train', 'fastopt_bench', 'fastopt_bench_step', 'fastopt_check', 'fastopt_leaderboard',
            'fastopt_federate', 'fastopt_collaborate', 'fastopt_docs', 'fastopt_new', 'fastopt_help', 'fastopt_opts',
-           'listed', 'several', 'train', 'bench_step', 'bench', 'check', 'run', 'tune', 'speed', 'show', 'compare',
+           'choice_of', 'several', 'train', 'bench_step', 'bench', 'check', 'run', 'tune', 'speed', 'show', 'compare',
            'export', 'presets', 'federate', 'collaborate', 'docs', 'new', 'commands', 'opts', 'worker', 'parse_hypers',
            'parse_rates', 'parse_counts', 'parse_addresses', 'parse_strategy', 'parse_strategies', 'parse_percents',
            'check_board_file', 'check_table_name', 'check_rule_name', 'script_of', 'check_pattern', 'check_holdout',
-           'check_options', 'LineFormatter', 'summary', 'first_sentence', 'parser', 'start', 'declared']
+           'check_options', 'LineFormatter', 'summary', 'first_sentence', 'parser', 'start', 'implements']
 
 # %% ../nbs/cli.ipynb #076ce2ef
 import io, json as json_, keyword, os, re, sys, warnings
@@ -59,7 +59,7 @@ TRACKS_BY_NAME,SHAPES_BY_NAME = ['default','tuned','target'],['constant','flat_c
 LOAD = os.getloadavg()[0] if hasattr(os, 'getloadavg') else 0.
 
 # %% ../nbs/cli.ipynb #f17fd374
-def listed(
+def choice_of(
     names:list, # Valid names
     what:str # What `names` are, for the error message
 ):
@@ -88,15 +88,15 @@ def train(
     # `digits`, `imagenette`, `imagewoof`, or a folder or archive of images: a folder for each class, with --valid-pct, or the same
     # in `train` and in `val`
     data:str='digits',
-    opt:listed(OPTS, 'The list of optimizers')='diffgrad', # Optimizer
+    opt:choice_of(OPTS, 'The list of optimizers')='diffgrad', # Optimizer
     lr:float=None, # Learning rate of the flat phase; by default one that suits `opt`
     epochs:int=5, # Passes over the training images
     size:int=None, # Height and width of the images in pixels; by default 8 for the digits, otherwise 64
     bs:int=None, # Images per batch; by default 64, or fewer if there would be fewer than 10 batches in an epoch
-    arch:listed(ARCHS, 'The list of networks')=None, # Network; by default small for the digits, otherwise xresnet18
+    arch:choice_of(ARCHS, 'The list of networks')=None, # Network; by default small for the digits, otherwise xresnet18
     wd:float=None, # Weight decay; by default that of `opt`
     seed:int=42, # Seed of everything random
-    how:listed(ENGINES, 'The list of engines')='auto', # Engine
+    how:choice_of(ENGINES, 'The list of engines')='auto', # Engine
     limit:int=None, # Train on this many images only
     out:DIR='runs', # Create the folder of this run in it
     strict:bool=False, # Fail if an image cannot be decoded; by default such images are left out
@@ -126,9 +126,9 @@ def bench(
     # Optimizers to compare with the baselines, separated by commas (names: fastopt-opts); by default those that belong to each task
     opts:several(OPTS, 'The list of optimizers')='',
     tiny:bool=False, # Use small sizes that suit two CPU cores; they show that everything runs, and prove nothing
-    track:listed(TRACKS_BY_NAME, 'The list of tracks')='default', # Documented defaults, tuned on a hold-out set, or steps to a target
+    track:choice_of(TRACKS_BY_NAME, 'The list of tracks')='default', # Documented defaults, tuned on a hold-out set, or steps to a target
     trials:int=25, # Trials of each optimizer on the track `tuned`, such as 5 or 25
-    sched:listed(SHAPES_BY_NAME, 'The list of schedules')='flat_cos', # Schedule of the learning rate
+    sched:choice_of(SHAPES_BY_NAME, 'The list of schedules')='flat_cos', # Schedule of the learning rate
     seeds:int=None, # Number of paired seeds; by default 10, or 2 at tiny sizes
     epochs:int=None, # Epochs of each run; by default those of the task
     bare:bool=False, # Leave out baselines and controls; tiny sizes have none
@@ -148,13 +148,13 @@ def check(
 
 # %% ../nbs/cli.ipynb #1cfb10f6
 def run(
-    preset:listed(RECIPES, 'The list of recipes')='base-2020', # Recipe, as printed by `presets`
-    dataset:listed(DATASETS, 'The list of data sets')=None, # Data set
+    preset:choice_of(RECIPES, 'The list of recipes')='base-2020', # Recipe, as printed by `presets`
+    dataset:choice_of(DATASETS, 'The list of data sets')=None, # Data set
     data:str=None, # Folder or archive of the data set, or digits; by default it is downloaded
     noise:Annotated[int, dict(choices=[0,1,5,25,50])]=None, # Percentage of wrong training labels
     size:int=None, # Height and width of the images in pixels: 128, 192 or 256 on the board
     epochs:int=None, # Epochs: 5, 20, 80 or 200 on the board
-    opt:listed(RuleNames(FASTAI_OPTS+OPTS), 'The list of optimizers')=None, # Rule, or fastai.adam, fastai.rms, fastai.sgd, fastai.ranger
+    opt:choice_of(RuleNames(FASTAI_OPTS+OPTS), 'The list of optimizers')=None, # Rule, or fastai.adam, fastai.rms, fastai.sgd, fastai.ranger
     hypers:str='', # More hypers of the optimizer, such as k=5,alpha=.5
     lr:float=None, # Maximum learning rate
     wd:float=None, # Weight decay
@@ -162,15 +162,15 @@ def run(
     sqr_mom:float=None, # Decay of the mean of squares, β₂
     eps:float=None, # Added to the denominator
     beta:float=None, # Softplus of fastai.ranger's denominator; 0 turns it off
-    sched:listed(SCHEDS, 'The list of schedules')=None, # Schedule of the learning rate
+    sched:choice_of(SCHEDS, 'The list of schedules')=None, # Schedule of the learning rate
     pct_start:float=None, # Fraction of the training before the rate falls (one_cycle: while it rises)
     warmup:int=None, # Batches of warm-up, for warmup_fc and wsd; by default 2/(1-sqr_mom)
     bs:int=None, # Images per batch
-    arch:listed(NETWORKS, 'The list of networks')=None, # Network: small, or one of fastai's xresnets, such as xse_resnext50
-    act:listed(ACTS, 'The list of activations')=None, # Activation
+    arch:choice_of(NETWORKS, 'The list of networks')=None, # Network: small, or one of fastai's xresnets, such as xse_resnext50
+    act:choice_of(ACTS, 'The list of activations')=None, # Activation
     sa:bool_arg=None, # Use self-attention?
     sym:bool_arg=None, # Use symmetric self-attention?
-    pool:listed(POOLS, 'The list of poolings')=None, # Pooling
+    pool:choice_of(POOLS, 'The list of poolings')=None, # Pooling
     blur:bool_arg=None, # Blur after max pooling?
     crop:Annotated[str, dict(choices=['random','resize'])]=None, # Random crops, or whole images
     normalize:bool_arg=None, # Normalize by ImageNet's statistics?
@@ -180,8 +180,8 @@ def run(
     precision:Annotated[str, dict(choices=['fp32','fp16','bf16'])]=None, # Precision of the network; fp16 needs a GPU
     holdout:float=None, # Validate on this fraction of the training images, not on the official validation set
     limit:int=None, # Train on this many images only, to try something
-    pipeline:listed(PIPELINES, 'The list of pipelines')='fast', # Decode images once (fast) or in each epoch (classic)
-    how:listed(ENGINES, 'The list of engines')='auto', # Engine of fastopt
+    pipeline:choice_of(PIPELINES, 'The list of pipelines')='fast', # Decode images once (fast) or in each epoch (classic)
+    how:choice_of(ENGINES, 'The list of engines')='auto', # Engine of fastopt
     channels_last:bool_arg=None, # Use the channels-last memory format? By default in 16 bits only
     compiled:bool=False, # Compile the network with torch.compile
     workers:int=None, # Worker processes that read images, for the classic pipeline
@@ -197,7 +197,7 @@ def run(
 # %% ../nbs/cli.ipynb #5f2dd97f
 @delegates(run, but=['lr','dump'])
 def tune(
-    preset:listed(RECIPES, 'The list of recipes')='base-2020', # Recipe, as printed by `presets`
+    preset:choice_of(RECIPES, 'The list of recipes')='base-2020', # Recipe, as printed by `presets`
     lrs:str='1e-3,2e-3,4e-3,8e-3,1.6e-2', # Learning rates to try
     holdout:float=.1, # Validate on this fraction of the training images
     runs:int=1, # Number of runs for each rate
@@ -209,7 +209,7 @@ def tune(
 # %% ../nbs/cli.ipynb #357f24d6
 @delegates(run, but=['pipeline','runs','seed','every','name','out','dump'])
 def speed(
-    preset:listed(RECIPES, 'The list of recipes')='base-2020', # Recipe, as printed by `presets`
+    preset:choice_of(RECIPES, 'The list of recipes')='base-2020', # Recipe, as printed by `presets`
     rounds:int=5, # Interleaved rounds of measurements
     batches:int=20, # Batches of each measurement of the network
     json:bool=False, # Print JSON instead of a table
@@ -251,13 +251,13 @@ def presets(
 
 # %% ../nbs/cli.ipynb #d157f0a2
 def federate(
-    strategy:listed(STRATEGIES_BY_NAME, 'The list of strategies')='fedfix', # When the server aggregates deliveries
+    strategy:choice_of(STRATEGIES_BY_NAME, 'The list of strategies')='fedfix', # When the server aggregates deliveries
     dt:float=.5, # Units of time between two aggregations of fedfix
     c:int=10, # Number of deliveries that fedbuff waits for
     clients:int=20, # Number of clients
-    data:listed(IMAGES_BY_NAME, 'The list of data sets')='digits', # Images
+    data:choice_of(IMAGES_BY_NAME, 'The list of data sets')='digits', # Images
     data_path:DIR=None, # Folder of the images; the digits need none
-    opt:listed(OPTS, 'The list of optimizers')='momentum', # Optimizer of the clients
+    opt:choice_of(OPTS, 'The list of optimizers')='momentum', # Optimizer of the clients
     lr:float=.05, # Learning rate of the clients; the default is for momentum
     time:float=10., # Units of time to train; the slowest client needs one unit for its steps
     every:float=1., # Units of time between two validations
@@ -282,13 +282,13 @@ def federate(
 
 # %% ../nbs/cli.ipynb #d157f0a3
 def collaborate(
-    mixing:listed(MIXINGS_BY_NAME, 'The list of mixing rules')='nna', # How workers combine the messages of others
-    attack:listed([*ATTACKS_BY_NAME, 'none'], 'The list of attacks')='none', # Attack of the faulty workers
+    mixing:choice_of(MIXINGS_BY_NAME, 'The list of mixing rules')='nna', # How workers combine the messages of others
+    attack:choice_of([*ATTACKS_BY_NAME, 'none'], 'The list of attacks')='none', # Attack of the faulty workers
     n:int=None, # Number of workers; by default, as for all options without a default, the value of the data's setting
     f:int=None, # Number of faulty workers to withstand
-    data:listed(IMAGES_BY_NAME, 'The list of data sets')='digits', # Images
+    data:choice_of(IMAGES_BY_NAME, 'The list of data sets')='digits', # Images
     data_path:DIR=None, # Folder of the images; the digits need none
-    opt:listed(OPTS, 'The list of optimizers')=None, # Optimizer of the workers, which needs `lr`; by default Polyak's momentum
+    opt:choice_of(OPTS, 'The list of optimizers')=None, # Optimizer of the workers, which needs `lr`; by default Polyak's momentum
     lr:float=None, # Learning rate, required with `opt`; by default the schedule of the setting
     mom:float=None, # Polyak's momentum; 0 is plain gradient descent
     steps:int=None, # Steps of each worker
@@ -703,7 +703,7 @@ def _console(script):
     fastopt_collaborate,fastopt_docs,fastopt_new,fastopt_help,fastopt_opts) = map(_console, SCRIPTS)
 
 # %% ../nbs/cli.ipynb #2e9c82b1
-def declared(
+def implements(
     declaration # A function of this module
 ):
     "A decorator: the function takes what `declaration` says, with its defaults, and is given all of it by keyword"

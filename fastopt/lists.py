@@ -32,7 +32,7 @@ def completion_code(
     except ImportError: raise CliError("Completion needs argcomplete: pip install argcomplete") from None
     return shellcode([*cli.SCRIPTS], shell=shell)
 
-@cli.declared(cli.commands)
+@cli.implements(cli.commands)
 def commands_command(topic, json, completion):
     if completion: return print(completion_code(completion))
     if topic: return cli.parser(cli.script_of(topic)).print_help()
@@ -67,7 +67,7 @@ def rule_text(
         if v!='': out += wrap(str(v), width, initial_indent=f'  {k:14}', **whole)
     return '\n'.join(out)
 
-@cli.declared(cli.opts)
+@cli.implements(cli.opts)
 def opts_command(like, json):
     cli.check_pattern(like)
     import_module('fastopt.optim.all')

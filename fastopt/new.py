@@ -194,7 +194,7 @@ def _replaced(text, pattern, new, where):
 
 # %% ../nbs/new.ipynb #a3546f17
 def _words(names):
-    first = ' '*len("STYLED = '''") # The first line begins so
+    first = ' '*len("STYLE_ORDER = '''") # The first line begins so
     text = fill(' '.join(names), 138, initial_indent=first, subsequent_indent='    ', break_on_hyphens=False, break_long_words=False)
     return text.lstrip()
 
@@ -205,7 +205,7 @@ def _styled(text, name, where):
     def new(m):
         words = _words([*m[1].split(), name])
         return words + '\n    '*(len(words.splitlines()[-1])>70) # A comment follows in the last line
-    return _replaced(text, r"(?<=STYLED = ''')(.*?)(?='''\.split)", new, where)
+    return _replaced(text, r"(?<=STYLE_ORDER = ''')(.*?)(?='''\.split)", new, where)
 
 # %% ../nbs/new.ipynb #b2a3c332
 def _one_more(text, pattern, where):
@@ -268,7 +268,7 @@ def new_files(
     page,styles = nbs/'site'/'index.md',nbs/'evidence'/'00_landscapes.ipynb'
     return {nbs/'optim'/f'{at}_{name}.ipynb': new_nb(cells_of(own(TEMPLATE))), root/'tests'/'cases'/f'{name}.py': own(CASES),
         nbs/'index.ipynb': index, nbs/'cli.ipynb': _in_notebook(nbs/'cli.ipynb', ["OPTS = RuleNames('''"], lambda s,w: _opts(s, name, w)),
-        styles: _in_notebook(styles, ["STYLED = '''"], lambda s,w: _styled(s, name, w)),
+        styles: _in_notebook(styles, ["STYLE_ORDER = '''"], lambda s,w: _styled(s, name, w)),
         page: _one_more(page.read_text(encoding='utf-8'), r'(?<=\n)\d+(?= optimizers for )', page),
         fast/'all.py': _imported((fast/'all.py').read_text(encoding='utf-8'), name, cls)}
 
@@ -313,7 +313,7 @@ def make_generated(
             'python tests/stubs.py and python tests/readme.py')
 
 # %% ../nbs/new.ipynb #261e4c92
-@cli.declared(cli.new)
+@cli.implements(cli.new)
 def new_command(name, cls, family):
     root = find_clone()
     if not find_spec('nbdev'): raise InputError("fastopt-new needs nbdev: pip install -e '.[dev]'")

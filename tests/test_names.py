@@ -2,6 +2,7 @@
 import ast, fastopt, json, pkgutil, pytest, re
 from importlib import import_module
 from importlib.util import find_spec
+from fastopt.cli import OPTS
 from pathlib import Path
 
 root = Path(__file__).parents[1]
@@ -13,6 +14,14 @@ REMOVED = [f'fastopt.{o}' for o in '''rules engine fused memory faces registry s
     adabelief layerwise ranger21 lion adan clipping muon lean schedulefree shampoo yellowfin lrfree schedule schedules resume check native
     beyond landscapes bench train data recipe leaderboard board core.faces optim.momenta optim.lean optim.classics optim.lrfree
     training.beyond training.native vision.data vision.board evidence.check evidence.bench'''.split()]
+# Names that were in modules which are still there
+RENAMED = [f'fastopt.{o}' for o in '''cli.listed cli.declared core.fastai_face.untraced core.backends.numba.numba_installed
+    vision.images.told_deeper vision.train.jumped vision.train.learnt_nothing vision.train.NothingLearnt vision.recipe.parse_hypers
+    distributed.clock.first_heard distributed.peers.fewest_heard distributed.mixing.mixed distributed.transport.Broken
+    distributed.transport.Heard distributed.commands.recorded distributed.commands.resumed distributed.commands.federated_of
+    distributed.commands.flower_federated distributed.commands.parse_strategy training.lr_find.untouched optim.shampoo.merged
+    optim.schedulefree.averaged optim.clipping.Clipped optim.learning_rate_free.evidence_sliced evidence.trials.clipped
+    evidence.conformance.raised_by evidence.step_bench.faced evidence.step_bench.bytes_moved docs.patched'''.split()]
 
 def cells(nb, kind): return [''.join(o['source']) for o in json.loads(nb.read_text(encoding='utf-8'))['cells'] if o['cell_type']==kind]
 
@@ -65,6 +74,9 @@ def test_what_is_spoken_of_is_there(path):
 @pytest.mark.parametrize('name', REMOVED)
 def test_what_has_moved_is_gone(name): assert not _has_module(name)
 
+@pytest.mark.parametrize('name', RENAMED)
+def test_what_was_renamed_is_gone(name): assert _has_module(name.rpartition('.')[0]) and not there(name)
+
 LINK = re.compile(r'\]\(((?:\.\./)*[\w/]+\.ipynb)[)#]')
 
 @pytest.mark.parametrize('path', BOOKS, ids=lambda o: str(o.relative_to(root)))
@@ -108,3 +120,38 @@ def test_core_is_written_in_words():
     single = {file: sum(len(name)==1 for name in found) for file,found in names.items()}
     assert sum(single.values())<=.12*sum(map(len, names.values()))
     assert not {file: f'{n} of {len(names[file])} names have one letter' for file,n in single.items() if n>.21*len(names[file])}
+
+# ---- past participles
+
+IRREGULAR = set('''told kept made shown known given lent built sent spent lost left gone seen drawn taken written chosen broken frozen
+    hidden held found done said laid paid meant dealt taught thought brought bought caught sought sold stuck struck learnt heard
+    begun'''.split())
+NO_PARTICIPLES = {'speed', 'seed', 'need', 'feed', 'embed', 'sched', 'fed'}
+# First words after which a participle is an object, or says how it is done
+VERBS = {'check', 'describe', 'is', 'load', 'make', 'note', 'refuse', 'run', 'time', 'train'}
+AFTER = {'ahead', 'alone', 'as', 'at', 'by', 'deeper', 'from', 'in', 'nothing', 'of', 'on', 'out', 'to', 'together', 'with'} # No nouns
+TERMS = {'rectified': 'the term of the paper on RAdam', 'RMSpropCentered': 'the class of the rule rmsprop_centered',
+    'fused': "PyTorch's word for one kernel, the name of an engine", 'Federated': 'federated learning',
+    'Borrowed': 'the type of a hyper of another term', 'Found': 'the type of the memo `found`'}
+TERMS |= dict.fromkeys(['DONE', 'ENDED'], 'messages of peers, by what they tell')
+TERMS |= dict.fromkeys(['COMPARED', 'COMPOSED', 'WRITTEN', 'SUMMED_IN_KERNELS'], 'operations, by what is done in them')
+
+def is_participle(word): return word in IRREGULAR or (word.endswith('ed') and len(word)>3 and word not in NO_PARTICIPLES)
+
+def is_told_as_done(name):
+    "Is `name` a past participle, alone, with its object before it, or with a word behind it that is no noun?"
+    first,*rest = [o.lower() for o in re.findall('[A-Z]+(?![a-z])|[A-Z]?[a-z]+', name)] or ['']
+    if is_participle((rest or [first])[-1]): return first not in VERBS or not rest
+    return is_participle(first) and bool(rest) and rest[0] in AFTER
+
+@pytest.mark.parametrize('module', MODULES)
+def test_no_public_name_is_a_past_participle(module):
+    "A function is named for what it does or returns, except for terms of the field"
+    assert not [k for k in getattr(import_module(module), '__all__', []) if is_told_as_done(k) and k not in TERMS and k not in OPTS]
+
+def test_participles_are_known():
+    for o in ('listed', 'told_deeper', 'raised_by', 'bytes_moved', 'untouched', 'Clipped', 'NEEDED', 'learnt_nothing'):
+        assert is_told_as_done(o)
+    for o in ('speed', 'is_sharded', 'refuse_wrapped', 'settled_steps', 'FedAvg', 'decayed_names', 'kept_name', 'seed'):
+        assert not is_told_as_done(o)
+    assert {*TERMS}<={k for m in MODULES for k in getattr(import_module(m), '__all__', [])}

@@ -111,6 +111,6 @@ def test_files_are_written_all_or_none(tmp_path):
 @pytest.mark.parametrize('n', [1, 40])
 def test_lists_stay_within_the_width(n):
     rules = ' '.join(f'rule{i}' for i in range(200))
-    text = f"STYLED = '''{rules}'''.split() # In order of their styles: a new rule goes to the end"
+    text = f"STYLE_ORDER = '''{rules}'''.split() # In order of their styles: a new rule goes to the end"
     for i in range(n): text = new._styled(text, f'added{i}', 'here')
     assert max(map(len, text.splitlines()))<=140 and text.split("'''")[1].split()[200:]==[f'added{i}' for i in range(n)]

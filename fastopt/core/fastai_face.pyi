@@ -2,7 +2,7 @@
 from typing import Any
 import fastai.optimizer
 
-__all__ = ['FASTAI_HYPERS', 'Hypers', 'scaler_says', 'untraced', 'FastOptimizer', 'LiveGroup', 'stepper']
+__all__ = ['FASTAI_HYPERS', 'Hypers', 'scaler_says', 'disable_tracing', 'FastOptimizer', 'LiveGroup', 'stepper']
 
 FASTAI_HYPERS: Any
 
@@ -12,7 +12,7 @@ class Hypers(dict):
 def scaler_says(opt: Any) -> Any:
     """What a `GradScaler` has set on the optimizer `opt`: `grad_scale`, by which gradients are divided, and `found_inf`; `None` if not set"""
 
-def untraced(method: Any) -> Any:
+def disable_tracing(method: Any) -> Any:
     """Turn the `method` into one that `torch.compile` calls instead of tracing it; use it as a decorator"""
 
 class FastOptimizer(fastai.optimizer.Optimizer):

@@ -19,7 +19,7 @@ from .backends.blocks import foreach
 from .backends.cpp import CppLauncher, compiler, cpp_source
 from .backends.inductor import TorchLauncher, torch_source
 from .backends.memory_reader import speed_up
-from .backends.numba import NumbaLauncher, numba_installed, numba_source
+from .backends.numba import NumbaLauncher, has_numba, numba_source
 from .backends.triton import TritonLauncher, triton_source
 from .engine import call_each, compute_dtype, eager, engines, run_together
 from .program import COLUMN_OPS, record, split_phases, step_programs
@@ -66,7 +66,7 @@ backends = dict(cuda=TritonLauncher, xpu=TritonLauncher, cpu=CppLauncher)
 def launcher_for(device):
     "The launcher class for `device`: by its type in `backends`, or `NumbaLauncher` if there is no C++ compiler"
     found = backends.get(device.type, TorchLauncher)
-    return NumbaLauncher if found is CppLauncher and not compiler() and numba_installed() else found
+    return NumbaLauncher if found is CppLauncher and not compiler() and has_numba() else found
 
 # %% ../../nbs/core/04_fused.ipynb #fe36bc75
 def is_per_row(t, p):
@@ -246,7 +246,7 @@ def auto(rule, batch, hypers):
     "Run `rule` on the `batch` with `fused` if that is likely to be the fastest, otherwise with `foreach` or `eager`"
     if not batch.plain: return eager(rule, batch, hypers)
     kind = batch.device.type
-    fast = kind in ('cuda', 'xpu') or (kind=='cpu' and batch.total>=MIN_WEIGHTS and (compiler() or numba_installed()))
+    fast = kind in ('cuda', 'xpu') or (kind=='cpu' and batch.total>=MIN_WEIGHTS and (compiler() or has_numba()))
     among = len(batch.ps)>1 or batch.total>batch.ps[0].numel() # If there are other weights, a lone one uses `foreach` for the same bits
     return (fused if fast else foreach if among else eager)(rule, batch, hypers)
 

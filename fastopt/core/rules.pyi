@@ -3,11 +3,11 @@ from typing import Any, TypeAlias
 import fastopt.core.fastai_face
 import fastopt.core.torch_face
 
-__all__ = ['Finite', 'NonNeg', 'Pos', 'Unit', 'Share', 'Count', 'Steps', 'Flag', 'TERM_ARGS', 'HOST', 'RESERVED', 'USUAL_HYPERS', 'THEIRS',
-    'as_number', 'Range', 'OneOf', 'Whole', 'zeros', 'clone', 'Borrowed', 'Memo', 'Across', 'Term', 'term', 'decay', 'shrink', 'descend',
-    'maximize', 'LazyDoc', 'Rule', 'Question', 'count_writes', 'ReadOnly', 'Route', 'matrices', 'route', 'ema_', 'ema_sqr_', 'unbias',
-    'unbias_root', 'at_least', 'root', 'cond', 'larger', 'smaller', 'waits', 'number_of', 'beside', 'total', 'each', 'norm', 'mean',
-    'row_mean', 'reachable']
+__all__ = ['Finite', 'NonNeg', 'Pos', 'Unit', 'Share', 'Count', 'Steps', 'Flag', 'TERM_ARGS', 'HOST', 'RESERVED_NAMES', 'USUAL_HYPERS',
+    'THEIRS', 'as_number', 'Range', 'OneOf', 'Whole', 'zeros', 'clone', 'Borrowed', 'Memo', 'Across', 'Term', 'term', 'decay', 'shrink',
+    'descend', 'maximize', 'LazyDoc', 'Rule', 'Question', 'count_writes', 'ReadOnly', 'Route', 'matrices', 'route', 'ema_', 'ema_sqr_',
+    'unbias', 'unbias_root', 'at_least', 'root', 'cond', 'larger', 'smaller', 'waits', 'number_of', 'beside', 'total', 'each', 'norm',
+    'mean', 'row_mean', 'reachable']
 
 Finite: TypeAlias = float # in [-inf, inf]
 
@@ -29,7 +29,7 @@ TERM_ARGS: Any
 
 HOST: Any
 
-RESERVED: Any
+RESERVED_NAMES: Any
 
 USUAL_HYPERS: Any
 

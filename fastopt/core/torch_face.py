@@ -16,7 +16,7 @@ from fastcore.basics import first, patch, risinstance
 from fastcore.foundation import L
 from .checkpoints import check_label, label, load_state, foreign_state_error, flatten_memos
 from .engine import Engine
-from .fastai_face import scaler_says, untraced
+from .fastai_face import scaler_says, disable_tracing
 from .groups import (FOREIGN, torch_names, check_foreign, check_params, check_weights, from_torch,
     warn_frozen_gradient, to_torch, torch_keys)
 from .rules import LazyDoc, Route, Rule, as_number, maximize, unknown_name
@@ -123,7 +123,7 @@ class TorchOptimizer(torch.optim.Optimizer):
     def __getstate__(self):
         own = {name:vars(self)[name] for name in ('engine', 'manner', 'rule', 'keys', 'called') if name in vars(self)}
         return {**super().__getstate__(), **own}
-    @untraced
+    @disable_tracing
     @torch.no_grad()
     def step(self, closure=None):
         "Make one step, after `closure` if there is one, whose loss is returned; gradients that are not finite may make it skip the step"

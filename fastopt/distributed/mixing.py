@@ -7,7 +7,8 @@ Docs: https://fastopt.github.io/fastopt/distributed/mixing.html.md"""
 # %% auto #0
 __all__ = ['COLUMNS', 'CLOSE', 'TRIPLES', 'FAR', 'MIXINGS', 'finite_rows', 'squared_distances', 'check_heard', 'check_enough',
            'average_rows', 'by_distances', 'mean_mixing', 'nna', 'krum', 'multikrum', 'in_sight', 'gm', 'gm3', 'scc',
-           'sort_rows', 'by_order', 'cwtm', 'median', 'find_mixing', 'mixed', 'variance_of', 'reduction', 'nna_bound']
+           'sort_rows', 'by_order', 'cwtm', 'median', 'find_mixing', 'apply_mixing', 'variance_of', 'reduction',
+           'nna_bound']
 
 # %% ../../nbs/distributed/00_mixing.ipynb #1a2b1e5c
 import inspect, torch
@@ -304,7 +305,7 @@ def find_mixing(
     if rule not in MIXINGS: raise ValueError(unknown_name('The list of mixing rules', rule, list(MIXINGS)))
     return MIXINGS[rule]
 
-def mixed(
+def apply_mixing(
     mixing, # Function of (xs, f, heard), of fastopt or your own
     xs, # Vectors [n, d]
     f, # Number of faulty vectors to withstand

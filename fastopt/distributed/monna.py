@@ -29,10 +29,10 @@ from torch.func import functional_call, grad_and_value, vmap
 from time import monotonic
 from warnings import warn
 from .attacks import TimingFault, find_attack, flip_labels, lie
-from .clock import NEVER, UNIT, first_heard, to_ticks
+from .clock import NEVER, UNIT, receive_first, to_ticks
 from .data import split_dirichlet
-from .mixing import find_mixing, finite_rows, mixed, variance_of
-from .peers import PeerMixing, describe_model, fewest_heard, refuse_torch_class, refuse_wrapped
+from .mixing import apply_mixing, find_mixing, finite_rows, variance_of
+from .peers import PeerMixing, describe_model, min_vectors, refuse_torch_class, refuse_wrapped
 from .peers import rule_name, trained_weights
 from ..names import check_whole, unwrap_partial
 from ..optim.schedulefree import _modes, check_opt_func
@@ -325,7 +325,7 @@ def hear(self:MoNNA, useless=None):
     elif not self.timing: delay[:,w:] = 0 if useless is None else useless.long()*NEVER
     sent = self.times + self.work
     if w<n: sent[w:] = sent[:w].min() # Liars answer at once
-    heard,self.times[:w] = first_heard(sent, delay, n-self.f)
+    heard,self.times[:w] = receive_first(sent, delay, n-self.f)
     return heard
 
 # %% ../../nbs/distributed/05_monna.ipynb #2612d910
@@ -337,7 +337,7 @@ def mix_each(self:MoNNA, known):
     heard = self.hear(torch.stack([~finite_rows(o) for o in lies]).cpu())
     for i,o in enumerate(lies):
         order = [i, *(j for j in range(self.n) if j!=i)] # The rows of those who mix come first
-        res.append(mixed(self.mixing, torch.cat([xs, o])[order], self.f, heard[i:i+1,order]))
+        res.append(apply_mixing(self.mixing, torch.cat([xs, o])[order], self.f, heard[i:i+1,order]))
     return torch.cat(res)
 
 @patch
@@ -357,7 +357,7 @@ def one_step(self:MoNNA, lr=None):
     if callable(self.attack) and 'receiver' in signature(self.attack).parameters: ys = self.mix_each(known)
     else:
         xs = ws.xs if w==self.n else torch.cat([ws.xs, lie(self.attack, ws.xs, self.n-w, **known)])
-        ys = mixed(self.mixing, xs, self.f, self.hear(~finite_rows(xs[w:]).cpu()))
+        ys = apply_mixing(self.mixing, xs, self.f, self.hear(~finite_rows(xs[w:]).cpu()))
     ws.xs.copy_(ys)
     self.losses.append(losses[:h].mean().item())
     self.t += 1
@@ -424,7 +424,7 @@ def replay(self:MoNNA,
     "Repeat a training of real peers"
     if self.peers or self.attack is not None: raise ValueError('A replay needs a simulation without link and attack')
     if len(schedules)!=self.n: raise ValueError(f'{len(schedules)} schedules for n={self.n} workers: give one each, which may be empty')
-    enough = fewest_heard(self.mixing, self.n, self.f)
+    enough = min_vectors(self.mixing, self.n, self.f)
     said = _by_round(schedules)
     with torch.random.fork_rng(devices=[]):
         for self.t in sorted({t for o in said for t in o}):
@@ -444,7 +444,7 @@ def replay_round(self:MoNNA, heard, enough, lr):
     if not rows: return
     order = rows + [i for i in range(self.n) if i not in rows]
     mask = torch.tensor([[j in heard[i] for j in order] for i in rows])
-    ws.xs[rows] = mixed(self.mixing, ws.xs[order], self.f, mask)
+    ws.xs[rows] = apply_mixing(self.mixing, ws.xs[order], self.f, mask)
 
 # %% ../../nbs/distributed/05_monna.ipynb #d819c2a7
 @patch
@@ -471,7 +471,7 @@ def fit(self:MoNNA,
 # %% ../../nbs/distributed/05_monna.ipynb #797e3c38
 @patch
 @contextmanager
-def evaluated(self:Workers):
+def eval_mode(self:Workers):
     "Inside, models do not train, and schedule-free rules use their averages as the weights; afterwards all train again"
     both = [*self.models, *(o for o in self.opts if _modes(o))]
     try:
@@ -487,7 +487,7 @@ def validate(self:MoNNA):
     """Validation loss of the honest workers and their spread, as a dict, with the mean and the worst accuracy if the targets are classes,
     otherwise with the largest loss"""
     right,losses = [],[]
-    with self.workers.evaluated():
+    with self.workers.eval_mode():
         for m in self.workers.models[:self.honest]:
             pred = torch.cat([m(o) for o in self.xv.split(100)]) # Their activations fit into a CPU's cache
             losses.append(self.learn.loss_func(pred, self.yv).item())
@@ -507,7 +507,7 @@ def to_learner(self:MoNNA,
     "`learn` with the weights of worker `i`, to predict, validate or export"
     check_whole(0, i=i)
     if i>=(n := len(self.workers.models)): raise ValueError(f'i={i} is not one of the {n} workers that compute here: give 0 to {n-1}')
-    with self.workers.evaluated(): self.learn.model.load_state_dict(self.workers.models[i].state_dict())
+    with self.workers.eval_mode(): self.learn.model.load_state_dict(self.workers.models[i].state_dict())
     if self.learn.opt: self.learn.opt.clear_state() # It belongs to other weights
     return self.learn
 

@@ -251,7 +251,7 @@ def best_of_k(self:Benchmark):
 
 # %% ../../nbs/evidence/13_benchmark.ipynb #b85a8ce1
 @patch
-def learnt_nothing(self:Benchmark):
+def runs_without_learning(self:Benchmark):
     "Runs whose loss is not below that of a constant prediction, a line for each"
     ends = [(o, r, TASKS[o.task].loss) for o in self.results for r in o.comparison.records if not r['diverged']]
     ends = [(o, r, k, np.inf if r['epochs'][-1][k] is None else r['epochs'][-1][k]) for o,r,k in ends]
@@ -420,7 +420,7 @@ def _line_of(o, tiny):
     best = o.comparison.table.iloc[0]
     return f"{o.task}: {o.comparison.metric} {_round(best['mean'])} at best; {len(o.comparison.records)} runs"
 
-@cli.declared(cli.bench)
+@cli.implements(cli.bench)
 def bench_tasks_command(**args):
     try: Path(args['out']).mkdir(parents=True, exist_ok=True) # Before anything is trained
     except OSError as e: raise InputError(f"--out {args['out']} cannot be made a folder: {e.strerror}. Choose another one") from e
@@ -437,6 +437,6 @@ def bench_tasks_command(**args):
     if bad := {**(res.missing if asked else {}), **res.failed}: raise InputError(
         f"{len(bad)} of {len(res.results)+len(bad)} tasks {'was' if len(bad)==1 else 'were'} not done: {', '.join(bad)}. "
         'Finished runs are kept; repeat the command to continue')
-    if args['tiny'] and (lines := res.learnt_nothing()): raise InputError(
+    if args['tiny'] and (lines := res.runs_without_learning()): raise InputError(
         f"{len(lines)} run{'s'*(len(lines)!=1)} learned nothing. The optimizers of a plain --tiny learn something in its few steps"
         f"{'; others may need another rate or more --epochs' if args['opts'] else ', so something is broken'}: {'; '.join(lines)}")

@@ -7,7 +7,7 @@ Docs: https://fastopt.github.io/fastopt/evidence/conformance.html.md"""
 # %% auto #0
 __all__ = ['checks', 'GLOBALS', 'marks', 'Batches', 'body_and_head', 'flatten_weights', 'max_difference', 'wrap_opt_func',
            'CheckFixture', 'random_steps', 'set_known_hypers', 'format_numbers', 'SkipCheck', 'register_check',
-           'message_of', 'one_line_error', 'raised_by', 'suggest_fix', 'is_number', 'restore_globals', 'run_check',
+           'message_of', 'one_line_error', 'error_of', 'suggest_fix', 'is_number', 'restore_globals', 'run_check',
            'Report', 'check_optimizer', 'nearby_value', 'fit_runs', 'step_one_weight', 'decayed_names', 'StepRecorder',
            'CpuScaler', 'OverflowAt', 'raise_load_error', 'state_dtypes', 'copy_continues', 'wd_report',
            'check_from_spec', 'check_command']
@@ -158,7 +158,7 @@ def one_line_error(e):
     return f"{type(e).__name__}{text and ': ' + text} (raised by `{code.co_name}` in {Path(code.co_filename).name})"
 
 # %% ../../nbs/evidence/01_conformance.ipynb #e4b84336
-def raised_by(f, *args):
+def error_of(f, *args):
     "Return the exception that `f` raises, or `None`"
     try: f(*args)
     except (Exception, SystemExit) as e: return e
@@ -177,9 +177,9 @@ def suggest_fix(e, lab):
     if 'Weights only load failed' in text:
         return "Put only tensors, numbers, strings, lists and dicts into `state_dict`, and no instances of your own classes."
     if isinstance(e, NameError): return f"Correct the name {e.name!r} in the code of the optimizer, or import it."
-    if raised_by(lambda: random_steps(*lab.bare(), n=1)):
+    if error_of(lambda: random_steps(*lab.bare(), n=1)):
         return "First make `step()` work on two matrices with dense float32 gradients; it already fails there."
-    if raised_by(lab.learner().create_opt):
+    if error_of(lab.learner().create_opt):
         return "Accept all weights of a network, including vectors such as biases and norms, or pass those to a second optimizer."
 
 def is_number(v):
@@ -218,7 +218,7 @@ def _outcome(f, lab, advise):
     except SkipCheck as e: return None,f'does not apply: {message_of(e)}',None
     except (Exception, SystemExit) as e:
         error,own = e,[]
-        if advise: raised_by(lambda: own.append(suggest_fix(error, lab))) # Advice is not worth an error of its own
+        if advise: error_of(lambda: own.append(suggest_fix(error, lab))) # Advice is not worth an error of its own
         return False,one_line_error(e),first(own)
     return bool(ok),what,first(own)
 
@@ -293,7 +293,7 @@ def check_optimizer(
     with TemporaryDirectory() as path:
         lab,rows = CheckFixture(opt_func, number, path),{}
         rows[made] = run_check(lab, made)
-        with no_random(), restore_globals(): wrong = rows[made][0] and raised_by(lambda: random_steps(*lab.bare(), n=1))
+        with no_random(), restore_globals(): wrong = rows[made][0] and error_of(lambda: random_steps(*lab.bare(), n=1))
         for o in names:
             if not rows[made][0] and o!=made: rows[o] = None,f'not tried: {made!r} failed',''
             elif isinstance(wrong, (NameError, AttributeError)) and any(r[0] is False for r in rows.values()):
@@ -368,7 +368,7 @@ def nearby_value(opt, k, v):
     def take(o):
         opt.set_hyper(k, o)
         opt.step() # `OptimWrapper` accepts anything; the wrapped optimizer checks the value in `step`
-    return first(near, lambda o: not raised_by(take, o)) or near[0]
+    return first(near, lambda o: not error_of(take, o)) or near[0]
 
 # %% ../../nbs/evidence/01_conformance.ipynb #c6e3d44d
 @register_check('only numbers in hypers',
@@ -733,7 +733,7 @@ def wd_report(
     return Report(rows, columns=['weight', 'group', 'shape', 'wd', 'decayed', 'why'])
 
 # %% ../../nbs/evidence/01_conformance.ipynb #c7f8dfa2
-@cli.declared(cli.check)
+@cli.implements(cli.check)
 def check_from_spec(spec, lr, json):
     try: df = check_optimizer(import_spec(spec), lr=lr)
     except (TypeError, ValueError) as e: raise CliError(f"{spec}: {e}") from None

@@ -83,7 +83,7 @@ def settle(
         t,f = Trials(data, out, show=show, wanted=wanted),PLANS.get(claim.plan) if measure is None else measure
         if f is None: raise InputError(f"{id} is measured elsewhere; use from fastopt.distributed.measurements import MEASUREMENTS, "
             f"and give measure=MEASUREMENTS['{claim.plan}']")
-        values = f(t) if measure is None else t.kept(['measured', claim.plan], f)
+        values = f(t) if measure is None else t.get_or_run(['measured', claim.plan], f)
         rec = record_of(claim, values, f.__doc__, t.seconds)
     append_json_line(rec, path, _flaw_of_record)
     return rec

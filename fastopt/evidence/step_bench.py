@@ -6,8 +6,8 @@ Docs: https://fastopt.github.io/fastopt/evidence/step_bench.html.md"""
 
 # %% auto #0
 __all__ = ['nets', 'competitors', 'choice', 'homes', 'L2', 'peers', 'QH', 'late_decay', 'COPY', 'TORCH', 'as_peers', 'PRODUCTS',
-           'FIRST_STEP', 'faced', 'groups', 'corners', 'columns', 'colours', 'QUIET', 'period', 'program',
-           'settled_steps', 'TrafficPlan', 'state_numbers', 'bytes_moved', 'phases', 'steps_to_settle',
+           'FIRST_STEP', 'face_opts', 'groups', 'corners', 'columns', 'colours', 'QUIET', 'period', 'program',
+           'settled_steps', 'TrafficPlan', 'state_numbers', 'moved_bytes', 'phases', 'steps_to_settle',
            'xresnet50_shapes', 'why_missing', 'peer_engines', 'peer', 'Copy', 'family_makers', 'Products',
            'BenchWeights', 'synchronized_time', 'time_steps', 'make_and_warm', 'time_interleaved', 'table_bytes',
            'peak_temporaries', 'extra_memory', 'kernels', 'profile_gpu', 'bench_row', 'measure_family', 'first_steps',
@@ -107,7 +107,7 @@ def state_numbers(
     return moved/period(rule)
 
 # %% ../../nbs/evidence/02_step_bench.ipynb #f15285c8
-def bytes_moved(rule, shapes, sums=True):
+def moved_bytes(rule, shapes, sums=True):
     "Bytes that a step of `rule` reads and writes, for float32 weights of the given `shapes`"
     trained = groupby([torch.empty(o, device='meta') for o in shapes], rule.rule_of)
     return 4*sum(state_numbers(r, sums)*sum(p.numel() for p in ps) for r,ps in trained.items())
@@ -375,14 +375,14 @@ def measure_family(
     family,k,weights = family_makers(name, field.device.type!='cpu'),period(rule),sum(p.numel() for p in field.ps)
     opts,firsts = _enter_all(family, field, steps_to_settle(rule)+k, left_out, 30/k)
     times = time_interleaved(opts, field, k, **kwargs)
-    rows = [dict(bench_row(key, times, bytes_moved(rule, shapes), weights), first_ms=firsts[key], shapes=net,
+    rows = [dict(bench_row(key, times, moved_bytes(rule, shapes), weights), first_ms=firsts[key], shapes=net,
         **profile_gpu(opts[key], field, k)) for key in opts if key[0]==name]
     opts.clear()
     gc.collect() # Many optimizers refer to themselves, and would keep their memory
     for o in rows:
         if (o['library'], o['engine'])!=('fastopt', 'fused'): continue
         o['extra'] = extra_memory(family[name, 'fastopt', 'fused'], field, steps_to_settle(rule)+k)
-        o['moved'] = bytes_moved(rule, shapes, launcher_for(field.device).sums)
+        o['moved'] = moved_bytes(rule, shapes, launcher_for(field.device).sums)
     return rows
 
 # %% ../../nbs/evidence/02_step_bench.ipynb #169aea46
@@ -433,20 +433,20 @@ class Face:
         return [self.opt.hypers[-1][k] for k in ('lr', 'lr', 'mom')]
 
 # %% ../../nbs/evidence/02_step_bench.ipynb #89d899b7
-faced = dict(fastopt=partial(adamw, how='fused'), OptimWrapper=partial(OptimWrapper, opt=partial(torch.optim.AdamW, fused=True)))
+face_opts = dict(fastopt=partial(adamw, how='fused'), OptimWrapper=partial(OptimWrapper, opt=partial(torch.optim.AdamW, fused=True)))
 groups = 1,50
 
 def overhead(n_groups, device='cpu', **kwargs):
-    "Microseconds that faces add per batch, one column for each of `faced`, a row per round, for an xresnet50's tensors in `n_groups`"
+    "Microseconds that faces add per batch, one column for each of `face_opts`, a row per round, for an xresnet50's tensors in `n_groups`"
     field = BenchWeights([tuple(min(n, 2) for n in o) for o in xresnet50_shapes()], device)
     lists = [list(o) for o in chunked(field.ps, n_chunks=n_groups)]
-    faces = {who: make_and_warm(lambda _: Face(make(lists)), field, 2)[0] for who,make in faced.items()}
+    faces = {who: make_and_warm(lambda _: Face(make(lists)), field, 2)[0] for who,make in face_opts.items()}
     times = time_interleaved(faces, field, **kwargs)
     return pd.DataFrame({who: 1e3*(times[who]-o.inside[-len(times):]) for who,o in faces.items()})
 
 # %% ../../nbs/evidence/02_step_bench.ipynb #0d0940ab
 def overheads(device='cpu', **kwargs):
-    "Rows with the overhead of each of `faced`, for each number of `groups`"
+    "Rows with the overhead of each of `face_opts`, for each number of `groups`"
     cols = {(who, n): us for n in groups for who,us in overhead(n, device, **kwargs).items()}
     return [dict(face=who, groups=n, median_us=us.median(), spread=us.quantile([0.25, 0.75]).tolist(), n=len(us))
         for (who,n),us in cols.items()]
@@ -477,7 +477,7 @@ class OneByOne:
     def __init__(self, opt): self.opt = opt
     def step(self):
         "Step with an engine that stacks no matrices"
-        with mock.patch.object(engine, 'LARGEST_STACKED', 0): self.opt.step()
+        with mock.patch.object(engine, 'LARGEST_TO_STACK', 0): self.opt.step()
 
 _ours,_theirs = partial(AdamW, how='fused'),partial(torch.optim.AdamW, fused=True)
 def _stacked(name, n, limit):
@@ -724,7 +724,7 @@ def bench(
     return record
 
 # %% ../../nbs/evidence/02_step_bench.ipynb #8ed70556
-@cli.declared(cli.bench_step)
+@cli.implements(cli.bench_step)
 def bench_command(only, shapes, out, plot, seconds, resume, quick):
     os.environ.setdefault('KINETO_LOG_LEVEL', '9') # Otherwise the profiler prints to the terminal
     rules = list(competitors) if only=='all' else parse_names(only or ','.join(['adamw', 'diffgrad'] if quick else choice),

@@ -7,7 +7,8 @@ Docs: https://fastopt.github.io/fastopt/evidence/trials.html.md"""
 # %% auto #0
 __all__ = ['TRIAL_SHAPES', 'TRIAL_DATA', 'SMALL_TASKS', 'SEEDS', 'RATES', 'SGD_RATES', 'FIELD', 'ACTIVATIONS', 'GRID_RATES',
            'GRID_DECAYS', 'LONG_RATES', 'LONG_SGD_RATES', 'PLANS', 'StackedNet', 'one_cycle', 'make_opts',
-           'train_stacked', 'SmallTask', 'Trials', 'by_measure', 'SmallTransformer', 'clipped', 'directional_sharpness']
+           'train_stacked', 'SmallTask', 'Trials', 'by_measure', 'SmallTransformer', 'clip_largest',
+           'directional_sharpness']
 
 # %% ../../nbs/evidence/15_trials.ipynb #14eadf2c
 import math, numpy as np, torch, torch.nn.functional as F
@@ -230,7 +231,7 @@ class Trials:
         task = check_choice(task, list(SMALL_TASKS), 'The list of tasks')
         if task not in self.loaded: self.loaded[task] = SMALL_TASKS[task].load(self.root)
         return self.loaded[task]
-    def kept(self, told, make):
+    def get_or_run(self, told, make):
         "Return the stored result for `told`, or call `make` and store its result"
         key,path = _digest(told),self.out/'trials.jsonl'
         with exclusive_lock(self.out/'locks'/key):
@@ -253,8 +254,8 @@ class Trials:
         told = [task, e.name, lr, _spec(e, default_lr(e) if lr is None else lr, {}), asdict(net), kw, [*seeds], holdout,
             then and [_spec(then[0], default_lr(then[0]), {}), then[1]], tensors_digest(data),
             _digest([rule_source(e.opt_func), then and rule_source(then[0].opt_func)])]
-        return self.kept(told, lambda: train_stacked(net, e, data, seeds, lr=lr, then=then, **kw))
-    def tuned(self, task, e, rates=RATES, **kwargs):
+        return self.get_or_run(told, lambda: train_stacked(net, e, data, seeds, lr=lr, then=then, **kw))
+    def tune(self, task, e, rates=RATES, **kwargs):
         "Measures at the best of `rates` on a hold-out, and that rate"
         def score(lr): return np.mean(self(task, e, lr, range(TUNING_SEED, TUNING_SEED+3), True, **kwargs)['accuracy'])
         found = {o: score(o) for o in rates}
@@ -312,7 +313,7 @@ def _fashion_arms(t):
     arms = {e.name: t('fashion', e) for e in es if needed(e.name)}
     for e in [*[o for o in es if o.name in ('adam','adamw','diffgrad','adabelief')], _sgdm]:
         k = f'{e.name}, tuned'
-        if needed(k): arms[k],_ = t.tuned('fashion', e, SGD_RATES if e is _sgdm else RATES)
+        if needed(k): arms[k],_ = t.tune('fashion', e, SGD_RATES if e is _sgdm else RATES)
     if ranked:
         ranks = rankdata([[-v for v in arms[k]['accuracy']] for k in FIELD], axis=0)
         for k,o in zip(FIELD, ranks.tolist()): arms[k] = {**arms[k], 'rank':o}
@@ -327,7 +328,7 @@ def _schedule_arms(t):
 def _demon_arms(t):
     "As for `fashion`, momentum at a constant rate, tuned for each, with a momentum that decays from the start, from the middle, or never"
     ways = {'demon':'demon', 'demon, delayed':'delayed', 'momentum':'flat'}
-    return by_measure({k: t.tuned('fashion', _sgdm, SGD_RATES, shape=o)[0] for k,o in ways.items()})
+    return by_measure({k: t.tune('fashion', _sgdm, SGD_RATES, shape=o)[0] for k,o in ways.items()})
 
 def _cifar_arms(t):
     """1,920 images of CIFAR-10 (re-encoded as JPEG), halved to 16x16, and 2,000 to validate; a network of 2 convolutions
@@ -393,7 +394,7 @@ def _long_arms(t):
         if t.wants(k): arms[k] = t('long', e, 1e-2)
     if t.wants('adam, lr 0.005, warm-up'): arms['adam, lr 0.005, warm-up'] = t('long', Entry('adam', r.adam, warmup=2000), 5e-3)
     if not t.wants('momentum, tuned','adamod, then momentum'): return by_measure(arms)
-    arms['momentum, tuned'],lr = t.tuned('long', _sgdm, SGD_RATES)
+    arms['momentum, tuned'],lr = t.tune('long', _sgdm, SGD_RATES)
     arms['adamod, then momentum'] = t('long', Entry('adamod', r.adamod), 1e-3, then=(Entry('momentum', partial(r.momentum, lr=lr)), .5))
     return by_measure(arms)
 
@@ -415,7 +416,7 @@ class SmallTransformer(nn.Module):
         return self.head(self.norms[2](h + self.mlp(self.norms[1](h))))
 
 # %% ../../nbs/evidence/15_trials.ipynb #cff3259e
-def clipped(
+def clip_largest(
     u, # Vector
     q # Fraction of the entries, the largest ones, that is bounded by the largest of the others
 ):
@@ -455,7 +456,7 @@ def _sharpness_of(text, seed, marks=(50, 200), bs=32, length=32):
         sgd = torch.cat([p.grad.flatten() for p in ps])
         with torch.no_grad():
             for p,b in zip(ps, before): p.copy_(b) # Restore the point that all updates start from
-        us = dict(sgd=sgd, adam=adam)|{f'{k}, {q}% clipped':clipped(u, q/100) for k,u in (('sgd',sgd), ('adam',adam)) for q in (10,50)}
+        us = dict(sgd=sgd, adam=adam)|{f'{k}, {q}% clipped':clip_largest(u, q/100) for k,u in (('sgd',sgd), ('adam',adam)) for q in (10,50)}
         for k,(h,gain) in directional_sharpness(loss_of(*batch(4*bs)), ps, us).items():
             found.setdefault(k, {}).update({f'log10 of sharpness, step {t}':math.log10(max(h, 1e-12)),
                 f'log10 of the best decrease, step {t}':math.log10(gain) if 0<gain<math.inf else None})
@@ -477,7 +478,7 @@ def _sharpness_arms(t):
     def make():
         runs = [_sharpness_of(text, s) for s in t.seeds]
         return {k: {m: [round(o[k][m], 5) if o[k][m] is not None else None for o in runs] for m in runs[0][k]} for k in runs[0]}
-    return by_measure(t.kept(['sharpness', '', 1e-3, [*t.seeds], _digest(text)], make))
+    return by_measure(t.get_or_run(['sharpness', '', 1e-3, [*t.seeds], _digest(text)], make))
 
 # %% ../../nbs/evidence/15_trials.ipynb #94031ad4
 PLANS = dict(ackley=_ackley, curves=_curves, fashion=_fashion_arms, schedules=_schedule_arms, demon=_demon_arms, cifar=_cifar_arms,

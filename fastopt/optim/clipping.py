@@ -6,7 +6,7 @@ Docs: https://fastopt.github.io/fastopt/optim/clipping.html.md"""
 
 # %% auto #0
 __all__ = ['sgd_clip', 'sgdm_clip', 'adam_clip', 'SGDClip', 'SGDMClip', 'AdamClip', 'clip_value', 'clip_norm', 'clip_coords',
-           'Clipped']
+           'ClipRecorder']
 
 # %% ../../nbs/optim/15_clipping.ipynb #0e62f91f
 import torch
@@ -80,7 +80,7 @@ adam_clip = Rule(adam, clip_coords, decay, descend, q=0.5, doc='Adam with the la
 SGDClip,SGDMClip,AdamClip = sgd_clip.torch('SGDClip'),sgdm_clip.torch('SGDMClip'),adam_clip.torch('AdamClip')
 
 # %% ../../nbs/optim/15_clipping.ipynb #c6183e87
-class Clipped(Callback):
+class ClipRecorder(Callback):
     "Record at every step the fraction of entries that `clip_coords` clipped, in `q`, and its threshold, in `top`"
     def before_fit(self):
         "Before the fit: empty both lists"

@@ -8,7 +8,8 @@ from typing import Annotated, Any
 import fastai.callback.core
 import torch
 
-__all__ = ['sgd_clip', 'sgdm_clip', 'adam_clip', 'SGDClip', 'SGDMClip', 'AdamClip', 'clip_value', 'clip_norm', 'clip_coords', 'Clipped']
+__all__ = ['sgd_clip', 'sgdm_clip', 'adam_clip', 'SGDClip', 'SGDMClip', 'AdamClip', 'clip_value', 'clip_norm', 'clip_coords',
+    'ClipRecorder']
 
 class _sgd_clip(Rule):
     def __call__(
@@ -276,7 +277,7 @@ clip_norm: Term
 clip_coords: Term
 """Bound the largest entries of all updates by the largest of the other entries"""
 
-class Clipped(fastai.callback.core.Callback):
+class ClipRecorder(fastai.callback.core.Callback):
     """Record at every step the fraction of entries that `clip_coords` clipped, in `q`, and its threshold, in `top`"""
     def after_step(self) -> Any:
         """After each step: add what `clip_coords` has noted about it to both lists"""

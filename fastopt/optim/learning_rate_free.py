@@ -7,7 +7,7 @@ Docs: https://fastopt.github.io/fastopt/optim/learning_rate_free.html.md"""
 # %% auto #0
 __all__ = ['Growth', 'Beta3', 'Found', 'prodigy_l2', 'prodigy', 'Prodigy', 'dadapt_adamw', 'dadapt_adam', 'DAdaptAdam',
            'dadapt_sgd', 'DAdaptSGD', 'Factor', 'distance', 'evidence', 'shrink_d', 'every_pth', 'pth_zeros', 'add_pth',
-           'way', 'evidence_sliced', 'evidence_adam', 'evidence_sgd']
+           'way', 'sliced_evidence', 'evidence_adam', 'evidence_sgd']
 
 # %% ../../nbs/optim/23_learning_rate_free.ipynb #35fa918e
 import torch
@@ -130,7 +130,7 @@ def way(x0, p, slice_p):
 
 # %% ../../nbs/optim/23_learning_rate_free.ipynb #02e07b84
 @term
-def evidence_sliced(u, p, known:Across(_known, 2), m, v, s=pth_zeros, x0=every_pth, *,
+def sliced_evidence(u, p, known:Across(_known, 2), m, v, s=pth_zeros, x0=every_pth, *,
     lr:NonNeg=1., # Factor of d
     mom:Unit=0.9, # β₁: decay rate of the mean of gradients
     sqr_mom:Unit=0.999, # β₂: decay rate of the mean of squares; its root is that of the estimate of d
@@ -154,7 +154,7 @@ prodigy_l2 = Rule(decay, evidence, prodigy, doc='Prodigy with L2 weight decay', 
 prodigy = Rule(evidence, prodigy, shrink_d, doc='Adam that estimates its own learning rate', **_told)
 Prodigy = prodigy.torch('Prodigy')
 
-def _sliced(rule, n): return rule if n==1 else Rule(*[evidence_sliced if t is evidence else t for t in rule], slice_p=n, **rule.info)
+def _sliced(rule, n): return rule if n==1 else Rule(*[sliced_evidence if t is evidence else t for t in rule], slice_p=n, **rule.info)
 for o in (prodigy, prodigy_l2): o.variants = dict(slice_p=partial(_sliced, o))
 
 # %% ../../nbs/optim/23_learning_rate_free.ipynb #06ee7b28

@@ -9,7 +9,7 @@ import fastopt.core.rules
 import torch
 
 __all__ = ['Growth', 'Beta3', 'Found', 'prodigy_l2', 'prodigy', 'Prodigy', 'dadapt_adamw', 'dadapt_adam', 'DAdaptAdam', 'dadapt_sgd',
-    'DAdaptSGD', 'Factor', 'distance', 'evidence', 'shrink_d', 'every_pth', 'pth_zeros', 'add_pth', 'way', 'evidence_sliced',
+    'DAdaptSGD', 'Factor', 'distance', 'evidence', 'shrink_d', 'every_pth', 'pth_zeros', 'add_pth', 'way', 'sliced_evidence',
     'evidence_adam', 'evidence_sgd']
 
 Growth: TypeAlias = float # in [1, inf]
@@ -442,7 +442,7 @@ def add_pth(s: Any, w: Any, keep: Any, slice_p: Any) -> Any:
 def way(x0: Any, p: Any, slice_p: Any) -> Any:
     """Return `x0` minus `p` for every `slice_p`-th entry, which `x0` contains, and 0 for the others"""
 
-evidence_sliced: Term
+sliced_evidence: Term
 """Do the same as `evidence` with every `slice_p`-th entry"""
 
 evidence_adam: Term

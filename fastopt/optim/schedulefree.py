@@ -7,7 +7,7 @@ Docs: https://fastopt.github.io/fastopt/optim/schedulefree.html.md"""
 # %% auto #0
 __all__ = ['Blend', 'schedulefree_sgd', 'schedulefree_adamw', 'schedulefree_radam', 'ScheduleFreeSGD', 'ScheduleFreeAdamW',
            'ScheduleFreeRAdam', 'after_create_opt', 'schedulefree', 'over_rms', 'over_late_rms', 'schedulefree_late',
-           'averaged', 'averages', 'check_opt_func']
+           'average_of', 'averages', 'check_opt_func']
 
 # %% ../../nbs/optim/21_schedulefree.ipynb #382220aa
 import torch
@@ -96,7 +96,7 @@ schedulefree_adamw = Rule(over_rms, decay, schedulefree, lr=0.0025, doc='Adam th
 schedulefree_radam = Rule(over_late_rms, decay, schedulefree_late, doc='Schedule-free Adam with a warm-up by rectification', **_told)
 
 # %% ../../nbs/optim/21_schedulefree.ipynb #b4b5a40d
-def averaged(y, z, mom):
+def average_of(y, z, mom):
     "Return the average x from the weights `y` and the fast point `z`"
     return y.to(z.dtype).lerp(z, 1-1/mom)
 
@@ -115,12 +115,12 @@ def eval(self:FastOptimizer):
             if 'z' not in st or 'y' in st or not averages(self.rule.rule_of(p)): continue
             mom = self.rule.hyper_of(p, {**self.engine.options, **hyper})['mom']
             st.update(y=p.detach().clone(), y_mom=mom)
-            p.copy_(averaged(p, st['z'], mom))
+            p.copy_(average_of(p, st['z'], mom))
 
 def _replaced(p, st):
     "Test whether `p` has been replaced since `eval` put the average there"
     tol = torch.finfo(st['z'].dtype).eps**0.5 * (st['y'].norm() + st['z'].norm())
-    return torch.dist(p.to(st['z'].dtype), averaged(st['y'], st['z'], st['y_mom']).to(p.dtype)) > tol
+    return torch.dist(p.to(st['z'].dtype), average_of(st['y'], st['z'], st['y_mom']).to(p.dtype)) > tol
 
 # %% ../../nbs/optim/21_schedulefree.ipynb #e70fc10e
 def _restart(p, st):

@@ -8,7 +8,7 @@ from typing import Annotated, Any, TypeAlias
 import torch
 
 __all__ = ['Blend', 'schedulefree_sgd', 'schedulefree_adamw', 'schedulefree_radam', 'ScheduleFreeSGD', 'ScheduleFreeAdamW',
-    'ScheduleFreeRAdam', 'after_create_opt', 'schedulefree', 'over_rms', 'over_late_rms', 'schedulefree_late', 'averaged', 'averages',
+    'ScheduleFreeRAdam', 'after_create_opt', 'schedulefree', 'over_rms', 'over_late_rms', 'schedulefree_late', 'average_of', 'averages',
     'check_opt_func']
 
 Blend: TypeAlias = float # in (0, 1]
@@ -307,7 +307,7 @@ over_late_rms: Term
 schedulefree_late: Term
 """Do the same as `schedulefree`, with a rate multiplied by RAdam's rectification"""
 
-def averaged(y: Any, z: Any, mom: Any) -> Any:
+def average_of(y: Any, z: Any, mom: Any) -> Any:
     """Return the average x from the weights `y` and the fast point `z`"""
 
 def averages(rule: Any) -> Any:

@@ -7,8 +7,8 @@ from torch.optim.optimizer import ParamsT
 from typing import Annotated, Any
 import torch
 
-__all__ = ['LONGEST', 'SIDES', 'shampoo', 'Shampoo', 'soap', 'SOAP', 'merged', 'squares', 'matrix_squares', 'add_grams', 'multiply_along',
-    'inverse_roots', 'whiten', 'eigenbases', 'power_turn', 'sort_along', 'eigen_adam', 'turn_axes', 'shrink_after']
+__all__ = ['LONGEST', 'SIDES', 'shampoo', 'Shampoo', 'soap', 'SOAP', 'merge_shape', 'squares', 'matrix_squares', 'add_grams',
+    'multiply_along', 'inverse_roots', 'whiten', 'eigenbases', 'power_turn', 'sort_along', 'eigen_adam', 'turn_axes', 'shrink_after']
 
 LONGEST: int
 
@@ -207,7 +207,7 @@ class SOAP(TorchOptimizer):
         every: Number of steps between two rotations of the axes (whole numbers in [1, inf))
         weight_decay: Weight decay, multiplied by `lr` (in [0, inf))"""
 
-def merged(shape: Any, sides: Any) -> Any:
+def merge_shape(shape: Any, sides: Any) -> Any:
     """Return `shape`, with neighbouring dimensions merged if `sides` say so and the result is not too long for a matrix"""
 
 def squares(p: Any, *, merge_dims: Any = False, max_precond_dim: Any = 10000) -> Any:

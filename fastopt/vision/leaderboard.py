@@ -259,7 +259,7 @@ def warn_unofficial(about):
     if about['wanted']!=about['args']['precision']: print(f"{about['wanted']} needs a GPU; fp32 is used here")
 
 # %% ../../nbs/vision/04_leaderboard.ipynb #d72598c1
-@cli.declared(cli.run)
+@cli.implements(cli.run)
 def run_command(preset, **given):
     several,(about,path) = detach_from_launcher(),plan_runs(preset, given)
     if given['dump']: return print(recipe_network(about['args'], about['data']['classes']))
@@ -276,7 +276,7 @@ def best_lr(
     best = max(means, key=means.get)
     return best,len(means)>1 and best in (min(means), max(means))
 
-@cli.declared(cli.tune)
+@cli.implements(cli.tune)
 def tune_command(preset, lrs, runs, out, **given):
     cli.check_holdout(given['holdout'])
     lrs = cli.parse_rates(lrs)
@@ -297,7 +297,7 @@ def tune_command(preset, lrs, runs, out, **given):
     return best
 
 # %% ../../nbs/vision/04_leaderboard.ipynb #cc7f26f8
-@cli.declared(cli.speed)
+@cli.implements(cli.speed)
 def speed_command(preset, rounds, batches, data, workers, how, channels_last, compiled, json, **given):
     cfg = parse_settings(preset, **given)
     check_numbers(dict(rounds=rounds, batches=batches, workers=workers), **cli.RANGES['speed'])
@@ -309,7 +309,7 @@ def speed_command(preset, rounds, batches, data, workers, how, channels_last, co
     print(throughput_ratios(df).map(lambda o: f'{o:,.2f}' if o<100 else f'{o:,.0f}').to_string())
 
 # %% ../../nbs/vision/04_leaderboard.ipynb #52856199
-@cli.declared(cli.presets)
+@cli.implements(cli.presets)
 def presets_command(json):
     df = preset_table()
     print_json(df.T.reset_index(names='preset')) if json else print(df.to_string())

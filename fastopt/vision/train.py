@@ -7,7 +7,7 @@ Docs: https://fastopt.github.io/fastopt/vision/train.html.md"""
 # %% auto #0
 __all__ = ['archs', 'default_lrs', 'DIVERGING', 'default_bs', 'source_loaders', 'suitable_lr', 'make_opt_func', 'make_learner',
            'KeepRecord', 'PlainLog', 'plot_curves', 'keep_results', 'record_run', 'describe_run', 'header',
-           'few_batches', 'fit_and_record', 'read_run', 'go_on', 'NothingLearnt', 'learnt_nothing', 'jumped',
+           'few_batches', 'fit_and_record', 'read_run', 'go_on', 'NoLearningError', 'why_no_learning', 'describe_jump',
            'run_training', 'train_command']
 
 # %% ../../nbs/vision/03_train.ipynb #8528cf8c
@@ -27,7 +27,7 @@ from ..training.records import (abbreviate, exclusive_lock, interruptible, is_in
     running_record, save_record, use_threads)
 from ..training.resume import *
 from ..training.resume import _remove_checkpoint
-from .images import balanced_subset, image_source, told_deeper
+from .images import balanced_subset, image_source, describe_nested
 from .recipe import small_convnet
 
 # %% ../../nbs/vision/03_train.ipynb #19f24c92
@@ -271,7 +271,7 @@ def go_on(learn, path, began):
 # %% ../../nbs/vision/03_train.ipynb #2d4a690f
 DIVERGING = 'https://fastopt.github.io/fastopt/tutorials/diverging.html'
 
-class NothingLearnt(CliError):
+class NoLearningError(CliError):
     "Raised if the run in folder `run` ended no better than guessing"
     def __init__(self, message, run):
         super().__init__(message)
@@ -284,7 +284,7 @@ def _guess(src):
     shares = counts/counts.sum()
     return counts,-(shares*np.log(shares)).sum()
 
-def learnt_nothing(record, src):
+def why_no_learning(record, src):
     "The reason why the run of `record` on source `src` is no better than guessing, or `None`"
     last,(counts,guess) = record['epochs'][-1],_guess(src)
     loss,lr,usual = last['valid_loss'],record['args']['lr'],suitable_lr(record['args']['opt'])
@@ -299,7 +299,7 @@ def learnt_nothing(record, src):
     return f'The network has learned nothing: its loss {what}, no better than guessing. {way}'
 
 # %% ../../nbs/vision/03_train.ipynb #2d4a6912
-def jumped(record, src):
+def describe_jump(record, src):
     "A warning if the validation loss of an epoch was more than 10 times that of a guess, or not finite; otherwise `None`"
     guess = _guess(src)[1]
     losses = [math.inf if o['valid_loss'] is None or math.isnan(o['valid_loss']) else o['valid_loss'] for o in record['epochs']]
@@ -319,7 +319,7 @@ def run_training(
     check_numbers(args, **cli.RANGES['train'])
     opt,src = make_opt_func(args.opt, args.lr, args.wd, args.how),image_source(args.data, args.strict, args.valid_pct, args.seed)
     if src.skipped: print(f'Left out {len(src.skipped)} image{"s"*(len(src.skipped)>1)} that cannot be decoded: {abbreviate(src.skipped)}')
-    if src.deeper: print(told_deeper(src.deeper))
+    if src.deeper: print(describe_nested(src.deeper))
     if began and src.fingerprint!=began['data']['fingerprint']:
         raise InputError(f'--resume {path}: the images in {args.data} have changed since; restore them, or start a new run')
     known = dict(size=args.size or src.size, arch=args.arch or src.arch, lr=opt.keywords['lr'])
@@ -338,12 +338,12 @@ def run_training(
             fit_and_record(learn, record, path, args.epochs, args.lr)
     print(f'{record["epochs"][-1]["accuracy"]:.2%} of {len(src.valid)} validation images correct, {record["seconds"]:.0f} s. In {path}:')
     print('  record.json  curves.png  model.pkl')
-    if why := learnt_nothing(record, src):
+    if why := why_no_learning(record, src):
         save_record(record | dict(verdict=why), path/'record.json')
-        raise NothingLearnt(why, path)
-    if why := jumped(record, src): print(why)
+        raise NoLearningError(why, path)
+    if why := describe_jump(record, src): print(why)
     return path
 
 # %% ../../nbs/vision/03_train.ipynb #c4f95910
-@cli.declared(cli.train)
+@cli.implements(cli.train)
 def train_command(**args): return run_training(AttrDict(args))

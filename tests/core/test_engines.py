@@ -271,7 +271,7 @@ def test_frozen_weights_never_move():
 def test_missing_compiler_warns_once_and_goes_on(monkeypatch, tmp_path):
     monkeypatch.setenv('FASTOPT_CACHE', str(tmp_path))
     for module in (fused, cpp): monkeypatch.setattr(module, 'compiler', lambda: None)
-    monkeypatch.setattr(fused, 'numba_installed', lambda: False)
+    monkeypatch.setattr(fused, 'has_numba', lambda: False)
     monkeypatch.setattr(fused, '_warned', set())
     cpp_build.cache_clear()
     with pytest.warns(UserWarning, match='diffgrad: no fused kernel on cpu.*no C.. compiler was found; install') as seen:
@@ -394,7 +394,7 @@ def test_nan_in_one_of_a_stack_stays_there(name, options):
 @pytest.mark.parametrize('dtype', [torch.bfloat16, torch.float16])
 def test_rounding_piece_by_piece_is_rounding_at_once(dtype, monkeypatch):
     "For every layout, with NaN and infinities"
-    monkeypatch.setattr(engine, 'DITHERED', 7)
+    monkeypatch.setattr(engine, 'DITHER_CHUNK', 7)
     x = torch.randn(2, 3, 5, 4)*torch.logspace(-3, 3, 4)
     x[0,0,0] = torch.tensor([torch.nan, torch.inf, -torch.inf, 0.])
     for y in (x, x.to(memory_format=torch.channels_last), x.permute(3, 1, 0, 2), x[:,:,::2], x[:0]):

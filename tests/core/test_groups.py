@@ -8,7 +8,7 @@ from fastai.learner import Learner
 from fastai.optimizer import OptimWrapper
 from fastai.test_utils import synth_learner
 from fastopt.all import AdamW, DiffGrad, NAdam, RMSprop, SGD, adamod, adamw, mars, nadam, soap
-from fastopt.core.engine import TRAINED
+from fastopt.core.engine import WEIGHT_DTYPES
 from fastopt.core.groups import FOREIGN, edit_distance
 from fastopt.core.rules import NonNeg, Rule, decay, descend, term
 from hypothesis import HealthCheck, given, settings, strategies as st
@@ -88,7 +88,7 @@ DTYPES = sorted({o for o in vars(torch).values() if isinstance(o, torch.dtype)},
 @pytest.mark.parametrize('face', FACES)
 def test_a_weight_of_any_dtype_is_trained_or_refused_at_once(face, dtype):
     p = torch.empty(4, dtype=dtype, device='meta' if 'bits' in str(dtype) or 'q' in str(dtype) else None)
-    if dtype not in TRAINED:
+    if dtype not in WEIGHT_DTYPES:
         with pytest.raises(TypeError, match='of shape .4,. (has dtype|is complex)'): FACES[face][0]([p])
         return
     p = nn.Parameter(p.zero_())

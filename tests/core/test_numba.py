@@ -255,7 +255,7 @@ def test_another_process_takes_a_kept_kernel(cache):
     code = '''
 import sys, fastopt.all
 from fastopt.core import fused
-assert fused.numba_installed() and 'numba' not in sys.modules
+assert fused.has_numba() and 'numba' not in sys.modules
 from test_numba import NumbaLauncher, RULES, backend, data, hits
 made,build = [],backend.numba_build
 backend.numba_build = lambda source: made.append(build(source)) or made[-1]
@@ -319,7 +319,7 @@ def test_with_a_compiler_it_is_not(as_shipped):
     assert chosen()==chosen('fused')==['CppLauncher']
 
 def test_without_both_the_warning_names_both(as_shipped, no_compiler, monkeypatch):
-    monkeypatch.setattr(fused, 'numba_installed', lambda: False)
+    monkeypatch.setattr(fused, 'has_numba', lambda: False)
     monkeypatch.setattr(fused, '_warned', set())
     assert chosen()==[]
     says = r"no C.. compiler was found; install g.. or clang.., or set CXX, or install Numba: pip install 'fastopt\[numba\]'"

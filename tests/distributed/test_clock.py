@@ -1,6 +1,6 @@
 "Events come out in one order, whatever order they were added in; and workers receive the vectors that the queue gives"
 import json, pytest, torch
-from fastopt.distributed.clock import NEVER, UNIT, VirtualClock, first_heard, hardware, to_ticks
+from fastopt.distributed.clock import NEVER, UNIT, VirtualClock, receive_first, hardware, to_ticks
 from hypothesis import given, settings, strategies as st
 from math import inf, nan
 
@@ -50,7 +50,7 @@ def test_first_heard(n, data):
     w,m = data.draw(st.integers(1, n)),data.draw(st.integers(1, n))
     sent = torch.tensor(data.draw(st.lists(st.integers(0, 5), min_size=n, max_size=n)))
     delay = torch.tensor(data.draw(st.lists(st.lists(st.integers(0, 4), min_size=n, max_size=n), min_size=w, max_size=w)))
-    heard,when = first_heard(sent, delay, m)
+    heard,when = receive_first(sent, delay, m)
     at = sent+delay
     for i in range(w):
         assert heard[i].sum()==m and heard[i,i] and when[i]>=sent[i]
@@ -62,6 +62,6 @@ def test_first_heard(n, data):
 def test_who_waits_for_ever_is_named():
     delay = torch.tensor([[0, NEVER, NEVER], [0, 0, 0], [0, 0, 0]])
     with pytest.raises(RuntimeError, match='Worker 0 waits for 2 vectors but will only ever receive 1'):
-        first_heard(torch.zeros(3).long(), delay, 2)
+        receive_first(torch.zeros(3).long(), delay, 2)
     silent = torch.tensor([0, NEVER, NEVER])
-    with pytest.raises(RuntimeError, match='give a larger f'): first_heard(silent, torch.zeros(3, 3).long(), 2)
+    with pytest.raises(RuntimeError, match='give a larger f'): receive_first(silent, torch.zeros(3, 3).long(), 2)

@@ -6,7 +6,7 @@ from fastcore.basics import AttrDict
 from fastcore.script import CliError
 from fastopt import cli
 from fastopt.distributed import commands
-from fastopt.distributed.commands import collaborate_command, end_peers, federate_command, federated_of, resumed
+from fastopt.distributed.commands import collaborate_command, end_peers, federate_command, make_federated, resume_args
 from fastopt.distributed.federated import Federated
 from fastopt.distributed.flower import FederatedServer, free_ports
 from fastopt.distributed.monna import MoNNA
@@ -120,7 +120,7 @@ def halted(tmp_path):
     "The folder of a run with Flower that was interrupted after its first window; its clients are in this process"
     from test_federated import Mail
     args = AttrDict(args_of(cli.federate), strategy='fedbuff', c=2, clients=3, limit=200, steps=1, engine='flower', windows=4)
-    make = lambda: federated_of(AttrDict(args, percent=0, sample=None))
+    make = lambda: make_federated(AttrDict(args, percent=0, sample=None))
     FederatedServer(make(), Mail(make, 3), tmp_path/'state.pt', deadline=20, poll=0.001, log=lambda o: None).run(1)
     (tmp_path/'record.json').write_text(json.dumps(dict(args=dict(args))))
     return tmp_path
@@ -131,7 +131,7 @@ def args_of(declared):
     return {k: o.default for k,o in signature(declared).parameters.items()}
 
 def test_a_continued_run_keeps_its_settings(halted):
-    args = resumed(AttrDict(args_of(cli.federate), resume=str(halted), windows=6, clients=3))
+    args = resume_args(AttrDict(args_of(cli.federate), resume=str(halted), windows=6, clients=3))
     assert (args.engine, args.strategy, args.c, args.clients, args.limit, args.windows)==('flower', 'fedbuff', 2, 3, 200, 6)
 
 @pytest.mark.parametrize('kwargs,says', [(dict(lr=0.1), 'started with --lr 0.05, not 0.1'),

@@ -7,7 +7,7 @@ from fastopt.distributed.data import polyak, tensor_dls
 from fastopt.distributed.mixing import find_mixing
 from fastopt.distributed.monna import MoNNA
 from fastopt.distributed.peers import ClusterLink, MixWithPeers, PeerMixing, rule_name
-from fastopt.distributed.transport import Heard, TCPLink
+from fastopt.distributed.transport import RoundResult, TCPLink
 from fastopt.optim.adam import adamw
 from fastopt.training.records import read_json_lines
 from functools import partial
@@ -133,7 +133,7 @@ class EchoLink:
     "A peer that sends zeros, so that the plain mean halves the weights"
     rank,n,faults,finished = 0,2,[],{1}
     def open(self, *args): pass
-    def exchange(self, t, x): return Heard(t, [0, 1], {1: torch.zeros_like(x)}, t+1)
+    def exchange(self, t, x): return RoundResult(t, [0, 1], {1: torch.zeros_like(x)}, t+1)
 
 class PressedLink(EchoLink):
     "Somebody presses Ctrl-C in the wait of round 1"
@@ -172,7 +172,7 @@ def test_a_step_whose_mixture_is_interrupted_keeps_its_loss():
 def test_a_round_that_raises_for_lack_of_patience_is_over():
     "Its local step is not made again, and it is not twice in the schedule"
     class Alone(EchoLink):
-        def exchange(self, t, x): return Heard(t, [0], {}, t+1)
+        def exchange(self, t, x): return RoundResult(t, [0], {}, t+1)
     m = MoNNA(learner(), f=0, parts=[range(60), range(60, 120)], bs=5, link=Alone())
     m.peers.enough = 2
     for t in (10, 11):
@@ -191,7 +191,7 @@ def test_the_log_has_the_schedule_and_a_full_disk_does_not_end_the_training(tmp_
 
 class FinishedLink(EchoLink):
     "The other has finished after round 2"
-    def exchange(self, t, x): return super().exchange(t, x) if t<2 else Heard(t, [0], {}, t+1, True)
+    def exchange(self, t, x): return super().exchange(t, x) if t<2 else RoundResult(t, [0], {}, t+1, True)
 
 EARLY = r'Peer 0 ends its training {} early: the peers \[1\] have finished, so fewer than n-f=2 are left'
 
@@ -395,6 +395,6 @@ def test_a_rule_that_returns_one_vector_is_refused():
     "The first number of it would become all weights of the peer"
     class Link:
         n,rank = 3,0
-        def exchange(self, t, x): return Heard(t, [0, 1, 2], {1: x, 2: x}, t+1)
+        def exchange(self, t, x): return RoundResult(t, [0, 1, 2], {1: x, 2: x}, t+1)
     with pytest.raises(ValueError, match=r'returned \(5,\): it must return \(1, 5\)'):
         PeerMixing(Link(), mixing=lambda xs, f, heard: xs.mean(0)).mix(torch.ones(5))

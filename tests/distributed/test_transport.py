@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from fastcore.basics import first
 from fastopt.distributed import transport as T
-from fastopt.distributed.transport import DATA, DONE, FRAME, HELLO, LAST_ROUND, MAGIC, SIGNED, TCPLink, WELCOME
+from fastopt.distributed.transport import DATA, DONE, FRAME, HELLO, LAST_ROUND, MAGIC, SIGNED_BYTES, TCPLink, WELCOME
 from hashlib import sha256
 from hypothesis import given, settings, strategies as st
 from pathlib import Path
@@ -36,7 +36,7 @@ def take(conn, n):
     return data
 
 def frame(key, t, data, size=None, magic=DATA, digest=None):
-    head = FRAME.pack(magic, t, len(data) if size is None else size, digest or sha256(data).digest(), b'')[:SIGNED]
+    head = FRAME.pack(magic, t, len(data) if size is None else size, digest or sha256(data).digest(), b'')[:SIGNED_BYTES]
     return head + T._mac(key, head) + data
 
 def numbers(x): return x.numpy().tobytes()
@@ -218,7 +218,7 @@ def test_peers_out_of_step_meet_again(n, f):
     assert min(mixed)>=12
 
 def test_faults_are_bounded(monkeypatch):
-    monkeypatch.setattr(T, 'KEPT', 5)
+    monkeypatch.setattr(T, 'MAX_FAULTS', 5)
     with opened(sockets(2), [0], f=0) as (o,):
         for o.round in range(20):
             for _ in range(3): o.note(1, 'garbage')
@@ -251,7 +251,7 @@ def test_only_the_frame_itself_is_taken(reader, data):
         else: b[i:i] = data.draw(st.binary(min_size=1, max_size=9))
         if not b: break
     if bytes(b[:len(DATA_FRAME)])==DATA_FRAME: return
-    with pytest.raises((T.Broken, asyncio.IncompleteReadError)): read(reader, bytes(b) or b'x')
+    with pytest.raises((T.ProtocolError, asyncio.IncompleteReadError)): read(reader, bytes(b) or b'x')
 
 def test_a_frame_is_what_was_sent(reader):
     magic,t,x = read(reader, DATA_FRAME)
@@ -288,7 +288,7 @@ def test_no_header_of_a_liar_ends_the_training(reader, frames, hello, welcome):
         r.feed_data(data)
         r.feed_eof()
         return r
-    def is_fault(e): return isinstance(e, (T.Broken, asyncio.IncompleteReadError))
+    def is_fault(e): return isinstance(e, (T.ProtocolError, asyncio.IncompleteReadError))
     async def go():
         ends = [reader._receive(1, stream(b''.join(checked(*o) for o in frames)), KEY, Drain()),
             reader._admit(stream(HELLO.pack(*hello, b'')+b'p'*32), Drain())]

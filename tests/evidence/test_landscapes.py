@@ -105,9 +105,9 @@ def test_bad_problems(call, error, says):
 # ---- styles
 
 def test_every_rule_has_a_style_of_its_own_that_can_be_read_without_colour():
-    assert not set(opts().index) - set(L.STYLED), 'Add the new rule to the end of STYLED in evidence/landscapes'
-    looks = [L.optimizer_style(k) for k in L.STYLED]
-    assert len({(o['linestyle'], o['marker']) for o in looks})==len(L.STYLED)==len(set(L.STYLED))
+    assert not set(opts().index) - set(L.STYLE_ORDER), 'Add the new rule to the end of STYLE_ORDER in evidence/landscapes'
+    looks = [L.optimizer_style(k) for k in L.STYLE_ORDER]
+    assert len({(o['linestyle'], o['marker']) for o in looks})==len(L.STYLE_ORDER)==len(set(L.STYLE_ORDER))
 
 def test_styles_are_stable():
     "The styles of the first rules, which published pictures use"
@@ -124,14 +124,14 @@ def test_a_picture_has_no_style_twice():
 
 def test_a_picture_has_no_colour_twice_while_there_is_another():
     "Styles of rules on the list, which keep line and marker, of others, and of one that is drawn several times"
-    names = [*L.STYLED, 'nothing known', 'another', 'a third']
+    names = [*L.STYLE_ORDER, 'nothing known', 'another', 'a third']
     for i in range(0, len(names), 3):
         many = [names[(i + 7*j)%len(names)] for j in range(len(L.STYLE_COLOURS))] # Usually all on the list have one colour
         for n in range(2, len(many)+1):
             looks = L.optimizer_styles(many[:n])
             assert len({o['color'] for o in looks})==n
             for k,o in zip(many, looks):
-                if k in L.STYLED: assert {**L.optimizer_style(k), 'color':o['color']}==o
+                if k in L.STYLE_ORDER: assert {**L.optimizer_style(k), 'color':o['color']}==o
     assert len({o['color'] for o in L.optimizer_styles(['nothing known']*5)})==5
 
 @pytest.mark.parametrize('o', [torch.optim.Adam, partial(torch.optim.Adam, lr=1.), partial(OptimWrapper, opt=torch.optim.Adam), adam,

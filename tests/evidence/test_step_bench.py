@@ -381,7 +381,7 @@ def test_bars_of_corners(above, said):
     assert list(table.what)[-9:]==list(limits) and list(table.reached)[-9:]==[said]*9
 
 def test_one_by_one_stacks_nothing_during_its_step():
-    seen,before = [],engine.LARGEST_STACKED
-    B.OneByOne(SimpleNamespace(step=lambda: seen.append(engine.LARGEST_STACKED))).step()
-    assert seen==[0] and engine.LARGEST_STACKED==before>0
+    seen,before = [],engine.LARGEST_TO_STACK
+    B.OneByOne(SimpleNamespace(step=lambda: seen.append(engine.LARGEST_TO_STACK))).step()
+    assert seen==[0] and engine.LARGEST_TO_STACK==before>0
 

@@ -10,7 +10,7 @@ from fastai.test_utils import synth_learner
 from fastai.torch_core import set_seed
 from fastopt.evidence.conformance import CheckFixture, OverflowAt
 from fastopt.core.fastai_face import FastOptimizer
-from fastopt.training.lr_find import untouched
+from fastopt.training.lr_find import restore_learner
 from fastopt.training.resume import _plain, _same
 from rules_under_test import RULES, TORCH
 from traces import Noisy, changed, everything, quiet
@@ -109,13 +109,13 @@ def test_what_cannot_be_put_back_is_said_and_the_rest_is_put_back(tmp_path):
 def test_untouched_is_for_any_block(tmp_path):
     learn = trained(partial(RULES['adamw'], skip_nonfinite=True), tmp_path)
     before = everything(learn)
-    with untouched(learn): quiet(learn, 'fit', 1, cbs=OverflowAt(2))
+    with restore_learner(learn): quiet(learn, 'fit', 1, cbs=OverflowAt(2))
     assert changed(before, everything(learn))==[] and learn.opt.skipped==0
 
 def test_untouched_with_another_default_device(tmp_path):
     learn = trained(RULES['adamw'], tmp_path)
     before = everything(learn)
-    with torch.device('meta'), untouched(learn): learn.model[0].weight.data += 1
+    with torch.device('meta'), restore_learner(learn): learn.model[0].weight.data += 1
     assert changed(before, everything(learn))==[]
 
 def test_lr_find_does_not_forget_that_the_user_froze(tmp_path):

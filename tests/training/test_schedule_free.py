@@ -12,7 +12,7 @@ from fastai.optimizer import OptimWrapper
 from fastcore.basics import AttrDict
 from fastopt.training.resume import _rngs as rngs
 from fastopt.core.rules import matrices, route
-from fastopt.optim.schedulefree import ScheduleFreeAdamW, averaged, averages
+from fastopt.optim.schedulefree import ScheduleFreeAdamW, average_of, averages
 from fastopt.training.schedule_free import ScheduleFree
 from functools import partial
 from rules_under_test import RULES
@@ -38,7 +38,7 @@ def at(learn):
     found = set()
     for p in learn.model.parameters():
         st = learn.opt.state[p]
-        if 'y' in st: assert torch.equal(p.detach(), averaged(st['y'], st['z'], st['y_mom']).to(p.dtype))
+        if 'y' in st: assert torch.equal(p.detach(), average_of(st['y'], st['z'], st['y_mom']).to(p.dtype))
         found.add('x' if 'y' in st else 'y' if 'z' in st else 'start')
     assert len(found)==1
     return found.pop()
@@ -171,7 +171,7 @@ def test_best_model(tmp_path):
     assert all(torch.equal(saved[k], v) for k,v in learn.model.state_dict().items())
     best = weights(learn)
     assert not same(best,
-        [averaged(st['y'], st['z'], st['y_mom']) for st in map(learn.opt.state.get, learn.model.parameters())]), 'not the last'
+        [average_of(st['y'], st['z'], st['y_mom']) for st in map(learn.opt.state.get, learn.model.parameters())]), 'not the last'
     learn.add_cb(began := Began())
     with pytest.warns(UserWarning, match='starts again from them'): fit(learn, 1)
     assert same(began.ws, best)
@@ -268,7 +268,7 @@ def test_rates_that_move():
         p = p - rule.apply(p, torch.ones(3), st, {**rule.hypers, **rule.options, 'lr':lr, 'step':t, 'memo':memo})
         zs.append(st['z'].clone())
     w = torch.tensor([0.01, 0.09, 0.09, 0.09])
-    assert torch.allclose(averaged(p, st['z'], 0.9), sum(a*b for a,b in zip(w/w.sum(), zs)), atol=1e-6)
+    assert torch.allclose(average_of(p, st['z'], 0.9), sum(a*b for a,b in zip(w/w.sum(), zs)), atol=1e-6)
 
 def test_torch_class():
     def run(look):
@@ -318,7 +318,7 @@ def test_route():
         ys = [p.detach().clone() for p in ps]
         opt.eval()
         i = int(hyper!='mom')
-        assert torch.equal(ps[i].detach(), averaged(ys[i], opt.state[ps[i]]['z'], 0.7)) and torch.equal(ps[1-i].detach(), ys[1-i])
+        assert torch.equal(ps[i].detach(), average_of(ys[i], opt.state[ps[i]]['z'], 0.7)) and torch.equal(ps[1-i].detach(), ys[1-i])
         opt.train()
         assert same(ps, ys)
 

@@ -151,7 +151,7 @@ def test_hard_links_inside(tmp_path):
     [(member(f'{i}.png'), bytes(2**16)) for i in range(17)])), ('.tgz',[member(f'{i}') for i in range(257)])])
 def test_bomb(infos, end, tmp_path, monkeypatch):
     "One large file, several, and many of size 0"
-    monkeypatch.setattr(I, 'ALWAYS_ALLOWED', 2**20)
+    monkeypatch.setattr(I, 'MIN_ALLOWANCE', 2**20)
     refused(evil(tmp_path/f'bomb{end}', *infos), 'would unpack to more than 1,048,576, unlike any .* unpack it yourself')
 
 def test_sparse_bomb(tmp_path):
@@ -536,7 +536,7 @@ def test_images_deeper_in_a_class_folder_are_counted(tree):
     assert (src.train,src.fingerprint)==(was.train,was.fingerprint) and len(src.deeper)==2*n and src.deeper[0]=='train/red/x/0.png'
     with pytest.warns(UserWarning, match=f'^{2*n} images in folders inside a class folder, such as train/red/x/0.png, are left out: '):
         assert fingerprint(tree).train==was.train
-    assert I.told_deeper(['a/b/c.png']).startswith('1 image in folders inside a class folder, such as a/b/c.png, is left out')
+    assert I.describe_nested(['a/b/c.png']).startswith('1 image in folders inside a class folder, such as a/b/c.png, is left out')
 
 # ---- shares
 

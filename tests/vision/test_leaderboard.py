@@ -242,8 +242,8 @@ def test_unknown_spread():
     assert B.verdict(*welch_test(99, float('nan'), 1, 50, .3, 5)[:2], 1)=='not resolvable with 1 run'
 
 def test_published():
-    assert len(B.PUBLISHED)==60 and not B.PUBLISHED.duplicated(['dataset','noise','size','epochs']).any()
-    assert B.PUBLISHED.published.between(50, 96).all()
+    assert len(B.PUBLISHED_ROWS)==60 and not B.PUBLISHED_ROWS.duplicated(['dataset','noise','size','epochs']).any()
+    assert B.PUBLISHED_ROWS.published.between(50, 96).all()
 
 def test_compare(board, capsys):
     df = B.comparison_table(board, ['aaaa','bb','name of cccc'])

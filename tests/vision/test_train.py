@@ -34,7 +34,7 @@ def pack(src, fname):
 def quick(path, **kw):
     "The folder of a run so short that it may have learnt nothing"
     try: return T.train_command(**dict(data=str(path), arch='small', size=12, bs=8, epochs=1, how='eager') | kw)
-    except T.NothingLearnt as e: return e.run
+    except T.NoLearningError as e: return e.run
 
 QUICK = '--arch small --size 12 --bs 8 --epochs 2 --how eager'.split()
 
@@ -159,16 +159,16 @@ def test_a_run_that_learnt_nothing_says_so_and_is_kept(tree, curves, lr, says, m
     ([.6, None, 7.], 'In epoch 1 the validation loss was not finite'), ([float('nan'), .5], 'In epoch 0 .* not finite'), ([0., 1.], None)])
 def test_a_loss_far_above_that_of_a_guess_is_told(losses, says):
     src = T.AttrDict(valid=['a']*3 + ['b']*(losses!=[0., 1.]), label=lambda o: o) # With a single class any guess is right
-    why = T.jumped(dict(args=dict(lr=5.), epochs=[dict(valid_loss=o) for o in losses]), src)
+    why = T.describe_jump(dict(args=dict(lr=5.), epochs=[dict(valid_loss=o) for o in losses]), src)
     assert why is None if says is None else re.match(f'{says}.*A lower --lr may help: 5 was used', why)
 
 def test_a_run_that_recovered_has_a_warning_but_no_verdict(tree, monkeypatch, capsys):
-    monkeypatch.setattr(T, 'jumped', lambda record, src: 'it jumped')
+    monkeypatch.setattr(T, 'describe_jump', lambda record, src: 'it jumped')
     assert 'verdict' not in record(quick(tree, lr=1e-2, epochs=4)) and 'it jumped' in capsys.readouterr().out
 
 def test_what_is_better_than_guessing_is_not_called_nothing():
     src = T.AttrDict(valid=['a']*3 + ['b'], label=lambda o: o) # Guessing is right in three of four cases, at a loss of 0.562
-    def why(loss, acc): return T.learnt_nothing(dict(args=dict(lr=1e-3, opt='adamw'), epochs=[dict(valid_loss=loss, accuracy=acc)]), src)
+    def why(loss, acc): return T.why_no_learning(dict(args=dict(lr=1e-3, opt='adamw'), epochs=[dict(valid_loss=loss, accuracy=acc)]), src)
     assert why(.5, .7) is None and why(5., .8) is None # An overconfident network, and one that is right for most
     assert 'More --epochs, a smaller --bs or another --lr' in why(.6, .75)
     assert 'diverged' in why(float('nan'), .75) and 'diverged' in why(None, .75)
@@ -177,7 +177,7 @@ def test_what_is_better_than_guessing_is_not_called_nothing():
 def test_a_single_class_to_validate_has_no_verdict(loss, says):
     "As any guess is right, the validation cannot tell whether something was learned; a loss that is not finite still can"
     src,row = T.AttrDict(valid=['a']*3, label=lambda o: o),dict(valid_loss=loss, accuracy=1.)
-    why = T.learnt_nothing(dict(args=dict(lr=1e-3, opt='adamw'), epochs=[row]), src)
+    why = T.why_no_learning(dict(args=dict(lr=1e-3, opt='adamw'), epochs=[row]), src)
     assert why is None if says is None else says in why
 
 @lru_cache
@@ -197,7 +197,7 @@ def test_one_image_more_is_better_than_guessing(counts, bs):
     n,usual = len(labels),max(counts)
     def why(loss, right):
         row = dict(valid_loss=loss, accuracy=recorded(right, n, bs))
-        return T.learnt_nothing(dict(args=dict(lr=1e-3, opt='adamw'), epochs=[row]), T.AttrDict(valid=labels, label=lambda o: o))
+        return T.why_no_learning(dict(args=dict(lr=1e-3, opt='adamw'), epochs=[row]), T.AttrDict(valid=labels, label=lambda o: o))
     logits = (torch.tensor(counts)/n).log().expand(n, -1) # In float32, as a network would have them
     guess = float(torch.nn.functional.cross_entropy(logits, torch.tensor(labels)))
     assert why(9., usual) and why(guess, usual) and why(9., usual-1)
@@ -297,7 +297,7 @@ def test_a_model_that_could_not_be_written_is_written_by_resuming(tree, curves, 
     run = first(Path('full').iterdir())
     assert record(run)['status']=='failed' and 'checkpoint.pth' in names(run) and ('model.pkl' in names(run))==(what=='curves')
     monkeypatch.setattr(T.KeepRecord, 'before_batch', lambda self: pytest.fail('it trained'), raising=False)
-    with contextlib.suppress(T.NothingLearnt): T.train_command(resume=str(run))
+    with contextlib.suppress(T.NoLearningError): T.train_command(resume=str(run))
     assert 'All epochs are done' in capsys.readouterr().out and names(run)==['curves.png','model.pkl','record.json']
     assert record(run)['status']=='done' and 'error' not in record(run) and metrics(run)==metrics(whole)
 
