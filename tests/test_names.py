@@ -130,9 +130,9 @@ NO_PARTICIPLES = {'speed', 'seed', 'need', 'feed', 'embed', 'sched', 'fed'}
 # First words after which a participle is an object, or says how it is done
 VERBS = {'check', 'describe', 'is', 'load', 'make', 'note', 'refuse', 'run', 'time', 'train'}
 AFTER = {'ahead', 'alone', 'as', 'at', 'by', 'deeper', 'from', 'in', 'nothing', 'of', 'on', 'out', 'to', 'together', 'with'} # No nouns
-TERMS = {'rectified': 'the term of the paper on RAdam', 'RMSpropCentered': 'the class of the rule rmsprop_centered',
-    'fused': "PyTorch's word for one kernel, the name of an engine", 'Federated': 'federated learning',
-    'Borrowed': 'the type of a hyper of another term', 'Found': 'the type of the memo `found`'}
+TERMS = dict(rectified='the term of the paper on RAdam', RMSpropCentered='the class of the rule rmsprop_centered')
+TERMS |= dict(fused="PyTorch's word for one kernel, the name of an engine", Federated='federated learning')
+TERMS |= dict(Borrowed='the type of a hyper of another term', Found='the type of the memo `found`')
 TERMS |= dict.fromkeys(['DONE', 'ENDED'], 'messages of peers, by what they tell')
 TERMS |= dict.fromkeys(['COMPARED', 'COMPOSED', 'WRITTEN', 'SUMMED_IN_KERNELS'], 'operations, by what is done in them')
 

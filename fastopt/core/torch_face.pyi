@@ -3,7 +3,7 @@ from typing import Any
 import fastopt.core.rules
 import torch.optim.optimizer
 
-__all__ = ['FASTAI_CALLS', 'check_torch_keys', 'maximizing', 'unwrapped', 'TorchOptimizer']
+__all__ = ['FASTAI_CALLS', 'check_torch_keys', 'maximizing', 'through_wrapper', 'TorchOptimizer']
 
 FASTAI_CALLS: Any
 
@@ -13,7 +13,7 @@ def check_torch_keys(rule: Any, hypers: Any, given: Any) -> Any:
 def maximizing(rule: Any) -> fastopt.core.rules.Rule:
     """A rule that maximizes where `rule` minimizes"""
 
-def unwrapped(method: Any) -> Any:
+def through_wrapper(method: Any) -> Any:
     """Let `method` of a wrapper that inherits from the class of its `optimizer`, as those of Lightning do, run on that optimizer"""
 
 class TorchOptimizer(torch.optim.optimizer.Optimizer):
