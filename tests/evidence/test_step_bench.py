@@ -336,7 +336,7 @@ def test_the_step_inside_is_not_counted(monkeypatch):
         def __init__(self, params):
             super().__init__(params, B.adamw)
             self.engine.step = lambda *args: time.sleep(0.05)
-    monkeypatch.setattr(B, 'faced', dict(slow=Slow))
+    monkeypatch.setattr(B, 'face_opts', dict(slow=Slow))
     assert B.overhead(1, n=3).slow.median()<25e3
 
 def test_overheads():
