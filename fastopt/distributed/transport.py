@@ -51,7 +51,7 @@ class ProtocolError(Exception):
 
 # %% ../../nbs/distributed/08_transport.ipynb #400405cf
 class RoundResult(NamedTuple):
-    "The result of a round"
+    "The vectors that a peer has received in one round, and its next round"
     round:int # Number of the round
     ranks:list # Ranks of the vectors used: this peer's first, then in the order of arrival
     vectors:dict # The others' vectors by rank, tensors [d]

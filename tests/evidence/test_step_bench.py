@@ -57,8 +57,8 @@ def test_single_phases():
         if B.phases(r)==1 and B.period(r)==1: assert B.state_numbers(r)==3+2*len(r.state)-(name=='sophia'), name
 
 def test_sums_are_no_traffic_and_functions_are():
-    # A mean first; the function reads it and a weight, and writes; the step reads two and writes
-    assert B.state_numbers(B.every.muon)==4+3+3
+    # A mean first; the function reads it and writes; the step reads two and writes
+    assert B.state_numbers(B.every.muon)==4+2+3
     assert B.state_numbers(B.every.yellowfin)==12 and B.phases(B.every.yellowfin) is None
 
 def test_counted_for_this_device(uncompiled):
