@@ -255,7 +255,8 @@ LARGEST_STACK = 2**24 # Most numbers in a stack
 
 def _forms(calls, kwargs):
     "A key for each call, equal for those that one call can replace"
-    columns = [column for column in (*zip(*calls), kwargs) if any(arg is not column[0] for arg in column)] # Most numbers are one object
+    values = *zip(*calls),*zip(*map(dict.values, kwargs))
+    columns = [column for column in values if any(arg is not column[0] for arg in column)] # Most numbers are one object
     def form(arg): return (arg.shape, arg.dtype) if isinstance(arg, Tensor) else repr(arg)
     return list(zip(*[map(form, column) for column in columns])) or [()]*len(calls)
 
@@ -270,18 +271,14 @@ def call_each(
     "The results of all calls of `func`; tensors of one shape are stacked into one call if `func` accepts that and it is faster"
     on_cpu = func.batched and first(calls[0], risinstance(Tensor)).device.type=='cpu'
     if not func.batched or (on_cpu and func.batched=='gpu'): return [_run_each(func, *call) for call in zip(calls, kwargs)]
-    sizes = [max([arg.numel() for arg in args if isinstance(arg, Tensor)]) for args in calls] # Numbers in the largest tensor of each call
     limit = LARGEST_TO_STACK if on_cpu else LARGEST_STACK
-    small = [i for i,size in enumerate(sizes) if 0<size<=limit]
-    alone = [[i] for i,size in enumerate(sizes) if not 0<size<=limit]
-    # Forms are not compared where nothing would be stacked
-    alike = groupby(small, _forms(calls, kwargs).__getitem__).values() if small else ()
-    stacks = [stack for same in alike for stack in chunked(same, LARGEST_STACK//sizes[same[0]])]
     results = {}
-    for stack in [*stacks, *alone]: # The indices of calls that become one
-        i = stack[0]
-        if len(stack)==1: results[i] = _run_each(func, calls[i], kwargs[i])
-        else: results |= zip(stack, _run_each(func, _stacked([calls[j] for j in stack]), dict(kwargs[i], lead=1)))
+    for alike in groupby(range(len(calls)), _forms(calls, kwargs).__getitem__).values():
+        size = max([arg.numel() for arg in calls[alike[0]] if isinstance(arg, Tensor)]) # Numbers in the largest tensor of a call
+        for stack in chunked(alike, LARGEST_STACK//size if 0<size<=limit else 1): # The indices of calls that become one
+            i = stack[0]
+            if len(stack)==1: results[i] = _run_each(func, calls[i], kwargs[i])
+            else: results |= zip(stack, _run_each(func, _stacked([calls[j] for j in stack]), dict(kwargs[i], lead=1)))
     return [results[i] for i in range(len(calls))]
 
 # %% ../../nbs/core/02_engine.ipynb #fed13bea

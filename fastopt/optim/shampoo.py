@@ -57,15 +57,19 @@ def _rows(x, d, lead):
     if x.ndim==lead+2: return x if d==lead else x.mT # The usual case, with fewer calls
     return x.movedim(d, lead).flatten(lead+1)
 
-@each(batched='gpu')
+def _each_matrix(lead, *stacks):
+    "Return the matrices of all `stacks` one by one on a CPU, where the product of a stack is rounded differently, and whole stacks elsewhere"
+    return zip(*stacks) if lead and stacks[0].device.type=='cpu' else [stacks]
+
+@each(batched=True)
 def add_grams(packed, x, keep, add, sides=SIDES, lead=0):
     "Return `keep` times the matrices `packed` plus `add` times the products of the slices of `x` along each dimension"
     x,new = _merge(x, sides, lead),packed*keep
     for d,M in _unpack(x, sides, lead, new):
-        X = _rows(x, d, lead)
-        (M.baddbmm_ if lead else M.addmm_)(X, X.mT, alpha=add)
+        for gram,X in _each_matrix(lead, M, _rows(x, d, lead)): (gram.addmm_ if gram.ndim==2 else gram.baddbmm_)(X, X.mT, alpha=add)
     return new
 
+# %% ../../nbs/optim/20_shampoo.ipynb #940647f0
 @each(batched=True)
 def multiply_along(x, packed, back=False, sides=SIDES, lead=0):
     "Multiply `x` along each dimension by its matrix, which is transposed if not `back`"
@@ -109,11 +113,17 @@ shampoo = Rule(whiten, decay, descend, lr=0.1, doc='Adagrad with a matrix for ea
 Shampoo = shampoo.torch('Shampoo')
 
 # %% ../../nbs/optim/20_shampoo.ipynb #a6337438
-def _falling(Q, M):
-    "Return the order of the axes `Q` by falling Rayleigh quotients of `M`"
-    return (Q * (M @ Q)).sum(-2, keepdim=True).argsort(descending=True)
+def _product(M, Q, lead):
+    "Return `M @ Q`, which each matrix of a stack on a CPU has as if it were alone"
+    products = [A @ B for A,B in _each_matrix(lead, M, Q)]
+    return torch.stack(products) if products[0].ndim<M.ndim else products[0]
 
-@each(batched='gpu')
+def _falling(Q, M, lead):
+    "Return the order of the axes `Q` by falling Rayleigh quotients of `M`"
+    return (Q * _product(M, Q, lead)).sum(-2, keepdim=True).argsort(descending=True)
+
+# %% ../../nbs/optim/20_shampoo.ipynb #a633743a
+@each(batched=True)
 def eigenbases(packed, p, sides=SIDES, lead=0):
     "Return the eigenvectors of all matrices, or the axes of `p` itself where sums of squares are too large for the dtype"
     def axes(d, M):
@@ -121,22 +131,22 @@ def eigenbases(packed, p, sides=SIDES, lead=0):
         return torch.eye(M.shape[-1], dtype=M.dtype, device=M.device).where(huge, _eigen(M)[1])
     return _pack(axes, _merge(p, sides, lead), sides, lead, packed)
 
-@each(batched='gpu')
+@each(batched=True)
 def power_turn(basis, grams, p, sides=SIDES, lead=0):
     "Rotate the axes towards the eigenvectors of `grams`, or only sort them where `grams` are too large for the dtype"
     def turn(d, Q, M):
-        Q = Q.take_along_dim(_falling(Q, M), -1)
-        new = torch.linalg.qr(M @ Q).Q
+        Q = Q.take_along_dim(_falling(Q, M, lead), -1)
+        new = torch.linalg.qr(_product(M, Q, lead)).Q
         return new.where(new.isfinite().all((-2, -1), keepdim=True), Q)
     return _pack(turn, _merge(p, sides, lead), sides, lead, basis, grams)
 
 # %% ../../nbs/optim/20_shampoo.ipynb #f9b41b66
-@each(batched='gpu')
+@each(batched=True)
 def sort_along(v, basis, grams, sides=SIDES, lead=0):
     "Sort `v` in the order in which `power_turn` puts the axes"
     w = _merge(v, sides, lead)
     for d,Q,M in _unpack(w, sides, lead, basis, grams):
-        order = _falling(Q, M).reshape([*w.shape[:lead], *(-1 if k==d else 1 for k in range(lead, w.ndim))])
+        order = _falling(Q, M, lead).reshape([*w.shape[:lead], *(-1 if k==d else 1 for k in range(lead, w.ndim))])
         w = w.take_along_dim(order, d)
     return w.reshape(v.shape)
 
