@@ -83,6 +83,16 @@ LINK = re.compile(r'\]\(((?:\.\./)*[\w/]+\.ipynb)[)#]')
 def test_links_between_notebooks(path):
     assert not [o for o in LINK.findall('\n'.join(cells(path, 'markdown'))) if not (path.parent/o).is_file()]
 
+PICTURE = re.compile(r'!\[[^\]]+\]\(((?:\.\./)?images/\w+\.svg)\)')
+TRACE = re.compile(r'^#+ One step of diffgrad|\bnotebooks\s+of\s+the\s+core\s+follow\b', re.M)
+
+@pytest.mark.parametrize('path', [o for o in BOOKS if o.is_relative_to(root/'nbs'/'core')], ids=lambda o: str(o.relative_to(root)))
+def test_core_notebooks_have_a_picture_and_the_trace(path):
+    "Each opens with a drawn picture, and follows one step of `diffgrad`"
+    title,picture,*text = cells(path, 'markdown')
+    assert (found := PICTURE.match(picture)) and (path.parent/found[1]).is_file()
+    assert any(map(TRACE.search, text))
+
 # ---- length of lines
 
 WIDTH = 140
