@@ -58,7 +58,7 @@ def _rows(x, d, lead):
     return x.movedim(d, lead).flatten(lead+1)
 
 def _each_matrix(lead, *stacks):
-    "Return the matrices of all `stacks` one by one on a CPU, where the product of a stack is rounded differently, and whole stacks elsewhere"
+    "Return the matrices of `stacks` one by one on a CPU, where the product of a stack is rounded differently; elsewhere whole stacks"
     return zip(*stacks) if lead and stacks[0].device.type=='cpu' else [stacks]
 
 @each(batched=True)
