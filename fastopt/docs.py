@@ -8,10 +8,11 @@ Docs: https://fastopt.github.io/fastopt/docs.html.md"""
 __all__ = ['HIDDEN_MODULES', 'UNLINKED_WORDS', 'STATIC_FOLDERS', 'REPOSITORY', 'SITE', 'SITE_NEEDS', 'library_modules',
            'public_objects', 'kind_of', 'signature_text', 'parameter_table', 'entry', 'patch_target', 'method_entry',
            'sharding_needs', 'state_bytes', 'card', 'hyper_table', 'class_of', 'rule_page', 'best_path', 'draw_path',
-           'link_names', 'meanings', 'only_checks', 'tidy_text', 'tidy_table', 'page_cells', 'resolve_links',
-           'default_exp', 'notebook_page', 'results_first', 'displays', 'lacking_outputs', 'same_source',
-           'with_outputs', 'execute_notebooks', 'gallery_page', 'api_page', 'to_mathml', 'frame_pictures', 'setup',
-           'settings', 'find_root', 'Sources', 'write_sources', 'check_out', 'build_site', 'docs_command']
+           'link_names', 'meanings', 'only_checks', 'notebook_checks', 'tidy_text', 'tidy_table', 'page_cells',
+           'resolve_links', 'default_exp', 'notebook_page', 'results_first', 'displays', 'lacking_outputs',
+           'same_source', 'with_outputs', 'execute_notebooks', 'gallery_page', 'api_page', 'to_mathml',
+           'frame_pictures', 'setup', 'settings', 'find_root', 'Sources', 'write_sources', 'check_out', 'build_site',
+           'docs_command']
 
 # %% ../nbs/docs.ipynb #dfa38535
 import ast, inspect, json, os, re, shutil, subprocess, sys, textwrap
@@ -281,7 +282,8 @@ def rule_page(
     full, # Full name of the rule
     rule, # The `Rule`
     objects, # The result of `public_objects`
-    notebook # Path of its notebook, relative to the folder of this page
+    notebook, # Path of its notebook, relative to the folder of this page
+    checks=() # The result of `notebook_checks` for its notebook
 ):
     "The page of an optimizer in Markdown"
     module,_,name = full.rpartition('.')
@@ -295,7 +297,8 @@ def rule_page(
         if src := _term_source(t): code.append(f'{called}:\n\n```python\n{src.rstrip()}\n```')
     parts = [f'# {name}', f'> {doc}', f'![The paths of {name} on a ravine and in a bent valley, 100 steps each](paths/{name}.png)', _PATHS,
         '## Use it', _usage(name, rule, cls), f'[The notebook]({notebook}) has the maths, pictures, measurements and references.',
-        '## Card', card(name, rule), '## Hypers', hyper_table(rule, cls), '## The maths, as it is run', *code, '## Names', *names]
+        '## Card', card(name, rule), '## Hypers', hyper_table(rule, cls), '## The maths, as it is run', *code,
+        '## Checks', _rule_checks(name, rule, cls, checks), '## Names', *names]
     return '\n\n'.join(parts) + '\n'
 
 _PATHS = ('Of 25 learning rates from 0.001 to 1, each picture shows the one whose path ends lowest. A star marks the minimum. '
@@ -380,11 +383,13 @@ def meanings(
 
 # %% ../nbs/docs.ipynb #98e5a3b4
 _TESTS = re.compile(r'^(test_\w+|ExceptionExpected|expect_fail)$')
+_HIDDEN = {'hide', 'export', 'exports', 'exporti', 'default_exp', 'eval'}
 
 def _calls_test(o): return isinstance(o, ast.Call) and bool(_TESTS.match(ast.unparse(o.func)))
 
 def only_checks(
-    source # Source of a cell
+    source, # Source of a cell
+    section='' # Heading of its section
 ):
     "Does a cell with this `source` only check something, without anything that a reader wants to see?"
     try: body = ast.parse(source).body
@@ -395,7 +400,39 @@ def only_checks(
         if isinstance(o, ast.With): return any(_calls_test(i.context_expr) for i in o.items)
         return isinstance(o, ast.For) and any(map(_check, o.body))
     quiet = ast.Assign, ast.Import, ast.ImportFrom, ast.FunctionDef, ast.For, ast.If, ast.Try, ast.AugAssign
-    return any(map(_check, body)) and all(_check(o) or isinstance(o, quiet) for o in body)
+    def _prepares(o):
+        call = isinstance(o, ast.Expr) and isinstance(o.value, ast.Call)
+        return isinstance(o, quiet) or call and (section=='Checks' or ast.unparse(o.value.func).endswith('_seed'))
+    return any(map(_check, body)) and all(_check(o) or _prepares(o) for o in body)
+
+# %% ../nbs/docs.ipynb #c3a1d0f5
+def _section(c, section):
+    "The heading of the second level after the Markdown cell `c`, which is in `section`"
+    return ([section] + re.findall(r'^## +(.*)$', c.source, re.M))[-1]
+
+def _last_paragraph(c): return re.split(r'\n\s*\n', c.source.strip())[-1]
+
+def notebook_checks(
+    nb # A notebook
+):
+    "The checks that the page of `nb` folds, as a list of (paragraph before it, source); a paragraph is without links"
+    res,before,section = [],'',''
+    for c in nb.cells:
+        if c.cell_type=='markdown':
+            section,before = _section(c, section),re.sub(r'^#.*|\[([^\[\]]*)\]\([^)]*\)', r'\1', _last_paragraph(c))
+        elif not _HIDDEN & c.directives.keys() and only_checks(c.source, section) and not c.outputs: res.append((before, c.source.strip()))
+    return res
+
+# %% ../nbs/docs.ipynb #c3a1d0f6
+def _rule_checks(name, rule, cls, checks):
+    "The folded checks of the rule `name`, among `checks` of its notebook"
+    own = {name, cls and cls.__name__, *(t.__name__ for t in rule.terms if t.__module__==rule.__module__)}
+    mine = [o for o in checks if own & {*re.findall(r'\w+', o[1])}]
+    kit = (f'`fastopt-check fastopt.all:{name}` tests it with fastai ([what is tested](../guides/check_your_optimizer.ipynb)). '
+        'The card counts the recorded runs that it reproduces.')
+    if mine: kit += ' These cells of its notebook, which defines the other names in them, check its maths:'
+    cells = [o for text,os in groupby(mine, lambda o: o[0]) for o in (text, *(f'```python\n{code}\n```' for _,code in os)) if o]
+    return '\n\n'.join([f':::::{{dropdown}} How `{name}` is checked', kit, *cells, ':::::'])
 
 # %% ../nbs/docs.ipynb #ce69d02a
 def _fold(cell, prompt):
@@ -454,20 +491,20 @@ def page_cells(
     objects # The result of `public_objects`
 ):
     "The cells of the page, in MyST Markdown and code"
-    res,heading,before,mod = [],'','',sys.modules.get(module or '')
+    res,heading,section,before,mod = [],'','','',sys.modules.get(module or '')
     full = {k.rpartition('.')[2]:k for k in objects if k.rpartition('.')[0]==module}
     for c in nb.cells:
         d = c.directives_
         if c.cell_type=='markdown':
             if m := re.findall(r'^#+ +(.*)$', c.source, re.M): heading = re.sub('[`$]', '', m[-1])
-            before = re.split(r'\n\s*\n', c.source.strip())[-1]
+            section,before = _section(c, section),_last_paragraph(c)
             res.append(c)
             continue
         if c.cell_type!='code' or not c.source.strip() or {'hide', 'default_exp'} & d.keys(): continue
         if {'export', 'exports', 'exporti'} & d.keys(): res += _exported(c, d, module, mod, full, objects)
         else:
-            if only_checks(c.source) and not c.outputs: _fold(c, 'A check')
-            elif 'code-fold' in d: _fold(c, 'Code')
+            if only_checks(c.source, section) and not c.outputs: _fold(c, 'A check')
+            elif 'code-fold' in d or section=='Checks' and not c.outputs: _fold(c, 'Code')
             if any('image/' in k for o in c.outputs for k in o.get('data', {})):
                 c.metadata['mystnb'] = dict(image=dict(alt=_describe(c, heading, before)))
             for o in c.outputs:
@@ -617,9 +654,7 @@ def displays(
     return not isinstance(last.value, ast.Call) or _called(last).endswith('table') # Other calls may return `None`
 
 # %% ../nbs/docs.ipynb #42a0b7d3
-def _shown(nb):
-    hidden = {'hide', 'export', 'exports', 'exporti', 'default_exp', 'eval'}
-    return [c for c in nb.cells if c.cell_type=='code' and not hidden & c.directives.keys()]
+def _shown(nb): return [c for c in nb.cells if c.cell_type=='code' and not _HIDDEN & c.directives.keys()]
 
 def lacking_outputs(
     nb # A notebook
@@ -843,8 +878,9 @@ def write_sources(
     pages = [*(f'optimizers/{k}.md' for k in (*names, 'index')), 'project/log.md', 'reference/index.md']
     pages += [*books, *(str(o.relative_to(site)) for o in site.rglob('*.md'))]
     docs = {o.rpartition('.')[0]:o for o in pages}
+    checks = {k: notebook_checks(books[at]) for k,at in places.items()} # The pages change the notebooks
     for at,nb in books.items(): to(at, json.dumps(notebook_page(nb, at, objects, docs), ensure_ascii=False))
-    _write_optimizers(to, modules, objects, rules, places, titles)
+    _write_optimizers(to, modules, objects, rules, places, titles, checks)
     to('reference/index.md', api_page(modules, objects, {k:f'../{v}' for k,v in places.items()}))
     code = [o for d in ('core', 'optim') for o in (root/'fastopt'/d).glob('*.py')]
     _draw_paths(names, work/'paths', to, _fingerprint(code))
@@ -864,10 +900,12 @@ def _moving_pages(to, kept):
     for o in kept.iterdir(): to(f'_extra/moving/{o.name}', o.read_bytes())
 
 # %% ../nbs/docs.ipynb #86cec690
-def _write_optimizers(to, modules, objects, rules, places, titles):
+def _write_optimizers(to, modules, objects, rules, places, titles, checks):
     "Write the gallery and a page for each rule, in the order of the notebooks"
     def _module(k): return k.rpartition('.')[0]
-    for k,o in rules.items(): to(f"optimizers/{k.rpartition('.')[2]}.md", rule_page(k, o, objects, f'../{places[_module(k)]}'))
+    for k,o in rules.items():
+        page = rule_page(k, o, objects, f'../{places[_module(k)]}', checks[_module(k)])
+        to(f"optimizers/{k.rpartition('.')[2]}.md", page)
     order = sorted(rules, key=lambda k: (places[_module(k)], [*vars(modules[_module(k)])].index(k.rpartition('.')[2])))
     families = [(titles[places[m]], f'../{places[m]}', {k:rules[k] for k in ks}) for m,ks in groupby(order, _module)]
     to('optimizers/index.md', gallery_page(families))

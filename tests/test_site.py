@@ -179,6 +179,28 @@ def test_results_come_before_the_code(nb):
         for o in (book, docs.results_first(book)))
     assert sorted(before)==sorted(after) and (before==after if nb.stem=='13_benchmark' else after[1]=='Results')
 
+OBJECTS = docs.public_objects(docs.library_modules())
+
+@pytest.mark.parametrize('nb', [o for o in BOOKS if o.parent.name=='optim'], ids=lambda o: o.stem)
+def test_pages_of_optimizers_have_one_shape(nb):
+    "Usage first, checks in a fold, and the names of a rule last"
+    module,checks = docs.default_exp(read_nb(nb)),docs.notebook_checks(read_nb(nb))
+    rules = {k:o for k,o in OBJECTS.items() if docs.kind_of(o)=='rule' and k.rpartition('.')[0]==module}
+    for full,rule in rules.items():
+        text = docs.rule_page(full, rule, OBJECTS, 'a.ipynb', checks)
+        assert re.findall('^## (.*)', text, re.M)==['Use it', 'Card', 'Hypers', 'The maths, as it is run', 'Checks', 'Names']
+        folded = re.search(r'^## Checks\n\n:::::\{dropdown\}(.*?)\n:::::\n\n## Names', text, re.S|re.M)[1]
+        assert f'fastopt.all:{rule.__name__}`' in folded and '```python' in folded and not re.search(r'\]\((?!\.\./guides/)', folded)
+    assert rules and all(hasattr(fastopt.all, o.__name__) for o in rules.values())
+
+@pytest.mark.parametrize('nb', [o for o in BOOKS if o.parent.name=='optim'], ids=lambda o: o.stem)
+def test_notebooks_of_optimizers_show_usage_and_fold_checks(nb):
+    page,section = docs.notebook_page(read_nb(nb), f'optim/{nb.name}', OBJECTS, {})['cells'],''
+    assert page[1]['source'].startswith('::::{tab-set}')
+    for c in page:
+        if c['cell_type']=='markdown': section = docs._section(mk_cell(c['source'], 'markdown'), section)
+        elif section=='Checks' and not c['outputs']: assert 'hide-input' in c['metadata']['tags'], c['source']
+
 # ---- a page that is run twice has the same numbers
 
 LOADERS = {'DataLoaders', 'DataLoader', 'from_dsets', 'from_folder', 'dataloaders', 'source_loaders'} # What makes loaders that shuffle
