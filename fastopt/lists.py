@@ -69,7 +69,6 @@ def rule_text(
 
 @cli.implements(cli.opts)
 def opts_command(like, json):
-    cli.check_pattern(like)
     import_module('fastopt.optim.all')
     df = import_module('fastopt.core.registry').opts(like)
     if json: return print_json(df.reset_index())

@@ -1,6 +1,7 @@
 "The command lines are answered before anything slow is imported, and their help is correct"
-import contextlib, json, os, re, shlex, subprocess, sys, warnings
+import ast, contextlib, json, os, re, shlex, subprocess, sys, warnings
 from configparser import ConfigParser
+from hypothesis import given, strategies as st
 from inspect import Parameter, signature
 from pathlib import Path
 import pytest
@@ -75,7 +76,8 @@ def test_alike_names_are_told_apart():
     ('fastopt-check nope', "'nope' is not of the form module:attribute"),
     ('fastopt-federate --strategies nope', "--strategies has no 'nope'"), ('fastopt-federate --engine flowr', "invalid choice: 'flowr'"),
     ('fastopt-collaborate --mixings nope', "The list of mixing rules has no 'nope'"), ('fastopt-opts lionn', "did you mean 'lion'"),
-    ('fastopt-help trian', "did you mean 'train'"), ('fastopt-new Foo', "'Foo' cannot name a rule")])
+    ('fastopt-help trian', "did you mean 'train'"), ('fastopt-new Foo', "'Foo' cannot name a rule"),
+    ('fastopt-collaborate --rank 1', '--rank and --peers go together')])
 def test_mistyped(args, says, record_property):
     code,out,err,slow,seconds = script(*args.split())
     record_property('seconds of CPU', seconds)
@@ -123,6 +125,7 @@ def refused(capsys, monkeypatch):
 def test_a_number_out_of_range(args, says, refused): assert says in refused(args)
 
 def test_the_smallest_and_largest_numbers_are_accepted(monkeypatch):
+    monkeypatch.setattr(cli, 'CONFLICTS', {}) # Some need another option
     for prog,f in PROGS.items():
         known,given = signature(f).parameters,{}
         monkeypatch.setattr(cli, 'worker', lambda declaration, own: lambda *args, **kwargs: given.update(kwargs))
@@ -173,12 +176,99 @@ def test_each_option_has_a_check():
     assert {(f, k) for f,o in cli.FORMATS.items() for k in o}<=known and {k if isinstance(k, tuple) else ('', k) for k in ANY}<={
         *known, *(('', k) for _,k in known)} and {*WRONG}=={k for o in cli.FORMATS.values() for k in o}
 
+# ---- options that contradict each other
+
+# A command line, and what it is told
+CONFLICTS = """
+fastopt-train --resume d --lr .1 --epochs 9 # leave out --lr, --epochs, or start
+fastopt-train --valid-pct .2 # have their own split
+fastopt-bench --tiny --track tuned # leave out --tiny, or --track tuned
+fastopt-bench-step --resume # continues the record in --out
+fastopt-leaderboard compare # two entries or more
+fastopt-leaderboard compare a # two entries or more
+fastopt-leaderboard run script --mom 1 # --mom 1.0 is too large; give less than 1
+fastopt-leaderboard run --hypers lr=.1 # give --lr
+fastopt-leaderboard run blur-2020 --size 100 # --size 100 does not work with blur
+fastopt-leaderboard run record-128-5 --limit 31 # --limit 31 is too small: give 32 or more
+fastopt-leaderboard run --opt fastai.sgd --sqr-mom 1.5 # --sqr-mom 1.5 is too large
+fastopt-leaderboard run --arch small --sa true # because the network small has none
+fastopt-leaderboard run --sched one_cycle --mom .9 # because one_cycle sets its own
+fastopt-leaderboard run --warmup 9 # --warmup would do nothing
+fastopt-leaderboard run --opt schedulefree_adamw --pct-start .5 # because the schedule constant has none
+fastopt-leaderboard tune --blur true --size 100 # give a multiple of 32
+fastopt-leaderboard speed script --sched wsd --pct-start .5 # because the schedule wsd has none
+fastopt-federate --table t --engine flower # leave out --engine and --resume
+fastopt-federate --table t --resume d # leave out --engine and
+fastopt-federate --strategy fedavg --dt 1 # --dt is for fedfix
+fastopt-federate --c 3 # --c is for fedbuff
+fastopt-federate --time 1e300 # would never end
+fastopt-federate --windows 3 # --windows works only with Flower
+fastopt-federate --table t --percent 0 # --percent has no effect on a table
+fastopt-federate --seeds 2 # --seeds describes a table
+fastopt-federate --engine flower --every 2 # --every works only with simulated clients
+fastopt-federate --resume d --sample 2 # --sample works only with simulated
+fastopt-federate --sample 21 # --sample 21 of 20 clients is impossible
+fastopt-federate --data mnist # mnist is not downloaded
+fastopt-collaborate --rank 1 # --rank and --peers go together
+fastopt-collaborate PEERS --engine cluster # --engine cluster knows its workers
+fastopt-collaborate --engine processes --attack foe # --attack works only with simulated
+fastopt-collaborate PEERS --scale 8 # --table and --scale work only
+fastopt-collaborate --mixings nna # add --table FILE
+fastopt-collaborate --table t --scale 8 # are two commands
+fastopt-collaborate --table t --mixing mean # --mixing has no effect
+fastopt-collaborate --scale 8 --n 5 # --n has no effect on --scale
+fastopt-collaborate --key-file k # --key-file is for --peers
+fastopt-collaborate --deadline 5 # is for real workers
+fastopt-collaborate --opt adam --lr .1 --mom .5 # not for adam
+fastopt-collaborate --opt adam # --opt adam needs --lr
+fastopt-collaborate --n 4 --f 2 # give 1 or less
+fastopt-collaborate PEERS --rank 2 # --rank 2 is not one of 2 workers: give 0 to 1
+fastopt-collaborate PEERS --n 3 # --n 3 is not the number of workers, 2
+fastopt-collaborate PEERS # need --key-file
+fastopt-collaborate --data cifar10 # cifar10 is not downloaded
+fastopt-new my_rule --cls MyRul # such as MyRule
+"""
+CONFLICTS = CONFLICTS.strip().replace('PEERS', '--rank 0 --peers 10.0.0.1:1,10.0.0.2:1').splitlines()
+CONFLICTS = [(args.split(), says) for args,_,says in (o.partition(' # ') for o in CONFLICTS)]
+
+@pytest.mark.parametrize('args,says', CONFLICTS, ids=lambda o: ' '.join(o) if isinstance(o, list) else '')
+def test_options_that_contradict_each_other_are_refused_at_once(args, says, refused): assert says in refused(args)
+
+def test_each_refusal_of_conflicts_is_tried():
+    "Each `raise` among the functions of `cli.CONFLICTS` is reached by one of the lines above"
+    reached = set()
+    for (script,*rest),_ in CONFLICTS:
+        args = vars(cli.parser(script).parse_args(rest))
+        with pytest.raises(cli.InputError) as e: cli.check_options(args, args['declaration'])
+        reached |= {o.lineno+1 for o in e.traceback if o.frame.code.path==Path(cli.__file__)}
+    first,end = (f.__code__.co_firstlineno for f in (cli.refuse_unused, cli.check_options))
+    tree = ast.parse(Path(cli.__file__).read_text(encoding='utf-8'))
+    assert not {o.lineno for o in ast.walk(tree) if isinstance(o, ast.Raise) and first<o.lineno<end}-reached
+
+ODD = dict(preset=cli.RECIPES, opt=['fastai.sgd', 'adamw', 'schedulefree_sgd'], sched=cli.SCHEDS, arch=['small', 'xresnet18'], mom=[.9, 1.],
+    sqr_mom=[1.], pct_start=[.5], warmup=[9], sa=[True], blur=[False, True], size=[100], bs=[16], limit=[20, 40], hypers=['', 'wd=.1'])
+
+@given(st.fixed_dictionaries({}, optional={k: st.sampled_from(v) for k,v in ODD.items()}))
+def test_the_recipe_says_the_same_of_its_options(args):
+    def said(f, *args, **kwargs):
+        try: f(*args, **kwargs)
+        except cli.InputError as e: return str(e)
+    given = {'preset':'base-2020', 'hypers':'', **args}
+    want = said(recipe.recipe_settings, **given | dict(hypers=cli.parse_hypers(given['hypers'])))
+    assert said(cli.check_options, {k: given.get(k) for k in signature(cli.run).parameters}, cli.run)==want
+
+def test_facts_of_recipes():
+    for k,facts in cli.PRESET_FACTS.items(): assert facts=={o: (recipe.SCRIPT|recipe.PRESETS[k])[o] for o in facts}
+    assert {*cli.PRESET_FACTS}=={*cli.RECIPES}
+    takes = {k: signature(getattr(T.Learner, o)).parameters for k,o in recipe.SCHEDS.items()}
+    assert cli.SCHED_OPTIONS=={o: [k for k in cli.SCHEDS if o in takes[k]] for o in ('pct_start','warmup')}
+
+# ---- help
+
 @pytest.mark.parametrize('cmd', cli.SCRIPTS['fastopt-leaderboard'], ids=lambda o: o.__name__)
 def test_help_of_commands(cmd):
     code,out,_,slow,_ = script('fastopt-leaderboard', cmd.__name__, '--help')
     assert (code, slow)==(0, '[]') and cmd.__doc__ in ' '.join(out.split())
-
-# ---- help
 
 def help_of(prog, capsys, monkeypatch, columns=80):
     monkeypatch.setenv('COLUMNS', str(columns))
@@ -370,7 +460,8 @@ def test_names():
     assert set(cli.ENGINES)==set(engine.engines) and cli.RECIPES==list(recipe.PRESETS)
 
 def test_names_of_machines():
-    from fastopt.distributed import aggregation, attacks, data, mixing
+    from fastopt.distributed import aggregation, attacks, clock, data, mixing
+    assert cli._FOREVER==clock.FOREVER
     assert cli.STRATEGIES_BY_NAME==list(aggregation.STRATEGIES) and cli.MIXINGS_BY_NAME==list(mixing.MIXINGS)
     assert cli.ATTACKS_BY_NAME==list(attacks.ATTACKS) and cli.IMAGES_BY_NAME==list(data.READERS)==list(data.NETWORKS)==list(data.SETTINGS)
 

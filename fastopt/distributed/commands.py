@@ -6,11 +6,10 @@ Docs: https://fastopt.github.io/fastopt/distributed/commands.html.md"""
 
 # %% auto #0
 __all__ = ['FLOWER_SETTINGS', 'FEDERATED_SETTINGS', 'TORCHRUN', 'SCHEDULE', 'COLLABORATIVE_SETTINGS', 'keep_model', 'begin_run',
-           'record_training', 'simulated_learner', 'refuse_unused', 'check_table_file', 'make_federated',
-           'make_flower_federated', 'resume_args', 'collect_flower', 'train_flower', 'run_flower',
-           'run_federated_table', 'run_federated', 'federate_command', 'check_real', 'check_opt', 'real_link',
-           'run_processes', 'start_peer', 'end_peers', 'run_table', 'run_scale', 'run_collaborative',
-           'collaborate_command']
+           'record_training', 'simulated_learner', 'check_table_file', 'make_federated', 'make_flower_federated',
+           'resume_args', 'collect_flower', 'train_flower', 'run_flower', 'run_federated_table', 'run_federated',
+           'federate_command', 'real_link', 'run_processes', 'start_peer', 'end_peers', 'run_table', 'run_scale',
+           'run_collaborative', 'collaborate_command']
 
 # %% ../../nbs/distributed/07_commands.ipynb #10678176
 import json, os, signal, subprocess, sys, time, torch
@@ -26,7 +25,6 @@ from pathlib import Path
 import fastopt.optim.all # chkstyle: ignore - `find_rule` knows what is imported
 from .. import cli
 from ..core.registry import find_rule
-from .clock import FOREVER
 from .data import CLIENT_NETWORKS, NETWORKS, SETTINGS, image_tensors, polyak, tensor_dls
 from .federated import Federated
 from .flower import FederatedServer, free_ports, import_flower, last_line, local_flower, write_app
@@ -113,21 +111,10 @@ def _one_line(e):
 
 
 # %% ../../nbs/distributed/07_commands.ipynb #4c1e07d5
-def refuse_unused(
-    args, # Arguments of the command
-    declared, # Its declaration in `fastopt.cli`
-    options, # Names of options that would have no effect, separated by spaces
-    why # The reason, and the way out
-):
-    "Raise an `InputError` for the first of `options` that is not at its default"
-    for k in options.split():
-        if args[k]!=signature(declared).parameters[k].default: raise InputError(f'--{k.replace("_", "-")} {why}')
-
 def check_table_file(path):
     "The `Path` of the table `path`, whose folder exists, and that of its picture, which no other table and no other picture has"
     if not (path := Path(path)).parent.is_dir(): raise InputError(f'--table {path}: there is no folder {path.parent}')
     if path.is_dir(): raise InputError(f'--table {path} is a folder: give a file, such as {path/"table.json"}')
-    cli.check_table_name(path)
     return path,path.with_name(f'{path.name}.png')
 
 # %% ../../nbs/distributed/07_commands.ipynb #bcb7ea8f
@@ -199,8 +186,6 @@ def train_flower(args, fed, path, record, lacks=True):
 # %% ../../nbs/distributed/07_commands.ipynb #e1a5c4b7
 def run_flower(args):
     "Train with Flower's programs on this machine, and return the folder of the run"
-    if args.sample is not None: raise InputError('--sample works only with simulated clients: remove it, or use --engine simulated')
-    refuse_unused(args, cli.federate, 'time every percent', 'works only with simulated clients: remove it, or use --engine simulated')
     fed = make_federated(AttrDict(args, percent=0, sample=None))
     path,done = Path(args.resume) if args.resume else None,0
     if path:
@@ -223,9 +208,6 @@ FEDERATED_SETTINGS = 'clients dt c data opt lr time every steps bs sample alpha 
 
 def run_federated_table(args):
     "Train the strategies with each hardware, draw them beside the table, and return the file of the table"
-    if args.engine!='simulated' or args.resume: raise InputError(
-        '--table works only with simulated clients: leave out --engine and --resume')
-    refuse_unused(args, cli.federate, 'strategy percent', 'has no effect on a table: use --strategies and --percents')
     kws,columns = cli.parse_strategies(args.strategies),{f'F-{k}': v for k,v in cli.parse_percents(args.percents).items()}
     def train(strategy, column, seed):
         start = time.time()
@@ -249,17 +231,10 @@ def run_federated(
     args:AttrDict # Arguments of the command
 ):
     "Train as `args` describe, and return the folder of the run"
-    if args.resume: args = resume_args(args)
-    elif not args.table:
-        for k,(option,_) in cli.STRATEGY_OPTIONS.items():
-            if args.strategy!=k: refuse_unused(args, cli.federate, option, f'is for {k}: remove it, or use --strategy {k}')
-    check_numbers(args, **cli.RANGES['federate'])
-    if not args.time<FOREVER: raise InputError(f'--time {args.time:g} would never end: give a number of units')
-    if args.engine!='flower':
-        refuse_unused(args, cli.federate, 'windows deadline', 'works only with Flower: remove it, or use --engine flower')
+    if args.resume:
+        args = resume_args(args)
+        check_numbers(args, **cli.RANGES['federate']) # Those of the record
     if args.table: return run_federated_table(args)
-    refuse_unused(args, cli.federate, 'strategies percents seeds',
-        'describes a table: add --table FILE, or use --strategy, --percent and --seed')
     if args.engine=='flower': return run_flower(args)
     with use_threads(1 if args.data=='digits' else None):
         fed = make_federated(args)
@@ -289,33 +264,7 @@ def _key(path, n, rank=None):
     if not Path(path).is_dir(): return _secret(path)
     if rank is None: raise InputError(
         f'--key-file {path} is a folder with the secrets of one worker: give its --rank and --peers, or a file')
-    if not 0<=rank<n: raise InputError(f'--rank {rank} is not one of {n} workers: give 0 to {n-1}')
     return [b'' if i==rank else _secret(Path(path)/str(i), f'the workers {rank} and {i}') for i in range(n)]
-
-# %% ../../nbs/distributed/07_commands.ipynb #f480b28a
-def check_real(args):
-    "Raise an `InputError` for options that do not fit real workers, or only them"
-    if (args.rank is None)!=(args.peers is None): raise InputError('--rank and --peers go together: give both or neither')
-    if args.peers and args.engine!='simulated': raise InputError(
-        f'--engine {args.engine} knows its workers: leave out --rank and --peers')
-    if (args.peers or args.engine!='simulated') and args.attack!='none': raise InputError(
-        '--attack works only with simulated workers: remove it, or use --engine simulated')
-    if (args.peers or args.engine!='simulated') and (args.table or args.scale): raise InputError(
-        '--table and --scale work only with simulated workers: remove them, or use --engine simulated')
-    if not args.table and (args.mixings or args.attacks or args.seeds!=1): raise InputError(
-        '--mixings, --attacks and --seeds describe a table: add --table FILE, or use --mixing, --attack and --seed')
-    if args.table and args.scale: raise InputError('--table and --scale are two commands: give one of them')
-    if args.table: refuse_unused(args, cli.collaborate, 'mixing attack', 'has no effect on a table: use --mixings and --attacks')
-    if args.scale: refuse_unused(args, cli.collaborate, 'attack n alpha every', 'has no effect on --scale: remove it')
-    if args.key_file and not args.peers and args.engine!='processes': raise InputError('--key-file is for --peers: remove it')
-    if not args.peers and args.engine=='simulated': refuse_unused(args, cli.collaborate, 'deadline', 'is for real workers: remove it')
-
-def check_opt(args):
-    "Raise an `InputError` for an optimizer with options that belong to Polyak's momentum"
-    if args.opt is None: return
-    if args.mom is not None: raise InputError(f"--mom is for Polyak's momentum, not for {args.opt}: remove it, or leave out --opt")
-    if args.lr is None and not args.scale: raise InputError(
-        f"--opt {args.opt} needs --lr, because the rates of the setting are for Polyak's momentum")
 
 # %% ../../nbs/distributed/07_commands.ipynb #979605a7
 TORCHRUN = ('RANK', 'WORLD_SIZE', 'MASTER_ADDR', 'MASTER_PORT') # What torchrun and `accelerate launch` tell each rank
@@ -339,10 +288,8 @@ def real_link(args):
     elif args.peers:
         at = cli.parse_addresses(args.peers)
         key = _key(args.key_file, len(at), args.rank)
-        here = all(h in ('127.0.0.1', 'localhost') for h,_ in at)
-        if not here and not key: raise InputError(
-            '--peers on other machines need --key-file, a file with a secret that only they have, or a folder with one for each')
-        with _call(TCPLink, args.rank, at, key, args.deadline, host='127.0.0.1' if here else '0.0.0.0') as link: yield link
+        host = '127.0.0.1' if cli.on_this_machine(at) else '0.0.0.0'
+        with _call(TCPLink, args.rank, at, key, args.deadline, host=host) as link: yield link
     else: yield None
 
 # %% ../../nbs/distributed/07_commands.ipynb #ecf29ce3
@@ -445,11 +392,8 @@ def run_collaborative(
 ):
     "Train as `args` describe, and return the folder of the run"
     setting,n,f,steps = SETTINGS[args.data],args.n,args.f,args.steps
-    check_real(args)
-    check_opt(args)
     own = ('n', 'f', 'steps', 'bs', 'alpha', *(['mom'] if args.opt is None else []))
     args = AttrDict(args, **{k: setting[k] for k in own if args[k] is None})
-    check_numbers(args, **cli.RANGES['collaborate'])
     opt = polyak(args.mom, setting['wd']) if args.opt is None else find_rule(args.opt, '--opt')
     lr = setting['lr'] if args.lr is None else args.lr
     if args.table: return run_table(args, opt, lr)

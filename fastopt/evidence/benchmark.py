@@ -15,7 +15,7 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
-from fastcore.basics import first, patch
+from fastcore.basics import AttrDict, first, patch
 from fastcore.script import CliError
 from matplotlib.figure import Figure
 from .. import cli
@@ -160,8 +160,7 @@ def run_benchmark(
     check_choice(sched, list(SHAPES), 'The list of schedules')
     seeds = seeds if seeds is not None else 2 if tiny else 10
     check_numbers(dict(seeds=seeds, trials=trials, epochs=epochs), **cli.RANGES['bench'])
-    if tiny and track!='default': raise InputError('tiny sizes prove nothing, so they are neither tuned nor timed; '
-        f'leave out --tiny, or --track {track}')
+    cli.check_bench(AttrDict(tiny=tiny, track=track))
     if tiny: opts,bare = opts or [*TINY_OPTS],True
     if download: download_data(names, data)
     args = dict(tiny=tiny, track=track, trials=trials, sched=sched, seeds=seeds, epochs=epochs, bare=bare, data=data, out=out)

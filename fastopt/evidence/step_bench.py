@@ -733,7 +733,6 @@ def bench_command(only, shapes, out, plot, seconds, resume, quick):
     if 'giant' in models and default_device().type=='cpu': raise InputError('--shapes giant needs a GPU with 80 GB; use huge instead')
     out,plot = check_file(out, '--out'),check_file(plot, '--plot', Figure().canvas.get_supported_filetypes())
     save = partial(save_record, path=out) if out else lambda o: None
-    if resume and not out: raise InputError('--resume continues the record in --out: give that file')
     old = _read_old(out) if resume and out.exists() else None
     record = bench(rules, models, save, old, **(dict(n=50, budget=2., least=3) if quick else dict(budget=seconds)))
     if plot:

@@ -18,7 +18,7 @@ from fastcore.script import CliError
 from fastprogress.fastprogress import format_time, master_bar, progress_bar
 from PIL import UnidentifiedImageError
 from .. import cli
-from ..names import check_numbers, print_json
+from ..names import print_json
 from ..training.records import device_name, exclusive_lock, git_commit, interruptible, is_interactive, package_versions
 from ..training.resume import *
 from ..training.resume import _remove_checkpoint
@@ -247,7 +247,6 @@ def plan_runs(
     wanted = parse_settings(preset, **given)
     cfg = wanted|dict(precision=supported_precision(wanted, default_device()))
     recipe_optimizer(cfg) # Raises errors before a download
-    check_numbers(given, **cli.RANGES['run'])
     path,facts = locate_images(cfg, given['data'])
     ran = {k:given[k] for k in ('how','channels_last','compiled','workers')}
     return dict(entry=entry_id(cfg, facts), name=given['name'] or entry_name(preset, cfg), preset=preset, args=cfg, ran=ran, data=facts,
@@ -278,7 +277,6 @@ def best_lr(
 
 @cli.implements(cli.tune)
 def tune_command(preset, lrs, runs, out, **given):
-    cli.check_holdout(given['holdout'])
     lrs = cli.parse_rates(lrs)
     several,found = detach_from_launcher(),{}
     for lr in lrs:
@@ -300,7 +298,6 @@ def tune_command(preset, lrs, runs, out, **given):
 @cli.implements(cli.speed)
 def speed_command(preset, rounds, batches, data, workers, how, channels_last, compiled, json, **given):
     cfg = parse_settings(preset, **given)
-    check_numbers(dict(rounds=rounds, batches=batches, workers=workers), **cli.RANGES['speed'])
     path,_ = locate_images(cfg, data)
     with explain_errors(cfg):
         df = measure_throughput(cfg, path, rounds, batches, workers, how=how, channels_last=channels_last, compiled=compiled)

@@ -13,7 +13,6 @@ __all__ = ['SCRIPT', 'BASE', 'PRESETS', 'DATASETS', 'PIPELINES', 'FASTAI_OPTS', 
 # %% ../../nbs/vision/02_recipe.ipynb #0989d20e
 import fastai.optimizer as native, pandas as pd
 from importlib import import_module
-from inspect import signature
 from fastai.callback.fp16 import AMPMode
 from fastai.learner import AvgSmoothLoss
 from fastai.vision.all import *
@@ -55,7 +54,7 @@ def small_convnet(
 # %% ../../nbs/vision/02_recipe.ipynb #6a46709e
 DATASETS,PIPELINES = ('imagenette','imagewoof','imagewang'),dict(fast=fast_dls, classic=classic_dls)
 FASTAI_OPTS = {'fastai.adam':native.Adam, 'fastai.rms':native.RMSProp, 'fastai.sgd':native.SGD, 'fastai.ranger':native.ranger}
-HYPERS = ('wd','mom','sqr_mom','eps','beta')
+HYPERS = cli.HYPERS
 PRESET_HYPERS = {'fastai.adam':HYPERS[:4], 'fastai.rms':('wd','sqr_mom'), 'fastai.sgd':('wd','mom'),
     **dict.fromkeys(('fastai.ranger','ranger19','ranger','ranger20'), HYPERS)}
 SCHEDS = dict(flat_cos='fit_flat_cos', fc='fit_fc', one_cycle='fit_one_cycle', warmup_fc='fit_warmup_fc', explore='fit_explore',
@@ -69,11 +68,7 @@ def _check_settings(cfg):
     for k,names in (('dataset',DATASETS), ('opt',RuleNames([*FASTAI_OPTS, *named_rules()])), ('sched',SCHEDS), ('arch',ARCHS), ('act',ACTS),
         ('pool',POOLS), ('crop',('random','resize')), ('precision',('fp32','fp16','bf16')), ('pipeline',PIPELINES)):
         check_choice(cfg[k], names, f'--{k}')
-    check_numbers(cfg, **{**cli.RANGES['run'], 'limit':cfg['bs']})
-    for k in ('mom','sqr_mom') if cfg['opt'] in FASTAI_OPTS else (): # They accept any, and rules say themselves what they accept
-        if cfg[k] is not None and cfg[k]>=1: raise InputError(f'--{k} {cfg[k]} is too large; give less than 1')
-    if bad := first(k for k in cfg['hypers'] if k in ('lr', *HYPERS)): raise InputError(f'{bad} has its own option; give --{bad}')
-    if cfg['blur'] and cfg['size']%32: raise InputError(f"--size {cfg['size']} does not work with blur; give a multiple of 32")
+    check_numbers(cfg, **cli.RANGES['run'])
     return cfg
 
 def recipe_settings(
@@ -89,13 +84,7 @@ def recipe_settings(
     if 'mixup' in given: cfg['mixup_from'] = 0
     if given.get('opt', '').startswith('schedulefree') and 'sched' not in given: cfg |= dict(sched='constant', pct_start=None)
     res = _check_settings(cfg|given)
-    takes = signature(getattr(Learner, SCHEDS[res['sched']])).parameters
-    idle = {'the network small has none': ('act','sa','sym','pool') if res['arch']=='small' else (),
-        'one_cycle sets its own': ('mom',) if res['sched']=='one_cycle' else (),
-        f"the schedule {res['sched']} has none": [k for k in ('pct_start','warmup') if k not in takes]}
-    for why,ks in idle.items():
-        if bad := first(k for k in ks if k in given):
-            raise InputError(f"--{bad.replace('_', '-')} would do nothing; leave it out, because {why}")
+    cli.check_recipe(res, given)
     return res
 
 # %% ../../nbs/vision/02_recipe.ipynb #50b24b9a

@@ -306,7 +306,6 @@ def _unlike(a, b):
 
 @cli.implements(cli.compare)
 def compare_command(names, json, out):
-    if len(names)<2: raise InputError('compare needs two entries or more; `fastopt-leaderboard show` lists them')
     df = comparison_table(read_board(out), names)
     print_json(df) if json else print(df.map(_cell_text).to_string(index=False))
 

@@ -241,17 +241,13 @@ def fit_and_record(
 
 # %% ../../nbs/vision/03_train.ipynb #0ad20e47
 def read_run(
-    run, # Folder of a run
-    args # Arguments of the command that continues it; only `resume` may be given
+    run # Folder of a run
 ):
     "Read the record of the run in folder `run`, so that another command can continue it"
-    defaults = {k:o.default for k,o in signature(cli.train).parameters.items()}
-    if more := [f'--{k.replace("_", "-")}' for k,v in args.items() if k!='resume' and v!=defaults[k]]:
-        raise InputError(f'--resume takes all settings from {run}; leave out {", ".join(more)}, or start a new run')
     try: record = json.loads((Path(run)/'record.json').read_text(encoding='utf-8'))
     except (OSError, ValueError) as e:
         raise InputError(f'--resume {run}: no record.json can be read there ({e}). Give the folder of a run, as the run printed it') from e
-    if not isinstance(record, dict) or not isinstance(record.get('args'), dict) or set(record['args'])-set(defaults):
+    if not isinstance(record, dict) or not isinstance(record.get('args'), dict) or set(record['args'])-set(signature(cli.train).parameters):
         raise InputError(f'--resume {run}: its record.json is not one of fastopt-train. Give the folder of a run')
     if record.get('status')=='done':
         then = record.get('verdict') or 'To train longer, start a new one with more --epochs'
@@ -314,9 +310,10 @@ def run_training(
     args:AttrDict # Arguments of the command
 ):
     "Train according to `args`, and return the folder of the run"
-    path,began = (None,None) if args.resume is None else (Path(args.resume), read_run(args.resume, args))
-    if began: args = AttrDict(args, **began['args'], resume=args.resume)
-    check_numbers(args, **cli.RANGES['train'])
+    path,began = (None,None) if args.resume is None else (Path(args.resume), read_run(args.resume))
+    if began:
+        args = AttrDict(args, **began['args'], resume=args.resume)
+        check_numbers(args, **cli.RANGES['train']) # Those of the record
     opt,src = make_opt_func(args.opt, args.lr, args.wd, args.how),image_source(args.data, args.strict, args.valid_pct, args.seed)
     if src.skipped: print(f'Left out {len(src.skipped)} image{"s"*(len(src.skipped)>1)} that cannot be decoded: {abbreviate(src.skipped)}')
     if src.deeper: print(describe_nested(src.deeper))

@@ -52,8 +52,7 @@ def test_a_key_file_may_be_a_folder_with_a_secret_for_each_pair(tmp_path):
     assert read(tmp_path/'keys'/'1', 3, 1)==[b'secret of 0 and 1', b'', b'secret of 1 and 2']
     (tmp_path/'one').write_text('secret\n')
     assert read(tmp_path/'one', 3, 1)==b'secret' and read(None, 3, 1) is None
-    for rank,says in ((0, 'keys/1/1 cannot be read: No such file'.replace('/', os.sep)), (None, 'give its --rank and --peers'),
-        (3, '--rank 3 is not one of 3 workers: give 0 to 2'), (-1, '--rank -1 is not one of 3 workers: give 0 to 2')):
+    for rank,says in ((0, 'keys/1/1 cannot be read: No such file'.replace('/', os.sep)), (None, 'give its --rank and --peers')):
         with pytest.raises(InputError, match=re.escape(says)): read(tmp_path/'keys'/'1', 3, rank)
     for o in (tmp_path/'one', tmp_path/'keys'/'1'/'2'): o.write_text(' \n')
     for path,who in ((tmp_path/'one', 'the peers have'), (tmp_path/'keys'/'1', 'the workers 1 and 2 have')):

@@ -88,7 +88,7 @@ def test_the_tail_is_the_last_third(tmp_path):
     (dict(strategies='fedfx'), "did you mean 'fedfix'"),
     (dict(percents='0,x'), "'x' is not a number"), (dict(percents='100'), 'is too large: give less than 100'),
     (dict(table='nowhere/f.json'), 'there is no folder'), (dict(engine='flower'), 'only with simulated clients'),
-    (dict(resume='runs'), 'no state.pt'), (dict(seeds=0), 'seeds'), (dict(table=None), 'describes a table'),
+    (dict(resume='runs'), 'leave out --engine and --resume'), (dict(seeds=0), 'seeds'), (dict(table=None), 'describes a table'),
     (dict(strategies=' , '), 'strategies is empty'), (dict(percents=''), 'percents is empty'),
     (dict(strategies='fedfix:inf'), 'not a finite number'), (dict(strategies='fedavg@x'), 'not a number'),
     (dict(strategies='fedavg@nan'), 'not a finite number'),
