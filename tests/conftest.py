@@ -8,6 +8,8 @@ import gc, json, matplotlib, pytest, signal, sys, threading
 from collections import Counter
 from datetime import date
 from hypothesis import settings
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
 matplotlib.use('Agg')
@@ -19,7 +21,9 @@ settings.load_profile('same')
 TESTS = Path(__file__).parent
 # Processes that tests start find these modules, too
 os.environ['PYTHONPATH'] = os.pathsep.join([str(TESTS), *filter(None, [os.environ.get('PYTHONPATH')])])
-FULL_COUNTS = TESTS/'full_counts.json' # Number of cases marked `full` of each test that passed when they last ran
+# Marks of cases that the default run may lack. What passed with `-m MARK` is recorded in MARK_counts.json: the number of cases of each
+# test, the date, and the versions of these packages
+RECORDED = dict(full=['torch'], integrations=['torch', 'transformers', 'lightning', 'accelerate'])
 
 def pytest_xdist_auto_num_workers(config):
     "One worker per processor, and no more than 4, because each loads PyTorch and fastai"
@@ -37,8 +41,8 @@ def test_of(nodeid):
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config, items):
-    "Count the cases marked `full` before any are deselected"
-    config.full_cases = Counter(test_of(o.nodeid) for o in items if o.get_closest_marker('full'))
+    "Count the cases of each mark of `RECORDED` before any are deselected"
+    config.marked_cases = {k: Counter(test_of(o.nodeid) for o in items if o.get_closest_marker(k)) for k in RECORDED}
     config.whole_files = {o.path.name for o in items} if not any('::' in o for o in config.args) else set()
 
 def pytest_collection_finish():
@@ -58,13 +62,15 @@ def pytest_terminal_summary(terminalreporter, exitstatus, config):
     checks,changes = ([sum(o) for o in zip(*(v for k,v in properties if k==name))] for name in ('checks', 'changes'))
     if checks: terminalreporter.write_line(f'rules x checks: {checks[0]} of {checks[1]}')
     if changes: terminalreporter.write_line(f'changes x rules x engines before a step: {changes[0]} of {changes[1]}, {changes[2]} times')
-    if config.option.markexpr!='full' or config.option.keyword or config.option.collectonly or hasattr(config, 'workerinput') or exitstatus:
-        return
-    record(Counter(test_of(r.nodeid) for r in passed if r.when=='call'), config.args_source is config.ArgsSource.ARGS)
+    mark,opts = config.option.markexpr,config.option
+    if mark not in RECORDED or not all(map(find_spec, RECORDED[mark])): return
+    if opts.keyword or opts.collectonly or hasattr(config, 'workerinput') or exitstatus: return
+    record(mark, Counter(test_of(r.nodeid) for r in passed if r.when=='call'), config.args_source is config.ArgsSource.ARGS)
 
-def record(counts, part):
-    "Record that all of `counts` passed today; if they are only a `part`, keep what is known of the others"
-    import torch
-    kept = json.loads(FULL_COUNTS.read_text()) if part and FULL_COUNTS.exists() else {}
-    kept |= {k: dict(passed=n, date=str(date.today()), torch=torch.__version__) for k,n in counts.items()}
-    FULL_COUNTS.write_text(json.dumps(dict(sorted(kept.items())), indent=1) + '\n')
+def record(mark, counts, part):
+    "Record that all of `counts` passed today with `-m mark`; if they are only a `part`, keep what is known of the others"
+    path = TESTS/f'{mark}_counts.json'
+    kept = json.loads(path.read_text()) if part and path.exists() else {}
+    versions = {o: import_module(o).__version__ for o in RECORDED[mark]}
+    kept |= {k: dict(passed=n, date=str(date.today()), **versions) for k,n in counts.items()}
+    path.write_text(json.dumps(dict(sorted(kept.items())), indent=1) + '\n')

@@ -162,16 +162,17 @@ def test_each_core_notebook_opens_with_its_picture():
     assert all(shown) and sorted(Path(o[1]).name for o in shown) == sorted(pictures['PICTURES'])
     for o,m in zip(core, shown): assert (o.parent/f'{m[1]}.svg').is_file()
 
-def test_full_matrices_are_as_large_as_when_they_last_passed(request):
-    "Of the files that this run looked at"
+@pytest.mark.parametrize('mark', ['full', 'integrations'])
+def test_as_many_cases_have_passed_as_there_are(mark, request):
+    "What the default run may lack, of the files that this run looked at"
     def here(counts): return {k:n for k,n in counts.items() if k.split('::')[0] in request.config.whole_files}
-    recorded = {k:o['passed'] for k,o in json.loads((root/'tests'/'full_counts.json').read_text()).items()}
-    now,then = here(request.config.full_cases),here(recorded)
+    recorded = {k:o['passed'] for k,o in json.loads((root/'tests'/f'{mark}_counts.json').read_text()).items()}
+    now,then = here(request.config.marked_cases[mark]),here(recorded)
     grown = sorted(k for k in {*now,*then} if now.get(k)!=then.get(k))
     paths = {o.name: o.relative_to(root) for o in (root/'tests').rglob('test_*.py')}
     again = ' '.join(f'{paths[f]}::{t}' for f,_,t in (o.partition('::') for o in grown if o in now))
-    assert not grown, (f"tests/full_counts.json counts other cases of {', '.join(grown)}: run "
-        f"`{f'pytest -q -m full {again}'.strip()}`, which writes that file, and commit it")
+    assert not grown, (f"tests/{mark}_counts.json counts other cases of {', '.join(grown)}: run "
+        f"`{f'pytest -q -m {mark} {again}'.strip()}`, which writes that file, and commit it")
 
 # ---- names in a star import
 

@@ -1,5 +1,6 @@
 """Training loops of other libraries: each finds the losses and weights of the plain loop, with every kind of rule, in parts of a batch,
-and after it was stopped and went on from its own checkpoint. The loops are the cells of the page about them"""
+and after it was stopped and went on from its own checkpoint. The loops are the cells of the page about them. With all libraries,
+`pytest -m integrations tests/core/test_integrations.py` records that it passed"""
 import json, pytest, torch, warnings
 from fastopt import all as every
 from importlib.util import find_spec
@@ -7,6 +8,7 @@ from pathlib import Path
 
 PAGE = Path(__file__).parents[2]/'nbs'/'guides'/'integrations.ipynb'
 LIBRARIES = ['transformers', 'lightning', 'accelerate']
+pytestmark = pytest.mark.integrations
 
 @pytest.fixture(scope='module')
 def page():
