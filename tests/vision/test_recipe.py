@@ -249,5 +249,5 @@ def test_no_number_of_a_recipe_is_negative_or_not_finite(k, value):
 
 @pytest.mark.parametrize('k', ['mom', 'sqr_mom'])
 def test_a_mean_forgets_something(k):
-    with pytest.raises(InputError, match=f'--{k.replace("_", "-")} 1.0 is too large; give less than 1'): R.recipe_settings('script', **{k:1.})
+    with pytest.raises(InputError, match='mom 1.0 is too large; give less than 1'): R.recipe_settings('script', **{k:1.})
     assert R.recipe_settings('script', **{k:0.})[k]==0
