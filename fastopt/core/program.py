@@ -54,7 +54,7 @@ class Trace:
         if function is bool: wrong = f'bool({name}) is not {answer}'
         else: wrong = f'repr({self.constant(function)}({name})) != {repr(answer)!r}'
         self.lines.append(f'if {wrong}: return None')
-    def compiled(self, result):
+    def compile(self, result):
         "Return a function of `h` that computes the expression `result`, or returns `None` if a guard fails"
         exec('\n    '.join(['def numbers(h):', *self.lines, f'return {result}']), space := dict(self.space))
         return space['numbers']
@@ -139,7 +139,7 @@ class Program:
         return len(self.nodes)-1
     @property
     def row(self):
-        "The numbers of the recording, the `extras` and what it tells functions across all weights, as `filled` takes them"
+        "The numbers of the recording, the `extras` and what it tells functions across all weights, as `fill` takes them"
         return self.consts,self.extras,self.questions
     def gradient(self, g):
         "What the rule receives as the gradient, given the symbol `g` of the gradient that kernels load"
@@ -171,7 +171,7 @@ def extra(self:Program, value):
 
 # %% ../../nbs/core/03_program.ipynb #7c21e9f4
 @patch
-def filled(self:Program, sets=(0,), rows=None):
+def fill(self:Program, sets=(0,), rows=None):
     """Return a copy for the `sets` of numbers, with their `table`, a float64 array of shape (sets, numbers), and for each set the
     `extras` and the keyword arguments of functions across all weights. `rows` has these three for each set; the default is a single
     set with the plain numbers of the recording"""
@@ -407,7 +407,7 @@ class Recorder:
         self.found = [] # Pairs (program, function of the hypers that returns its row), beginning with the one that was used last
         self.missed = 0 # New recordings since one of these served a step
     def __call__(self, hyper):
-        "Return the program for the step with `hyper`, and its row for `Program.filled`"
+        "Return the program for the step with `hyper`, and its row for `Program.fill`"
         if self.reads and any(look() is not value for look,value in self.reads):
             self.found = []
             self.reads = find_reads(self.rule)
@@ -420,7 +420,7 @@ class Recorder:
             self.missed = 0
             if recording is not self.found[0]: self.found = [recording, *(o for o in self.found if o is not recording)]
             return prog,row
-        if self.missed<self.MISSES and (new := self.traced(hyper)): return new
+        if self.missed<self.MISSES and (new := self.trace_step(hyper)): return new
         plain = self.plain(hyper)
         self.reads = None # A term with an error has raised by now, so this rule needs plain numbers
         return plain
@@ -433,7 +433,7 @@ def plain(self:Recorder, hyper):
     return prog,prog.row
 
 @patch
-def traced(self:Recorder, hyper):
+def trace_step(self:Recorder, hyper):
     "Record the step with traced numbers, and return the same as `__call__`, or `None` if the rule does not accept them"
     self.missed += 1
     prog = Program(self.sums, trace := Trace())
@@ -444,7 +444,7 @@ def traced(self:Recorder, hyper):
     def as_dict(texts): return f"{{{', '.join(f'{key!r}: {text}' for key,text in texts.items())}}}"
     def as_keywords(knobs): return as_dict({name: trace.text(value) for name,value in knobs.items()})
     asked = as_dict({node: as_keywords(knobs) for node,knobs in prog.questions.items()})
-    numbers = trace.compiled(f'{as_list(prog.consts)}, {as_list(prog.extras)}, {asked}')
+    numbers = trace.compile(f'{as_list(prog.consts)}, {as_list(prog.extras)}, {asked}')
     self.found = [(prog, numbers), *self.found[:self.KEPT-1]]
     return prog,numbers(hyper)
 
@@ -459,12 +459,12 @@ def record_sets(
 ):
     "Return the `Program`s of one step of `rule`, each filled with the numbers of the sets that it serves"
     find = _recorder(rule, tuple([hypers[0][name] for name in rule.options]), *given)
-    found = [find(hyper) for hyper in hypers] # For each set its program, and its row for `filled`
+    found = [find(hyper) for hyper in hypers] # For each set its program, and its row for `fill`
     if len(found)==1:
         prog,row = found[0]
-        return [prog.filled((0,), [row])]
+        return [prog.fill((0,), [row])]
     alike = groupby(range(len(found)), lambda i: found[i][0].key).values() # Lists of sets whose programs have the same nodes
-    return [found[sets[0]][0].filled(tuple(sets), [found[i][1] for i in sets]) for sets in alike]
+    return [found[sets[0]][0].fill(tuple(sets), [found[i][1] for i in sets]) for sets in alike]
 
 def step_programs(rule, batch, hypers, *given):
     "The `hypers` of the `batch`, with writable memos, and the `Program`s of its step"

@@ -100,7 +100,7 @@ def state_numbers(
     part = batch.part()
     moved = 0
     for step in settled_steps(rule):
-        prog = program(rule, step, p, sums).filled()
+        prog = program(rule, step, p, sums).fill()
         plan = TrafficPlan(prog, part)
         run_to_end(run_together([plan(part, prog)]))
         moved += plan.moved

@@ -150,7 +150,7 @@ def test_traced_expressions_are_those_of_python():
         if plain(text, space, VALUES[0]) is None: continue
         trace = Trace()
         res = eval(text, space, {k: trace.number(v, f'h[{k!r}]') for k,v in VALUES[0].items()})
-        numbers = trace.compiled(trace.text(res))
+        numbers = trace.compile(trace.text(res))
         for values in VALUES:
             if (want := plain(text, space, values)) is None: continue
             got = numbers(values)

@@ -19,7 +19,7 @@ def test_traced_numbers_do_what_numbers_do(nm):
         trace = Trace()
         a,b = (trace.number(o, f"h['{k}']") for k,o in dict(a=x, b=y).items())
         found = [f(a, b), f(a, y), f(x, b)]
-        numbers = trace.compiled(f"[{', '.join(o.name for o in found)}]")
+        numbers = trace.compile(f"[{', '.join(o.name for o in found)}]")
         for new in product(values, values):
             expected = [f(*new), f(new[0], y), f(x, new[1])]
             if new==(x, y): assert [o.x for o in found]==expected
@@ -32,7 +32,7 @@ def test_a_plain_answer_is_a_guard(f):
     trace = Trace()
     number = trace.number(3, "h['a']")
     answer = f(number)
-    numbers = trace.compiled(trace.text(answer) if isinstance(answer, TracedNumber) else repr(answer))
+    numbers = trace.compile(trace.text(answer) if isinstance(answer, TracedNumber) else repr(answer))
     assert numbers(dict(a=3))==f(3)
     for x in (0, 2, 4): assert numbers(dict(a=x)) in (None, f(x))
 
