@@ -17,7 +17,7 @@ from functools import cached_property, lru_cache, partial
 from inspect import signature
 from math import inf, isfinite, sqrt
 from textwrap import shorten
-from types import CodeType, FunctionType, ModuleType
+from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 from fastcore.basics import AttrDict, first, groupby, patch
 from .engine import StandIn, dither_seed, plain_name, state_seed, unavailable, write_back
 from .rules import ReadOnly, Term, cond, mean, norm, row_mean
@@ -341,7 +341,9 @@ def record(
 # %% ../../nbs/core/03_program.ipynb #f4410b9d
 _TRUSTED = ('fastopt', 'torch', 'numpy', 'math', 'operator', 'functools', 'itertools', 'fastcore', 'builtins')
 _UNSEEN = {'IMPORT_NAME', 'STORE_GLOBAL', 'STORE_DEREF', 'STORE_ATTR', 'STORE_SUBSCR', 'DELETE_SUBSCR'} # What a function does elsewhere
-_EFFECTS = {'print', 'input', 'open', 'eval', 'exec', 'globals', 'vars', 'next', 'setattr', '__import__'}
+_EFFECTS = {'print', 'input', 'open', 'eval', 'exec', 'globals', 'vars', 'next', 'setattr', '__import__', 'get_default_dtype'}
+_STATELESS = type, BuiltinFunctionType, np.ufunc, type(np.sum) # Unlike a `partial`, a module of PyTorch or a polynomial of NumPy
+_REPLACEABLE = '__code__','__defaults__','__kwdefaults__' # Of a function
 
 def _package(value): return (getattr(value, '__module__', None) or '').partition('.')[0]
 
@@ -371,10 +373,10 @@ def _follow_value(value, seen):
     if isinstance(value, FunctionType): # Functions of whole tensors are always run
         return [] if hasattr(value, 'whole') else _follow_code(value, seen)
     if isinstance(value, ModuleType) and value.__name__.partition('.')[0] in _TRUSTED and 'random' not in value.__name__: return []
-    if _is_constant(value) or (callable(value) and _package(value) in _TRUSTED): return []
+    if _is_constant(value) or (isinstance(value, _STATELESS) and _package(value) in _TRUSTED): return []
     raise Untraceable
 
-def _follow_code(function, seen):
+def _follow_code(function, seen, called=True):
     "Return the reads of `function`, unless it is among those that were `seen`, as pairs (lookup function, value)"
     if function in seen or _package(function)=='fastopt': return []
     if not isinstance(function, FunctionType): raise Untraceable
@@ -386,13 +388,16 @@ def _follow_code(function, seen):
     space = function.__globals__
     reads = [(partial(space.get, name), space[name]) for name in names if name in space]
     reads += [(partial(getattr, cell, 'cell_contents', None), cell.cell_contents) for cell in function.__closure__ or ()]
-    for _,value in tuple(reads): reads += _follow_value(value, seen)
-    return reads
+    values = [value for _,value in reads]
+    if any(names & vars(value).keys() for value in values if isinstance(value, (FunctionType, Term))): raise Untraceable # Its attributes
+    if called: values += [*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()] # An engine gives a term all arguments
+    for value in values: reads += _follow_value(value, seen)
+    return [*reads, *[(partial(getattr, function, name), getattr(function, name)) for name in _REPLACEABLE]]
 
 # %% ../../nbs/core/03_program.ipynb #f3ce1a47
 def find_reads(rule):
     "Return pairs (lookup function, value) of what the terms of `rule` read besides their arguments, or `None` if changes can go unnoticed"
-    try: return [read for term in rule.terms for read in _follow_code(term.f, set())]
+    try: return [read for term in rule.terms for read in _follow_code(term.f, set(), called=False)]
     except (Untraceable, ValueError): return None # An empty cell is a `ValueError`
 
 # %% ../../nbs/core/03_program.ipynb #d9f60a84

@@ -1,6 +1,7 @@
 """A rule is recorded once, and its numbers are traced: the table of every step is that of plain numbers to the bit, and what a term reads
 beside its arguments may change between two steps"""
 from copy import deepcopy
+from functools import partial
 from itertools import count, product
 from types import ModuleType
 import math, numpy as np, operator, pytest, random, time, torch
@@ -64,6 +65,13 @@ COUNTER = count(1)
 class Config: scale = 2.
 CONFIG,SETTING,LIST = Config(), 2., [2.]
 def read_setting(): return SETTING
+def by_default(config=CONFIG): return config.scale
+def by_keyword(*, numbers=LIST): return numbers[0]
+def by_number(scale=2.): return scale
+def by_attribute(): return by_attribute.scale
+def by_code(): return 2.
+by_attribute.scale = 2.
+BOUND,POLYNOMIAL = partial(by_default, CONFIG), np.poly1d([2.])
 
 def closure():
     scale = 2.
@@ -87,11 +95,27 @@ def reading():
         from test_tracing import CONFIG as found
         return u*found.scale
     def of_getattr(u): return u*getattr(CONFIG, 'scale')
+    def of_default(u): return u*by_default()
+    def of_keyword(u): return u*by_keyword()
+    def of_number(u): return u*by_number()
+    def of_attribute(u): return u*by_attribute()
+    def of_code(u): return u*by_code()
+    def of_partial(u): return u*BOUND()
+    def of_polynomial(u): return u*float(POLYNOMIAL(1.))
+    def of_library(u): return u*(2. if torch.get_default_dtype()==torch.float32 else 3.)
     def set_global(): globals()['SETTING'] = 3.
     def set_object(): CONFIG.scale = 3.
     def set_list(): LIST[0] = 3.
     def set_module(): module.scale = 3.
-    return dict(cell=(in_cell, change), of_global=(of_global, set_global), helper=(of_helper, set_global),
+    def set_number(): by_number.__defaults__ = 3.,
+    def set_attribute(): by_attribute.scale = 3.
+    def set_code(): by_code.__code__ = (lambda: 3.).__code__ # As IPython's `%autoreload` does
+    def set_polynomial(): POLYNOMIAL[0] = 3.
+    def set_dtype(): torch.set_default_dtype(torch.float64)
+    beside = dict(default=(of_default, set_object), keyword=(of_keyword, set_list), number=(of_number, set_number),
+        attribute=(of_attribute, set_attribute), code=(of_code, set_code), partial=(of_partial, set_object),
+        polynomial=(of_polynomial, set_polynomial), library=(of_library, set_dtype))
+    return dict(beside, cell=(in_cell, change), of_global=(of_global, set_global), helper=(of_helper, set_global),
         of_object=(of_object, set_object),
         of_list=(of_list, set_list), module=(of_module, set_module), importing=(of_import, set_object), getattr=(of_getattr, set_object))
 
@@ -99,7 +123,12 @@ def reading():
 def settings(monkeypatch):
     monkeypatch.setitem(globals(), 'SETTING', 2.)
     monkeypatch.setattr(CONFIG, 'scale', 2.)
-    monkeypatch.setitem(globals(), 'LIST', [2.])
+    monkeypatch.setattr(by_attribute, 'scale', 2.)
+    monkeypatch.setattr(by_number, '__defaults__', (2.,))
+    monkeypatch.setattr(by_code, '__code__', by_code.__code__)
+    yield
+    LIST[0] = POLYNOMIAL[0] = 2.
+    torch.set_default_dtype(torch.float32)
 
 @pytest.mark.parametrize('how', ['foreach', 'fused'])
 @pytest.mark.parametrize('kind', reading())
@@ -112,6 +141,12 @@ def test_a_setting_that_a_term_reads_may_change_between_steps(kind, how, setting
     change()
     engine.step([([p], dict(lr=1.))], state)
     assert (p==-(3*2. + 3.)).all()
+
+def test_a_helper_with_numbers_as_defaults_is_traced():
+    "Default values and code that can be compared cost no recording at each step"
+    @term
+    def helped(u, m, *, lr=0.1): return u*by_number()*by_code()*lr
+    assert find_reads(Rule(helped)) is not None
 
 @pytest.mark.parametrize('f', [lambda u: u*random.random(), lambda u: u*time.time(), lambda u: u*next(COUNTER),
     lambda u: u*np.random.rand()])
