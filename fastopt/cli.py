@@ -553,7 +553,7 @@ def refuse_unused(
 
 def check_train(o):
     "Raise an `InputError` for options of `train` that contradict each other"
-    if o.resume:
+    if o.resume is not None:
         if more := [f'--{k.replace("_", "-")}' for k,p in signature(train).parameters.items() if k!='resume' and o[k]!=p.default]:
             raise InputError(f'--resume takes all settings from {o.resume}; leave out {", ".join(more)}, or start a new run')
     elif o.data=='digits' and o.valid_pct is not None: raise InputError('the digits have their own split; leave out --valid-pct')
@@ -569,7 +569,7 @@ def check_bench_step(o):
     if o.resume and not o.out: raise InputError('--resume continues the record in --out: give that file')
 
 def check_compare(o):
-    "Raise an `InputError` for arguments of `compare` that compare nothing"
+    "Raise an `InputError` for fewer than two entries to compare"
     if len(o.names)<2: raise InputError('compare needs two entries or more; `fastopt-leaderboard show` lists them')
 
 # %% ../nbs/cli.ipynb #5d1c7e18
@@ -585,7 +585,8 @@ def check_recipe(
     "Raise an `InputError` for settings of a recipe that contradict each other"
     for k in ('mom','sqr_mom') if cfg['opt'] in FASTAI_OPTS else (): # They accept any, and rules say themselves what they accept
         if cfg[k] is not None and cfg[k]>=1: raise InputError(f'--{k.replace("_", "-")} {cfg[k]} is too large; give less than 1')
-    if bad := first(k for k in cfg['hypers'] if k in ('lr', *HYPERS)): raise InputError(f'{bad} has its own option; give --{bad}')
+    if bad := first(k for k in cfg['hypers'] if k in ('lr', *HYPERS)):
+        raise InputError(f'{bad} has its own option; give --{bad.replace("_", "-")}')
     if cfg['blur'] and cfg['size']%32: raise InputError(f"--size {cfg['size']} does not work with blur; give a multiple of 32")
     check_numbers(cfg, limit=cfg['bs'])
     idle = {'the network small has none': ('act','sa','sym','pool') if cfg['arch']=='small' else (),
@@ -648,8 +649,9 @@ def check_collaborate(o):
     if o.opt and o.lr is None and not o.scale: raise InputError(
         f"--opt {o.opt} needs --lr, because the rates of the setting are for Polyak's momentum")
     if o.peers: _check_peers(o, parse_addresses(o.peers))
-    elif None not in (o.n, o.f) and o.n<=2*o.f: raise InputError(
-        f'--f {o.f} faulty of {o.n} workers are not a minority: give {(o.n-1)//2} or less')
+    n = len(parse_addresses(o.peers)) if o.peers else o.n
+    if None not in (n, o.f) and n<=2*o.f: raise InputError(
+        f'--f {o.f} faulty of {n} workers are not a minority: give {(n-1)//2} or less')
     _check_images(o)
 
 def _check_peers(o, at):
@@ -686,8 +688,14 @@ def check_options(
     args, # Values of options by name; those at their defaults are left alone
     declaration # A function of this module
 ):
-    "Raise an `InputError` for a number outside of its range, a text that is not in its format, or options that contradict each other"
+    "Raise an `InputError` for an unknown name, a number out of range, a text that is not in its format, or options in conflict"
     name = declaration.__name__
+    for k,p in signature(declaration).parameters.items(): # No parser has seen calls from Python
+        if not isinstance(args[k], str) or args[k]==p.default: continue
+        kind = getattr(p.annotation, '__origin__', p.annotation)
+        if isinstance(kind, type) and issubclass(kind, str): kind(args[k]) # Types that are lists of names refuse others
+        names = getattr(p.annotation, '__metadata__', [{}])[0].get('choices')
+        if names and isinstance(first(names), str): check_choice(args[k], names, f'The list for {k}')
     check_numbers(args, **RANGES.get(name, {}))
     for k,check in FORMATS.get(name, {}).items():
         if args[k]!=signature(declaration).parameters[k].default: check(args[k])

@@ -427,7 +427,7 @@ def notebook_checks(
 def _rule_checks(name, rule, cls, checks):
     "The folded checks of the rule `name`, among `checks` of its notebook"
     own = {name, cls and cls.__name__, *(t.__name__ for t in rule.terms if t.__module__==rule.__module__)}
-    mine = [o for o in checks if own & {*re.findall(r'\w+', o[1])}]
+    mine = [o for o in checks if own & {*re.findall(r'(?<![\w.])\w+', o[1])}]
     kit = (f'`fastopt-check fastopt.all:{name}` tests it with fastai ([what is tested](../guides/check_your_optimizer.ipynb)). '
         'The card counts the recorded runs that it reproduces.')
     if mine: kit += ' These cells of its notebook, which defines the other names in them, check its maths:'

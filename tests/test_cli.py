@@ -181,6 +181,7 @@ def test_each_option_has_a_check():
 # A command line, and what it is told
 CONFLICTS = """
 fastopt-train --resume d --lr .1 --epochs 9 # leave out --lr, --epochs, or start
+fastopt-train --resume= --lr .1 # leave out --lr
 fastopt-train --valid-pct .2 # have their own split
 fastopt-bench --tiny --track tuned # leave out --tiny, or --track tuned
 fastopt-bench-step --resume # continues the record in --out
@@ -223,6 +224,7 @@ fastopt-collaborate --opt adam --lr .1 --mom .5 # not for adam
 fastopt-collaborate --opt adam # --opt adam needs --lr
 fastopt-collaborate --n 4 --f 2 # give 1 or less
 fastopt-collaborate PEERS --rank 2 # --rank 2 is not one of 2 workers: give 0 to 1
+fastopt-collaborate --rank 0 --peers 127.0.0.1:1,127.0.0.1:2 --f 1 # give 0 or less
 fastopt-collaborate PEERS --n 3 # --n 3 is not the number of workers, 2
 fastopt-collaborate PEERS # need --key-file
 fastopt-collaborate --data cifar10 # cifar10 is not downloaded
@@ -256,6 +258,17 @@ def test_the_recipe_says_the_same_of_its_options(args):
     given = {'preset':'base-2020', 'hypers':'', **args}
     want = said(recipe.recipe_settings, **given | dict(hypers=cli.parse_hypers(given['hypers'])))
     assert said(cli.check_options, {k: given.get(k) for k in signature(cli.run).parameters}, cli.run)==want
+
+@pytest.mark.parametrize('declaration', [f for fs in cli.SCRIPTS.values() for f in (fs if isinstance(fs, list) else [fs])],
+    ids=lambda o: o.__name__)
+def test_calls_from_python_suggest_a_name_before_anything_else(declaration):
+    "`implements` checks names of calls that no parser has seen"
+    known = signature(declaration).parameters
+    args = {k: p.default if p.default is not Parameter.empty else '' for k,p in known.items()}
+    for k,p in known.items():
+        choices = getattr(p.annotation, '__metadata__', [{}])[0].get('choices')
+        if not choices or not isinstance(next(iter(choices)), str): continue
+        with pytest.raises(cli.InputError, match=f'has no {"nope"!r}'): cli.check_options({**args, k:'nope'}, declaration)
 
 def test_facts_of_recipes():
     for k,facts in cli.PRESET_FACTS.items(): assert facts=={o: (recipe.SCRIPT|recipe.PRESETS[k])[o] for o in facts}

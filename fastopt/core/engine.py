@@ -253,13 +253,18 @@ def _run_each(func, args, kwargs):
 LARGEST_TO_STACK = 64*64 # Most numbers in a tensor for which a stack is faster on a CPU
 LARGEST_STACK = 2**24 # Most numbers in a stack
 
+def _unequal(columns): return [column for column in columns if any(arg is not column[0] for arg in column)] # Most numbers are one object
+
 def _forms(calls, kwargs):
     "A key for each call, equal for those that one call can replace"
-    values = *zip(*calls),*zip(*map(dict.values, kwargs))
-    columns = [column for column in values if any(arg is not column[0] for arg in column)] # Most numbers are one object
     def form(arg): return (arg.shape, arg.dtype) if isinstance(arg, Tensor) else repr(arg)
-    return list(zip(*[map(form, column) for column in columns])) or [()]*len(calls)
+    def keyword(arg): return id(arg) if isinstance(arg, Tensor) else repr(arg) # Keyword arguments are not stacked
+    names = [list(map(tuple, kwargs))] if _unequal([kwargs]) else []
+    keywords = [*names, *_unequal(zip(*map(dict.values, kwargs)))]
+    keys = [map(form, column) for column in _unequal(zip(*calls))] + [map(keyword, column) for column in keywords]
+    return list(zip(*keys)) or [()]*len(calls)
 
+# %% ../../nbs/core/02_engine.ipynb #c4be1a09
 # The arguments of many calls as those of one, with tensors in stacks
 def _stacked(calls): return [torch.stack(args) if isinstance(args[0], Tensor) else args[0] for args in zip(*calls)]
 

@@ -228,7 +228,7 @@ def run_federated_table(args):
 
 # %% ../../nbs/distributed/07_commands.ipynb #1d457182
 def run_federated(
-    args:AttrDict # Arguments of the command
+    args:AttrDict # Arguments of the command that `cli.check_options` accepts
 ):
     "Train as `args` describe, and return the folder of the run"
     if args.resume:
@@ -388,7 +388,7 @@ def run_scale(args, opt, lr):
 
 # %% ../../nbs/distributed/07_commands.ipynb #b61bfbe2
 def run_collaborative(
-    args:AttrDict # Arguments of the command
+    args:AttrDict # Arguments of the command that `cli.check_options` accepts
 ):
     "Train as `args` describe, and return the folder of the run"
     setting,n,f,steps = SETTINGS[args.data],args.n,args.f,args.steps

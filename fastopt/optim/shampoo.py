@@ -114,7 +114,7 @@ Shampoo = shampoo.torch('Shampoo')
 
 # %% ../../nbs/optim/20_shampoo.ipynb #a6337438
 def _product(M, Q, lead):
-    "Return `M @ Q`, which each matrix of a stack on a CPU has as if it were alone"
+    "Return `M @ Q`; on a CPU, each matrix of a stack is multiplied as if it were alone"
     products = [A @ B for A,B in _each_matrix(lead, M, Q)]
     return torch.stack(products) if products[0].ndim<M.ndim else products[0]
 

@@ -307,7 +307,7 @@ def describe_jump(record, src):
 
 # %% ../../nbs/vision/03_train.ipynb #ca921a79
 def run_training(
-    args:AttrDict # Arguments of the command
+    args:AttrDict # Arguments of the command that `cli.check_options` accepts
 ):
     "Train according to `args`, and return the folder of the run"
     path,began = (None,None) if args.resume is None else (Path(args.resume), read_run(args.resume))

@@ -385,6 +385,15 @@ def test_equal_matrices_in_a_stack_are_treated_as_alone(name, options):
         for got,want in zip(stacked_run(name, options, how), stacked_run(name, options, 'eager')):
             assert far(got, want) <= TOLERANCE[torch.float64], how
 
+@pytest.mark.parametrize('kwargs', [[{'a':2, 'b':3}, {'b':2, 'a':3}], [{'a':2}, {'b':2}], [{'a':2}, {'a':2, 'b':5}], [{}, {'a':5}],
+    [{'a':torch.tensor(2.)}, {'a':torch.tensor(7.)}], [{'a':1}, {'a':1.}], [{'a':2}, {'a':2}]], ids=str)
+def test_only_calls_with_equal_keyword_arguments_share_a_stack(kwargs):
+    @each(batched=True)
+    def linear(x, a=1, b=0, lead=0): return x*a + b
+    xs = [torch.ones(2, 2), torch.full((2, 2), 3.)]
+    got = engine.call_each(linear.__wrapped__, [(x,) for x in xs], kwargs)
+    for result,x,o in zip(got, xs, kwargs): assert (result==linear(x, **o)).all()
+
 @pytest.mark.parametrize('name,options', STACKED, ids=str)
 def test_nan_in_one_of_a_stack_stays_there(name, options):
     for how in ('foreach', 'fused'):
