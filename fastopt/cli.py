@@ -81,7 +81,7 @@ def several(
     class names(str):
         __qualname__ = 'names'
         def __new__(cls, text):
-            for o in filter(None, text.split(',')): check_choice(o, valid, what)
+            for o in filter(None, map(str.strip, text.split(','))): check_choice(o, valid, what)
             return text
     return names
 

@@ -358,8 +358,8 @@ def run_table(args, opt, lr):
         start,monna = time.time(),made(mixing, attack, seed).fit(args.steps, lr, args.every)
         steps = [{k: o[k] for k in ('step', 'accuracy', 'worst')} for o in monna.history]
         return dict(steps[-1], seconds=round(time.time()-start, 1), history=steps)
-    mixings = [check_choice(o, list(MIXINGS), 'The list of mixing rules') for o in args.mixings.split(',') if o]
-    attacks = [check_choice(o, ['none', *ATTACKS], 'The list of attacks') for o in args.attacks.split(',') if o]
+    mixings = [check_choice(o, list(MIXINGS), 'The list of mixing rules') for o in map(str.strip, args.mixings.split(',')) if o]
+    attacks = [check_choice(o, ['none', *ATTACKS], 'The list of attacks') for o in map(str.strip, args.attacks.split(',')) if o]
     path,picture = check_table_file(args.table)
     with use_threads(1 if args.data=='digits' else None):
         _call(made, 'mean', None)

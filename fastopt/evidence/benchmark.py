@@ -152,7 +152,7 @@ def run_benchmark(
     show=True # Print a line for each run?
 ):
     "Run tasks, or read finished runs; a failed task does not stop the others"
-    def split(o): return [*filter(None, (o.split(',') if isinstance(o, str) else o))]
+    def split(o): return [*filter(None, (map(str.strip, o.split(',')) if isinstance(o, str) else o))]
     names,opts = ([*TASKS] if tasks=='all' else split(tasks)),split(opts)
     for o in names: check_choice(o, list(TASKS), 'The list of tasks')
     for o in opts: find_rule(o)

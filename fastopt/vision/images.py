@@ -12,7 +12,7 @@ __all__ = ['MAX_EXPANSION', 'MIN_ALLOWANCE', 'archives_160', 'archives', 'offici
            'image_to_array', 'decode_image', 'write_store', 'ImageStore', 'open_store']
 
 # %% ../../nbs/vision/00_images.ipynb #8df16c9b
-import csv, errno, hashlib, io, lzma, stat, struct, tarfile, zipfile, zlib
+import csv, errno, hashlib, io, lzma, platform, stat, struct, tarfile, zipfile, zlib
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import lru_cache
@@ -154,6 +154,9 @@ def extract_archive(
     if not fname.is_file(): raise InputError(f'There is no archive {fname}; give an existing tar or zip archive')
     dest = cache/f'{fname.name.split(".")[0]}-{_digest(fname)}'
     if dest.exists(): return dest
+    if not hasattr(tarfile, 'data_filter'): raise InputError( # Debian 12, for example, has Python 3.11.2
+        f'Python {platform.python_version()} cannot unpack archives safely, which 3.10.12, 3.11.4 and later versions can. '
+        f'Update Python, or unpack {fname} yourself and give the folder')
     cache.mkdir(parents=True, exist_ok=True)
     part = Path(tempfile.mkdtemp(prefix=f'part-{dest.name}-', dir=cache))
     try:

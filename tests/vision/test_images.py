@@ -34,6 +34,13 @@ def fp(images): return fingerprint(images)
 
 # ---- paths
 
+def test_a_python_without_safe_archives_is_told(tree, monkeypatch, tmp_path):
+    "Debian 12, for example, has Python 3.11.2, whose tarfile has no filters"
+    path = pack(tree, tree.with_suffix('.tgz'))
+    monkeypatch.delattr(tarfile, 'data_filter')
+    with pytest.raises(InputError, match='Update Python, or unpack .* yourself'): I.extract_archive(path, tmp_path/'new')
+    assert not (tmp_path/'new').exists()
+
 TAKE_PATHS = ['find_splits', 'folder_source', 'fingerprint', 'image_source', 'resolve_data', 'extract_archive', 'noisy_labels']
 
 @pytest.mark.parametrize('name', TAKE_PATHS)

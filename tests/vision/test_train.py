@@ -534,7 +534,7 @@ def test_layouts_that_cannot_be_learnt(make, says, tmp_path):
 @pytest.mark.parametrize('kw,says', [(dict(bs=17), '--bs 17 is more than the 16 training images'), (dict(bs=1), '--bs 1 .*2 or more'),
     (dict(size=0), '--size 0 .*1 or more'), (dict(epochs=0), '--epochs 0'), (dict(limit=0), '--limit 0'), (dict(limit=1), 'the 2 classes'),
     (dict(seed=2**64), '--seed .* is too large'),
-    (dict(lr=-1.), 'lr'), (dict(wd=-1.), 'wd'), (dict(how='warp'), 'how'), (dict(opt='difgrad'), "did you mean 'diffgrad'"),
+    (dict(lr=-1.), 'lr'), (dict(wd=-1.), 'wd'), (dict(how='warp'), 'The list of engines'), (dict(opt='difgrad'), "did you mean 'diffgrad'"),
     (dict(arch='xresnet81'), "did you mean 'xresnet18'"), (dict(data='imagenete'), "did you mean 'imagenette'"),
     (dict(data='digit'), "'digits'"), (dict(data='/no/such/folder'), 'no such file or folder')])
 def test_bad_arguments(tree, kw, says):
