@@ -39,14 +39,18 @@ class Network:
     async def carry(self, to, cuts, reader, writer):
         self.tasks.add(asyncio.current_task())
         ends = [writer]
-        with suppress(OSError):
+        with suppress(OSError, asyncio.CancelledError):
             back,there = await asyncio.open_connection(*to)
             ends.append(there)
             left = [self.rnd.randrange(300, 3*4*D)] if cuts[0]>0 else None # Bytes until it is cut
             if left: cuts[0] -= 1
             ways = [asyncio.ensure_future(self.pump(*o, left)) for o in ((reader, there), (back, writer))]
-            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+            # Without a cut, as in a real network, what was sent before the end arrives
+            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED if left else asyncio.ALL_COMPLETED)
             for o in ways: o.cancel()
+            if not left:
+                for o in ends: o.transport.close()
+                return
         for o in ends: o.transport.abort()
     async def pump(self, reader, writer, left):
         with suppress(OSError):
@@ -57,6 +61,7 @@ class Network:
                 if left is None: continue
                 left[0] -= len(data)
                 if left[0]<=0: return
+            if left is None: writer.write_eof()
     def close(self):
         def end():
             for o in asyncio.all_tasks(self.loop): o.cancel()
