@@ -648,8 +648,9 @@ def check_collaborate(o):
         f"--mom is for Polyak's momentum, not for {o.opt}: remove it, or leave out --opt")
     if o.opt and o.lr is None and not o.scale: raise InputError(
         f"--opt {o.opt} needs --lr, because the rates of the setting are for Polyak's momentum")
-    if o.peers: _check_peers(o, parse_addresses(o.peers))
-    n = len(parse_addresses(o.peers)) if o.peers else o.n
+    at = parse_addresses(o.peers) if o.peers else None
+    if at: _check_peers(o, at)
+    n = len(at) if at else o.n
     if None not in (n, o.f) and n<=2*o.f: raise InputError(
         f'--f {o.f} faulty of {n} workers are not a minority: give {(n-1)//2} or less')
     _check_images(o)
