@@ -205,7 +205,9 @@ def close(self:TCPLink,
 async def _finish(self:TCPLink, done):
     self.closing = True
     if done: self._publish(self.sent[-1][0]+1 if self.sent else 0, DONE, b'')
-    def lacks(j): return j not in self.finished|self.down and not (j not in self.subscribers and time.monotonic()>=self.told[j])
+    def lacks(j): # One that has finished itself may still wait for our message
+        if j in self.down: return False
+        return j in self.subscribers or (j not in self.finished and time.monotonic()<self.told[j])
     while done and time.monotonic()<self.until and any(lacks(j) for j in self._others()): await asyncio.sleep(0.005)
     self.server.close()
     while tasks := asyncio.all_tasks(self.loop) - {asyncio.current_task()}: # One that handles another error may survive a cancellation

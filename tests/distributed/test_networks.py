@@ -61,7 +61,8 @@ class Network:
                 if left is None: continue
                 left[0] -= len(data)
                 if left[0]<=0: return
-            if left is None: writer.write_eof()
+        if left is None: # The other end learns of a reset as well
+            with suppress(OSError): writer.write_eof()
     def close(self):
         def end():
             for o in asyncio.all_tasks(self.loop): o.cancel()

@@ -337,6 +337,20 @@ def test_who_ends_regularly_has_finished():
         wait(lambda: 1 in a.finished)
         assert not a.faults and a.exchange(2, torch.zeros(D)).over
 
+@pytest.mark.parametrize('n', [2, 4])
+def test_who_has_finished_is_told_before_the_last_one_leaves(n, monkeypatch):
+    "Otherwise a peer whose own `DONE` has arrived records that the other has left"
+    send = TCPLink._send
+    async def slow_send(link, sub, t, magic, *args):
+        if magic==DONE: await asyncio.sleep(0.05*link.rank)
+        await send(link, sub, t, magic, *args)
+    monkeypatch.setattr(TCPLink, '_send', slow_send)
+    with opened(sockets(n), range(n), f=0, deadline=20) as ls, ThreadPoolExecutor(n) as pool:
+        rounds(ls, range(2), pool)
+        begin = time.monotonic()
+        list(pool.map(TCPLink.close, ls))
+        assert not [(o.rank, fault) for o in ls for fault in o.faults] and time.monotonic()-begin<10
+
 @contextmanager
 def pressed(seconds):
     "A Ctrl-C comes after so many seconds, and ends the block"
