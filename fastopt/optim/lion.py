@@ -15,7 +15,7 @@ from ..core.rules import Rule, Unit, decay, descend, ema_, mean, term
 # %% ../../nbs/optim/13_lion.ipynb #b48928ff
 def sign(x):
     "Return the sign of `x`, which is NaN where `x` is NaN (PyTorch's is 0)"
-    return torch.add(x.sign(), x, alpha=0)
+    return torch.add(x.sign(), x.clamp(-1, 1), alpha=0) # Infinity times 0 would be NaN
 
 @term
 def lion(u, m, *,

@@ -1,6 +1,7 @@
 "The same steps as PyTorch's own optimizers for every combination of hypers and options in float64, and after an overflow in float32"
 from inspect import signature
 from itertools import product
+from math import inf
 import pytest, torch
 import fastopt.all as every
 from fastopt.core.engine import Engine
@@ -79,7 +80,7 @@ def test_every_combination_is_pytorchs(cls):
         n += 1
     assert n>=4
 
-@pytest.mark.parametrize('size', [1e20, 1e30, 3e38])
+@pytest.mark.parametrize('size', [1e20, 1e30, 3e38, inf])
 @pytest.mark.parametrize('cls', CLASSES)
 def test_a_huge_gradient_leaves_the_weights_that_pytorch_leaves(cls, size):
     kws = [{}, *[{k:True} for k in ('centered', 'amsgrad', 'nesterov') if k in CLASSES[cls] and cls!='Muon']]
