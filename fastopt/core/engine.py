@@ -18,6 +18,7 @@ from copy import deepcopy
 from functools import lru_cache, partial, wraps
 from operator import is_, itemgetter
 from typing import NamedTuple
+from warnings import warn
 from weakref import proxy
 import numpy as np, torch
 from torch import Tensor
@@ -882,6 +883,17 @@ def check(self:Engine, p, state):
     refuse_state(self.rule, p, state, self.starts(p))
 
 # %% ../../nbs/core/02_engine.ipynb #f1d168da
+Engine.has_dropped = False # Has it told the user about `comp`?
+
+@patch
+def drop_comp(self:Engine, p, state):
+    "Remove the compensation that the weight `p` does not use from its dict `state`; the first time, warn of it"
+    why = f'weights in {p.dtype}' if self.lowp=='kahan' else f'lowp={self.lowp!r}'
+    if not self.has_dropped: warn(f"{self.rule.__name__}: the state has 'comp', the rounding errors of 16-bit weights that lowp='kahan' "
+        f"keeps, but this optimizer has {why} and drops them; to keep them, use lowp='kahan' with 16-bit weights")
+    self.has_dropped = True
+    del state['comp']
+
 @patch
 def prepare_state(self:Engine, p, state):
     "Fill in what the dict `state` of the weight `p` lacks, in the dtype of the computation, with the layout and device of `p`"
@@ -891,7 +903,7 @@ def prepare_state(self:Engine, p, state):
     for name,start in rule.memos.items(): state.setdefault(name, deepcopy(start))
     starts = self.starts(p)
     if self.lowp=='kahan' and p.dtype in DROP: starts = {**starts, 'comp': zeros}
-    else: state.pop('comp', None)
+    elif 'comp' in state: self.drop_comp(p, state)
     for name,start in starts.items():
         dtype = p.dtype if name=='comp' else start is zeros and computed==torch.float32 and self.state_dtype or computed
         state[name] = place_like(state[name] if name in state else start(p.detach().to(dtype)), p, dtype)

@@ -2,6 +2,7 @@
 import copy, warnings
 from fractions import Fraction
 from functools import partial
+from itertools import product
 import numpy as np, pytest, torch
 import torch.distributed as dist
 from fastai.learner import Learner
@@ -732,6 +733,35 @@ def test_a_memo_that_is_no_number_is_refused_by_name(face, make):
     for new in (torch.zeros(3, 2).to_sparse(), torch.ones(7), 'x', None, [1.]):
         with pytest.raises(ValueError, match="nadam: saved 'memo' is"): opt.load_state_dict(mutate(sd, ('state', *key), new))
         assert everything(opt, ps)==before
+
+MANNERS = dict(plain={}, kahan=dict(lowp='kahan'), stochastic=dict(lowp='stochastic'), low_state=dict(state_dtype=torch.bfloat16))
+
+def trained(face, manner, dtype, **hypers):
+    ps = [nn.Parameter(torch.ones(3, 2, dtype=dtype)), nn.Parameter(torch.ones(4, dtype=dtype))]
+    return FACES[face][0](ps, how='eager', **hypers, **MANNERS[manner]),ps
+
+@pytest.mark.parametrize('dtype', [torch.bfloat16, torch.float16, torch.float32])
+@pytest.mark.parametrize('face', FACES)
+def test_a_state_that_another_manner_does_not_use_is_named_in_one_warning(face, dtype):
+    for manner,other,after in product(MANNERS, MANNERS, (torch.bfloat16, torch.float32)):
+        opt,ps = trained(face, manner, dtype)
+        step(opt, ps, 2)
+        again,qs = trained(face, other, after)
+        with warnings.catch_warnings(record=True) as seen:
+            warnings.simplefilter('always')
+            again.load_state_dict(copy.deepcopy(opt.state_dict()))
+            step(again, qs, 2)
+        lost = {name for p,q in zip(ps, qs) for name in opt.state[p].keys()-again.state[q].keys()}
+        says = [str(o.message) for o in seen if 'drops' in str(o.message)]
+        assert lost==({'comp'} if manner=='kahan' and dtype!=torch.float32 and (other!='kahan' or after==torch.float32) else set())
+        assert len(says)==len(lost) and all(repr(name) in o for name,o in zip(lost, says)), (manner, other, after, says)
+
+@pytest.mark.parametrize('face', FACES)
+def test_weights_that_become_float32_lose_their_compensation_with_a_warning(face):
+    opt,ps = trained(face, 'kahan', torch.bfloat16)
+    step(opt, ps, 2)
+    for p in ps: p.data,p.grad = p.data.float(),None
+    with pytest.warns(UserWarning, match="adamw: the state has 'comp', .* has weights in torch.float32 and drops them"): step(opt, ps)
 
 @pytest.mark.parametrize('face', FACES)
 def test_what_was_found_in_checkpoints(face):
