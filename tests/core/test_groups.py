@@ -10,7 +10,7 @@ from fastai.optimizer import OptimWrapper
 from fastai.test_utils import synth_learner
 from fastopt.all import AdamW, DiffGrad, NAdam, RMSprop, SGD, adamod, adamw, mars, nadam, soap
 from fastopt.core.engine import WEIGHT_DTYPES
-from fastopt.core.groups import FOREIGN, edit_distance
+from fastopt.core.groups import FOREIGN, check_foreign, edit_distance, is_slip, torch_keys
 from fastopt.core.rules import NonNeg, Rule, decay, descend, term
 from hypothesis import HealthCheck, given, settings, strategies as st
 from torch import nn
@@ -376,14 +376,44 @@ def test_a_slip_of_the_pen_is_refused_and_nothing_else(name):
         for op,i,c in ops:
             i %= len(bad)+1
             bad = bad[:i] + ('' if op=='d' else c) + bad[i+(op!='i'):]
-        near = [o for o in known if len(o)>4 and (edit_distance(bad, o)<=1+(len(o)>7) or sorted(bad)==sorted(o))]
+        near = [o for o in known if is_slip(bad, o)]
         if bad in (*known, *FOREIGN, *cls.rule.ranges, *cls.rule.spellings, 'params'): return
         opt = cls([weight(2, 2)])
         if not near: return opt.add_param_group({'params':[weight(2, 2)], bad:1})
         with pytest.raises(TypeError) as e: opt.add_param_group({'params':[weight(2, 2)], bad:1})
-        assert len(k)<5 or str(e.value).startswith(f"{cls.rule.__name__} has no {bad!r}; did you mean {near[0]!r}?")
+        assert str(e.value).startswith(f"{cls.rule.__name__} has no {bad!r}; did you mean {near[0]!r}?")
         assert len(opt.param_groups)==1
     slip()
+
+NAMES = sorted({name for rule in RULES.values() for name in (*rule.hypers, *torch_keys(rule))} | {'beta'}) # 'beta' is a frequent choice
+NOTES = ['name', 'lr_scale', 'layer', 'meta', 'group_name', 'depth', 'stage', 'tag', 'lr_mult', 'id', 'head', 'frozen', 'initial_lr', 'min_lr']
+
+@pytest.mark.parametrize('name', NAMES)
+def test_slips_in_names_of_any_length(name):
+    "Capitals, doubled letters, double letters made single, and neighbors in the wrong order"
+    slips = {name.upper(), name.capitalize(), *(name[:i] + name[i:i+1] + name[i:] for i in range(len(name)))}
+    slips |= {name[:i] + name[i+1:] for i in range(1, len(name)) if name[i]==name[i-1]}
+    slips |= {name[:i] + name[i+1] + name[i] + name[i+2:] for i in range(len(name)-1)}
+    for slip in slips - {name} - FOREIGN:
+        with pytest.raises(TypeError, match=f"mine has no '{slip}'; did you mean '{name}'"): check_foreign('mine', slip, (name,))
+    for note in NOTES:
+        if note!=name: check_foreign('mine', note, (name,))
+
+@pytest.mark.parametrize('cls', TORCH.values())
+def test_names_of_a_class_are_no_slips_of_each_other(cls):
+    "A group has its options beside its hypers"
+    for key in (*cls.keys, *cls.rule.options, *FOREIGN): key in cls.keys or check_foreign('mine', key, tuple(cls.keys))
+
+@pytest.mark.parametrize('slip', ['betta', 'beat', 'Beta', 'lrr', 'LR', 'wegiht_decay'])
+def test_a_short_name_of_a_class_of_ones_own(slip):
+    @term
+    def pull(u, m, *, mom=0.9): return m.mul_(mom).add_(u)
+    Gravity = Rule(pull, decay, descend).torch('Gravity', beta='mom')
+    with pytest.raises(TypeError, match=f"has no '{slip}'; did you mean"): Gravity([dict(params=[weight()], **{slip: .5})])
+    opt = Rule(pull, decay, descend)([[weight()]])
+    for short in ('momm', 'omm', 'Mom', 'wdd'):
+        with pytest.raises(TypeError, match=f"has no '{short}'; did you mean"): opt.param_groups[0][short] = .5
+    assert Gravity([dict(params=[weight()], meta=1, name='a', layer=2, lr_scale=.5)]).param_groups[0]['meta']==1
 
 def test_weigth_decay():
     opt,ps = two('torch')
