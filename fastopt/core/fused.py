@@ -42,8 +42,9 @@ def kernel_source(
     **hyper # Hypers and options that differ from the rule's defaults; `step` is 1001 unless given
 ):
     "The source of the kernels of `rule`, followed by the numbers of their table"
+    writers = dict(triton=triton_source, cpp=cpp_source, numba=numba_source, torch=torch_source)
+    if lang not in writers: raise ValueError(f"kernel_source: lang={lang!r} must be one of {', '.join(map(repr, writers))}")
     prog = record(rule, {**rule.hypers, **rule.options, 'step':1001, **hyper}, how, lang!='torch')
-    write = dict(triton=triton_source, cpp=cpp_source, numba=numba_source, torch=torch_source)[lang]
     results = [f'r{i}' for i,node in enumerate(prog.nodes) if _is_result(node)]
     def kernel_of(phase):
         dtypes = {**dict.fromkeys([*phase.loads, *phase.stores], compute_dtype(dtype)), 'p':dtype, 'g':dtype, 'comp':dtype}
@@ -52,7 +53,7 @@ def kernel_source(
     kernels = [kernel_of(phase) for phase in phases if phase.stores or phase.sums]
     numbers = ', '.join(f'c{i} = {c:.6g}' for i,c in enumerate(prog.consts))
     comment = '//' if lang=='cpp' else '#'
-    return KernelSource('\n'.join(map(write, kernels)) + f'{comment} {numbers}\n')
+    return KernelSource('\n'.join(map(writers[lang], kernels)) + f'{comment} {numbers}\n')
 
 # %% ../../nbs/core/04_fused.ipynb #5d0c2b7e
 @patch(as_prop=True)
