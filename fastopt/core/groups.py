@@ -32,6 +32,8 @@ def check_weights(rule, ps):
     "Raise an error unless `rule` can train all of `ps` and each is listed once"
     seen = set()
     for p in ps:
+        if isinstance(p, dict): raise TypeError(f"{rule.__name__}: a dict is no weight; groups as dicts are for a class, as "
+            f"{rule.__name__}.torch('Mine') makes it; pass a rule lists of weights, one for each group")
         if not isinstance(p, torch.Tensor): raise TypeError(
             f"{rule.__name__}: a {type(p).__name__} is no weight; pass tensors, such as those of `model.parameters()`, or lists of them")
         refuse_weight(rule, p)

@@ -483,6 +483,8 @@ def unknown(self:Rule, name):
     if ours and all(hyper in self.ranges for hyper in ours):
         return (f"{self.__name__} has no {name!r}, which is called {' and '.join(ours)} here; only the classes for PyTorch "
             f"call it {name!r}. It has: {', '.join(self.ranges)}")
+    if name in ('beta', 'beta1') and 'mom' in self.ranges: # As equations call it
+        return f"{self.__name__} has no {name!r}; did you mean 'mom'? It has: {', '.join(self.ranges)}"
     return unknown_name(self.__name__, name, [*self.ranges, *self.spellings])
 
 @patch
@@ -615,6 +617,10 @@ def run(self:Rule,
         try: env['u'] = term(*given, **{name: hyper[name] for name in term.knobs})
         except NotImplementedError as e: raise NotImplementedError(f'{term}: {e}') from e
         except ReadOnly as e: raise _written(term, first(name for name,value in zip(term.given, given) if value is e.what)) from e
+        except TypeError as e:
+            if 'must be Number, not Tensor' not in str(e): raise
+            raise TypeError(f"Term {term} uses a tensor where PyTorch needs a number ({e}); parameters before `*` are tensors, so put hypers, "
+                "and `step`, the number of the step, after it") from e
         _check_update(term, env['u'], p)
         if name := first(name for name,tensor,count in lent if count_writes(tensor)!=count): raise _written(term, name)
         if name := first(name for name,count in before.items() if count is not None and _writes(env[name])==count): raise TypeError(
@@ -859,10 +865,13 @@ def each(
     def marked(*args, **kwargs):
         if any(map(_is_list, kwargs.values())): args,kwargs = _by_position(func, args, kwargs)
         stand_in = first(args, _is_list)
-        try: return func(*args, **kwargs) if stand_in is None else stand_in.each(func, args, kwargs)
+        try: result = func(*args, **kwargs) if stand_in is None else stand_in.each(func, args, kwargs)
         except TypeError:
             _check_arguments(func, args, kwargs)
             raise
+        if isinstance(result, tuple): raise TypeError(
+            f'{func.__name__} is marked `each` and returned {type(result).__name__}, a tuple; it must return a tensor or a number')
+        return result
     marked.whole = 'row' if rows else 'tensor'
     return marked
 

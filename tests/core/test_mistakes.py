@@ -186,6 +186,20 @@ def test_a_term_that_assigns_to_its_state_instead_of_writing(how):
         fit, partial(Rule(term(assigns_m), descend), how=how))
     for f in (names_m, by_turns): fit(partial(Rule(term(f), descend), how=how))
 
+def tensor_rate(u, v, rate): return v.mul_(.9).add_(u, alpha=1-rate)
+def returns_pair(u): return u/pair_of(u)
+@each
+def pair_of(x): return x.abs().max(0)
+
+def test_a_tensor_in_place_of_a_number_and_a_tuple_in_place_of_a_tensor():
+    says("Term tensor_rate uses a tensor where PyTorch needs a number", stepped, tensor_rate, 'eager')
+    for how in ('eager', 'foreach', 'fused'): says('pair_of is marked `each` and returned max', stepped, returns_pair, how)
+
+def test_names_and_groups_of_a_class_given_to_a_rule():
+    rule = Rule(term(names_m), descend)
+    for name in ('beta', 'beta1'): says(f"has no {name!r}; did you mean 'mom'?", rule, weights(), **{name: .5})
+    says('a dict is no weight; groups as dicts are for a class', rule, [dict(params=weights(), mom=.5)])
+
 def first_column(u): return u[:, :1] if u.ndim>1 else u[:1]
 
 def test_an_update_of_another_shape():
