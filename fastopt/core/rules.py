@@ -619,8 +619,8 @@ def run(self:Rule,
         except ReadOnly as e: raise _written(term, first(name for name,value in zip(term.given, given) if value is e.what)) from e
         except TypeError as e:
             if 'must be Number, not Tensor' not in str(e): raise
-            raise TypeError(f"Term {term} uses a tensor where PyTorch needs a number ({e}); parameters before `*` are tensors, so put hypers, "
-                "and `step`, the number of the step, after it") from e
+            raise TypeError(f"Term {term} uses a tensor where PyTorch needs a number ({e}); parameters before `*` are tensors, "
+                "so put hypers, and `step`, the number of the step, after it") from e
         _check_update(term, env['u'], p)
         if name := first(name for name,tensor,count in lent if count_writes(tensor)!=count): raise _written(term, name)
         if name := first(name for name,count in before.items() if count is not None and _writes(env[name])==count): raise TypeError(

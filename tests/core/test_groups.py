@@ -386,7 +386,7 @@ def test_a_slip_of_the_pen_is_refused_and_nothing_else(name):
     slip()
 
 NAMES = sorted({name for rule in RULES.values() for name in (*rule.hypers, *torch_keys(rule))} | {'beta'}) # 'beta' is a frequent choice
-NOTES = ['name', 'lr_scale', 'layer', 'meta', 'group_name', 'depth', 'stage', 'tag', 'lr_mult', 'id', 'head', 'frozen', 'initial_lr', 'min_lr']
+NOTES = 'name lr_scale layer meta group_name depth stage tag lr_mult id head frozen initial_lr min_lr'.split()
 
 @pytest.mark.parametrize('name', NAMES)
 def test_slips_in_names_of_any_length(name):
