@@ -1,8 +1,8 @@
 "Mixing rules agree with their definitions in float64, whatever liars send; NNA's bound; attacks that know the rule"
 import fastopt.distributed.mixing as mixing_module, numpy as np, pytest, torch
 from fastopt.distributed.attacks import ATTACKS, TimingFault, displacement, lie
-from fastopt.distributed.mixing import (COLUMNS, MIXINGS, cwtm, finite_rows, find_mixing, median, nna, nna_bound, reduction,
-    squared_distances)
+from fastopt.distributed.mixing import (COLUMNS, MIXINGS, cwtm, finite_rows, find_mixing, mean_mixing, median, nna, nna_bound, reduction,
+    squared_distances, variance_of)
 from hypothesis import given, settings, strategies as st
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -176,3 +176,49 @@ def test_multikrum_of_all_that_were_received_is_their_mean():
     (7, 4, 'f=4 faulty of n=7 .* give f <= 3')])
 def test_the_bound_is_for_numbers_of_workers(n, f, says):
     with pytest.raises(ValueError, match=says): nna_bound(n, f)
+
+def lies_as_large_as(z, first):
+    "Nine honest vectors and two lies of the size `z`, in different directions, of which worker 0 has not received the second"
+    gen = torch.Generator().manual_seed(3)
+    xs,lies = torch.randn(9, 6, generator=gen, dtype=torch.float64),z*torch.tensor([[1., -1]*3, [1.]*6], dtype=torch.float64)
+    heard = torch.ones(9, 11, dtype=torch.bool)
+    heard[0,10] = False
+    return (torch.cat([lies, xs]), None) if first else (torch.cat([xs, lies]), heard)
+
+@pytest.mark.parametrize('first', [False, True])
+@pytest.mark.parametrize('name', [o for o in MIXINGS if o!='mean'])
+@settings(max_examples=20, deadline=None)
+@given(z=st.floats(20, 308.25))
+def test_lies_whose_squares_are_no_number_are_like_other_enormous_ones(name, first, z):
+    "One malicious peer of a model in float64 could send 1e160: the squares of its distances are infinite"
+    rows = slice(2*first, 9+2*first)
+    got,want = (MIXINGS[name](xs, 2, heard)[rows] for xs,heard in (lies_as_large_as(o, first) for o in (10**z, 1e20)))
+    torch.testing.assert_close(got, want, rtol=1e-9, atol=1e-9)
+
+def test_distances_of_honest_vectors_survive_a_lie_in_the_first_row():
+    xs,_ = lies_as_large_as(1e200, True)
+    torch.testing.assert_close(squared_distances(xs)[2:,2:], torch.cdist(xs[2:], xs[2:])**2)
+
+def test_who_was_not_heard_is_not_mixed_even_if_others_are_too_far():
+    xs = torch.tensor([[0.], [1], [1e200], [2e200]], dtype=torch.float64)
+    assert nna(xs, 0, torch.tensor([[True, False, True, True]]))[0].item()==1e200
+
+@pytest.mark.parametrize('name', MIXINGS)
+def test_vectors_may_require_gradients(name):
+    xs = torch.randn(7, 5, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    ys = MIXINGS[name](xs.clone().requires_grad_(), 1)
+    assert ys.requires_grad and torch.equal(ys.detach(), MIXINGS[name](xs, 1))
+
+@settings(max_examples=30, deadline=None)
+@given(at=st.floats(-1e4, 1e4), spread=st.floats(-4, 2), seed=st.integers(0, 99))
+def test_the_variance_does_not_depend_on_where_vectors_are(at, spread, seed):
+    "Weights of nearly equal workers in float32: the rounding of their mean must not count as variance"
+    xs = (at + 10**spread*torch.randn(20, 50, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)).float()
+    exact = xs.double()
+    want = (exact-exact.mean(0)).square().sum(1).mean().item()
+    assert variance_of(xs)==pytest.approx(want, rel=1e-5, abs=1e-12) and variance_of(xs[:1].expand(20, -1))==0
+    if want: assert reduction(mean_mixing, xs)[0]<1e-12
+
+@pytest.mark.parametrize('value', [torch.nan, torch.inf])
+def test_the_reduction_of_what_is_not_finite_is_refused(value):
+    with pytest.raises(ValueError, match='finite'): reduction(lambda o: o, torch.tensor([[1., value], [0, 1]]))
