@@ -59,7 +59,8 @@ def aggregate(
     good = {i:o for i,o in deltas.items() if i not in bad}
     new,total = {},sum(server_lr*weights[i] for i in good)
     for k,t in x.items():
-        if not _has_mean(t): new[k] = torch.stack([t, *(o[k] for o in good.values())]).amax(0) if t.numel() and good else t
+        if not t.numel() or not good: new[k] = t
+        elif not _has_mean(t): new[k] = torch.stack([t, *(o[k] for o in good.values())]).long().amax(0).to(t.dtype) # uint16 has no `amax`
         else:
             keep,share = (max(0., 1-total), 1/max(1., total)) if k in buffers else (1., 1.)
             new[k] = t.to(torch.promote_types(t.dtype, torch.float32))*keep # 16 bits would lose each small change, and so their sum

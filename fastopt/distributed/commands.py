@@ -243,7 +243,7 @@ def run_federated(
             finally: record['clients'] = fed.fairness_report().reset_index().to_dict('records')
     print(f'{fed.history[-1]["accuracy"]:.2%} of {fed.learn.dls.valid.n} validation images correct '
         f'after {args.time:g} unit{"s"*(args.time!=1)} of time and {sum(fed.counts)} deliveries. In {path}:')
-    print('  record.json  curves.png  model.pkl')
+    print('  record.json  curves.png' + '  model.pkl'*(sum(fed.counts)>0))
     return path
 
 @cli.implements(cli.federate)

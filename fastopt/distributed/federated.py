@@ -23,7 +23,7 @@ from fastai.torch_core import no_random
 from fastcore.basics import first, patch
 from fastcore.foundation import L
 from fastprogress.fastprogress import progress_bar
-from math import inf
+from math import inf, nan
 from matplotlib.figure import Figure
 from numbers import Number
 from torch import nn
@@ -347,7 +347,7 @@ def validate(self:Federated, time=None):
     watchers = self.learn._grab_cbs(WATCHERS) # They would read what no epoch has recorded
     with self.learn.no_bar(), self.learn.no_logging(), self.learn.removed_cbs(watchers): values = self.learn.validate()
     recent = self.losses[-len(self.clients):]
-    own = self.time if time is None else time,max(self.versions),sum(self.counts),sum(recent)/max(len(recent), 1),values[0]
+    own = self.time if time is None else time,max(self.versions),sum(self.counts),sum(recent)/len(recent) if recent else nan,values[0]
     return dict(zip((*OWN_COLUMNS, *metric_columns(self.learn)), (*own, *values[1:])))
 
 # %% ../../nbs/distributed/06_federated.ipynb #f6b38384
@@ -366,11 +366,15 @@ def fit(self:Federated,
 ):
     "Train, and leave the server's model in `learn`"
     check_positive(time=time, every=every)
+    if max(self.versions)>self.timeline.number: raise ValueError('These are the weights of a real training, '
+        'and the simulated clients have not worked on them: make a new Federated, with `to_learner()` as its learner')
     start,marks = self.time_now(),max(1, round(time/every))
     for k in (progress_bar(range(1, marks+1)) if is_interactive() else range(1, marks+1)):
         try: self.run_until(start + time*k/marks)
         finally: self.to_learner()
         self.history.append(self.validate(start + time*k/marks))
+    if not sum(self.counts): warn(f'No delivery has been applied in {start+time:g} units of time, so the model is as it was: the next '
+        f'window ends at {self.pending.time:g}; give a longer time, or a shorter dt')
     return self
 
 @patch

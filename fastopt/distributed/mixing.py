@@ -117,7 +117,7 @@ def by_distances(weigh):
         d = squared_distances(xs)
         finite = d.diagonal()==0
         heard = check_heard(xs, f, heard, finite)
-        if wants_norms: kwargs['norms'] = sum((_compute(o).double()**2).sum(1) for o in xs.split(COLUMNS, 1)).nan_to_num(torch.inf).clamp(max=MOST)
+        if wants_norms: kwargs['norms'] = sum((_compute(o).double()**2).sum(1) for o in xs.split(COLUMNS, 1)).nan_to_num(MOST, MOST)
         return average_rows(weigh(d.where(finite[:,None] & finite, 0).clamp(max=MOST), heard, f, **kwargs), xs)
     given = inspect.signature(weigh).parameters
     wants_norms = 'norms' in given

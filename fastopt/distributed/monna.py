@@ -66,7 +66,7 @@ class Workers:
 def views(self:Workers, xs):
     "The views of `xs` [..., d] with the shapes of the parameters, as a dict by name"
     parts = xs.split([s.numel() for s in self.shapes], -1)
-    return {k: o.view(*xs.shape[:-1], *s) for k,o,s in zip(self.names, parts, self.shapes)}
+    return {k: o.view((*xs.shape[:-1], *s)) for k,o,s in zip(self.names, parts, self.shapes)}
 
 @patch
 def place(self:Workers):
@@ -180,7 +180,7 @@ def gradients(self:Workers, xb, yb, who=None, seeds=None):
 @patch
 def flat_gradients(self:Workers, k):
     "The gradients of the first `k` workers as rows"
-    return torch.stack([torch.cat([torch.zeros_like(p).flatten() if p.grad is None else p.grad.flatten() for p in ps])
+    return torch.stack([torch.cat([torch.zeros_like(p).flatten() if p.grad is None else p.grad.to_dense().flatten() for p in ps])
         for ps in self.params[:k]])
 
 @patch

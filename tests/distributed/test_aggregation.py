@@ -251,6 +251,15 @@ def test_a_change_is_on_the_device_of_the_server():
     new = dict(w=torch.ones(2), b=torch.ones(2), n=torch.ones((), dtype=torch.int64))
     assert {k: v.device.type for k,v in delta(new, x, ['b']).items()}==dict.fromkeys('wbn', 'meta')
 
+COUNTS = [torch.bool, torch.uint8, torch.int8, torch.int16, torch.uint16, torch.int32, torch.uint32, torch.int64, torch.uint64]
+
+@pytest.mark.parametrize('dtype', COUNTS)
+@pytest.mark.parametrize('shape', [(), (3,), (0,)])
+def test_counters_of_every_dtype_become_the_largest(dtype, shape):
+    x,*ys = (dict(n=torch.full(shape, v).to(dtype)) for v in (0, 1, 100, 7))
+    new,bad = aggregate(x, {i: delta(y, x, ['n']) for i,y in enumerate(ys)}, dict.fromkeys(range(3), .5), 1., ['n'])
+    assert not bad and new['n'].dtype==dtype and torch.equal(new['n'], ys[1]['n'])
+
 def test_changes_count_from_the_version_that_was_sent():
     "An idle client moves nothing, however old its version"
     x,old = model(0),model(7)

@@ -329,6 +329,14 @@ def test_mistakes_of_federate(kwargs, says, tmp_path):
     with pytest.raises(CliError, match=says) as e: federate_command(**{'limit': 300, 'clients': 3, 'out': tmp_path, **kwargs})
     assert '\n' not in str(e.value) and not [*tmp_path.iterdir()]
 
+@pytest.mark.filterwarnings('ignore:No delivery')
+@pytest.mark.parametrize('dt', [.5, 20.])
+def test_the_files_that_are_named_at_the_end_are_there(dt, tmp_path, capsys):
+    "Without a delivery there is no model to keep"
+    folder = federate_command(strategy='fedfix', dt=dt, clients=3, limit=300, time=2., out=tmp_path)
+    assert {*capsys.readouterr().out.splitlines()[-1].split()}=={o.name for o in folder.iterdir()}
+    assert (folder/'model.pkl').is_file()==(dt<2)
+
 def test_a_port_in_use_is_one_line(tmp_path):
     with socket.create_server(('127.0.0.1', 0)) as o, pytest.raises(CliError, match='Cannot listen on 127.0.0.1:') as e:
         collaborate_command(rank=0, peers=f'127.0.0.1:{o.getsockname()[1]},127.0.0.1:1', f=0, limit=300, steps=1, alpha=100., out=tmp_path)

@@ -632,6 +632,22 @@ def test_a_server_that_is_started_again_waits_for_those_that_were_connected(tmp_
     b.mail.gone.add(2)
     assert b.expected=={0, 1} and b.run(3).number==3 and b.now()<20+a.now(), 'It has not waited for the deadline'
 
+@pytest.mark.parametrize('strategy', ['fedavg', 'fedasync'])
+def test_a_replay_is_not_continued_by_simulated_clients(strategy):
+    "They work on versions that the replay does not keep; each of them seemed to have failed with a KeyError"
+    replayed = fed(strategy, n=3).replay(server(strategy).run(3).schedule)
+    with pytest.raises(ValueError, match='make a new Federated'): replayed.fit(1.)
+    assert Federated(replayed.to_learner(), 3, strategy, steps=2, lr=.1, alpha=10.).fit(1.).history
+
+@pytest.mark.parametrize('kwargs', [dict(strategy='fedfix', dt=9.), dict(taus=[5.]*4), dict(strategy='fedbuff', taus=[3.]*4)])
+def test_a_training_that_ends_before_the_first_window_says_so(kwargs):
+    f = fed(**kwargs)
+    with pytest.warns(UserWarning, match='No delivery has been applied in 2 units of time'): f.fit(2.)
+    assert not f.history[-1]['deliveries'] and f.history[-1]['train_loss']!=0, 'A loss of 0 would be that of a perfect model'
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')
+        assert f.fit(9.).history[-1]['train_loss']>0
+
 def test_a_replay_needs_the_whole_schedule():
     s = server('fedasync').run(4)
     with pytest.raises(ValueError, match='which no earlier window has made'): fed('fedasync', n=3).replay(s.schedule[2:])

@@ -158,6 +158,33 @@ class Empty(nn.Module):
 
 def test_a_weight_may_be_empty(): assert MoNNA(learner(model=Empty), n=3, f=1, attack='foe', alpha=100., bs=5).fit(2, .1).workers.stacked
 
+class Shaped(nn.Module):
+    "A model with a weight of any shape that does nothing, and one that scales"
+    def __init__(self, shape):
+        super().__init__()
+        self.s,self.a = nn.Parameter(torch.ones(shape)),nn.Linear(6, 3)
+    def forward(self, x): return self.a(x)*self.s.mean()
+
+@pytest.mark.parametrize('how', ['loop', 'stacked'])
+@pytest.mark.parametrize('shape', [(), (1,), (1, 1), (2, 1, 3, 1)])
+def test_weights_may_have_any_shape(shape, how):
+    "A single number, such as the scale of a temperature, has no dimensions"
+    monna = MoNNA(learner(model=partial(Shaped, shape)), n=3, f=1, attack='lf', alpha=100., bs=5, how=how).fit(2, .1)
+    xs,s = monna.workers.xs,monna.learn.model.s
+    assert s.shape==torch.Size(shape) and torch.equal(s.flatten(), xs[0,:s.numel()]) and (xs[0,:s.numel()]!=1).all()
+
+class Bag(nn.Module):
+    def __init__(self, sparse):
+        super().__init__()
+        self.e,self.a = nn.Embedding(4, 6, sparse=sparse),nn.Linear(6, 3)
+    def forward(self, x): return self.a(x*self.e((x[:,0]>0).long()))
+
+@pytest.mark.parametrize('attack', ['lf', 'foe', 'silent'])
+def test_sparse_gradients_train_as_dense_ones(attack):
+    sgd = partial(optimizer.OptimWrapper, opt=torch.optim.SGD)
+    a,b = (MoNNA(learner(sgd, partial(Bag, o)), n=4, f=1, attack=attack, alpha=100., bs=5, how='loop').fit(3, .1) for o in (True, False))
+    torch.testing.assert_close(a.workers.xs, b.workers.xs)
+
 @pytest.mark.parametrize('kind', ['plain', 'if', 'item', 'mask', 'writes'])
 def test_a_model_that_cannot_be_stacked_takes_the_loop(kind):
     def fit(how):
