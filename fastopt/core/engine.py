@@ -776,7 +776,7 @@ class Engine:
         rule, # The `Rule` to run
         options=None, # Its options, by default those of the rule
         how='auto', # One of `engines`
-        lowp='plain', # How 16-bit weights are written back: 'plain', 'kahan' or 'stochastic'
+        lowp='plain', # 16-bit weights: 'plain' loses small steps, 'kahan' those below 2^-17 of a weight, 'stochastic' none in the mean
         skip_nonfinite=False, # Skip a step if a gradient holds NaN or Inf, and count it in `skipped`?
         state_dtype=None, # `torch.bfloat16` halves the memory of state that starts from zero
         capturable=False # Compute all numbers on the GPU, so that a CUDA graph can replay a step?

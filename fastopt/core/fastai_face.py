@@ -54,7 +54,7 @@ class FastOptimizer(Optimizer):
         params, # Weights, or a list of lists of weights, one for each group
         rule, # A `Rule`
         how='auto', # Engine: 'auto', 'fused', 'foreach' or 'eager'
-        lowp='plain', # How 16-bit weights are written back: 'plain', 'kahan' or 'stochastic'
+        lowp='plain', # 16-bit weights: 'plain' loses small steps, 'kahan' those below 2^-17 of a weight, 'stochastic' none in the mean
         skip_nonfinite=False, # Skip steps with NaN or Inf in a gradient, and count them in `skipped`?
         state_dtype=None, # `torch.bfloat16` halves the memory of state that starts from zero
         capturable=False, # Compute all numbers on the GPU, so that a CUDA graph can replay a step?
@@ -250,7 +250,7 @@ def __call__(self:Rule,
     params=None, # Weights, or a list of lists of weights, one for each group; required
     lr=None, # Learning rate, by default the rule's own
     how='auto', # Engine: 'auto', 'fused', 'foreach' or 'eager'
-    lowp='plain', # How 16-bit weights are written back: 'plain', 'kahan' or 'stochastic'
+    lowp='plain', # 16-bit weights: 'plain' loses small steps, 'kahan' those below 2^-17 of a weight, 'stochastic' none in the mean
     skip_nonfinite=False, # Skip steps with NaN or Inf in a gradient?
     state_dtype=None, # `torch.bfloat16` halves the memory of state that starts from zero
     capturable=False, # Compute all numbers on the GPU, so that a CUDA graph can replay a step?

@@ -88,7 +88,7 @@ class TorchOptimizer(torch.optim.Optimizer):
         lr=None, # Learning rate, by default the rule's own
         *args, # In the order of PyTorch's class of the same name, or `betas` or `momentum` if it has none
         how='auto', # Engine: 'auto', 'fused', 'foreach' or 'eager'
-        lowp='plain', # How 16-bit weights are written back: 'plain', 'kahan' or 'stochastic'
+        lowp='plain', # 16-bit weights: 'plain' loses small steps, 'kahan' those below 2^-17 of a weight, 'stochastic' none in the mean
         skip_nonfinite=False, # Skip steps with NaN or Inf in a gradient, and count them in `skipped`?
         state_dtype=None, # `torch.bfloat16` halves the memory of state that starts from zero
         capturable=False, # Compute all numbers on the GPU, so that a CUDA graph can replay a step?

@@ -82,7 +82,7 @@ def to_fp32(self:Learner):
 # %% ../../nbs/training/04_precision.ipynb #c9915bb2
 @patch
 def to_pure_bf16(self:Learner,
-    lowp='kahan', # How weights are written back: 'kahan', 'stochastic' or 'plain'
+    lowp='kahan', # 'plain' loses small steps, 'kahan' those below 2^-17 of a weight, 'stochastic' none in the mean
 ):
     "Keep the weights in bfloat16, except those of batch norm"
     f,now = self.opt_func,self._grab_cbs(PureBF16)
