@@ -367,7 +367,9 @@ def one_step(self:MoNNA, lr=None):
 def open_link(self:MoNNA):
     "Connect to the peers, unless they are connected already"
     named = list(zip(self.workers.names, self.workers.params[0]))
+    self.peers.t = self.t
     self.peers.open(self.workers.xs[0], describe_model(named), rule_name(self.learn.opt_func))
+    self.t = self.peers.t
     self.began = monotonic() - self.times[0].item()/UNIT
 
 @patch
@@ -455,8 +457,8 @@ def fit(self:MoNNA,
 ):
     "Train, and leave the weights of worker 0 in `learn`"
     check_whole(1, steps=steps, every=every)
-    bar,end = progress_bar(range(steps)) if is_interactive() else range(steps),self.t+steps
     if self.peers: self.open_link()
+    bar,end = progress_bar(range(steps)) if is_interactive() else range(steps),self.t+steps
     with torch.random.fork_rng(devices=[]):
         for k in bar:
             with nullcontext() if self.peers else delay_interrupt(): # A wait for peers may be long, and they go on without this one

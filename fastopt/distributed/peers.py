@@ -79,6 +79,7 @@ class PeerMixing:
     def open(self, x, layout, rule):
         "Connect; peers with another model, optimizer, mixing rule or f are recorded as faults and ignored"
         self.link.open(x.detach(), layout, f"{rule} {self.name if isinstance(self.name, str) else ''} f={self.f}", self.f)
+        self.t = max(self.t, getattr(self.link, 'next', 0)) # Nobody answers in a round that an earlier training on this link had
 
     def mix(self, x):
         "The weights `x` [d] after the mixture of this round"
@@ -198,6 +199,8 @@ class MixWithPeers(Callback):
         "Before the fit: agree with the peers on weights and optimizer; in `lr_find` and `get_preds` the callback is off"
         self.run = not hasattr(self.learn, 'lr_finder') and not hasattr(self.learn, 'gather_preds')
         if not self.run: return
+        if any(o is not self and isinstance(o, MixWithPeers) and o.peers.link is self.peers.link for o in self.learn.cbs): raise ValueError(
+            'The learner has MixWithPeers twice with the same link, but peers mix once a step: remove one')
         refuse_wrapped(self.learn.model)
         named = trained_weights(self.learn.model)
         self.ps = [p for _,p in named]

@@ -128,7 +128,7 @@ def open(self:TCPLink,
     self.settings = (like.dtype, like.numel(), layout, rule, f)
     self.dtype,self.d,self.size,self.f = like.dtype,like.numel(),like.numel()*like.element_size(),f
     self.model,self.rule = digest(f'{like.dtype} {like.numel()} {layout}'),digest(rule)
-    self.round,self.began,self.said,self.closing = 0,time.monotonic(),set(),False
+    self.round,self.next,self.began,self.said,self.closing = 0,0,time.monotonic(),set(),False
     self.inbox,self.newest,self.latest,self.useless = ([{} for _ in range(self.n)], [None]*self.n, [-1]*self.n, [0]*self.n)
     self.seen,self.quiet,self.met,self.down,self.finished = [self.began]*self.n,set(),set(),set(),set()
     self.order,self.sent,self.subscribers,self.newcomers = {},[],{},{}
@@ -417,10 +417,12 @@ def exchange(self:TCPLink,
         f'This link is open for {self.d} numbers of {self.dtype}, but the vector has {x.numel()} of {x.dtype}')
     x = x.detach().cpu().contiguous()
     heard = asyncio.run_coroutine_threadsafe(self._exchange(t, _as_bytes(x).tobytes()), self.loop)
-    try: return heard.result()
+    try: res = heard.result()
     except BaseException: # After a Ctrl-C this round would go on, and drop the vectors of the next call
         heard.cancel()
         raise
+    self.next = res.next
+    return res
 
 @patch
 async def _exchange(self:TCPLink, t, data):

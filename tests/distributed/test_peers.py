@@ -129,6 +129,39 @@ def test_a_learner_trains_with_peers_and_keeps_its_own_momentum():
     heard = [len(o['heard']) for s in schedules for o in s] # On a busy machine a peer that falls behind keeps its own weights for a round
     assert {*heard}<={1, N-F} and sum(n==N-F for n in heard)>len(heard)/2 and all(any(len(o['heard'])==N-F for o in s) for s in schedules)
 
+def by_new_callback(learn, link):
+    cb = MixWithPeers(link, f=0, mixing='mean')
+    with learn.no_bar(), learn.no_logging(): learn.fit(1, .05, cbs=cb)
+    return cb.peers.schedule
+
+def by_new_monna(learn, link):
+    m = MoNNA(learn, f=0, mixing='mean', parts=PARTS[:3], bs=5, link=link).fit(6, .05)
+    return m.peers.schedule
+
+TRAININGS = [(by_new_callback,)*2, (by_new_monna,)*2]
+
+def one_after_the_other(i, sock, at, trainings):
+    learn = learner()
+    with TCPLink(i, at, sock=sock, deadline=60) as link: return [o(learn, link) for o in trainings],link.faults
+
+@pytest.mark.parametrize('trainings', TRAININGS, ids=['callbacks', 'MoNNA'])
+def test_trainings_on_one_link_go_on_with_its_rounds(trainings):
+    "A new callback began with round 0, in which it waited for honest peers until the deadline, and called them silent"
+    with peers(3, one_after_the_other, trainings) as ps: ends = [ps.result(i) for i in range(3)]
+    for (a,b),faults in ends:
+        assert [o['round'] for o in a+b]==[*range(2*len(a))] and not faults
+        assert all(len(o['heard'])==3 for o in a+b)
+
+@pytest.mark.parametrize('same', [False, True])
+def test_two_callbacks_have_two_links(same):
+    "The second one waited in each round for vectors that the first one had got"
+    link,learn = EchoLink(),learner()
+    cbs = [MixWithPeers(o, mixing='mean') for o in (link, link if same else EchoLink())]
+    with learn.no_bar(), learn.no_logging():
+        if same:
+            with pytest.raises(ValueError, match='twice with the same link.*: remove one'): learn.fit(1, .1, cbs=cbs)
+        else: learn.fit(1, .1, cbs=cbs)
+
 class EchoLink:
     "A peer that sends zeros, so that the plain mean halves the weights"
     rank,n,faults,finished = 0,2,[],{1}
