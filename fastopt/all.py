@@ -35,7 +35,7 @@ from fastopt.optim.stableadamw import stableadamw, StableAdamW, stabilize
 from fastopt.optim.yellowfin import yellowfin, YellowFin
 from fastopt.training.closures import Closure
 from fastopt.training.flat_anneal import flat_cos, fc_scheds, plot_fc
-from fastopt.training.gradient_release import ReleaseGrads
+from fastopt.training.gradient_release import ReleaseGrads, release_gradients
 from fastopt.training.precision import PureBF16
 from fastopt.training.resume import SaveResume
 from fastopt.training.sam import SAM

@@ -50,7 +50,7 @@ from fastopt.optim.stableadamw import (stableadamw as stableadamw, StableAdamW a
 from fastopt.optim.yellowfin import (yellowfin as yellowfin, YellowFin as YellowFin)
 from fastopt.training.closures import (Closure as Closure)
 from fastopt.training.flat_anneal import (flat_cos as flat_cos, fc_scheds as fc_scheds, plot_fc as plot_fc)
-from fastopt.training.gradient_release import (ReleaseGrads as ReleaseGrads)
+from fastopt.training.gradient_release import (ReleaseGrads as ReleaseGrads, release_gradients as release_gradients)
 from fastopt.training.precision import (PureBF16 as PureBF16)
 from fastopt.training.resume import (SaveResume as SaveResume)
 from fastopt.training.sam import (SAM as SAM)

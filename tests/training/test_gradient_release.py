@@ -1,5 +1,6 @@
 "Steps inside the backward pass, combined with other callbacks in fastai's loop, and the common parts of callbacks for the step"
-import copy, pickle, pytest, torch
+import copy, pickle, pytest, torch, warnings
+from contextlib import nullcontext
 from cover import in_turn
 from fastai.basics import Callback, set_seed
 from fastai.callback.fp16 import MixedPrecision
@@ -9,7 +10,7 @@ from fastai.callback.training import GradientAccumulation, GradientClip
 from fastai.optimizer import Adam, OptimWrapper
 from fastopt.optim.adam import AdamW, adamw
 from fastopt.training.closures import Closure
-from fastopt.training.gradient_release import ReleaseGrads
+from fastopt.training.gradient_release import ReleaseGrads, release_gradients
 from fastopt.training.sam import SAM
 from fastopt.training.schedules import SwitchOpt
 from fastopt.optim.sgd import sgd
@@ -64,6 +65,40 @@ def test_released_in_bfloat16(lowp):
         def after_pred(self): self.learn.pred = self.pred.float()
     for o in (a, b): fitted(o, cbs=Float())
     assert same(a, b)
+
+@pytest.mark.parametrize('lowp', ['plain', 'kahan', 'stochastic'])
+@pytest.mark.parametrize('rule', ['adamw', 'lion', 'adafactor', 'adam_mini', 'muon'])
+def test_a_loop_of_ones_own_that_goes_on_from_its_state(rule, lowp):
+    "Two groups, a scheduler, and weights in 16 bits; the steps are those of an ordinary loop, and no gradient remains"
+    def looped(way):
+        torch.manual_seed(0)
+        model = nn.Sequential(nn.Linear(6, 5), nn.Tanh(), nn.Linear(5, 4)).to(torch.bfloat16)
+        def prepared():
+            opt = RULES[rule].torch('Own')([dict(params=model[i].parameters(), lr=lr) for i,lr in ((0, 1e-2), (2, 3e-2))], lowp=lowp)
+            return opt,torch.optim.lr_scheduler.LinearLR(opt, 0.1, total_iters=8)
+        parts = prepared()
+        for i in range(8):
+            if i==4:
+                saved = copy.deepcopy([o.state_dict() for o in parts])
+                parts = prepared()
+                for o,s in zip(parts, saved): o.load_state_dict(s)
+            with way(parts[0]): model(torch.randn(3, 6).bfloat16()).square().sum().backward()
+            assert way is nullcontext or all(p.grad is None for p in model.parameters())
+            for o in parts: o.step()
+            parts[0].zero_grad()
+        return [*model.parameters()],parts[0].state_dict()['state']
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')
+        (a,one),(b,other) = looped(release_gradients),looped(nullcontext)
+    assert all(map(torch.equal, a, b)) and str(one)==str(other)
+
+def test_a_loop_of_ones_own_refuses_what_needs_all_gradients():
+    p = nn.Parameter(torch.ones(3))
+    for opt,why in ((torch.optim.AdamW([p]), 'AdamW cannot step one weight alone'), (AdamW([p], skip_nonfinite=True), 'skip_nonfinite'),
+        (RULES['prodigy']([p]), 'needs all weights at once')):
+        with pytest.raises(ValueError, match=why), release_gradients(opt): pass
+    with pytest.raises(RuntimeError, match='make one backward pass'), release_gradients(AdamW([p])):
+        for _ in range(2): p.sum().backward()
 
 def test_released_and_removed_again():
     a,b = pair(adamw)
