@@ -187,6 +187,9 @@ def state_bytes(rule):
 # %% ../nbs/docs.ipynb #75d3eaf6
 def _bytes(n): return f'{n:.3g}'
 
+_LOWP_ADVICE = ('`lowp=` `kahan` or `stochastic`; the default, `plain`, [loses small '
+    'steps](https://fastopt.github.io/fastopt/guides/mixed_precision.html#pure-bfloat16)')
+
 def _shape(rule): return '' if rule.elementwise else ' of 256 by 256' # Its state may depend on the shape
 
 # %% ../nbs/docs.ipynb #f3821f98
@@ -202,7 +205,7 @@ def card(
     source,verb = _source_link(code) if code else 'no other code','**Compared with**' if total else '**Follows**'
     rows = [('**Idea**', rule.info['doc']), ('**Chain of terms**', ' → '.join(f'`{t}`' for t in rule.terms)),
         ('**Default learning rate**', _rate_advice(rule)), ('**State**', f'{_bytes(whole)} bytes a weight{_shape(rule)}{half}'),
-        ('**Engines**', ', '.join(f'`{o}`' for o in runs_on(rule))), ('**16-bit weights**', '`lowp=` `plain`, `kahan` or `stochastic`'),
+        ('**Engines**', ', '.join(f'`{o}`' for o in runs_on(rule))), ('**16-bit weights**', _LOWP_ADVICE),
         ('**Under FSDP2**', sharding_needs(rule)), ('**Paper**', f'[{title}]({link}), {year}' if title else 'none'),
         (verb, source), ('**Recorded runs replayed**', f'{good} of {total}' if total else 'none')]
     if name in OVERFLOWS: rows.insert(7, ('**Gradient too large**', '{:.2g} in float32: {}'.format(*OVERFLOWS[name])))

@@ -64,6 +64,7 @@ def rule_text(
     out = [row.name]
     whole = dict(subsequent_indent=' '*16, break_long_words=False, break_on_hyphens=False)
     for k,v in row.items():
+        if k=='state': v = f'{v} numbers a weight'
         if v!='': out += wrap(str(v), width, initial_indent=f'  {k:14}', **whole)
     return '\n'.join(out)
 

@@ -64,6 +64,51 @@ def test_trainer_makes_the_optimizer_with_its_own_groups(library, name, page, tm
     assert equal(model, want)
     assert sorted(g['weight_decay'] for g in trainer.optimizer.param_groups)==[0., 0.1]
 
+@pytest.mark.parametrize('library', [pytest.param('transformers', marks=needs('transformers'))])
+def test_trainer_keeps_weights_and_state_in_bfloat16(library, page, tmp_path):
+    "As the page says, and with the same steps as in a plain loop"
+    from transformers import Trainer, TrainingArguments
+    class Half(page['Net']):
+        def __init__(self):
+            super().__init__()
+            self.bfloat16()
+        def forward(self, pixels, labels): return super().forward(pixels.bfloat16(), labels)
+    args = TrainingArguments(tmp_path, num_train_epochs=2, per_device_train_batch_size=64, max_grad_norm=0., use_cpu=True,
+        train_sampling_strategy='sequential', save_strategy='no', report_to='none', disable_tqdm=True, lr_scheduler_type='constant')
+    how = dict(lr=1e-5, lowp='stochastic', state_dtype=torch.bfloat16)
+    model,want = Half(),Half()
+    trainer = Trainer(model, args, train_dataset=page['data'], optimizer_cls_and_kwargs=(every.AdamW, how))
+    trainer.train()
+    opt = every.AdamW(want.parameters(), weight_decay=0., **how)
+    page['plain'](want, opt, torch.optim.lr_scheduler.LambdaLR(opt, lambda i: 1.))
+    assert equal(model, want) and {p.dtype for p in model.parameters()}=={torch.bfloat16}
+    assert {trainer.optimizer.state[p][o].dtype for p in model.parameters() for o in ('m', 'v')}=={torch.bfloat16}
+
+@pytest.mark.parametrize('library', [pytest.param('accelerate', marks=needs('accelerate'))])
+@pytest.mark.parametrize('name', ['AdamW', 'Muon', 'ScheduleFreeAdamW'])
+def test_accelerate_accumulates_and_clips(library, name, page):
+    "Two parts for each step, and a norm that is too large without clipping"
+    from accelerate import Accelerator
+    def by_hand(model, opt, sched):
+        for _ in range(page['EPOCHS']):
+            for i,b in enumerate(page['batches']()):
+                (model(**b)['loss']/2).backward()
+                if i%2==0: continue
+                torch.nn.utils.clip_grad_norm_(model.parameters(), 0.1)
+                for o in (opt, sched): o.step()
+                opt.zero_grad()
+    def with_accelerate(model, opt, sched):
+        accelerator = Accelerator(cpu=True, gradient_accumulation_steps=2)
+        model,opt,dl,sched = accelerator.prepare(model, opt, page['batches'](), sched)
+        for _ in range(page['EPOCHS']):
+            for b in dl:
+                with accelerator.accumulate(model):
+                    accelerator.backward(model(**b)['loss'])
+                    if accelerator.sync_gradients: accelerator.clip_grad_norm_(model.parameters(), 0.1)
+                    for o in (opt, sched): o.step()
+                    opt.zero_grad()
+    assert equal(*(page['trained'](loop, getattr(every, name)) for loop in (with_accelerate, by_hand)))
+
 def transformers_in_two(page, cls, at):
     "A network that `Trainer` trained for half of the steps, and its like that went on from the checkpoint"
     from transformers import Trainer, TrainingArguments
