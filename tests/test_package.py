@@ -183,6 +183,7 @@ WORDS = set("""Rule Route route matrices hidden_matrices term each Across Borrow
     descend maximize centralize lookahead friction trust cautious agc stabilize heavy_ball clip_norm clip_value clip_coords opts
     check_optimizer wd_report stepper flat_cos fc_scheds plot_fc Schedule save_schedules load_schedules plot_schedule plateau warmup_steps
     warmup_fc wsd explore cos_restarts demon sgd_rates SwitchOpt switch_opt SaveResume ScheduleFree SAM Closure ReleaseGrads PureBF16
+    release_gradients
     SophiaHessian learn_curvature exp_betas aggmo_of plot_landscape plot_paths animate_paths surface_html lr_sweep lr_wd_sweep Problem
     WeightPath plot_loss_plane RateHistogram plot_rates compare WatchUpdates WatchFriction WatchBound WatchClip Sharpness MoNNA
     MixWithPeers TCPLink ClusterLink Federated""".split())
