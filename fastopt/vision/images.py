@@ -7,9 +7,9 @@ Docs: https://fastopt.github.io/fastopt/vision/images.html.md"""
 # %% auto #0
 __all__ = ['MAX_EXPANSION', 'MIN_ALLOWANCE', 'archives_160', 'archives', 'official_splits', 'find_splits', 'extract_archive',
            'image_digest', 'check_images', 'check_classes', 'grey_block', 'digits_source', 'load_photo', 'photo_input',
-           'photo_block', 'hold_out', 'describe_nested', 'folder_source', 'image_source', 'balanced_subset',
-           'digits_folder', 'resolve_data', 'fingerprint', 'noisy_labels', 'make_labeller', 'data_root',
-           'image_to_array', 'decode_image', 'write_store', 'ImageStore', 'open_store']
+           'photo_block', 'hold_out', 'describe_nested', 'describe_copies', 'folder_source', 'image_source',
+           'balanced_subset', 'digits_folder', 'resolve_data', 'fingerprint', 'noisy_labels', 'make_labeller',
+           'data_root', 'image_to_array', 'decode_image', 'write_store', 'ImageStore', 'open_store']
 
 # %% ../../nbs/vision/00_images.ipynb #8df16c9b
 import csv, errno, hashlib, io, lzma, platform, stat, struct, tarfile, zipfile, zlib
@@ -218,11 +218,12 @@ def check_images(
     root:Path, # Folder to which the names in the fingerprint are relative
     many=2000 # Show a progress bar for at least this number of files
 ):
-    "The `files` that can be decoded, those that cannot, and a fingerprint of names and contents"
+    "The `files` that can be decoded, those that cannot, a fingerprint of names and contents, and lists of files with the same content"
     marks = parallel(image_digest, files, threadpool=True, progress=len(files)>=many and is_interactive())
     good,bad = (L(f for f,m in zip(files, marks) if bool(m)==ok) for ok in (True,False))
+    copies = [[f for f,_ in g] for m,g in groupby(zip(files, marks), 1).items() if m and len(g)>1]
     return good,bad,hashlib.sha256('\n'.join(f'{f.relative_to(root).as_posix()} {m}'
-        for f,m in zip(files, marks)).encode(errors='surrogateescape')).hexdigest()
+        for f,m in zip(files, marks)).encode(errors='surrogateescape')).hexdigest(),copies
 
 # %% ../../nbs/vision/00_images.ipynb #8949cc01
 def check_classes(trn, val, train, valid):
@@ -250,7 +251,7 @@ def digits_source():
     trn,val = (items[o] for o in RandomSplitter(seed=42)(items))
     mark = hashlib.sha256(imgs.tobytes()+ys.tobytes()).hexdigest()
     return AttrDict(train=trn, valid=val, label=itemgetter(1), block=grey_block, size=8, c_in=1, arch='small', threads=1,
-        skipped=[], deeper=[], fingerprint=mark)
+        skipped=[], deeper=[], notes=[], fingerprint=mark)
 
 # %% ../../nbs/vision/00_images.ipynb #274ad79e
 def load_photo(
@@ -320,6 +321,26 @@ def describe_nested(names):
     return (f'{n} image{"s"*(n>1)} in folders inside a class folder, such as {abbreviate(names[:1])}, {"are" if n>1 else "is"} left out: '
         'only images directly in a class folder are used')
 
+# %% ../../nbs/vision/00_images.ipynb #c0b1e502
+def describe_copies(
+    copies:list, # Lists of files that have the same content
+    valid:list, # Validation files
+    root:Path # Folder to which names are relative
+):
+    "Lines about copies of an image in several classes, and about validation images that are training images of the same class, too"
+    def name(o): return abbreviate([o.relative_to(root).as_posix()])
+    valid,lines = {*valid},[]
+    if mixed := [fs for fs in copies if len({*map(parent_label, fs)})>1]:
+        a = mixed[0][0]
+        b = first(o for o in mixed[0] if parent_label(o)!=parent_label(a))
+        lines.append(f'{sum(map(len, mixed))} images have a copy in another class, such as {name(a)} and {name(b)}: check the labels')
+    parts = [[[o for o in fs if (o in valid)==b] for b in (True,False)] for g in copies for fs in groupby(g, parent_label).values()]
+    if known := [(a,b) for a,b in parts if a and b]:
+        n,(a,b) = sum(len(a) for a,_ in known),known[0]
+        lines.append(f'{n} validation image{"s have" if n>1 else " has"} a copy in the training images, such as {name(a[0])} and '
+            f'{name(b[0])}: the accuracy may be too high')
+    return lines
+
 # %% ../../nbs/vision/00_images.ipynb #4bbe5448
 def folder_source(
     path:Path, # Folder with `train` and `val` (or `valid`, `test`); with `valid_pct`, folder with a folder for each class
@@ -337,14 +358,14 @@ def folder_source(
     else: dirs = [_class_folders(path)]
     root = dirs[0].parent if valid_pct is None else dirs[0]
     found,deeper = (sum(o, L()) for o in zip(*map(_class_images, dirs)))
-    good,bad,mark = check_images(found, root)
+    good,bad,mark,copies = check_images(found, root)
     bad,deeper = (L(str(o.relative_to(root)) for o in fs) for fs in (bad,deeper))
     if bad and strict:
         raise InputError(f'{len(bad)} images cannot be decoded: {abbreviate(bad)}; repair or remove them, or leave out --strict')
     trn,val = (good.filter(lambda o: o.parent.parent==d) for d in dirs) if valid_pct is None else map(L, hold_out(good, valid_pct, seed))
     check_classes(trn, val, dirs[0], dirs[-1])
     return AttrDict(train=trn, valid=val, label=parent_label, block=photo_block, size=64, c_in=3, arch='xresnet18',
-        threads=None, skipped=bad, deeper=deeper, fingerprint=mark)
+        threads=None, skipped=bad, deeper=deeper, notes=describe_copies(copies, val, root), fingerprint=mark)
 
 # %% ../../nbs/vision/00_images.ipynb #2eecd5fd
 archives_160 = dict(imagenette=URLs.IMAGENETTE_160, imagewoof=URLs.IMAGEWOOF_160)

@@ -545,6 +545,19 @@ def test_images_deeper_in_a_class_folder_are_counted(tree):
         assert fingerprint(tree).train==was.train
     assert I.describe_nested(['a/b/c.png']).startswith('1 image in folders inside a class folder, such as a/b/c.png, is left out')
 
+def test_copies_of_images_are_told(tree):
+    "In other classes, and of training images for validation; not within one class of the training images"
+    def copy(a, b): shutil.copy(tree/a, tree/b)
+    assert folder_source(tree).notes==[]
+    copy('train/red/0.png', 'train/red/copy.png')
+    assert folder_source(tree).notes==[]
+    copy('train/blue/0.png', 'val/red/copy.png')
+    mixed, = folder_source(tree).notes
+    assert mixed.startswith('2 images have a copy in another class, such as train/blue/0.png and val/red/copy.png: ')
+    copy('train/red/0.png', 'val/red/1.png')
+    assert folder_source(tree).notes==[mixed, '1 validation image has a copy in the training images, '
+        'such as val/red/1.png and train/red/0.png: the accuracy may be too high']
+
 # ---- shares
 
 @pytest.mark.parametrize('n', [1,2,3,4,10])

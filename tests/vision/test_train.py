@@ -316,6 +316,13 @@ def killed(tree, **kw):
     (run/'record.json').write_text(json.dumps(rec | dict(args=rec['args'] | dict(data=str(tree)))))
     return run
 
+def test_a_folder_of_runs_names_those_that_can_be_continued(tree):
+    run,done = killed(tree, lr=1e-2),quick(tree)
+    (run.parent/'other').mkdir()
+    (run.parent/'other'/'record.json').write_text('{}')
+    with pytest.raises(T.InputError, match='holds runs. Give one that is not complete') as e: T.train_command(resume=str(run.parent))
+    assert str(run) in str(e.value) and str(done) not in str(e.value) and 'other' not in str(e.value)
+
 def test_a_run_without_a_checkpoint_starts_from_the_beginning(tree, capsys):
     run = killed(tree, lr=1e-2)
     before = metrics(run)
