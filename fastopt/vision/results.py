@@ -202,7 +202,8 @@ def leaderboard_table(
 def read_board(out):
     "The records in folder `out`; an error if there are none"
     if recs := read_records(Path(out)/'leaderboard.jsonl', FIELDS): return recs
-    raise InputError(f'there are no runs in {out} yet; make some with `fastopt-leaderboard run`, or give another folder with --out')
+    raise InputError(f'there are no runs of a leaderboard in {out} yet; make some with `fastopt-leaderboard run`, '
+        'or give another folder with --out. Runs of fastopt-train are not on a board')
 
 def _cell_text(v):
     if v is None or v!=v: return ''
