@@ -72,10 +72,9 @@ def is_slip(key, name):
     key,name = key.lower(),name.lower()
     def single(word): return sub(r'(.)\1+', r'\1', word) # Without the repetition of letters
     if single(key)==single(name): return True
-    shuffled = sorted(key)==sorted(name)
     if len(name)<5: # Two edits make another word of it, unless they exchange two neighboring letters
-        return shuffled and any(key==name[:i] + name[i+1] + name[i] + name[i+2:] for i in range(len(name)-1))
-    return shuffled or edit_distance(key, name)<=(2 if len(name)>7 else 1)
+        return any(key==name[:i] + name[i+1] + name[i] + name[i+2:] for i in range(len(name)-1))
+    return sorted(key)==sorted(name) or edit_distance(key, name)<=(2 if len(name)>7 else 1)
 
 @lru_cache(None)
 def check_foreign(name, key, known):

@@ -332,7 +332,8 @@ def run_training(
         check_numbers(args, **cli.RANGES['train']) # Those of the record
     opt,src = make_opt_func(args.opt, args.lr, args.wd, args.how),image_source(args.data, args.strict, args.valid_pct, args.seed)
     if src.skipped: print(f'Left out {len(src.skipped)} image{"s"*(len(src.skipped)>1)} that cannot be decoded: {abbreviate(src.skipped)}')
-    for o in [*([describe_nested(src.deeper)] if src.deeper else []), *src.notes]: print(o)
+    if src.deeper: print(describe_nested(src.deeper))
+    for o in src.notes: print(o)
     if began and src.fingerprint!=began['data']['fingerprint']:
         raise InputError(f'--resume {path}: the images in {args.data} have changed since; restore them, or start a new run')
     known = dict(size=args.size or src.size, arch=args.arch or src.arch, lr=opt.keywords['lr'])
