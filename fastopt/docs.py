@@ -204,18 +204,20 @@ def card(
     half = f'; {_bytes(short)} with `state_dtype=torch.bfloat16`' if short<whole else ''
     source,verb = _source_link(code) if code else 'no other code','**Compared with**' if total else '**Follows**'
     rows = [('**Idea**', rule.info['doc']), ('**Chain of terms**', ' → '.join(f'`{t}`' for t in rule.terms)),
-        ('**Default learning rate**', _rate_advice(rule)), ('**State**', f'{_bytes(whole)} bytes a weight{_shape(rule)}{half}'),
+        ('**Default learning rate**', _rate_advice(name, rule)), ('**State**', f'{_bytes(whole)} bytes a weight{_shape(rule)}{half}'),
         ('**Engines**', ', '.join(f'`{o}`' for o in runs_on(rule))), ('**16-bit weights**', _LOWP_ADVICE),
         ('**Under FSDP2**', sharding_needs(rule)), ('**Paper**', f'[{title}]({link}), {year}' if title else 'none'),
         (verb, source), ('**Recorded runs replayed**', f'{good} of {total}' if total else 'none')]
     if name in OVERFLOWS: rows.insert(7, ('**Gradient too large**', '{:.2g} in float32: {}'.format(*OVERFLOWS[name])))
     return _table([('', ''), *rows], 'card')
 
-def _rate_advice(rule):
-    "The default rate of `rule`, and whether a `Learner` takes it"
+def _rate_advice(name, rule):
+    "The default rate of `rule`, and whether a `Learner` and `fastopt-train` take it"
     from fastai.learner import defaults
-    mine,fastais = (_default(o) for o in (rule.hypers['lr'], defaults.lr))
-    return f'`{mine}`' + ('' if mine==fastais else f"; pass it to `fit`, which otherwise takes fastai's `{fastais}`")
+    from fastopt.vision.train import suitable_lr
+    mine,fastais,trains = map(_default, (rule.hypers['lr'], defaults.lr, suitable_lr(name)))
+    said = f'`{mine}`' + ('' if mine==fastais else f"; pass it to `fit`, which otherwise takes fastai's `{fastais}`")
+    return said + ('' if mine==trains else f'; `fastopt-train` uses `{trains}`')
 
 def _source_link(code):
     "The source `code`, with a link if it is a repository"

@@ -6,6 +6,7 @@ from fastcore.nbio import mk_cell, new_nb, read_nb, write_nb
 from fastopt import docs
 from fastopt.core.engine import engines
 from fastopt.core.registry import named_rules, replayed_cases
+from fastopt.vision.train import suitable_lr
 from importlib import import_module
 from importlib.util import find_spec
 from itertools import combinations
@@ -43,6 +44,7 @@ def test_a_card_says_what_the_registry_says(name):
     assert all(f'| `{k}` |' in docs.hyper_table(rule) for k in (*rule.hypers, *rule.options))
     lr = f"{rule.hypers['lr']:g}"
     assert f'| **Default learning rate** | `{lr}`' in said and ('pass it to `fit`' in said)==(lr!='0.001')
+    assert (f'`fastopt-train` uses `{suitable_lr(name):g}`' in said)==(suitable_lr(name)!=rule.hypers['lr'])
     assert f'lr {lr} · ' in docs.gallery_page([('A', 'a.ipynb', {f'x.{name}':rule})])
 
 def written_by_hand():
