@@ -176,8 +176,9 @@ def _entry_row(entry, runs):
     a,facts,accs = runs[0]['args'],runs[0]['data'],[100*o['accuracy'] for o in runs]
     (mean,sd,half),n = mean_interval(accs),len(accs)
     known = PUBLISHED_ROWS[(PUBLISHED_ROWS[DISCIPLINE]==[a[k] for k in DISCIPLINE]).all(axis=1)]
+    low,high = np.clip([mean-half, mean+half], 0, 100).tolist() # An accuracy is never outside; two runs can give a wider interval
     row = {k:a[k] for k in DISCIPLINE}|dict(entry=entry, name=runs[0]['name'], network=network_text(a), n=n, mean=mean, sd=sd,
-        low=mean-half, high=mean+half, dataset=facts.get('official') or facts.get('folder') or a['dataset'],
+        low=low, high=high, dataset=facts.get('official') or facts.get('folder') or a['dataset'],
         device=', '.join(sorted({o['device'] for o in runs})), seconds=np.mean([o['seconds'] for o in runs]),
         images_s=np.median([o['images_s'] for o in runs]), note='; '.join(sorted({k:0 for o in runs for k in o['reasons']})))
     if not len(known) or row['note']: return row|dict(verdict='unofficial' if row['note'] else '')
@@ -346,7 +347,8 @@ def draw_scores(
         c,marker = style['c'],style['marker']
         mean,_,half = mean_interval([o[-1] for o in paths])
         if len(paths)>1: left.plot([o[-1] for o in paths], [i+.22]*len(paths), 'o', c=c, ms=4, alpha=.5, mew=0)
-        left.errorbar(mean, i, xerr=None if math.isnan(half) else half, fmt=marker, c=c, capsize=3)
+        reach = None if math.isnan(half) else np.abs(np.clip([[mean-half], [mean+half]], 0, 100) - mean)
+        left.errorbar(mean, i, xerr=reach, fmt=marker, c=c, capsize=3)
         for o in paths: right.plot(range(1, len(o)+1), o, c=c, lw=.8, alpha=.3)
         right.plot(range(1, len(paths[0])+1), np.mean([o for o in paths if len(o)==len(paths[0])], 0), ms=5, gid='mean', **style)
     if published: left.axvline(published, c='#888', ls=':', label=f'published {published:.2f}')

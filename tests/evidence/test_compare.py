@@ -471,12 +471,20 @@ def test_rates_are_tuned_on_a_hold_out():
     assert not {o['seed'] for o in tune} & {o['seed'] for o in report}
 
 def test_an_optimum_on_an_edge_is_refused():
-    says = r'adamw at 0.001, the largest of its rates; diffgrad at 0.001.*Give lrs that go further.*tune_seeds, or metric=.valid_loss'
+    says = 'adamw at 0.001, the largest of its rates; diffgrad at 0.001.*Give lrs that go further.*more tune_seeds than 1 make it surer$'
     with pytest.raises(CliError, match=says): go(lrs=[1e-5,1e-4,1e-3], metric='valid_loss', controls=False)
     n = len(lines())
     assert n==6 and {o['track'] for o in lines()}=={'tune'}
     go(lrs=[1e-5,1e-4,1e-3,1e-2,1e3], metric='valid_loss', controls=False)
     assert len(lines())==n+4+4 # Finished runs are not repeated
+
+def test_a_finer_metric_is_advised_if_it_was_not_given():
+    with pytest.raises(CliError, match="more tune_seeds than 2, or metric='valid_loss', make it surer$"):
+        go(['adamw'], lrs=[1e-6,1e-5], controls=False, tune_seeds=2)
+
+def test_the_number_of_runs_is_printed_before_the_first(capsys):
+    C.compare(learn_fn, ['adamw','diffgrad'], seeds=1, epochs=1, lrs=[1e-5,1e-2,1e3], metric='valid_loss', controls=False, out='out')
+    assert capsys.readouterr().out.startswith('8 runs of 1 epoch, 6 of them to tune; those that are stored already are not repeated\ntune  ')
 
 @pytest.mark.parametrize('lrs,why', [([], 'one or more numbers above 0'), ([0.,1e-3], 'above 0'), ([-1.], 'above 0'),
     ([math.inf], 'above 0'), ({}, 'lrs has no learning rates for adamw'), (dict(adamw=[1e-3]), 'no learning rates for diffgrad'),
@@ -587,6 +595,17 @@ def test_stopping_early_is_refused():
     with pytest.raises(CliError, match='stopped after 2 of 3 epochs'): go(f=f, epochs=3)
 
 # ---- reports
+
+def test_intervals_of_shares_end_at_0_and_1():
+    "Two runs can give a wider interval"
+    for metric,ends in (('accuracy', (0.,1.)), ('other', (.6-1.2706,.6+1.2706))):
+        row = made(dict(a=[.5,.7], b=[.5,.5]), metric=metric).table.set_index('name').loc['a']
+        assert (row.low,row.high)==pytest.approx(ends, abs=1e-3)
+    made(dict(a=[.5,.7], b=[.5,.5]), metric='accuracy').plot()
+
+def test_the_page_says_what_was_tuned():
+    go(seeds=2, lrs=[1e-5,1e-2,1e3], metric='valid_loss', controls=False).save_html('page.html')
+    assert '4 runs after 2 optimizers were tuned with 3 trials each on a hold-out, on ' in open('page.html', encoding='utf-8').read()
 
 def test_a_metric_is_named_as_it_is():
     "Although its name looks like a formula"

@@ -226,6 +226,13 @@ def test_damaged_line(board, bad):
 
 # ---- the board
 
+def test_intervals_of_accuracies_end_at_0_and_100(board):
+    "Two runs can give a wider interval"
+    recs = [dict(o, accuracy=a) for o,a in zip([o for o in board if o['entry']=='aaaa'], (.4,.8))]
+    df = B.leaderboard_table(recs)
+    assert (df.low[0],df.high[0])==(0.,100.) and '0.00 – 100.00' in B.board_text(df)
+    B.score_figure(dict(a=recs))
+
 def test_table(board):
     df = B.leaderboard_table(board).set_index('entry')
     a,c = df.loc['aaaa'],df.loc['cccc']
