@@ -18,10 +18,10 @@ __all__ = ['OPTS', 'ARCHS', 'ENGINES', 'NETWORKS', 'RECIPES', 'DATASETS', 'HYPER
            'check_rule_name', 'script_of', 'check_pattern', 'check_holdout', 'refuse_unused', 'check_train',
            'check_bench', 'check_bench_step', 'check_compare', 'check_recipe', 'check_run', 'check_federate',
            'check_collaborate', 'on_this_machine', 'class_name', 'check_new', 'check_options', 'LineFormatter',
-           'summary', 'first_sentence', 'parser', 'start', 'implements']
+           'summary', 'first_sentence', 'parser', 'settings_of', 'start', 'implements']
 
 # %% ../nbs/cli.ipynb #076ce2ef
-import io, json as json_, keyword, os, re, sys, warnings
+import io, json as json_, keyword, os, re, shlex, sys, warnings
 from argparse import SUPPRESS, ArgumentParser, HelpFormatter
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from fastcore.meta import delegates
@@ -783,6 +783,30 @@ def parser(
     "The parser of `script`, made of its declarations"
     declared = SCRIPTS[script]
     return _one(declared, script) if callable(declared) else _several(declared, script)
+
+# %% ../nbs/cli.ipynb #3fd4235b
+def settings_of(
+    run, # Folder of a run, for error messages
+    record, # What is in its `record.json`
+    script:str, # One of `SCRIPTS`, which has one command
+    moved=() # Names of options that give the place of something, which may have moved
+):
+    "The settings in the `record` of a run of `script`; raises `InputError` if they are not those of the command there"
+    args,text = (record.get('args'), record.get('command')) if isinstance(record, dict) else (None, None)
+    default = {k:p.default for k,p in signature(SCRIPTS[script]).parameters.items()}
+    wrong = f'--resume {run}: its record.json is not one of {script}. Give the folder of a run'
+    if not isinstance(args, dict) or not isinstance(text, str) or {*args}-{*default}: raise InputError(wrong)
+    try:
+        words = shlex.split(text)
+        with redirect_stderr(io.StringIO()): said = vars(parser(script).parse_args(words[1:]))
+    except (SystemExit, ValueError): words = None
+    if not words or words[0]!=script: raise InputError(wrong)
+    for k in default:
+        own = args.get(k, default[k])
+        if own==said[k] or (k in moved and isinstance(own, str) and isinstance(said[k], str)): continue
+        raise InputError(f'--resume {run}: its record.json was changed: {k} is {own!r} in args, and {said[k]!r} in command. '
+            'Undo the change, or start a new run')
+    return args
 
 # %% ../nbs/cli.ipynb #3fd42361
 class _Output:

@@ -140,10 +140,11 @@ def resume_args(args):
     path = Path(args.resume)
     if not (path/'state.pt').is_file(): raise InputError(f'--resume {path} has no state.pt, so there is nothing to continue: '
         'give the folder of a run with Flower that has finished a window')
-    try: said = json.loads((path/'record.json').read_text(encoding='utf-8'))['args']
-    except (OSError, ValueError, KeyError) as e: raise InputError(f'--resume {path} has no complete record.json: '
+    try: record = json.loads((path/'record.json').read_text(encoding='utf-8'))
+    except (OSError, ValueError) as e: raise InputError(f'--resume {path} has no complete record.json: '
         'give the folder of a run with Flower') from e
     default = {k: o.default for k,o in signature(cli.federate).parameters.items()}
+    said = default | cli.settings_of(path, record, 'fastopt-federate', ('data_path', 'out'))
     for k in (*FLOWER_SETTINGS, 'engine'):
         if args[k] not in (default[k], said[k]): raise InputError(
             f'--resume {path} was started with --{k.replace("_", "-")} {said[k]}, not {args[k]}: leave the option out')

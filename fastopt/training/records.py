@@ -205,7 +205,8 @@ def append_json_line(
 def command_line(prog, args):
     "The command line of program `prog` with all `args` spelled out"
     options = {f"--{k.replace('_', '-')}":v for k,v in args.items() if v is not None and v is not False}
-    flags = [[k] if v is True else [k, str(v)] for k,v in options.items()]
+    # A value that begins with a dash would be taken for an option
+    flags = [[k] if v is True else [f'{k}={v}'] if str(v).startswith('-') else [k, str(v)] for k,v in options.items()]
     return shlex.join([prog, *(o for f in flags for o in f)])
 
 def git_commit():

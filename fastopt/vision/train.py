@@ -17,7 +17,6 @@ from fastai.vision.all import *
 from fastcore.script import CliError
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
-from inspect import signature
 from .. import cli
 from ..files import atomic_write
 from ..core.registry import find_rule
@@ -178,12 +177,13 @@ def record_run(
     with running_record(record, run/'record.json'):
         ended = 'failed'
         try:
-            yield [KeepRecord(save)]
+            yield [keep := KeepRecord(save)]
             ended = 'done'
         except KeyboardInterrupt:
             ended = 'interrupted'
             raise
         finally:
+            record['epochs'] = keep.rows or record['epochs'] # Those of a checkpoint count, if the record could not be written
             if getattr(learn.recorder, 'losses', None): keep_results(run, learn, record['name'], ended)
 
 # %% ../../nbs/vision/03_train.ipynb #192730e0
@@ -250,8 +250,10 @@ def read_run(
         if names := _open_runs(Path(run)):
             raise InputError(f'--resume {run}: this folder holds runs. Give one that is not complete: {abbreviate(names)}') from e
         raise InputError(f'--resume {run}: no record.json can be read there ({e}). Give the folder of a run, as the run printed it') from e
-    if not isinstance(record, dict) or not isinstance(record.get('args'), dict) or set(record['args'])-set(signature(cli.train).parameters):
-        raise InputError(f'--resume {run}: its record.json is not one of fastopt-train. Give the folder of a run')
+    cli.settings_of(run, record, 'fastopt-train', ('data', 'out')) # The images are compared by their content
+    kinds = dict(data=dict, started=str, epochs=list, resumed=list)
+    if bad := first(k for k,kind in kinds.items() if not isinstance(record.get(k, [] if kind is list else None), kind)):
+        raise InputError(f'--resume {run}: {bad!r} in its record.json is missing or damaged. Restore it, or start a new run')
     if record.get('status')=='done':
         then = record.get('verdict') or 'To train longer, start a new one with more --epochs'
         raise InputError(f'--resume {run}: this run is complete. {then}')
@@ -270,7 +272,8 @@ def go_on(learn, path, began):
     epoch = at and at['epoch'] + (at['batch'] is None)
     print('There is no checkpoint yet, so the training starts from the beginning' if not at else f'Continuing in epoch {epoch}'
         if epoch<began['args']['epochs'] else 'All epochs are done; the model is written now')
-    seen = dict(at=time.strftime('%Y-%m-%d %H:%M:%S %z'), epoch=epoch or 0)
+    before = {k:began.get(k) for k in ('device', 'versions', 'commit')} # The part until here may have been trained elsewhere
+    seen = dict(at=time.strftime('%Y-%m-%d %H:%M:%S %z'), epoch=epoch or 0, before=before)
     return dict(started=began['started'], epochs=began.get('epochs', [])[:epoch or 0], resumed=[*began.get('resumed', []), seen])
 
 # %% ../../nbs/vision/03_train.ipynb #2d4a690f
@@ -334,7 +337,7 @@ def run_training(
     if src.skipped: print(f'Left out {len(src.skipped)} image{"s"*(len(src.skipped)>1)} that cannot be decoded: {abbreviate(src.skipped)}')
     if src.deeper: print(describe_nested(src.deeper))
     for o in src.notes: print(o)
-    if began and src.fingerprint!=began['data']['fingerprint']:
+    if began and src.fingerprint!=began['data'].get('fingerprint'):
         raise InputError(f'--resume {path}: the images in {args.data} have changed since; restore them, or start a new run')
     known = dict(size=args.size or src.size, arch=args.arch or src.arch, lr=opt.keywords['lr'])
     asked,args = None if began else args.bs,AttrDict({k:v for k,v in args.items() if k!='resume'} | known)

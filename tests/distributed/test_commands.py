@@ -1,5 +1,5 @@
 "Both commands with real workers on 127.0.0.1, a run that is continued, and one line for each mistake of a user"
-import json, os, re, pytest, signal, socket, subprocess, sys, time
+import json, os, re, pytest, signal, socket, subprocess, sys, time, torch
 from contextlib import contextmanager
 from fastai.learner import load_learner
 from fastcore.basics import AttrDict
@@ -11,7 +11,7 @@ from fastopt.distributed.federated import Federated
 from fastopt.distributed.flower import FederatedServer, free_ports
 from fastopt.distributed.monna import MoNNA
 from fastopt.names import InputError
-from fastopt.training.records import exclusive_lock, read_json_lines
+from fastopt.training.records import command_line, exclusive_lock, read_json_lines
 from itertools import permutations
 from pathlib import Path
 from peer_processes import peers
@@ -121,7 +121,7 @@ def halted(tmp_path):
     args = AttrDict(args_of(cli.federate), strategy='fedbuff', c=2, clients=3, limit=200, steps=1, engine='flower', windows=4)
     make = lambda: make_federated(AttrDict(args, percent=0, sample=None))
     FederatedServer(make(), Mail(make, 3), tmp_path/'state.pt', deadline=20, poll=0.001, log=lambda o: None).run(1)
-    (tmp_path/'record.json').write_text(json.dumps(dict(args=dict(args))))
+    (tmp_path/'record.json').write_text(json.dumps(dict(args=args, command=command_line('fastopt-federate', args))))
     return tmp_path
 
 def args_of(declared):
@@ -176,6 +176,25 @@ def test_a_damaged_state_is_refused(halted):
     with pytest.raises(CliError, match='is not the state of a server, or is damaged'): federate_command(resume=str(halted))
     (halted/'record.json').write_text('{')
     with pytest.raises(CliError, match='no complete record.json'): federate_command(resume=str(halted))
+
+@pytest.mark.parametrize('change,says', [(lambda rec: rec['args'].update(lr=.1), 'was changed: lr is 0.1 in args, and 0.05 in command'),
+    (lambda rec: rec['args'].pop('clients'), 'clients is 20 in args, and 3 in command'),
+    (lambda rec: rec.update(args=[]), 'is not one of fastopt-federate'), (lambda rec: rec.pop('args'), 'is not one of fastopt-federate')])
+def test_a_changed_record_is_refused(halted, change, says):
+    record = record_of(halted)
+    change(record)
+    (halted/'record.json').write_text(json.dumps(record))
+    with pytest.raises(CliError, match=says): federate_command(resume=str(halted))
+
+@pytest.mark.parametrize('within', [[], ['fed']])
+def test_a_state_that_lacks_anything_is_refused(halted, within):
+    whole = (halted/'state.pt').read_bytes()
+    def part(sd): return sd[within[0]] if within else sd
+    for k in part(torch.load(halted/'state.pt')):
+        (halted/'state.pt').write_bytes(whole)
+        del part(sd := torch.load(halted/'state.pt'))[k]
+        torch.save(sd, halted/'state.pt')
+        with pytest.raises(CliError, match='is not the state of a server, or is damaged: give'): federate_command(resume=str(halted))
 
 # ---- runs that are interrupted
 

@@ -297,6 +297,7 @@ def test_a_model_that_could_not_be_written_is_written_by_resuming(tree, curves, 
     run = first(Path('full').iterdir())
     assert record(run)['status']=='failed' and 'checkpoint.pth' in names(run) and ('model.pkl' in names(run))==(what=='curves')
     monkeypatch.setattr(T.KeepRecord, 'before_batch', lambda self: pytest.fail('it trained'), raising=False)
+    edit(run, lambda rec: rec.update(epochs=[])) # As if the disk had been full after the epochs, too
     with contextlib.suppress(T.NoLearningError): T.train_command(resume=str(run))
     assert 'All epochs are done' in capsys.readouterr().out and names(run)==['curves.png','model.pkl','record.json']
     assert record(run)['status']=='done' and 'error' not in record(run) and metrics(run)==metrics(whole)
@@ -341,6 +342,38 @@ def test_what_cannot_be_gone_on_with(tree, spoil_run, kw, says):
     run = killed(tree, lr=1e-2)
     if spoil_run: spoil_run(run, tree)
     with pytest.raises(T.InputError, match=says): T.train_command(resume=str(run), **kw)
+
+def edit(run, change):
+    "Let the function `change` edit the record of `run`"
+    rec = record(run)
+    change(rec)
+    (run/'record.json').write_text(json.dumps(rec))
+
+@pytest.mark.parametrize('k', [k for k in signature(T.cli.train).parameters if k not in ('data', 'out', 'resume')])
+def test_a_setting_that_was_changed_in_the_record_is_named(tree, k):
+    "Otherwise the parts of the run would have different settings, and its record only one of them"
+    run = killed(tree, lr=1e-2)
+    was = record(run)['args'][k]
+    for other in [7 if type(was) is int else not was if type(was) is bool else .25, 'x', *([None] if was else [])]:
+        edit(run, lambda rec: rec['args'].update({k: other}))
+        with pytest.raises(T.InputError, match=re.escape(f'--resume {run}: its record.json was changed: {k} is {other!r} in args')):
+            T.train_command(resume=str(run))
+
+@pytest.mark.parametrize('k', ['data','started','epochs','resumed','args','command'])
+@pytest.mark.parametrize('value', [None, 3, 'digits', [], {}])
+def test_a_record_that_is_damaged_anywhere_is_refused_in_one_line(tree, k, value):
+    run = killed(tree, lr=1e-2)
+    if isinstance(value, type(record(run).get(k, []))): return
+    edit(run, lambda rec: rec.update({k: value}))
+    with pytest.raises(T.InputError, match=f'--resume {run}: .*record.json.*(new run|folder of a run)'):
+        T.train_command(resume=str(run))
+
+def test_each_part_of_a_run_says_what_trained_it(tree):
+    run = killed(tree, lr=1e-2)
+    edit(run, lambda rec: rec.update(versions=dict(torch='1.0'), device='abacus'))
+    T.train_command(resume=str(run))
+    assert record(run)['resumed'][0]['before']['versions']=={'torch':'1.0'} and record(run)['resumed'][0]['before']['device']=='abacus'
+    assert record(run)['device']==T.run_facts('x', 'x', {})['device']
 
 def test_two_processes_do_not_train_one_run(tree):
     run = killed(tree, lr=1e-2)
