@@ -24,6 +24,8 @@ from ..training.records import device_name, exclusive_lock, package_versions
 # %% ../../nbs/distributed/12_tables.ipynb #c705452c
 def _are_numbers(o, *keys): return all(isinstance(o.get(k), (int, float)) and not isinstance(o[k], bool) for k in keys)
 
+def _are_shares(o, *keys): return _are_numbers(o, *keys) and all(0<=o[k]<=1 for k in keys)
+
 def _is_result(o):
     "Is `o` the result of a training, as `fill_table` stores it?"
     if not isinstance(o, dict): return False
@@ -31,7 +33,9 @@ def _is_result(o):
     if not isinstance(steps, list) or not all(isinstance(h, dict) for h in steps): return False
     if not any(all(_are_numbers(h, 'accuracy', x) for h in steps) for x in ('step', 'time')): return False
     least = () if 'error' in o else ('accuracy',)
-    return _are_numbers(o, *{'accuracy', 'worst', 'tail'} & {*least, *o})
+    return all(_are_shares(x, *{'accuracy', 'worst', 'tail'} & {*least, *x}) for x in (o, *steps))
+
+def _where(): return dict(device=device_name(), versions=package_versions())
 
 def read_table(
     path, # File of the table
@@ -39,7 +43,7 @@ def read_table(
 ):
     "The table in the file `path`, or an empty one; raises `InputError` if it was made with other settings"
     path = Path(path)
-    if not path.exists(): return dict(settings=settings, device=device_name(), versions=package_versions(), cells={})
+    if not path.exists(): return dict(settings=settings, **_where(), cells={})
     try:
         table = json.loads(path.read_text(encoding='utf-8'))
         said,cells = table['settings'],table['cells']
@@ -69,6 +73,8 @@ def fill_table(
     with exclusive_lock(path.with_name(f'{path.name}.lock'), wait=False) as ours:
         if not ours: raise InputError(f'--table {path} is being filled by another process: wait until it ends, or give another file')
         table = read_table(path, settings)
+        own = {k: v for k,v in _where().items() if table.get(k)!=v}
+        if own: log(f'{path} was begun with {dict((k, table.get(k)) for k in own)}, and this is {own}: each new entry says so')
         for seed,m,a in product(seeds, rows, columns):
             if (k := f'{m} {a or "none"} {seed}') in table['cells']: continue
             try: res = train(m, a, seed)
@@ -78,7 +84,7 @@ def fill_table(
                     end = res['error']
                     log(f'{k}: {end}; this is not stored, and the next call repeats the training')
                     continue
-            table['cells'][k] = res
+            table['cells'][k] = res | own
             with atomic_write(path) as p: p.write_text(json.dumps(table, indent=1), encoding='utf-8')
             log(f'{k}: {res.get("error") or format(res["accuracy"], ".1%")}')
     if end and not table['cells']: raise InputError(f'No training of the table has succeeded, the last with "{end}"')

@@ -41,10 +41,13 @@ def exclusive_lock(
 ):
     "Inside, no other process is in a block with the same `path`; if it dies, the next one may enter"
     from filelock import FileLock, Timeout # `fastopt.all` imports only packages that fastai needs
-    path.parent.mkdir(parents=True, exist_ok=True)
     lock,ours = FileLock(path),True
-    try: lock.acquire(blocking=wait)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire(blocking=wait)
     except Timeout: ours = False
+    except OSError as e: raise CliError(f'Cannot write {path}: {e}. Nothing is lost: free space, let the folder be written, '
+        'or choose another folder') from e
     try: yield ours
     finally:
         if ours:

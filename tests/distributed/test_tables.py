@@ -1,5 +1,5 @@
 "A table of rules and attacks continues where it was interrupted, refuses other settings, and steps of several numbers of workers are timed"
-import json, pytest
+import json, math, pytest
 from fastcore.script import CliError
 from fastopt.names import InputError
 from fastopt.cli import parse_strategy
@@ -7,7 +7,7 @@ from fastopt.distributed.commands import collaborate_command, federate_command
 from fastopt.distributed.federated import Federated
 from fastopt.distributed.monna import MoNNA
 from fastopt.distributed.tables import fill_table, plot_table, show_table
-from fastopt.training.records import exclusive_lock
+from fastopt.training.records import device_name, exclusive_lock, package_versions
 
 SMALL = dict(n=5, f=1, steps=2, limit=200, bs=5, alpha=100.)
 
@@ -119,7 +119,8 @@ GOOD = dict(accuracy=.5, worst=.5, history=[dict(step=1, accuracy=.5)])
     GOOD | dict(accuracy='5'), GOOD | dict(worst=None), GOOD | dict(tail=[1]), GOOD | dict(history=5), GOOD | dict(history=[5]),
     GOOD | dict(history=[dict(step=1)]), GOOD | dict(history=[dict(accuracy=.5)]),
     GOOD | dict(history=[dict(step='a', accuracy=.5)]), dict(error='x', accuracy='5'),
-    GOOD | dict(history=[dict(step=1, accuracy=.5), dict(time=2, accuracy=.5)])))], ids=str)
+    GOOD | dict(history=[dict(step=1, accuracy=.5), dict(time=2, accuracy=.5)]), GOOD | dict(history=[dict(step=1, accuracy=50)]),
+    *(GOOD | {k: x} for k in ('accuracy', 'worst', 'tail') for x in (-.1, 1.1, 50, math.nan, math.inf))))], ids=str)
 def test_a_damaged_entry_is_named(tmp_path, cells):
     "A table that somebody has edited is not continued, and not changed"
     said = json.dumps(dict(settings={}, cells={'mean none 0': GOOD} | cells))
@@ -134,6 +135,17 @@ def test_a_damaged_entry_is_named(tmp_path, cells):
 def test_what_is_no_table_is_refused(tmp_path, said):
     (tmp_path/'t.json').write_bytes(said.encode(errors='surrogateescape'))
     with pytest.raises(InputError, match='t.json is not a table: give another file'): filled(tmp_path/'t.json', None)
+
+def test_entries_that_were_made_elsewhere_say_so(tmp_path):
+    "A table that is continued with another version, or on another device, is not silently mixed"
+    train,log = lambda *args: result(.5),[]
+    old = filled(tmp_path/'t.json', train, seeds=(0,))
+    old['versions'],old['device'] = dict(torch='1.0'),'abacus'
+    (tmp_path/'t.json').write_text(json.dumps(old))
+    cells = filled(tmp_path/'t.json', train, log, seeds=(0, 1))['cells']
+    here = dict(device=device_name(), versions=package_versions())
+    assert [{k: o.get(k) for k in here} for o in cells.values()]==[dict.fromkeys(here)]*4 + [here]*4
+    assert 'abacus' in log[0] and 'each new entry says so' in log[0] and len(log)==5
 
 # ---- trainings that fail
 

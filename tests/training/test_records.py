@@ -121,3 +121,18 @@ def test_lock_of_the_killed(tmp_path, child):
     if child: os.kill(int((tmp_path/'in').read_text()), signal.SIGKILL)
     with pytest.raises(ZeroDivisionError), exclusive_lock(tmp_path/'lock'): 1/0
     with exclusive_lock(tmp_path/'lock', wait=False) as ours: assert ours
+
+@pytest.mark.parametrize('error', [errno.EROFS, errno.EACCES, errno.ENOSPC], ids=errno.errorcode.get)
+def test_a_lock_that_cannot_be_made_is_one_line(tmp_path, error, monkeypatch):
+    "In a folder that is read-only, of somebody else, or on a full disk, whether or not the process would wait"
+    def refuse(self, *args, **kwargs): raise OSError(error, os.strerror(error), self.lock_file)
+    monkeypatch.setattr('filelock.FileLock.acquire', refuse)
+    for wait in (False, True):
+        with pytest.raises(CliError, match=f'Cannot write .*lock: .*{os.strerror(error)}.*choose another folder') as e:
+            with exclusive_lock(tmp_path/'lock', wait=wait): pass
+        assert '\n' not in str(e.value)
+    with pytest.raises(CliError, match=os.strerror(error)): append_json_line(dict(a=1), tmp_path/'a.jsonl')
+
+def test_a_lock_below_a_file_is_one_line(tmp_path):
+    (tmp_path/'a').touch()
+    with pytest.raises(CliError, match='Cannot write .*lock'), exclusive_lock(tmp_path/'a'/'b'/'lock'): pass
