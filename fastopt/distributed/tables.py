@@ -35,6 +35,7 @@ def _is_result(o):
     least = () if 'error' in o else ('accuracy',)
     return all(_are_shares(x, *{'accuracy', 'worst', 'tail'} & {*least, *x}) for x in (o, *steps))
 
+# %% ../../nbs/distributed/12_tables.ipynb #c705452d
 def _where(): return dict(device=device_name(), versions=package_versions())
 
 def read_table(

@@ -417,8 +417,17 @@ def _held(f, inside=()):
     return {k:v for k,v in res.items() if v}
 
 # %% ../../nbs/evidence/08_compare.ipynb #c47c3897
+_NUMBER,_NONE = (int, float),type(None)
+_RUN = dict(key=str, name=str, seed=int, epochs=list, diverged=int, hypers=dict, weights=str, batch=str, seconds=_NUMBER, state_mb=_NUMBER,
+    peak_mb=(*_NUMBER, _NONE), device=str, versions=dict, commit=(str, _NONE)) # Kinds of the values that a record must have
+
+def _is_row(o): return isinstance(o, dict) and {'step','seconds'}<={*o} and all(v is None or isinstance(v, _NUMBER) for v in o.values())
+
 def _flaw_of_run(rec):
-    if missing := first(k for k in ('key','name','seed','epochs','diverged') if k not in rec): return f'it has no {missing!r}'
+    if missing := first(k for k in _RUN if k not in rec): return f'it has no {missing!r}'
+    if bad := first(k for k in _RUN if not isinstance(rec[k], _RUN[k])): return f'its {bad!r} is of a wrong kind'
+    if not isinstance(rec.get('setup') or {}, dict): return "its 'setup' is of a wrong kind"
+    if not all(map(_is_row, rec['epochs'])) or not (rec['epochs'] or rec['diverged']): return "its 'epochs' are not results of epochs"
 
 def run_records(
     out # Folder of a comparison

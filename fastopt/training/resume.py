@@ -246,12 +246,19 @@ _WATCHERS = set("""recorder save_resume progress show_graph csv_logger plain_log
 
 def _hypers(opt): return [_attrs(dict(h)) for h in opt.hypers]
 
+def _set_hypers(opt, own):
+    "Set the hypers of `opt` that differ from `own`, a dict for each group"
+    now = _hypers(opt)
+    for k in own[0] if own else ():
+        if not all(_alike(a[k], b.get(k)) for a,b in zip(own, now)): opt.set_hyper(k, [o[k] for o in own])
+
 def _given(learn):
     "The properties of the fit whose change gives a warning when it is resumed"
     dtype = getattr(getattr(learn.opt, 'engine', None), 'state_dtype', None)
     names = sorted(cb.name for cb in learn.cbs if cb.name not in _WATCHERS)
     return dict(hypers=_hypers(learn.opt), loss=_loss_name(learn.loss_func), callbacks=names, state_dtype=str(dtype))
 
+# %% ../../nbs/training/02_resume.ipynb #b2e8a4d1
 def _warn_changed(origin, own):
     "Warn of each property in `own` that differs from the one with which the fit `origin` began, if that is known"
     was,says = origin.get('given') or {},[]
@@ -530,10 +537,12 @@ def resume(self:Learner,
         if not quiet: print(f'{path} does not exist: the training starts from the beginning')
         return False
     if made: self.create_opt()
+    own = _hypers(self.opt) if made else []
     try: ck,file = _chosen(self, path)
     except ValueError:
         if made: self.opt = None
         raise
+    if not ck['origin']['number']: _set_hypers(self.opt, own) # The fit begins with those of this `opt_func`, and warns if they are others
     self.first_opt = _maker(self.opt)
     self.fits_done,self._do_fit = 0,partial(_rest_of_fit, self, ck)
     return dict(fit=ck['origin']['number'], epoch=ck['epoch'], batch=ck['batch'], file=str(file))

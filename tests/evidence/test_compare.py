@@ -317,6 +317,20 @@ def test_a_damaged_line_is_trained_again():
     with pytest.warns(UserWarning, match='damaged'): res = go(['adamw'], seeds=2)
     assert np.isfinite(res.scores('adamw')).all() and len(lines())==2
 
+@pytest.mark.parametrize('k', [*C._RUN, 'setup'])
+def test_a_record_that_was_edited_is_trained_again(k):
+    "Whatever it lacks, or has of a wrong kind; the line is kept beside the file"
+    go(['adamw'], seeds=1)
+    whole = lines()[0]
+    kinds = C._RUN.get(k, dict)
+    others = [whole | {k: v} for v in (3.5, 'x', [3], dict(a=3)) if not isinstance(v, kinds)]
+    if k in C._RUN: others.append({a: b for a,b in whole.items() if a!=k})
+    for other in others:
+        open('out/runs.jsonl', 'w').write(json.dumps(other)+'\n')
+        with pytest.warns(UserWarning, match='damaged'): res = go(['adamw'], seeds=1)
+        assert np.isfinite(res.scores('adamw')).all() and len(lines())==1 and lines()[0]['weights']==whole['weights']
+        assert json.loads(open('out/runs.jsonl.damaged').read().splitlines()[-1])==other
+
 # ---- entries
 
 def test_controls_are_there():

@@ -288,8 +288,9 @@ def test_other_settings_need_another_folder(monkeypatch):
     t = T.TASKS['digits']
     monkeypatch.setitem(T.TASKS, 'digits', t._replace(tiny={**t.tiny, 'hidden':16}))
     assert 'another folder with --out' in bench().failed['digits'] and len(lines())==4
-    Path('out/digits-tiny/task.json').write_text('{')
-    assert 'task.json is damaged' in bench().failed['digits']
+    for said in ('{', '[]', 'null', '3', '"x"'):
+        Path('out/digits-tiny/task.json').write_text(said)
+        assert 'task.json is damaged' in bench().failed['digits']
 
 @pytest.mark.parametrize('error', [RuntimeError('DataLoader worker (pid 7) is killed by signal: Killed.\nmore'), OSError('No space'),
     MemoryError()])

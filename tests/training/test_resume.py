@@ -642,6 +642,22 @@ def test_other_hypers_and_callbacks_warn(tmp_path, change, cbs, says):
     path.write_bytes(file)
     assert warned(resumed(path, 'fit', lambda: [Dies(), ProgressCallback()], **same))=='', 'what only shows is not compared'
 
+FACES = dict(adamw=partial(eager(RULES['adamw']), wd=.1, eps=1e-5), fastai=partial(Adam, wd=.1, eps=1e-5),
+    torch=partial(OptimWrapper, opt=partial(AdamW, weight_decay=.1, eps=1e-5)))
+
+@pytest.mark.parametrize('k,v', [('wd', .9), ('eps', 1e-2)])
+@pytest.mark.parametrize('n', [1, 5])
+@pytest.mark.parametrize('face', FACES)
+def test_other_hypers_of_the_opt_func_warn(tmp_path, face, n, k, v):
+    "The call is the same, but the rule has another hyper: the training goes on as it was saved, but not silently"
+    path,opt = tmp_path/'x',FACES[face]
+    with pytest.raises(Killed): resumed(path, 'fit', lambda: [Dies(n)], lr=.01)(make(opt))
+    other = {'weight_decay' if (face, k)==('torch', 'wd') else k: v}
+    learn = make(partial(OptimWrapper, opt=partial(opt.keywords['opt'], **other)) if face=='torch' else partial(opt, **other))
+    said = warned(resumed(path, 'fit', lambda: [Dies()], lr=.01), learn)
+    assert said.count(f'{k} is {dict(wd=.1, eps=1e-5)[k]} in the file and {v} here')==1 and said.count(' in the file and ')==1
+    assert learn.opt.hypers[0][k]==dict(wd=.1, eps=1e-5)[k]
+
 @pytest.mark.parametrize('a,b', [(torch.bfloat16, None), (None, torch.bfloat16)])
 def test_another_dtype_of_the_state_warns(tmp_path, a, b):
     def learner(o): return make(eager(RULES['adamw'], state_dtype=o))
