@@ -155,6 +155,7 @@ def run(
     preset:choice_of(RECIPES, 'The list of recipes')='base-2020', # Recipe, as printed by `presets`
     dataset:choice_of(DATASETS, 'The list of data sets')=None, # Data set
     data:str=None, # Folder or archive of the data set, or digits; by default it is downloaded
+    valid_pct:float=None, # Fraction of the images to validate on, such as 0.2, for a folder of classes without `train` and `val`
     noise:Annotated[int, dict(choices=[0,1,5,25,50])]=None, # Percentage of wrong training labels
     size:int=None, # Height and width of the images in pixels: 128, 192 or 256 on the board
     epochs:int=None, # Epochs: 5, 20, 80 or 200 on the board
@@ -389,7 +390,7 @@ _federate = {'server and clients':'strategy dt c clients percent sample', 'image
     'measurements':'table strategies percents seeds', 'record':'out'}
 _collaborate = {'workers':'mixing attack n f', 'images':'data data_path alpha limit', 'training':'opt lr mom steps bs every seed',
     'real peers':'engine rank peers key_file deadline', 'measurements':'table mixings attacks seeds scale', 'record':'out'}
-_run = {'images':'dataset data noise size bs crop normalize sh mixup holdout limit', **_model,
+_run = {'images':'dataset data valid_pct noise size bs crop normalize sh mixup holdout limit', **_model,
     'training':'epochs smoothing precision how channels_last compiled pipeline workers', 'measurement':'rounds batches json',
     'runs':'runs seed every name out dump'}
 _train = dict(images='data size valid_pct strict limit', training='opt lr wd epochs bs arch how seed', record='out resume')
@@ -397,13 +398,13 @@ _bench = dict(tasks='tasks opts tiny bare data download', protocol='track trials
 GROUPS = dict(train=_train, run=_run, tune=_run, speed=_run, bench=_bench, federate=_federate, collaborate=_collaborate)
 
 # %% ../nbs/cli.ipynb #5d1c7e03
-_common = dict(epochs=1, size=1, bs=2, limit=1, lr=0, wd=0, seed=-2**63)
+_common = dict(epochs=1, size=1, bs=2, limit=1, lr=0, wd=0, seed=-2**63, valid_pct=(0, 1, '()'))
 _recipe = _common | dict(mom=0, sqr_mom=0, eps=0, beta=0, pct_start=(0, 1), sh=(0, 1), mixup=0, smoothing=(0, 1), holdout=(0, .9),
     warmup=1, workers=0, runs=1, every=1)
 _positive = 0,None,'()'
 # Of trainings on many machines
 _many = dict(steps=1, bs=1, limit=1, lr=0, seeds=1, seed=0, alpha=_positive, deadline=_positive)
-RANGES = dict(train=_common | dict(valid_pct=(0, 1, '()')), run=_recipe, tune=_recipe, speed=_recipe | dict(rounds=1, batches=2),
+RANGES = dict(train=_common, run=_recipe, tune=_recipe, speed=_recipe | dict(rounds=1, batches=2),
     bench=dict(seeds=1, trials=1, epochs=1), bench_step=dict(seconds=0), check=dict(lr=_positive),
     federate=_many | dict(clients=1, c=1, windows=1, sample=1, dt=_positive, time=_positive, every=_positive, percent=(0, 100, '[)')),
     collaborate=_many | dict(n=1, f=0, every=1, rank=0, mom=(0, 1, '[)')))
@@ -589,6 +590,8 @@ def check_recipe(
         raise InputError(f'{bad} has its own option; give --{bad.replace("_", "-")}')
     if cfg['blur'] and cfg['size']%32: raise InputError(f"--size {cfg['size']} does not work with blur; give a multiple of 32")
     check_numbers(cfg, limit=cfg['bs'])
+    if cfg['noise'] and given.get('valid_pct') is not None: raise InputError(
+        '--noise is for data sets with labels and a split of their own; leave out --noise or --valid-pct')
     idle = {'the network small has none': ('act','sa','sym','pool') if cfg['arch']=='small' else (),
         'one_cycle sets its own': ('mom',) if cfg['sched']=='one_cycle' else (),
         f"the schedule {cfg['sched']} has none": [k for k,has in SCHED_OPTIONS.items() if cfg['sched'] not in has]}

@@ -342,6 +342,16 @@ def describe_copies(
     return lines
 
 # %% ../../nbs/vision/00_images.ipynb #4bbe5448
+def _class_roots(path, valid_pct):
+    "The folders with the training classes and with the validation classes at `path`; with `valid_pct` one folder with the classes"
+    path = _as_folder(path)
+    if valid_pct is None:
+        try: return find_splits(path)
+        except InputError as e:
+            raise InputError(f'{e}. If there are only class folders, --valid-pct 0.2 holds out a fifth of each class') from e
+    if not 0<valid_pct<1: raise InputError(f'--valid-pct {valid_pct} is not a fraction; give a number above 0 and below 1, such as 0.2')
+    return _class_folders(path),
+
 def folder_source(
     path:Path, # Folder with `train` and `val` (or `valid`, `test`); with `valid_pct`, folder with a folder for each class
     strict:bool=False, # Raise an error for images that cannot be decoded?
@@ -349,13 +359,7 @@ def folder_source(
     seed:int=42 # Seed of the selection by `valid_pct`
 ):
     "The source of the image files in `path`"
-    path = _as_folder(path)
-    if valid_pct is None:
-        try: dirs = find_splits(path)
-        except InputError as e:
-            raise InputError(f'{e}. If there are only class folders, --valid-pct 0.2 holds out a fifth of each class') from e
-    elif not 0<valid_pct<1: raise InputError(f'--valid-pct {valid_pct} is not a fraction; give a number above 0 and below 1, such as 0.2')
-    else: dirs = [_class_folders(path)]
+    dirs = _class_roots(path, valid_pct)
     root = dirs[0].parent if valid_pct is None else dirs[0]
     found,deeper = (sum(o, L()) for o in zip(*map(_class_images, dirs)))
     good,bad,mark,copies = check_images(found, root)
@@ -430,18 +434,22 @@ def _download(url):
 def resolve_data(
     data:str, # 'digits', name in `archives`, folder, or archive
     size:int=128, # Wanted pixels along each side
-    cache:Path=None # Where to unpack; fastai's data folder if `None`
+    cache:Path=None, # Where to unpack; fastai's data folder if `None`
+    valid_pct:float=None # Fraction for validation if there are only class folders, above 0 and below 1
 ):
-    "Find the folder that contains `train`"
+    "Find the folder that contains `train`; with `valid_pct`, the folder that contains the class folders"
     path = Path(data).expanduser()
-    if not path.exists(): check_choice(str(data), ['digits', *archives], 'There is no such file or folder, and the list of data sets')
+    if not path.exists():
+        check_choice(str(data), ['digits', *archives], 'There is no such file or folder, and the list of data sets')
+        if valid_pct is not None: raise InputError(f'{data} has its own split; leave out --valid-pct, or give a folder of classes with --data')
     try:
         if not path.is_dir():
             home = _cache_folder(cache)
             with exclusive_lock(home/f'{path.name}.lock'):
                 if path.exists(): path = extract_archive(path, cache)
                 else: path = digits_folder(home/'digits-32') if str(data)=='digits' else _download(archives[str(data)][size>224])
-        return find_splits(path)[0].parent
+        root = _class_roots(path, valid_pct)[0]
+        return root.parent if valid_pct is None else root
     except OSError as e:
         raise InputError(f'Cannot get, read or unpack {data}: {e}. '
             'Give an existing folder or archive, for example with --data') from e
@@ -462,16 +470,19 @@ def _mark_of(name, file):
     return ' '.join(map(str, told))
 
 def fingerprint(
-    path:Path # Folder that contains `train`
+    path:Path, # Folder from `resolve_data`
+    valid_pct:float=None # Fraction for validation if `path` contains class folders; all files are then in `train`, for `hold_out`
 ):
     "Training and validation files, `mark` of names, sizes and contents, and the `official` data set with these names, if there is one"
-    dirs = find_splits(path)
+    dirs = find_splits(path) if valid_pct is None else (Path(path),)
+    root = dirs[0].parent if valid_pct is None else dirs[0]
     found,deeper = zip(*map(_class_images, dirs))
     files,odd = [o.filter(os.path.isfile) for o in found],[o.filter(os.path.isfile, negate=True) for o in found]
-    odd,deeper = (L(str(o.relative_to(dirs[0].parent)) for o in sum(fs, L())) for fs in (odd,deeper))
+    odd,deeper = (L(str(o.relative_to(root)) for o in sum(fs, L())) for fs in (odd,deeper))
     if odd: warn(f'{len(odd)} images are not regular files and are left out: {abbreviate(odd)}')
     if deeper: warn(describe_nested(deeper))
-    check_classes(*files, *dirs)
+    if valid_pct is not None: files.append(L())
+    check_classes(*(files if valid_pct is None else hold_out(files[0], valid_pct)), dirs[0], dirs[-1])
     names = [f'{split}/{o.parent.name}/{o.name}' for split,fs in zip(('train','val'), files) for o in fs]
     counts = (*map(len, files), _digest_lines(names))
     mark = _digest_lines(map(_mark_of, names, sum(map(list, files), [])))
@@ -601,10 +612,11 @@ def _open(path, root):
 def open_store(
     fp, # From `fingerprint`
     side:int, # Largest length of the shorter side
-    cache:Path=None # Folder of the stores; in fastai's data folder if `None`
+    cache:Path=None, # Folder of the stores; in fastai's data folder if `None`
+    root:Path=None # Folder to which the names in the store are relative; that from `data_root` if `None`
 ):
     "The `ImageStore` of the images of `fp`, opened if it exists and is intact, otherwise created"
-    files,root = fp.train+fp.valid,data_root(fp.train)
+    files,root = fp.train+fp.valid,root or data_root(fp.train)
     dest = _cache_folder(cache)/'pixels'/f'{fp.mark}-{side}'
     try:
         with exclusive_lock(dest.with_suffix('.lock')):

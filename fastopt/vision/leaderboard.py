@@ -22,7 +22,7 @@ from ..names import print_json
 from ..training.records import device_name, exclusive_lock, git_commit, interruptible, is_interactive, package_versions
 from ..training.resume import *
 from ..training.resume import _remove_checkpoint
-from .images import _DECODE_ERRORS, _open_image, fingerprint, resolve_data
+from .images import _DECODE_ERRORS, _open_image, fingerprint, hold_out, resolve_data
 from .recipe import *
 from .results import *
 try: import resource
@@ -56,11 +56,14 @@ def locate_images(
     data:str=None # Folder or archive; downloaded if `None`
 ):
     "Find the images, and facts about them"
-    path = resolve_data(data or cfg['dataset'], cfg['size'])
-    fp = fingerprint(path)
-    counts,sizes = (len(fp.train),len(fp.valid)),[*filter(None, map(image_size, fp.train[::max(1, len(fp.train)//50)]))]
+    pct = cfg.get('valid_pct')
+    path = resolve_data(data or cfg['dataset'], cfg['size'], valid_pct=pct)
+    fp = fingerprint(path, pct)
+    counts = tuple(map(len, (fp.train, fp.valid) if pct is None else hold_out(fp.train, pct)))
+    name = path.parent.name if pct is not None and path.name=='train' else path.name
+    sizes = [*filter(None, map(image_size, fp.train[::max(1, len(fp.train)//50)]))]
     return path,dict(train=counts[0], valid=counts[1], classes=len({parent_label(o) for o in fp.train}), fingerprint=fp.mark,
-        folder=path.name, official='imagewang' if counts==WANG_COUNTS else fp.official, squashed=all(w==h for w,h in sizes),
+        folder=name, official='imagewang' if counts==WANG_COUNTS else fp.official, squashed=all(w==h for w,h in sizes),
         side=float(np.median([min(o) for o in sizes] or [0])))
 
 # %% ../../nbs/vision/04_leaderboard.ipynb #00b26f41
@@ -69,6 +72,7 @@ def entry_id(
     facts:dict # Facts about the images, from `locate_images`
 ):
     "Eight hex digits that identify settings and images"
+    cfg = {k:v for k,v in cfg.items() if k!='valid_pct' or v is not None} # Ids from before this setting stay valid
     return hashlib.sha256(json.dumps([cfg, facts['fingerprint']], sort_keys=True).encode()).hexdigest()[:8]
 
 def entry_name(
@@ -237,7 +241,7 @@ def run_seeds(
 # %% ../../nbs/vision/04_leaderboard.ipynb #073b08d6
 def parse_settings(preset, hypers='', **given):
     "Convert the options of a command to settings"
-    return recipe_settings(preset, **{k:v for k,v in given.items() if k in {*SCRIPT, 'pipeline'}}, hypers=cli.parse_hypers(hypers))
+    return recipe_settings(preset, **{k:v for k,v in given.items() if k in {*SCRIPT, 'pipeline', 'valid_pct'}}, hypers=cli.parse_hypers(hypers))
 
 def plan_runs(
     preset, # Name of a preset

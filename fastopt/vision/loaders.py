@@ -13,7 +13,7 @@ import math
 from fastai.vision.all import *
 from ..names import InputError
 from ..training.records import abbreviate
-from .images import (balanced_subset, check_classes, data_root, find_splits, fingerprint,
+from .images import (balanced_subset, check_classes, find_splits, fingerprint,
     hold_out, image_to_array, make_labeller, open_store, photo_input, resolve_data)
 
 # %% ../../nbs/vision/01_loaders.ipynb #ce7fa9e8
@@ -201,6 +201,10 @@ def split_holdout(
     if holdout: train,valid = hold_out(train, holdout, seed)
     return train if limit is None else balanced_subset(train, parent_label, limit, seed),valid
 
+def _split_files(files, valid_pct, split):
+    "Divide the first list of `files` by `valid_pct` if it is given, then replace training and validation files by `split`"
+    return (split or split_holdout)(*(files if valid_pct is None else hold_out(files[0], valid_pct)))
+
 def image_datasets(
     train:list, # Training files
     valid:list, # Validation files
@@ -229,12 +233,13 @@ def classic_dls(
     cache:Path=None, # Where to unpack; fastai's data folder if `None`
     num_workers:int=None, # Worker processes; one per core, at most 8, if `None`
     split=None, # Function that replaces the files of the data set, such as `split_holdout`
+    valid_pct:float=None, # Fraction of each class for validation, above 0 and below 1, if there are only class folders
     **kwargs
 ):
     "`DataLoaders` that read and decode each image each time, as in `train_imagenette.py`"
-    fp = fingerprint(resolve_data(data, size, cache))
+    fp = fingerprint(resolve_data(data, size, cache, valid_pct), valid_pct)
     if batch_tfms is None: batch_tfms = [Normalize.from_stats(*imagenet_stats)]
-    trn,val = (split or split_holdout)(fp.train, fp.valid)
+    trn,val = _split_files((fp.train, fp.valid), valid_pct, split)
     dls = image_datasets(trn, val, make_labeller(fp.train, noise)).dataloaders(
         bs=bs, after_item=[*L(_item_tfms(size, item_tfms)), ToTensor()],
         after_batch=[IntToFloatTensor(), *L(batch_tfms)], num_workers=ifnone(num_workers, min(8, defaults.cpus)), **kwargs)
@@ -253,15 +258,18 @@ def fast_dls(
     channels_last:bool=False, # Memory layout of the batches
     spare:float=1.7, # Pixels kept along the shorter side, as a multiple of `size`
     split=None, # Function that replaces the files of the data set, such as `split_holdout`
+    valid_pct:float=None, # Fraction of each class for validation, above 0 and below 1, if there are only class folders
     **kwargs
 ):
     "`DataLoaders` over images that were decoded once, cropped and resized in batches"
     boxes = CropBoxes(_item_tfms(size, item_tfms), round(size*spare))
-    fp = fingerprint(resolve_data(data, size, cache))
-    kept = open_store(fp, boxes.side, cache)
-    trn,val = (split or split_holdout)(*([o for o in fs if kept.sizes[kept.index_of(o),0]] for fs in (fp.train, fp.valid)))
+    path = resolve_data(data, size, cache, valid_pct)
+    fp = fingerprint(path, valid_pct)
+    kept = open_store(fp, boxes.side, cache, path)
+    good = [[o for o in fs if kept.sizes[kept.index_of(o),0]] for fs in (fp.train, fp.valid)]
+    trn,val = _split_files(good, valid_pct, split)
     if kept.skipped: warn(f'{len(kept.skipped)} images cannot be decoded and are left out: {abbreviate(kept.skipped)}')
-    check_classes(trn, val, *find_splits(data_root(fp.train)))
+    check_classes(trn, val, *(find_splits(path) if valid_pct is None else (path, path)))
     if batch_tfms is None: batch_tfms = [NormalizeInPlace.from_stats(*imagenet_stats)]
     dls = image_datasets(trn, val, make_labeller(fp.train, noise)).dataloaders(bs=bs, dl_type=BatchDL, boxes=boxes, store=kept,
         after_batch=[IntToFloatTensor(), *L(batch_tfms), BatchLayout(dtype, channels_last)], **kwargs)

@@ -77,7 +77,7 @@ def recipe_settings(
 ):
     "All settings of a recipe, checked"
     given = {k:v for k,v in given.items() if v is not None}
-    cfg = SCRIPT|dict(hypers={}, pipeline='fast')|PRESETS[check_choice(preset, list(PRESETS), 'The list of presets')]
+    cfg = SCRIPT|dict(hypers={}, pipeline='fast', valid_pct=None)|PRESETS[check_choice(preset, list(PRESETS), 'The list of presets')]
     if bad := first(given.keys()-cfg.keys()): raise InputError(unknown_name('A recipe', bad, list(cfg)))
     if given.get('opt', cfg['opt'])!=cfg['opt']: cfg |= dict.fromkeys(k for k in HYPERS if k not in PRESET_HYPERS.get(given['opt'], ()))
     if given.get('sched', cfg['sched'])!=cfg['sched']: cfg |= dict(pct_start=None, warmup=None)
@@ -106,7 +106,7 @@ def recipe_loaders(
     last = ifnone(channels_last, supported_precision(cfg, default_device())!='fp32')
     kw = dict(channels_last=last) if cfg['pipeline']=='fast' else dict(num_workers=workers)
     dls = PIPELINES[cfg['pipeline']](path, cfg['size'], cfg['bs'], item_tfms=[crop, FlipItem(.5)], batch_tfms=batch, noise=cfg['noise'],
-        split=partial(split_holdout, holdout=cfg['holdout'], limit=cfg['limit']), **kw)
+        split=partial(split_holdout, holdout=cfg['holdout'], limit=cfg['limit']), valid_pct=cfg.get('valid_pct'), **kw)
     if not len(dls.train): raise InputError(f"--bs {cfg['bs']} is more than the {dls.train.n} training images; give {dls.train.n} or less")
     return dls
 

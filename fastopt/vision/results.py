@@ -43,7 +43,8 @@ def _is_epoch(v): return isinstance(v, dict) and (v.get('accuracy') is None or _
 
 _KINDS = {'text':_is_text, 'a whole number':_is_integer, 'a number':_is_number, 'a share from 0 to 1':_is_share,
     'a dict':lambda v: isinstance(v, dict), 'text or null':lambda v: v is None or _is_text(v), 'a list of texts':
-    lambda v: _is_list_of(v, _is_text), 'a list of epochs':lambda v: _is_list_of(v, _is_epoch) and v!=[]}
+    lambda v: _is_list_of(v, _is_text), 'a share or null':lambda v: v is None or _is_share(v),
+    'a list of epochs':lambda v: _is_list_of(v, _is_epoch) and v!=[]}
 FIELDS = dict(entry='text', seed='a whole number', accuracy='a share from 0 to 1', name='text', seconds='a number',
     images_s='a number', device='text', reasons='a list of texts', epochs='a list of epochs', args='a dict', data='a dict')
 ARGS = dict(dataset='text', noise='a whole number', size='a whole number', epochs='a whole number')
@@ -56,8 +57,8 @@ def _mismatch(o, kinds, needed=()):
 
 def _flaw(rec, needed=('entry','seed','accuracy')):
     "What is wrong with the dict `rec`, which must have the keys `needed`; `None` if nothing is"
-    facts = dict(official='text or null', folder='text or null')
-    return (_mismatch(rec, FIELDS|dict(time='text'), needed) or ('args' in rec and _mismatch(rec['args'], ARGS, ARGS))
+    facts,args = dict(official='text or null', folder='text or null'),ARGS|dict(valid_pct='a share or null')
+    return (_mismatch(rec, FIELDS|dict(time='text'), needed) or ('args' in rec and _mismatch(rec['args'], args, ARGS))
         or _mismatch(rec.get('data', {}), facts) or None)
 
 # %% ../../nbs/vision/05_results.ipynb #0f56d3ec
@@ -163,6 +164,12 @@ def recipe_names(
 ENTITIES = str.maketrans({c:f'&#{ord(c)};' for c in r'&<>|\`*~$[]'})
 
 # %% ../../nbs/vision/05_results.ipynb #7e1495c7
+def _dataset_text(rec):
+    "The data set of `rec`, with the fraction for validation if it has no split of its own"
+    facts,pct = rec['data'],rec['args'].get('valid_pct')
+    name = facts.get('official') or facts.get('folder') or rec['args']['dataset']
+    return name if pct is None else f'{name} ({pct} of each class for validation)'
+
 def runs_frame(
     recs:list # Records
 ):
@@ -173,12 +180,12 @@ def runs_frame(
 
 def _entry_row(entry, runs):
     "Summarize the records `runs` of `entry` in a row"
-    a,facts,accs = runs[0]['args'],runs[0]['data'],[100*o['accuracy'] for o in runs]
+    a,accs = runs[0]['args'],[100*o['accuracy'] for o in runs]
     (mean,sd,half),n = mean_interval(accs),len(accs)
     known = PUBLISHED_ROWS[(PUBLISHED_ROWS[DISCIPLINE]==[a[k] for k in DISCIPLINE]).all(axis=1)]
     low,high = np.clip([mean-half, mean+half], 0, 100).tolist() # An accuracy is never outside; two runs can give a wider interval
     row = {k:a[k] for k in DISCIPLINE}|dict(entry=entry, name=runs[0]['name'], network=network_text(a), n=n, mean=mean, sd=sd,
-        low=low, high=high, dataset=facts.get('official') or facts.get('folder') or a['dataset'],
+        low=low, high=high, dataset=_dataset_text(runs[0]),
         device=', '.join(sorted({o['device'] for o in runs})), seconds=np.mean([o['seconds'] for o in runs]),
         images_s=np.median([o['images_s'] for o in runs]), note='; '.join(sorted({k:0 for o in runs for k in o['reasons']})))
     if not len(known) or row['note']: return row|dict(verdict='unofficial' if row['note'] else '')
@@ -299,7 +306,7 @@ def _unlike(a, b):
         args,facts = o['args'],o['data']
         where = dict(dataset=facts.get('official') or facts.get('folder') or args['dataset'],
             images=facts.get('official') or facts.get('fingerprint')) # The official images are the same at each resolution
-        return {k:args.get(k) or 0 for k in (*DISCIPLINE,'holdout','limit')} | where
+        return {k:args.get(k) or 0 for k in (*DISCIPLINE,'holdout','limit','valid_pct')} | where
     x,y = subject(a),subject(b)
     other = [k for k in x if x[k]!=y[k]]
     if 'images' not in other: other = [k for k in other if k!='dataset'] # The same images in another folder

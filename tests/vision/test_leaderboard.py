@@ -9,6 +9,7 @@ from scipy import stats
 from fastopt.training.pages import COLOURS
 from fastopt.training.statistics import welch_test
 from fastopt.vision import leaderboard as B
+from fastopt.vision.images import folder_source
 from forked import Forked
 from hypothesis import HealthCheck, given, settings, strategies as st
 from site_check import Browser, find_chromium
@@ -107,6 +108,92 @@ def test_digits(capsys):
     assert rec['data']['folder']=='digits-32' and rec['precision']=='fp32'
     assert 'fp16 needs a GPU' in out and out.count('Unofficial')==1 and 'trained on 128 images' in out
     assert B.leaderboard_table(B.read_board('runs')).dataset[0]=='digits-32'
+
+@pytest.fixture
+def classes(imgs, tmp_path):
+    "Class folders without a split, with a file that cannot be decoded"
+    root = Path(shutil.copytree(imgs/'train', tmp_path/'photos'))
+    (root/'a'/'a00.png').write_bytes(b'no image')
+    return root
+
+def flat(path, *args): go(path, '--runs', 2, '--epochs', 1, *args)
+
+@pytest.mark.filterwarnings('ignore:1 images cannot be decoded')
+def test_runs_validate_on_the_same_images(classes, monkeypatch):
+    "Whatever the seed and the rate, and on those of fastopt-train; another fraction has other images"
+    seen,make = [],B.recipe_loaders
+    def spy(*args):
+        dls = make(*args)
+        seen.append((sorted(dls.train.items), sorted(dls.valid.items)))
+        return dls
+    monkeypatch.setattr(B, 'recipe_loaders', spy)
+    for args in (['--valid-pct', .25], ['--valid-pct', .25, '--lr', '1e-3'], ['--valid-pct', .5]): flat(classes, *args)
+    src = folder_source(classes, valid_pct=.25)
+    assert len(seen)==6 and seen[:4]==[(sorted(src.train), sorted(src.valid))]*4 and seen[4]==seen[5]!=seen[0]
+    assert all(not {*t}&{*v} and len(t+v)==24 for t,v in seen)
+    assert [o['args']['valid_pct'] for o in lines()]==[.25]*4+[.5]*2 and len({o['entry'] for o in lines()})==3
+    assert [o['data']['folder'] for o in lines()]==['photos']*6
+
+@pytest.mark.filterwarnings('ignore:1 images cannot be decoded')
+def test_another_fraction_is_another_section(classes, capsys):
+    for pct in (.25, .5): flat(classes, '--valid-pct', pct)
+    recs = B.read_board('runs')
+    df = B.leaderboard_table(recs)
+    assert len(df.groupby(B.SECTION))==2 and df.n.tolist()==[2,2]
+    page = B.html_page(recs)
+    for o in ('0.25','0.5'): assert f'<h2>photos ({o} of each class for validation), 16 pixels, 1 epochs: small</h2>' in page
+    assert B.comparison_table(recs, df.entry.tolist()).differs[0]=='valid_pct 0.5, not 0.25'
+    capsys.readouterr()
+    lb('show', 'photos (0.5')
+    assert '0.25' not in capsys.readouterr().out
+
+@settings(max_examples=20, deadline=None, database=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.none() | st.floats(.001, .999), min_size=2, max_size=6, unique=True))
+def test_a_section_has_one_fraction(board, pcts):
+    "Also if the fractions are close to each other"
+    recs = [o|dict(entry=f'{o["entry"]}{i}', args=o['args']|dict(valid_pct=p)) for i,p in enumerate(pcts) for o in board]
+    runs = {o['entry']:o['args']['valid_pct'] for o in recs}
+    for _,part in B.leaderboard_table(recs).groupby(B.SECTION): assert len({runs[e] for e in part.entry})==1
+
+def test_ids_from_before_valid_pct():
+    "An entry without the setting has the id that it had before"
+    cfg,facts = B.recipe_settings('script'),dict(fingerprint='f')
+    before = {k:v for k,v in cfg.items() if k!='valid_pct'}
+    assert B.entry_id(cfg, facts)==B.entry_id(before, facts)!=B.entry_id(cfg|dict(valid_pct=.2), facts)
+
+def test_decoded_images_survive_a_new_name(classes, tmp_path, monkeypatch):
+    (classes/'a'/'a00.png').unlink()
+    flat(classes, '--valid-pct', .25)
+    monkeypatch.setattr('fastopt.vision.images.write_store', None) # The images are not decoded again
+    flat(classes.rename(tmp_path/'pets'), '--valid-pct', .25, '--lr', '1e-3')
+    assert len(lines())==4
+
+def test_pipelines_validate_on_the_same_class_folders(classes):
+    (classes/'a'/'a00.png').unlink()
+    cfg = B.parse_settings('script', size=16, bs=8, arch='small', valid_pct=.25)
+    path,facts = B.locate_images(cfg, str(classes))
+    fast,classic = ([*map(str, B.recipe_loaders(cfg|dict(pipeline=k), path, 0).valid.items)] for k in ('fast','classic'))
+    assert fast==classic and (facts['train'], facts['valid'])==(18, 6)
+
+def test_train_alone_is_divided(classes, tmp_path):
+    "The folder around it names the data set, and `tune` sets aside training images only"
+    (classes/'a'/'a00.png').unlink()
+    (tmp_path/'pets').mkdir()
+    classes.rename(tmp_path/'pets'/'train')
+    lb('tune', 'script', '--data', tmp_path/'pets', *TINY, '--epochs', 1, '--lrs', '1e-3', '--holdout', .25, '--valid-pct', .25)
+    rec, = lines()
+    assert rec['data']['folder']=='pets' and (rec['args']['holdout'], rec['args']['valid_pct'])==(.25, .25)
+
+@pytest.mark.parametrize('args,says', [([], '--valid-pct 0.2 holds out a fifth'), (['--valid-pct','2'], '--valid-pct 2.0 is too large'),
+    (['--valid-pct','.2','--noise','5'], 'leave out --noise or --valid-pct')])
+def test_class_folders_refused(classes, args, says, capsys):
+    with pytest.raises(SystemExit): flat(classes, *args)
+    assert says in capsys.readouterr().err and not Path('runs').exists()
+
+def test_a_split_is_not_split_again(imgs, capsys):
+    for data,says in ((imgs, 'already has the folders train and val; leave out --valid-pct'), ('digits', 'digits has its own split')):
+        with pytest.raises(SystemExit): flat(data, '--valid-pct', .2)
+        assert says in capsys.readouterr().err
 
 def test_tune(imgs, capsys):
     "The best of the rates that were tried, on images held out from the training set; a second call trains nothing"
