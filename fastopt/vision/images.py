@@ -441,7 +441,8 @@ def resolve_data(
     path = Path(data).expanduser()
     if not path.exists():
         check_choice(str(data), ['digits', *archives], 'There is no such file or folder, and the list of data sets')
-        if valid_pct is not None: raise InputError(f'{data} has its own split; leave out --valid-pct, or give a folder of classes with --data')
+        if valid_pct is not None:
+            raise InputError(f'{data} has its own split; leave out --valid-pct, or give a folder of classes with --data')
     try:
         if not path.is_dir():
             home = _cache_folder(cache)

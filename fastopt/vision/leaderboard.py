@@ -241,7 +241,8 @@ def run_seeds(
 # %% ../../nbs/vision/04_leaderboard.ipynb #073b08d6
 def parse_settings(preset, hypers='', **given):
     "Convert the options of a command to settings"
-    return recipe_settings(preset, **{k:v for k,v in given.items() if k in {*SCRIPT, 'pipeline', 'valid_pct'}}, hypers=cli.parse_hypers(hypers))
+    known = {*SCRIPT, 'pipeline', 'valid_pct'}
+    return recipe_settings(preset, **{k:v for k,v in given.items() if k in known}, hypers=cli.parse_hypers(hypers))
 
 def plan_runs(
     preset, # Name of a preset
