@@ -25,7 +25,7 @@ from torch import Tensor
 from fastcore.basics import AttrDict, chunked, first, groupby, listify, patch, risinstance
 from .memory import (MemoryCheck, MemorySpans, addresses, byte_span, flat_view, is_dense, is_plain, is_sharded, lacks_memory,
     overlaps_itself, place_like, same_order, share_memory)
-from .rules import Question, ReadOnly, Route, clone, count_writes, zeros
+from .rules import Question, ReadOnly, Route, clone, count_writes, run_whole, zeros
 from ..names import did_you_mean
 
 # %% ../../nbs/core/02_engine.ipynb #5ea1d0b7
@@ -244,7 +244,7 @@ def _run_each(func, args, kwargs):
     "The result of `func`, where a number is a tensor of the dtype of the first of `args`"
     def written(): return [count_writes(arg) for arg in args if isinstance(arg, Tensor)]
     before = written()
-    result = func(*args, **kwargs)
+    result = run_whole(func, args, kwargs)
     if written()!=before: raise TypeError(f'{func.__name__} is marked `each` and wrote into an argument; it must return a new tensor')
     if isinstance(result, Tensor): return result
     if isinstance(result, (int, float, np.number)): return first(args, risinstance(Tensor)).new_full((), result)

@@ -129,6 +129,8 @@ def from_torch(rule, group, keys):
         several = isinstance(value, (tuple, list))
         if isinstance(name, str): result[name] = value
         elif key in rule.hypers and not several: result[key] = value # Adafactor's `eps` is a pair in PyTorch, and one number here
-        elif several and len(value)==len(name): result.update(zip(name, value))
+        elif several and len(value)==len(name):
+            if key=='eps' and value[0] is None: value = 0.,*value[1:] # As in PyTorch's Adafactor
+            result.update(zip(name, value))
         else: raise ValueError(f"{rule.__name__}: {key}={value!r} must be {len(name)} numbers, for {' and '.join(name)}")
     return result

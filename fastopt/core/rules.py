@@ -9,12 +9,13 @@ __all__ = ['Finite', 'NonNeg', 'Pos', 'Unit', 'Share', 'Count', 'Steps', 'Flag',
            'USUAL_HYPERS', 'THEIRS', 'as_number', 'Range', 'OneOf', 'Whole', 'zeros', 'clone', 'Borrowed', 'Memo',
            'Across', 'Term', 'term', 'decay', 'shrink', 'descend', 'maximize', 'LazyDoc', 'Rule', 'Question',
            'count_writes', 'ReadOnly', 'Route', 'matrices', 'route', 'ema_', 'ema_sqr_', 'unbias', 'unbias_root',
-           'at_least', 'root', 'cond', 'larger', 'smaller', 'waits', 'number_of', 'beside', 'total', 'each', 'norm',
-           'mean', 'row_mean', 'reachable']
+           'at_least', 'root', 'cond', 'larger', 'smaller', 'waits', 'number_of', 'beside', 'total', 'run_whole',
+           'each', 'norm', 'mean', 'row_mean', 'reachable']
 
 # %% ../../nbs/core/00_rules.ipynb #0ad06cd8
 import inspect, sys
 from dis import get_instructions
+from contextvars import ContextVar
 from functools import cached_property, partial, update_wrapper, wraps
 from math import inf, isfinite, isnan, nan, sqrt
 from numbers import Real as AnyReal
@@ -852,6 +853,15 @@ def _check_arguments(func, args, kwargs):
         '; `norm(x)` and `mean(x)` are of the whole tensor, `row_mean(x)` of each row, and a function of your own that is marked `each` '
         'may take more arguments' if func.__module__==__name__ else '')) from None
 
+# %% ../../nbs/core/00_rules.ipynb #9ded28c9
+_inside = ContextVar('inside', default=False) # Does a function marked `each` run? What it calls may return tuples
+
+def run_whole(func, args, kwargs):
+    "Call `func`, which is marked `each`, with tensors"
+    token = _inside.set(True)
+    try: return func(*args, **kwargs)
+    finally: _inside.reset(token)
+
 def each(
     func=None, # A function of tensors and of numbers
     *, rows=False, # Does it treat each entry of the first dimension (of two or more) by itself?
@@ -865,12 +875,12 @@ def each(
     def marked(*args, **kwargs):
         if any(map(_is_list, kwargs.values())): args,kwargs = _by_position(func, args, kwargs)
         stand_in = first(args, _is_list)
-        try: result = func(*args, **kwargs) if stand_in is None else stand_in.each(func, args, kwargs)
+        try: result = run_whole(func, args, kwargs) if stand_in is None else stand_in.each(func, args, kwargs)
         except TypeError:
             _check_arguments(func, args, kwargs)
             raise
-        if isinstance(result, tuple): raise TypeError(
-            f'{func.__name__} is marked `each` and returned {type(result).__name__}, a tuple; it must return a tensor or a number')
+        if isinstance(result, tuple) and not _inside.get(): raise TypeError(
+            f'{func.__name__} is marked `each` and returned {type(result).__name__}; it must return a tensor or a number')
         return result
     marked.whole = 'row' if rows else 'tensor'
     return marked

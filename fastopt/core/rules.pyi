@@ -6,8 +6,8 @@ import fastopt.core.torch_face
 __all__ = ['Finite', 'NonNeg', 'Pos', 'Unit', 'Share', 'Count', 'Steps', 'Flag', 'TERM_ARGS', 'HOST', 'RESERVED_NAMES', 'USUAL_HYPERS',
     'THEIRS', 'as_number', 'Range', 'OneOf', 'Whole', 'zeros', 'clone', 'Borrowed', 'Memo', 'Across', 'Term', 'term', 'decay', 'shrink',
     'descend', 'maximize', 'LazyDoc', 'Rule', 'Question', 'count_writes', 'ReadOnly', 'Route', 'matrices', 'route', 'ema_', 'ema_sqr_',
-    'unbias', 'unbias_root', 'at_least', 'root', 'cond', 'larger', 'smaller', 'waits', 'number_of', 'beside', 'total', 'each', 'norm',
-    'mean', 'row_mean', 'reachable']
+    'unbias', 'unbias_root', 'at_least', 'root', 'cond', 'larger', 'smaller', 'waits', 'number_of', 'beside', 'total', 'run_whole', 'each',
+    'norm', 'mean', 'row_mean', 'reachable']
 
 Finite: TypeAlias = float # in [-inf, inf]
 
@@ -309,6 +309,9 @@ def beside(value: Any, tensor: Any) -> Any:
 
 def total(func: Any, tensors: Any) -> Any:
     """The sum of `func(tensor)` over the `tensors`, in the form of `number_of`, on the device of the first"""
+
+def run_whole(func: Any, args: Any, kwargs: Any) -> Any:
+    """Call `func`, which is marked `each`, with tensors"""
 
 def each(func: Any = None, *, rows: Any = False, narrow: Any = False, batched: Any = False) -> Any:
     """Mark `func` as needing whole tensors, or whole `rows`; tensor-like arguments decide by their method `each` how to run it"""

@@ -111,6 +111,7 @@ class TorchOptimizer(torch.optim.Optimizer):
         self.engine.called = self.called
         self.manner = dict(how=how, lowp=lowp, skip_nonfinite=skip_nonfinite, state_dtype=state_dtype, capturable=capturable)
         check_torch_keys(self.rule, hypers, told)
+        self.checked = {} # For each group the dict of keys that are no hypers' and of checked values
         super().__init__(params, to_torch(hypers, self.keys))
     def __getattr__(self, name):
         if name in FASTAI_CALLS: raise AttributeError(f"{type(self).__name__} is a class for PyTorch and has no {name!r} for fastai; "
@@ -121,7 +122,7 @@ class TorchOptimizer(torch.optim.Optimizer):
         "The number of steps that were skipped because a gradient was not finite; always 0 without `skip_nonfinite`"
         return self.engine.skipped
     def __getstate__(self):
-        own = {name:vars(self)[name] for name in ('engine', 'manner', 'rule', 'keys', 'called') if name in vars(self)}
+        own = {name:vars(self)[name] for name in ('engine', 'manner', 'rule', 'keys', 'called', 'checked') if name in vars(self)}
         return {**super().__getstate__(), **own}
     @disable_tracing
     @torch.no_grad()
@@ -138,7 +139,7 @@ class TorchOptimizer(torch.optim.Optimizer):
 @patch
 def for_engine(self:TorchOptimizer):
     "The list of (weights, hypers with the rule's names) of all groups and the dict from weights to their states, for the engine"
-    return [(group['params'], self._hyper(group)) for group in self.param_groups],self.state
+    return [(group['params'], self._hyper(i, group)) for i,group in enumerate(self.param_groups)],self.state
 
 @patch
 @through_wrapper
@@ -169,8 +170,6 @@ def _sort(self:TorchOptimizer, given):
     rule = self.rule
     # PyTorch's Muon passes `adjust_lr_fn=None`
     given = {key: _kept(value) for key,value in given.items() if value is not None or key not in rule.options}
-    eps = given.get('eps')
-    if isinstance(eps, (tuple, list)) and eps and eps[0] is None: given['eps'] = 0.,*eps[1:] # As in PyTorch's Adafactor
     keys = {**torch_keys(rule), **self.keys}
     rule.check_given_once(given, keys)
     said = dict(rule.translate(name, value) for name,value in from_torch(rule, given, keys).items())
@@ -180,8 +179,9 @@ def _sort(self:TorchOptimizer, given):
 
 # %% ../../nbs/core/08_torch_face.ipynb #48de5b6f
 @patch
-def _group(self:TorchOptimizer, given, beside):
-    "The dict `given` as a group: hypers with PyTorch's names, missing ones from `beside`, and all other keys as they are"
+def _read(self:TorchOptimizer, given, beside):
+    """The dict `given`, checked as a group, in three: its hypers and options, all other keys, and the rule's hypers, where missing ones
+    are from `beside`"""
     rule = self.rule
     common = {**self.engine.options, **self.manner} # Values that hold for all groups
     # For Ranger21 `min_lr` is a hyper; for all other rules it is a foreign key
@@ -193,7 +193,13 @@ def _group(self:TorchOptimizer, given, beside):
     for key in rest: key in common or check_foreign(rule.__name__, key, (*self.keys, *rule.options))
     hypers = from_torch(rule, beside, self.keys) | {name:value for name,value in mine.items() if name in rule.hypers}
     check_torch_keys(rule, {name:as_number(value) for name,value in hypers.items()}, rest)
-    return {**{name:value for name,value in mine.items() if name in rule.options}, **rest, **to_torch(hypers, self.keys)}
+    return mine,rest,hypers
+
+@patch
+def _group(self:TorchOptimizer, given, beside):
+    "The dict `given` as a group: hypers with PyTorch's names, missing ones from `beside`, and all other keys as they are"
+    mine,rest,hypers = self._read(given, beside)
+    return {**{name:value for name,value in mine.items() if name in self.rule.options}, **rest, **to_torch(hypers, self.keys)}
 
 # %% ../../nbs/core/08_torch_face.ipynb #e0eb3b5c
 @patch
@@ -216,12 +222,27 @@ def add_param_group(self:TorchOptimizer, param_group):
     for key in [key for key in param_group if key!='params' and key not in group]: del param_group[key] # Keys in other spellings
     param_group.update(group)
     torch.optim.Optimizer.add_param_group(self, param_group)
+    self.checked[len(self.param_groups)-1] = group
     self.looked = False
 
 @patch
-def _hyper(self:TorchOptimizer, group):
-    "The hypers of `group` with fastopt's names, unchecked"
-    for key in group: key in (*self.keys, 'params') or check_foreign(self.rule.__name__, key, tuple(self.keys))
+def _check_beside(self:TorchOptimizer, i, group):
+    "Raise an error if a key of `group`, of index `i`, is no hyper's and would have no effect; only values that are new are checked"
+    old = vars(self).setdefault('checked', {}).setdefault(i, {})
+    new = {key:value for key,value in group.items() if key not in self.keys and key!='params' and (key not in old or value is not old[key])}
+    new = {key:value for key,value in new.items() if key not in old or repr(value)!=repr(old[key])} # Those of a copy are equal
+    if not new: return
+    mine,rest,_ = self._read(new, group)
+    if bad := first(name for name in mine if name in self.rule.hypers):
+        key = first(key for key in new if key not in rest and key not in self.engine.options)
+        raise TypeError(f"{self.rule.__name__}: a group has the key {key!r}, which a step does not read; "
+            f"write {self.called.get(bad, bad)!r} in its place")
+    old |= new
+
+@patch
+def _hyper(self:TorchOptimizer, i, group):
+    "The hypers of `group`, of index `i`, with fastopt's names, unchecked"
+    self._check_beside(i, group)
     return from_torch(self.rule, {key:group[key] for key in self.keys if key in group}, self.keys)
 
 # %% ../../nbs/core/08_torch_face.ipynb #3217d1cd
@@ -309,7 +330,9 @@ def load_state_dict(self:TorchOptimizer, state_dict):
         saved,new = self._take(saved)
         states.update(new)
         return saved
-    def put(opt): self.state.update(states)
+    def put(opt):
+        self.state.update(states)
+        self.checked = {i: {**group} for i,group in enumerate(self.param_groups)}
     # Last before the load and first after it, so that the user's hooks can change what is loaded, and see the result
     hooks = self.register_load_state_dict_pre_hook(take),self.register_load_state_dict_post_hook(put, prepend=True)
     try: torch.optim.Optimizer.load_state_dict(self, state_dict)

@@ -33,6 +33,7 @@ class TorchOptimizer(torch.optim.optimizer.Optimizer):
     def add_param_group(self, param_group: Any) -> Any:
         """Check the dict `param_group` and add it to the groups; hypers that it lacks are the defaults"""
     called: Any
+    checked: Any
     engine: Any
     def eval(self) -> Any:
         """Replace the weights by the average, if the rule keeps one"""

@@ -208,6 +208,49 @@ def test_refusals_of_classes_speak_pytorch(name):
     listed = str(e.value).split('It has: ')[1].split(', ')
     assert set(cls.keys)<=set(listed) and not {'mom', 'sqr_mom', 'wd', 'damp'}&set(listed)
 
+@pytest.mark.parametrize('key,value', [('maximize', True), ('amsgrad', True), ('capturable', True), ('differentiable', True),
+    ('centered', True), ('lowp', 'kahan'), ('nesterov', 'other'), ('step_sizes', (1., 2.)), ('ns_coefficients', (1., 2., 3.))])
+@pytest.mark.parametrize('name', ['AdamW', 'SGD', 'Nesterov', 'Muon', 'Rprop', 'RMSpropCentered', 'AMSGrad', 'DiffGrad'])
+def test_what_a_new_group_refuses_is_refused_when_it_is_written_by_hand(name, key, value):
+    def make(): return TORCH[name]([weight(2, 2)], how='eager')
+    if value=='other': value = not make().engine.options.get(key)
+    opt,new,error = make(),dict(params=[weight(2, 2)], **{key:value}),None
+    try: make().add_param_group(new)
+    except (TypeError, ValueError) as e: error = e
+    ps = opt.param_groups[0]['params']
+    step(opt, ps)
+    opt.param_groups[0][key] = value
+    before = everything(opt, ps)
+    if error is None: return step(opt, ps)
+    for _ in range(2):
+        with pytest.raises(type(error)) as e: step(opt, ps)
+        assert str(e.value)==str(error) and everything(opt, ps)==before
+    del opt.param_groups[0][key]
+    step(opt, ps)
+
+@pytest.mark.parametrize('name', TORCH)
+def test_a_hyper_written_under_another_name_is_refused(name):
+    cls = TORCH[name]
+    for key in {*cls.rule.hypers, *cls.rule.spellings} - cls.keys.keys() - FOREIGN: # Schedulers write `min_lr`
+        opt = cls([weight(2, 2)], how='eager')
+        opt.param_groups[0][key] = value = cls.rule.hypers.get(key, 10 if key=='len_memory' else 0.5)
+        with pytest.raises((TypeError, ValueError), match=key): step(opt, opt.param_groups[0]['params'])
+        assert opt.param_groups[0][key]==value and not opt.state
+
+def test_a_checked_key_is_not_checked_against_later_hypers():
+    p = weight()
+    opt = TORCH['Rprop']([dict(params=[p], step_sizes=(1e-6, 50))], lr=0.01)
+    sched.LambdaLR(opt, lambda i: 0.5)
+    for o in (opt, copy.deepcopy(opt)): step(o, o.param_groups[0]['params'])
+
+def test_eps_of_pytorchs_adafactor_may_be_written_by_hand():
+    a,b = weight(3, 4),weight(3, 4)
+    ours,theirs = TORCH['Adafactor']([a], eps=(1e-9, 1e-2)),torch.optim.Adafactor([b], eps=(1e-9, 1e-2))
+    for opt,p in ((ours, a), (theirs, b)):
+        opt.param_groups[0]['eps'] = None,0.5
+        step(opt, [p], 3)
+    assert torch.allclose(a, b)
+
 def test_a_group_that_lost_a_hyper_says_which():
     opt,ps = two('torch')
     del opt.param_groups[1]['lr']

@@ -406,6 +406,17 @@ def test_arguments_that_a_whole_tensor_function_lacks(text, call, hows):
         with pytest.raises(TypeError, match=rf'^{re.escape(call)}: .*`row_mean\(x\)` of each row') as e: stepped(space['f'], how)
         assert '\n' not in str(e.value)
 
+def test_a_tuple_of_a_whole_tensor_function_is_for_others_of_its_kind():
+    @each
+    def two(x): return x.mean(),x.abs().amax()
+    @each
+    def ratio(x):
+        middle,most = two(x)
+        return middle/most
+    for how in ('eager', 'foreach', 'fused'):
+        stepped(lambda u: u*ratio(u), how)
+        with pytest.raises(TypeError, match='^two is marked `each` and returned tuple'): stepped(lambda u: u*two(u)[0], how)
+
 def test_errors_inside_a_whole_tensor_function_are_its_own():
     @each
     def f(x, k=1): raise TypeError('my own')
