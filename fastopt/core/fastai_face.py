@@ -164,7 +164,11 @@ def _read(self:FastOptimizer, group):
     rule,keys = self.rule,torch_keys(self.rule)
     theirs = {key:hyper for key,hyper in keys.items() if key not in rule.hypers} # PyTorch's names that no hyper has
     said = [rule.translate(*item) for item in from_torch(rule, group, theirs).items()]
-    for name,_ in said: name in rule.hypers or check_foreign(rule.__name__, name, (*rule.hypers, *keys))
+    common = {**self.engine.options, **{name: getattr(self.engine, name) for name in rule.manner}} # Values that hold for all groups
+    for name,value in said:
+        if name in common and value!=common[name]: raise TypeError(
+            f"{rule.__name__}: {name!r} holds for all groups and is {common[name]!r} here; pass it to the optimizer")
+        name in rule.hypers or check_foreign(rule.__name__, name, (*rule.hypers, *keys))
     return {name: rule.number(name, value) if name in rule.hypers else value for name,value in said}
 
 @patch

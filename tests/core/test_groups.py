@@ -228,6 +228,14 @@ def test_what_a_new_group_refuses_is_refused_when_it_is_written_by_hand(name, ke
     del opt.param_groups[0][key]
     step(opt, ps)
 
+@pytest.mark.parametrize('key,value', [('nesterov', True), ('capturable', True), ('lowp', 'kahan'), ('how', 'fused')])
+def test_groups_of_the_fastai_face_refuse_what_holds_for_all(key, value):
+    opt,_ = two('fastai', TORCH['SGD'].rule)
+    before = plain(opt.state_dict())
+    for way in (lambda: opt.param_groups[0].update({key: value}), lambda: setattr(opt, 'param_groups', [{key: value}, {}])):
+        with pytest.raises(TypeError, match=f"sgd: '{key}' holds for all groups"): way()
+    assert plain(opt.state_dict())==before
+
 @pytest.mark.parametrize('name', TORCH)
 def test_a_hyper_written_under_another_name_is_refused(name):
     cls = TORCH[name]
