@@ -6,10 +6,10 @@ Docs: https://fastopt.github.io/fastopt/distributed/commands.html.md"""
 
 # %% auto #0
 __all__ = ['FLOWER_SETTINGS', 'FEDERATED_SETTINGS', 'TORCHRUN', 'SCHEDULE', 'COLLABORATIVE_SETTINGS', 'keep_model', 'begin_run',
-           'record_training', 'simulated_learner', 'check_table_file', 'make_federated', 'make_flower_federated',
-           'resume_args', 'collect_flower', 'train_flower', 'run_flower', 'run_federated_table', 'run_federated',
-           'federate_command', 'real_link', 'run_processes', 'start_peer', 'end_peers', 'run_table', 'run_scale',
-           'run_collaborative', 'collaborate_command']
+           'record_training', 'simulated_learner', 'check_table_file', 'table_settings', 'make_federated',
+           'make_flower_federated', 'resume_args', 'collect_flower', 'train_flower', 'run_flower',
+           'run_federated_table', 'run_federated', 'federate_command', 'real_link', 'run_processes', 'start_peer',
+           'end_peers', 'run_table', 'run_scale', 'run_collaborative', 'collaborate_command']
 
 # %% ../../nbs/distributed/07_commands.ipynb #10678176
 import json, os, signal, subprocess, sys, time, torch
@@ -25,7 +25,7 @@ from pathlib import Path
 import fastopt.optim.all # chkstyle: ignore - `find_rule` knows what is imported
 from .. import cli
 from ..core.registry import find_rule
-from .data import CLIENT_NETWORKS, NETWORKS, SETTINGS, image_tensors, polyak, tensor_dls
+from .data import CLIENT_NETWORKS, NETWORKS, SETTINGS, image_tensors, images_mark, polyak, tensor_dls
 from .federated import Federated
 from .flower import FederatedServer, free_ports, import_flower, last_line, local_flower, write_app
 from .monna import MoNNA
@@ -116,6 +116,11 @@ def check_table_file(path):
     if not (path := Path(path)).parent.is_dir(): raise InputError(f'--table {path}: there is no folder {path.parent}')
     if path.is_dir(): raise InputError(f'--table {path} is a folder: give a file, such as {path/"table.json"}')
     return path,path.with_name(f'{path.name}.png')
+
+def table_settings(args, keys):
+    "What all trainings of a table have in common: the arguments `keys`, and a mark of the images"
+    return {k: args[k] for k in keys} | dict(images=_call(images_mark, args.data, args.data_path))
+
 
 # %% ../../nbs/distributed/07_commands.ipynb #bcb7ea8f
 def make_federated(
@@ -220,7 +225,7 @@ def run_federated_table(args):
         return dict(accuracy=late.mean().item(), **tail, deliveries=sum(fed.counts), seconds=round(time.time()-start, 1), history=steps)
     path,picture = check_table_file(args.table)
     with use_threads(1 if args.data=='digits' else None):
-        table = fill_table(train, path, {k: args[k] for k in FEDERATED_SETTINGS}, list(kws), list(columns),
+        table = fill_table(train, path, table_settings(args, FEDERATED_SETTINGS), list(kws), list(columns),
             range(args.seed, args.seed+args.seeds))
     print(f'Mean of the last third:\n{show_table(table, corner="strategy")}\n\n'
         f'Standard deviation there:\n{show_table(table, "tail", "strategy")}')
@@ -364,7 +369,7 @@ def run_table(args, opt, lr):
     path,picture = check_table_file(args.table)
     with use_threads(1 if args.data=='digits' else None):
         _call(made, 'mean', None)
-        table = fill_table(train, path, {k: args[k] for k in COLLABORATIVE_SETTINGS}, mixings or list(MIXINGS),
+        table = fill_table(train, path, table_settings(args, COLLABORATIVE_SETTINGS), mixings or list(MIXINGS),
             [None if o=='none' else o for o in attacks or ['none', *ATTACKS]], range(args.seed, args.seed+args.seeds))
     print(f'Mean of the honest workers:\n{show_table(table)}\n\nThe worst of them:\n{show_table(table, "worst")}')
     if args.every:

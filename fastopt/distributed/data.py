@@ -6,11 +6,11 @@ Docs: https://fastopt.github.io/fastopt/distributed/data.html.md"""
 
 # %% auto #0
 __all__ = ['READERS', 'NETWORKS', 'CLIENT_NETWORKS', 'SETTINGS', 'split_dirichlet', 'digits_tensors', 'mnist_tensors',
-           'cifar10_tensors', 'image_tensors', 'Examples', 'tensor_dls', 'mnist_cnn', 'cifar_cnn', 'digits_mlp',
-           'cifar_client_cnn', 'hyperbolic', 'drop_at', 'polyak']
+           'cifar10_tensors', 'image_tensors', 'images_mark', 'Examples', 'tensor_dls', 'mnist_cnn', 'cifar_cnn',
+           'digits_mlp', 'cifar_client_cnn', 'hyperbolic', 'drop_at', 'polyak']
 
 # %% ../../nbs/distributed/04_data.ipynb #aaa613c4
-import numpy as np, torch
+import hashlib, numpy as np, torch
 from functools import partial
 from math import inf
 from numbers import Real
@@ -91,6 +91,17 @@ def image_tensors(
     if data not in READERS: raise InputError(unknown_name('The list of data sets', data, list(READERS)))
     if data!='digits' and path is None: raise InputError(f'{data} is not downloaded: give the path of its files with --data-path')
     return READERS[data](path)
+
+# %% ../../nbs/distributed/04_data.ipynb #7d20b1c5
+def images_mark(
+    data='digits', # Name in `READERS`
+    path=None # Path of its files; the digits need none
+):
+    "Twelve hex digits that identify the images and classes of `image_tensors`"
+    mark = hashlib.sha256()
+    # Rounded, because processors may scale pixels to other last bits
+    for o in image_tensors(data, path): mark.update(f'{[*o.shape]}'.encode() + (o*32).round().to(torch.int8).numpy().tobytes())
+    return mark.hexdigest()[:12]
 
 # %% ../../nbs/distributed/04_data.ipynb #ef1110ab
 class Examples:

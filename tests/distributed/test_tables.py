@@ -1,9 +1,11 @@
 "A table of rules and attacks continues where it was interrupted, refuses other settings, and steps of several numbers of workers are timed"
 import json, math, pytest
 from fastcore.script import CliError
+from functools import partial
 from fastopt.names import InputError
 from fastopt.cli import parse_strategy
 from fastopt.distributed.commands import collaborate_command, federate_command
+from fastopt.distributed.data import READERS
 from fastopt.distributed.federated import Federated
 from fastopt.distributed.monna import MoNNA
 from fastopt.distributed.tables import fill_table, plot_table, show_table
@@ -75,6 +77,16 @@ def test_strategies_are_compared_and_continued(tmp_path, monkeypatch, capsys):
     assert '| strategy | F-0 | F-80 |' in out and 'Standard deviation there:' in out and (tmp_path/'f.json.png').stat().st_size>5000
     with pytest.raises(CliError, match='was made with steps 2, not 3'): federate_command(table=tmp_path/'f.json', **{**FED, 'steps': 3})
     with pytest.raises(CliError, match='was made with dt 0.5, not 0.2'): federate_command(table=tmp_path/'f.json', **FED, dt=.2)
+
+@pytest.mark.parametrize('command', [partial(collaborate_command, **SMALL, mixings='mean', attacks='none'), partial(federate_command, **FED)])
+def test_a_table_is_not_continued_with_other_images(tmp_path, monkeypatch, command):
+    "Files of other images may have the same names"
+    command(table=tmp_path/'t.json')
+    said,(x,y,xv,yv) = (tmp_path/'t.json').read_text(),READERS['digits']()
+    for other in ((1-x, y, xv, yv), (x, y.flip(0), xv, yv), (x, y, 1-xv, yv), (x, y, xv, yv.flip(0)), (x[1:], y[1:], xv, yv)):
+        monkeypatch.setitem(READERS, 'digits', lambda path=None: other)
+        with pytest.raises(CliError, match='was made with images [0-9a-f]{12}, not [0-9a-f]{12}'): command(table=tmp_path/'t.json')
+        assert (tmp_path/'t.json').read_text()==said
 
 def test_the_tail_is_the_last_third(tmp_path):
     args = dict(FED, strategies='fedasync', percents='80', time=6.)
