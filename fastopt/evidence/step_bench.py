@@ -680,12 +680,17 @@ def check_file(fname, what, kinds=None):
 # %% ../../nbs/evidence/02_step_bench.ipynb #ba9afbd4
 QUIET = 0.5 # Results of a machine whose load was higher at the start are not quoted
 
+def _is_row(o):
+    "Is `o` a row of a rule that is still here?"
+    return isinstance(o, dict) and {*columns}-{'moved', 'launches', 'kernel_ms', 'extra'}<={*o} and o['name'] in competitors
+
 def _read_old(path):
     "The record in the file `path`, to continue it"
     try: old = json.loads(path.read_text(encoding='utf-8'))
     except (OSError, ValueError) as e: raise InputError(f'--resume: {path} cannot be read ({e}). Give another --out') from e
     lists = 'runs','rows','faces','corners','bars'
-    if isinstance(old, dict) and all(isinstance(old.get(k), list) for k in lists) and isinstance(old.get('left_out'), dict): return old
+    whole = isinstance(old, dict) and all(isinstance(old.get(k), list) for k in lists) and isinstance(old.get('left_out'), dict)
+    if whole and all(map(_is_row, old['rows'])): return old
     raise InputError(f'--resume: {path} is not a record of fastopt-bench-step. Give another --out')
 
 def start_record(old=None):

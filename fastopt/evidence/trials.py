@@ -218,6 +218,10 @@ SEEDS = tuple(range(10)) # Seeds of the reported results
 RATES = (3e-4, 1e-3, 3e-3, 1e-2, 3e-2) # Candidates for tuning; more are tried if the best is at an end
 SGD_RATES = (.01, .03, .1, .3, 1.) # The same for gradient descent without adaptive rates
 
+def _flaw_of_trial(rec):
+    if missing := first(k for k in ('key','found','seconds') if k not in rec): return f'it has no {missing!r}'
+    if not isinstance(rec['seconds'], (int, float)): return "its 'seconds' is not a number"
+
 class Trials:
     "Trainings for claims, each done once and stored in the folder `out`"
     def __init__(self, data='.', out='runs/ledger', seeds=SEEDS, show=False, wanted=None):
@@ -235,7 +239,7 @@ class Trials:
         "Return the stored result for `told`, or call `make` and store its result"
         key,path = _digest(told),self.out/'trials.jsonl'
         with exclusive_lock(self.out/'locks'/key):
-            rec = first(o for o in read_json_lines(path) if o.get('key')==key)
+            rec = first(o for o in read_json_lines(path, _flaw_of_trial) if o['key']==key)
             if rec is None:
                 start = perf_counter()
                 rec = dict(key=key, told=told, found=make())

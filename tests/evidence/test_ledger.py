@@ -189,6 +189,16 @@ def test_what_was_trained_is_not_trained_again(tmp_path):
     again('digits', Entry('sgd', partial(every.sgd, lr=.2)), seeds=[1], epochs=1)
     assert len((tmp_path/'trials.jsonl').read_text().splitlines())==2
 
+@pytest.mark.parametrize('change', [dict(seconds=None), dict(seconds='3'), *({k: ...} for k in ('key', 'found', 'seconds'))], ids=str)
+def test_a_damaged_training_is_done_again(tmp_path, change):
+    "The value `...` removes a key"
+    def train(o): return Trials(out=tmp_path).get_or_run([1], lambda: o)
+    assert train('a')==train('b')=='a'
+    path = tmp_path/'trials.jsonl'
+    rec = {k: v for k,v in (json.loads(path.read_text()) | change).items() if v is not ...}
+    path.write_text(json.dumps(rec) + '\n')
+    with pytest.warns(UserWarning, match='line 1 of .*trials.jsonl is damaged'): assert train('b')=='b'
+
 def test_a_diverged_run_has_the_score_of_chance():
     x,y = torch.randn(64, 1, 4, 4, generator=torch.Generator().manual_seed(0)),torch.arange(64)%4
     got = train_stacked(StackedNet(hidden=(4,)), Entry('x', partial(every.sgd, lr=1e30)), (x, y, x, y), [0, 1], epochs=2, bs=16)

@@ -1,5 +1,6 @@
 "What `fastopt-bench-step` prints, counts, writes and rejects. Nothing here depends on how long a step takes."
 import errno, json, math, os, runpy, sys
+from pathlib import Path
 from types import SimpleNamespace
 import pytest, torch
 from fastcore.basics import first
@@ -221,6 +222,17 @@ def test_what_cannot_be_resumed(text, said, tmp_path, monkeypatch):
     (tmp_path/'a.json').write_text(text)
     with pytest.raises(B.InputError, match=said): B.bench_command(out=str(tmp_path/'a.json'), resume=True)
     assert (tmp_path/'a.json').read_text()==text
+
+def test_a_row_that_is_damaged_is_not_continued(tmp_path):
+    record = json.loads((Path(__file__).parents[2]/'nbs/evidence/step_bench.json').read_text())
+    def resume(**row):
+        (tmp_path/'a.json').write_text(json.dumps(record | dict(rows=[{k: v for k,v in o.items() if v is not ...} for o in
+            (record['rows'][0] | row, record['rows'][1])])))
+        return B._read_old(tmp_path/'a.json')
+    assert resume()['rows']==record['rows'][:2]
+    for k in ('shapes', 'name', 'library', 'median_ms', 'bytes', 'device'):
+        with pytest.raises(B.InputError, match='is not a record'): resume(**{k: ...})
+    with pytest.raises(B.InputError, match='is not a record'): resume(name='diffgard')
 
 def test_giant_needs_gpu(monkeypatch):
     monkeypatch.setattr(B, 'nets', {**B.nets, 'giant': None})
