@@ -192,6 +192,7 @@ fastopt-leaderboard run --hypers lr=.1 # give --lr
 fastopt-leaderboard run blur-2020 --size 100 # --size 100 does not work with blur
 fastopt-leaderboard run record-128-5 --limit 31 # --limit 31 is too small: give 32 or more
 fastopt-leaderboard run --opt fastai.sgd --sqr-mom 1.5 # --sqr-mom 1.5 is too large
+fastopt-leaderboard run --noise 5 --data photos --valid-pct .2 # leave out --noise or --valid-pct
 fastopt-leaderboard run --arch small --sa true # because the network small has none
 fastopt-leaderboard run --sched one_cycle --mom .9 # because one_cycle sets its own
 fastopt-leaderboard run --warmup 9 # --warmup would do nothing

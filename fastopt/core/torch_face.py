@@ -139,7 +139,8 @@ class TorchOptimizer(torch.optim.Optimizer):
 @patch
 def for_engine(self:TorchOptimizer):
     "The list of (weights, hypers with the rule's names) of all groups and the dict from weights to their states, for the engine"
-    return [(group['params'], self._hyper(i, group)) for i,group in enumerate(self.param_groups)],self.state
+    for i,group in enumerate(self.param_groups): self._check_beside(i, group)
+    return [(group['params'], self._hyper(group)) for group in self.param_groups],self.state
 
 @patch
 @through_wrapper
@@ -240,9 +241,8 @@ def _check_beside(self:TorchOptimizer, i, group):
     old |= new
 
 @patch
-def _hyper(self:TorchOptimizer, i, group):
-    "The hypers of `group`, of index `i`, with fastopt's names, unchecked"
-    self._check_beside(i, group)
+def _hyper(self:TorchOptimizer, group):
+    "The hypers of `group` with fastopt's names, unchecked"
     return from_torch(self.rule, {key:group[key] for key in self.keys if key in group}, self.keys)
 
 # %% ../../nbs/core/08_torch_face.ipynb #3217d1cd

@@ -705,6 +705,7 @@ def start_record(old=None):
     record['left_out'] |= {o: why for o in homes if (why := why_missing(o))}
     return record
 
+# %% ../../nbs/evidence/02_step_bench.ipynb #ba9afbd6
 def bench(
     rules, # Names of rules in `competitors`
     models, # Names of models in `nets`

@@ -213,7 +213,7 @@ _cnn,_mlp = StackedNet(((8, 3, 2), (16, 3, 1))),StackedNet(hidden=(32,))
 SMALL_TASKS = dict(fashion=SmallTask('fashion', 1920, 2000, _cnn, 8, 64, 1, 2), cifar=SmallTask('cifar10', 1920, 2000, _cnn, 8, 64, 1, 2),
     digits=SmallTask('digits', 1437, 360, _mlp, 20, 64, 2), long=SmallTask('digits', 1437, 360, _mlp, 50, 32, 5))
 
-# %% ../../nbs/evidence/15_trials.ipynb #6764f789
+# %% ../../nbs/evidence/15_trials.ipynb #6764f78a
 SEEDS = tuple(range(10)) # Seeds of the reported results
 RATES = (3e-4, 1e-3, 3e-3, 1e-2, 3e-2) # Candidates for tuning; more are tried if the best is at an end
 SGD_RATES = (.01, .03, .1, .3, 1.) # The same for gradient descent without adaptive rates
@@ -222,6 +222,7 @@ def _flaw_of_trial(rec):
     if missing := first(k for k in ('key','found','seconds') if k not in rec): return f'it has no {missing!r}'
     if not isinstance(rec['seconds'], (int, float)): return "its 'seconds' is not a number"
 
+# %% ../../nbs/evidence/15_trials.ipynb #6764f789
 class Trials:
     "Trainings for claims, each done once and stored in the folder `out`"
     def __init__(self, data='.', out='runs/ledger', seeds=SEEDS, show=False, wanted=None):

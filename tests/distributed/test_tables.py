@@ -78,7 +78,8 @@ def test_strategies_are_compared_and_continued(tmp_path, monkeypatch, capsys):
     with pytest.raises(CliError, match='was made with steps 2, not 3'): federate_command(table=tmp_path/'f.json', **{**FED, 'steps': 3})
     with pytest.raises(CliError, match='was made with dt 0.5, not 0.2'): federate_command(table=tmp_path/'f.json', **FED, dt=.2)
 
-@pytest.mark.parametrize('command', [partial(collaborate_command, **SMALL, mixings='mean', attacks='none'), partial(federate_command, **FED)])
+@pytest.mark.parametrize('command', [partial(collaborate_command, **SMALL, mixings='mean', attacks='none'),
+    partial(federate_command, **FED)])
 def test_a_table_is_not_continued_with_other_images(tmp_path, monkeypatch, command):
     "Files of other images may have the same names"
     command(table=tmp_path/'t.json')

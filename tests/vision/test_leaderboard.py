@@ -616,7 +616,8 @@ def test_closed_pipe():
 def test_out_is_a_file(imgs, capsys):
     Path('f').write_text('')
     with pytest.raises(SystemExit): go(imgs, '--runs', 1, '--out', 'f')
-    assert 'Nothing in f is lost' in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert 'Cannot write f/' in said and 'Nothing is lost' in said and 'choose another folder' in said
 
 @pytest.mark.parametrize('error', [Exception('Downloaded file is corrupt'), tarfile.ReadError('not a gzip file')], ids=str)
 def test_bad_download(monkeypatch, capsys, error):
