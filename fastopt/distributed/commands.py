@@ -121,7 +121,6 @@ def table_settings(args, keys):
     "What all trainings of a table have in common: the arguments `keys`, and a mark of the images"
     return {k: args[k] for k in keys} | dict(images=_call(images_mark, args.data, args.data_path))
 
-
 # %% ../../nbs/distributed/07_commands.ipynb #bcb7ea8f
 def make_federated(
     args # Arguments of the command, or Flower's configuration

@@ -10,7 +10,7 @@ __all__ = ['READERS', 'NETWORKS', 'CLIENT_NETWORKS', 'SETTINGS', 'split_dirichle
            'digits_mlp', 'cifar_client_cnn', 'hyperbolic', 'drop_at', 'polyak']
 
 # %% ../../nbs/distributed/04_data.ipynb #aaa613c4
-import hashlib, numpy as np, torch
+import numpy as np, torch
 from functools import partial
 from math import inf
 from numbers import Real
@@ -20,6 +20,7 @@ from torch import nn
 from ..names import InputError, check_whole, unknown_name
 from ..optim.qhm import qhm
 from ..training.image_files import read_idx, read_image_archive
+from ..training.records import tensors_digest
 
 # %% ../../nbs/distributed/04_data.ipynb #94182654
 def split_dirichlet(
@@ -97,11 +98,9 @@ def images_mark(
     data='digits', # Name in `READERS`
     path=None # Path of its files; the digits need none
 ):
-    "Twelve hex digits that identify the images and classes of `image_tensors`"
-    mark = hashlib.sha256()
+    "The `tensors_digest` of the images and classes of `image_tensors`"
     # Rounded, because processors may scale pixels to other last bits
-    for o in image_tensors(data, path): mark.update(f'{[*o.shape]}'.encode() + (o*32).round().to(torch.int8).numpy().tobytes())
-    return mark.hexdigest()[:12]
+    return tensors_digest((o*32).round().to(torch.int8) for o in image_tensors(data, path))
 
 # %% ../../nbs/distributed/04_data.ipynb #ef1110ab
 class Examples:

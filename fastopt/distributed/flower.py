@@ -233,14 +233,15 @@ def load(self:FederatedServer):
     "Continue from the state in the file"
     try:
         sd = torch.load(self.path, map_location=first(self.fed.x.values()).device, weights_only=True)
-        for o,keys in ((sd, SERVER_KEYS), (sd['fed'], SERVER_STATE)): _ = [o[k] for k in keys]
+        *own,connected = (sd[k] for k in SERVER_KEYS)
+        fed = {k: sd['fed'][k] for k in SERVER_STATE}
     except Exception as e: raise ValueError(f'{self.path} is not the state of a server, or is damaged: give another folder') from e
-    check_update(self.fed.x, sd['fed']['x'], f'{self.path}')
-    if len(sd['fed']['counts'])!=len(self.fed.clients): raise ValueError(
-        f"{self.path} belongs to a training with {len(sd['fed']['counts'])} clients, not {len(self.fed.clients)}: give another folder")
-    vars(self.fed).update(sd['fed'])
-    self.number,self.schedule,self.faults,self.taus,self.offset = (sd[k] for k in SERVER_KEYS[:-1])
-    self.expected = {*sd['connected']} or self.expected
+    check_update(self.fed.x, fed['x'], f'{self.path}')
+    if len(fed['counts'])!=len(self.fed.clients): raise ValueError(
+        f"{self.path} belongs to a training with {len(fed['counts'])} clients, not {len(self.fed.clients)}: give another folder")
+    vars(self.fed).update(fed)
+    self.number,self.schedule,self.faults,self.taus,self.offset = own
+    self.expected = {*connected} or self.expected
     self.weigh()
     self.log(f'continuing after window {self.number}')
 

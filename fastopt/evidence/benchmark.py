@@ -71,9 +71,10 @@ def claim_folder(
     if not path.exists():
         out.mkdir(parents=True, exist_ok=True)
         return save_record(told, path)
-    try: was = json.loads(path.read_text(encoding='utf-8'))
+    try:
+        was = json.loads(path.read_text(encoding='utf-8'))
+        if not isinstance(was, dict): raise ValueError(f'it is {was!r:.40}')
     except ValueError as e: raise InputError(f'{path} is damaged ({e}). Remove it if the runs beside it are of {told}') from e
-    if not isinstance(was, dict): raise InputError(f'{path} is damaged (it is {was!r:.40}). Remove it if the runs beside it are of {told}')
     if k := first(k for k in told if was.get(k)!=told[k]): raise InputError(
         f'{out} holds runs whose {k} is {was.get(k)}, and not {told[k]}; choose another folder with --out')
 

@@ -6,12 +6,11 @@ Docs: https://fastopt.github.io/fastopt/evidence/compare.html.md"""
 
 # %% auto #0
 __all__ = ['CONTROLS', 'LOWER', 'HIGHER', 'SHARES', 'TUNING_SEED', 'SPACE', 'SPACES', 'HEADINGS', 'QUESTIONS', 'Entry',
-           'as_entry', 'Control', 'entries_of', 'WarmUpRate', 'tensors_digest', 'seed_loaders', 'RunLog',
-           'make_learner_of', 'default_lr', 'items_digest', 'setup_of', 'other_setup', 'train_entry', 'PartOfItems',
-           'holdout_loaders', 'rule_source', 'code_digest', 'run_records', 'Runs', 'resolve_metric',
-           'paired_difference', 'detectable_difference', 'outcome', 'Comparison', 'rates_of', 'tune_rates', 'Span',
-           'space_of', 'draw_settings', 'keep_study', 'tune_entry', 'tune_hypers', 'check_pairs', 'compare',
-           'expected_best', 'performance_profile']
+           'as_entry', 'Control', 'entries_of', 'WarmUpRate', 'seed_loaders', 'RunLog', 'make_learner_of', 'default_lr',
+           'items_digest', 'setup_of', 'other_setup', 'train_entry', 'PartOfItems', 'holdout_loaders', 'rule_source',
+           'code_digest', 'run_records', 'Runs', 'resolve_metric', 'paired_difference', 'detectable_difference',
+           'outcome', 'Comparison', 'rates_of', 'tune_rates', 'Span', 'space_of', 'draw_settings', 'keep_study',
+           'tune_entry', 'tune_hypers', 'check_pairs', 'compare', 'expected_best', 'performance_profile']
 
 # %% ../../nbs/evidence/08_compare.ipynb #a7a3c441
 import hashlib, html, inspect, json, math, numpy as np, operator as op, pandas as pd, random, re, time, torch
@@ -36,8 +35,8 @@ from ..files import atomic_write
 from ..names import InputError, check_choice, unwrap_partial
 from ..training.flat_anneal import fit_fc # chkstyle: ignore - the default schedule
 from ..training.pages import escape_unprintable, html_document, item_style, label_scores, sortable_table, svg_text
-from ..training.records import (append_json_line, device_name, exclusive_lock, git_commit, interruptible,
-    package_versions, parse_json_line, read_json_lines)
+from ..training.records import (append_json_line, describe_mismatch, device_name, exclusive_lock, git_commit, interruptible,
+    package_versions, parse_json_line, read_json_lines, tensors_digest)
 from ..training.resume import SaveResume, _own, _remove_checkpoint
 from ..training.statistics import holm_correction, mean_interval, p_of_ties
 import fastopt.training.schedule_free # chkstyle: ignore - registers the callback of schedule-free rules
@@ -125,14 +124,6 @@ class WarmUpRate(Callback):
 def _digest(o):
     def default(v): return _value(v) if callable(v) or isinstance(v, (set,frozenset)) else _text(v)
     return hashlib.sha256(json.dumps(o, sort_keys=True, default=default).encode()).hexdigest()[:16]
-
-def tensors_digest(
-    ts # Tensors
-):
-    "16 hex digits that identify the contents of all `ts`"
-    sha = hashlib.sha256()
-    for t in ts: sha.update(t.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes() if t.numel() else b'')
-    return sha.hexdigest()[:16]
 
 def _flat_tensors(o):
     if isinstance(o, torch.Tensor): return [o.as_subclass(torch.Tensor)]
@@ -424,8 +415,7 @@ _RUN = dict(key=str, name=str, seed=int, epochs=list, diverged=int, hypers=dict,
 def _is_row(o): return isinstance(o, dict) and {'step','seconds'}<={*o} and all(v is None or isinstance(v, _NUMBER) for v in o.values())
 
 def _flaw_of_run(rec):
-    if missing := first(k for k in _RUN if k not in rec): return f'it has no {missing!r}'
-    if bad := first(k for k in _RUN if not isinstance(rec[k], _RUN[k])): return f'its {bad!r} is of a wrong kind'
+    if why := describe_mismatch(rec, _RUN): return why
     if not isinstance(rec.get('setup') or {}, dict): return "its 'setup' is of a wrong kind"
     if not all(map(_is_row, rec['epochs'])) or not (rec['epochs'] or rec['diverged']): return "its 'epochs' are not results of epochs"
 

@@ -27,7 +27,7 @@ from fastai.metrics import Perplexity
 from fastai.torch_core import default_device
 from torch import nn
 from torchvision.datasets import CIFAR10, CIFAR100, MNIST, STL10, FashionMNIST
-from .compare import tensors_digest
+from ..training.records import tensors_digest
 from .networks import (CapsNet, CharTransformer, GAN, VAE, WordLSTM, feature_net, frechet_distance, gan_loss,
     margin_loss, resnet18, vae_loss, vgg16, wide_resnet)
 from ..names import InputError, check_choice

@@ -21,14 +21,14 @@ from fastcore.basics import first
 from scipy.stats import rankdata
 from torch import nn
 from ..core.rules import Rule
-from .compare import Entry, TUNING_SEED, _digest, _spec, default_lr, rule_source, tensors_digest
+from .compare import Entry, TUNING_SEED, _digest, _spec, default_lr, rule_source
 from .diagnostics import slopes_and_curvatures
 from .landscapes import descent
 from .problems import PROBLEMS, descend_differences
 from ..names import InputError, check_choice
 from ..optim.demon import fade
 from ..training.flat_anneal import flat_cos
-from ..training.records import append_json_line, exclusive_lock, read_json_lines
+from ..training.records import append_json_line, describe_mismatch, exclusive_lock, read_json_lines, tensors_digest
 
 # %% ../../nbs/evidence/15_trials.ipynb #b2610023
 @dataclass(frozen=True)
@@ -218,9 +218,7 @@ SEEDS = tuple(range(10)) # Seeds of the reported results
 RATES = (3e-4, 1e-3, 3e-3, 1e-2, 3e-2) # Candidates for tuning; more are tried if the best is at an end
 SGD_RATES = (.01, .03, .1, .3, 1.) # The same for gradient descent without adaptive rates
 
-def _flaw_of_trial(rec):
-    if missing := first(k for k in ('key','found','seconds') if k not in rec): return f'it has no {missing!r}'
-    if not isinstance(rec['seconds'], (int, float)): return "its 'seconds' is not a number"
+def _flaw_of_trial(rec): return describe_mismatch(rec, dict(key=str, found=object, seconds=(int, float)))
 
 # %% ../../nbs/evidence/15_trials.ipynb #6764f789
 class Trials:

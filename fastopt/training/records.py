@@ -6,12 +6,12 @@ Docs: https://fastopt.github.io/fastopt/training/records.html.md"""
 
 # %% auto #0
 __all__ = ['abbreviate', 'exclusive_lock', 'jsonable', 'save_record', 'interruptible', 'delay_interrupt', 'make_run_folder',
-           'running_record', 'parse_json_line', 'read_json_lines', 'repair_json_lines', 'append_json_line',
-           'command_line', 'git_commit', 'device_name', 'package_versions', 'run_facts', 'use_threads',
-           'is_interactive']
+           'running_record', 'parse_json_line', 'describe_mismatch', 'read_json_lines', 'repair_json_lines',
+           'append_json_line', 'command_line', 'git_commit', 'device_name', 'package_versions', 'run_facts',
+           'tensors_digest', 'use_threads', 'is_interactive']
 
 # %% ../../nbs/training/10_records.ipynb #73ce9d37
-import fastopt, json, math, os, platform, shlex, signal, sys, threading, time, torch
+import fastopt, hashlib, json, math, os, platform, shlex, signal, sys, threading, time, torch
 from contextlib import contextmanager, suppress
 from importlib import import_module
 from itertools import count
@@ -19,6 +19,7 @@ from pathlib import Path
 from warnings import warn
 from fastai.callback.core import Callback
 from fastai.torch_core import default_device
+from fastcore.basics import first
 from fastcore.foundation import L
 from fastcore.imports import IN_NOTEBOOK
 from fastcore.script import CliError
@@ -150,6 +151,15 @@ def parse_json_line(
     why = flaw(rec)
     return (None,why) if why else (rec,None)
 
+# %% ../../nbs/training/10_records.ipynb #549c44dc
+def describe_mismatch(
+    rec, # A record, a dict
+    kinds # Dict of each key that it must have to the class of its value, or a tuple of classes
+):
+    "What is wrong with `rec`; `None` if it has all keys, with values of these kinds"
+    if missing := first(k for k in kinds if k not in rec): return f'it has no {missing!r}'
+    if bad := first(k for k in kinds if not isinstance(rec[k], kinds[k])): return f'its {bad!r} is of a wrong kind'
+
 # %% ../../nbs/training/10_records.ipynb #13cdc10d
 def _json_lines(path): return path.read_bytes().splitlines(True) if path.exists() else []
 
@@ -241,6 +251,15 @@ def run_facts(
     "What is known about a run at its start"
     return dict(name=name, command=command_line(prog, args), args=dict(args), started=time.strftime('%Y-%m-%d %H:%M:%S %z'),
         device=device_name(), versions=package_versions(), commit=git_commit(), **more)
+
+# %% ../../nbs/training/10_records.ipynb #0a7cbf40
+def tensors_digest(
+    ts # Tensors
+):
+    "16 hex digits that identify the contents of all `ts`"
+    sha = hashlib.sha256()
+    for t in ts: sha.update(t.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes() if t.numel() else b'')
+    return sha.hexdigest()[:16]
 
 # %% ../../nbs/training/10_records.ipynb #000b14d8
 @contextmanager

@@ -343,14 +343,16 @@ def describe_copies(
 
 # %% ../../nbs/vision/00_images.ipynb #4bbe5448
 def _class_roots(path, valid_pct):
-    "The folders with the training classes and with the validation classes at `path`; with `valid_pct` one folder with the classes"
+    "The root of the images at `path`, and its folders of training and validation classes; with `valid_pct` it has the classes itself"
     path = _as_folder(path)
     if valid_pct is None:
-        try: return find_splits(path)
+        try: dirs = find_splits(path)
         except InputError as e:
             raise InputError(f'{e}. If there are only class folders, --valid-pct 0.2 holds out a fifth of each class') from e
+        return dirs[0].parent,dirs
     if not 0<valid_pct<1: raise InputError(f'--valid-pct {valid_pct} is not a fraction; give a number above 0 and below 1, such as 0.2')
-    return _class_folders(path),
+    root = _class_folders(path)
+    return root,(root,)
 
 def folder_source(
     path:Path, # Folder with `train` and `val` (or `valid`, `test`); with `valid_pct`, folder with a folder for each class
@@ -359,8 +361,7 @@ def folder_source(
     seed:int=42 # Seed of the selection by `valid_pct`
 ):
     "The source of the image files in `path`"
-    dirs = _class_roots(path, valid_pct)
-    root = dirs[0].parent if valid_pct is None else dirs[0]
+    root,dirs = _class_roots(path, valid_pct)
     found,deeper = (sum(o, L()) for o in zip(*map(_class_images, dirs)))
     good,bad,mark,copies = check_images(found, root)
     bad,deeper = (L(str(o.relative_to(root)) for o in fs) for fs in (bad,deeper))
@@ -449,8 +450,7 @@ def resolve_data(
             with exclusive_lock(home/f'{path.name}.lock'):
                 if path.exists(): path = extract_archive(path, cache)
                 else: path = digits_folder(home/'digits-32') if str(data)=='digits' else _download(archives[str(data)][size>224])
-        root = _class_roots(path, valid_pct)[0]
-        return root.parent if valid_pct is None else root
+        return _class_roots(path, valid_pct)[0]
     except OSError as e:
         raise InputError(f'Cannot get, read or unpack {data}: {e}. '
             'Give an existing folder or archive, for example with --data') from e

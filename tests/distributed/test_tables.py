@@ -86,7 +86,7 @@ def test_a_table_is_not_continued_with_other_images(tmp_path, monkeypatch, comma
     said,(x,y,xv,yv) = (tmp_path/'t.json').read_text(),READERS['digits']()
     for other in ((1-x, y, xv, yv), (x, y.flip(0), xv, yv), (x, y, 1-xv, yv), (x, y, xv, yv.flip(0)), (x[1:], y[1:], xv, yv)):
         monkeypatch.setitem(READERS, 'digits', lambda path=None: other)
-        with pytest.raises(CliError, match='was made with images [0-9a-f]{12}, not [0-9a-f]{12}'): command(table=tmp_path/'t.json')
+        with pytest.raises(CliError, match='was made with images [0-9a-f]{16}, not [0-9a-f]{16}'): command(table=tmp_path/'t.json')
         assert (tmp_path/'t.json').read_text()==said
 
 def test_the_tail_is_the_last_third(tmp_path):
