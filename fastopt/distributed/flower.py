@@ -89,7 +89,7 @@ def meet(self:FederatedServer, r):
         self.refused[node] = None
         return self.fault(i if type(i) is int else None, f'node {node} cannot take part: {r.error or "its number is not that of a client"}')
     if i in self.node_of:
-        self.refused[old := self.node_of[i]] = node # Otherwise the two would displace each other for ever
+        self.refused[old := self.node_of[i]] = node # Otherwise the two would displace each other forever
         self.lose(i, f'node {node} has the same number as node {old} and takes its place: give each SuperNode its own partition-id')
     self.node_of[i] = node
     self.log(f'client {i} has connected')

@@ -59,7 +59,7 @@ def reduction_scores(
     seeds=range(10), # Seeds of the honest vectors and of who receives from whom
     settings=((11, 1), (22, 2), (44, 4), (26, 5), (16, 3)) # Numbers of workers, and of those that are faulty
 ):
-    """The largest α+λ of nearest-neighbour averaging over its bound κ: 41 lies from the honest mean to 4 deviations from it, for 5 pairs of
+    """The largest α+λ of nearest-neighbor averaging over its bound κ: 41 lies from the honest mean to 4 deviations from it, for 5 pairs of
     workers and faulty ones, honest vectors with 8 coordinates, a third of them three times as long"""
     def share(seed, n, f):
         gen,worst = torch.Generator().manual_seed(seed),0.

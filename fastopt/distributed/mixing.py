@@ -128,7 +128,7 @@ def by_distances(weigh):
 # %% ../../nbs/distributed/00_mixing.ipynb #0f91c1dc
 @by_distances
 def mean_mixing(d, heard, f):
-    "The plain mean of the vectors received, without any defence"
+    "The plain mean of the vectors received, without any defense"
     return heard/heard.sum(1, True).double()
 
 def _chosen(score, k):
@@ -138,7 +138,7 @@ def _chosen(score, k):
 
 @by_distances
 def nna(d, heard, f):
-    "Nearest-neighbour averaging: of the `m` vectors that a worker has received, the mean of the `m-f` nearest to its own"
+    "Nearest-neighbor averaging: of the `m` vectors that a worker has received, the mean of the `m-f` nearest to its own"
     check_enough('nna', heard, f+1, f)
     score = d[:len(heard)].where(heard, torch.inf)
     score.fill_diagonal_(-1)
@@ -242,7 +242,7 @@ def scc(d, heard, f, *,
     tau=2., # τ: largest length of each pull, in the units of the weights
     steps=3 # Number of clipping steps
 ):
-    "Self-centred clipping: move from a worker's own vector towards all others, each of which pulls by at most `tau`"
+    "Self-centered clipping: move from a worker's own vector towards all others, each of which pulls by at most `tau`"
     check_whole(1, steps=steps)
     if not tau>0: raise ValueError(f'tau={tau!r} must be a length greater than 0: give 2, for example')
     c,heard = torch.eye(*heard.shape, dtype=torch.float64, device=d.device),in_sight(d, heard)

@@ -249,7 +249,7 @@ class MoNNA:
         n:int=26, # Number of workers
         f:int=5, # Number of faulty workers to withstand
         mixing='nna', # Name of a mixing rule, or function of (xs, f, heard)
-        attack=None, # Behaviour of the f faulty workers: a name, function of (xs, f, …) or `TimingFault`; without one there are none
+        attack=None, # Behavior of the f faulty workers: a name, function of (xs, f, …) or `TimingFault`; without one there are none
         alpha:float=1., # Parameter of the Dirichlet distribution that splits the training images
         parts=None, # Image indices of each computing worker, as a list of lists; replaces `alpha`
         bs:int=None, # Number of images per batch; by default that of `learn.dls`
@@ -399,7 +399,7 @@ def real_step(self:MoNNA, lr):
         try: x.copy_(peers.combine(x, heard))
         finally:
             if peers.t!=self.t: self.losses.append(self.stepped[1])
-            self.t = peers.t # The round is over even if `combine` has had enough of hearing too little
+            self.t = peers.t # The round is over even if `combine` gives up because too few peers were heard
             self.times[:] = to_ticks(monotonic()-self.began)
 
 # %% ../../nbs/distributed/05_monna.ipynb #543cb11b
