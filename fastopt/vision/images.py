@@ -178,7 +178,7 @@ def extract_archive(
     return dest
 
 # %% ../../nbs/vision/00_images.ipynb #5b1f0c3e
-_AT_MOST_16 = 'PNG','PPM','JPEG2000' # Formats without levels of grey of 32 bits
+_AT_MOST_16 = 'PNG','PPM','JPEG2000' # Formats without gray levels of 32 bits
 
 def _open_image(file):
     "The image in `file`, opened if this is a regular file; a pipe would block, and a device may have no end"
@@ -188,12 +188,12 @@ def _open_image(file):
 def _is_deep_grey(img): return img.mode=='F' or img.mode.startswith('I') # Modes of Pillow with more than 8 bits
 
 def _grey_to_bytes(img):
-    "The levels of grey of `img` as bytes; an error if their range is not a usual one"
+    "The gray levels of `img` as bytes; an error if their range is not a usual one"
     a = np.asarray(img)
     low,high = a.min(),a.max()
     if img.mode.startswith('I;16') or img.mode=='I' and img.format in _AT_MOST_16: a = np.clip(a//256, 0, 255)
     elif not (low>=0 and high<=(255 if img.mode=='F' else 65535)): # Also if one of them is not a number
-        raise ValueError(f'levels of grey from {low} to {high} have no usual range')
+        raise ValueError(f'gray levels from {low} to {high} have no usual range')
     elif img.mode=='F': a = np.rint(a*255 if high<=1 else a)
     elif high>255: a = a//256
     return a.astype('uint8')
@@ -240,7 +240,7 @@ def check_classes(trn, val, train, valid):
 
 # %% ../../nbs/vision/00_images.ipynb #5ce063c1
 def grey_block(size):
-    "(image, label) pairs as grey images of `size`×`size` pixels"
+    "(image, label) pairs as gray images of `size`×`size` pixels"
     return DataBlock((ImageBlock(PILImageBW), CategoryBlock), get_x=ItemGetter(0), get_y=ItemGetter(1), item_tfms=Resize(size))
 
 def digits_source():
@@ -257,7 +257,7 @@ def digits_source():
 def load_photo(
     file:Path|str|Tensor|np.ndarray|bytes|Image.Image # Image file, or anything else that `PILImage.create` takes
 ):
-    """`PILImage.create`, in which levels of grey with more than 8 bits become bytes; Pillow would make all above 255 white
+    """`PILImage.create`, in which gray levels with more than 8 bits become bytes; Pillow would make all above 255 white
 
     Levels with 16 bits are divided by 256, whatever part of their range is used. Levels with 32 bits are kept up to 255 and divided by
     256 up to 65,535. Floats from 0 to 1 are multiplied by 255, and those from 0 to 255 are kept. Other levels raise a `ValueError`, and
@@ -272,7 +272,7 @@ def photo_input():
     return TransformBlock(type_tfms=load_photo, batch_tfms=IntToFloatTensor)
 
 def photo_block(size):
-    "`DataBlock` of image files, with random crops and flips of `size`×`size` pixels in training and the centre in validation"
+    "`DataBlock` of image files, with random crops and flips of `size`×`size` pixels in training and the center in validation"
     return DataBlock((photo_input, CategoryBlock), get_y=parent_label, item_tfms=[RandomResizedCrop(size, min_scale=.35), FlipItem()],
         batch_tfms=Normalize.from_stats(*imagenet_stats))
 

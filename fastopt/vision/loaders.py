@@ -30,7 +30,7 @@ def rrc_boxes(
     fits = (bw<=w) & (bh<=h)
     i = np.arange(len(sizes)),fits.argmax(1)
     lo,hi = tfm.ratio
-    none = np.minimum(w, (h*hi).astype(int)),np.minimum(h, (w/lo).astype(int)) # The largest in the centre
+    none = np.minimum(w, (h*hi).astype(int)),np.minimum(h, (w/lo).astype(int)) # The largest in the center
     bw,bh = (np.where(fits.any(1), o[i], n[:,0].clip(1)) for o,n in zip((bw,bh), none))
     at = np.where(fits.any(1)[:,None], rng.random((len(sizes),2)), .5)
     left,top = (at*(sizes-np.stack([bw,bh], 1)+fits.any(1)[:,None])).astype(int).T
@@ -40,7 +40,7 @@ def rrc_boxes(
 def resize_boxes(
     tfm:Resize, # Transform that defines size and method
     sizes, # Sizes of the images, as rows of width and height
-    rng=None # Random generator; the centre if `None`
+    rng=None # Random generator; the center if `None`
 ):
     "The box that `Resize` crops from each of `sizes`"
     if tfm.method==ResizeMethod.Squish: return _whole_images(sizes)
@@ -70,7 +70,7 @@ class CropBoxes:
             rrc_boxes(self.crop, sizes, rng) if train else _whole_images(sizes))
         return boxes,rng.random(n)<self.flip.p if train and self.flip else np.zeros(n, bool)
     def zoom(self, train):
-        "The size to which boxes are resized before the centre of `size` is cropped"
+        "The size to which boxes are resized before the center of `size` is cropped"
         if train or isinstance(self.crop, Resize): return self.size
         return tuple(o+math.ceil(max(self.size)*self.crop.val_xtra/8)*8 for o in self.size)
 
