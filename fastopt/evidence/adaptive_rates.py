@@ -42,7 +42,7 @@ def plot_rates(
     records, # `RateHistogram` of each training, by title
     axs=None # Axes, one for each training
 ): # The axes
-    "Draw histograms of adaptive rates over time, as columns of colour, with their medians"
+    "Draw histograms of adaptive rates over time, as columns of color, with their medians"
     if not records: raise ValueError("nothing to draw; give a dict from titles to RateHistograms")
     if empty := [k for k,o in records.items() if not o.counts]: raise ValueError(f"{empty[0]!r} has recorded no step; "
         "fit with the callback first")

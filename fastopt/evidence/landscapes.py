@@ -52,7 +52,7 @@ def style_number(
 def optimizer_style(
     i # Index of a style, or the name of an optimizer
 )->dict: # Keywords of `ax.plot`
-    "Colour, line and marker of an optimizer"
+    "Color, line and marker of an optimizer"
     if isinstance(i, str): i = style_number(i)
     m = len(MARKERS)
     return dict(color=STYLE_COLOURS[i%len(STYLE_COLOURS)], linestyle=LINES[(i + i//m)%len(LINES)], marker=MARKERS[i%m])
@@ -61,7 +61,7 @@ def optimizer_style(
 def optimizer_styles(
     names # Names of the optimizers in a picture; a name may occur more than once
 )->list: # One style for each
-    "Give each optimizer its own line and marker, and repeat no colour before all are used"
+    "Give each optimizer its own line and marker, and repeat no color before all are used"
     all_of,taken = len(LINES)*len(MARKERS),{}
     for i,name in enumerate(names):
         if name.lower().replace('-', '_') in STYLE_ORDER and (k := style_number(name)) not in taken.values(): taken[i] = k
@@ -70,7 +70,7 @@ def optimizer_styles(
             if (style_number(name)+k)%all_of not in taken.values())
     looks,used = [optimizer_style(taken[i]) for i in range(len(names))],set()
     spare = [c for c in STYLE_COLOURS if c not in {o['color'] for o in looks}]
-    for i in sorted(taken, key=taken.get): # The first in the list keeps its colour
+    for i in sorted(taken, key=taken.get): # The first in the list keeps its color
         if looks[i]['color'] in used and spare: looks[i]['color'] = spare.pop(0)
         used.add(looks[i]['color'])
     return looks
@@ -206,7 +206,7 @@ def draw_curve(problem, ax, **kwargs):
     ax.plot(x, problem(x), color='0.6', lw=1.5, **kwargs)
 
 def draw_contour(problem, ax, quiet=False):
-    "Draw the contour lines of a `problem` with two weights on the axes `ax`, over colours unless `quiet`"
+    "Draw the contour lines of a `problem` with two weights on the axes `ax`, over colors unless `quiet`"
     x,y,z = grid_of(problem)
     drawn,label = relief(z)
     if not quiet: ax.figure.colorbar(ax.contourf(x, y, drawn(z), levels=16, cmap='cividis'), ax=ax, label=label)

@@ -80,7 +80,7 @@ def filter_direction(
 def plane_through(
     a, b, c # Three points, as vectors of all weights
 ):
-    "(centre, two orthogonal directions, each as long as the distance from `a` to `b`) of the plane through three points"
+    "(center, two orthogonal directions, each as long as the distance from `a` to `b`) of the plane through three points"
     u,w = b-a,c-a
     v = w - u*((w@u)/(u@u)) if u.any() else w
     if not u.any() or v.norm() <= 1e-6*w.norm(): raise ValueError(
@@ -95,7 +95,7 @@ class LossPlane:
     ys:torch.Tensor # Steps along the second direction
     losses:torch.Tensor # Losses, of shape (ys, xs)
     path:torch.Tensor|None=None # Shape (points, 2): the training, projected onto the plane
-    held:float=0. # Fraction of the squared length of the path, seen from the centre, that lies in the plane
+    held:float=0. # Fraction of the squared length of the path, seen from the center, that lies in the plane
     three:torch.Tensor|None=None # Shape (3, 2): the checkpoints that define the plane
 
 # %% ../../nbs/evidence/06_loss_plane.ipynb #aa0e3de3

@@ -20,7 +20,7 @@ def resnet18(
     classes=10, # Number of outputs
     blocks=2 # Blocks in each of the four stages
 ):
-    "torchvision's ResNet-18 with its stem, randomly initialised"
+    "torchvision's ResNet-18 with its stem, randomly initialized"
     return ResNet(BasicBlock, [blocks]*4, num_classes=classes)
 
 # %% ../../nbs/evidence/11_networks.ipynb #9a6829cb
