@@ -27,7 +27,7 @@ COLOURS = ['#30638e','#d1495b','#edae49','#00798c','#8d6a9f','#5b8c5a','#b56576'
 def item_style(
     i:int # Number of the item, from 0
 ):
-    "Colour, line and marker of an item among those compared, as arguments of `plot`"
+    "Color, line and marker of an item among those compared, as arguments of `plot`"
     if i>=len(COLOURS): return dict(c='#bbb', ls='-', marker='.')
     return dict(c=COLOURS[i], ls=('-','--','-.',':')[i%4], marker='osD^vPX*'[i])
 

@@ -121,7 +121,7 @@ def running_record(
     "Keep the `record` of the block, however it ends"
     record['status'],start = 'running',time.time()
     def save():
-        with delay_interrupt(): save_record(record, path) # Otherwise the file could say for ever that it is running
+        with delay_interrupt(): save_record(record, path) # Otherwise the file could say forever that it is running
     try:
         save()
         yield

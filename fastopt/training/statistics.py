@@ -26,8 +26,8 @@ def welch_test(
     m:float, s:float, n:int, # Mean, standard deviation and number of the user's runs
     m0:float, s0:float, n0:int # The same for the published runs
 ):
-    """Difference of two means, smallest significant difference, and p; a spread of `None` is assumed to equal the other one. Runs that all
-    have the same score show by chance that there is no spread, so that p is then that of a permutation test, and not 0"""
+    """Difference of two means, smallest significant difference, and p; a spread of `None` is assumed to equal the other one. If all
+    runs have the same score, that is chance, so p is that of a permutation test, and not 0"""
     if n<2: return m-m0,math.inf,1.
     known = s0 is not None and not math.isnan(s0) and n0>1
     a,b = s*s/n,(s0 if known else s)**2/n0
