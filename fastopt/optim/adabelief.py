@@ -94,7 +94,7 @@ Yogi = yogi.torch('Yogi')
 # %% ../../nbs/optim/09_adabelief.ipynb #9b708a02
 @term
 def laprop(u, v, m, *,
-    mom:Unit=0.9, # β₁: decay rate of the mean of normalised gradients
+    mom:Unit=0.9, # β₁: decay rate of the mean of normalized gradients
     sqr_mom:Unit=0.999, # β₂: decay rate of the mean square
     eps:NonNeg=1e-15, # Keeps the division finite
     step

@@ -273,7 +273,7 @@ class _laprop(Rule):
         """Momentum of normalised gradients
 
         lr: Learning rate: the length of a step (in [0, inf))
-        mom: β₁: decay rate of the mean of normalised gradients (in [0, 1))
+        mom: β₁: decay rate of the mean of normalized gradients (in [0, 1))
         sqr_mom: β₂: decay rate of the mean square (in [0, 1))
         eps: Keeps the division finite (in [0, inf))
         wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))"""
@@ -283,7 +283,7 @@ laprop: _laprop
 | hyper   | default | range     | meaning |
 |---------|---------|-----------|---------|
 | lr      | 0.0004  | 0 ≤ x     | Learning rate: the length of a step |
-| mom     | 0.9     | 0 ≤ x < 1 | β₁: decay rate of the mean of normalised gradients |
+| mom     | 0.9     | 0 ≤ x < 1 | β₁: decay rate of the mean of normalized gradients |
 | sqr_mom | 0.999   | 0 ≤ x < 1 | β₂: decay rate of the mean square |
 | eps     | 1e-15   | 0 ≤ x     | Keeps the division finite |
 | wd      | 0       | 0 ≤ x     | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
@@ -297,7 +297,7 @@ class LaProp(TorchOptimizer):
     | hyper        | default | range     | meaning |
     |--------------|---------|-----------|---------|
     | lr           | 0.0004  | 0 ≤ x     | Learning rate: the length of a step |
-    | betas[0]     | 0.9     | 0 ≤ x < 1 | β₁: decay rate of the mean of normalised gradients |
+    | betas[0]     | 0.9     | 0 ≤ x < 1 | β₁: decay rate of the mean of normalized gradients |
     | betas[1]     | 0.999   | 0 ≤ x < 1 | β₂: decay rate of the mean square |
     | eps          | 1e-15   | 0 ≤ x     | Keeps the division finite |
     | weight_decay | 0       | 0 ≤ x     | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
@@ -328,7 +328,7 @@ class LaProp(TorchOptimizer):
         """Momentum of normalised gradients
 
         lr: Learning rate: the length of a step (in [0, inf))
-        betas[0]: β₁: decay rate of the mean of normalised gradients (in [0, 1))
+        betas[0]: β₁: decay rate of the mean of normalized gradients (in [0, 1))
         betas[1]: β₂: decay rate of the mean square (in [0, 1))
         eps: Keeps the division finite (in [0, inf))
         weight_decay: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))"""

@@ -50,10 +50,10 @@ Adan = adan.torch('Adan')
 # %% ../../nbs/optim/14_adan.ipynb #0b99ddd2
 @term
 def adopt(u, m, v, *,
-    mom:Unit=0.9, # β₁: decay rate of the mean of normalised gradients
+    mom:Unit=0.9, # β₁: decay rate of the mean of normalized gradients
     sqr_mom:Unit=0.9999, # β₂: decay rate of the mean of squares
     eps:NonNeg=1e-6, # Least divisor
-    clip:Flag=True, # Clip normalised gradients to `(step-1)**clip_pow`?
+    clip:Flag=True, # Clip normalized gradients to `(step-1)**clip_pow`?
     clip_pow:NonNeg=0.25, # Exponent of the bound of `clip`
     step
 ):

@@ -156,10 +156,10 @@ class _adoptw(Rule):
         """ADOPT with decoupled weight decay
 
         lr: Learning rate: the length of a step (in [0, inf))
-        mom: β₁: decay rate of the mean of normalised gradients (in [0, 1))
+        mom: β₁: decay rate of the mean of normalized gradients (in [0, 1))
         sqr_mom: β₂: decay rate of the mean of squares (in [0, 1))
         eps: Least divisor (in [0, inf))
-        clip: Clip normalised gradients to `(step-1)**clip_pow`? (one of False, True)
+        clip: Clip normalized gradients to `(step-1)**clip_pow`? (one of False, True)
         clip_pow: Exponent of the bound of `clip` (in [0, inf))
         wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))"""
 adoptw: _adoptw
@@ -168,10 +168,10 @@ adoptw: _adoptw
 | hyper    | default | range              | meaning |
 |----------|---------|--------------------|---------|
 | lr       | 0.001   | 0 ≤ x              | Learning rate: the length of a step |
-| mom      | 0.9     | 0 ≤ x < 1          | β₁: decay rate of the mean of normalised gradients |
+| mom      | 0.9     | 0 ≤ x < 1          | β₁: decay rate of the mean of normalized gradients |
 | sqr_mom  | 0.9999  | 0 ≤ x < 1          | β₂: decay rate of the mean of squares |
 | eps      | 1e-06   | 0 ≤ x              | Least divisor |
-| clip     | True    | one of False, True | Clip normalised gradients to `(step-1)**clip_pow`? |
+| clip     | True    | one of False, True | Clip normalized gradients to `(step-1)**clip_pow`? |
 | clip_pow | 0.25    | 0 ≤ x              | Exponent of the bound of `clip` |
 | wd       | 0       | 0 ≤ x              | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
 
@@ -200,10 +200,10 @@ class _adopt(Rule):
 
         lr: Learning rate: the length of a step (in [0, inf))
         wd: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))
-        mom: β₁: decay rate of the mean of normalised gradients (in [0, 1))
+        mom: β₁: decay rate of the mean of normalized gradients (in [0, 1))
         sqr_mom: β₂: decay rate of the mean of squares (in [0, 1))
         eps: Least divisor (in [0, inf))
-        clip: Clip normalised gradients to `(step-1)**clip_pow`? (one of False, True)
+        clip: Clip normalized gradients to `(step-1)**clip_pow`? (one of False, True)
         clip_pow: Exponent of the bound of `clip` (in [0, inf))"""
 adopt: _adopt
 """Adam divided by the previous mean square
@@ -212,10 +212,10 @@ adopt: _adopt
 |----------|---------|--------------------|---------|
 | lr       | 0.001   | 0 ≤ x              | Learning rate: the length of a step |
 | wd       | 0       | 0 ≤ x              | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-| mom      | 0.9     | 0 ≤ x < 1          | β₁: decay rate of the mean of normalised gradients |
+| mom      | 0.9     | 0 ≤ x < 1          | β₁: decay rate of the mean of normalized gradients |
 | sqr_mom  | 0.9999  | 0 ≤ x < 1          | β₂: decay rate of the mean of squares |
 | eps      | 1e-06   | 0 ≤ x              | Least divisor |
-| clip     | True    | one of False, True | Clip normalised gradients to `(step-1)**clip_pow`? |
+| clip     | True    | one of False, True | Clip normalized gradients to `(step-1)**clip_pow`? |
 | clip_pow | 0.25    | 0 ≤ x              | Exponent of the bound of `clip` |
 
 Paper: ADOPT: Modified Adam Can Converge with Any β₂ with the Optimal Rate (2024), https://arxiv.org/abs/2411.02853
@@ -228,10 +228,10 @@ class ADOPT(TorchOptimizer):
     |--------------|---------|--------------------|---------|
     | lr           | 0.001   | 0 ≤ x              | Learning rate: the length of a step |
     | weight_decay | 0       | 0 ≤ x              | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
-    | betas[0]     | 0.9     | 0 ≤ x < 1          | β₁: decay rate of the mean of normalised gradients |
+    | betas[0]     | 0.9     | 0 ≤ x < 1          | β₁: decay rate of the mean of normalized gradients |
     | betas[1]     | 0.9999  | 0 ≤ x < 1          | β₂: decay rate of the mean of squares |
     | eps          | 1e-06   | 0 ≤ x              | Least divisor |
-    | clip         | True    | one of False, True | Clip normalised gradients to `(step-1)**clip_pow`? |
+    | clip         | True    | one of False, True | Clip normalized gradients to `(step-1)**clip_pow`? |
     | clip_pow     | 0.25    | 0 ≤ x              | Exponent of the bound of `clip` |
 
     Paper: ADOPT: Modified Adam Can Converge with Any β₂ with the Optimal Rate (2024), https://arxiv.org/abs/2411.02853
@@ -263,10 +263,10 @@ class ADOPT(TorchOptimizer):
 
         lr: Learning rate: the length of a step (in [0, inf))
         weight_decay: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))
-        betas[0]: β₁: decay rate of the mean of normalised gradients (in [0, 1))
+        betas[0]: β₁: decay rate of the mean of normalized gradients (in [0, 1))
         betas[1]: β₂: decay rate of the mean of squares (in [0, 1))
         eps: Least divisor (in [0, inf))
-        clip: Clip normalised gradients to `(step-1)**clip_pow`? (one of False, True)
+        clip: Clip normalized gradients to `(step-1)**clip_pow`? (one of False, True)
         clip_pow: Exponent of the bound of `clip` (in [0, inf))"""
 
 class ADOPTW(TorchOptimizer):
@@ -275,10 +275,10 @@ class ADOPTW(TorchOptimizer):
     | hyper        | default | range              | meaning |
     |--------------|---------|--------------------|---------|
     | lr           | 0.001   | 0 ≤ x              | Learning rate: the length of a step |
-    | betas[0]     | 0.9     | 0 ≤ x < 1          | β₁: decay rate of the mean of normalised gradients |
+    | betas[0]     | 0.9     | 0 ≤ x < 1          | β₁: decay rate of the mean of normalized gradients |
     | betas[1]     | 0.9999  | 0 ≤ x < 1          | β₂: decay rate of the mean of squares |
     | eps          | 1e-06   | 0 ≤ x              | Least divisor |
-    | clip         | True    | one of False, True | Clip normalised gradients to `(step-1)**clip_pow`? |
+    | clip         | True    | one of False, True | Clip normalized gradients to `(step-1)**clip_pow`? |
     | clip_pow     | 0.25    | 0 ≤ x              | Exponent of the bound of `clip` |
     | weight_decay | 0       | 0 ≤ x              | Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it |
 
@@ -310,10 +310,10 @@ class ADOPTW(TorchOptimizer):
         """ADOPT with decoupled weight decay
 
         lr: Learning rate: the length of a step (in [0, inf))
-        betas[0]: β₁: decay rate of the mean of normalised gradients (in [0, 1))
+        betas[0]: β₁: decay rate of the mean of normalized gradients (in [0, 1))
         betas[1]: β₂: decay rate of the mean of squares (in [0, 1))
         eps: Least divisor (in [0, inf))
-        clip: Clip normalised gradients to `(step-1)**clip_pow`? (one of False, True)
+        clip: Clip normalized gradients to `(step-1)**clip_pow`? (one of False, True)
         clip_pow: Exponent of the bound of `clip` (in [0, inf))
         weight_decay: Weight decay: pulls weights to zero, in units of the gradient before Adam and of `lr` after it (in [0, inf))"""
 

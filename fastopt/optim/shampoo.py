@@ -20,7 +20,7 @@ LONGEST = 10_000 # A longer dimension has no matrix
 SIDES = False,LONGEST # Dimensions are not merged
 
 def merge_shape(shape, sides):
-    "Return `shape`, with neighbouring dimensions merged if `sides` say so and the result is not too long for a matrix"
+    "Return `shape`, with neighboring dimensions merged if `sides` say so and the result is not too long for a matrix"
     (merge,longest),new = sides,[1]
     for n in shape:
         if 1 in (n, new[-1]) or new[-1]*n<=longest: new[-1] *= n
@@ -156,7 +156,7 @@ def eigen_adam(u, m, v, basis=matrix_squares, *,
     mom:Unit=0.95, # β₁: decay rate of the mean of gradients
     sqr_mom:Unit=0.95, # β₂: decay rate of the mean square and of the matrices
     eps:NonNeg=1e-8, # Keeps the division finite
-    merge_dims:Flag=False, # Merge neighbouring dimensions if their product is at most `max_precond_dim`?
+    merge_dims:Flag=False, # Merge neighboring dimensions if their product is at most `max_precond_dim`?
     max_precond_dim:Whole(1)=LONGEST, # A longer dimension has no matrix
     precondition_1d:Flag=False, # Use a matrix for vectors as well?
     normalize_grads:Flag=False, # Divide the direction of each tensor by its root mean square?

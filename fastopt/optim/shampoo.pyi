@@ -208,7 +208,7 @@ class SOAP(TorchOptimizer):
         weight_decay: Weight decay, multiplied by `lr` (in [0, inf))"""
 
 def merge_shape(shape: Any, sides: Any) -> Any:
-    """Return `shape`, with neighbouring dimensions merged if `sides` say so and the result is not too long for a matrix"""
+    """Return `shape`, with neighboring dimensions merged if `sides` say so and the result is not too long for a matrix"""
 
 def squares(p: Any, *, merge_dims: Any = False, max_precond_dim: Any = 10000) -> Any:
     """Return zeros for one square matrix for each dimension of `p`, in one vector"""
