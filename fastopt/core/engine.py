@@ -958,7 +958,7 @@ def sort(self:Engine, fresh, held, place, groups, state):
     "The `Batch`es of the weights `fresh` and of the batches `held`; `place` is a dict of weight to its index in `groups`"
     rule_of = {p: self.rule.rule_of(p) for p in fresh}
     rules = set(rule_of.values())
-    # Weights that are no plain tensors come here in each step, and the answer takes a while
+    # Weights that are not plain tensors come here in each step, and the answer takes a while
     for rule in rules-self.parted.keys(): self.parted[rule] = in_portions(rule)
     portion_of = portions(place) if any(self.parted[rule] for rule in rules) else {}
     def kind(p): return self.kind_of(p, rule_of[p], state[p], portion_of[p] if self.parted[rule_of[p]] else None)

@@ -173,7 +173,7 @@ def table_of(self:Plan, part, prog):
     return prog.table
 @patch
 def extra(self:Plan, prog, i, j):
-    "The value in the set `j` of the `i`-th argument of whole-tensor functions that is no tensor"
+    "The value in the set `j` of the `i`-th argument of whole-tensor functions that is not a tensor"
     return prog.extras[j][i]
 @patch
 def knobs(self:Plan, prog, node):

@@ -138,7 +138,7 @@ def overlaps_itself(tensor):
     "Do two elements of `tensor` share memory, as in an expanded tensor?"
     reach = 0 # The furthest element along the dimensions with smaller strides
     for stride,size in _strides(tensor):
-        # Only now is it worth to look at each byte, which takes many times the memory of the tensor
+        # Only now is it worth looking at each byte, which takes many times the memory of the tensor
         if stride<=reach: return not is_gapless(tensor) and len(np.unique(byte_addresses(tensor)))<tensor.numel()*tensor.element_size()
         reach += (size-1)*stride
     return False

@@ -114,7 +114,7 @@ class Program:
         self.trace = trace # The `Trace` of its numbers, if they are traced
         self.nodes = [] # (operation, *arguments); an argument that is a node is its index
         self.consts = [] # The numbers that kernels read, which nodes call c0, c1 …
-        self.extras = [] # Arguments of whole-tensor functions that are no tensors, which nodes call .0, .1 …
+        self.extras = [] # Arguments of whole-tensor functions that are not tensors, which nodes call .0, .1 …
         self.phase_of = [] # For each node the first phase that can compute it
         self.wide = [] # Is each node perhaps of the shape of the weights? `norm(x)` is not
         self.known = {} # (operation, *arguments) -> index of the node
@@ -165,7 +165,7 @@ def arg(self:Program, value):
 
 @patch
 def extra(self:Program, value):
-    "The recorded form of the argument `value` of a whole-tensor function, which is no tensor"
+    "The recorded form of the argument `value` of a whole-tensor function, which is not a tensor"
     if self.trace and not isinstance(value, TracedNumber) and not _is_constant(value): raise Untraceable
     return value
 

@@ -31,7 +31,7 @@ from ..names import unknown_name, unwrap_partial
 
 # %% ../../nbs/core/00_rules.ipynb #cde6e3a2
 def as_number(value):
-    "The number `value` (Python, numpy or a tensor of one element) as a float; NaN if it is no number, such as text or a list"
+    "The number `value` (Python, numpy or a tensor of one element) as a float; NaN if it is not a number, such as text or a list"
     single = value.numel()==1 if isinstance(value, torch.Tensor) else getattr(value, 'ndim', 1)==0
     if single: value = value.item()
     try: return float(value) if isinstance(value, AnyReal) else nan
@@ -177,7 +177,7 @@ class Term:
 def _is_range(annotation): return isinstance(annotation, (Range, OneOf, Memo))
 
 def _as_range(name, annotation):
-    "How to write the `annotation` of the hyper `name`, which is no range, as one"
+    "How to write the `annotation` of the hyper `name`, which is not a range, as one"
     if isinstance(annotation, range): return f"write {name}:Range({annotation.start}, {annotation.stop}, '[)', whole=True)"
     def is_number(value): return not isnan(as_number(value)) and type(value) is not bool
     pair = isinstance(annotation, (tuple, list)) and len(annotation)==2

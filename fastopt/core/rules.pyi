@@ -36,7 +36,7 @@ USUAL_HYPERS: Any
 THEIRS: Any
 
 def as_number(value: Any) -> Any:
-    """The number `value` (Python, numpy or a tensor of one element) as a float; NaN if it is no number, such as text or a list"""
+    """The number `value` (Python, numpy or a tensor of one element) as a float; NaN if it is not a number, such as text or a list"""
 
 class Range:
     """The range `lo` to `hi` of a hyper; `also` maps other spellings of the hyper to functions that convert them"""

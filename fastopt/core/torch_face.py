@@ -23,7 +23,7 @@ from .rules import LazyDoc, Route, Rule, as_number, maximize, unknown_name
 
 # %% ../../nbs/core/08_torch_face.ipynb #517b5adf
 def _only_if(rule, hypers):
-    "Arguments of PyTorch's classes that are no hypers here: dict of name to the only accepted value and the advice for other values"
+    "Arguments of PyTorch's classes that are not hypers here: dict of name to the only accepted value and the advice for other values"
     names = [term.__name__ for term in rule.terms]
     late = 'decay' not in names or any(term.state for term in rule.terms[:names.index('decay')])
     ams = 'use the class AMSGrad'
@@ -111,7 +111,7 @@ class TorchOptimizer(torch.optim.Optimizer):
         self.engine.called = self.called
         self.manner = dict(how=how, lowp=lowp, skip_nonfinite=skip_nonfinite, state_dtype=state_dtype, capturable=capturable)
         check_torch_keys(self.rule, hypers, told)
-        self.checked = {} # For each group the dict of keys that are no hypers' and of checked values
+        self.checked = {} # For each group a dict of the keys that are not hypers, with their checked values
         super().__init__(params, to_torch(hypers, self.keys))
     def __getattr__(self, name):
         if name in FASTAI_CALLS: raise AttributeError(f"{type(self).__name__} is a class for PyTorch and has no {name!r} for fastai; "
@@ -228,7 +228,7 @@ def add_param_group(self:TorchOptimizer, param_group):
 
 @patch
 def _check_beside(self:TorchOptimizer, i, group):
-    "Raise an error if a key of `group`, of index `i`, is no hyper's and would have no effect; only values that are new are checked"
+    "Raise an error if a key of `group`, of index `i`, is not a hyper and would have no effect; only values that are new are checked"
     old = vars(self).setdefault('checked', {}).setdefault(i, {})
     new = {key:value for key,value in group.items() if key not in self.keys and key!='params' and (key not in old or value is not old[key])}
     new = {key:value for key,value in new.items() if key not in old or repr(value)!=repr(old[key])} # Those of a copy are equal

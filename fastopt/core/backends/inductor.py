@@ -1,4 +1,4 @@
-"""The backend for devices without Triton and C++: `torch.compile`, tensor by tensor
+"""The backend for devices without Triton or C++: `torch.compile`, tensor by tensor
 
 Docs: https://fastopt.github.io/fastopt/core/backends/inductor.html.md"""
 
