@@ -676,7 +676,7 @@ def same_source(
     return [(o.cell_type, o.source) for o in a.cells]==[(o.cell_type, o.source) for o in b.cells]
 
 def _executed(kept):
-    "The executed copy at `kept`, or `None` if there is none or the file is no notebook"
+    "The executed copy at `kept`, or `None` if there is none or the file is not a notebook"
     try: return read_nb(kept)
     except (OSError, ValueError): return
 

@@ -20,7 +20,7 @@ from fastcore.script import CliError
 def check_replaceable(
     *paths # Each is a file, a link to one, or does not exist; `None` is ignored
 ):
-    "Raise an error if something that is no file, such as a folder, is in the place of a file to write"
+    "Raise an error if something that is not a file, such as a folder, is in the place of a file to write"
     for o in filter(None, paths):
         try: mode = os.stat(o).st_mode # Asked once: another process may move the file between two questions
         except OSError: continue
