@@ -156,7 +156,7 @@ def window_ticks(
 ):
     "The length in whole ticks, rounded up, so that a client with the time 1 delivers in the third window of 1/3"
     n = to_ticks(dt)
-    return n if n>=NEVER else n + (float(dt)*UNIT>n*(1+2**-50)) # What is above n by a rounding error is n
+    return n if n>=NEVER else n + (float(dt)*UNIT>n*(1+2**-50)) # An excess of no more than a rounding error does not count
 
 # %% ../../nbs/distributed/03_aggregation.ipynb #bea8f254
 STRATEGIES = dict(fedavg=FedAvg, fedasync=FedAsync, fedbuff=FedBuff, fedfix=FedFix)

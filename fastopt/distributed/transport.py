@@ -219,7 +219,7 @@ async def _finish(self:TCPLink, done):
 def _publish(self:TCPLink, t, magic, data):
     "Offer the bytes `data` of round `t` to all subscribers"
     new = (t, magic, data, sha256(data).digest())
-    self.sent = [*self.sent, new] if magic==DONE else [new] # Who returns at the end still gets the last vector
+    self.sent = [*self.sent, new] if magic==DONE else [new] # A peer that returns at the end still gets the last vector
     old,self.news = self.news,asyncio.Event()
     old.set()
 
