@@ -435,7 +435,7 @@ def test_the_mark_of_compressed_images_is_that_of_names_and_sizes(images):
     told = [f'{o.relative_to(images).as_posix()} {o.stat().st_size}' for d in ('train','val') for o in get_image_files(images/d).sorted()]
     assert fingerprint(images).mark==hashlib.sha256('\n'.join(told).encode()).hexdigest()[:16]
 
-# ---- levels of grey
+# ---- gray levels
 
 @pytest.mark.parametrize('suffix', ['.png','.tif','.pgm'])
 @pytest.mark.parametrize('wide', [False, True])
