@@ -362,7 +362,8 @@ def _override(self:Rule, defaults):
     if bad := first(name for name in defaults if name not in self.ranges): raise TypeError(self.unknown(bad))
     for name,value in defaults.items(): (self.hypers if name in self.hypers else self.options)[name] = value
     for name,value in {**self.hypers, **self.options}.items(): self.check(name, value)
-    Param,knobs = inspect.Parameter,{**self.knobs, **self.manner}
+    Param = inspect.Parameter
+    knobs = {**self.knobs, **self.manner}
     params = [Param('params', Param.POSITIONAL_OR_KEYWORD)]
     if 'lr' in knobs: params.append(Param('lr', Param.POSITIONAL_OR_KEYWORD, default=knobs.pop('lr')))
     params += [Param(name, Param.KEYWORD_ONLY, default=value) for name,value in knobs.items()]
@@ -593,10 +594,11 @@ def _check_update(term, u, p):
         tensors = getattr(value, 'ts', value)
         return tensors if isinstance(tensors, list) else [tensors]
     pairs = zip(listed(u), listed(p))
-    small = first((new, weight) for new,weight in pairs if isinstance(new, torch.Tensor) and new.shape!=weight.shape)
-    if small or not getattr(u, 'wide', True): raise TypeError(f"Term {term} returned an update of " + (
-        f"shape {tuple(small[0].shape)} for a weight of shape {tuple(small[1].shape)}" if small else 'fewer numbers than the weight has')
-        + '; return one of the same shape, such as `u*norm(u)` in place of `norm(u)`')
+    shapes = first((new.shape, weight.shape) for new,weight in pairs if isinstance(new, torch.Tensor) and new.shape!=weight.shape)
+    if shapes: wrong = 'shape {} for a weight of shape {}'.format(*map(tuple, shapes))
+    elif not getattr(u, 'wide', True): wrong = 'fewer numbers than the weight has'
+    else: return
+    raise TypeError(f"Term {term} returned an update of {wrong}; return one of the same shape, such as `u*norm(u)` in place of `norm(u)`")
 
 @patch
 def run(self:Rule,
@@ -838,12 +840,14 @@ def total(
 # %% ../../nbs/core/00_rules.ipynb #9ded28c8
 def _by_position(func, args, kwargs):
     "`args` and `kwargs` of `func`, with all tensors in `args`, which are all that an engine looks at"
-    params = [*inspect.signature(func).parameters.values()]
-    inspect.signature(func).bind(*args, **kwargs) # It raises an error for arguments that `func` does not have
-    named = [i for i,param in enumerate(params) if param.kind==param.POSITIONAL_OR_KEYWORD and _is_list(kwargs.get(param.name))]
-    if len(named)<sum(map(_is_list, kwargs.values())): raise TypeError(
+    signature = inspect.signature(func)
+    signature.bind(*args, **kwargs) # It raises an error for arguments that `func` does not have
+    params = [*signature.parameters.values()]
+    tensors = {name for name,arg in kwargs.items() if _is_list(arg)}
+    places = [i for i,param in enumerate(params) if param.name in tensors and param.kind==param.POSITIONAL_OR_KEYWORD]
+    if len(places)<len(tensors): raise TypeError(
         f'{func.__name__} is marked `each`, so its tensors must be parameters that it takes by position, before any `*`')
-    moved = [kwargs.pop(param.name, param.default) for param in params[len(args):named[-1]+1]]
+    moved = [kwargs.pop(param.name, param.default) for param in params[len(args):places[-1]+1]]
     return (*args, *moved),kwargs
 
 def _check_arguments(func, args, kwargs):
@@ -902,7 +906,9 @@ def row_mean(x, above=1):
     if x.ndim<=above: return x.new_zeros(())
     n = max(x.shape[1:].numel(), 1)
     dims = tuple(range(1, x.ndim))
-    if x.device.type=='cpu' and isfinite((sums := x.sum(dims, keepdim=True)).sum()): return sums/n # A GPU would have to wait
+    if x.device.type=='cpu': # A GPU would have to wait
+        sums = x.sum(dims, keepdim=True)
+        if isfinite(sums.sum()): return sums/n
     return (x/n).sum(dims, keepdim=True) # The sum itself may be too large for the dtype
 
 # %% ../../nbs/core/00_rules.ipynb #bd56f67e
@@ -928,10 +934,11 @@ def reachable(func, seen=None):
     "The set of the term or function `func` and what it may call, without what libraries and functions marked `each` call"
     func = unwrap_partial(getattr(func, 'f', func)) # A term keeps its function as `f`
     seen = set() if seen is None else seen
-    marked = hasattr(func, 'whole')
-    if not isinstance(func, FunctionType) or func in seen or not marked and (func.__module__ or '').split('.')[0] in _THEIRS: return seen
-    seen.add(func)
-    for called in () if marked else filter(callable, _reached(func)): reachable(called, seen)
+    if not isinstance(func, FunctionType) or func in seen: return seen
+    if hasattr(func, 'whole'): seen.add(func)
+    elif (func.__module__ or '').split('.')[0] not in _THEIRS:
+        seen.add(func)
+        for called in filter(callable, _reached(func)): reachable(called, seen)
     return seen
 
 def _whole(func):
