@@ -254,16 +254,17 @@ def _run_each(func, args, kwargs):
 LARGEST_TO_STACK = 64*64 # Most numbers in a tensor for which a stack is faster on a CPU
 LARGEST_STACK = 2**24 # Most numbers in a stack
 
-def _unequal(columns): return [column for column in columns if any(arg is not column[0] for arg in column)] # Most numbers are one object
+# Most numbers are one object in all calls, which need not be compared
+def _unequal(columns): return [column for column in columns if any(arg is not column[0] for arg in column)]
 
 def _forms(calls, kwargs):
     "A key for each call, equal for those that one call can replace"
     def form(arg): return (arg.shape, arg.dtype) if isinstance(arg, Tensor) else repr(arg)
     def keyword(arg): return id(arg) if isinstance(arg, Tensor) else repr(arg) # Keyword arguments are not stacked
-    names = [list(map(tuple, kwargs))] if _unequal([kwargs]) else []
-    keywords = [*names, *_unequal(zip(*map(dict.values, kwargs)))]
-    keys = [map(form, column) for column in _unequal(zip(*calls))] + [map(keyword, column) for column in keywords]
-    return list(zip(*keys)) or [()]*len(calls)
+    columns = [map(form, column) for column in _unequal(zip(*calls))]
+    if _unequal([kwargs]): columns.append(map(tuple, kwargs)) # The names of the keyword arguments
+    columns += [map(keyword, column) for column in _unequal(zip(*map(dict.values, kwargs)))]
+    return list(zip(*columns)) or [()]*len(calls)
 
 # %% ../../nbs/core/02_engine.ipynb #c4be1a09
 # The arguments of many calls as those of one, with tensors in stacks
@@ -525,8 +526,10 @@ def columns(self:Batch):
 @patch
 def stand_in(self:Batch, index):
     "A tensor with the layout of the missing gradient of the weight `index`, which is inspected in its place"
-    p,(dtype,stride) = self.ps[index],self.forms[index]
-    return p.detach() if (p.dtype, p.stride())==(dtype, stride) else torch.empty_strided(p.shape, stride, dtype=dtype, device=p.device)
+    p = self.ps[index]
+    dtype,stride = self.forms[index]
+    if (p.dtype, p.stride())==(dtype, stride): return p.detach()
+    return torch.empty_strided(p.shape, stride, dtype=dtype, device=p.device)
 
 # %% ../../nbs/core/02_engine.ipynb #74900443
 def _tensors(arg):
@@ -629,21 +632,22 @@ def _pieces(rule, part):
     "Yield rows (weight, gradient, state …), split and gathered into lists of at most `PIECE` bytes if possible"
     itemsize = compute_dtype(part.dtype).itemsize
     piece,total = [],0 # The rows that are gathered, and the bytes of their weights
-    alone = PIECE/16 if part.device.type=='cpu' else PIECE # A tensor of more bytes than this is a piece of its own
+    large = PIECE/16 if part.device.type=='cpu' else PIECE # A tensor of more bytes than this is a piece of its own
     in_order = any(term.across for term in rule.terms) # All engines pass weights to a function across all weights in the same order
     may_cut = part.dense and part.how!='stochastic' and not part.low
     cut = _cutting(rule, PIECE//itemsize) if may_cut else lambda row: [row]
     for whole in zip(part.ps, part.gs, *part.bufs.values()):
         for row in cut(whole) if whole[0].numel()*itemsize>PIECE else [whole]:
             size = row[0].numel()*itemsize
-            if size>alone:
-                if piece and in_order: yield piece
-                if in_order: piece,total = [],0
-                yield [row]
-            elif piece and total+size>PIECE:
+            alone = size>large
+            ends = in_order if alone else total+size>PIECE # Does the piece end before this row?
+            if piece and ends:
                 yield piece
-                piece,total = [row],size
-            else: piece,total = [*piece, row],total+size
+                piece,total = [],0
+            if alone: yield [row]
+            else:
+                piece.append(row)
+                total += size
     if piece: yield piece
 
 # %% ../../nbs/core/02_engine.ipynb #bc1c0de8
@@ -707,7 +711,8 @@ def refuse_weight(rule, p):
 # %% ../../nbs/core/02_engine.ipynb #a326c160
 def refuse_memory(rule, p):
     "Raise an error if the weight `p` and its gradient do not fit together or lack memory"
-    what,g = describe_weight(rule, p),p.grad
+    g = p.grad
+    what = describe_weight(rule, p)
     if g.shape!=p.shape:
         raise ValueError(f"{what} has a gradient of shape {tuple(g.shape)}; call `zero_grad` before changing a weight's shape")
     if g.device!=p.device: raise ValueError(f"{what} is on {p.device}, its gradient on {g.device}; call `zero_grad` before moving a weight")
@@ -722,7 +727,8 @@ def refuse_memory(rule, p):
 # %% ../../nbs/core/02_engine.ipynb #57dc9aec
 def refuse_sharded(engine, p):
     "Raise an error if `engine` needs the whole weight of which `p` is a shard, or cannot reach the memory of `p`"
-    rule,what = engine.rule,describe_weight(engine.rule, p)
+    rule = engine.rule
+    what = describe_weight(rule, p)
     def needs():
         if asks := first(term for term in rule.terms if term.across): yield f'needs a number about all weights ({asks})'
         if engine.skip_nonfinite: yield 'checks all gradients together (skip_nonfinite)'
@@ -747,14 +753,16 @@ def _other_owner(rule, p, state):
 
 def refuse_state(rule, p, state, starts):
     "Raise an error if `state` cannot be the state dict of the weight `p`, whose state the functions `starts` make"
-    what,own = describe_weight(rule, p),{**starts, 'comp': zeros}
-    if not (is_counter(state.get('step')) or type(state.get('step', 0)) is int and state.get('step', 0)>=0):
-        raise ValueError(f"{what} has counted step={state['step']!r}, which must be a whole number from 0 on; reset it with "
+    what = describe_weight(rule, p)
+    step = state.get('step', 0)
+    if not (is_counter(step) or (type(step) is int and step>=0)):
+        raise ValueError(f"{what} has counted step={step!r}, which must be a whole number from 0 on; reset it with "
             "`opt.state.pop(weight)`")
-    if state.get('step') and (owner := _other_owner(rule, p, state)): raise ValueError(
+    if step and (owner := _other_owner(rule, p, state)): raise ValueError(
         f"{what} has the state of {owner.__name__}, but goes to {rule.rule_of(p).__name__}: does the function of the route know the "
         "weights of another model, such as the one before a copy? Make a route and an optimizer for this model, or drop the state of the "
         "weight: `opt.state.pop(weight)`")
+    own = {**starts, 'comp': zeros}
     for name in own.keys() & state.keys():
         value,start = state[name],own[name]
         if not (isinstance(value, Tensor) and value.is_floating_point()): raise TypeError(
@@ -847,7 +855,8 @@ Engine.called = {} # Names that the user knows hypers by, if they differ: dict o
 @patch
 def numbers(self:Engine, group, hyper):
     "The hypers of `group`, an index or another key, as numbers; those that changed since the last step are checked"
-    rule,given = self.rule,[hyper.get(name) for name in self.rule.hypers]
+    rule = self.rule
+    given = [hyper.get(name) for name in rule.hypers]
     seen = vars(self).setdefault('seen', {}) # Dict of group to the hypers that it had, as given and as numbers
     old,nums = seen.get(group, ([None]*len(given), {}))
     new = {name:value for name,value,before in zip(rule.hypers, given, old) if value is not before or type(value) not in (float, int)}
@@ -864,7 +873,9 @@ def finite(self:Engine, groups):
     "Is every gradient finite that the step would use?"
     ps = [p for group,_ in groups for p in group if makes_step(p) and p.grad.numel()]
     for p in ps:
-        if p.grad.layout!=torch.strided or lacks_memory(p.grad): refuse_weight(self.rule, p) or refuse_memory(self.rule, p)
+        if p.grad.layout==torch.strided and not lacks_memory(p.grad): continue
+        refuse_weight(self.rule, p)
+        refuse_memory(self.rule, p)
     alike = groupby([p.grad for p in ps], lambda g: (g.device, g.dtype)).values()
     return all(bool(torch.stack(torch._foreach_norm(gs, float('inf'))).isfinite().all()) for gs in alike)
 
@@ -897,7 +908,8 @@ def drop_comp(self:Engine, p, state):
 @patch
 def prepare_state(self:Engine, p, state):
     "Fill in what the dict `state` of the weight `p` lacks, in the dtype of the computation, with the layout and device of `p`"
-    rule,computed = self.rule.rule_of(p),compute_dtype(p.dtype)
+    rule = self.rule.rule_of(p)
+    computed = compute_dtype(p.dtype)
     state.setdefault('step', 0)
     if is_counter(state['step']) and not self.capturable: state['step'] = state['step'].item()
     for name,start in rule.memos.items(): state.setdefault(name, deepcopy(start))
@@ -905,7 +917,9 @@ def prepare_state(self:Engine, p, state):
     if self.lowp=='kahan' and p.dtype in DROP: starts = {**starts, 'comp': zeros}
     elif 'comp' in state: self.drop_comp(p, state)
     for name,start in starts.items():
-        dtype = p.dtype if name=='comp' else start is zeros and computed==torch.float32 and self.state_dtype or computed
+        if name=='comp': dtype = p.dtype
+        elif self.state_dtype and start is zeros and computed==torch.float32: dtype = self.state_dtype
+        else: dtype = computed
         state[name] = place_like(state[name] if name in state else start(p.detach().to(dtype)), p, dtype)
     return state
 
@@ -980,9 +994,9 @@ def sort(self:Engine, fresh, held, place, groups, state):
 # %% ../../nbs/core/02_engine.ipynb #9988e5db
 @patch
 def check_apart(self:Engine, written, ps, at, sizes):
-    "Raise an error if a gradient of the weights `ps()`, of `sizes` bytes at the addresses `at`, shares memory with the spans `written`"
+    "Raise an error if a gradient of the weights `ps`, of `sizes` bytes at the addresses `at`, shares memory with the spans `written`"
     for i in written.hits(at, sizes):
-        g = ps()[i].grad
+        g = ps[i].grad
         for tensor in written.ts:
             if share_memory(tensor, g): self.refuse_shared(tensor, g, 'a gradient')
 
@@ -1027,7 +1041,7 @@ def check_step(self:Engine, fresh, every, state):
     if both := written.clash(): self.refuse_shared(*both)
     ps = [p for p in every if makes_step(p) and is_plain(p.grad)]
     gs = [p.grad for p in ps]
-    self.check_apart(written, lambda: ps, addresses(gs), np.array([byte_span(g) for g in gs], dtype=np.int64))
+    self.check_apart(written, ps, addresses(gs), np.array([byte_span(g) for g in gs], dtype=np.int64))
 
 # %% ../../nbs/core/02_engine.ipynb #f9d162de
 @patch
@@ -1052,7 +1066,8 @@ def batches(self:Engine,
         except ValueError:
             if not any(batch.missing for batch in held): raise
             # A weight without a gradient may be the cause, so all of these leave their batches
-            held,fresh = [],list(filter(makes_step, every))
+            held = []
+            fresh = list(filter(makes_step, every))
             check(held, fresh)
         batches = self.sort(fresh, held, {p:i for i,p in enumerate(every)}, group_of, state)
         in_batches = {p for batch in batches for p in batch.ps}
@@ -1065,14 +1080,16 @@ def batches(self:Engine,
 def check_gradients(self:Engine, batches):
     "Raise an error if a gradient of the `batches` shares memory with a tensor that their step writes"
     if not batches: return
-    if self.written is None or not same_objects(batches, self.written[0]):
-        self.written = batches,MemorySpans([tensor for batch in batches for tensor in _written(batch, range(len(batch.ps)))])
+    last,spans = self.written or ((), None)
+    if not same_objects(batches, last):
+        spans = MemorySpans([tensor for batch in batches for tensor in _written(batch, range(len(batch.ps)))])
+        self.written = batches,spans
     looks = [(batch.at['g'][batch.places], batch.checks['g'].spans[batch.places]) for batch in batches]
     at,sizes = map(np.concatenate, zip(*looks))
-    if not len(self.written[1].hits(at, sizes)): return
+    if not len(spans.hits(at, sizes)): return
     # A weight without a gradient may be the cause, which this step does not write
     written = MemorySpans([tensor for batch in batches for tensor in _written(batch, batch.active)])
-    self.check_apart(written, lambda: [batch.ps[i] for batch in batches for i in batch.active], at, sizes)
+    self.check_apart(written, [batch.ps[i] for batch in batches for i in batch.active], at, sizes)
 
 def _written(batch, indices):
     "The tensors that a step of the weights at `indices` writes"

@@ -101,8 +101,10 @@ class MemoryCheck:
     "`MemoryCheck(tensors)(others)` returns the addresses of `others`, or `None` if they lack memory or differ from `tensors` in layout"
     def __init__(self, tensors):
         self.spans = np.fromiter(map(byte_span, tensors), np.int64, len(tensors)) # Bytes
-        def check_of(chunk): # The check in C++ allows no duplicates
-            return (layout_check() if len(set(map(id, chunk)))==len(chunk) else python_layout_check)(chunk)
+        def check_of(chunk):
+            distinct = len(set(map(id, chunk)))==len(chunk) # The check in C++ allows no duplicates
+            make_check = layout_check() if distinct else python_layout_check
+            return make_check(chunk)
         self.checks = [check_of(tensors[i:i+CHUNK]) for i in range(0, len(tensors), CHUNK)] # Layout checks, one for each chunk
     def __call__(self, others):
         at = np.empty(len(others), np.int64)
@@ -183,7 +185,9 @@ def place_like(tensor, p, dtype):
     if not is_plain(tensor): return tensor.to(p.device, dtype)
     same_shape = tensor.shape==p.shape
     alike = is_plain(p) and same_shape # Otherwise the state has an order of its own, without overlap
-    fits = same_order(tensor, p) if alike and is_dense(p) else is_gapless(tensor) if same_shape else tensor.is_contiguous()
+    if alike and is_dense(p): fits = same_order(tensor, p)
+    elif same_shape: fits = is_gapless(tensor)
+    else: fits = tensor.is_contiguous()
     if tensor.dtype==dtype and tensor.device==p.device and fits and not tensor.is_neg(): return tensor
     new = torch.empty_like(p, dtype=dtype) if alike else torch.empty(tensor.shape, dtype=dtype, device=p.device)
     return new.copy_(tensor.resolve_neg()) # Between float32 and float16 PyTorch would drop a lazy negation
