@@ -114,7 +114,7 @@ def bench_step(
     only:several(['all','lookahead',*OPTS], 'The list of rules')='', # Rules, separated by commas, or `all`; by default a selection
     # Weights, separated by commas: xresnet50, small, many, thousands, huge (needs 16 GB), giant (needs a GPU)
     shapes:several(MODELS_BY_NAME, 'The list of shapes')='xresnet50,small',
-    out:FILE='', # Write the record as JSON
+    out:FILE='', # Write the record as JSON, to a new file or with `resume`
     plot:FILE='', # Draw a bar chart
     seconds:float=20., # Time for the rounds of each rule on each model
     resume:bool=False, # Keep the results in the record `out`, and measure the rest

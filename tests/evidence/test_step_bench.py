@@ -234,6 +234,15 @@ def test_a_row_that_is_damaged_is_not_continued(tmp_path):
         with pytest.raises(B.InputError, match='is not a record'): resume(**{k: ...})
     with pytest.raises(B.InputError, match='is not a record'): resume(name='diffgard')
 
+def test_a_record_is_replaced_by_no_other(tmp_path, monkeypatch):
+    monkeypatch.setattr(B, 'bench', lambda *args, **kw: pytest.fail('it measured before it looked'))
+    for text in ('an hour of work', json.dumps(B.start_record())):
+        (tmp_path/'a.json').write_text(text)
+        for kw in ({}, dict(quick=True), dict(only='all')):
+            with pytest.raises(B.InputError, match='Continue it with --resume, or give another --out'):
+                B.bench_command(out=str(tmp_path/'a.json'), **kw)
+        assert (tmp_path/'a.json').read_text()==text
+
 def test_giant_needs_gpu(monkeypatch):
     monkeypatch.setattr(B, 'nets', {**B.nets, 'giant': None})
     with pytest.raises(B.InputError, match='needs a GPU'): B.bench_command(shapes='giant')
@@ -247,24 +256,26 @@ def test_command_line(monkeypatch, capsys):
     assert e.value.code and "did you mean 'diffgrad'" in said and 'Traceback' not in said
 
 def test_interrupted_keeps_rows(monkeypatch, uncompiled):
-    "Each family is saved when it is done; an older record is kept until then"
+    "Each family is saved when it is done"
     measured = B.measure_family
     def measure(name, *args, **kw):
         if name=='sgd': raise KeyboardInterrupt
         return measured(name, *args, **kw)
     monkeypatch.setattr(B, 'measure_family', measure)
-    open('a.json', 'w').write('old')
     with pytest.raises(KeyboardInterrupt): B.bench_command(only='sgd', shapes='small', out='a.json', quick=True)
-    assert open('a.json').read()=='old'
+    assert not os.path.exists('a.json')
     with pytest.raises(KeyboardInterrupt): B.bench_command(only='adamw,sgd', shapes='small', out='a.json', quick=True)
     assert {o['name'] for o in json.load(open('a.json'))['rows']}=={'adamw'}
 
 def test_disk_full(tmp_path, uncompiled, monkeypatch):
     def full(fd): raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     monkeypatch.setattr(os, 'fsync', full)
-    (tmp_path/'a.json').write_text('old')
-    with pytest.raises(Exception, match='No space left'): B.bench_command(only='adamw', shapes='small', out='a.json', quick=True)
-    assert (tmp_path/'a.json').read_text()=='old'
+    "The record that was to be continued is kept"
+    old = json.dumps(B.start_record())
+    (tmp_path/'a.json').write_text(old)
+    with pytest.raises(Exception, match='No space left'):
+        B.bench_command(only='adamw', shapes='small', out='a.json', quick=True, resume=True)
+    assert (tmp_path/'a.json').read_text()==old
 
 # ---- targets
 
