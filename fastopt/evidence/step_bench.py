@@ -738,9 +738,10 @@ def bench_command(only, shapes, out, plot, seconds, resume, quick):
     models = parse_names(shapes, nets, 'The list of shapes')
     if 'giant' in models and default_device().type=='cpu': raise InputError('--shapes giant needs a GPU with 80 GB; use huge instead')
     out,plot = check_file(out, '--out'),check_file(plot, '--plot', Figure().canvas.get_supported_filetypes())
-    if out and out.exists() and not resume: raise InputError(f'--out: {out} exists. Continue it with --resume, or give another --out')
+    begun = out and out.exists()
+    if begun and not resume: raise InputError(f'--out: {out} exists. Continue it with --resume, or give another --out')
     save = partial(save_record, path=out) if out else lambda o: None
-    old = _read_old(out) if resume and out.exists() else None
+    old = _read_old(out) if begun else None
     record = bench(rules, models, save, old, **(dict(n=50, budget=2., least=3) if quick else dict(budget=seconds)))
     if plot:
         with atomic_write(plot) as p: chart(record['rows']).savefig(p, dpi=110)

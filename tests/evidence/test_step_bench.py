@@ -256,7 +256,7 @@ def test_command_line(monkeypatch, capsys):
     assert e.value.code and "did you mean 'diffgrad'" in said and 'Traceback' not in said
 
 def test_interrupted_keeps_rows(monkeypatch, uncompiled):
-    "Each family is saved when it is done"
+    "Each family is saved when it is done; an older record is kept until then"
     measured = B.measure_family
     def measure(name, *args, **kw):
         if name=='sgd': raise KeyboardInterrupt
@@ -266,6 +266,9 @@ def test_interrupted_keeps_rows(monkeypatch, uncompiled):
     assert not os.path.exists('a.json')
     with pytest.raises(KeyboardInterrupt): B.bench_command(only='adamw,sgd', shapes='small', out='a.json', quick=True)
     assert {o['name'] for o in json.load(open('a.json'))['rows']}=={'adamw'}
+    old = open('a.json').read()
+    with pytest.raises(KeyboardInterrupt): B.bench_command(only='sgd', shapes='small', out='a.json', quick=True, resume=True)
+    assert open('a.json').read()==old
 
 def test_disk_full(tmp_path, uncompiled, monkeypatch):
     def full(fd): raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
